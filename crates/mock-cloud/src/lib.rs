@@ -1,0 +1,3 @@
+//! An emulated Alibaba Cloud region.
+
+pub mod plane;

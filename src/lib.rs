@@ -1,0 +1,3 @@
+//! Albatross: one YAML topology in; a running, proven WebSocket service on Alibaba Cloud out.
+
+pub mod base;
