@@ -1,3 +1,5 @@
 //! Albatross: one YAML topology in; a running, proven WebSocket service on Alibaba Cloud out.
 
 pub mod base;
+pub mod cloud;
+pub mod topology;

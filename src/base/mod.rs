@@ -1,4 +1,9 @@
-//! Layer 0: imports nothing of ours.
+//! Layer 0: what everything else stands on. Imports nothing of ours, and is a closed list, not a drawer.
 
 pub mod address_map;
+pub mod clock;
+pub mod diagnostic;
+pub mod durable;
+pub mod ids;
+pub mod retry;
 pub mod secret;

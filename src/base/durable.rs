@@ -1,0 +1,104 @@
+//! Files that survive a crash: written whole or not at all, readable by their owner only.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// A file operation that failed, with the file.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {what} `{}`", path.display())]
+pub struct FileError {
+    /// What was tried: `read`, `write`, ...
+    pub what: &'static str,
+    /// On which file.
+    pub path: PathBuf,
+    /// What the system said.
+    #[source]
+    pub source: io::Error,
+}
+
+impl FileError {
+    /// For `map_err`.
+    pub fn new(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self { what, path, source }
+    }
+}
+
+/// Makes a folder and its parents, for the owner only.
+///
+/// # Errors
+/// When the system refuses.
+pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(FileError::new("create", path))
+}
+
+/// Replaces a file as one step: a reader sees the old text or the new one, also after a power cut.
+///
+/// # Errors
+/// When the system refuses; the old file is then still there.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let folder = parent(path);
+    let wrap = |source| FileError { what: "write", path: path.to_owned(), source };
+    let mut file = tempfile::Builder::new().prefix(".albatross-").tempfile_in(folder).map_err(wrap)?;
+    file.write_all(content).map_err(wrap)?;
+    file.as_file().sync_all().map_err(wrap)?;
+    file.persist(path).map_err(|refused| wrap(refused.error))?;
+    sync_folder(folder).map_err(wrap)
+}
+
+/// Opens a file for appending, for the owner only; its folder knows about it before this returns.
+///
+/// # Errors
+/// When the system refuses.
+pub fn open_append(path: &Path) -> Result<File, FileError> {
+    let wrap = |source| FileError { what: "open", path: path.to_owned(), source };
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(wrap)?;
+    sync_folder(parent(path)).map_err(wrap)?;
+    Ok(file)
+}
+
+/// Appends and waits until the disk has it.
+///
+/// # Errors
+/// When the system refuses.
+pub fn append(file: &mut File, path: &Path, content: &[u8]) -> Result<(), FileError> {
+    let wrap = |source| FileError { what: "append to", path: path.to_owned(), source };
+    file.write_all(content).map_err(wrap)?;
+    file.sync_data().map_err(wrap)
+}
+
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn replaced_files_are_whole_and_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn an_error_names_the_file() {
+        let error = replace(Path::new("/nonexistent/folder/file"), b"").unwrap_err();
+        assert_eq!(error.to_string(), "cannot write `/nonexistent/folder/file`");
+    }
+}

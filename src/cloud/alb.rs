@@ -1,0 +1,532 @@
+//! ALB: load balancers, server groups and listeners. API version 2020-06-16.
+//!
+//! Writes answer before they are done: a new load balancer is `Provisioning`, a group being changed `Configuring`.
+//! Changes of one group are refused while it is being changed, so they are made one after another.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::base::ids::{ClientToken, CloudId, RegionId};
+use crate::cloud::call::Call;
+use crate::cloud::error::CloudError;
+use crate::cloud::transport::Client;
+use crate::cloud::{Product, Tag};
+
+/// The largest page of ALB lists.
+const PAGE: u32 = 100;
+
+/// A load balancer in a list.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LoadBalancer {
+    /// `alb-...`.
+    pub load_balancer_id: CloudId,
+    /// `Provisioning`, `Active`, `Configuring`, `Inactive`, `CreateFailed`.
+    pub load_balancer_status: String,
+    /// Its own name, reached only through a CNAME.
+    #[serde(rename = "DNSName", default)]
+    pub dns_name: String,
+    /// `Internet` or `Intranet`.
+    #[serde(default)]
+    pub address_type: String,
+    /// `Basic`, `Standard`, ...
+    #[serde(default)]
+    pub load_balancer_edition: String,
+    /// Its VPC.
+    #[serde(default)]
+    pub vpc_id: String,
+    /// Its vSwitches; only in `GetLoadBalancerAttribute`.
+    #[serde(default)]
+    pub zone_mappings: Vec<ZoneMapping>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
+}
+
+/// Where a load balancer is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ZoneMapping {
+    /// vSwitch in the zone.
+    pub v_switch_id: String,
+    /// Its addresses there.
+    #[serde(default)]
+    pub load_balancer_addresses: Vec<LoadBalancerAddress>,
+}
+
+/// An address of a load balancer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct LoadBalancerAddress {
+    /// Public address, or the private one of an intranet load balancer.
+    #[serde(default)]
+    pub address: String,
+}
+
+/// A server group.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ServerGroup {
+    /// `sgp-...`.
+    pub server_group_id: CloudId,
+    /// `Creating`, `Available`, `Configuring`.
+    pub server_group_status: String,
+    /// Its VPC.
+    #[serde(default)]
+    pub vpc_id: String,
+    /// How its servers are probed.
+    #[serde(default)]
+    pub health_check_config: HealthCheckConfig,
+    /// Whether a client stays with its server.
+    #[serde(default)]
+    pub sticky_session_config: StickySessionConfig,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
+}
+
+/// How servers are probed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct HealthCheckConfig {
+    /// Path asked.
+    pub health_check_path: String,
+    /// `HEAD` or `GET`.
+    pub health_check_method: String,
+}
+
+/// Whether a client stays with its server.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct StickySessionConfig {
+    /// By an inserted cookie.
+    pub sticky_session_enabled: bool,
+}
+
+/// A server in a group.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct BackendServer {
+    /// `i-...`.
+    pub server_id: CloudId,
+    /// Port traffic goes to.
+    pub port: u16,
+    /// `Adding`, `Available`, `Configuring`, `Removing`.
+    pub status: String,
+}
+
+/// A listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Listener {
+    /// `lsn-...`.
+    pub listener_id: CloudId,
+    /// Its load balancer.
+    #[serde(default)]
+    pub load_balancer_id: String,
+    /// `Provisioning`, `Running`, `Configuring`, `Stopped`.
+    pub listener_status: String,
+    /// Its port.
+    pub listener_port: u16,
+    /// `HTTP`, `HTTPS`.
+    pub listener_protocol: String,
+    /// Seconds.
+    #[serde(default)]
+    pub idle_timeout: u32,
+    /// Seconds.
+    #[serde(default)]
+    pub request_timeout: u32,
+    /// What it does with requests.
+    #[serde(default)]
+    pub default_actions: Vec<DefaultAction>,
+    /// Its certificates; only in `GetListenerAttribute`.
+    #[serde(default)]
+    pub certificates: Vec<Certificate>,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Vec<Tag>,
+}
+
+impl Listener {
+    /// The group its default action forwards to.
+    pub fn server_group(&self) -> Option<&CloudId> {
+        let action = self.default_actions.first()?;
+        action.forward_group_config.server_group_tuples.first().map(|tuple| &tuple.server_group_id)
+    }
+}
+
+/// What a listener does with a request.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DefaultAction {
+    /// Where it forwards to.
+    pub forward_group_config: ForwardGroupConfig,
+}
+
+/// Where a listener forwards to.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ForwardGroupConfig {
+    /// The groups; exactly one for a default action.
+    pub server_group_tuples: Vec<ServerGroupTuple>,
+}
+
+/// One group of an action.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ServerGroupTuple {
+    /// Its id.
+    pub server_group_id: CloudId,
+}
+
+/// A certificate of a listener.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Certificate {
+    /// `<number>-<region>`.
+    pub certificate_id: String,
+}
+
+/// A server that gets no traffic, and why.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NonNormalServer {
+    /// `i-...`.
+    pub server_id: String,
+    /// `Initial`, `Unhealthy`, `Unused`, `Unavailable`.
+    pub status: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: Reason,
+}
+
+/// Why a server gets no traffic.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Reason {
+    /// `CONNECT_FAILED`, `RESPONSE_MISMATCH`, ...
+    pub reason_code: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct HealthReply {
+    #[serde(default)]
+    listener_health_status: Vec<ListenerHealth>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListenerHealth {
+    #[serde(default)]
+    server_group_infos: Vec<GroupHealth>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct GroupHealth {
+    #[serde(default)]
+    non_normal_servers: Vec<NonNormalServer>,
+}
+
+/// One page of an ALB list.
+trait Page: serde::de::DeserializeOwned {
+    type Item;
+    fn into_items(self) -> (Vec<Self::Item>, Option<String>);
+}
+
+macro_rules! page {
+    ($name:ident, $field:ident: $item:ty) => {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct $name {
+            #[serde(default)]
+            $field: Vec<$item>,
+            #[serde(default)]
+            next_token: Option<String>,
+        }
+        impl Page for $name {
+            type Item = $item;
+            fn into_items(self) -> (Vec<$item>, Option<String>) {
+                (self.$field, self.next_token)
+            }
+        }
+    };
+}
+
+page!(LoadBalancersPage, load_balancers: LoadBalancer);
+page!(ServerGroupsPage, server_groups: ServerGroup);
+page!(ServersPage, servers: BackendServer);
+page!(ListenersPage, listeners: Listener);
+
+async fn all<P: Page>(client: &Client, call: Call) -> Result<Vec<P::Item>, CloudError> {
+    let call = call.with("MaxResults", PAGE);
+    let mut all = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let reply: P = client.call(&call.clone().with_some("NextToken", token.as_deref())).await?;
+        let (items, next) = reply.into_items();
+        all.extend(items);
+        token = next.filter(|next| !next.is_empty());
+        if token.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// `ListLoadBalancers` with a tag.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn load_balancers(client: &Client, key: &str, value: &str) -> Result<Vec<LoadBalancer>, CloudError> {
+    let call = Call::new(Product::Alb, "ListLoadBalancers").with_tags(&[(key, value)]);
+    all::<LoadBalancersPage>(client, call).await
+}
+
+/// `GetLoadBalancerAttribute`; none when it is not there.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn load_balancer(client: &Client, id: &CloudId) -> Result<Option<LoadBalancer>, CloudError> {
+    absent_as_none(client.call(&Call::new(Product::Alb, "GetLoadBalancerAttribute").with("LoadBalancerId", id)).await)
+}
+
+/// `ListServerGroups` with a tag.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn server_groups(client: &Client, key: &str, value: &str) -> Result<Vec<ServerGroup>, CloudError> {
+    let call = Call::new(Product::Alb, "ListServerGroups").with_tags(&[(key, value)]);
+    all::<ServerGroupsPage>(client, call).await
+}
+
+/// `ListServerGroups` for one group; none when it is not there.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn server_group(client: &Client, id: &CloudId) -> Result<Option<ServerGroup>, CloudError> {
+    let call = Call::new(Product::Alb, "ListServerGroups").with_list("ServerGroupIds", [id]);
+    Ok(all::<ServerGroupsPage>(client, call).await?.into_iter().next())
+}
+
+/// `ListServerGroupServers`.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn servers(client: &Client, group: &CloudId) -> Result<Vec<BackendServer>, CloudError> {
+    let call = Call::new(Product::Alb, "ListServerGroupServers").with("ServerGroupId", group);
+    all::<ServersPage>(client, call).await
+}
+
+/// `ListListeners` of a load balancer.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn listeners(client: &Client, load_balancer: &CloudId) -> Result<Vec<Listener>, CloudError> {
+    let call = Call::new(Product::Alb, "ListListeners").with_list("LoadBalancerIds", [load_balancer]);
+    all::<ListenersPage>(client, call).await
+}
+
+/// `GetListenerAttribute`; none when it is not there.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn listener(client: &Client, id: &CloudId) -> Result<Option<Listener>, CloudError> {
+    absent_as_none(client.call(&Call::new(Product::Alb, "GetListenerAttribute").with("ListenerId", id)).await)
+}
+
+/// `GetListenerHealthStatus`: the servers that get no traffic.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn unhealthy_servers(client: &Client, listener: &CloudId) -> Result<Vec<NonNormalServer>, CloudError> {
+    let call = Call::new(Product::Alb, "GetListenerHealthStatus").with("ListenerId", listener);
+    let reply: HealthReply = client.call(&call).await?;
+    let groups = reply.listener_health_status.into_iter().flat_map(|listener| listener.server_group_infos);
+    Ok(groups.flat_map(|group| group.non_normal_servers).collect())
+}
+
+fn absent_as_none<T>(result: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What a load balancer is made from.
+#[derive(Debug)]
+pub struct NewLoadBalancer<'a> {
+    /// Name shown in the console.
+    pub name: &'a str,
+    /// Its VPC.
+    pub vpc: &'a CloudId,
+    /// `Internet` or `Intranet`.
+    pub address_type: &'a str,
+    /// `Basic` or `Standard`.
+    pub edition: &'a str,
+    /// Zone and vSwitch, two or more.
+    pub zones: &'a [(String, CloudId)],
+    /// Its tags.
+    pub tags: &'a [(&'a str, &'a str)],
+}
+
+/// `CreateLoadBalancer`; answers `LoadBalancerId`.
+pub fn create_load_balancer(region: &RegionId, new: &NewLoadBalancer<'_>, token: &ClientToken) -> Call {
+    let call = Call::new(Product::Alb, "CreateLoadBalancer")
+        .with("RegionId", region)
+        .with("LoadBalancerName", new.name)
+        .with("VpcId", new.vpc)
+        .with("AddressType", new.address_type)
+        .with("LoadBalancerEdition", new.edition)
+        .with("LoadBalancerBillingConfig.PayType", "PostPay")
+        .with_tags(new.tags)
+        .with_token(token);
+    (1..).zip(new.zones).fold(call, |call, (number, (zone, vswitch))| {
+        call.with(&format!("ZoneMappings.{number}.ZoneId"), zone)
+            .with(&format!("ZoneMappings.{number}.VSwitchId"), vswitch)
+    })
+}
+
+/// `DeleteLoadBalancer`.
+pub fn delete_load_balancer(id: &CloudId) -> Call {
+    Call::new(Product::Alb, "DeleteLoadBalancer").with("LoadBalancerId", id)
+}
+
+/// What a server group is made from.
+#[derive(Debug)]
+pub struct NewServerGroup<'a> {
+    /// Name shown in the console.
+    pub name: &'a str,
+    /// Its VPC.
+    pub vpc: &'a CloudId,
+    /// How its servers are probed.
+    pub health: HealthCheck<'a>,
+    /// Its tags.
+    pub tags: &'a [(&'a str, &'a str)],
+}
+
+/// How servers are probed.
+#[derive(Debug, Clone, Copy)]
+pub struct HealthCheck<'a> {
+    /// Path asked with HEAD; a 2xx answer is good.
+    pub path: &'a str,
+    /// Time between two probes.
+    pub interval: Duration,
+    /// Probes in a row that decide, 2 to 10.
+    pub threshold: u32,
+}
+
+/// `CreateServerGroup`; answers `ServerGroupId`.
+pub fn create_server_group(region: &RegionId, new: &NewServerGroup<'_>, token: &ClientToken) -> Call {
+    let call = Call::new(Product::Alb, "CreateServerGroup")
+        .with("RegionId", region)
+        .with("ServerGroupName", new.name)
+        .with("VpcId", new.vpc)
+        .with("Protocol", "HTTP")
+        .with("Scheduler", "Wrr")
+        .with_tags(new.tags)
+        .with_token(token);
+    with_group_settings(call, new.health)
+}
+
+/// `UpdateServerGroupAttribute`.
+pub fn update_server_group(id: &CloudId, health: HealthCheck<'_>, token: &ClientToken) -> Call {
+    let call = Call::new(Product::Alb, "UpdateServerGroupAttribute").with("ServerGroupId", id).with_token(token);
+    with_group_settings(call, health)
+}
+
+fn with_group_settings(call: Call, health: HealthCheck<'_>) -> Call {
+    call.with("HealthCheckConfig.HealthCheckEnabled", true)
+        .with("HealthCheckConfig.HealthCheckProtocol", "HTTP")
+        .with("HealthCheckConfig.HealthCheckMethod", "HEAD")
+        .with("HealthCheckConfig.HealthCheckPath", health.path)
+        .with("HealthCheckConfig.HealthCheckInterval", health.interval.as_secs().max(1))
+        .with("HealthCheckConfig.HealthCheckTimeout", 2)
+        .with("HealthCheckConfig.HealthyThreshold", health.threshold)
+        .with("HealthCheckConfig.UnhealthyThreshold", health.threshold)
+        .with_list("HealthCheckConfig.HealthCheckCodes", ["http_2xx"])
+        // Long-polling clients must come back to the node that holds their session.
+        .with("StickySessionConfig.StickySessionEnabled", true)
+        .with("StickySessionConfig.StickySessionType", "Insert")
+        .with("StickySessionConfig.CookieTimeout", 1000)
+}
+
+/// `DeleteServerGroup`.
+pub fn delete_server_group(id: &CloudId) -> Call {
+    Call::new(Product::Alb, "DeleteServerGroup").with("ServerGroupId", id)
+}
+
+/// `AddServersToServerGroup`. The server list travels in the form body.
+pub fn add_server(group: &CloudId, instance: &CloudId, port: u16, token: &ClientToken) -> Call {
+    Call::new(Product::Alb, "AddServersToServerGroup")
+        .with("ServerGroupId", group)
+        .with_form("Servers.1.ServerType", "Ecs")
+        .with_form("Servers.1.ServerId", instance)
+        .with_form("Servers.1.Port", port)
+        .with_form("Servers.1.Weight", 100)
+        .with_token(token)
+}
+
+/// `RemoveServersFromServerGroup`: this is what makes an ALB close the server's connections.
+pub fn remove_server(group: &CloudId, instance: &CloudId, port: u16) -> Call {
+    Call::new(Product::Alb, "RemoveServersFromServerGroup")
+        .with("ServerGroupId", group)
+        .with("Servers.1.ServerType", "Ecs")
+        .with("Servers.1.ServerId", instance)
+        .with("Servers.1.Port", port)
+}
+
+/// What a listener is made from.
+#[derive(Debug)]
+pub struct ListenerSettings<'a> {
+    /// Where it forwards to.
+    pub server_group: &'a CloudId,
+    /// Seconds.
+    pub idle_timeout: u32,
+    /// Seconds.
+    pub request_timeout: u32,
+    /// For https.
+    pub certificate: Option<&'a str>,
+    /// Says whose listener it is.
+    pub description: &'a str,
+}
+
+/// `CreateListener`; answers `ListenerId`.
+pub fn create_listener(
+    load_balancer: &CloudId,
+    (protocol, port): (&str, u16),
+    settings: &ListenerSettings<'_>,
+    tags: &[(&str, &str)],
+    token: &ClientToken,
+) -> Call {
+    let call = Call::new(Product::Alb, "CreateListener")
+        .with("LoadBalancerId", load_balancer)
+        .with("ListenerProtocol", protocol)
+        .with("ListenerPort", port)
+        .with_tags(tags)
+        .with_token(token);
+    with_listener_settings(call, settings)
+}
+
+/// `UpdateListenerAttribute`.
+pub fn update_listener(id: &CloudId, settings: &ListenerSettings<'_>, token: &ClientToken) -> Call {
+    let call = Call::new(Product::Alb, "UpdateListenerAttribute").with("ListenerId", id).with_token(token);
+    with_listener_settings(call, settings)
+}
+
+fn with_listener_settings(call: Call, settings: &ListenerSettings<'_>) -> Call {
+    call.with("ListenerDescription", settings.description)
+        // Both are always sent: the cloud's own default cuts a silent WebSocket after 15 s.
+        .with("IdleTimeout", settings.idle_timeout)
+        .with("RequestTimeout", settings.request_timeout)
+        .with("DefaultActions.1.Type", "ForwardGroup")
+        .with("DefaultActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId", settings.server_group)
+        .with_some("Certificates.1.CertificateId", settings.certificate)
+}
+
+/// `DeleteListener`.
+pub fn delete_listener(id: &CloudId) -> Call {
+    Call::new(Product::Alb, "DeleteListener").with("ListenerId", id)
+}

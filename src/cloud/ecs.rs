@@ -1,0 +1,512 @@
+//! ECS: security groups, key pairs, instances and the Cloud Assistant. API version 2014-05-26.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
+
+use crate::base::ids::{ClientToken, CloudId, RegionId};
+use crate::cloud::call::Call;
+use crate::cloud::error::CloudError;
+use crate::cloud::transport::Client;
+use crate::cloud::vpc::{Selection, Tags};
+use crate::cloud::Product;
+
+/// A security group.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SecurityGroup {
+    /// `sg-...`.
+    pub security_group_id: CloudId,
+    /// Its VPC.
+    #[serde(default)]
+    pub vpc_id: String,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// A rule of a security group.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Permission {
+    /// `ingress` or `egress`.
+    #[serde(default)]
+    pub direction: String,
+    /// `TCP`, ...; the cloud does not keep the case.
+    #[serde(default)]
+    pub ip_protocol: String,
+    /// `22/22`.
+    #[serde(default)]
+    pub port_range: String,
+    /// The range let in.
+    #[serde(default)]
+    pub source_cidr_ip: String,
+    /// Says whose rule it is.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// A key pair.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct KeyPair {
+    /// Its name, unique in the region.
+    pub key_pair_name: String,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// A machine.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Instance {
+    /// `i-...`.
+    pub instance_id: CloudId,
+    /// Name given to it.
+    pub instance_name: String,
+    /// `Pending`, `Starting`, `Running`, `Stopping`, `Stopped`.
+    pub status: String,
+    /// `ecs.c7.large`.
+    #[serde(default)]
+    pub instance_type: String,
+    /// Image it was made from.
+    #[serde(default)]
+    pub image_id: String,
+    /// Key pair it was made with.
+    #[serde(default)]
+    pub key_pair_name: String,
+    /// Its security groups.
+    #[serde(default)]
+    pub security_group_ids: SecurityGroupIds,
+    /// Where it is in the VPC.
+    #[serde(default)]
+    pub vpc_attributes: VpcAttributes,
+    /// Its public addresses.
+    #[serde(default)]
+    pub public_ip_address: Addresses,
+    /// Its tags.
+    #[serde(default)]
+    pub tags: Tags,
+}
+
+/// Ids as ECS wraps them.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct SecurityGroupIds {
+    /// The list.
+    pub security_group_id: Vec<CloudId>,
+}
+
+/// Where an instance is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct VpcAttributes {
+    /// Its vSwitch.
+    pub v_switch_id: String,
+    /// Its addresses there.
+    pub private_ip_address: Addresses,
+}
+
+/// Addresses as ECS wraps them.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Addresses {
+    /// The list.
+    pub ip_address: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InstancesReply {
+    instances: InstanceList,
+    #[serde(default)]
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InstanceList {
+    #[serde(default)]
+    instance: Vec<Instance>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SecurityGroupsReply {
+    security_groups: SecurityGroupList,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct SecurityGroupList {
+    #[serde(default)]
+    security_group: Vec<SecurityGroup>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PermissionsReply {
+    permissions: PermissionList,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct PermissionList {
+    #[serde(default)]
+    permission: Vec<Permission>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeyPairsReply {
+    key_pairs: KeyPairList,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct KeyPairList {
+    #[serde(default)]
+    key_pair: Vec<KeyPair>,
+}
+
+/// `DescribeSecurityGroups`.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn security_groups(client: &Client, selection: Selection<'_>) -> Result<Vec<SecurityGroup>, CloudError> {
+    let call = Call::new(Product::Ecs, "DescribeSecurityGroups").with("RegionId", client.region()).with("MaxResults", 100);
+    let call = selection.select(call, "SecurityGroupId");
+    Ok(client.call::<SecurityGroupsReply>(&call).await?.security_groups.security_group)
+}
+
+/// `DescribeSecurityGroupAttribute`: the rules that let traffic in.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn permissions(client: &Client, group: &CloudId) -> Result<Vec<Permission>, CloudError> {
+    let call = Call::new(Product::Ecs, "DescribeSecurityGroupAttribute")
+        .with("RegionId", client.region())
+        .with("SecurityGroupId", group)
+        .with("Direction", "ingress")
+        .with("MaxResults", 1000);
+    Ok(client.call::<PermissionsReply>(&call).await?.permissions.permission)
+}
+
+/// `CreateSecurityGroup`; answers `SecurityGroupId`.
+pub fn create_security_group(
+    region: &RegionId,
+    name: &str,
+    vpc: &CloudId,
+    tags: &[(&str, &str)],
+    token: &ClientToken,
+) -> Call {
+    Call::new(Product::Ecs, "CreateSecurityGroup")
+        .with("RegionId", region)
+        .with("SecurityGroupName", name)
+        .with("SecurityGroupType", "normal")
+        .with("VpcId", vpc)
+        .with_tags(tags)
+        .with_token(token)
+}
+
+/// `DeleteSecurityGroup`.
+pub fn delete_security_group(region: &RegionId, id: &CloudId) -> Call {
+    Call::new(Product::Ecs, "DeleteSecurityGroup").with("RegionId", region).with("SecurityGroupId", id)
+}
+
+/// A rule to add or remove.
+#[derive(Debug)]
+pub struct Rule<'a> {
+    /// Its group.
+    pub group: &'a CloudId,
+    /// Port let in.
+    pub port: u16,
+    /// Range let in.
+    pub source: &'a str,
+    /// Says whose rule it is.
+    pub description: &'a str,
+}
+
+/// `AuthorizeSecurityGroup`: a rule that is there already is success and adds nothing.
+pub fn authorize(region: &RegionId, rule: &Rule<'_>, token: &ClientToken) -> Call {
+    rule_call("AuthorizeSecurityGroup", region, rule)
+        .with("Permissions.1.Priority", 1)
+        .with("Permissions.1.Description", rule.description)
+        .with_token(token)
+}
+
+/// `RevokeSecurityGroup`.
+pub fn revoke(region: &RegionId, rule: &Rule<'_>) -> Call {
+    rule_call("RevokeSecurityGroup", region, rule).with("Permissions.1.Priority", 1)
+}
+
+fn rule_call(action: &str, region: &RegionId, rule: &Rule<'_>) -> Call {
+    Call::new(Product::Ecs, action)
+        .with("RegionId", region)
+        .with("SecurityGroupId", rule.group)
+        .with("Permissions.1.IpProtocol", "tcp")
+        .with("Permissions.1.PortRange", format!("{0}/{0}", rule.port))
+        .with("Permissions.1.SourceCidrIp", rule.source)
+        .with("Permissions.1.Policy", "accept")
+        .with("Permissions.1.NicType", "intranet")
+}
+
+/// `DescribeKeyPairs` by tag or name.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn key_pairs(client: &Client, selection: Selection<'_>) -> Result<Vec<KeyPair>, CloudError> {
+    let call = Call::new(Product::Ecs, "DescribeKeyPairs").with("RegionId", client.region()).with("PageSize", 50);
+    let call = selection.select(call, "KeyPairName");
+    Ok(client.call::<KeyPairsReply>(&call).await?.key_pairs.key_pair)
+}
+
+/// `ImportKeyPair`. It takes no token; its name is unique instead.
+pub fn import_key_pair(region: &RegionId, name: &str, public_key: &str, tags: &[(&str, &str)]) -> Call {
+    Call::new(Product::Ecs, "ImportKeyPair")
+        .with("RegionId", region)
+        .with("KeyPairName", name)
+        .with("PublicKeyBody", public_key)
+        .with_tags(tags)
+}
+
+/// `DeleteKeyPairs`.
+pub fn delete_key_pair(region: &RegionId, name: &CloudId) -> Call {
+    Call::new(Product::Ecs, "DeleteKeyPairs")
+        .with("RegionId", region)
+        .with("KeyPairNames", serde_json::json!([name.as_str()]))
+}
+
+/// `DescribeInstances`.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn instances(client: &Client, selection: Selection<'_>) -> Result<Vec<Instance>, CloudError> {
+    let base = Call::new(Product::Ecs, "DescribeInstances").with("RegionId", client.region()).with("MaxResults", 100);
+    let base = match selection {
+        Selection::Id(id) => base.with("InstanceIds", serde_json::json!([id.as_str()])),
+        Selection::Tag(key, value) => base.with_tags(&[(key, value)]),
+    };
+    let mut all = Vec::new();
+    let mut token: Option<String> = None;
+    loop {
+        let reply: InstancesReply = client.call(&base.clone().with_some("NextToken", token.as_deref())).await?;
+        all.extend(reply.instances.instance);
+        token = reply.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// What an instance is made from.
+#[derive(Debug)]
+pub struct NewInstance<'a> {
+    /// Name and host name.
+    pub name: &'a str,
+    /// Type tried.
+    pub instance_type: &'a str,
+    /// Image family.
+    pub image_family: &'a str,
+    /// System disk in GiB.
+    pub disk: u32,
+    /// Its vSwitch.
+    pub vswitch: &'a CloudId,
+    /// Its security group.
+    pub security_group: &'a CloudId,
+    /// Its key pair.
+    pub key_pair: &'a str,
+    /// Mbit/s out to the Internet; 0 gives no public address.
+    pub bandwidth: u32,
+    /// Its tags.
+    pub tags: &'a [(&'a str, &'a str)],
+}
+
+/// `RunInstances`; answers `InstanceIdSets.InstanceIdSet`.
+pub fn run_instance(region: &RegionId, new: &NewInstance<'_>, token: &ClientToken) -> Call {
+    Call::new(Product::Ecs, "RunInstances")
+        .with("RegionId", region)
+        .with("Amount", 1)
+        .with("InstanceName", new.name)
+        .with("HostName", new.name)
+        .with("InstanceType", new.instance_type)
+        .with("ImageFamily", new.image_family)
+        .with("InstanceChargeType", "PostPaid")
+        .with("SystemDisk.Category", disk_category(new.instance_type))
+        .with("SystemDisk.Size", new.disk)
+        .with("VSwitchId", new.vswitch)
+        .with("SecurityGroupId", new.security_group)
+        .with("KeyPairName", new.key_pair)
+        .with("InternetMaxBandwidthOut", new.bandwidth)
+        .with("InternetChargeType", "PayByTraffic")
+        .with("HttpTokens", "required")
+        .with_tags(new.tags)
+        .with_token(token)
+}
+
+/// The u1 and e families take the entry disk, the cheapest; the others take ESSD.
+fn disk_category(instance_type: &str) -> &'static str {
+    if instance_type.starts_with("ecs.e-") || instance_type.starts_with("ecs.u1-") {
+        "cloud_essd_entry"
+    } else {
+        "cloud_essd"
+    }
+}
+
+/// The id in an answer to `RunInstances`.
+pub fn first_instance_id(reply: &serde_json::Value) -> Option<CloudId> {
+    reply.pointer("/InstanceIdSets/InstanceIdSet/0").and_then(serde_json::Value::as_str).map(CloudId::new)
+}
+
+/// `DeleteInstances`, running or not.
+pub fn delete_instance(region: &RegionId, id: &CloudId) -> Call {
+    Call::new(Product::Ecs, "DeleteInstances").with("RegionId", region).with_list("InstanceId", [id]).with("Force", true)
+}
+
+/// `StartInstances`.
+pub fn start_instance(region: &RegionId, id: &CloudId) -> Call {
+    Call::new(Product::Ecs, "StartInstances").with("RegionId", region).with_list("InstanceId", [id])
+}
+
+/// `TagResources` of ECS for an instance.
+pub fn tag_instance(region: &RegionId, id: &CloudId, tags: &[(&str, &str)]) -> Call {
+    Call::new(Product::Ecs, "TagResources")
+        .with("RegionId", region)
+        .with("ResourceType", "instance")
+        .with_list("ResourceId", [id])
+        .with_tags(tags)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AgentsReply {
+    instance_cloud_assistant_status_set: AgentList,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct AgentList {
+    #[serde(default)]
+    instance_cloud_assistant_status: Vec<Agent>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Agent {
+    cloud_assistant_status: String,
+}
+
+/// `DescribeCloudAssistantStatus`: whether the agent of an instance takes commands.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn assistant_is_ready(client: &Client, id: &CloudId) -> Result<bool, CloudError> {
+    let call = Call::new(Product::Ecs, "DescribeCloudAssistantStatus")
+        .with("RegionId", client.region())
+        .with_list("InstanceId", [id]);
+    let agents = client.call::<AgentsReply>(&call).await?.instance_cloud_assistant_status_set;
+    Ok(agents.instance_cloud_assistant_status.iter().any(|agent| agent.cloud_assistant_status == "true"))
+}
+
+/// `RunCommand` with a shell script; answers `InvokeId`.
+pub fn run_command(region: &RegionId, id: &CloudId, script: &str, token: &ClientToken) -> Call {
+    Call::new(Product::Ecs, "RunCommand")
+        .with("RegionId", region)
+        .with("Type", "RunShellScript")
+        .with("CommandContent", BASE64.encode(script))
+        .with("ContentEncoding", "Base64")
+        .with("Timeout", 60)
+        .with_list("InstanceId", [id])
+        .with_token(token)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InvocationReply {
+    invocation: Invocation,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Invocation {
+    invocation_results: InvocationResults,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InvocationResults {
+    #[serde(default)]
+    invocation_result: Vec<InvocationResult>,
+}
+
+/// Result of a command on one instance.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct InvocationResult {
+    /// `Running`, `Finished`, `Success`, `Failed`, ...
+    pub invoke_record_status: String,
+    /// Exit status of the script.
+    #[serde(default)]
+    pub exit_code: Option<i64>,
+    /// What it printed, base64.
+    #[serde(default)]
+    output: String,
+}
+
+impl InvocationResult {
+    /// What it printed.
+    pub fn output(&self) -> String {
+        BASE64.decode(&self.output).map_or_else(|_| self.output.clone(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+    }
+}
+
+/// `DescribeInvocationResults`.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn invocation_result(client: &Client, invocation: &str) -> Result<Option<InvocationResult>, CloudError> {
+    let call = Call::new(Product::Ecs, "DescribeInvocationResults")
+        .with("RegionId", client.region())
+        .with("InvokeId", invocation)
+        .with("ContentEncoding", "Base64");
+    let reply: InvocationReply = client.call(&call).await?;
+    Ok(reply.invocation.invocation_results.invocation_result.into_iter().next())
+}
+
+/// A network interface in a VPC; what an ALB made for itself shows up here.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct NetworkInterface {
+    /// `eni-...`.
+    pub network_interface_id: CloudId,
+    /// Says whose it is.
+    #[serde(default)]
+    pub description: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NetworkInterfacesReply {
+    network_interface_sets: NetworkInterfaceList,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NetworkInterfaceList {
+    #[serde(default)]
+    network_interface_set: Vec<NetworkInterface>,
+}
+
+/// `DescribeNetworkInterfaces` of a VPC.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn network_interfaces(client: &Client, vpc: &CloudId) -> Result<Vec<NetworkInterface>, CloudError> {
+    let call = Call::new(Product::Ecs, "DescribeNetworkInterfaces")
+        .with("RegionId", client.region())
+        .with("VpcId", vpc)
+        .with("MaxResults", 100);
+    Ok(client.call::<NetworkInterfacesReply>(&call).await?.network_interface_sets.network_interface_set)
+}
+

@@ -1,0 +1,79 @@
+//! Layer 2: the Alibaba Cloud API. Signed calls, one retry policy, typed requests and replies.
+//!
+//! - [`credentials`] finds the key pair, [`endpoint`] the host, [`sign`] makes the signature (pure);
+//! - [`transport`] sends a call and tries again when the cloud says that it may;
+//! - [`sts`], [`vpc`], [`ecs`], [`alb`] and [`dns`] are the products, one file each;
+//! - [`wait`] waits for a named condition until a deadline.
+//!
+//! Nothing here knows what a topology, a plan or a journal is.
+
+pub mod alb;
+pub mod call;
+pub mod credentials;
+pub mod dns;
+pub mod ecs;
+pub mod endpoint;
+pub mod error;
+pub mod sign;
+pub mod sts;
+pub mod transport;
+pub mod vpc;
+pub mod wait;
+
+use serde::Deserialize;
+
+/// A product of the cloud, with the version of its API that is spoken here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, Deserialize)]
+pub enum Product {
+    /// Security token service: who am I.
+    Sts,
+    /// Networks.
+    Vpc,
+    /// Machines.
+    Ecs,
+    /// Load balancers.
+    Alb,
+    /// Names.
+    Alidns,
+}
+
+impl Product {
+    /// Its API version.
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::Sts => "2015-04-01",
+            Self::Vpc => "2016-04-28",
+            Self::Ecs => "2014-05-26",
+            Self::Alb => "2020-06-16",
+            Self::Alidns => "2015-01-09",
+        }
+    }
+
+    /// Its name as people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sts => "STS",
+            Self::Vpc => "VPC",
+            Self::Ecs => "ECS",
+            Self::Alb => "ALB",
+            Self::Alidns => "Alidns",
+        }
+    }
+}
+
+/// A tag as VPC and ALB spell it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Tag {
+    /// Its key; ECS spells it `TagKey`.
+    #[serde(alias = "TagKey")]
+    pub key: String,
+    /// Its value; ECS spells it `TagValue`.
+    #[serde(alias = "TagValue")]
+    pub value: String,
+}
+
+/// The value of a tag.
+pub fn tag_value<'t>(tags: &'t [Tag], key: &str) -> Option<&'t str> {
+    tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.as_str())
+}

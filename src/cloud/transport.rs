@@ -1,0 +1,217 @@
+//! Sends signed calls, and sends them again when the cloud says that it may.
+//!
+//! A call is sent until it succeeds, fails for good, or its deadline passes. Every attempt has a new nonce and date,
+//! and the same parameters, client token included: an answer that was lost is thus fetched, not done twice. Calls
+//! without a token are such that doing them twice shows (a second record is refused as a duplicate) or does nothing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+
+use crate::base::clock;
+use crate::base::ids::RegionId;
+use crate::base::retry::{Backoff, Deadline};
+use crate::cloud::call::Call;
+use crate::cloud::credentials::Credentials;
+use crate::cloud::endpoint::Endpoint;
+use crate::cloud::error::{CloudError, Envelope};
+use crate::cloud::sign;
+
+/// How long one call is tried.
+const CALL_DEADLINE: Duration = Duration::from_secs(60);
+/// How long one attempt may take: the slowest answers of the real cloud take a few seconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+const FIRST_GAP: Duration = Duration::from_millis(150);
+const LONGEST_GAP: Duration = Duration::from_secs(8);
+
+/// A client of one account in one region. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    http: reqwest::Client,
+    credentials: Credentials,
+    endpoint: Endpoint,
+    region: RegionId,
+}
+
+/// What a call is allowed to outlast.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// What passes by itself.
+    Passing,
+    /// That, and other resources that still use the one to be deleted.
+    StillInUse,
+}
+
+impl Client {
+    /// Makes a client.
+    ///
+    /// # Panics
+    /// Never on a system with working TLS.
+    pub fn new(credentials: Credentials, endpoint: Endpoint, region: RegionId) -> Self {
+        let http = reqwest::Client::builder()
+            .timeout(ATTEMPT_TIMEOUT)
+            .connect_timeout(Duration::from_secs(10))
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("albatross/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .expect("the TLS library starts");
+        Self { shared: Arc::new(Shared { http, credentials, endpoint, region }) }
+    }
+
+    /// The region.
+    pub fn region(&self) -> &RegionId {
+        &self.shared.region
+    }
+
+    /// Where calls go.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.shared.endpoint
+    }
+
+    /// Calls an action and reads its reply.
+    ///
+    /// # Errors
+    /// What the cloud said last, after whatever passes by itself had its time.
+    pub async fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, CloudError> {
+        self.call_with(call, Patience::Passing, CALL_DEADLINE).await
+    }
+
+    /// Calls a deleting action: what is absent already counts as done, and what is still in use is tried again
+    /// until the deadline, since its users may be going away.
+    ///
+    /// # Errors
+    /// What the cloud said last.
+    pub async fn delete(&self, call: &Call, deadline: Duration) -> Result<(), CloudError> {
+        match self.call_with::<serde_json::Value>(call, Patience::StillInUse, deadline).await {
+            Ok(_) => Ok(()),
+            Err(error) if error.is_absent() => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn call_with<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        patience: Patience,
+        time: Duration,
+    ) -> Result<T, CloudError> {
+        let deadline = Deadline::after(time);
+        let mut backoff = Backoff::new(FIRST_GAP, LONGEST_GAP);
+        loop {
+            let (error, asked) = match self.attempt(call).await {
+                Ok(reply) => return Ok(reply),
+                Err(failed) => failed,
+            };
+            let again = match patience {
+                Patience::Passing => error.is_passing(),
+                Patience::StillInUse => error.is_passing() || error.is_still_in_use(),
+            };
+            if !again || !backoff.wait_at_least(asked, &deadline).await {
+                return Err(error);
+            }
+            tracing::debug!(action = call.action, code = error.code(), "trying again");
+        }
+    }
+
+    /// One attempt; an error comes with the wait the cloud asked for.
+    async fn attempt<T: DeserializeOwned>(&self, call: &Call) -> Result<T, (CloudError, Duration)> {
+        let (product, action) = (call.product, call.action.clone());
+        let request = self.request(call);
+        let host = request.url().host_str().unwrap_or_default().to_owned();
+        let host = request.url().port().map_or(host.clone(), |port| format!("{host}:{port}"));
+        let unreachable = |source: reqwest::Error| {
+            let source = source.without_url();
+            (CloudError::Unreachable { product, action: action.clone(), host: host.clone(), source }, Duration::ZERO)
+        };
+        let answer = self.shared.http.execute(request).await.map_err(unreachable)?;
+        let status = answer.status();
+        let asked = retry_after(&answer);
+        let body = answer.bytes().await.map_err(unreachable)?;
+        let garbled = |source| {
+            let action = action.clone();
+            (CloudError::Garbled { product, action, status: status.as_u16(), source }, Duration::ZERO)
+        };
+        if status.is_success() {
+            return serde_json::from_slice(&body).map_err(garbled);
+        }
+        let envelope: Envelope = serde_json::from_slice(&body).map_err(garbled)?;
+        Err((refused(call, status.as_u16(), envelope), asked))
+    }
+
+    fn request(&self, call: &Call) -> reqwest::Request {
+        let mut url = self.shared.endpoint.url(call.product);
+        let body = sign::canonical_query(&call.form).into_bytes();
+        let headers = self.headers(call, &url, &body);
+        let authorization = sign::authorization(
+            &sign::Request { method: "POST", path: "/", query: &call.query, headers: &headers, body: &body },
+            &self.shared.credentials.access_key_id,
+            self.shared.credentials.access_key_secret.expose(),
+        );
+        let query = sign::canonical_query(&call.query);
+        url.set_query((!query.is_empty()).then_some(query.as_str()));
+        let mut request = reqwest::Request::new(reqwest::Method::POST, url);
+        for (name, value) in headers.into_iter().chain([("authorization".to_owned(), authorization)]) {
+            // `host` is set from the address by the HTTP library, with the same text as was signed.
+            if name == "host" {
+                continue;
+            }
+            let (Ok(name), Ok(value)) =
+                (reqwest::header::HeaderName::try_from(name), reqwest::header::HeaderValue::try_from(value))
+            else {
+                continue;
+            };
+            request.headers_mut().insert(name, value);
+        }
+        *request.body_mut() = Some(body.into());
+        request
+    }
+
+    fn headers(&self, call: &Call, url: &reqwest::Url, body: &[u8]) -> BTreeMap<String, String> {
+        let host = url.host_str().unwrap_or_default();
+        let host = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
+        let mut headers = BTreeMap::from(
+            [
+                ("accept", "application/json".to_owned()),
+                ("host", host),
+                ("x-acs-action", call.action.clone()),
+                ("x-acs-version", call.product.version().to_owned()),
+                ("x-acs-date", clock::now_seconds()),
+                ("x-acs-signature-nonce", uuid::Uuid::new_v4().simple().to_string()),
+                ("x-acs-content-sha256", sign::body_hash(body)),
+            ]
+            .map(|(name, value)| (name.to_owned(), value)),
+        );
+        if !body.is_empty() {
+            headers.insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
+        }
+        if let Some(token) = &self.shared.credentials.security_token {
+            headers.insert("x-acs-security-token".to_owned(), token.expose().clone());
+            headers.insert("x-acs-accesskey-id".to_owned(), self.shared.credentials.access_key_id.clone());
+        }
+        headers
+    }
+}
+
+fn refused(call: &Call, status: u16, envelope: Envelope) -> CloudError {
+    CloudError::Refused {
+        product: call.product,
+        action: call.action.clone(),
+        status,
+        code: envelope.code,
+        message: envelope.message,
+        request_id: envelope.request_id,
+    }
+}
+
+/// `x-acs-retry-after`, in milliseconds.
+fn retry_after(answer: &reqwest::Response) -> Duration {
+    let header = answer.headers().get("x-acs-retry-after").and_then(|value| value.to_str().ok());
+    Duration::from_millis(header.and_then(|text| text.parse().ok()).unwrap_or(0))
+}

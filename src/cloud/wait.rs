@@ -1,0 +1,81 @@
+//! Waiting for a named condition: early first look, growing gaps, a deadline, and a word of what was seen.
+
+use std::time::Duration;
+
+use crate::base::retry::{Backoff, Deadline};
+use crate::cloud::error::CloudError;
+
+/// What a look found.
+#[derive(Debug)]
+pub enum Look<T> {
+    /// The condition holds.
+    Done(T),
+    /// Not yet; the state, for messages.
+    NotYet(String),
+    /// It will never hold; the state it is stuck in.
+    Never(String),
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy)]
+pub struct Condition<'a> {
+    /// Resource, as people know it.
+    pub subject: &'a str,
+    /// What it shall be: `running`, `available`.
+    pub name: &'static str,
+    /// How long that may take.
+    pub deadline: Duration,
+}
+
+/// Looks until the condition holds.
+///
+/// # Errors
+/// When it never will, when the deadline passes, or when a look fails.
+pub async fn until<T, L, F>(condition: Condition<'_>, mut look: L) -> Result<T, CloudError>
+where
+    L: FnMut() -> F,
+    F: Future<Output = Result<Look<T>, CloudError>>,
+{
+    let deadline = Deadline::after(condition.deadline);
+    let mut backoff = Backoff::new(Duration::from_millis(80), Duration::from_secs(5));
+    loop {
+        let last = match look().await? {
+            Look::Done(value) => return Ok(value),
+            Look::Never(state) => return Err(CloudError::Broken { subject: condition.subject.to_owned(), state }),
+            Look::NotYet(state) => state,
+        };
+        if !backoff.wait(&deadline).await {
+            return Err(CloudError::TimedOut {
+                subject: condition.subject.to_owned(),
+                condition: condition.name,
+                last,
+                waited: deadline.total(),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONDITION: Condition<'_> =
+        Condition { subject: "vpc.main", name: "available", deadline: Duration::from_secs(30) };
+
+    #[tokio::test(start_paused = true)]
+    async fn looks_until_it_is_done() {
+        let mut looks = 0;
+        let found = until(CONDITION, || {
+            looks += 1;
+            let done = looks == 4;
+            async move { Ok(if done { Look::Done(7) } else { Look::NotYet("Pending".to_owned()) }) }
+        });
+        assert_eq!(found.await.unwrap(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn says_what_it_saw_last() {
+        let error = until::<(), _, _>(CONDITION, || async { Ok(Look::NotYet("Pending".to_owned())) }).await.unwrap_err();
+        assert_eq!(error.to_string(), "vpc.main is not available after 30 s; it is Pending");
+    }
+}

@@ -1,0 +1,167 @@
+//! Layer 1: what people write. [`load`] turns text into a [`model::Topology`] or says all that is wrong with it.
+//!
+//! 1. the text is read into [`schema::Document`]; syntax, duplicate keys and wrong types stop here;
+//! 2. unknown fields are collected, with the nearest known name;
+//! 3. every rule in [`rules`] runs, whatever the others found;
+//! 4. without findings, [`resolve`] fills in the defaults.
+
+pub mod duration;
+mod findings;
+pub mod model;
+pub mod places;
+mod resolve;
+mod rules;
+pub mod schema;
+
+use serde::Deserialize;
+
+use crate::base::diagnostic::Diagnostic;
+use crate::topology::findings::{Finding, Findings, below, nearest, one_of};
+use crate::topology::model::Topology;
+use crate::topology::places::{Path, Places};
+use crate::topology::schema::Document;
+
+/// The largest file that is read, in bytes. The largest sensible topology has a few thousand.
+pub const LARGEST_FILE: usize = 1024 * 1024;
+
+/// Reads a topology.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(bytes: &[u8]) -> Result<Topology, Vec<Diagnostic>> {
+    let text = readable(bytes).map_err(|diagnostic| vec![diagnostic])?;
+    let (document, unknown) = parse(text).map_err(|error| vec![syntax(text, &error)])?;
+    let places = Places::read(text, options());
+    let mut findings = Findings::new(&places);
+    for path in unknown {
+        unknown_field(&mut findings, &path);
+    }
+    let document = resolve::with_default_shape(document);
+    rules::check(&document, &mut findings);
+    let list = findings.into_sorted();
+    if list.is_empty() { Ok(resolve::resolve(document)) } else { Err(list) }
+}
+
+/// Where the value at a path stands in a text that [`load`] accepted.
+pub fn place_of(text: &str, path: &str) -> Option<crate::base::diagnostic::Place> {
+    Places::read(text, options()).value(&places::path(path))
+}
+
+fn readable(bytes: &[u8]) -> Result<&str, Diagnostic> {
+    let whole_file = |code, message, cause: String, help: &str| Diagnostic {
+        code,
+        message,
+        place: None,
+        cause,
+        help: Some(help.to_owned()),
+    };
+    if bytes.len() > LARGEST_FILE {
+        return Err(whole_file(
+            "file-too-large",
+            "the file is too large for a topology".to_owned(),
+            format!("it has {} bytes, the most is {LARGEST_FILE}", bytes.len()),
+            "check that this is the file you meant",
+        ));
+    }
+    std::str::from_utf8(bytes).map_err(|error| {
+        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        whole_file(
+            "not-utf-8",
+            "the file is not UTF-8 text".to_owned(),
+            format!("line {line} has a byte that is not UTF-8"),
+            "save it as UTF-8",
+        )
+    })
+}
+
+fn options() -> serde_yaml::Options {
+    let mut options = serde_yaml::Options::default();
+    options.with_snippet = false;
+    // A few hundred replays are generous for a hand-written file; an alias bomb asks for billions.
+    options.alias_limits.max_total_replayed_events = 10_000;
+    options
+}
+
+fn parse(text: &str) -> Result<(Document, Vec<Path>), serde_yaml::Error> {
+    let mut unknown = Vec::new();
+    let document = serde_yaml::with_deserializer_from_str_with_options(text, options(), |deserializer| {
+        let mut note = |path: serde_ignored::Path<'_>| unknown.push(flatten(&path));
+        Document::deserialize(serde_ignored::Deserializer::new(deserializer, &mut note))
+    })?;
+    Ok((document, unknown))
+}
+
+fn flatten(path: &serde_ignored::Path<'_>) -> Path {
+    use serde_ignored::Path as Ignored;
+    match path {
+        Ignored::Root => Path::new(),
+        Ignored::Seq { parent, index } => below(&flatten(parent), index),
+        Ignored::Map { parent, key } => below(&flatten(parent), key),
+        Ignored::Some { parent } | Ignored::NewtypeStruct { parent } | Ignored::NewtypeVariant { parent } => {
+            flatten(parent)
+        }
+    }
+}
+
+fn syntax(text: &str, error: &serde_yaml::Error) -> Diagnostic {
+    let plain = error.without_snippet();
+    let message = plain.to_string();
+    // The reader ends its sentence with the place, which the diagnostic shows by itself.
+    let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
+    let help = if message.contains("alias") {
+        "write the values out, or use fewer aliases"
+    } else {
+        "mend this first: the rest of the file is checked after it"
+    };
+    Diagnostic {
+        code: "syntax",
+        message: "the topology cannot be read".to_owned(),
+        place: plain.location().map(|location| places::place(text, location)),
+        cause: message,
+        help: Some(help.to_owned()),
+    }
+}
+
+fn unknown_field(findings: &mut Findings<'_>, path: &Path) {
+    let Some((field, parents)) = path.split_last() else { return };
+    let known = known_fields(parents);
+    let help = match nearest(field, known.iter().copied()) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("known here: {}", one_of(known.iter().copied())),
+    };
+    let place = if parents.is_empty() { "a topology".to_owned() } else { format!("`{}`", parents.join(".")) };
+    findings.at_key(
+        path,
+        Finding {
+            code: "unknown-field",
+            message: format!("unknown field `{field}`"),
+            cause: format!("{place} has no such field"),
+            help,
+        },
+    );
+}
+
+/// The fields that may stand below a path. A test holds this against the schema.
+fn known_fields(parents: &[String]) -> &'static [&'static str] {
+    let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
+    match parents.as_slice() {
+        [] => &["stack", "region", "network", "ssh", "instances", "redis", "node", "load_balancer", "dns"],
+        ["network"] => &["vpc", "zones", "vswitches", "security_group"],
+        ["network", "vpc"] => &["cidr", "id"],
+        ["network", "vswitches", _] => &["zone", "cidr", "id"],
+        ["network", "security_group"] => &["id"],
+        ["ssh"] => &["allow_from", "key", "user"],
+        ["instances", _] => &["vswitch", "access", "via", "types", "image", "disk"],
+        ["redis"] => &["on", "port", "max_memory", "persistence"],
+        ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins"],
+        ["load_balancer"] => &["id", "vswitches", "address", "edition", "listener"],
+        ["load_balancer", "listener"] => {
+            &["protocol", "port", "idle_timeout", "request_timeout", "certificate"]
+        }
+        ["dns"] => &["domain", "host", "ttl"],
+        _ => &[],
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! What we believe after reading a topology: validated, references resolved, defaults filled in.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use ipnet::Ipv4Net;
+
+use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
+use crate::topology::duration::Seconds;
+pub use crate::topology::schema::{Address, Edition, Persistence, Protocol};
+
+/// A valid topology.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topology {
+    /// Name of the stack.
+    pub stack: StackName,
+    /// Where it is.
+    pub region: RegionId,
+    /// Its VPC.
+    pub vpc: Vpc,
+    /// Its vSwitches.
+    pub vswitches: BTreeMap<VSwitchName, VSwitch>,
+    /// An existing security group to use.
+    pub security_group: Option<CloudId>,
+    /// How machines are logged into.
+    pub ssh: Ssh,
+    /// Its machines.
+    pub instances: BTreeMap<InstanceName, Instance>,
+    /// Redis.
+    pub redis: Redis,
+    /// The chat node.
+    pub node: Node,
+    /// The ALB.
+    pub load_balancer: LoadBalancer,
+    /// The name people open.
+    pub dns: Dns,
+}
+
+/// A VPC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Vpc {
+    /// One to make.
+    Create(Ipv4Net),
+    /// One that is there.
+    Existing(CloudId),
+}
+
+/// A vSwitch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VSwitch {
+    /// Its zone.
+    pub zone: ZoneId,
+    /// Its range.
+    pub cidr: Ipv4Net,
+    /// Set when it exists already.
+    pub existing: Option<CloudId>,
+}
+
+/// How machines are logged into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ssh {
+    /// Ranges SSH is opened to.
+    pub allow_from: Vec<Ipv4Net>,
+    /// The operator's private key, when it is not the generated one.
+    pub key: Option<PathBuf>,
+    /// Login name.
+    pub user: String,
+}
+
+/// A machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// Its vSwitch.
+    pub vswitch: VSwitchName,
+    /// How it is reached.
+    pub reach: Reach,
+    /// Types, first choice first.
+    pub types: Vec<String>,
+    /// Image family.
+    pub image: String,
+    /// System disk in GiB.
+    pub disk: u32,
+}
+
+/// How an instance is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reach {
+    /// At its public address.
+    Public,
+    /// Through another instance.
+    Via(InstanceName),
+}
+
+/// Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redis {
+    /// Its instance.
+    pub on: InstanceName,
+    /// Its port.
+    pub port: u16,
+    /// MiB.
+    pub max_memory: u32,
+    /// What survives a restart.
+    pub persistence: Persistence,
+}
+
+/// The chat node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Its instances.
+    pub on: Vec<InstanceName>,
+    /// Its port.
+    pub port: u16,
+    /// How often it pings.
+    pub ping_interval: Seconds,
+    /// How long it waits for the answer.
+    pub ping_timeout: Seconds,
+    /// Other origins that may connect.
+    pub allowed_origins: Vec<String>,
+}
+
+/// The ALB.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadBalancer {
+    /// Set when it exists already.
+    pub existing: Option<CloudId>,
+    /// Where it has addresses.
+    pub vswitches: Vec<VSwitchName>,
+    /// Who can reach it.
+    pub address: Address,
+    /// Its edition.
+    pub edition: Edition,
+    /// What it listens on.
+    pub listener: Listener,
+}
+
+/// The listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// What it speaks.
+    pub protocol: Protocol,
+    /// Its port.
+    pub port: u16,
+    /// When a silent connection is cut.
+    pub idle_timeout: Seconds,
+    /// When a node that does not answer is given up.
+    pub request_timeout: Seconds,
+    /// Server certificate, always there for https.
+    pub certificate: Option<String>,
+}
+
+/// The name people open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dns {
+    /// Domain of the account.
+    pub domain: String,
+    /// Host record.
+    pub host: String,
+    /// Seconds.
+    pub ttl: u32,
+}
+
+impl Dns {
+    /// The full name, `example.com` for the host `@`.
+    pub fn full_name(&self) -> String {
+        if self.host == "@" { self.domain.clone() } else { format!("{}.{}", self.host, self.domain) }
+    }
+}
+
+impl Topology {
+    /// Address people open in a browser.
+    pub fn url(&self) -> String {
+        let listener = &self.load_balancer.listener;
+        let (scheme, default_port) = match listener.protocol {
+            Protocol::Http => ("http", 80),
+            Protocol::Https => ("https", 443),
+        };
+        let name = self.dns.full_name();
+        if listener.port == default_port {
+            format!("{scheme}://{name}/")
+        } else {
+            format!("{scheme}://{name}:{}/", listener.port)
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! Fills in what a topology leaves out.
+//!
+//! In two steps: [`with_default_shape`] before the rules run, so that they see the machines and vSwitches that will
+//! be there; [`resolve`] after them, when every value is known to be good.
+
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+
+use ipnet::Ipv4Net;
+
+use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
+use crate::topology::duration::Seconds;
+use crate::topology::model::{
+    Address, Dns, Edition, Instance, Listener, LoadBalancer, Node, Persistence, Protocol, Reach, Redis, Ssh,
+    Topology, VSwitch, Vpc,
+};
+use crate::topology::schema::{self, Document};
+
+/// Range of a VPC that is made without one being given.
+pub(super) const DEFAULT_VPC: &str = "192.168.0.0/16";
+/// Port of the chat node, as in the tutorial.
+pub(super) const DEFAULT_NODE_PORT: u16 = 5000;
+/// Port of Redis.
+pub(super) const DEFAULT_REDIS_PORT: u16 = 6379;
+/// How often the node pings; well inside the cloud's own 15 s idle timeout.
+pub(super) const DEFAULT_PING_INTERVAL: Seconds = Seconds::new(10);
+/// Both timeouts of the listener. The cloud's default for a silent connection is 15 s, short for a chatroom.
+pub(super) const DEFAULT_LISTENER_TIMEOUT: Seconds = Seconds::new(60);
+/// Small current instance types that most zones have, cheapest first.
+const DEFAULT_TYPES: [&str; 4] = ["ecs.e-c1m2.large", "ecs.u1-c1m2.large", "ecs.c7.large", "ecs.c6.large"];
+/// Alibaba Cloud Linux 3.
+const DEFAULT_IMAGE: &str = "acs:alibaba_cloud_linux_3_2104_lts_x64";
+const DEFAULT_DISK: u32 = 40;
+const DEFAULT_TTL: u32 = 600;
+
+/// Adds the vSwitches of `zones`, the tutorial's three machines, and who runs what.
+pub(super) fn with_default_shape(mut document: Document) -> Document {
+    add_vswitches(&mut document.network);
+    if document.instances.is_empty() {
+        add_instances(&mut document);
+    }
+    if document.redis.on.is_none() {
+        document.redis.on = document.instances.keys().next_back().cloned();
+    }
+    if document.node.on.is_empty() {
+        let redis = document.redis.on.as_deref();
+        document.node.on =
+            document.instances.keys().filter(|name| Some(name.as_str()) != redis).cloned().collect();
+    }
+    if document.load_balancer.vswitches.is_empty() {
+        document.load_balancer.vswitches = document.network.vswitches.keys().cloned().collect();
+    }
+    document
+}
+
+fn add_vswitches(network: &mut schema::Network) {
+    let vpc: Option<Ipv4Net> = network.vpc.cidr.as_deref().unwrap_or(DEFAULT_VPC).parse().ok();
+    let Some(ranges) = vpc.and_then(|vpc| vpc.subnets(24.max(vpc.prefix_len())).ok()) else { return };
+    for ((zone, range), letter) in network.zones.iter().zip(ranges).zip('a'..='z') {
+        network.vswitches.entry(letter.to_string()).or_insert_with(|| schema::VSwitch {
+            zone: zone.clone(),
+            cidr: range.to_string(),
+            id: None,
+        });
+    }
+}
+
+fn add_instances(document: &mut Document) {
+    let vswitches: Vec<String> = document.network.vswitches.keys().cloned().collect();
+    let (Some(first), Some(second)) = (vswitches.first(), vswitches.get(1).or(vswitches.first())) else { return };
+    let instance = |vswitch: &str, access, via: Option<&str>| schema::Instance {
+        vswitch: vswitch.to_owned(),
+        access,
+        via: via.map(str::to_owned),
+        types: Vec::new(),
+        image: None,
+        disk: None,
+    };
+    let public = Some(schema::Access::Public);
+    document.instances.insert("ecs01".to_owned(), instance(first, public, None));
+    document.instances.insert("ecs02".to_owned(), instance(second, public, None));
+    document.instances.insert("ecs03".to_owned(), instance(first, None, Some("ecs01")));
+}
+
+/// Turns a document that every rule accepted into the model.
+pub(super) fn resolve(document: Document) -> Topology {
+    Topology {
+        stack: StackName::new(document.stack),
+        region: RegionId::new(document.region),
+        vpc: match document.network.vpc.id {
+            Some(id) => Vpc::Existing(CloudId::new(id)),
+            None => Vpc::Create(range(document.network.vpc.cidr.as_deref().unwrap_or(DEFAULT_VPC))),
+        },
+        vswitches: document.network.vswitches.into_iter().map(vswitch).collect(),
+        security_group: document.network.security_group.id.map(CloudId::new),
+        ssh: Ssh {
+            allow_from: document.ssh.allow_from.iter().map(|text| range(text)).collect(),
+            key: document.ssh.key.map(PathBuf::from),
+            user: document.ssh.user,
+        },
+        instances: document.instances.into_iter().map(instance).collect(),
+        redis: redis(document.redis),
+        node: node(document.node),
+        load_balancer: load_balancer(document.load_balancer),
+        dns: dns(document.dns),
+    }
+}
+
+fn vswitch((name, vswitch): (String, schema::VSwitch)) -> (VSwitchName, VSwitch) {
+    let value = VSwitch {
+        zone: ZoneId::new(vswitch.zone),
+        cidr: range(&vswitch.cidr),
+        existing: vswitch.id.map(CloudId::new),
+    };
+    (VSwitchName::new(name), value)
+}
+
+fn instance((name, instance): (String, schema::Instance)) -> (InstanceName, Instance) {
+    let types = if instance.types.is_empty() {
+        DEFAULT_TYPES.iter().map(ToString::to_string).collect()
+    } else {
+        instance.types
+    };
+    let value = Instance {
+        vswitch: VSwitchName::new(instance.vswitch),
+        reach: instance.via.map_or(Reach::Public, |host| Reach::Via(InstanceName::new(host))),
+        types,
+        image: instance.image.unwrap_or_else(|| DEFAULT_IMAGE.to_owned()),
+        disk: instance.disk.unwrap_or(DEFAULT_DISK),
+    };
+    (InstanceName::new(name), value)
+}
+
+fn redis(redis: schema::Redis) -> Redis {
+    Redis {
+        on: InstanceName::new(redis.on.unwrap_or_default()),
+        port: port(redis.port, DEFAULT_REDIS_PORT),
+        max_memory: redis.max_memory.unwrap_or(256),
+        persistence: redis.persistence.unwrap_or(Persistence::AppendOnly),
+    }
+}
+
+fn node(node: schema::Node) -> Node {
+    Node {
+        on: node.on.into_iter().map(InstanceName::new).collect(),
+        port: port(node.port, DEFAULT_NODE_PORT),
+        ping_interval: node.ping_interval.unwrap_or(DEFAULT_PING_INTERVAL),
+        ping_timeout: node.ping_timeout.unwrap_or(DEFAULT_PING_INTERVAL),
+        allowed_origins: node.allowed_origins,
+    }
+}
+
+fn load_balancer(load_balancer: schema::LoadBalancer) -> LoadBalancer {
+    let listener = load_balancer.listener;
+    let protocol = listener.protocol.unwrap_or(Protocol::Http);
+    LoadBalancer {
+        existing: load_balancer.id.map(CloudId::new),
+        vswitches: load_balancer.vswitches.into_iter().map(VSwitchName::new).collect(),
+        address: load_balancer.address.unwrap_or(Address::Internet),
+        edition: load_balancer.edition.unwrap_or(Edition::Basic),
+        listener: Listener {
+            protocol,
+            port: port(listener.port, default_listener_port(protocol)),
+            idle_timeout: listener.idle_timeout.unwrap_or(DEFAULT_LISTENER_TIMEOUT),
+            request_timeout: listener.request_timeout.unwrap_or(DEFAULT_LISTENER_TIMEOUT),
+            certificate: listener.certificate,
+        },
+    }
+}
+
+/// 5000 as in the tutorial, or 443.
+pub(super) fn default_listener_port(protocol: Protocol) -> u16 {
+    match protocol {
+        Protocol::Http => 5000,
+        Protocol::Https => 443,
+    }
+}
+
+fn dns(dns: Option<schema::Dns>) -> Dns {
+    let (domain, host, ttl) = dns.map_or((String::new(), None, None), |dns| (dns.domain, dns.host, dns.ttl));
+    Dns { domain, host: host.unwrap_or_else(|| "@".to_owned()), ttl: ttl.unwrap_or(DEFAULT_TTL) }
+}
+
+fn port(written: Option<i64>, default: u16) -> u16 {
+    written.and_then(|port| u16::try_from(port).ok()).unwrap_or(default)
+}
+
+fn range(text: &str) -> Ipv4Net {
+    parse_range(text).unwrap_or_else(|| Ipv4Net::from(Ipv4Addr::UNSPECIFIED))
+}
+
+/// A range, or a single address as a /32; host bits must be zero.
+pub(super) fn parse_range(text: &str) -> Option<Ipv4Net> {
+    let range =
+        text.parse::<Ipv4Net>().ok().or_else(|| text.parse::<Ipv4Addr>().ok().map(Ipv4Net::from))?;
+    (range.addr() == range.network()).then_some(range)
+}

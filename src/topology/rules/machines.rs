@@ -1,0 +1,141 @@
+//! Rules of the machines: names, vSwitches, and how each is reached.
+
+use std::collections::BTreeSet;
+
+use crate::topology::findings::{Finding, Findings, below, nearest, one_of};
+use crate::topology::places::{Path, path};
+use crate::topology::schema::{Document, Instance};
+
+/// Runs the rules of this file.
+pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
+    for (name, instance) in &document.instances {
+        let place = below(&path("instances"), name);
+        instance_name(name, &place, findings);
+        vswitch(document, instance, &place, findings);
+        reach(document, name, instance, &place, findings);
+        disk(instance, &place, findings);
+    }
+}
+
+fn instance_name(name: &str, place: &Path, findings: &mut Findings<'_>) {
+    let good = (2..=40).contains(&name.len())
+        && name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && !name.ends_with('-')
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+    if !good {
+        findings.at_key(
+            place,
+            Finding {
+                code: "instance-name",
+                message: format!("`{name}` cannot be the name of an instance"),
+                cause: "it is a host name too: 2 to 40 lower-case letters, digits and hyphens".to_owned(),
+                help: "write for example `ecs01`".to_owned(),
+            },
+        );
+    }
+}
+
+fn vswitch(document: &Document, instance: &Instance, place: &Path, findings: &mut Findings<'_>) {
+    let known = &document.network.vswitches;
+    if known.contains_key(&instance.vswitch) {
+        return;
+    }
+    findings.at_value(
+        &below(place, "vswitch"),
+        Finding {
+            code: "unknown-vswitch",
+            message: format!("no vSwitch is called `{}`", instance.vswitch),
+            cause: format!("there is {}", one_of(known.keys().map(String::as_str))),
+            help: suggestion(&instance.vswitch, known.keys().map(String::as_str), "network.vswitches"),
+        },
+    );
+}
+
+fn disk(instance: &Instance, place: &Path, findings: &mut Findings<'_>) {
+    if let Some(disk) = instance.disk.filter(|disk| !(20..=2048).contains(disk)) {
+        findings.at_value(
+            &below(place, "disk"),
+            Finding {
+                code: "disk-size",
+                message: format!("a system disk cannot have {disk} GiB"),
+                cause: "20 to 2048 GiB".to_owned(),
+                help: "write for example `disk: 40`".to_owned(),
+            },
+        );
+    }
+}
+
+fn reach(document: &Document, name: &str, instance: &Instance, place: &Path, findings: &mut Findings<'_>) {
+    match (&instance.access, &instance.via) {
+        (Some(_), None) => {}
+        (None, None) => findings.at_key(
+            place,
+            Finding {
+                code: "unreachable",
+                message: format!("instance `{name}` cannot be reached"),
+                cause: "it says neither `access: public` nor `via`".to_owned(),
+                help: "add `access: public`, or `via:` with the name of a public instance".to_owned(),
+            },
+        ),
+        (Some(_), Some(_)) => findings.at_value(
+            &below(place, "via"),
+            Finding {
+                code: "reached-twice",
+                message: format!("instance `{name}` is reached in two ways"),
+                cause: "it says both `access: public` and `via`".to_owned(),
+                help: "keep one of the two".to_owned(),
+            },
+        ),
+        (None, Some(via)) => jump_host(document, name, via, &below(place, "via"), findings),
+    }
+}
+
+fn jump_host(document: &Document, name: &str, via: &str, place: &Path, findings: &mut Findings<'_>) {
+    if !document.instances.contains_key(via) {
+        findings.at_value(place, unknown_instance(document, via));
+        return;
+    }
+    if let Some(cycle) = cycle_from(document, name) {
+        findings.at_value(
+            place,
+            Finding {
+                code: "unreachable",
+                message: format!("instance `{name}` cannot be reached"),
+                cause: format!("the way there goes in a circle: {}", cycle.join(" -> ")),
+                help: "end the way at an instance with `access: public`".to_owned(),
+            },
+        );
+    }
+}
+
+fn cycle_from(document: &Document, name: &str) -> Option<Vec<String>> {
+    let mut way = vec![name.to_owned()];
+    let mut seen = BTreeSet::from([name]);
+    let mut current = name;
+    while let Some(via) = document.instances.get(current).and_then(|instance| instance.via.as_deref()) {
+        way.push(via.to_owned());
+        if !seen.insert(via) {
+            return Some(way);
+        }
+        current = via;
+    }
+    None
+}
+
+/// The finding for a name that no instance has.
+pub(super) fn unknown_instance(document: &Document, name: &str) -> Finding {
+    let known = || document.instances.keys().map(String::as_str);
+    Finding {
+        code: "unknown-instance",
+        message: format!("no instance is called `{name}`"),
+        cause: format!("there is {}", one_of(known())),
+        help: suggestion(name, known(), "instances"),
+    }
+}
+
+fn suggestion<'n>(typed: &str, known: impl Iterator<Item = &'n str>, place: &str) -> String {
+    match nearest(typed, known) {
+        Some(name) => format!("did you mean `{name}`?"),
+        None => format!("declare it under `{place}`, or use one that is there"),
+    }
+}

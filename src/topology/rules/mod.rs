@@ -1,0 +1,64 @@
+//! Every rule a topology must keep. Each looks at the whole document and reports all it finds; none stops another.
+
+mod machines;
+mod network;
+mod service;
+
+use crate::topology::findings::{Finding, Findings};
+use crate::topology::places::path;
+use crate::topology::schema::Document;
+
+/// Runs all rules.
+pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
+    stack_name(document, findings);
+    region(document, findings);
+    network::check(document, findings);
+    machines::check(document, findings);
+    service::check(document, findings);
+}
+
+fn stack_name(document: &Document, findings: &mut Findings<'_>) {
+    let name = &document.stack;
+    let good = (2..=30).contains(&name.len())
+        && name.starts_with(|letter: char| letter.is_ascii_lowercase())
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+    if !good {
+        findings.at_value(
+            &path("stack"),
+            Finding {
+                code: "stack-name",
+                message: format!("`{name}` cannot be the name of a stack"),
+                cause: "2 to 30 lower-case letters, digits and hyphens, beginning with a letter".to_owned(),
+                help: "write for example `stack: chatroom`".to_owned(),
+            },
+        );
+    }
+}
+
+fn region(document: &Document, findings: &mut Findings<'_>) {
+    let region = &document.region;
+    let parts: Vec<&str> = region.split('-').collect();
+    let lower = |part: &&str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_lowercase());
+    let number = |part: &&str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_digit());
+    let good = match parts.as_slice() {
+        [country, place] => lower(country) && lower(place),
+        [country, place, last] => lower(country) && lower(place) && (number(last) || lower(last)),
+        _ => false,
+    };
+    if !good {
+        findings.at_value(
+            &path("region"),
+            Finding {
+                code: "region",
+                message: format!("`{region}` is not a region"),
+                cause: "a region is written like `cn-hangzhou` or `ap-southeast-1`".to_owned(),
+                help: "write the region's id, not its name and not a zone".to_owned(),
+            },
+        );
+    }
+}
+
+/// Whether a number can be a TCP port.
+fn is_port(number: i64) -> bool {
+    (1..=65535).contains(&number)
+}

@@ -1,0 +1,235 @@
+//! What the YAML may say: shapes and defaults, no rules.
+//!
+//! Every field's meaning, unit, range and default stands here; `examples/chatroom.yaml` shows them in use.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::topology::duration::Seconds;
+
+/// A whole topology file.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Document {
+    /// Name of the stack: 2 to 30 lower-case letters, digits and hyphens, beginning with a letter.
+    pub stack: String,
+    /// Region, such as `cn-hangzhou`.
+    pub region: String,
+    /// The network; everything in it has a default but the zones.
+    pub network: Network,
+    /// How machines are logged into.
+    pub ssh: Ssh,
+    /// Machines by name. Default: `ecs01` and `ecs02` (public, in the first two vSwitches) and `ecs03` via `ecs01`.
+    #[serde(default)]
+    pub instances: BTreeMap<String, Instance>,
+    /// Redis, which carries messages between the nodes. Default: on the last instance.
+    #[serde(default)]
+    pub redis: Redis,
+    /// The chat node. Default: on every instance that does not have Redis.
+    #[serde(default)]
+    pub node: Node,
+    /// The ALB and its listener.
+    #[serde(default)]
+    pub load_balancer: LoadBalancer,
+    /// The name people open. Required: an ALB made since late 2024 refuses its own name.
+    pub dns: Option<Dns>,
+}
+
+/// The network.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Network {
+    /// The VPC; default: one is made with `192.168.0.0/16`.
+    #[serde(default)]
+    pub vpc: Vpc,
+    /// Short form of `vswitches`: one is made in each zone, named `a`, `b`, ..., with a /24 of the VPC each.
+    #[serde(default)]
+    pub zones: Vec<String>,
+    /// vSwitches by name.
+    #[serde(default)]
+    pub vswitches: BTreeMap<String, VSwitch>,
+    /// The security group of all instances; default: one is made.
+    #[serde(default)]
+    pub security_group: SecurityGroup,
+}
+
+/// A VPC to make or to use.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Vpc {
+    /// Address range of a VPC to make, /8 to /28; default `192.168.0.0/16`.
+    pub cidr: Option<String>,
+    /// An existing VPC, which is then never changed or deleted.
+    pub id: Option<String>,
+}
+
+/// A vSwitch to make or to use.
+#[derive(Debug, Clone, Deserialize)]
+pub struct VSwitch {
+    /// Its zone, such as `cn-hangzhou-h`.
+    pub zone: String,
+    /// Its address range, /16 to /29, inside the VPC's.
+    pub cidr: String,
+    /// An existing vSwitch, which is then never changed or deleted; zone and range must be its own.
+    pub id: Option<String>,
+}
+
+/// A security group to make or to use.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct SecurityGroup {
+    /// An existing group: rules are added to it and removed again, the group itself is never deleted.
+    pub id: Option<String>,
+}
+
+/// How machines are logged into.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Ssh {
+    /// Address ranges SSH is opened to. Required, no default: nobody should open SSH to the world by accident.
+    pub allow_from: Vec<String>,
+    /// The operator's private key; default: one made once in the user's configuration folder.
+    pub key: Option<String>,
+    /// Default `root`.
+    #[serde(default = "root")]
+    pub user: String,
+}
+
+fn root() -> String {
+    "root".to_owned()
+}
+
+/// A machine.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Instance {
+    /// Name of its vSwitch.
+    pub vswitch: String,
+    /// `public`: it has a public address and is reached there.
+    pub access: Option<Access>,
+    /// Name of the instance through which it is reached.
+    pub via: Option<String>,
+    /// Instance types, tried in this order; default: small current ones.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// Image family; default Alibaba Cloud Linux 3.
+    pub image: Option<String>,
+    /// System disk in GiB, 20 to 2048; default 40.
+    pub disk: Option<u32>,
+}
+
+/// How an instance is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// At its public address.
+    Public,
+}
+
+/// Redis.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Redis {
+    /// Instance it runs on.
+    pub on: Option<String>,
+    /// 1 to 65535; default 6379.
+    pub port: Option<i64>,
+    /// MiB, at least 16; default 256.
+    pub max_memory: Option<u32>,
+    /// What survives a restart; default `append-only`.
+    pub persistence: Option<Persistence>,
+}
+
+/// What of Redis survives a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Persistence {
+    /// Nothing.
+    None,
+    /// Everything but the last second.
+    AppendOnly,
+}
+
+/// The chat node.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Node {
+    /// Instances it runs on.
+    #[serde(default)]
+    pub on: Vec<String>,
+    /// 1 to 65535; default 5000.
+    pub port: Option<i64>,
+    /// How often it pings its clients; default 10 s. Must be shorter than the listener's timeouts.
+    pub ping_interval: Option<Seconds>,
+    /// How long a client may take to answer a ping; default 10 s.
+    pub ping_timeout: Option<Seconds>,
+    /// Web origins other than its own whose pages may connect.
+    #[serde(default)]
+    pub allowed_origins: Vec<String>,
+}
+
+/// The ALB.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct LoadBalancer {
+    /// An existing ALB: a listener is added to it and removed again, the ALB itself is never deleted.
+    pub id: Option<String>,
+    /// vSwitches it has addresses in, in two zones or more; default: all.
+    #[serde(default)]
+    pub vswitches: Vec<String>,
+    /// Default `internet`.
+    pub address: Option<Address>,
+    /// Default `basic`.
+    pub edition: Option<Edition>,
+    /// What it listens on.
+    #[serde(default)]
+    pub listener: Listener,
+}
+
+/// Who can reach the ALB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Address {
+    /// Everybody.
+    Internet,
+    /// The VPC only.
+    Intranet,
+}
+
+/// Edition of the ALB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Edition {
+    /// No connection draining or slow start.
+    Basic,
+    /// All of it.
+    Standard,
+}
+
+/// What the ALB listens on.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Listener {
+    /// Default `http`.
+    pub protocol: Option<Protocol>,
+    /// 1 to 65535; default 5000 for http, 443 for https.
+    pub port: Option<i64>,
+    /// A silent connection is cut after this: 1 to 600 s; default 60 s (the cloud's own default is 15 s).
+    pub idle_timeout: Option<Seconds>,
+    /// A node that does not answer within this gives 504: 1 to 600 s; default 60 s.
+    pub request_timeout: Option<Seconds>,
+    /// Id of a server certificate, `<number>-<region>`; required for https.
+    pub certificate: Option<String>,
+}
+
+/// What a listener speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// Plain HTTP and ws.
+    Http,
+    /// TLS and wss.
+    Https,
+}
+
+/// The name people open.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Dns {
+    /// A domain of this account.
+    pub domain: String,
+    /// Host record; default `@`, the domain itself.
+    pub host: Option<String>,
+    /// Seconds; default 600.
+    pub ttl: Option<u32>,
+}
