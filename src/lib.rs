@@ -2,4 +2,7 @@
 
 pub mod base;
 pub mod cloud;
+pub mod plan;
+pub mod resource;
+pub mod state;
 pub mod topology;

@@ -1,0 +1,93 @@
+//! What happens to a resource: a closed set, each with the sign people know from Terraform.
+
+use serde::Serialize;
+
+/// What happens to a resource.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// It is changed in place.
+    Update(Vec<Change>),
+    /// It is removed and made anew.
+    Replace(Vec<Change>),
+    /// It is removed.
+    Delete,
+    /// Nothing: it is as it shall be.
+    Keep,
+    /// It is on a host that could not be read; apply will see. The reason.
+    Unknown(String),
+}
+
+/// A field that is not as it shall be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Its name.
+    pub field: &'static str,
+    /// What it is.
+    pub from: String,
+    /// What it shall be.
+    pub to: String,
+    /// Whether it cannot be changed in place.
+    pub forces_replacement: bool,
+}
+
+/// Stands for a value that only exists once something else has been made.
+pub const AFTER_APPLY: &str = "(known after apply)";
+
+impl Change {
+    /// For a resource that is there but never became ready.
+    pub fn broken() -> Self {
+        Self { field: "state", from: "broken".to_owned(), to: "ready".to_owned(), forces_replacement: true }
+    }
+}
+
+impl Action {
+    /// Its sign.
+    pub fn glyph(&self) -> &'static str {
+        match self {
+            Self::Create => "+",
+            Self::Update(_) => "~",
+            Self::Replace(_) => "-/+",
+            Self::Delete => "-",
+            Self::Keep => " ",
+            Self::Unknown(_) => "?",
+        }
+    }
+
+    /// Its word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update(_) => "update",
+            Self::Replace(_) => "replace",
+            Self::Delete => "delete",
+            Self::Keep => "keep",
+            Self::Unknown(_) => "unknown until apply",
+        }
+    }
+
+    /// Whether the cloud or a host is known to differ afterwards.
+    pub fn is_change(&self) -> bool {
+        match self {
+            Self::Create | Self::Update(_) | Self::Replace(_) | Self::Delete => true,
+            Self::Keep | Self::Unknown(_) => false,
+        }
+    }
+
+    /// Whether the resource afterwards is another one than before.
+    pub fn makes_new(&self) -> bool {
+        match self {
+            Self::Create | Self::Replace(_) => true,
+            Self::Update(_) | Self::Delete | Self::Keep | Self::Unknown(_) => false,
+        }
+    }
+
+    /// What is not as it shall be.
+    pub fn changes(&self) -> &[Change] {
+        match self {
+            Self::Update(changes) | Self::Replace(changes) => changes,
+            Self::Create | Self::Delete | Self::Keep | Self::Unknown(_) => &[],
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! What a topology asks for, resource by resource, each with what must be there before it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::Ipv4Net;
+
+use crate::base::ids::{CloudId, InstanceName};
+use crate::resource::spec::{
+    Exposure, HostSpec, InstanceSpec, KeyPairSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence, RecordSpec,
+    RedisSpec, ReleaseSpec, SecurityGroupSpec, SecurityRuleSpec, ServerGroupSpec, ServerSpec, Source, Spec,
+    VSwitchSpec, VpcSpec,
+};
+use crate::resource::{Kind, ResourceAddress};
+use crate::topology::model::{self, Address, Edition, Protocol, Reach, Topology};
+
+/// One resource that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    /// Its address.
+    pub address: ResourceAddress,
+    /// What it shall be.
+    pub spec: Spec,
+    /// What must be there first.
+    pub depends_on: BTreeSet<ResourceAddress>,
+}
+
+impl Resource {
+    /// The machine it lives on, when it lives on one.
+    pub fn host(&self) -> Option<&InstanceName> {
+        match &self.spec {
+            Spec::HostKey(host) => Some(host.instance()),
+            Spec::Redis(redis) => Some(redis.host.instance()),
+            Spec::Release(release) => Some(release.host.instance()),
+            Spec::Vpc(_)
+            | Spec::VSwitch(_)
+            | Spec::SecurityGroup(_)
+            | Spec::SecurityRule(_)
+            | Spec::KeyPair(_)
+            | Spec::Instance(_)
+            | Spec::LoadBalancer(_)
+            | Spec::ServerGroup(_)
+            | Spec::Server(_)
+            | Spec::Listener(_)
+            | Spec::Record(_) => None,
+        }
+    }
+}
+
+/// All that is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Desired {
+    /// By address, so in the order of creation.
+    pub resources: BTreeMap<ResourceAddress, Resource>,
+}
+
+impl Desired {
+    fn add(&mut self, address: ResourceAddress, spec: Spec, depends_on: impl IntoIterator<Item = ResourceAddress>) {
+        let depends_on = depends_on.into_iter().collect();
+        self.resources.insert(address.clone(), Resource { address, spec, depends_on });
+    }
+
+    fn all(&self, kind: Kind) -> Vec<ResourceAddress> {
+        self.resources.keys().filter(|address| address.kind == kind).cloned().collect()
+    }
+}
+
+/// Lists what a topology asks for. The public key is the operator's.
+pub fn desired(topology: &Topology, public_key: &str) -> Desired {
+    let mut desired = Desired::default();
+    network(topology, &mut desired);
+    rules(topology, &mut desired);
+    machines(topology, public_key, &mut desired);
+    service(topology, &mut desired);
+    load_balancer(topology, &mut desired);
+    desired
+}
+
+fn only(kind: Kind) -> ResourceAddress {
+    ResourceAddress::only(kind)
+}
+
+fn source(existing: Option<&CloudId>) -> Source {
+    existing.map_or(Source::Created, |id| Source::Existing(id.clone()))
+}
+
+fn network(topology: &Topology, desired: &mut Desired) {
+    let vpc = match &topology.vpc {
+        model::Vpc::Create(cidr) => VpcSpec { source: Source::Created, cidr: Some(*cidr) },
+        model::Vpc::Existing(id) => VpcSpec { source: Source::Existing(id.clone()), cidr: None },
+    };
+    desired.add(only(Kind::Vpc), Spec::Vpc(vpc), []);
+    for (name, vswitch) in &topology.vswitches {
+        let spec = VSwitchSpec {
+            source: source(vswitch.existing.as_ref()),
+            zone: vswitch.zone.to_string(),
+            cidr: vswitch.cidr,
+        };
+        desired.add(ResourceAddress::new(Kind::VSwitch, name), Spec::VSwitch(spec), [only(Kind::Vpc)]);
+    }
+    let group = SecurityGroupSpec { source: source(topology.security_group.as_ref()) };
+    desired.add(only(Kind::SecurityGroup), Spec::SecurityGroup(group), [only(Kind::Vpc)]);
+}
+
+/// SSH from where the operator is, the node's port from the ALB's vSwitches, Redis from the nodes; nothing else.
+fn rules(topology: &Topology, desired: &mut Desired) {
+    let group = || only(Kind::SecurityGroup);
+    let mut open = |name: String, port: u16, from: Peer| {
+        let needs = match &from {
+            Peer::Range(_) => vec![group()],
+            Peer::Instance(instance) => vec![group(), ResourceAddress::new(Kind::Instance, instance)],
+        };
+        let address = ResourceAddress::new(Kind::SecurityRule, name);
+        desired.add(address, Spec::SecurityRule(SecurityRuleSpec { port, from }), needs);
+    };
+    for range in &topology.ssh.allow_from {
+        open(format!("ssh-{}", range_name(range)), 22, Peer::Range(*range));
+    }
+    for vswitch in &topology.load_balancer.vswitches {
+        let range = topology.vswitches[vswitch].cidr;
+        open(format!("node-{vswitch}"), topology.node.port, Peer::Range(range));
+    }
+    for node in &topology.node.on {
+        open(format!("redis-{node}"), topology.redis.port, Peer::Instance(node.clone()));
+    }
+}
+
+/// `203.0.113.0-24`: a slash would be odd in an address.
+fn range_name(range: &Ipv4Net) -> String {
+    range.to_string().replace('/', "-")
+}
+
+fn machines(topology: &Topology, public_key: &str, desired: &mut Desired) {
+    let key_pair = only(Kind::KeyPair);
+    desired.add(key_pair.clone(), Spec::KeyPair(KeyPairSpec { public_key: public_key.to_owned() }), []);
+    for (name, instance) in &topology.instances {
+        let vswitch = ResourceAddress::new(Kind::VSwitch, &instance.vswitch);
+        let spec = InstanceSpec {
+            vswitch: vswitch.clone(),
+            types: instance.types.clone(),
+            image: instance.image.clone(),
+            disk: instance.disk,
+            exposure: match instance.reach {
+                Reach::Public => Exposure::Public,
+                Reach::Via(_) => Exposure::Private,
+            },
+        };
+        let address = ResourceAddress::new(Kind::Instance, name);
+        let needs = [vswitch, only(Kind::SecurityGroup), key_pair.clone()];
+        desired.add(address.clone(), Spec::Instance(spec), needs);
+        let host = host(topology, name);
+        desired.add(ResourceAddress::new(Kind::HostKey, name), Spec::HostKey(host), [address]);
+    }
+}
+
+/// From the outside in: `[ecs01, ecs03]` for a machine reached through `ecs01`.
+fn host(topology: &Topology, name: &InstanceName) -> HostSpec {
+    let mut route = vec![name.clone()];
+    while let Some(Reach::Via(via)) = topology.instances.get(&route[0]).map(|instance| &instance.reach) {
+        route.insert(0, via.clone());
+    }
+    HostSpec { route, user: topology.ssh.user.clone() }
+}
+
+/// What must be there before a machine can be logged into.
+fn login(host: &HostSpec, desired: &Desired) -> Vec<ResourceAddress> {
+    let rules = desired.all(Kind::SecurityRule);
+    let ssh_rules = rules.into_iter().filter(|rule| rule.name.starts_with("ssh-"));
+    host.route.iter().map(|name| ResourceAddress::new(Kind::HostKey, name)).chain(ssh_rules).collect()
+}
+
+fn service(topology: &Topology, desired: &mut Desired) {
+    let redis = ResourceAddress::new(Kind::Redis, &topology.redis.on);
+    let redis_host = host(topology, &topology.redis.on);
+    let needs = login(&redis_host, desired);
+    let spec = RedisSpec {
+        host: redis_host,
+        port: topology.redis.port,
+        max_memory: topology.redis.max_memory,
+        persistence: match topology.redis.persistence {
+            model::Persistence::None => Persistence::None,
+            model::Persistence::AppendOnly => Persistence::AppendOnly,
+        },
+    };
+    desired.add(redis.clone(), Spec::Redis(spec), needs);
+    for name in &topology.node.on {
+        let host = host(topology, name);
+        let mut needs = login(&host, desired);
+        needs.push(redis.clone());
+        needs.push(ResourceAddress::new(Kind::SecurityRule, format!("redis-{name}")));
+        let spec = ReleaseSpec {
+            host,
+            port: topology.node.port,
+            redis: topology.redis.on.clone(),
+            redis_port: topology.redis.port,
+            ping_interval: topology.node.ping_interval.duration(),
+            ping_timeout: topology.node.ping_timeout.duration(),
+            allowed_origins: topology.node.allowed_origins.clone(),
+        };
+        desired.add(ResourceAddress::new(Kind::Release, name), Spec::Release(spec), needs);
+    }
+}
+
+fn load_balancer(topology: &Topology, desired: &mut Desired) {
+    let wanted = &topology.load_balancer;
+    let vswitch = |name| ResourceAddress::new(Kind::VSwitch, name);
+    let spec = LoadBalancerSpec {
+        source: source(wanted.existing.as_ref()),
+        zones: wanted
+            .vswitches
+            .iter()
+            .map(|name| (topology.vswitches[name].zone.to_string(), vswitch(name)))
+            .collect(),
+        address_type: match wanted.address {
+            Address::Internet => "Internet",
+            Address::Intranet => "Intranet",
+        },
+        edition: match wanted.edition {
+            Edition::Basic => "Basic",
+            Edition::Standard => "Standard",
+        },
+    };
+    let needs: Vec<_> = wanted.vswitches.iter().map(vswitch).chain([only(Kind::Vpc)]).collect();
+    desired.add(only(Kind::LoadBalancer), Spec::LoadBalancer(spec), needs);
+    let group = ServerGroupSpec { health_path: "/healthz" };
+    desired.add(only(Kind::ServerGroup), Spec::ServerGroup(group), [only(Kind::Vpc)]);
+    for name in &topology.node.on {
+        let spec = ServerSpec { instance: name.clone(), port: topology.node.port };
+        let needs = [only(Kind::ServerGroup), ResourceAddress::new(Kind::Release, name)];
+        desired.add(ResourceAddress::new(Kind::Server, name), Spec::Server(spec), needs);
+    }
+    listener(topology, desired);
+}
+
+fn listener(topology: &Topology, desired: &mut Desired) {
+    let listener = &topology.load_balancer.listener;
+    let spec = ListenerSpec {
+        protocol: match listener.protocol {
+            Protocol::Http => "HTTP",
+            Protocol::Https => "HTTPS",
+        },
+        port: listener.port,
+        idle_timeout: listener.idle_timeout.count(),
+        request_timeout: listener.request_timeout.count(),
+        certificate: listener.certificate.clone(),
+    };
+    let mut needs = desired.all(Kind::Server);
+    needs.extend([only(Kind::LoadBalancer), only(Kind::ServerGroup)]);
+    desired.add(only(Kind::Listener), Spec::Listener(spec), needs);
+    let record = RecordSpec {
+        domain: topology.dns.domain.clone(),
+        host: topology.dns.host.clone(),
+        ttl: topology.dns.ttl,
+    };
+    desired.add(only(Kind::Record), Spec::Record(record), [only(Kind::Listener), only(Kind::LoadBalancer)]);
+}

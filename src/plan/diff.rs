@@ -1,0 +1,57 @@
+//! Field by field: what is not as it shall be.
+
+use std::collections::BTreeMap;
+
+use crate::plan::Step;
+use crate::plan::action::{AFTER_APPLY, Change};
+use crate::plan::desired::Resource;
+use crate::resource::ResourceAddress;
+use crate::resource::observed::{Observation, Observed, Output};
+use crate::resource::spec::{Wanted, forces_replacement};
+
+/// The fields of a resource that are not as they shall be.
+pub(super) fn changes(
+    resource: &Resource,
+    current: &Observation,
+    observed: &Observed,
+    earlier: &BTreeMap<ResourceAddress, Step>,
+) -> Vec<Change> {
+    let kind = resource.address.kind;
+    let differs = |(field, wanted): (&'static str, Wanted)| {
+        let from = current.fields.get(field).cloned().unwrap_or_default();
+        let to = match wanted {
+            Wanted::Exactly(value) => value,
+            Wanted::OneOf(values) if values.contains(&from) => from.clone(),
+            Wanted::OneOf(values) => values.first().cloned().unwrap_or_default(),
+            Wanted::Outputs(addresses, output) => outputs(&addresses, output, earlier),
+            Wanted::Computed => observed
+                .computed
+                .get(&(resource.address.clone(), field))
+                .cloned()
+                .unwrap_or_else(|| AFTER_APPLY.to_owned()),
+        };
+        (from != to).then(|| Change { field, from, to, forces_replacement: forces_replacement(kind, field) })
+    };
+    resource.spec.wanted().into_iter().filter_map(differs).collect()
+}
+
+/// The outputs of resources that stay as they are, sorted and joined; otherwise nobody knows yet.
+fn outputs(
+    addresses: &[ResourceAddress],
+    output: Output,
+    earlier: &BTreeMap<ResourceAddress, Step>,
+) -> String {
+    let known = |address: &ResourceAddress| {
+        let step = earlier.get(address).filter(|step| !step.action.makes_new())?;
+        step.current.as_ref()?.outputs.get(&output).cloned()
+    };
+    let Some(mut values) = addresses.iter().map(known).collect::<Option<Vec<String>>>() else {
+        return AFTER_APPLY.to_owned();
+    };
+    values.sort();
+    if output == Output::PrivateAddress {
+        // Where an address is asked for, it is as the source of a rule: exactly that machine.
+        values.iter_mut().for_each(|address| address.push_str("/32"));
+    }
+    values.join(",")
+}

@@ -1,0 +1,180 @@
+//! Layer 2: what would change. Pure: a topology and what was observed go in, a [`Plan`] comes out.
+//!
+//! 1. [`desired`] lists what a topology asks for, with what each resource needs to be there first;
+//! 2. [`make`] compares that with what is there, kind by kind in the order of creation, so that a resource whose
+//!    base is made anew is known to change too;
+//! 3. [`graph`] says in which order the steps can go, and which can go together.
+//!
+//! The plan is data: it can be printed, and apply takes nothing else.
+
+pub mod action;
+pub mod desired;
+mod diff;
+pub mod graph;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::base::ids::{RegionId, StackName};
+use crate::plan::action::{Action, Change};
+use crate::plan::desired::Desired;
+use crate::resource::observed::{Observation, Observed, Owner};
+use crate::resource::spec::Spec;
+use crate::resource::{Kind, ResourceAddress};
+
+/// One resource's part of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Which resource.
+    pub address: ResourceAddress,
+    /// What happens to it.
+    pub action: Action,
+    /// What it shall be; none when it is to go.
+    pub spec: Option<Spec>,
+    /// What it is; none when it is not there.
+    pub current: Option<Observation>,
+    /// What must be there first.
+    pub depends_on: Vec<ResourceAddress>,
+}
+
+/// What would change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The stack.
+    pub stack: StackName,
+    /// Where.
+    pub region: RegionId,
+    /// In the order of creation, removals last and backwards.
+    pub steps: Vec<Step>,
+}
+
+/// How many of each.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Summary {
+    /// To create.
+    pub create: usize,
+    /// To update in place.
+    pub update: usize,
+    /// To make anew.
+    pub replace: usize,
+    /// To delete.
+    pub delete: usize,
+    /// Not known before apply looks at the hosts.
+    pub unknown: usize,
+    /// As they shall be.
+    pub keep: usize,
+}
+
+impl Plan {
+    /// How many of each.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary::default();
+        for step in &self.steps {
+            *match step.action {
+                Action::Create => &mut summary.create,
+                Action::Update(_) => &mut summary.update,
+                Action::Replace(_) => &mut summary.replace,
+                Action::Delete => &mut summary.delete,
+                Action::Unknown(_) => &mut summary.unknown,
+                Action::Keep => &mut summary.keep,
+            } += 1;
+        }
+        summary
+    }
+
+    /// Whether anything would change.
+    pub fn has_changes(&self) -> bool {
+        self.steps.iter().any(|step| step.action.is_change())
+    }
+
+    /// Whether apply has anything to do; hosts that could not be read count.
+    pub fn has_work(&self) -> bool {
+        self.steps.iter().any(|step| step.action != Action::Keep)
+    }
+}
+
+/// Compares what is asked for with what is there.
+pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &Observed) -> Plan {
+    let mut steps: BTreeMap<ResourceAddress, Step> = BTreeMap::new();
+    for resource in desired.resources.values() {
+        let step = step_for(resource, observed, &steps);
+        steps.insert(step.address.clone(), step);
+    }
+    let mut steps: Vec<Step> = steps.into_values().collect();
+    steps.extend(removals(observed, |address| !desired.resources.contains_key(address)));
+    Plan { stack: stack.clone(), region: region.clone(), steps }
+}
+
+/// Removes everything of a stack.
+pub fn make_destroy(stack: &StackName, region: &RegionId, observed: &Observed) -> Plan {
+    let steps = removals(observed, |_| true).collect();
+    Plan { stack: stack.clone(), region: region.clone(), steps }
+}
+
+fn step_for(
+    resource: &desired::Resource,
+    observed: &Observed,
+    earlier: &BTreeMap<ResourceAddress, Step>,
+) -> Step {
+    let current = observed.resources.get(&resource.address);
+    Step {
+        address: resource.address.clone(),
+        action: action_for(resource, current, observed, earlier),
+        spec: Some(resource.spec.clone()),
+        current: current.cloned(),
+        depends_on: resource.depends_on.iter().cloned().collect(),
+    }
+}
+
+fn action_for(
+    resource: &desired::Resource,
+    current: Option<&Observation>,
+    observed: &Observed,
+    earlier: &BTreeMap<ResourceAddress, Step>,
+) -> Action {
+    let host_is_new = resource
+        .host()
+        .and_then(|host| earlier.get(&ResourceAddress::new(Kind::Instance, host)))
+        .is_some_and(|instance| instance.action.makes_new());
+    if host_is_new {
+        return Action::Create;
+    }
+    if let Some(reason) = observed.unknown.get(&resource.address) {
+        return Action::Unknown(reason.clone());
+    }
+    let Some(current) = current else { return Action::Create };
+    if observed.tainted.contains(&resource.address) {
+        return Action::Replace(vec![Change::broken()]);
+    }
+    let changes = diff::changes(resource, current, observed, earlier);
+    if changes.is_empty() {
+        Action::Keep
+    } else if changes.iter().any(|change| change.forces_replacement) {
+        Action::Replace(changes)
+    } else {
+        Action::Update(changes)
+    }
+}
+
+/// What others own is left alone; the rest goes, last made first.
+fn removals(
+    observed: &Observed,
+    unwanted: impl Fn(&ResourceAddress) -> bool,
+) -> impl Iterator<Item = Step> {
+    observed
+        .resources
+        .iter()
+        .rev()
+        .filter(move |(address, current)| current.owner == Owner::Stack && unwanted(address))
+        .map(|(address, current)| Step {
+            address: address.clone(),
+            action: Action::Delete,
+            spec: None,
+            current: Some(current.clone()),
+            depends_on: Vec::new(),
+        })
+}
+
+#[cfg(test)]
+mod tests;

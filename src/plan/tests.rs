@@ -1,0 +1,172 @@
+//! Plans of the example, from nothing, from all, and from what changed.
+
+use super::action::AFTER_APPLY;
+use super::graph::{Verb, operations};
+use super::*;
+use crate::base::ids::CloudId;
+use crate::resource::observed::Output;
+use crate::resource::spec::Wanted;
+use crate::topology::model::Topology;
+
+const CHATROOM: &str = include_str!("../../examples/chatroom.yaml");
+
+fn topology(text: &str) -> Topology {
+    crate::topology::load(text.as_bytes()).expect("valid")
+}
+
+fn desired_of(topology: &Topology) -> Desired {
+    desired::desired(topology, "ssh-ed25519 AAAA test")
+}
+
+fn plan_of(topology: &Topology, observed: &Observed) -> Plan {
+    make(&topology.stack, &topology.region, &desired_of(topology), observed)
+}
+
+/// The world as an apply leaves it.
+fn as_applied(topology: &Topology) -> Observed {
+    let mut observed = Observed::default();
+    for (address, resource) in desired_of(topology).resources {
+        let mut observation = Observation::new(CloudId::new(format!("id-{address}")))
+            .output(Output::PrivateAddress, format!("10.0.0.{}", observed.resources.len()))
+            .output(Output::DnsName, "alb.example");
+        for (field, wanted) in resource.spec.wanted() {
+            let value = match wanted {
+                Wanted::Exactly(value) => value,
+                Wanted::OneOf(values) => values[0].clone(),
+                Wanted::Computed => {
+                    observed.computed.insert((address.clone(), field), "abc".to_owned());
+                    "abc".to_owned()
+                }
+                Wanted::Outputs(addresses, output) => {
+                    let mut values: Vec<_> =
+                        addresses.iter().map(|one| observed.resources[one].outputs[&output].clone()).collect();
+                    values.sort();
+                    if output == Output::PrivateAddress { format!("{}/32", values[0]) } else { values.join(",") }
+                }
+            };
+            observation = observation.field(field, value);
+        }
+        observed.resources.insert(address, observation);
+    }
+    observed
+}
+
+fn changed(plan: &Plan) -> Vec<(String, &'static str)> {
+    let changed = plan.steps.iter().filter(|step| step.action != Action::Keep);
+    changed.map(|step| (step.address.to_string(), step.action.word())).collect()
+}
+
+#[track_caller]
+fn assert_order(plan: &Plan, before: &str, after: &str) {
+    let order = operations(plan).expect("no cycle");
+    let position = |text: &str| {
+        let (verb, address) = text.split_once(' ').expect("verb and address");
+        let verb = if verb == "put" { Verb::Put } else { Verb::Delete };
+        order.iter().position(|one| one.verb == verb && one.address.to_string() == address).expect(text)
+    };
+    assert!(position(before) < position(after), "{before} must come before {after}");
+}
+
+#[test]
+fn from_nothing_everything_is_created() {
+    let topology = topology(CHATROOM);
+    let plan = plan_of(&topology, &Observed::default());
+    assert_eq!(plan.summary().create, plan.steps.len());
+    assert_order(&plan, "put vpc.main", "put vswitch.a");
+    assert_order(&plan, "put instance.ecs01", "put security_rule.redis-ecs01");
+    assert_order(&plan, "put redis.ecs03", "put release.ecs01");
+    assert_order(&plan, "put release.ecs02", "put server.ecs02");
+    assert_order(&plan, "put server.ecs01", "put listener.main");
+    assert_order(&plan, "put listener.main", "put record.main");
+}
+
+#[test]
+fn the_load_balancer_does_not_wait_for_the_hosts() {
+    let plan = plan_of(&topology(CHATROOM), &Observed::default());
+    let order = operations(&plan).unwrap();
+    let balancer = order.iter().find(|one| one.address.kind == Kind::LoadBalancer).unwrap();
+    let kinds: Vec<Kind> = balancer.after.iter().map(|index| order[*index].address.kind).collect();
+    assert_eq!(kinds, [Kind::Vpc, Kind::VSwitch, Kind::VSwitch]);
+}
+
+#[test]
+fn after_an_apply_nothing_changes() {
+    let topology = topology(CHATROOM);
+    let plan = plan_of(&topology, &as_applied(&topology));
+    assert_eq!(changed(&plan), []);
+    assert!(!plan.has_work());
+}
+
+#[test]
+fn a_longer_timeout_is_an_update_in_place() {
+    let before = as_applied(&topology(CHATROOM));
+    let plan = plan_of(&topology(&CHATROOM.replace("idle_timeout: 60s", "idle_timeout: 90s")), &before);
+    assert_eq!(changed(&plan), [("listener.main".to_owned(), "update")]);
+    let change = &plan.steps.iter().find(|step| step.address.kind == Kind::Listener).unwrap().action.changes()[0];
+    assert_eq!((change.field, change.from.as_str(), change.to.as_str()), ("idle_timeout", "60", "90"));
+}
+
+#[test]
+fn a_machine_in_another_vswitch_is_replaced_with_what_stands_on_it() {
+    let before = as_applied(&topology(CHATROOM));
+    let plan = plan_of(&topology(&CHATROOM.replace("ecs02: { vswitch: b", "ecs02: { vswitch: a")), &before);
+    let expected = [
+        ("security_rule.redis-ecs02", "replace"),
+        ("instance.ecs02", "replace"),
+        ("host_key.ecs02", "create"),
+        ("release.ecs02", "create"),
+        ("server.ecs02", "replace"),
+    ];
+    let mut found = changed(&plan);
+    found.sort();
+    let mut expected: Vec<_> = expected.map(|(address, word)| (address.to_owned(), word)).into();
+    expected.sort();
+    assert_eq!(found, expected);
+    assert_order(&plan, "delete server.ecs02", "delete instance.ecs02");
+    assert_order(&plan, "delete instance.ecs02", "put instance.ecs02");
+    assert_order(&plan, "put release.ecs02", "put server.ecs02");
+}
+
+#[test]
+fn a_node_that_is_no_longer_wanted_leaves_the_group_first() {
+    let before = as_applied(&topology(CHATROOM));
+    let plan = plan_of(&topology(&CHATROOM.replace("on: [ecs01, ecs02]", "on: [ecs01]")), &before);
+    let expected = ["server.ecs02", "release.ecs02", "security_rule.redis-ecs02"];
+    assert_eq!(changed(&plan), expected.map(|address| (address.to_owned(), "delete")));
+    assert_order(&plan, "delete server.ecs02", "delete release.ecs02");
+}
+
+#[test]
+fn destroy_goes_backwards_and_keeps_what_is_not_ours() {
+    let topology = topology(CHATROOM);
+    let mut before = as_applied(&topology);
+    let vpc = before.resources.get_mut(&ResourceAddress::only(Kind::Vpc)).unwrap();
+    *vpc = vpc.clone().of_others();
+    let plan = make_destroy(&topology.stack, &topology.region, &before);
+    assert_eq!(plan.summary().delete, before.resources.len() - 1);
+    assert_order(&plan, "delete record.main", "delete listener.main");
+    assert_order(&plan, "delete listener.main", "delete server_group.main");
+    assert_order(&plan, "delete load_balancer.main", "delete vswitch.a");
+    assert_order(&plan, "delete instance.ecs01", "delete security_group.main");
+}
+
+#[test]
+fn a_host_that_cannot_be_read_is_unknown_and_no_change() {
+    let topology = topology(CHATROOM);
+    let mut before = as_applied(&topology);
+    let address = ResourceAddress::new(Kind::Release, "ecs01");
+    before.unknown.insert(address.clone(), "connection refused".to_owned());
+    let plan = plan_of(&topology, &before);
+    assert_eq!(changed(&plan), [(address.to_string(), "unknown until apply")]);
+    assert!(plan.has_work() && !plan.has_changes());
+}
+
+#[test]
+fn what_stands_on_something_new_says_that_nobody_knows_yet() {
+    let topology = topology(CHATROOM);
+    let mut before = as_applied(&topology);
+    before.resources.remove(&ResourceAddress::only(Kind::LoadBalancer));
+    let plan = plan_of(&topology, &before);
+    let record = plan.steps.iter().find(|step| step.address.kind == Kind::Record).unwrap();
+    assert_eq!(record.action.changes()[0].to, AFTER_APPLY);
+}

@@ -1,0 +1,191 @@
+//! Layer 1: what a stack is made of, in terms that every layer above shares.
+//!
+//! - [`Kind`] and [`ResourceAddress`] name resources: `instance.ecs01`;
+//! - [`spec`] says what one shall be, field by field, and which change forces a replacement;
+//! - [`observed`] says what one is;
+//! - [`phase`] is the life of one resource as the journal knows it;
+//! - [`ownership`] is how ours are told from others in the cloud.
+
+pub mod observed;
+pub mod ownership;
+pub mod phase;
+pub mod spec;
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// What kind of thing a resource is. The order is the order of creation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// A network.
+    Vpc,
+    /// A part of it in one zone.
+    VSwitch,
+    /// The firewall of the instances.
+    SecurityGroup,
+    /// The operator's public key.
+    KeyPair,
+    /// A machine.
+    Instance,
+    /// Its SSH host key, read through the cloud and pinned.
+    HostKey,
+    /// One hole in the security group; some name an instance's address.
+    SecurityRule,
+    /// Redis on a machine.
+    Redis,
+    /// The ALB.
+    LoadBalancer,
+    /// Its servers' group.
+    ServerGroup,
+    /// The chat node on a machine.
+    Release,
+    /// A machine's membership in the group.
+    Server,
+    /// What the ALB listens on.
+    Listener,
+    /// The name people open.
+    Record,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 14] = [
+        Self::Vpc,
+        Self::VSwitch,
+        Self::SecurityGroup,
+        Self::KeyPair,
+        Self::Instance,
+        Self::HostKey,
+        Self::SecurityRule,
+        Self::Redis,
+        Self::LoadBalancer,
+        Self::ServerGroup,
+        Self::Release,
+        Self::Server,
+        Self::Listener,
+        Self::Record,
+    ];
+
+    /// The word in an address.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Vpc => "vpc",
+            Self::VSwitch => "vswitch",
+            Self::SecurityGroup => "security_group",
+            Self::SecurityRule => "security_rule",
+            Self::KeyPair => "key_pair",
+            Self::Instance => "instance",
+            Self::HostKey => "host_key",
+            Self::Redis => "redis",
+            Self::LoadBalancer => "load_balancer",
+            Self::ServerGroup => "server_group",
+            Self::Release => "release",
+            Self::Server => "server",
+            Self::Listener => "listener",
+            Self::Record => "record",
+        }
+    }
+
+    /// Kinds that must be gone before one of this kind can go.
+    pub fn dependents(self) -> &'static [Self] {
+        match self {
+            Self::Vpc => &[Self::VSwitch, Self::SecurityGroup, Self::LoadBalancer, Self::ServerGroup],
+            Self::VSwitch => &[Self::Instance, Self::LoadBalancer],
+            Self::SecurityGroup => &[Self::Instance, Self::SecurityRule],
+            Self::SecurityRule => &[Self::Release, Self::Redis],
+            Self::KeyPair => &[Self::Instance],
+            Self::Instance => &[Self::Server, Self::Release, Self::Redis, Self::HostKey],
+            Self::HostKey => &[Self::Release, Self::Redis],
+            Self::Redis => &[Self::Release],
+            Self::LoadBalancer => &[Self::Listener, Self::Record],
+            Self::ServerGroup => &[Self::Listener, Self::Server],
+            Self::Release => &[Self::Server],
+            Self::Server => &[Self::Listener],
+            Self::Listener => &[Self::Record],
+            Self::Record => &[],
+        }
+    }
+
+    /// Whether it lives on a machine, not in the control plane.
+    pub fn is_on_host(self) -> bool {
+        matches!(self, Self::Redis | Self::Release)
+    }
+}
+
+/// Names one resource of a stack: `instance.ecs01`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceAddress {
+    /// What it is.
+    pub kind: Kind,
+    /// Which one.
+    pub name: String,
+}
+
+impl ResourceAddress {
+    /// Puts one together.
+    pub fn new(kind: Kind, name: impl ToString) -> Self {
+        Self { kind, name: name.to_string() }
+    }
+
+    /// Of a kind that a stack has one of.
+    pub fn only(kind: Kind) -> Self {
+        Self::new(kind, "main")
+    }
+}
+
+impl fmt::Display for ResourceAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}.{}", self.kind.word(), self.name)
+    }
+}
+
+/// A text that is not an address.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a resource address; they are written like `instance.ecs01`")]
+pub struct NotAnAddress(pub String);
+
+impl FromStr for ResourceAddress {
+    type Err = NotAnAddress;
+
+    fn from_str(text: &str) -> Result<Self, NotAnAddress> {
+        let refuse = || NotAnAddress(text.to_owned());
+        let (word, name) = text.split_once('.').ok_or_else(refuse)?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word).ok_or_else(refuse)?;
+        Ok(Self::new(kind, name))
+    }
+}
+
+impl Serialize for ResourceAddress {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ResourceAddress {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_back() {
+        for kind in Kind::ALL {
+            let address = ResourceAddress::new(kind, "ecs01");
+            assert_eq!(address.to_string().parse(), Ok(address));
+        }
+        assert!("instances.ecs01".parse::<ResourceAddress>().is_err());
+    }
+
+    #[test]
+    fn what_depends_is_made_later() {
+        for kind in Kind::ALL {
+            assert!(kind.dependents().iter().all(|dependent| *dependent > kind), "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! How the resources of a stack are told from others in the same account.
+//!
+//! What can be tagged carries two tags: the stack and the resource. A security rule has no tags and carries the same
+//! in its description, a DNS record in its remark.
+
+use crate::base::ids::StackName;
+use crate::resource::ResourceAddress;
+
+/// Tag that names the stack.
+pub const STACK_TAG: &str = "albatross:stack";
+/// Tag that names the resource within it.
+pub const RESOURCE_TAG: &str = "albatross:resource";
+/// Tag of an instance that holds its SSH host key, read once through the Cloud Assistant.
+///
+/// So the key is pinned where every operator and every machine finds it, through the cloud's own authenticated
+/// channel, and a lost state directory loses no pin.
+pub const HOST_KEY_TAG: &str = "albatross:host-key";
+
+/// Remark or description of what cannot be tagged.
+pub fn remark(stack: &StackName, address: &ResourceAddress) -> String {
+    format!("albatross:{stack}:{address}")
+}
+
+/// The resource a remark names, when it is one of this stack.
+pub fn remarked(stack: &StackName, remark: &str) -> Option<ResourceAddress> {
+    remark.strip_prefix(&format!("albatross:{stack}:"))?.parse().ok()
+}
+
+/// Name shown in consoles.
+pub fn console_name(stack: &StackName, address: &ResourceAddress) -> String {
+    format!("{stack}-{}-{}", address.kind.word().replace('_', "-"), address.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Kind;
+
+    #[test]
+    fn a_remark_names_its_resource_and_no_other_stacks() {
+        let address = ResourceAddress::only(Kind::Record);
+        let remark = remark(&StackName::new("chat"), &address);
+        assert_eq!(remarked(&StackName::new("chat"), &remark), Some(address));
+        assert_eq!(remarked(&StackName::new("chatroom"), &remark), None);
+    }
+}

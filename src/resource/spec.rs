@@ -1,0 +1,443 @@
+//! What a resource shall be.
+//!
+//! Each spec is typed; for comparing and showing, [`Spec::wanted`] gives its fields as text or as references to
+//! other resources. What is compared is thus what is shown.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ipnet::Ipv4Net;
+use serde::Serialize;
+
+use crate::base::ids::{CloudId, InstanceName};
+use crate::resource::observed::Output;
+use crate::resource::{Kind, ResourceAddress};
+
+/// What a field shall be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// This.
+    Exactly(String),
+    /// Any of these; the first is taken when there is none yet.
+    OneOf(Vec<String>),
+    /// What other resources turn out to be; their outputs, sorted and joined by commas.
+    Outputs(Vec<ResourceAddress>, Output),
+    /// What refresh worked out from the hosts' addresses and the release's files.
+    Computed,
+}
+
+/// Where a resource comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Made by us.
+    Created,
+    /// There before us, named by id; never changed or deleted.
+    Existing(CloudId),
+}
+
+/// What a resource shall be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spec {
+    /// A network.
+    Vpc(VpcSpec),
+    /// A vSwitch.
+    VSwitch(VSwitchSpec),
+    /// A security group.
+    SecurityGroup(SecurityGroupSpec),
+    /// A rule.
+    SecurityRule(SecurityRuleSpec),
+    /// A key pair.
+    KeyPair(KeyPairSpec),
+    /// A machine.
+    Instance(InstanceSpec),
+    /// A pinned host key.
+    HostKey(HostSpec),
+    /// Redis on a machine.
+    Redis(RedisSpec),
+    /// A load balancer.
+    LoadBalancer(LoadBalancerSpec),
+    /// A server group.
+    ServerGroup(ServerGroupSpec),
+    /// A chat node on a machine.
+    Release(ReleaseSpec),
+    /// A machine in the group.
+    Server(ServerSpec),
+    /// A listener.
+    Listener(ListenerSpec),
+    /// A DNS record.
+    Record(RecordSpec),
+}
+
+/// A network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VpcSpec {
+    /// Where it comes from.
+    pub source: Source,
+    /// Its range; unknown for one that was there before.
+    pub cidr: Option<Ipv4Net>,
+}
+
+/// A vSwitch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct VSwitchSpec {
+    /// Where it comes from.
+    pub source: Source,
+    /// Its zone.
+    pub zone: String,
+    /// Its range.
+    pub cidr: Ipv4Net,
+}
+
+/// A security group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecurityGroupSpec {
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// Who a rule lets in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Peer {
+    /// A range.
+    Range(Ipv4Net),
+    /// One instance, by its private address.
+    Instance(InstanceName),
+}
+
+/// A rule that lets TCP in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecurityRuleSpec {
+    /// To this port.
+    pub port: u16,
+    /// From there.
+    pub from: Peer,
+}
+
+/// A key pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeyPairSpec {
+    /// Public key in OpenSSH form.
+    pub public_key: String,
+}
+
+/// A machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct InstanceSpec {
+    /// Its vSwitch.
+    pub vswitch: ResourceAddress,
+    /// Types, first choice first.
+    pub types: Vec<String>,
+    /// Image family, used only when it is made: a newer image is not drift.
+    pub image: String,
+    /// System disk in GiB.
+    pub disk: u32,
+    /// Whether it has a public address.
+    pub exposure: Exposure,
+}
+
+/// Whether a machine has a public address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Exposure {
+    /// It has one.
+    Public,
+    /// It is in the VPC only.
+    Private,
+}
+
+impl Exposure {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::Private => "private",
+        }
+    }
+}
+
+/// How a machine is logged into: a chain of machines, the first public, the last the one meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HostSpec {
+    /// From the outside in.
+    pub route: Vec<InstanceName>,
+    /// Login name.
+    pub user: String,
+}
+
+impl HostSpec {
+    /// The machine meant.
+    ///
+    /// # Panics
+    /// Never: a route has at least the machine itself.
+    pub fn instance(&self) -> &InstanceName {
+        self.route.last().expect("a route has at least the machine itself")
+    }
+}
+
+/// Redis on a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RedisSpec {
+    /// Where.
+    pub host: HostSpec,
+    /// Its port.
+    pub port: u16,
+    /// MiB.
+    pub max_memory: u32,
+    /// Whether it survives a restart.
+    pub persistence: Persistence,
+}
+
+/// What of Redis survives a restart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Persistence {
+    /// Nothing.
+    None,
+    /// Everything but the last second.
+    AppendOnly,
+}
+
+/// A load balancer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoadBalancerSpec {
+    /// Where it comes from.
+    pub source: Source,
+    /// Zone and vSwitch.
+    pub zones: Vec<(String, ResourceAddress)>,
+    /// `Internet` or `Intranet`.
+    pub address_type: &'static str,
+    /// `Basic` or `Standard`.
+    pub edition: &'static str,
+}
+
+/// A server group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServerGroupSpec {
+    /// Path that is probed with HEAD.
+    pub health_path: &'static str,
+}
+
+/// A chat node on a machine.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReleaseSpec {
+    /// Where.
+    pub host: HostSpec,
+    /// Its port.
+    pub port: u16,
+    /// The machine with Redis.
+    pub redis: InstanceName,
+    /// Redis' port.
+    pub redis_port: u16,
+    /// How often it pings.
+    pub ping_interval: Duration,
+    /// How long it waits for the answer.
+    pub ping_timeout: Duration,
+    /// Other origins that may connect.
+    pub allowed_origins: Vec<String>,
+}
+
+/// A machine in the group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServerSpec {
+    /// The machine.
+    pub instance: InstanceName,
+    /// Port traffic goes to.
+    pub port: u16,
+}
+
+/// A listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ListenerSpec {
+    /// `HTTP` or `HTTPS`.
+    pub protocol: &'static str,
+    /// Its port.
+    pub port: u16,
+    /// Seconds.
+    pub idle_timeout: u32,
+    /// Seconds.
+    pub request_timeout: u32,
+    /// For https.
+    pub certificate: Option<String>,
+}
+
+/// A DNS record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RecordSpec {
+    /// Domain of the account.
+    pub domain: String,
+    /// Host record.
+    pub host: String,
+    /// Seconds.
+    pub ttl: u32,
+}
+
+impl Spec {
+    /// What kind it is the spec of.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Vpc(_) => Kind::Vpc,
+            Self::VSwitch(_) => Kind::VSwitch,
+            Self::SecurityGroup(_) => Kind::SecurityGroup,
+            Self::SecurityRule(_) => Kind::SecurityRule,
+            Self::KeyPair(_) => Kind::KeyPair,
+            Self::Instance(_) => Kind::Instance,
+            Self::HostKey(_) => Kind::HostKey,
+            Self::Redis(_) => Kind::Redis,
+            Self::LoadBalancer(_) => Kind::LoadBalancer,
+            Self::ServerGroup(_) => Kind::ServerGroup,
+            Self::Release(_) => Kind::Release,
+            Self::Server(_) => Kind::Server,
+            Self::Listener(_) => Kind::Listener,
+            Self::Record(_) => Kind::Record,
+        }
+    }
+
+    /// The id of a resource that was there before us.
+    pub fn existing(&self) -> Option<&CloudId> {
+        let source = match self {
+            Self::Vpc(spec) => &spec.source,
+            Self::VSwitch(spec) => &spec.source,
+            Self::SecurityGroup(spec) => &spec.source,
+            Self::LoadBalancer(spec) => &spec.source,
+            Self::SecurityRule(_)
+            | Self::KeyPair(_)
+            | Self::Instance(_)
+            | Self::HostKey(_)
+            | Self::Redis(_)
+            | Self::ServerGroup(_)
+            | Self::Release(_)
+            | Self::Server(_)
+            | Self::Listener(_)
+            | Self::Record(_) => return None,
+        };
+        match source {
+            Source::Created => None,
+            Source::Existing(id) => Some(id),
+        }
+    }
+
+    /// Its fields, for comparing and showing.
+    pub fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
+        if self.existing().is_some() {
+            return BTreeMap::new();
+        }
+        match self {
+            Self::Vpc(spec) => {
+                spec.cidr.iter().map(|cidr| ("cidr", Wanted::Exactly(cidr.to_string()))).collect()
+            }
+            Self::VSwitch(spec) => BTreeMap::from([
+                ("vpc", the(Kind::Vpc)),
+                ("zone", Wanted::Exactly(spec.zone.clone())),
+                ("cidr", Wanted::Exactly(spec.cidr.to_string())),
+            ]),
+            Self::SecurityGroup(_) => BTreeMap::from([("vpc", the(Kind::Vpc))]),
+            Self::SecurityRule(spec) => spec.wanted(),
+            // Any key pair of the stack will do: a second operator's key is added on the machines.
+            Self::KeyPair(_) | Self::HostKey(_) => BTreeMap::new(),
+            Self::Instance(spec) => spec.wanted(),
+            Self::Redis(_) => BTreeMap::from([
+                ("configuration", Wanted::Computed),
+                ("service", Wanted::Exactly("active".to_owned())),
+            ]),
+            Self::LoadBalancer(spec) => spec.wanted(),
+            Self::ServerGroup(spec) => BTreeMap::from([
+                ("vpc", the(Kind::Vpc)),
+                ("health_path", Wanted::Exactly(spec.health_path.to_owned())),
+            ]),
+            Self::Release(_) => BTreeMap::from([
+                ("release", Wanted::Computed),
+                ("service", Wanted::Exactly("active".to_owned())),
+            ]),
+            Self::Server(spec) => BTreeMap::from([
+                ("group", the(Kind::ServerGroup)),
+                ("instance", id_of(ResourceAddress::new(Kind::Instance, &spec.instance))),
+                ("port", Wanted::Exactly(spec.port.to_string())),
+            ]),
+            Self::Listener(spec) => spec.wanted(),
+            Self::Record(spec) => BTreeMap::from([
+                ("name", Wanted::Exactly(format!("{} {}", spec.host, spec.domain))),
+                ("value", Wanted::Outputs(vec![ResourceAddress::only(Kind::LoadBalancer)], Output::DnsName)),
+                ("ttl", Wanted::Exactly(spec.ttl.to_string())),
+            ]),
+        }
+    }
+}
+
+impl SecurityRuleSpec {
+    fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
+        let from = match &self.from {
+            Peer::Range(range) => Wanted::Exactly(range.to_string()),
+            Peer::Instance(name) => {
+                Wanted::Outputs(vec![ResourceAddress::new(Kind::Instance, name)], Output::PrivateAddress)
+            }
+        };
+        BTreeMap::from([
+            ("group", the(Kind::SecurityGroup)),
+            ("port", Wanted::Exactly(self.port.to_string())),
+            ("from", from),
+        ])
+    }
+}
+
+impl InstanceSpec {
+    fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
+        BTreeMap::from([
+            ("vswitch", id_of(self.vswitch.clone())),
+            ("type", Wanted::OneOf(self.types.clone())),
+            ("exposure", Wanted::Exactly(self.exposure.word().to_owned())),
+            ("security_group", the(Kind::SecurityGroup)),
+            ("status", Wanted::Exactly("Running".to_owned())),
+        ])
+    }
+}
+
+impl LoadBalancerSpec {
+    fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
+        let vswitches = self.zones.iter().map(|(_, vswitch)| vswitch.clone()).collect();
+        BTreeMap::from([
+            ("vswitches", Wanted::Outputs(vswitches, Output::Id)),
+            ("address_type", Wanted::Exactly(self.address_type.to_owned())),
+            ("edition", Wanted::Exactly(self.edition.to_owned())),
+        ])
+    }
+}
+
+impl ListenerSpec {
+    fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
+        let certificate = self.certificate.iter().map(|id| ("certificate", Wanted::Exactly(id.clone())));
+        BTreeMap::from([
+            ("load_balancer", the(Kind::LoadBalancer)),
+            ("server_group", the(Kind::ServerGroup)),
+            ("protocol", Wanted::Exactly(self.protocol.to_owned())),
+            ("port", Wanted::Exactly(self.port.to_string())),
+            ("idle_timeout", Wanted::Exactly(self.idle_timeout.to_string())),
+            ("request_timeout", Wanted::Exactly(self.request_timeout.to_string())),
+        ])
+        .into_iter()
+        .chain(certificate)
+        .collect()
+    }
+}
+
+fn the(kind: Kind) -> Wanted {
+    id_of(ResourceAddress::only(kind))
+}
+
+fn id_of(address: ResourceAddress) -> Wanted {
+    Wanted::Outputs(vec![address], Output::Id)
+}
+
+/// Whether a field cannot be changed in place: the resource is then made anew.
+pub fn forces_replacement(kind: Kind, field: &str) -> bool {
+    match kind {
+        Kind::Vpc | Kind::VSwitch | Kind::SecurityGroup | Kind::SecurityRule | Kind::Server => true,
+        Kind::LoadBalancer => matches!(field, "vswitches" | "address_type" | "edition"),
+        Kind::Instance => matches!(field, "vswitch" | "type" | "exposure" | "security_group"),
+        Kind::ServerGroup => field == "vpc",
+        Kind::Listener => matches!(field, "load_balancer" | "protocol" | "port"),
+        Kind::Record => field == "name",
+        Kind::KeyPair | Kind::HostKey | Kind::Redis | Kind::Release => false,
+    }
+}

@@ -1,0 +1,149 @@
+//! The fold over a journal: what is known of each resource, and the token its next call carries.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::base::ids::{ClientToken, CloudId, RegionId, StackName};
+use crate::resource::ResourceAddress;
+use crate::resource::observed::Outputs;
+use crate::resource::phase::{Happening, Phase};
+use crate::state::journal::Event;
+
+/// Whose state it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Version of the format.
+    pub version: u32,
+    /// Random, made with the state: no two states ever send the same token.
+    pub lineage: String,
+    /// Account in the cloud.
+    pub account: String,
+    /// Where the cloud is.
+    pub endpoint: String,
+    /// Region.
+    pub region: RegionId,
+    /// Stack.
+    pub stack: StackName,
+}
+
+impl Identity {
+    /// Of a new state.
+    pub fn new(account: &str, endpoint: &str, region: RegionId, stack: StackName) -> Self {
+        let lineage = uuid::Uuid::new_v4().simple().to_string();
+        Self { version: 1, lineage, account: account.to_owned(), endpoint: endpoint.to_owned(), region, stack }
+    }
+
+    /// Whether a state of this identity may be used by a command with another; the lineage may differ.
+    pub(super) fn check(&self, ours: &Self) -> Result<(), (String, String)> {
+        if self.account == ours.account && self.endpoint == ours.endpoint {
+            Ok(())
+        } else {
+            Err((self.to_string(), ours.to_string()))
+        }
+    }
+}
+
+impl std::fmt::Display for Identity {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "account {} at {}", self.account, self.endpoint)
+    }
+}
+
+/// What is known of one resource.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remembered {
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// How often it was made and removed before.
+    pub generation: u32,
+    /// How often the cloud refused to make it: a refusal is stored with its token.
+    pub attempt: u32,
+    /// How often it was changed in place.
+    pub revision: u32,
+    /// The call whose outcome is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_flight: Option<serde_json::Value>,
+    /// What others need to know of it.
+    pub outputs: Outputs,
+}
+
+/// All that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Memory {
+    /// Whose it is.
+    pub identity: Identity,
+    /// Number of the last event.
+    pub sequence: u64,
+    /// By address.
+    pub resources: BTreeMap<ResourceAddress, Remembered>,
+}
+
+impl Memory {
+    /// Of nothing.
+    pub fn new(identity: Identity) -> Self {
+        Self { identity, sequence: 0, resources: BTreeMap::new() }
+    }
+
+    /// Where a resource is in its life.
+    pub fn phase(&self, address: &ResourceAddress) -> Phase {
+        self.resources.get(address).map(|remembered| remembered.phase.clone()).unwrap_or_default()
+    }
+
+    /// The id of a resource, when it has one.
+    pub fn id(&self, address: &ResourceAddress) -> Option<CloudId> {
+        self.phase(address).id().cloned()
+    }
+
+    /// The token the next call for a resource carries: 32 hex digits that no other call ever has.
+    pub fn next_token(&self, address: &ResourceAddress) -> ClientToken {
+        let remembered = self.resources.get(address).cloned().unwrap_or_default();
+        let text = format!(
+            "{}\n{address}\n{}\n{}\n{}",
+            self.identity.lineage, remembered.generation, remembered.attempt, remembered.revision
+        );
+        ClientToken::new(hex::encode(&Sha256::digest(text)[..16]))
+    }
+
+    /// Calls whose outcome is not known: a command ended between sending and hearing.
+    pub fn in_flight(&self) -> impl Iterator<Item = (&ResourceAddress, &Remembered)> {
+        self.resources.iter().filter(|(_, remembered)| matches!(remembered.phase, Phase::Intended(_)))
+    }
+
+    /// Takes an event in; false when it cannot follow what came before.
+    pub(super) fn apply(&mut self, sequence: u64, event: Event) -> bool {
+        self.sequence = sequence;
+        match event {
+            Event::Opened(identity) => self.identity = identity,
+            Event::Learned { address, outputs } => {
+                self.resources.entry(address).or_default().outputs.extend(outputs);
+            }
+            Event::Restored { address, remembered } => {
+                self.resources.insert(address, *remembered);
+            }
+            Event::Happened { address, happening, call } => {
+                let remembered = self.resources.entry(address).or_default();
+                let Ok(phase) = std::mem::take(&mut remembered.phase).on(&happening) else { return false };
+                remembered.phase = phase;
+                remembered.count(&happening);
+                remembered.in_flight = call;
+            }
+        }
+        true
+    }
+}
+
+impl Remembered {
+    fn count(&mut self, happening: &Happening) {
+        match happening {
+            Happening::Refuse => self.attempt += 1,
+            Happening::Remove => {
+                self.generation += 1;
+                self.outputs.clear();
+            }
+            Happening::Intend(_) if self.phase.id().is_some() => self.revision += 1,
+            Happening::Intend(_) | Happening::Accept(_) | Happening::Ready | Happening::Taint => {}
+        }
+    }
+}
