@@ -84,11 +84,10 @@ impl HostKey {
 
     /// The key as it goes over the wire: a length-prefixed type name, then the parameters (RFC 4253, 6.6).
     pub(super) fn from_blob(blob: Vec<u8>) -> Option<Self> {
-        let length = u32::from_be_bytes(blob.first_chunk::<4>().copied()?);
-        let name = blob.get(4..4 + usize::try_from(length).ok()?)?;
-        let algorithm = std::str::from_utf8(name).ok()?.to_owned();
+        let mut rest = blob.as_slice();
+        let algorithm = String::from_utf8(take_string(&mut rest)?.to_vec()).ok()?;
         let plausible = !algorithm.is_empty() && algorithm.bytes().all(|byte| byte.is_ascii_graphic());
-        (plausible && blob.len() > 4 + name.len()).then_some(Self { algorithm, blob })
+        (plausible && !rest.is_empty()).then_some(Self { algorithm, blob })
     }
 
     /// The key's type, such as `ssh-ed25519`.
@@ -112,6 +111,14 @@ impl HostKey {
             _ => &[],
         }
     }
+}
+
+/// Takes a length-prefixed string off the front.
+fn take_string<'bytes>(bytes: &mut &'bytes [u8]) -> Option<&'bytes [u8]> {
+    let (length, rest) = bytes.split_first_chunk::<4>()?;
+    let (string, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
+    *bytes = rest;
+    Some(string)
 }
 
 fn fingerprint(blob: &[u8]) -> String {
@@ -160,7 +167,10 @@ impl Identity {
     /// # Errors
     /// When the text is not a key, or the passphrase is missing or wrong.
     pub fn from_openssh(text: &Secret<String>, passphrase: Option<&Secret<String>>) -> Result<Self, KeyError> {
-        let key = PrivateKey::from_openssh(text.expose()).map_err(KeyError::NotPrivate)?;
+        let key = match PrivateKey::from_openssh(text.expose()) {
+            Ok(key) => key,
+            Err(error) => return Self::from_plain_ecdsa(text).ok_or(KeyError::NotPrivate(error)),
+        };
         let key = match (key.is_encrypted(), passphrase) {
             (false, _) => key,
             (true, None) => return Err(KeyError::Protected),
@@ -170,6 +180,27 @@ impl Identity {
         let public_line = key.public_key().to_openssh().map_err(KeyError::NotPrivate)?;
         let blob = key.public_key().to_bytes().map_err(KeyError::NotPrivate)?;
         Ok(Self { private: Secret::new(private.to_string()), public_line, fingerprint: fingerprint(&blob) })
+    }
+
+    /// An unprotected ECDSA key that the reader above refuses: ssh-keygen drops leading zeros of the private number,
+    /// which that reader takes for a wrong length. libssh2 reads such keys, so the text is kept as it is and only the
+    /// public half is taken from it (openssh-key-v1: magic, cipher, key derivation, its options, count, public key).
+    fn from_plain_ecdsa(text: &Secret<String>) -> Option<Self> {
+        let inner = text.expose().trim().strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----")?;
+        let inner = inner.strip_suffix("-----END OPENSSH PRIVATE KEY-----")?;
+        let packed: String = inner.split_whitespace().collect();
+        let bytes = STANDARD.decode(packed).ok()?;
+        let mut rest = bytes.strip_prefix(b"openssh-key-v1\0")?;
+        let cipher = take_string(&mut rest)?;
+        let (_derivation, _options) = (take_string(&mut rest)?, take_string(&mut rest)?);
+        rest = rest.get(4..)?;
+        let public = HostKey::from_blob(take_string(&mut rest)?.to_vec())?;
+        let usable = cipher == b"none" && public.algorithm.starts_with("ecdsa-sha2-");
+        usable.then(|| Self {
+            private: text.clone(),
+            public_line: public.to_string(),
+            fingerprint: public.fingerprint(),
+        })
     }
 
     /// Makes an ed25519 key pair: the private key's file text and the public line.

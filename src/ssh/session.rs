@@ -18,7 +18,7 @@ use super::error::SshError;
 use super::key::Identity;
 use super::link::{Link, Socket};
 use super::route::{Limits, Route};
-use super::transfer::{self, Transfer};
+use super::transfer::{self, Fault, Transfer};
 use super::tunnel;
 
 /// The slowest upload that is still worth waiting for, in bytes a second.
@@ -123,7 +123,8 @@ impl Session {
     async fn upload_parcel(&self, parcel: &transfer::Parcel, bytes: Arc<[u8]>) -> Result<(), SshError> {
         let extra = Duration::from_secs(bytes.len() as u64 / SLOWEST_UPLOAD);
         let task = Task::Put { path: parcel.temporary.clone(), bytes };
-        self.ask(task, format!("the upload of {}", parcel.path), self.limits.command + extra).await?;
+        let what = format!("the upload of {}", parcel.path);
+        self.ask(task, what, self.limits.command + extra).await.map_err(|error| parcel.rename(error))?;
         let sum = self.check(parcel.sum()).await?;
         parcel.compare(self.host(), &sum)?;
         self.check(parcel.chmod()).await?;
@@ -316,17 +317,24 @@ async fn perform(
         }
         Task::Put { path, bytes } => match transfer.put(link, &path, &bytes).await {
             Ok(()) => Ok(Reply::Stored),
-            Err(source) if transfer::is_refusal(&source) => {
-                Err(SshError::File { host: host.to_owned(), path, action: "written", source })
-            }
-            Err(source) => Err(lost(source)),
+            Err(fault) => Err(file_error(fault, host, path, "written", lost)),
         },
         Task::Get { path } => match transfer.get(link, &path).await {
             Ok(content) => Ok(Reply::Content(content)),
-            Err(source) if transfer::is_refusal(&source) => {
-                Err(SshError::File { host: host.to_owned(), path, action: "read", source })
-            }
-            Err(source) => Err(lost(source)),
+            Err(fault) => Err(file_error(fault, host, path, "read", lost)),
         },
+    }
+}
+
+fn file_error(
+    fault: Fault,
+    host: &str,
+    path: String,
+    action: &'static str,
+    lost: impl FnOnce(io::Error) -> SshError,
+) -> SshError {
+    match fault {
+        Fault::Refused(source) => SshError::File { host: host.to_owned(), path, action, source },
+        Fault::Lost(source) => lost(source),
     }
 }

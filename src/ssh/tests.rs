@@ -154,6 +154,7 @@ async fn nobody_listening_a_silent_peer_and_a_wrong_protocol_are_told_apart() {
     assert_eq!(error.to_string(), "box: the SSH handshake did not finish within 0.3 s");
 
     let talker = std::thread::spawn(move || {
+        drop(listener.accept().unwrap()); // the connection of before
         let (mut stream, _) = listener.accept().unwrap();
         let _ = std::io::Write::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n");
         drop(stream);

@@ -16,6 +16,8 @@ const WINDOW: usize = 256 * 1024;
 const LARGEST_READ: usize = 16 * 1024 * 1024;
 /// SFTP's "no such file".
 const NO_SUCH_FILE: i32 = 2;
+/// libssh2's code for a request that the SFTP server turned down.
+const SFTP_ANSWERED_NO: i32 = -31;
 /// Signals by the number shells add to 128.
 const SIGNALS: [(&str, i32); 8] =
     [("HUP", 1), ("INT", 2), ("QUIT", 3), ("ABRT", 6), ("KILL", 9), ("SEGV", 11), ("PIPE", 13), ("TERM", 15)];
@@ -112,7 +114,7 @@ pub(super) struct Transfer {
 }
 
 impl Transfer {
-    async fn sftp(&mut self, link: &Link) -> io::Result<&Sftp> {
+    async fn sftp(&mut self, link: &Link) -> Result<&Sftp, Fault> {
         let sftp = match self.sftp.take() {
             Some(sftp) => sftp,
             None => link.again(|| link.session.sftp()).await?,
@@ -121,7 +123,7 @@ impl Transfer {
     }
 
     /// Writes a new file, readable by its owner only.
-    pub(super) async fn put(&mut self, link: &Link, path: &str, bytes: &[u8]) -> io::Result<()> {
+    pub(super) async fn put(&mut self, link: &Link, path: &str, bytes: &[u8]) -> Result<(), Fault> {
         let sftp = self.sftp(link).await?;
         let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
         let mut file =
@@ -129,13 +131,14 @@ impl Transfer {
         let mut sent = 0;
         while sent < bytes.len() {
             let end = bytes.len().min(sent + WINDOW);
-            sent += link.again_io(|| file.write(&bytes[sent..end])).await?;
+            let written = link.again_io(|| file.write(&bytes[sent..end])).await;
+            sent += written.map_err(|error| Fault::of(link, error))?;
         }
         Ok(link.again(|| file.close()).await?)
     }
 
     /// Reads a whole file; `None` when there is none.
-    pub(super) async fn get(&mut self, link: &Link, path: &str) -> io::Result<Option<Vec<u8>>> {
+    pub(super) async fn get(&mut self, link: &Link, path: &str) -> Result<Option<Vec<u8>>, Fault> {
         let sftp = self.sftp(link).await?;
         let mut file = match link.again(|| sftp.open(Path::new(path))).await {
             Ok(file) => file,
@@ -145,12 +148,13 @@ impl Transfer {
         let mut content = Vec::new();
         let mut buffer = vec![0; 32 * 1024];
         loop {
-            match link.again_io(|| file.read(&mut buffer)).await? {
+            let count = link.again_io(|| file.read(&mut buffer)).await;
+            match count.map_err(|error| Fault::of(link, error))? {
                 0 => break,
                 count => content.extend_from_slice(&buffer[..count]),
             }
             if content.len() > LARGEST_READ {
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than 16 MiB"));
+                return Err(Fault::Refused(io::Error::other("larger than 16 MiB")));
             }
         }
         link.again(|| file.close()).await?;
@@ -158,15 +162,31 @@ impl Transfer {
     }
 }
 
-/// Whether the server answered "no", as opposed to the connection failing.
-pub(super) fn is_refusal(error: &io::Error) -> bool {
-    if error.kind() == io::ErrorKind::FileTooLarge {
-        return true;
+/// How a file transfer failed.
+pub(super) enum Fault {
+    /// The server said no; the session goes on.
+    Refused(io::Error),
+    /// The connection failed.
+    Lost(io::Error),
+}
+
+impl Fault {
+    /// Reading and writing give errors without libssh2's code; the session still has it.
+    fn of(link: &Link, error: io::Error) -> Self {
+        match ssh2::Error::last_session_error(&link.session).map(|last| last.code()) {
+            Some(ErrorCode::Session(SFTP_ANSWERED_NO) | ErrorCode::SFTP(_)) => Self::Refused(error),
+            Some(ErrorCode::Session(_)) | None => Self::Lost(error),
+        }
     }
-    error
-        .get_ref()
-        .and_then(|inner| inner.downcast_ref::<ssh2::Error>())
-        .is_some_and(|inner| matches!(inner.code(), ErrorCode::SFTP(_)))
+}
+
+impl From<ssh2::Error> for Fault {
+    fn from(error: ssh2::Error) -> Self {
+        match error.code() {
+            ErrorCode::SFTP(_) => Self::Refused(io::Error::other(error)),
+            ErrorCode::Session(_) => Self::Lost(error.into()),
+        }
+    }
 }
 
 /// A file on its way: its names, its checksum, and the commands that put it in place.
@@ -183,6 +203,16 @@ impl Parcel {
         let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
         let temporary = format!("{folder}/.{name}.{:08x}.new", rand::random::<u32>());
         Self { path: path.to_owned(), temporary, sha256: hex::encode(Sha256::digest(bytes)), mode }
+    }
+
+    /// An error about the temporary name, told about the real one.
+    pub(super) fn rename(&self, error: SshError) -> SshError {
+        match error {
+            SshError::File { host, action, source, .. } => {
+                SshError::File { host, path: self.path.clone(), action, source }
+            }
+            other => other,
+        }
     }
 
     pub(super) fn sum(&self) -> Command {
