@@ -1,0 +1,181 @@
+//! Command lines, built and not run, so that tests compare them whole.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use crate::ssh::Command;
+
+/// Serialises what must not interleave when two operators work on one host.
+const LOCK: &str = "/run/albatross.lock";
+/// A restart waits for the old process to drain.
+const RESTART: Duration = Duration::from_secs(120);
+/// Packages come over the network.
+const INSTALL: Duration = Duration::from_secs(600);
+
+fn command(words: &[&str]) -> Command {
+    words[1..].iter().fold(Command::new(words[0]), |command, word| command.arg(*word))
+}
+
+/// The same command, one at a time on a host.
+pub(super) fn locked(command: Command) -> Command {
+    command.wrapped_by(["flock", "-w", "60", LOCK].map(str::to_owned))
+}
+
+pub(super) fn machine() -> Command {
+    command(&["uname", "-m"])
+}
+
+pub(super) fn distribution() -> Command {
+    command(&["cat", "/etc/os-release"])
+}
+
+pub(super) fn libc() -> Command {
+    command(&["getconf", "GNU_LIBC_VERSION"])
+}
+
+pub(super) fn is_executable(path: &str) -> Command {
+    command(&["test", "-x", path])
+}
+
+pub(super) fn folder(path: &str, mode: &str) -> Command {
+    command(&["install", "-d", "-m", mode, path])
+}
+
+pub(super) fn owned_folder(path: &str, mode: &str, owner: &str) -> Command {
+    command(&["install", "-d", "-m", mode, "-o", owner, "-g", owner, path])
+}
+
+pub(super) fn chown(owner: &str, path: &str) -> Command {
+    command(&["chown", owner, path])
+}
+
+pub(super) fn user(name: &str) -> Command {
+    command(&["getent", "passwd", name])
+}
+
+pub(super) fn add_user(name: &str) -> Command {
+    command(&["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name])
+}
+
+pub(super) fn random_hex(bytes: usize) -> Command {
+    command(&["openssl", "rand", "-hex", &bytes.to_string()])
+}
+
+pub(super) fn sha256(path: &str) -> Command {
+    command(&["sha256sum", path])
+}
+
+pub(super) fn link_target(path: &str) -> Command {
+    command(&["readlink", path])
+}
+
+pub(super) fn link(target: &str, path: &str) -> Command {
+    command(&["ln", "-sfn", target, path])
+}
+
+pub(super) fn replace(from: &str, to: &str) -> Command {
+    command(&["mv", "-fT", from, to])
+}
+
+pub(super) fn names(folder: &str) -> Command {
+    command(&["ls", "-1", folder])
+}
+
+pub(super) fn remove_all(path: &str) -> Command {
+    command(&["rm", "-rf", path])
+}
+
+pub(super) fn now() -> Command {
+    command(&["date", "-u", "+%Y-%m-%dT%H:%M:%SZ"])
+}
+
+pub(super) fn systemctl(verb: &str, unit: &str) -> Command {
+    command(&["systemctl", verb, unit]).deadline(RESTART)
+}
+
+pub(super) fn systemctl_disable_now(unit: &str) -> Command {
+    command(&["systemctl", "disable", "--now", unit]).deadline(RESTART)
+}
+
+pub(super) fn daemon_reload() -> Command {
+    command(&["systemctl", "daemon-reload"])
+}
+
+pub(super) fn state(unit: &str) -> Command {
+    command(&["systemctl", "show", unit, "--property=ActiveState,SubState,Result,ExecMainStatus,NRestarts"])
+}
+
+pub(super) fn journal(unit: &str, lines: u32) -> Command {
+    command(&["journalctl", "-u", unit, "-n", &lines.to_string(), "--no-pager", "-o", "cat"])
+}
+
+pub(super) fn listeners(port: u16) -> Command {
+    command(&["ss", "-ltnpH", "sport", "=", &format!(":{port}")])
+}
+
+pub(super) fn probe(address: Ipv4Addr, port: u16, path: &str) -> Command {
+    command(&["curl", "--silent", "--show-error", "--max-time", "3", "--write-out", "\n%{http_code}"])
+        .arg(format!("http://{address}:{port}{path}"))
+}
+
+/// A Redis conversation; the password goes in on standard input.
+pub(super) fn redis_ping(address: Ipv4Addr, port: u16, password: &str) -> Command {
+    command(&["redis-cli", "-h", &address.to_string(), "-p", &port.to_string(), "--no-auth-warning"])
+        .stdin(format!("AUTH {password}\nPING\n").into_bytes())
+        .deadline(Duration::from_secs(10))
+}
+
+pub(super) fn apt_update() -> Command {
+    command(&["apt-get", "update"]).deadline(INSTALL)
+}
+
+pub(super) fn apt_install(packages: &[&str]) -> Command {
+    command(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "--no-install-recommends"])
+        .args(packages.iter().copied())
+        .deadline(INSTALL)
+}
+
+pub(super) fn dnf_install(packages: &[&str]) -> Command {
+    command(&["dnf", "install", "-y"]).args(packages.iter().copied()).deadline(INSTALL)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_as_a_host_reads_them() {
+        let address = Ipv4Addr::new(10, 0, 0, 5);
+        for (command, line) in [
+            (
+                locked(replace("/opt/albatross/.current.new", "/opt/albatross/current")),
+                "flock -w 60 /run/albatross.lock mv -fT /opt/albatross/.current.new /opt/albatross/current",
+            ),
+            (listeners(5000), "ss -ltnpH sport = :5000"),
+            (
+                probe(address, 5000, "/readyz"),
+                "curl --silent --show-error --max-time 3 --write-out '\n%{http_code}' http://10.0.0.5:5000/readyz",
+            ),
+            (redis_ping(address, 6379, "hunter2"), "redis-cli -h 10.0.0.5 -p 6379 --no-auth-warning"),
+            (
+                apt_install(&["redis-server"]),
+                "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends redis-server",
+            ),
+            (dnf_install(&["redis", "openssl"]), "dnf install -y redis openssl"),
+            (
+                owned_folder("/var/lib/albatross-redis", "0750", "redis"),
+                "install -d -m 0750 -o redis -g redis /var/lib/albatross-redis",
+            ),
+            (
+                add_user("albatross"),
+                "useradd --system --no-create-home --shell /usr/sbin/nologin albatross",
+            ),
+            (
+                journal("chat-node.service", 12),
+                "journalctl -u chat-node.service -n 12 --no-pager -o cat",
+            ),
+        ] {
+            assert_eq!(command.to_string(), line);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Why a deployment stopped. Each sentence names the host, and [`DeployError::hint`] the next command.
+
+use super::artifact::Architecture;
+use crate::ssh::SshError;
+
+/// A deployment that did not come to its end on one host.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// The connection or a command failed.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
+    /// A file could not be made from its template.
+    #[error("{file} cannot be written from its template")]
+    Template {
+        /// The template.
+        file: &'static str,
+        /// What it objects to.
+        #[source]
+        source: minijinja::Error,
+    },
+    /// Not a system we know how to install packages on.
+    #[error("{host}: {found} is not supported: {why}")]
+    UnsupportedSystem {
+        /// The host.
+        host: String,
+        /// What it calls itself.
+        found: String,
+        /// The missing part.
+        why: &'static str,
+    },
+    /// The host cannot fetch packages.
+    #[error("{host}: the package repository cannot be reached, so `{package}` cannot be installed{}", lines(.tail))]
+    RepositoryUnreachable {
+        /// The host.
+        host: String,
+        /// What was wanted.
+        package: String,
+        /// The tool's last lines.
+        tail: String,
+    },
+    /// The package manager refused.
+    #[error("{host}: `{package}` could not be installed{}", lines(.tail))]
+    PackageFailed {
+        /// The host.
+        host: String,
+        /// What was wanted.
+        package: String,
+        /// The tool's last lines.
+        tail: String,
+    },
+    /// The binary was built for another processor.
+    #[error("{host}: the binary is for {binary}, but the host is {machine}")]
+    WrongArchitecture {
+        /// The host.
+        host: String,
+        /// What the binary is for.
+        binary: Architecture,
+        /// What the host is.
+        machine: Architecture,
+    },
+    /// The binary was built against a newer C library.
+    #[error("{host}: the binary needs glibc {}.{}, but the host has {found}", .needed.0, .needed.1)]
+    GlibcTooOld {
+        /// The host.
+        host: String,
+        /// What the binary asks for.
+        needed: (u32, u32),
+        /// What there is.
+        found: String,
+    },
+    /// Somebody else listens on the port.
+    #[error("{host}: port {port} is already in use by {holder}")]
+    PortInUse {
+        /// The host.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Who holds it, as far as the host tells.
+        holder: String,
+    },
+    /// Redis is not up.
+    #[error("{host}: Redis did not start: {why}{}", lines(.journal))]
+    RedisNotStarted {
+        /// The host.
+        host: String,
+        /// How it showed.
+        why: String,
+        /// The unit's last lines.
+        journal: String,
+    },
+    /// There is no password where one should be.
+    #[error("{host}: there is no Redis password in {path}")]
+    NoPassword {
+        /// The host.
+        host: String,
+        /// Where it should be.
+        path: &'static str,
+    },
+    /// The host's tool gave something else than a password.
+    #[error("{host}: `openssl rand` did not give a password")]
+    PasswordNotMade {
+        /// The host.
+        host: String,
+    },
+    /// The first release on a host did not come up; it was stopped.
+    #[error(
+        "{host}: release {release} did not become ready: {why}; there is no earlier release to go back to{}",
+        lines(.journal)
+    )]
+    NotReady {
+        /// The host.
+        host: String,
+        /// The new release.
+        release: String,
+        /// How it showed.
+        why: String,
+        /// The unit's last lines.
+        journal: String,
+    },
+    /// The new release did not come up; the one before runs again.
+    #[error(
+        "{host}: release {release} did not become ready: {why}; rolled back to {previous}, which is ready{}",
+        lines(.journal)
+    )]
+    RolledBack {
+        /// The host.
+        host: String,
+        /// The new release.
+        release: String,
+        /// The one that runs again.
+        previous: String,
+        /// How it showed.
+        why: String,
+        /// The unit's last lines, of the new release.
+        journal: String,
+    },
+    /// Neither the new release nor the one before came up.
+    #[error(
+        "{host}: release {release} did not become ready: {why}; going back to {previous} did not help: {again}{}",
+        lines(.journal)
+    )]
+    RollbackFailed {
+        /// The host.
+        host: String,
+        /// The new release.
+        release: String,
+        /// The one before.
+        previous: String,
+        /// How the new one failed.
+        why: String,
+        /// How the one before failed.
+        again: String,
+        /// The unit's last lines.
+        journal: String,
+    },
+}
+
+impl DeployError {
+    /// A command to type or a line to change.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Ssh(error) => return error.hint(),
+            Self::Template { .. } => return None,
+            Self::UnsupportedSystem { .. } => {
+                "use an image of Alibaba Cloud Linux 3, Debian 12 or Ubuntu 22.04 or later".to_owned()
+            }
+            Self::RepositoryUnreachable { host, .. } => format!(
+                "give {host} a way out (a public address or a NAT gateway) or an image whose mirror is inside the VPC"
+            ),
+            Self::PackageFailed { host, package, .. } => format!("on {host}: install `{package}` by hand, then run again"),
+            Self::WrongArchitecture { machine, .. } => {
+                format!("`cargo build --release -p chat-node --target {}`, or another instance type", machine.target())
+            }
+            Self::GlibcTooOld { .. } => "use the static binary: `cargo build --release -p chat-node --target \
+                                         x86_64-unknown-linux-musl`, or a newer image"
+                .to_owned(),
+            Self::PortInUse { host, port, .. } => {
+                format!("on {host}: `ss -ltnp sport = :{port}` shows who; stop it, or take another port in the topology")
+            }
+            Self::RedisNotStarted { host, .. } => {
+                format!("on {host}: `journalctl -u albatross-redis.service -n 100 --no-pager`")
+            }
+            Self::NoPassword { .. } | Self::PasswordNotMade { .. } => {
+                "`albatross apply FILE` makes it where Redis runs; that host needs openssl".to_owned()
+            }
+            Self::NotReady { host, .. } | Self::RolledBack { host, .. } | Self::RollbackFailed { host, .. } => {
+                format!("on {host}: `journalctl -u chat-node.service -n 100 --no-pager`")
+            }
+        };
+        Some(hint)
+    }
+
+    /// Whether the host is back on its earlier release (its own exit code).
+    pub fn rolled_back(&self) -> bool {
+        matches!(self, Self::RolledBack { .. })
+    }
+}
+
+/// Text on lines of its own below a sentence, or nothing.
+fn lines(text: &str) -> String {
+    text.lines().fold(String::new(), |all, line| all + "\n    " + line)
+}

@@ -1,0 +1,56 @@
+//! What deployment needs of a host.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::ssh::{Command, Output, Session, SshError};
+
+/// A host to run commands and put files on: an SSH session, or one played in tests.
+pub trait Host: Sync {
+    /// The host's name in messages.
+    fn name(&self) -> &str;
+
+    /// Runs a command, whatever its status.
+    fn run(&self, command: Command) -> impl Future<Output = Result<Output, SshError>> + Send;
+
+    /// Runs a command that has to succeed.
+    fn check(&self, command: Command) -> impl Future<Output = Result<Output, SshError>> + Send;
+
+    /// Puts a file in place at once.
+    fn upload(
+        &self,
+        path: &str,
+        bytes: Arc<[u8]>,
+        mode: u32,
+    ) -> impl Future<Output = Result<(), SshError>> + Send;
+
+    /// A file's content, or `None`.
+    fn read(&self, path: &str) -> impl Future<Output = Result<Option<Vec<u8>>, SshError>> + Send;
+}
+
+impl Host for Session {
+    fn name(&self) -> &str {
+        self.host()
+    }
+
+    fn run(&self, command: Command) -> impl Future<Output = Result<Output, SshError>> + Send {
+        Session::run(self, command)
+    }
+
+    fn check(&self, command: Command) -> impl Future<Output = Result<Output, SshError>> + Send {
+        Session::check(self, command)
+    }
+
+    fn upload(
+        &self,
+        path: &str,
+        bytes: Arc<[u8]>,
+        mode: u32,
+    ) -> impl Future<Output = Result<(), SshError>> + Send {
+        Session::upload(self, path, bytes, mode)
+    }
+
+    fn read(&self, path: &str) -> impl Future<Output = Result<Option<Vec<u8>>, SshError>> + Send {
+        Session::read(self, path)
+    }
+}

@@ -1,0 +1,34 @@
+//! Puts Redis and the chat node on hosts, over SSH.
+//!
+//! 1. [`Artifact`] is the binary; [`facts`] says what the host is; the two are compared before anything is uploaded.
+//! 2. [`redis::install`] and [`node::install`] are sequences of steps, each of which finds out whether it is already
+//!    done: run again after a cut at any point, they go on from there and end in the same state.
+//! 3. What is in force on a host is written there last (`redis.json`, the `current` link), so an observation never
+//!    claims more than was reached.
+//!
+//! Command lines are built in `command`, files in `template`; both are pure. Secrets travel in files of mode 0600
+//! and on standard input, never in arguments, notes or errors.
+
+use std::sync::Arc;
+
+mod artifact;
+mod command;
+mod error;
+mod facts;
+mod host;
+pub mod node;
+mod package;
+pub mod redis;
+mod template;
+mod unit;
+
+pub use artifact::{Architecture, Artifact, ArtifactError};
+pub use error::DeployError;
+pub use facts::{Facts, PackageManager, facts};
+pub use host::Host;
+
+/// Receives progress lines, each a step in words.
+pub type Note = Arc<dyn Fn(&str) + Send + Sync>;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,389 @@
+//! A release of the chat node on a host.
+//!
+//! 1. Binary and host are compared: architecture, C library.
+//! 2. The release's folder is filled, unless it already holds this binary.
+//! 3. Environment and unit are put in place, the `current` link is flipped in one move, the unit restarted.
+//! 4. The node must answer on `/readyz`. If it does not, the release before is put back and the error says so.
+//!
+//! The link is what an observation believes. A run that was cut is done again; nothing but time is lost.
+
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+use minijinja::context;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::Note;
+use super::artifact::Artifact;
+use super::command;
+use super::error::DeployError;
+use super::facts::facts;
+use super::host::Host;
+use super::redis::ensure_user;
+use super::template::{NODE_ENVIRONMENT, NODE_UNIT, render};
+use super::unit;
+use crate::base::secret::Secret;
+
+const UNIT: &str = "chat-node.service";
+const UNIT_FILE: &str = "/etc/systemd/system/chat-node.service";
+const ENVIRONMENT: &str = "/etc/albatross/chat-node.env";
+const BASE: &str = "/opt/albatross";
+const RELEASES: &str = "/opt/albatross/releases";
+const CURRENT: &str = "/opt/albatross/current";
+const NEXT: &str = "/opt/albatross/.current.new";
+const USER: &str = "albatross";
+/// How many releases stay on a host, the current one included.
+const KEPT: usize = 3;
+/// How long a started node may take until it is ready.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A chat node as the topology wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The name it shows in `X-Chat-Node`.
+    pub node_id: String,
+    /// The private address it listens on.
+    pub address: Ipv4Addr,
+    /// Its port.
+    pub port: u16,
+    /// Where Redis is.
+    pub redis_address: Ipv4Addr,
+    /// The port of Redis.
+    pub redis_port: u16,
+    /// How often it pings a client.
+    pub ping_interval: Duration,
+    /// How long a client may take to answer.
+    pub ping_timeout: Duration,
+    /// Origins a browser may come from besides the node's own; empty is the node's own rule.
+    pub allowed_origins: Vec<String>,
+}
+
+/// The name of a release: 12 hex digits that stand for binary, unit and environment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReleaseId(String);
+
+impl ReleaseId {
+    /// The digits.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Display for ReleaseId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+/// The chat node as a host has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// The release that `current` leads to.
+    pub release: Option<String>,
+    /// Whether its unit runs.
+    pub active: bool,
+}
+
+/// What an installation did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The release was in force already; nothing was sent.
+    Unchanged,
+    /// The release is in force now.
+    Installed {
+        /// The release before.
+        previous: Option<String>,
+        /// Whether the binary had to be sent.
+        uploaded: bool,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Manifest {
+    release: String,
+    sha256: String,
+    architecture: String,
+    installed: String,
+}
+
+/// The name of the release that these settings and this binary make. The password is no part of it.
+pub fn release_id(artifact: &Artifact, settings: &Settings) -> Result<ReleaseId, DeployError> {
+    let stand_in = Secret::new("x".to_owned());
+    let mut digest = Sha256::new();
+    for text in [&artifact.sha256, &unit_file(settings)?, &environment(settings, &stand_in)?] {
+        digest.update(text);
+        digest.update([0]);
+    }
+    Ok(ReleaseId(hex::encode(digest.finalize())[..12].to_owned()))
+}
+
+/// Reads what is in force on a host.
+///
+/// # Errors
+/// When the host cannot be asked.
+pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
+    let release = current(host).await?;
+    let active = unit::is_active(host, UNIT).await?;
+    Ok(Observed { release, active })
+}
+
+/// Brings a host to a release.
+///
+/// # Guarantees
+/// An unchanged host is sent nothing. After an error the host runs the release it ran before, if there was one
+/// ([`DeployError::RolledBack`]); the exception is [`DeployError::RollbackFailed`].
+///
+/// # Errors
+/// Told apart by cause, with the unit's own last lines where it does not become ready.
+pub async fn install(
+    host: &impl Host,
+    artifact: &Artifact,
+    settings: &Settings,
+    password: &Secret<String>,
+    note: &Note,
+) -> Result<Outcome, DeployError> {
+    let release = release_id(artifact, settings)?;
+    let wanted = Files { environment: environment(settings, password)?, unit: unit_file(settings)? };
+    let before = Before::read(host).await?;
+    if before.is(&release, &wanted) && unit::is_active(host, UNIT).await? {
+        return Ok(Outcome::Unchanged);
+    }
+    facts(host).await?.accept(host.name(), artifact)?;
+    ensure_user(host, USER).await?;
+    let uploaded = fill_release(host, artifact, &release, note).await?;
+    check_port(host, settings).await?;
+    let change = Change { host, settings, secret: password.expose(), note };
+    change.put_in_force(&release.0, &wanted).await?;
+    if let Err(why) = change.wait_until_ready().await? {
+        return Err(change.go_back(release.0, before, why).await);
+    }
+    note(&format!("{}: release {release} is ready", host.name()));
+    prune(host, &release.0, before.release.as_deref()).await?;
+    Ok(Outcome::Installed { previous: before.release, uploaded })
+}
+
+/// The two files beside the binary.
+#[derive(Clone, PartialEq, Eq)]
+struct Files {
+    environment: String,
+    unit: String,
+}
+
+/// What was in force when we came.
+struct Before {
+    release: Option<String>,
+    files: Option<Files>,
+}
+
+impl Before {
+    async fn read(host: &impl Host) -> Result<Self, DeployError> {
+        let release = current(host).await?;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let files = match (host.read(ENVIRONMENT).await?, host.read(UNIT_FILE).await?) {
+            (Some(environment), Some(unit)) => Some(Files { environment: text(environment), unit: text(unit) }),
+            _ => None,
+        };
+        Ok(Self { release, files })
+    }
+
+    fn is(&self, release: &ReleaseId, wanted: &Files) -> bool {
+        self.release.as_ref() == Some(&release.0) && self.files.as_ref() == Some(wanted)
+    }
+}
+
+/// One change of what is in force.
+struct Change<'a, H> {
+    host: &'a H,
+    settings: &'a Settings,
+    secret: &'a str,
+    note: &'a Note,
+}
+
+impl<H: Host> Change<'_, H> {
+    async fn put_in_force(&self, release: &str, files: &Files) -> Result<(), DeployError> {
+        (self.note)(&format!("{}: starting release {release}", self.host.name()));
+        self.host.check(command::folder("/etc/albatross", "0755")).await?;
+        self.host.upload(ENVIRONMENT, files.environment.as_bytes().into(), 0o600).await?;
+        self.host.upload(UNIT_FILE, files.unit.as_bytes().into(), 0o644).await?;
+        self.host.check(command::daemon_reload()).await?;
+        self.host.check(command::systemctl("enable", UNIT)).await?;
+        self.host.check(command::link(&format!("releases/{release}"), NEXT)).await?;
+        self.host.check(command::locked(command::replace(NEXT, CURRENT))).await?;
+        // Its status says less than the looks that follow.
+        self.host.run(command::locked(command::systemctl("restart", UNIT))).await?;
+        Ok(())
+    }
+
+    /// Looks until the node is ready; the inner error is why it will not be.
+    async fn wait_until_ready(&self) -> Result<Result<(), String>, DeployError> {
+        let started = tokio::time::Instant::now();
+        let (address, port) = (self.settings.address, self.settings.port);
+        for look in 0.. {
+            let answer = self.host.run(command::probe(address, port, "/readyz")).await?;
+            let answer = Answer::read(&String::from_utf8_lossy(&answer.stdout), &answer.tail(1));
+            if answer.is_ready() {
+                return Ok(Ok(()));
+            }
+            let state = unit::state(self.host, UNIT).await?;
+            if state.is_hopeless() {
+                return Ok(Err(state.words()));
+            }
+            if started.elapsed() > PATIENCE {
+                let seconds = PATIENCE.as_secs();
+                return Ok(Err(format!("/readyz says {} after {seconds} s", answer.words())));
+            }
+            unit::pause(look).await;
+        }
+        unreachable!("the loop has no end of its own")
+    }
+
+    /// Puts the release before back in force, or stops the unit where there was none.
+    async fn go_back(&self, release: String, before: Before, why: String) -> DeployError {
+        let journal = unit::last_words(self.host, UNIT, self.secret).await;
+        let host = self.host.name().to_owned();
+        let (previous, files) = match (before.release, before.files) {
+            (Some(previous), Some(files)) if previous != release => (previous, files),
+            _ => {
+                // The journal and the reason are worth more than a failure to stop.
+                let _ = self.host.run(command::systemctl("stop", UNIT)).await;
+                return DeployError::NotReady { host, release, why, journal };
+            }
+        };
+        (self.note)(&format!("{host}: going back to release {previous}"));
+        let again = match self.put_in_force(&previous, &files).await {
+            Ok(()) => self.wait_until_ready().await.unwrap_or_else(|error| Err(error.to_string())),
+            Err(error) => Err(error.to_string()),
+        };
+        match again {
+            Ok(()) => DeployError::RolledBack { host, release, previous, why, journal },
+            Err(again) => DeployError::RollbackFailed { host, release, previous, why, again, journal },
+        }
+    }
+}
+
+/// What a probe of the node came back with.
+struct Answer {
+    status: String,
+    text: String,
+}
+
+impl Answer {
+    /// The body, then on a line of its own the status; `000` without an answer.
+    fn read(printed: &str, complaint: &str) -> Self {
+        let (body, status) = printed.rsplit_once('\n').unwrap_or(("", printed));
+        let body = body.lines().next().unwrap_or_default();
+        let text = if status == "000" || status.is_empty() { complaint } else { body };
+        Self { status: status.to_owned(), text: text.chars().take(200).collect() }
+    }
+
+    fn is_ready(&self) -> bool {
+        self.status == "200"
+    }
+
+    fn words(&self) -> String {
+        match (self.status.as_str(), self.text.as_str()) {
+            ("" | "000", "") => "nothing".to_owned(),
+            ("" | "000", text) => format!("nothing ({text})"),
+            (status, "") => status.to_owned(),
+            (status, text) => format!("{status} ({text})"),
+        }
+    }
+}
+
+async fn current(host: &impl Host) -> Result<Option<String>, DeployError> {
+    let output = host.run(command::link_target(CURRENT)).await?;
+    let target = output.text();
+    let name = target.rsplit('/').next().unwrap_or_default();
+    Ok((output.status == 0 && !name.is_empty()).then(|| name.to_owned()))
+}
+
+/// Makes sure that the release's folder holds the binary. True when it had to be sent.
+async fn fill_release(
+    host: &impl Host,
+    artifact: &Artifact,
+    release: &ReleaseId,
+    note: &Note,
+) -> Result<bool, DeployError> {
+    let folder = format!("{RELEASES}/{release}");
+    let program = format!("{folder}/chat-node");
+    for path in [BASE, RELEASES, &folder] {
+        host.check(command::folder(path, "0755")).await?;
+    }
+    let sum = host.run(command::sha256(&program)).await?;
+    let is_missing = sum.status != 0 || !sum.text().starts_with(&artifact.sha256);
+    if is_missing {
+        let kilobytes = artifact.bytes.len() / 1024;
+        note(&format!("{}: sending release {release} ({kilobytes} KiB)", host.name()));
+        host.upload(&program, artifact.bytes.clone(), 0o755).await?;
+    }
+    let manifest = Manifest {
+        release: release.0.clone(),
+        sha256: artifact.sha256.clone(),
+        architecture: artifact.architecture.to_string(),
+        installed: host.check(command::now()).await?.text(),
+    };
+    let text = serde_json::to_vec_pretty(&manifest).expect("a manifest of strings is always writable");
+    host.upload(&format!("{folder}/manifest.json"), text.into(), 0o644).await?;
+    Ok(is_missing)
+}
+
+/// While our own unit runs the port is its own; otherwise nobody may hold it.
+async fn check_port(host: &impl Host, settings: &Settings) -> Result<(), DeployError> {
+    if unit::is_active(host, UNIT).await? {
+        return Ok(());
+    }
+    match unit::holder(host, &settings.address.to_string(), settings.port).await? {
+        None => Ok(()),
+        Some(holder) => {
+            Err(DeployError::PortInUse { host: host.name().to_owned(), port: settings.port, holder })
+        }
+    }
+}
+
+/// Removes releases beyond the newest few; the current one and the one before always stay.
+async fn prune(host: &impl Host, release: &str, previous: Option<&str>) -> Result<(), DeployError> {
+    let listing = host.check(command::names(RELEASES)).await?.text();
+    let mut others = Vec::new();
+    for name in listing.lines().filter(|name| *name != release && Some(*name) != previous) {
+        let manifest = host.read(&format!("{RELEASES}/{name}/manifest.json")).await?.unwrap_or_default();
+        let installed = serde_json::from_slice::<Manifest>(&manifest).map(|manifest| manifest.installed);
+        others.push((installed.unwrap_or_default(), name));
+    }
+    // RFC 3339 in UTC sorts as text.
+    others.sort();
+    let spare = KEPT - 1 - usize::from(previous.is_some_and(|previous| previous != release));
+    for (_, name) in others.iter().rev().skip(spare) {
+        host.check(command::remove_all(&format!("{RELEASES}/{name}"))).await?;
+    }
+    Ok(())
+}
+
+fn environment(settings: &Settings, password: &Secret<String>) -> Result<String, DeployError> {
+    let values = context! {
+        address => settings.address.to_string(),
+        port => settings.port,
+        redis_password => password.expose(),
+        redis_address => settings.redis_address.to_string(),
+        redis_port => settings.redis_port,
+        node_id => &settings.node_id,
+        ping_interval => duration(settings.ping_interval),
+        ping_timeout => duration(settings.ping_timeout),
+        allowed_origins => &settings.allowed_origins,
+    };
+    render(NODE_ENVIRONMENT, values)
+}
+
+fn unit_file(settings: &Settings) -> Result<String, DeployError> {
+    render(NODE_UNIT, context! { node_id => &settings.node_id, port => settings.port })
+}
+
+/// A duration as the node reads it.
+fn duration(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{}s", duration.as_secs())
+    } else {
+        format!("{}ms", duration.as_millis())
+    }
+}

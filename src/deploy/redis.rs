@@ -1,0 +1,299 @@
+//! Redis on a host: the distribution's package under a unit and a configuration of our own.
+//!
+//! 1. The package, when the program is missing; the distribution's own unit is switched off.
+//! 2. A password, made on the host once and kept in a file that only root reads.
+//! 3. Configuration and unit from templates; the unit is started and must answer a PING that knows the password.
+//! 4. The fingerprint of what is in force, last: an interrupted run leaves the old one or none, and is done again.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use minijinja::context;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::Note;
+use super::command;
+use super::error::DeployError;
+use super::facts::{PackageManager, facts};
+use super::host::Host;
+use super::template::{REDIS_CONFIGURATION, REDIS_UNIT, render};
+use super::unit;
+use crate::base::secret::Secret;
+
+const UNIT: &str = "albatross-redis.service";
+const UNIT_FILE: &str = "/etc/systemd/system/albatross-redis.service";
+const CONFIGURATION: &str = "/etc/albatross/redis.conf";
+const PASSWORD: &str = "/etc/albatross/redis.password";
+const RECORD: &str = "/etc/albatross/redis.json";
+const DATA: &str = "/var/lib/albatross-redis";
+const USER: &str = "redis";
+/// Bytes of randomness in a password.
+const PASSWORD_BYTES: usize = 32;
+/// How long a started Redis may take to answer; loading its data counts.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Denied to everybody: they empty, stop, slow down, reconfigure or take over a server.
+const DENIED: [&str; 14] = [
+    "BGREWRITEAOF", "BGSAVE", "CONFIG", "DEBUG", "FLUSHALL", "FLUSHDB", "KEYS", "MIGRATE", "MODULE", "MONITOR", "REPLICAOF",
+    "SAVE", "SHUTDOWN", "SLAVEOF",
+];
+
+/// The Redis password of a stack.
+pub type Password = Secret<String>;
+
+/// What survives a restart of Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Persistence {
+    /// Nothing.
+    None,
+    /// All but about the last second.
+    AppendOnly,
+}
+
+/// Redis as the topology wants it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The private address it listens on, and no other.
+    pub address: Ipv4Addr,
+    /// Its port.
+    pub port: u16,
+    /// Memory for data, in MiB; full is an error for writers.
+    pub max_memory_megabytes: u32,
+    /// What survives a restart.
+    pub persistence: Persistence,
+}
+
+/// Redis as a host has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// Fingerprint of the settings in force.
+    pub fingerprint: Option<String>,
+    /// Whether its unit runs.
+    pub active: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    fingerprint: String,
+}
+
+/// What the settings come to on a host, as one short text to compare: 12 hex digits over configuration (without the
+/// password) and unit.
+pub fn fingerprint(settings: &Settings) -> String {
+    let stand_in = Secret::new("x".to_owned());
+    let mut digest = Sha256::new();
+    for text in [configuration(settings, &stand_in), unit_file()] {
+        digest.update(text.expect("the templates accept every address, number and the stand-in"));
+        digest.update([0]);
+    }
+    hex::encode(digest.finalize())[..12].to_owned()
+}
+
+/// Reads what is in force on a host.
+///
+/// # Errors
+/// When the host cannot be asked.
+pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
+    let record = host.read(RECORD).await?;
+    // A record that cannot be read counts as none: the steps are then done again.
+    let record = record.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
+    let active = unit::is_active(host, UNIT).await?;
+    Ok(Observed { fingerprint: record.map(|record| record.fingerprint), active })
+}
+
+/// Reads the password that Redis on this host was given.
+///
+/// # Errors
+/// When there is none, or the host cannot be asked.
+pub async fn read_password(host: &impl Host) -> Result<Password, DeployError> {
+    stored_password(host)
+        .await?
+        .ok_or_else(|| DeployError::NoPassword { host: host.name().to_owned(), path: PASSWORD })
+}
+
+/// Brings Redis on a host to the settings and gives its password.
+///
+/// # Guarantees
+/// Run again after an interruption at any point, it goes on from there; data and password are kept.
+///
+/// # Errors
+/// Told apart by cause, with Redis's own last lines where it does not start.
+pub async fn install(host: &impl Host, settings: &Settings, note: &Note) -> Result<Password, DeployError> {
+    install_package(host, note).await?;
+    host.check(command::folder("/etc/albatross", "0755")).await?;
+    let password = ensure_password(host, note).await?;
+    ensure_user(host, USER).await?;
+    host.check(command::owned_folder(DATA, "0750", USER)).await?;
+    note(&format!("{}: configuring Redis on {}:{}", host.name(), settings.address, settings.port));
+    put_files(host, settings, &password).await?;
+    start(host, settings, &password, note).await?;
+    let record = Record { fingerprint: fingerprint(settings) };
+    let text = serde_json::to_vec(&record).expect("a record of one string is always writable");
+    host.upload(RECORD, text.into(), 0o644).await?;
+    Ok(password)
+}
+
+/// Creates a user without a home or a shell unless there is one.
+pub(super) async fn ensure_user(host: &impl Host, name: &str) -> Result<(), DeployError> {
+    if host.run(command::user(name)).await?.status != 0 {
+        host.check(command::add_user(name)).await?;
+    }
+    Ok(())
+}
+
+async fn install_package(host: &impl Host, note: &Note) -> Result<(), DeployError> {
+    let facts = facts(host).await?;
+    let (packages, own_unit) = match facts.package_manager {
+        PackageManager::Apt => (["redis-server", "openssl"], "redis-server.service"),
+        PackageManager::Dnf => (["redis", "openssl"], "redis.service"),
+    };
+    if host.run(command::is_executable("/usr/bin/redis-server")).await?.status != 0 {
+        super::package::install(host, &facts, &packages, note).await?;
+    }
+    // It may never have been there; if it still runs after this, the start below names it.
+    host.run(command::systemctl_disable_now(own_unit)).await?;
+    Ok(())
+}
+
+async fn stored_password(host: &impl Host) -> Result<Option<Password>, DeployError> {
+    let bytes = host.read(PASSWORD).await?.unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+    Ok(is_password(&text).then(|| Secret::new(text)))
+}
+
+fn is_password(text: &str) -> bool {
+    text.len() == 2 * PASSWORD_BYTES && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+async fn ensure_password(host: &impl Host, note: &Note) -> Result<Password, DeployError> {
+    if let Some(password) = stored_password(host).await? {
+        return Ok(password);
+    }
+    note(&format!("{}: making a Redis password", host.name()));
+    let text = host.check(command::random_hex(PASSWORD_BYTES)).await?.text();
+    if !is_password(&text) {
+        return Err(DeployError::PasswordNotMade { host: host.name().to_owned() });
+    }
+    host.upload(PASSWORD, text.clone().into_bytes().into(), 0o600).await?;
+    Ok(Secret::new(text))
+}
+
+async fn put_files(host: &impl Host, settings: &Settings, password: &Password) -> Result<(), DeployError> {
+    let configuration: Arc<[u8]> = configuration(settings, password)?.into_bytes().into();
+    host.upload(CONFIGURATION, configuration, 0o640).await?;
+    host.check(command::chown("root:redis", CONFIGURATION)).await?;
+    host.upload(UNIT_FILE, unit_file()?.into_bytes().into(), 0o644).await?;
+    host.check(command::daemon_reload()).await?;
+    host.check(command::systemctl("enable", UNIT)).await?;
+    Ok(())
+}
+
+async fn start(
+    host: &impl Host,
+    settings: &Settings,
+    password: &Password,
+    note: &Note,
+) -> Result<(), DeployError> {
+    if !unit::is_active(host, UNIT).await? {
+        let holder = unit::holder(host, &settings.address.to_string(), settings.port).await?;
+        if let Some(holder) = holder {
+            return Err(DeployError::PortInUse { host: host.name().to_owned(), port: settings.port, holder });
+        }
+    }
+    note(&format!("{}: starting Redis", host.name()));
+    // Its status says less than the looks below do.
+    host.run(command::locked(command::systemctl("restart", UNIT))).await?;
+    let started = tokio::time::Instant::now();
+    for look in 0.. {
+        let ping = host.run(command::redis_ping(settings.address, settings.port, password.expose())).await?;
+        if ping.text().lines().any(|line| line.trim() == "PONG") {
+            return Ok(());
+        }
+        let state = unit::state(host, UNIT).await?;
+        let is_late = started.elapsed() > PATIENCE;
+        if state.is_hopeless() || is_late {
+            let why = if state.is_hopeless() {
+                state.words()
+            } else {
+                format!("{} but does not answer PING within {} s", state.words(), PATIENCE.as_secs())
+            };
+            return Err(not_started(host, settings, password, why).await);
+        }
+        unit::pause(look).await;
+    }
+    unreachable!("the loop has no end of its own")
+}
+
+async fn not_started(
+    host: &impl Host,
+    settings: &Settings,
+    password: &Password,
+    why: String,
+) -> DeployError {
+    let journal = unit::last_words(host, UNIT, password.expose()).await;
+    let name = host.name().to_owned();
+    if journal.contains("Address already in use") {
+        let address = settings.address.to_string();
+        let holder = unit::holder(host, &address, settings.port).await.ok().flatten();
+        let holder = holder.unwrap_or_else(|| "another process".to_owned());
+        return DeployError::PortInUse { host: name, port: settings.port, holder };
+    }
+    DeployError::RedisNotStarted { host: name, why, journal }
+}
+
+fn configuration(settings: &Settings, password: &Password) -> Result<String, DeployError> {
+    let values = context! {
+        address => settings.address.to_string(),
+        port => settings.port,
+        password => password.expose(),
+        max_memory_megabytes => settings.max_memory_megabytes,
+        append_only => match settings.persistence {
+            Persistence::None => "no",
+            Persistence::AppendOnly => "yes",
+        },
+        denied_commands => DENIED,
+    };
+    render(REDIS_CONFIGURATION, values)
+}
+
+fn unit_file() -> Result<String, DeployError> {
+    render(REDIS_UNIT, context! {})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            address: Ipv4Addr::new(10, 0, 0, 7),
+            port: 6379,
+            max_memory_megabytes: 256,
+            persistence: Persistence::AppendOnly,
+        }
+    }
+
+    #[test]
+    fn the_configuration_binds_one_address_and_denies_what_is_dangerous() {
+        let text = configuration(&settings(), &Secret::new("abc".to_owned())).unwrap();
+        for line in [
+            "bind 10.0.0.7", "port 6379", "protected-mode yes", "requirepass abc", "maxmemory 256mb",
+            "maxmemory-policy noeviction", "appendonly yes", "rename-command FLUSHALL \"\"",
+            "rename-command CONFIG \"\"", "rename-command SHUTDOWN \"\"", "daemonize no",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        }
+        assert!(text.ends_with('\n'));
+    }
+
+    #[test]
+    fn the_fingerprint_follows_the_settings_and_nothing_else() {
+        let one = fingerprint(&settings());
+        assert_eq!(one.len(), 12);
+        assert_eq!(one, fingerprint(&settings()));
+        assert_ne!(one, fingerprint(&Settings { max_memory_megabytes: 512, ..settings() }));
+        assert_ne!(one, fingerprint(&Settings { persistence: Persistence::None, ..settings() }));
+    }
+}

@@ -1,0 +1,1 @@
+//! Whole installations on a host played in memory.

@@ -1,0 +1,33 @@
+//! A verified SSH session to one host, over libssh2.
+//!
+//! 1. [`Route`] says where a host is and through which other hosts it is reached; [`Session::connect`] walks it.
+//! 2. The host key is compared with the pinned ones before anything is authenticated; nothing is ever trusted on
+//!    first use, on no hop.
+//! 3. [`Command`] is an argument vector, quoted in one place (`quote`), run by [`Session::run`] or [`Session::check`].
+//! 4. [`Session::upload`] moves bytes under a new name, compares the checksum on the host and moves them into place.
+//!
+//! libssh2 blocks and knows no overall deadline. So each session has a thread that owns it and drives it in its
+//! non-blocking mode (`link`); the waiting is ours, therefore every operation ends at its deadline: the socket is
+//! shut and whoever waits is told which operation it was. A session whose operation ran out of time is over.
+//!
+//! Not here: agents, passwords, known-hosts files, retries.
+
+mod command;
+mod error;
+mod key;
+mod link;
+mod quote;
+mod route;
+mod session;
+mod transfer;
+mod tunnel;
+
+pub use command::{Command, Output};
+pub use error::SshError;
+pub use key::{HostKey, Identity, KeyError};
+pub use quote::quote;
+pub use route::{Limits, Route};
+pub use session::Session;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,340 @@
+//! The handle that everybody else holds, and the thread behind it.
+//!
+//! The thread owns the link and works off one job after the other; the handle sends jobs and waits for answers.
+//! Dropping the last handle ends the thread. A job that nobody waits for any more is not started; one that runs
+//! ends by itself or at its deadline.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::command::{Command, Output};
+use super::error::SshError;
+use super::key::Identity;
+use super::link::{Link, Socket};
+use super::route::{Limits, Route};
+use super::transfer::{self, Fault, Transfer};
+use super::tunnel;
+
+/// The slowest upload that is still worth waiting for, in bytes a second.
+const SLOWEST_UPLOAD: u64 = 64 * 1024;
+/// How many of a failing command's last lines an error carries.
+const TAIL_LINES: usize = 12;
+
+/// A verified, logged-in connection to one host.
+#[derive(Debug)]
+pub struct Session {
+    jobs: mpsc::UnboundedSender<Job>,
+    route: Route,
+    identity: Identity,
+    limits: Limits,
+}
+
+struct Job {
+    task: Task,
+    what: String,
+    deadline: Duration,
+    reply: oneshot::Sender<Result<Reply, SshError>>,
+}
+
+enum Task {
+    Run { line: String, stdin: Option<Arc<[u8]>> },
+    Put { path: String, bytes: Arc<[u8]> },
+    Get { path: String },
+}
+
+enum Reply {
+    Ran(Output),
+    Stored,
+    Content(Option<Vec<u8>>),
+}
+
+impl Session {
+    /// Connects along the route, verifying each hop's key before logging in there.
+    ///
+    /// # Errors
+    /// Told apart by cause; nothing is left open.
+    pub async fn connect(route: &Route, identity: &Identity, limits: &Limits) -> Result<Self, SshError> {
+        let link_thread = Dialled::dial(route, identity, limits).await?;
+        let (jobs, queue) = mpsc::unbounded_channel();
+        link_thread.run(move |link, host| serve(link, host, queue)).await?;
+        Ok(Self { jobs, route: route.clone(), identity: identity.clone(), limits: *limits })
+    }
+
+    /// The host's name, as messages show it.
+    pub fn host(&self) -> &str {
+        &self.route.host
+    }
+
+    /// Runs a command and gives back whatever it ended with.
+    ///
+    /// # Errors
+    /// When the connection fails or the deadline passes; a status other than 0 is not an error here.
+    pub async fn run(&self, command: Command) -> Result<Output, SshError> {
+        let line = command.to_string();
+        let deadline = command.limit().unwrap_or(self.limits.command);
+        let what = format!("`{line}`");
+        match self.ask(Task::Run { line, stdin: command.input() }, what, deadline).await? {
+            Reply::Ran(output) => Ok(output),
+            Reply::Stored | Reply::Content(_) => unreachable!("a command is answered with its output"),
+        }
+    }
+
+    /// Runs a command that has to succeed.
+    ///
+    /// # Errors
+    /// As [`Session::run`], and [`SshError::RemoteFailure`] for a status other than 0.
+    pub async fn check(&self, command: Command) -> Result<Output, SshError> {
+        let line = command.to_string();
+        let output = self.run(command).await?;
+        if output.status == 0 {
+            return Ok(output);
+        }
+        Err(SshError::RemoteFailure {
+            host: self.route.host.clone(),
+            command: line,
+            exit: output.status,
+            stderr_tail: output.tail(TAIL_LINES),
+        })
+    }
+
+    /// Puts a file in place at once: uploaded beside it, compared by checksum on the host, then moved over it.
+    ///
+    /// # Guarantees
+    /// Whoever reads `path` sees the old content or the new one, with its mode, never a part of it.
+    ///
+    /// # Errors
+    /// When the connection fails, the bytes arrive damaged, or the file cannot be written.
+    pub async fn upload(&self, path: &str, bytes: Arc<[u8]>, mode: u32) -> Result<(), SshError> {
+        let parcel = transfer::Parcel::new(path, &bytes, mode);
+        let done = self.upload_parcel(&parcel, bytes).await;
+        if done.is_err() {
+            // Best effort: the first error is the one worth telling.
+            let _ = self.run(parcel.discard()).await;
+        }
+        done
+    }
+
+    async fn upload_parcel(&self, parcel: &transfer::Parcel, bytes: Arc<[u8]>) -> Result<(), SshError> {
+        let extra = Duration::from_secs(bytes.len() as u64 / SLOWEST_UPLOAD);
+        let task = Task::Put { path: parcel.temporary.clone(), bytes };
+        let what = format!("the upload of {}", parcel.path);
+        self.ask(task, what, self.limits.command + extra).await.map_err(|error| parcel.rename(error))?;
+        let sum = self.check(parcel.sum()).await?;
+        parcel.compare(self.host(), &sum)?;
+        self.check(parcel.chmod()).await?;
+        self.check(parcel.put_in_place()).await?;
+        Ok(())
+    }
+
+    /// A file's content, or `None` when there is no such file.
+    ///
+    /// # Errors
+    /// When the connection fails or the file cannot be read.
+    pub async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SshError> {
+        let task = Task::Get { path: path.to_owned() };
+        match self.ask(task, format!("reading {path}"), self.limits.command).await? {
+            Reply::Content(content) => Ok(content),
+            Reply::Ran(_) | Reply::Stored => unreachable!("a read is answered with content"),
+        }
+    }
+
+    /// A connection that leaves through this host, so that its source address is the host's.
+    ///
+    /// It has an SSH connection of its own: a busy tunnel never makes a command wait, nor the other way round.
+    ///
+    /// # Errors
+    /// As [`Session::connect`], and [`SshError::NotForwarded`] when the host cannot connect onwards.
+    pub async fn tunnel(&self, address: IpAddr, port: u16) -> Result<UnixStream, SshError> {
+        let target = SocketAddr::new(address, port);
+        let stream = open_tunnel(&self.route, &self.identity, &self.limits, target).await?;
+        UnixStream::from_std(stream)
+            .map_err(|source| SshError::Local { host: self.route.host.clone(), source })
+    }
+
+    async fn ask(&self, task: Task, what: String, deadline: Duration) -> Result<Reply, SshError> {
+        let lost = |what: String| SshError::ConnectionLost { host: self.route.host.clone(), what, source: None };
+        let (reply, answer) = oneshot::channel();
+        let job = Job { task, what: what.clone(), deadline, reply };
+        if self.jobs.send(job).is_err() {
+            return Err(lost(what));
+        }
+        answer.await.map_err(|_| lost(what))?
+    }
+}
+
+/// A connected socket whose session is not set up yet, and what is needed for that.
+struct Dialled {
+    socket: Socket,
+    route: Route,
+    identity: Identity,
+    limits: Limits,
+}
+
+impl Dialled {
+    async fn dial(route: &Route, identity: &Identity, limits: &Limits) -> Result<Self, SshError> {
+        let socket = match &route.via {
+            None => Socket::Tcp(connect(route, limits).await?),
+            Some(outer) => {
+                Socket::Tunnel(Box::pin(open_tunnel(outer, identity, limits, route.address)).await?)
+            }
+        };
+        Ok(Self { socket, route: route.clone(), identity: identity.clone(), limits: *limits })
+    }
+
+    /// Starts the thread that owns the link, logs in there, and leaves it to `work`. Returns once logged in.
+    async fn run<W, F>(self, work: W) -> Result<(), SshError>
+    where
+        W: FnOnce(Link, String) -> F + Send + 'static,
+        F: Future<Output = ()>,
+    {
+        let (ready, logged_in) = oneshot::channel();
+        let host = self.route.host.clone();
+        let local = |source| SshError::Local { host: host.clone(), source };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(local)?;
+        std::thread::Builder::new()
+            .name(format!("ssh {host}"))
+            .spawn(move || {
+                runtime.block_on(async move {
+                    let host = self.route.host.clone();
+                    let (link, told) = match self.log_in().await {
+                        Ok(link) => (Some(link), Ok(())),
+                        Err(error) => (None, Err(error)),
+                    };
+                    // Where nobody waits any more, the link is dropped and with it the connection.
+                    if let (Ok(()), Some(link)) = (ready.send(told), link) {
+                        work(link, host).await;
+                    }
+                });
+            })
+            .map_err(local)?;
+        logged_in.await.map_err(|_| SshError::Local {
+            host: host.clone(),
+            source: io::Error::other("the session's thread ended"),
+        })?
+    }
+
+    async fn log_in(self) -> Result<Link, SshError> {
+        let host = self.route.host.clone();
+        let mut link = Link::new(self.socket).map_err(|source| SshError::Local { host: host.clone(), source })?;
+        match timeout(self.limits.handshake, link.log_in(&self.route, &self.identity)).await {
+            Ok(done) => done.map(|()| link),
+            Err(_) => Err(SshError::TimedOut {
+                host,
+                what: "the SSH handshake".to_owned(),
+                after: self.limits.handshake,
+            }),
+        }
+    }
+}
+
+/// Opens a connection from `route`'s host to `target`.
+async fn open_tunnel(
+    route: &Route,
+    identity: &Identity,
+    limits: &Limits,
+    target: SocketAddr,
+) -> Result<std::os::unix::net::UnixStream, SshError> {
+    let host = route.host.clone();
+    let dialled = Dialled::dial(route, identity, limits).await?;
+    let limit = limits.connect;
+    let (ready, opened) = oneshot::channel();
+    dialled
+        .run(async move |link, host| {
+            let opening = timeout(limit, tunnel::open(&link, &host, target)).await;
+            let what = format!("connecting onwards to {target}");
+            let opening = opening.unwrap_or(Err(SshError::TimedOut { host, what, after: limit }));
+            let (ends, told) = match opening {
+                Ok((channel, inside, outside)) => (Some((channel, inside)), Ok(outside)),
+                Err(error) => (None, Err(error)),
+            };
+            if let (Ok(()), Some((channel, inside))) = (ready.send(told), ends) {
+                tunnel::pump(&link, channel, inside).await;
+            }
+        })
+        .await?;
+    opened.await.map_err(|_| SshError::Local {
+        host,
+        source: io::Error::other("the session's thread ended"),
+    })?
+}
+
+async fn connect(route: &Route, limits: &Limits) -> Result<std::net::TcpStream, SshError> {
+    let (host, address) = (route.host.clone(), route.address);
+    let stream = match timeout(limits.connect, TcpStream::connect(address)).await {
+        Ok(stream) => stream.map_err(|source| match source.kind() {
+            io::ErrorKind::ConnectionRefused => SshError::Refused { host: host.clone(), address, source },
+            io::ErrorKind::TimedOut => timed_out_connecting(&host, address, limits.connect),
+            _ => SshError::Unreachable { host: host.clone(), address, source },
+        })?,
+        Err(_) => return Err(timed_out_connecting(&host, address, limits.connect)),
+    };
+    // Commands are small packets that wait for answers.
+    stream.set_nodelay(true).and_then(|()| stream.into_std()).map_err(|source| SshError::Local { host, source })
+}
+
+fn timed_out_connecting(host: &str, address: SocketAddr, after: Duration) -> SshError {
+    SshError::TimedOut { host: host.to_owned(), what: format!("connecting to {address}"), after }
+}
+
+/// The thread's loop: one job at a time until the handle is gone or the connection is.
+async fn serve(link: Link, host: String, mut queue: mpsc::UnboundedReceiver<Job>) {
+    let mut transfer = Transfer::default();
+    while let Some(job) = queue.recv().await {
+        if job.reply.is_closed() {
+            continue;
+        }
+        let done = timeout(job.deadline, perform(&link, &mut transfer, job.task, &host, &job.what)).await;
+        let outcome = done.unwrap_or_else(|_| {
+            Err(SshError::TimedOut { host: host.clone(), what: job.what, after: job.deadline })
+        });
+        // A half-finished exchange cannot be taken up again, so the session ends with it.
+        let over = matches!(outcome, Err(SshError::TimedOut { .. } | SshError::ConnectionLost { .. }));
+        // Whoever asked may be gone.
+        drop(job.reply.send(outcome));
+        if over {
+            break;
+        }
+    }
+}
+
+async fn perform(
+    link: &Link,
+    transfer: &mut Transfer,
+    task: Task,
+    host: &str,
+    what: &str,
+) -> Result<Reply, SshError> {
+    let lost = |source| SshError::ConnectionLost { host: host.to_owned(), what: what.to_owned(), source: Some(source) };
+    match task {
+        Task::Run { line, stdin } => {
+            transfer::run(link, &line, stdin.as_deref().unwrap_or_default()).await.map(Reply::Ran).map_err(lost)
+        }
+        Task::Put { path, bytes } => match transfer.put(link, &path, &bytes).await {
+            Ok(()) => Ok(Reply::Stored),
+            Err(fault) => Err(file_error(fault, host, path, "written", lost)),
+        },
+        Task::Get { path } => match transfer.get(link, &path).await {
+            Ok(content) => Ok(Reply::Content(content)),
+            Err(fault) => Err(file_error(fault, host, path, "read", lost)),
+        },
+    }
+}
+
+fn file_error(
+    fault: Fault,
+    host: &str,
+    path: String,
+    action: &'static str,
+    lost: impl FnOnce(io::Error) -> SshError,
+) -> SshError {
+    match fault {
+        Fault::Refused(source) => SshError::File { host: host.to_owned(), path, action, source },
+        Fault::Lost(source) => lost(source),
+    }
+}

@@ -1,0 +1,269 @@
+//! Commands and files over a link: the conversations themselves, without deadlines.
+
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use sha2::{Digest as _, Sha256};
+use ssh2::{ErrorCode, OpenFlags, OpenType, Sftp};
+
+use super::command::{Command, Output};
+use super::error::SshError;
+use super::link::Link;
+
+/// How much libssh2 may keep in flight during an upload; it cuts this into packets itself.
+const WINDOW: usize = 256 * 1024;
+/// A file that is read into memory has to be small.
+const LARGEST_READ: usize = 16 * 1024 * 1024;
+/// SFTP's "no such file".
+const NO_SUCH_FILE: i32 = 2;
+/// libssh2's code for a request that the SFTP server turned down.
+const SFTP_ANSWERED_NO: i32 = -31;
+/// Signals by the number shells add to 128.
+const SIGNALS: [(&str, i32); 8] =
+    [("HUP", 1), ("INT", 2), ("QUIT", 3), ("ABRT", 6), ("KILL", 9), ("SEGV", 11), ("PIPE", 13), ("TERM", 15)];
+
+/// Runs one command line to its end.
+pub(super) async fn run(link: &Link, line: &str, stdin: &[u8]) -> io::Result<Output> {
+    let mut channel = link.again(|| link.session.channel_session()).await?;
+    link.again(|| channel.exec(line)).await?;
+    let (stdout, stderr) = converse(link, &mut channel, stdin).await?;
+    link.again(|| channel.close()).await?;
+    link.again(|| channel.wait_close()).await?;
+    let mut output = Output { status: channel.exit_status()?, stdout, stderr };
+    if let Some(signal) = channel.exit_signal()?.exit_signal {
+        let number = SIGNALS.iter().find(|(name, _)| *name == signal).map_or(0, |(_, number)| *number);
+        output.status = 128 + number;
+        output.stderr.extend_from_slice(format!("ended by signal {signal}\n").as_bytes());
+    }
+    Ok(output)
+}
+
+/// Feeds the input and gathers the output, both at once, until the other side has said everything.
+async fn converse(
+    link: &Link,
+    channel: &mut ssh2::Channel,
+    stdin: &[u8],
+) -> io::Result<(Vec<u8>, Vec<u8>)> {
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let mut input = stdin;
+    let mut closed = false;
+    loop {
+        let mut moved = feed(channel, &mut input, &mut closed)?;
+        if link.mid_write() && !closed && !moved {
+            link.wait().await;
+            continue;
+        }
+        moved |= gather(&mut channel.stream(0), &mut stdout)?;
+        moved |= gather(&mut channel.stderr(), &mut stderr)?;
+        if channel.eof() {
+            return Ok((stdout, stderr));
+        }
+        if !moved {
+            link.wait().await;
+        }
+    }
+}
+
+/// Sends a piece of the input, or its end. True when something went out.
+fn feed(channel: &mut ssh2::Channel, input: &mut &[u8], closed: &mut bool) -> io::Result<bool> {
+    if *closed {
+        return Ok(false);
+    }
+    if input.is_empty() {
+        return match channel.send_eof().map_err(io::Error::from) {
+            Ok(()) => {
+                *closed = true;
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error),
+        };
+    }
+    match channel.write(input) {
+        Ok(count) => {
+            *input = &input[count..];
+            Ok(count > 0)
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        // A command may end without reading its input; what it wrote is what counts.
+        Err(_) if channel.eof() => {
+            *closed = true;
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes what there is. True when there was something.
+fn gather(stream: &mut ssh2::Stream, into: &mut Vec<u8>) -> io::Result<bool> {
+    let mut buffer = [0; 16 * 1024];
+    match stream.read(&mut buffer) {
+        Ok(count) => {
+            into.extend_from_slice(&buffer[..count]);
+            Ok(count > 0)
+        }
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// The session's SFTP channel, opened when first needed.
+#[derive(Default)]
+pub(super) struct Transfer {
+    sftp: Option<Sftp>,
+}
+
+impl Transfer {
+    async fn sftp(&mut self, link: &Link) -> Result<&Sftp, Fault> {
+        let sftp = match self.sftp.take() {
+            Some(sftp) => sftp,
+            None => link.again(|| link.session.sftp()).await?,
+        };
+        Ok(self.sftp.insert(sftp))
+    }
+
+    /// Writes a new file, readable by its owner only.
+    pub(super) async fn put(&mut self, link: &Link, path: &str, bytes: &[u8]) -> Result<(), Fault> {
+        let sftp = self.sftp(link).await?;
+        let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
+        let mut file =
+            link.again(|| sftp.open_mode(Path::new(path), flags, 0o600, OpenType::File)).await?;
+        let mut sent = 0;
+        while sent < bytes.len() {
+            let end = bytes.len().min(sent + WINDOW);
+            let written = link.again_io(|| file.write(&bytes[sent..end])).await;
+            sent += written.map_err(|error| Fault::of(link, error))?;
+        }
+        Ok(link.again(|| file.close()).await?)
+    }
+
+    /// Reads a whole file; `None` when there is none.
+    pub(super) async fn get(&mut self, link: &Link, path: &str) -> Result<Option<Vec<u8>>, Fault> {
+        let sftp = self.sftp(link).await?;
+        let mut file = match link.again(|| sftp.open(Path::new(path))).await {
+            Ok(file) => file,
+            Err(error) if error.code() == ErrorCode::SFTP(NO_SUCH_FILE) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let mut content = Vec::new();
+        let mut buffer = vec![0; 32 * 1024];
+        loop {
+            let count = link.again_io(|| file.read(&mut buffer)).await;
+            match count.map_err(|error| Fault::of(link, error))? {
+                0 => break,
+                count => content.extend_from_slice(&buffer[..count]),
+            }
+            if content.len() > LARGEST_READ {
+                return Err(Fault::Refused(io::Error::other("larger than 16 MiB")));
+            }
+        }
+        link.again(|| file.close()).await?;
+        Ok(Some(content))
+    }
+}
+
+/// How a file transfer failed.
+pub(super) enum Fault {
+    /// The server said no; the session goes on.
+    Refused(io::Error),
+    /// The connection failed.
+    Lost(io::Error),
+}
+
+impl Fault {
+    /// Reading and writing give errors without libssh2's code; the session still has it.
+    fn of(link: &Link, error: io::Error) -> Self {
+        match ssh2::Error::last_session_error(&link.session).map(|last| last.code()) {
+            Some(ErrorCode::Session(SFTP_ANSWERED_NO) | ErrorCode::SFTP(_)) => Self::Refused(error),
+            Some(ErrorCode::Session(_)) | None => Self::Lost(error),
+        }
+    }
+}
+
+impl From<ssh2::Error> for Fault {
+    fn from(error: ssh2::Error) -> Self {
+        match error.code() {
+            ErrorCode::SFTP(_) => Self::Refused(io::Error::other(error)),
+            ErrorCode::Session(_) => Self::Lost(error.into()),
+        }
+    }
+}
+
+/// A file on its way: its names, its checksum, and the commands that put it in place.
+pub(super) struct Parcel {
+    pub(super) path: String,
+    pub(super) temporary: String,
+    sha256: String,
+    mode: u32,
+}
+
+impl Parcel {
+    pub(super) fn new(path: &str, bytes: &[u8], mode: u32) -> Self {
+        // Beside the target, since a move is atomic within one file system only.
+        let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+        let temporary = format!("{folder}/.{name}.{:08x}.new", rand::random::<u32>());
+        Self { path: path.to_owned(), temporary, sha256: hex::encode(Sha256::digest(bytes)), mode }
+    }
+
+    /// An error about the temporary name, told about the real one.
+    pub(super) fn rename(&self, error: SshError) -> SshError {
+        match error {
+            SshError::File { host, action, source, .. } => {
+                SshError::File { host, path: self.path.clone(), action, source }
+            }
+            other => other,
+        }
+    }
+
+    pub(super) fn sum(&self) -> Command {
+        Command::new("sha256sum").arg(&self.temporary)
+    }
+
+    pub(super) fn compare(&self, host: &str, sum: &Output) -> Result<(), SshError> {
+        let text = sum.text();
+        // A leading backslash says that the file name was escaped.
+        let found = text.trim_start_matches('\\').split_whitespace().next().unwrap_or_default();
+        if found == self.sha256 {
+            return Ok(());
+        }
+        Err(SshError::Damaged {
+            host: host.to_owned(),
+            path: self.path.clone(),
+            expected: self.sha256.clone(),
+            found: found.to_owned(),
+        })
+    }
+
+    pub(super) fn chmod(&self) -> Command {
+        Command::new("chmod").arg(format!("{:04o}", self.mode)).arg(&self.temporary)
+    }
+
+    /// `mv -T`, since SFTP's rename does not replace on OpenSSH, and a directory must not swallow the file.
+    pub(super) fn put_in_place(&self) -> Command {
+        Command::new("mv").arg("-fT").arg(&self.temporary).arg(&self.path)
+    }
+
+    pub(super) fn discard(&self) -> Command {
+        Command::new("rm").arg("-f").arg(&self.temporary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parcel_lands_beside_its_target() {
+        let parcel = Parcel::new("/etc/albatross/redis.conf", b"abc", 0o640);
+        let temporary = parcel.temporary.clone();
+        assert!(temporary.starts_with("/etc/albatross/.redis.conf."), "{temporary}");
+        assert_eq!(parcel.chmod().to_string(), format!("chmod 0640 {temporary}"));
+        assert_eq!(parcel.put_in_place().to_string(), format!("mv -fT {temporary} /etc/albatross/redis.conf"));
+        let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        let output = |text: String| Output { status: 0, stdout: text.into_bytes(), stderr: Vec::new() };
+        assert!(parcel.compare("ecs01", &output(format!("{sum}  {temporary}\n"))).is_ok());
+        assert!(parcel.compare("ecs01", &output(format!("\\{sum}  x"))).is_ok());
+        let error = parcel.compare("ecs01", &output("0000  x".to_owned())).unwrap_err().to_string();
+        assert!(error.starts_with("ecs01: /etc/albatross/redis.conf arrived damaged"), "{error}");
+    }
+}
