@@ -183,7 +183,7 @@ fn service(topology: &Topology, desired: &mut Desired) {
     };
     desired.add(redis.clone(), Spec::Redis(spec), needs);
     for name in &topology.node.on {
-        let host = host(topology, name);
+        let host = self::host(topology, name);
         let mut needs = login(&host, desired);
         needs.push(redis.clone());
         needs.push(ResourceAddress::new(Kind::SecurityRule, format!("redis-{name}")));
@@ -191,6 +191,7 @@ fn service(topology: &Topology, desired: &mut Desired) {
             host,
             port: topology.node.port,
             redis: topology.redis.on.clone(),
+            redis_route: self::host(topology, &topology.redis.on).route,
             redis_port: topology.redis.port,
             ping_interval: topology.node.ping_interval.duration(),
             ping_timeout: topology.node.ping_timeout.duration(),

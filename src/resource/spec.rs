@@ -228,6 +228,8 @@ pub struct ReleaseSpec {
     pub port: u16,
     /// The machine with Redis.
     pub redis: InstanceName,
+    /// How that machine is logged into, to read the password it made.
+    pub redis_route: Vec<InstanceName>,
     /// Redis' port.
     pub redis_port: u16,
     /// How often it pings.

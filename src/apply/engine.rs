@@ -1,0 +1,147 @@
+//! Walks a plan: as much at once as its order allows, until all is done, something fails, or somebody says stop.
+//!
+//! An operation starts when everything it waits for is done. After a failure or an interruption nothing new starts;
+//! what is under way is let finish, since a half-done effect is worth less than a done one. The outcome says what was
+//! done, what failed and what was not begun; the journal knows the same.
+
+use std::collections::BTreeSet;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::apply::error::ApplyError;
+use crate::apply::event::Event;
+use crate::apply::provider::Provider;
+use crate::plan::action::Action;
+use crate::plan::graph::{Cycle, Operation, Verb, operations};
+use crate::plan::{Plan, Step};
+use crate::resource::ResourceAddress;
+
+/// How many operations are under way at once. The cloud throttles callers that ask for more than about ten a second.
+const AT_ONCE: usize = 10;
+
+/// One operation that did not succeed.
+#[derive(Debug)]
+pub struct Failure {
+    /// On which resource.
+    pub address: ResourceAddress,
+    /// What was tried.
+    pub verb: Verb,
+    /// Why it failed.
+    pub error: ApplyError,
+}
+
+/// What became of a plan.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Done, in the order of finishing.
+    pub done: Vec<(ResourceAddress, Verb)>,
+    /// Failed.
+    pub failed: Vec<Failure>,
+    /// Not begun.
+    pub not_begun: Vec<(ResourceAddress, Verb)>,
+    /// Whether somebody said stop.
+    pub interrupted: bool,
+}
+
+impl Outcome {
+    /// Whether everything was done.
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.not_begun.is_empty()
+    }
+}
+
+/// Makes a plan true.
+///
+/// # Guarantees
+/// Every effect is journalled before and after. Whatever the outcome, the same command can be run again.
+///
+/// # Errors
+/// When the plan's steps wait for each other, which would be a fault of the planner.
+pub async fn apply(plan: &Plan, provider: &Provider, stop: &CancellationToken) -> Result<Outcome, Cycle> {
+    let operations = operations(plan)?;
+    let mut walk = Walk { operations: &operations, waiting: (0..operations.len()).collect(), done: BTreeSet::new() };
+    let mut outcome = Outcome::default();
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        if outcome.failed.is_empty() && !outcome.interrupted {
+            while under_way.len() < AT_ONCE {
+                let Some(index) = walk.next_ready() else { break };
+                let operation = &operations[index];
+                under_way.push(async move { (index, run(provider, operation, step_of(operation, plan)).await) });
+            }
+        }
+        let (index, result) = tokio::select! {
+            finished = under_way.next() => match finished {
+                Some(finished) => finished,
+                None => break,
+            },
+            () = stop.cancelled(), if !outcome.interrupted => {
+                outcome.interrupted = true;
+                continue;
+            }
+        };
+        let Operation { address, verb, .. } = &operations[index];
+        match result {
+            Ok(()) => {
+                walk.done.insert(index);
+                outcome.done.push((address.clone(), *verb));
+            }
+            Err(error) => outcome.failed.push(Failure { address: address.clone(), verb: *verb, error }),
+        }
+    }
+    outcome.not_begun =
+        walk.waiting.iter().map(|index| (operations[*index].address.clone(), operations[*index].verb)).collect();
+    Ok(outcome)
+}
+
+struct Walk<'o> {
+    operations: &'o [Operation],
+    waiting: BTreeSet<usize>,
+    done: BTreeSet<usize>,
+}
+
+impl Walk<'_> {
+    fn next_ready(&mut self) -> Option<usize> {
+        let is_ready = |index: &&usize| self.operations[**index].after.iter().all(|before| self.done.contains(before));
+        let index = *self.waiting.iter().find(is_ready)?;
+        self.waiting.remove(&index);
+        Some(index)
+    }
+}
+
+fn step_of<'p>(operation: &Operation, plan: &'p Plan) -> Option<&'p Step> {
+    plan.steps.iter().find(|step| step.address == operation.address)
+}
+
+async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) -> Result<(), ApplyError> {
+    let address = operation.address.clone();
+    let missing = || ApplyError::Missing { address: operation.address.clone(), what: "step in the plan" };
+    let step = step.ok_or_else(missing)?;
+    let started = Instant::now();
+    let word = word(operation.verb, &step.action);
+    (provider.sink)(Event::Started { address: address.clone(), verb: operation.verb, word });
+    let result = match (operation.verb, &step.current) {
+        (Verb::Put, _) => provider.put(step).await.map(|id| Some(id.to_string())),
+        (Verb::Delete, Some(current)) => provider.delete(&address, current).await.map(|()| None),
+        (Verb::Delete, None) => Ok(None),
+    };
+    let took = started.elapsed();
+    let event = match &result {
+        Ok(id) => Event::Finished { address, verb: operation.verb, id: id.clone(), took },
+        Err(_) => Event::Failed { address, took },
+    };
+    (provider.sink)(event);
+    result.map(drop)
+}
+
+fn word(verb: Verb, action: &Action) -> &'static str {
+    match (verb, action) {
+        (Verb::Delete, _) => "delete",
+        (Verb::Put, Action::Update(_)) => "update",
+        (Verb::Put, Action::Unknown(_)) => "check",
+        (Verb::Put, Action::Create | Action::Replace(_) | Action::Delete | Action::Keep) => "create",
+    }
+}

@@ -1,0 +1,106 @@
+//! Why a step did not succeed, with what to do about it.
+
+use crate::base::address_map::Unmapped;
+use crate::base::ids::RequestId;
+use crate::cloud::error::CloudError;
+use crate::deploy::DeployError;
+use crate::resource::ResourceAddress;
+use crate::ssh::SshError;
+use crate::state::StateError;
+
+/// A step that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// The cloud said no, or nothing.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// A host said no.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
+    /// A host could not be reached.
+    #[error(transparent)]
+    Ssh(#[from] SshError),
+    /// The state could not be written.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The local cloud does not map an address.
+    #[error(transparent)]
+    Unmapped(#[from] Unmapped),
+    /// Something a step needs is not known: a resource disappeared between planning and applying.
+    #[error("{address} has no {what}")]
+    Missing {
+        /// Whose.
+        address: ResourceAddress,
+        /// What.
+        what: &'static str,
+    },
+    /// The host key that the cloud reported cannot be used.
+    #[error("the host key of {instance} could not be read through the Cloud Assistant: {why}")]
+    HostKey {
+        /// Instance.
+        instance: String,
+        /// What came instead.
+        why: String,
+    },
+    /// A DNS record stands where ours shall be.
+    #[error("{name} has a record of another owner: {kind} {value}")]
+    RecordTaken {
+        /// The name.
+        name: String,
+        /// `CNAME`, `A`, ...
+        kind: String,
+        /// What it says.
+        value: String,
+    },
+    /// Servers that the load balancer does not find healthy.
+    #[error("the load balancer sends no traffic to {servers}")]
+    Unhealthy {
+        /// Each with its status and reason.
+        servers: String,
+    },
+}
+
+impl ApplyError {
+    /// What to do next.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Cloud(error) => error.hint(),
+            Self::Deploy(error) => error.hint(),
+            Self::Ssh(error) => error.hint(),
+            Self::State(error) => error.hint(),
+            Self::Unmapped(_) => Some("only public addresses of the local cloud are mapped: `albatross cloud status`".to_owned()),
+            Self::Missing { .. } => Some("run the same command again: it plans anew".to_owned()),
+            Self::HostKey { .. } => {
+                Some("see in the console whether the Cloud Assistant agent of the instance is online".to_owned())
+            }
+            Self::RecordTaken { .. } => Some(
+                "remove it in the DNS console if it is no longer wanted, or use another `dns.host`; \
+                 Albatross does not touch what it did not make"
+                    .to_owned(),
+            ),
+            Self::Unhealthy { .. } => {
+                Some("see whether the node's port is open to the ALB's vSwitches and the node answers /healthz".to_owned())
+            }
+        }
+    }
+
+    /// Id of the cloud's answer.
+    pub fn request_id(&self) -> Option<&RequestId> {
+        match self {
+            Self::Cloud(error) => error.request_id(),
+            Self::Deploy(_)
+            | Self::Ssh(_)
+            | Self::State(_)
+            | Self::Unmapped(_)
+            | Self::Missing { .. }
+            | Self::HostKey { .. }
+            | Self::RecordTaken { .. }
+            | Self::Unhealthy { .. } => None,
+        }
+    }
+
+    /// Whether the host is back on its earlier release.
+    pub fn rolled_back(&self) -> bool {
+        matches!(self, Self::Deploy(error) if error.rolled_back())
+    }
+}

@@ -1,0 +1,49 @@
+//! What happens while a plan is made true, for whoever shows it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::plan::graph::Verb;
+use crate::resource::ResourceAddress;
+
+/// Something that happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Event {
+    /// Work on a resource began.
+    Started {
+        /// Which one.
+        address: ResourceAddress,
+        /// What.
+        verb: Verb,
+        /// The word for it: `create`, `update`, `delete`.
+        word: &'static str,
+    },
+    /// A word about how far it is.
+    Noted {
+        /// Which one.
+        address: ResourceAddress,
+        /// What.
+        text: String,
+    },
+    /// Work on a resource ended well.
+    Finished {
+        /// Which one.
+        address: ResourceAddress,
+        /// What.
+        verb: Verb,
+        /// Its id.
+        id: Option<String>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// Work on a resource failed; the error is in the outcome.
+    Failed {
+        /// Which one.
+        address: ResourceAddress,
+        /// How long it took.
+        took: Duration,
+    },
+}
+
+/// Takes events. Shared by everything that is at work at once.
+pub type Sink = Arc<dyn Fn(Event) + Send + Sync>;

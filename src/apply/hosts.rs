@@ -1,0 +1,138 @@
+//! Verified SSH sessions to the machines of a stack, one each, made when first needed.
+//!
+//! A session's way is worked out from what is known of the machines: the public address of the first on the route,
+//! the private addresses of the others, and the pinned host key of each.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::apply::error::ApplyError;
+use crate::apply::provider::Known;
+use crate::base::address_map::AddressMap;
+use crate::base::ids::InstanceName;
+use crate::base::retry::{Backoff, Deadline};
+use crate::resource::observed::Output;
+use crate::resource::spec::HostSpec;
+use crate::resource::{Kind, ResourceAddress};
+use crate::ssh::{HostKey, Identity, Limits, Route, Session, SshError};
+
+/// How long a machine that was just made may take until its SSH server answers.
+const BOOT: Duration = Duration::from_secs(180);
+
+/// How patient a login is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Patience {
+    /// A machine that does not answer is reported at once: planning.
+    AtOnce,
+    /// A machine that does not answer yet is given time to boot: applying.
+    WhileItBoots,
+}
+
+/// Sessions to the machines of a stack.
+#[derive(Debug)]
+pub struct Hosts {
+    identity: Identity,
+    address_map: AddressMap,
+    sessions: Mutex<BTreeMap<Way, Arc<OnceCell<Arc<Session>>>>>,
+}
+
+/// What tells one way from another: names, addresses and keys along it.
+type Way = String;
+
+impl Hosts {
+    /// Of an operator, reached through a map.
+    pub fn new(identity: Identity, address_map: AddressMap) -> Self {
+        Self { identity, address_map, sessions: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The operator's public key.
+    pub fn public_key(&self) -> &str {
+        self.identity.public_line()
+    }
+
+    /// How addresses are reached from here.
+    pub fn address_map(&self) -> &AddressMap {
+        &self.address_map
+    }
+
+    /// A session to a machine.
+    ///
+    /// # Errors
+    /// When the way is not known, a host key is not the pinned one, or the machine does not answer.
+    pub async fn session(
+        &self,
+        host: &HostSpec,
+        known: &Known,
+        patience: Patience,
+    ) -> Result<Arc<Session>, ApplyError> {
+        let route = self.route(host, known)?;
+        let cell = self.sessions.lock().await.entry(format!("{route:?}")).or_default().clone();
+        let connect = || async {
+            let session = connect(&route, &self.identity, patience).await?;
+            Ok::<_, ApplyError>(Arc::new(session))
+        };
+        cell.get_or_try_init(connect).await.cloned()
+    }
+
+    /// Closes every session: the machines may be other ones from now on.
+    pub async fn forget(&self) {
+        self.sessions.lock().await.clear();
+    }
+
+    fn route(&self, host: &HostSpec, known: &Known) -> Result<Route, ApplyError> {
+        let mut via: Option<Box<Route>> = None;
+        for name in &host.route {
+            let address = match via {
+                None => {
+                    let public = address_of(known, name, Output::PublicAddress, "public address")?;
+                    self.address_map.resolve(public, 22)?
+                }
+                Some(_) => {
+                    SocketAddr::new(address_of(known, name, Output::PrivateAddress, "private address")?, 22)
+                }
+            };
+            let host_keys = vec![host_key(known, name)?];
+            let user = host.user.clone();
+            via = Some(Box::new(Route { host: name.to_string(), address, user, host_keys, via }));
+        }
+        let missing = || ApplyError::Missing { address: ResourceAddress::only(Kind::Instance), what: "route" };
+        via.map(|route| *route).ok_or_else(missing)
+    }
+}
+
+async fn connect(route: &Route, identity: &Identity, patience: Patience) -> Result<Session, SshError> {
+    let deadline = Deadline::after(BOOT);
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
+    loop {
+        match Session::connect(route, identity, &Limits::default()).await {
+            Err(error) if patience == Patience::WhileItBoots && error.may_pass() && backoff.wait(&deadline).await => {
+                tracing::debug!(host = route.host, %error, "trying again");
+            }
+            done => return done,
+        }
+    }
+}
+
+fn address_of(
+    known: &Known,
+    instance: &InstanceName,
+    output: Output,
+    what: &'static str,
+) -> Result<IpAddr, ApplyError> {
+    let address = ResourceAddress::new(Kind::Instance, instance);
+    let text = known.output(&address, output);
+    text.and_then(|text| text.parse().ok()).ok_or(ApplyError::Missing { address, what })
+}
+
+fn host_key(known: &Known, instance: &InstanceName) -> Result<HostKey, ApplyError> {
+    let address = ResourceAddress::new(Kind::HostKey, instance);
+    let line = known
+        .output(&address, Output::HostKey)
+        .ok_or_else(|| SshError::NoHostKey { host: instance.to_string() })?;
+    HostKey::parse(&line)
+        .map_err(|error| ApplyError::HostKey { instance: instance.to_string(), why: error.to_string() })
+}

@@ -1,0 +1,130 @@
+//! What lives on machines: Redis and releases of the chat node.
+
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use super::{Known, Provider, id_only};
+use crate::apply::error::ApplyError;
+use crate::apply::event::Event;
+use crate::apply::hosts::Patience;
+use crate::base::ids::InstanceName;
+use crate::deploy::{Note, node, redis};
+use crate::resource::observed::{Observation, Output, Outputs};
+use crate::resource::spec::{HostSpec, Persistence, RedisSpec, ReleaseSpec};
+use crate::resource::{Kind, ResourceAddress};
+use crate::ssh::Session;
+
+impl Provider {
+    pub(super) async fn put_redis(&self, address: &ResourceAddress, spec: &RedisSpec) -> Result<Outputs, ApplyError> {
+        let settings = redis_settings(spec, &self.known)?;
+        self.ledger.intend_on_host(address)?;
+        let session = self.hosts.session(&spec.host, &self.known, Patience::WhileItBoots).await?;
+        redis::install(session.as_ref(), &settings, &self.notes(address)).await?;
+        self.on_host_ready(address, spec.host.instance())
+    }
+
+    pub(super) async fn put_release(
+        &self,
+        address: &ResourceAddress,
+        spec: &ReleaseSpec,
+    ) -> Result<Outputs, ApplyError> {
+        let settings = node_settings(spec, &self.known)?;
+        let missing = || ApplyError::Missing { address: address.clone(), what: "binary" };
+        let artifact = self.artifact.as_ref().ok_or_else(missing)?;
+        self.ledger.intend_on_host(address)?;
+        let redis = self.redis_session(spec).await?;
+        let password = redis::read_password(redis.as_ref()).await?;
+        let session = self.hosts.session(&spec.host, &self.known, Patience::WhileItBoots).await?;
+        node::install(session.as_ref(), artifact, &settings, &password, &self.notes(address)).await?;
+        self.on_host_ready(address, spec.host.instance())
+    }
+
+    /// The way to Redis' machine is kept beside the machine's pinned key.
+    async fn redis_session(&self, spec: &ReleaseSpec) -> Result<Arc<Session>, ApplyError> {
+        let host = HostSpec { route: spec.redis_route.clone(), user: spec.host.user.clone() };
+        self.hosts.session(&host, &self.known, Patience::WhileItBoots).await
+    }
+
+    pub(super) async fn delete_redis(&self, address: &ResourceAddress, current: &Observation) -> Result<(), ApplyError> {
+        match self.session_of(address, current).await? {
+            Some(session) => Ok(redis::remove(session.as_ref()).await?),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) async fn delete_release(
+        &self,
+        address: &ResourceAddress,
+        current: &Observation,
+    ) -> Result<(), ApplyError> {
+        match self.session_of(address, current).await? {
+            Some(session) => Ok(node::remove(session.as_ref()).await?),
+            None => Ok(()),
+        }
+    }
+
+    /// A session to the machine of something that is to go; none when the machine goes too.
+    async fn session_of(
+        &self,
+        address: &ResourceAddress,
+        current: &Observation,
+    ) -> Result<Option<Arc<Session>>, ApplyError> {
+        let Some(route) = current.fields.get("route") else { return Ok(None) };
+        let user = current.fields.get("user").cloned().unwrap_or_default();
+        let host = HostSpec { route: route.split(' ').map(InstanceName::new).collect(), user };
+        self.note(address, "stopping");
+        self.hosts.session(&host, &self.known, Patience::AtOnce).await.map(Some)
+    }
+
+    /// What is on a machine is named by the machine's id: on another machine it is another one.
+    fn on_host_ready(&self, address: &ResourceAddress, instance: &InstanceName) -> Result<Outputs, ApplyError> {
+        let id = self.known.id(&ResourceAddress::new(Kind::Instance, instance))?;
+        self.ledger.accept(address, &id)?;
+        Ok(id_only(&id))
+    }
+
+    fn notes(&self, address: &ResourceAddress) -> Note {
+        let (sink, address) = (self.sink.clone(), address.clone());
+        Arc::new(move |text: &str| sink(Event::Noted { address: address.clone(), text: text.to_owned() }))
+    }
+}
+
+/// What Redis shall be, once its machine has an address.
+///
+/// # Errors
+/// When the machine has none yet.
+pub(crate) fn redis_settings(spec: &RedisSpec, known: &Known) -> Result<redis::Settings, ApplyError> {
+    Ok(redis::Settings {
+        address: private_address(spec.host.instance(), known)?,
+        port: spec.port,
+        max_memory_megabytes: spec.max_memory,
+        persistence: match spec.persistence {
+            Persistence::None => redis::Persistence::None,
+            Persistence::AppendOnly => redis::Persistence::AppendOnly,
+        },
+    })
+}
+
+/// What a node shall be, once the machines have addresses.
+///
+/// # Errors
+/// When one of them has none yet.
+pub(crate) fn node_settings(spec: &ReleaseSpec, known: &Known) -> Result<node::Settings, ApplyError> {
+    Ok(node::Settings {
+        node_id: spec.host.instance().to_string(),
+        address: private_address(spec.host.instance(), known)?,
+        port: spec.port,
+        redis_address: private_address(&spec.redis, known)?,
+        redis_port: spec.redis_port,
+        ping_interval: spec.ping_interval,
+        ping_timeout: spec.ping_timeout,
+        allowed_origins: spec.allowed_origins.clone(),
+    })
+}
+
+fn private_address(instance: &InstanceName, known: &Known) -> Result<Ipv4Addr, ApplyError> {
+    let address = ResourceAddress::new(Kind::Instance, instance);
+    let text = known.output(&address, Output::PrivateAddress);
+    let missing = ApplyError::Missing { address, what: "private address" };
+    text.and_then(|text| text.parse().ok()).ok_or(missing)
+}

@@ -1,0 +1,221 @@
+//! Key pair, instances and their host keys.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::{Provider, id_only};
+use crate::apply::error::ApplyError;
+use crate::base::ids::CloudId;
+use crate::cloud::ecs::{self, NewInstance};
+use crate::cloud::vpc::Selection;
+use crate::cloud::wait::{Condition, Look, until};
+use crate::resource::observed::{Observation, Output, Outputs};
+use crate::resource::ownership::HOST_KEY_TAG;
+use crate::resource::spec::{Exposure, HostSpec, InstanceSpec, KeyPairSpec};
+use crate::resource::{Kind, ResourceAddress};
+use crate::ssh::HostKey;
+
+/// How long an instance may take to run, or to be gone.
+const BOOT: Duration = Duration::from_secs(300);
+/// How long the Cloud Assistant may take to answer after that.
+const ASSISTANT: Duration = Duration::from_secs(180);
+/// Mbit/s out to the Internet of a public instance; traffic is what is paid.
+const BANDWIDTH: u32 = 10;
+/// Prints the host key; `cat` is all it takes, so that it means the same everywhere.
+const READ_HOST_KEY: &str = "cat /etc/ssh/ssh_host_ed25519_key.pub";
+
+impl Provider {
+    /// It has no client token; its name, made from the key, is unique and says whether it is there.
+    pub(super) async fn put_key_pair(
+        &self,
+        address: &ResourceAddress,
+        spec: &KeyPairSpec,
+    ) -> Result<Outputs, ApplyError> {
+        let digest = hex::encode(Sha256::digest(&spec.public_key));
+        let name = format!("albatross-{}-{}", self.stack, &digest[..8]);
+        let id = CloudId::new(&name);
+        let resource = address.to_string();
+        let region = self.client.region();
+        let build = |_: &_| ecs::import_key_pair(region, &name, &spec.public_key, &self.tags(&resource));
+        match self.change(address, build).await {
+            Ok(()) => {}
+            // A reply that was lost: the name says that it is this very key.
+            Err(ApplyError::Cloud(error)) if error.code() == Some("KeyPair.AlreadyExist") => {}
+            Err(error) => return Err(error),
+        }
+        self.ledger.accept(address, &id)?;
+        Ok(id_only(&id))
+    }
+
+    pub(super) async fn delete_key_pair(&self, id: &CloudId) -> Result<(), ApplyError> {
+        Ok(self.client.delete(&ecs::delete_key_pair(self.client.region(), id), BOOT).await?)
+    }
+
+    pub(super) async fn create_instance(
+        &self,
+        address: &ResourceAddress,
+        spec: &InstanceSpec,
+    ) -> Result<Outputs, ApplyError> {
+        let id = self.run_first_available_type(address, spec).await?;
+        self.instance_running(address, &id).await
+    }
+
+    /// Tries the types in order; only a lack of stock moves on to the next.
+    async fn run_first_available_type(
+        &self,
+        address: &ResourceAddress,
+        spec: &InstanceSpec,
+    ) -> Result<CloudId, ApplyError> {
+        let vswitch = self.known.id(&spec.vswitch)?;
+        let security_group = self.known.only(Kind::SecurityGroup)?;
+        let key_pair = self.known.only(Kind::KeyPair)?;
+        let resource = address.to_string();
+        let bandwidth = match spec.exposure {
+            Exposure::Public => BANDWIDTH,
+            Exposure::Private => 0,
+        };
+        let mut refusal = ApplyError::Missing { address: address.clone(), what: "instance type" };
+        for instance_type in &spec.types {
+            let new = NewInstance {
+                name: &address.name,
+                instance_type,
+                image_family: &spec.image,
+                disk: spec.disk,
+                vswitch: &vswitch,
+                security_group: &security_group,
+                key_pair: key_pair.as_str(),
+                bandwidth,
+                tags: &self.tags(&resource),
+            };
+            let region = self.client.region();
+            match self.create(address, |token| ecs::run_instance(region, &new, token)).await {
+                Err(ApplyError::Cloud(error)) if is_out_of_stock(error.code()) => {
+                    self.note(address, format!("{instance_type} is out of stock"));
+                    refusal = error.into();
+                }
+                done => return done,
+            }
+        }
+        Err(refusal)
+    }
+
+    /// Waits until an instance runs, and learns its addresses.
+    pub(crate) async fn instance_running(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+    ) -> Result<Outputs, ApplyError> {
+        let subject = address.to_string();
+        let condition = Condition { subject: &subject, name: "running", deadline: BOOT };
+        let look = || async {
+            let found = ecs::instances(&self.client, Selection::Id(id)).await?.into_iter().next();
+            Ok(match found {
+                Some(instance) if instance.status == "Running" => Look::Done(instance_outputs(&instance)),
+                Some(instance) => Look::NotYet(instance.status),
+                None => Look::NotYet("not listed yet".to_owned()),
+            })
+        };
+        Ok(until(condition, look).await?)
+    }
+
+    /// An instance that is there but stopped.
+    pub(super) async fn start_instance(
+        &self,
+        address: &ResourceAddress,
+        current: &Observation,
+    ) -> Result<Outputs, ApplyError> {
+        let region = self.client.region();
+        if current.fields.get("status").is_some_and(|status| status == "Stopped") {
+            self.change(address, |_| ecs::start_instance(region, &current.id)).await?;
+        }
+        self.instance_running(address, &current.id).await
+    }
+
+    pub(super) async fn delete_instance(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+        self.client.delete(&ecs::delete_instance(self.client.region(), id), BOOT).await?;
+        let subject = address.to_string();
+        let condition = Condition { subject: &subject, name: "gone", deadline: BOOT };
+        let look = || async {
+            let found = ecs::instances(&self.client, Selection::Id(id)).await?.into_iter().next();
+            Ok(found.map_or(Look::Done(()), |instance| Look::NotYet(instance.status)))
+        };
+        Ok(until(condition, look).await?)
+    }
+
+    /// Reads the SSH host key through the Cloud Assistant, the cloud's own authenticated channel, and pins it as a tag
+    /// of the instance, where every operator finds it. Reading twice does no harm.
+    pub(super) async fn put_host_key(
+        &self,
+        address: &ResourceAddress,
+        spec: &HostSpec,
+    ) -> Result<Outputs, ApplyError> {
+        let instance = self.known.id(&ResourceAddress::new(Kind::Instance, spec.instance()))?;
+        self.assistant_ready(address, &instance).await?;
+        let key = self.read_host_key(address, spec, &instance).await?.to_string();
+        let region = self.client.region();
+        let tag = ecs::tag_instance(region, &instance, &[(HOST_KEY_TAG, &key)]);
+        self.client.call::<serde_json::Value>(&tag).await?;
+        self.ledger.accept(address, &instance)?;
+        let mut outputs = id_only(&instance);
+        outputs.insert(Output::HostKey, key);
+        Ok(outputs)
+    }
+
+    async fn assistant_ready(&self, address: &ResourceAddress, instance: &CloudId) -> Result<(), ApplyError> {
+        let subject = format!("the Cloud Assistant of {}", address.name);
+        let condition = Condition { subject: &subject, name: "online", deadline: ASSISTANT };
+        let look = || async {
+            let ready = ecs::assistant_is_ready(&self.client, instance).await?;
+            Ok(if ready { Look::Done(()) } else { Look::NotYet("offline".to_owned()) })
+        };
+        Ok(until(condition, look).await?)
+    }
+
+    async fn read_host_key(
+        &self,
+        address: &ResourceAddress,
+        spec: &HostSpec,
+        instance: &CloudId,
+    ) -> Result<HostKey, ApplyError> {
+        let region = self.client.region();
+        let call = self.ledger.intend(address, |token| ecs::run_command(region, instance, READ_HOST_KEY, token))?;
+        let reply = self.send(address, &call).await?;
+        let invocation = reply.get("InvokeId").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let condition = Condition { subject: "the command on the instance", name: "finished", deadline: ASSISTANT };
+        let look = || async {
+            Ok(match ecs::invocation_result(&self.client, invocation).await? {
+                Some(result) if is_over(&result.invoke_record_status) => Look::Done(result),
+                Some(result) => Look::NotYet(result.invoke_record_status),
+                None => Look::NotYet("not listed yet".to_owned()),
+            })
+        };
+        let result = until(condition, look).await?;
+        let refuse = |why: String| ApplyError::HostKey { instance: spec.instance().to_string(), why };
+        if result.exit_code.is_some_and(|exit| exit != 0) {
+            return Err(refuse(format!("the command ended with {}: {}", result.exit_code.unwrap_or(0), result.output())));
+        }
+        HostKey::parse(result.output().trim()).map_err(|error| refuse(error.to_string()))
+    }
+}
+
+/// Addresses of an instance.
+pub(crate) fn instance_outputs(instance: &ecs::Instance) -> Outputs {
+    let mut outputs = id_only(&instance.instance_id);
+    if let Some(address) = instance.vpc_attributes.private_ip_address.ip_address.first() {
+        outputs.insert(Output::PrivateAddress, address.clone());
+    }
+    if let Some(address) = instance.public_ip_address.ip_address.first() {
+        outputs.insert(Output::PublicAddress, address.clone());
+    }
+    outputs
+}
+
+fn is_out_of_stock(code: Option<&str>) -> bool {
+    code.is_some_and(|code| code.contains("NoStock") || code == "InvalidResourceType.NotSupported")
+}
+
+/// `Failed` is over too: the exit status says what happened.
+fn is_over(status: &str) -> bool {
+    matches!(status, "Finished" | "Success" | "Failed" | "PartialFailed" | "Stopped")
+}

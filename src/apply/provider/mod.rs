@@ -1,0 +1,262 @@
+//! What it takes to make, change and remove each kind of resource.
+//!
+//! Every kind follows one pattern: the call is journalled and sent, the id journalled, the condition waited for, the
+//! outcome journalled. A kind's own file says only what differs. What can be sent twice is safe by its client token;
+//! the rest (a key pair, a DNS record, what is on a host) is looked at before it is written.
+
+pub(super) mod balancer;
+pub(super) mod host;
+pub(super) mod machine;
+pub(super) mod name;
+pub(super) mod network;
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+
+use serde_json::Value;
+use tokio::sync::Mutex;
+
+use crate::apply::error::ApplyError;
+use crate::apply::event::{Event, Sink};
+use crate::apply::hosts::Hosts;
+use crate::apply::ledger::Ledger;
+use crate::base::ids::{ClientToken, CloudId, StackName};
+use crate::cloud::call::Call;
+use crate::cloud::error::CloudError;
+use crate::cloud::transport::Client;
+use crate::deploy::Artifact;
+use crate::plan::Step;
+use crate::resource::observed::{Observation, Observed, Output, Outputs};
+use crate::resource::ownership::{RESOURCE_TAG, STACK_TAG};
+use crate::resource::spec::Spec;
+use crate::resource::{Kind, ResourceAddress};
+
+/// What is known of the resources while a plan is made true: what was observed, and what was made since.
+#[derive(Debug, Default)]
+pub struct Known {
+    outputs: RwLock<BTreeMap<ResourceAddress, Outputs>>,
+}
+
+impl Known {
+    /// What was observed.
+    pub fn from_observed(observed: &Observed) -> Self {
+        let outputs = observed.resources.iter();
+        let outputs = outputs.map(|(address, found)| (address.clone(), found.outputs.clone())).collect();
+        Self { outputs: RwLock::new(outputs) }
+    }
+
+    /// An output of a resource.
+    pub fn output(&self, address: &ResourceAddress, output: Output) -> Option<String> {
+        let outputs = self.outputs.read().unwrap_or_else(PoisonError::into_inner);
+        outputs.get(address)?.get(&output).cloned()
+    }
+
+    /// The id of a resource.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn id(&self, address: &ResourceAddress) -> Result<CloudId, ApplyError> {
+        let id = self.output(address, Output::Id).map(CloudId::new);
+        id.ok_or_else(|| ApplyError::Missing { address: address.clone(), what: "id" })
+    }
+
+    /// The id of a resource that a stack has one of.
+    ///
+    /// # Errors
+    /// When it has none.
+    pub fn only(&self, kind: Kind) -> Result<CloudId, ApplyError> {
+        self.id(&ResourceAddress::only(kind))
+    }
+
+    fn learn(&self, address: &ResourceAddress, outputs: Outputs) {
+        let mut all = self.outputs.write().unwrap_or_else(PoisonError::into_inner);
+        all.entry(address.clone()).or_default().extend(outputs);
+    }
+
+    fn forget(&self, address: &ResourceAddress) {
+        self.outputs.write().unwrap_or_else(PoisonError::into_inner).remove(address);
+    }
+}
+
+/// Makes, changes and removes the resources of one stack.
+pub struct Provider {
+    /// The cloud.
+    pub client: Client,
+    /// The stack.
+    pub stack: StackName,
+    /// The machines.
+    pub hosts: Hosts,
+    /// The chat node's binary; none when nothing will be deployed.
+    pub artifact: Option<Artifact>,
+    /// What is known.
+    pub known: Known,
+    /// The journal.
+    pub ledger: Ledger,
+    /// Who shows what happens.
+    pub sink: Sink,
+    /// A VPC refuses to make two vSwitches at once.
+    one_vswitch_at_a_time: Mutex<()>,
+    /// A server group refuses two changes at once.
+    one_server_at_a_time: Mutex<()>,
+}
+
+impl Provider {
+    /// Of a stack in a cloud.
+    pub fn new(client: Client, stack: StackName, hosts: Hosts, artifact: Option<Artifact>, ledger: Ledger) -> Self {
+        Self {
+            client,
+            stack,
+            hosts,
+            artifact,
+            known: Known::default(),
+            ledger,
+            sink: std::sync::Arc::new(|_| ()),
+            one_vswitch_at_a_time: Mutex::new(()),
+            one_server_at_a_time: Mutex::new(()),
+        }
+    }
+
+    /// With somebody who shows what happens.
+    #[must_use]
+    pub fn with_sink(mut self, sink: Sink) -> Self {
+        self.sink = sink;
+        self
+    }
+
+    /// Makes a resource, or makes it as its spec says.
+    ///
+    /// # Guarantees
+    /// When this returns the resource is ready and the journal says so. When it fails, or the program ends in the
+    /// middle, the journal says what was tried, and the same again neither doubles nor loses anything.
+    ///
+    /// # Errors
+    /// What the cloud or the host said.
+    pub async fn put(&self, step: &Step) -> Result<CloudId, ApplyError> {
+        let missing = || ApplyError::Missing { address: step.address.clone(), what: "spec" };
+        let spec = step.spec.as_ref().ok_or_else(missing)?;
+        let address = &step.address;
+        // What is made anew is made as if nothing were there.
+        let current = step.current.as_ref().filter(|_| !step.action.makes_new());
+        let outputs = match (spec, current) {
+            (Spec::Vpc(spec), _) => self.put_vpc(address, spec).await?,
+            (Spec::VSwitch(spec), _) => self.put_vswitch(address, spec).await?,
+            (Spec::SecurityGroup(spec), _) => self.put_security_group(address, spec).await?,
+            (Spec::SecurityRule(spec), _) => self.put_security_rule(address, spec).await?,
+            (Spec::KeyPair(spec), _) => self.put_key_pair(address, spec).await?,
+            (Spec::Instance(_), Some(current)) => self.start_instance(address, current).await?,
+            (Spec::Instance(spec), None) => self.create_instance(address, spec).await?,
+            (Spec::HostKey(spec), _) => self.put_host_key(address, spec).await?,
+            (Spec::Redis(spec), _) => self.put_redis(address, spec).await?,
+            (Spec::LoadBalancer(spec), _) => self.put_load_balancer(address, spec).await?,
+            (Spec::ServerGroup(spec), current) => self.put_server_group(address, spec, current).await?,
+            (Spec::Release(spec), _) => self.put_release(address, spec).await?,
+            (Spec::Server(spec), _) => self.put_server(address, spec).await?,
+            (Spec::Listener(spec), current) => self.put_listener(address, spec, current).await?,
+            (Spec::Record(spec), current) => self.put_record(address, spec, current).await?,
+        };
+        self.ledger.ready(address, &outputs)?;
+        self.known.learn(address, outputs);
+        self.known.id(address)
+    }
+
+    /// Removes a resource and waits until it is gone.
+    ///
+    /// # Errors
+    /// What the cloud or the host said.
+    pub async fn delete(&self, address: &ResourceAddress, current: &Observation) -> Result<(), ApplyError> {
+        match address.kind {
+            Kind::Vpc => self.delete_vpc(&current.id).await?,
+            Kind::VSwitch => self.delete_vswitch(&current.id).await?,
+            Kind::SecurityGroup => self.delete_security_group(&current.id).await?,
+            Kind::SecurityRule => self.delete_security_rule(address, current).await?,
+            Kind::KeyPair => self.delete_key_pair(&current.id).await?,
+            Kind::Instance => self.delete_instance(address, &current.id).await?,
+            // A host key is a tag of its instance and goes with it.
+            Kind::HostKey => {}
+            Kind::Redis => self.delete_redis(address, current).await?,
+            Kind::LoadBalancer => self.delete_load_balancer(address, &current.id).await?,
+            Kind::ServerGroup => self.delete_server_group(&current.id).await?,
+            Kind::Release => self.delete_release(address, current).await?,
+            Kind::Server => self.delete_server(address, current).await?,
+            Kind::Listener => self.delete_listener(address, &current.id).await?,
+            Kind::Record => self.delete_record(&current.id).await?,
+        }
+        self.ledger.remove(address)?;
+        self.known.forget(address);
+        if address.kind == Kind::Instance {
+            for kind in [Kind::HostKey, Kind::Redis, Kind::Release] {
+                self.ledger.remove(&ResourceAddress::new(kind, &address.name))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Journals a creating call, sends it, journals the id.
+    async fn create(
+        &self,
+        address: &ResourceAddress,
+        build: impl FnOnce(&ClientToken) -> Call,
+    ) -> Result<CloudId, ApplyError> {
+        let call = self.ledger.intend(address, build)?;
+        let reply = self.send(address, &call).await?;
+        let id = created_id(address, &reply)
+            .ok_or_else(|| ApplyError::Missing { address: address.clone(), what: "id in the cloud's answer" })?;
+        self.ledger.accept(address, &id)?;
+        Ok(id)
+    }
+
+    /// Journals a changing call and sends it; the id stays.
+    async fn change(
+        &self,
+        address: &ResourceAddress,
+        build: impl FnOnce(&ClientToken) -> Call,
+    ) -> Result<(), ApplyError> {
+        let call = self.ledger.intend(address, build)?;
+        self.send(address, &call).await.map(drop)
+    }
+
+    async fn send(&self, address: &ResourceAddress, call: &Call) -> Result<Value, ApplyError> {
+        match self.client.call::<Value>(call).await {
+            Ok(reply) => Ok(reply),
+            Err(error) => {
+                // A refusal is stored with its token: the next try needs a new one. Without an answer nobody knows.
+                if matches!(error, CloudError::Refused { .. }) && !error.is_passing() {
+                    self.ledger.refuse(address)?;
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// What tells our resources from others.
+    fn tags<'t>(&'t self, resource: &'t str) -> [(&'t str, &'t str); 2] {
+        [(STACK_TAG, self.stack.as_str()), (RESOURCE_TAG, resource)]
+    }
+
+    fn note(&self, address: &ResourceAddress, text: impl Into<String>) {
+        (self.sink)(Event::Noted { address: address.clone(), text: text.into() });
+    }
+}
+
+/// Outputs of a resource that others know by its id only.
+fn id_only(id: &CloudId) -> Outputs {
+    Outputs::from([(Output::Id, id.to_string())])
+}
+
+/// The id in an answer to a creating call.
+pub(super) fn created_id(address: &ResourceAddress, reply: &Value) -> Option<CloudId> {
+    let field = match address.kind {
+        Kind::Vpc => "VpcId",
+        Kind::VSwitch => "VSwitchId",
+        Kind::SecurityGroup => "SecurityGroupId",
+        Kind::KeyPair => "KeyPairName",
+        Kind::Instance => return crate::cloud::ecs::first_instance_id(reply),
+        Kind::HostKey => "InvokeId",
+        Kind::LoadBalancer => "LoadBalancerId",
+        Kind::ServerGroup => "ServerGroupId",
+        Kind::Listener => "ListenerId",
+        Kind::Record => "RecordId",
+        Kind::SecurityRule | Kind::Redis | Kind::Release | Kind::Server => return None,
+    };
+    reply.get(field).and_then(Value::as_str).map(CloudId::new)
+}

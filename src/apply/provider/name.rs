@@ -1,0 +1,78 @@
+//! The DNS record. It has neither token nor tag: it is read before it is written, and its remark says whose it is.
+
+use std::time::Duration;
+
+use super::{Provider, id_only};
+use crate::apply::error::ApplyError;
+use crate::base::ids::CloudId;
+use crate::cloud::dns::{self, NewRecord, Record};
+use crate::resource::observed::{Observation, Output, Outputs};
+use crate::resource::ownership::remark;
+use crate::resource::spec::RecordSpec;
+use crate::resource::{Kind, ResourceAddress};
+
+/// How long another change of the domain may be in the way.
+const CHANGE: Duration = Duration::from_secs(60);
+
+impl Provider {
+    pub(super) async fn put_record(
+        &self,
+        address: &ResourceAddress,
+        spec: &RecordSpec,
+        current: Option<&Observation>,
+    ) -> Result<Outputs, ApplyError> {
+        let balancer = ResourceAddress::only(Kind::LoadBalancer);
+        let name = self.known.output(&balancer, Output::DnsName);
+        let value = name.ok_or(ApplyError::Missing { address: balancer, what: "DNS name" })?;
+        let record = NewRecord { host: &spec.host, value: &value, ttl: spec.ttl };
+        let id = match current {
+            Some(current) => {
+                self.change(address, |_| dns::update_record(&current.id, record)).await?;
+                current.id.clone()
+            }
+            None => self.add_record(address, spec, record).await?,
+        };
+        let remark = dns::remark_record(&id, &remark(&self.stack, address));
+        self.client.call::<serde_json::Value>(&remark).await?;
+        Ok(id_only(&id))
+    }
+
+    async fn add_record(
+        &self,
+        address: &ResourceAddress,
+        spec: &RecordSpec,
+        record: NewRecord<'_>,
+    ) -> Result<CloudId, ApplyError> {
+        let refused = match self.create(address, |_| dns::add_record(&spec.domain, record)).await {
+            Ok(id) => return Ok(id),
+            Err(error) => error,
+        };
+        let ApplyError::Cloud(error) = &refused else { return Err(refused) };
+        let records = match error.code() {
+            Some("DomainRecordDuplicate" | "DomainRecordConflict") => {
+                dns::records(&self.client, &spec.domain, &spec.host).await?
+            }
+            _ => return Err(refused),
+        };
+        if let Some(found) = records.iter().find(|found| is_wanted(found, record.value)) {
+            // The reply was lost: the record is the one that was asked for.
+            self.ledger.accept(address, &found.record_id)?;
+            return Ok(found.record_id.clone());
+        }
+        Err(records.into_iter().next().map_or(refused, |found| ApplyError::RecordTaken {
+            name: if spec.host == "@" { spec.domain.clone() } else { format!("{}.{}", spec.host, spec.domain) },
+            kind: found.kind,
+            value: found.value,
+        }))
+    }
+
+    pub(super) async fn delete_record(&self, id: &CloudId) -> Result<(), ApplyError> {
+        Ok(self.client.delete(&dns::delete_record(id), CHANGE).await?)
+    }
+}
+
+/// Whether a record is the CNAME to a name; a final dot and the case do not matter.
+pub(crate) fn is_wanted(record: &Record, value: &str) -> bool {
+    let plain = |name: &str| name.trim_end_matches('.').to_ascii_lowercase();
+    record.kind == "CNAME" && plain(&record.value) == plain(value)
+}

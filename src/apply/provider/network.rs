@@ -1,0 +1,160 @@
+//! VPC, vSwitches, security group and rules.
+
+use std::time::Duration;
+
+use super::{Provider, id_only};
+use crate::apply::error::ApplyError;
+use crate::base::ids::CloudId;
+use crate::cloud::vpc::{NewVSwitch, Selection};
+use crate::cloud::wait::{Condition, Look, until};
+use crate::cloud::{ecs, vpc};
+use crate::resource::observed::{Observation, Output, Outputs};
+use crate::resource::ownership::{console_name, remark};
+use crate::resource::spec::{Peer, SecurityGroupSpec, SecurityRuleSpec, Source, VSwitchSpec, VpcSpec};
+use crate::resource::{Kind, ResourceAddress};
+
+/// How long a network may take to settle.
+const SETTLE: Duration = Duration::from_secs(120);
+/// How long what an ALB made for itself, and instances, may take to leave a network.
+const LEAVE: Duration = Duration::from_secs(600);
+
+impl Provider {
+    pub(super) async fn put_vpc(&self, address: &ResourceAddress, spec: &VpcSpec) -> Result<Outputs, ApplyError> {
+        let id = match &spec.source {
+            Source::Existing(id) => return Ok(id_only(id)),
+            Source::Created => {
+                let (name, resource) = (console_name(&self.stack, address), address.to_string());
+                let cidr = spec.cidr.map(|cidr| cidr.to_string()).unwrap_or_default();
+                let region = self.client.region();
+                self.create(address, |token| vpc::create_vpc(region, &name, &cidr, &self.tags(&resource), token)).await?
+            }
+        };
+        self.vpc_available(address, &id).await?;
+        Ok(id_only(&id))
+    }
+
+    pub(crate) async fn vpc_available(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+        let subject = address.to_string();
+        let condition = Condition { subject: &subject, name: "available", deadline: SETTLE };
+        let look = || async {
+            let found = vpc::vpcs(&self.client, Selection::Id(id)).await?.into_iter().next();
+            Ok(available(found.map(|vpc| vpc.status)))
+        };
+        Ok(until(condition, look).await?)
+    }
+
+    pub(super) async fn put_vswitch(
+        &self,
+        address: &ResourceAddress,
+        spec: &VSwitchSpec,
+    ) -> Result<Outputs, ApplyError> {
+        if let Source::Existing(id) = &spec.source {
+            return Ok(id_only(id));
+        }
+        let _turn = self.one_vswitch_at_a_time.lock().await;
+        let (name, resource) = (console_name(&self.stack, address), address.to_string());
+        let cidr = spec.cidr.to_string();
+        let vpc_id = self.known.only(Kind::Vpc)?;
+        let new = NewVSwitch { name: &name, vpc: &vpc_id, zone: &spec.zone, cidr: &cidr, tags: &self.tags(&resource) };
+        let region = self.client.region();
+        let id = self.create(address, |token| vpc::create_vswitch(region, &new, token)).await?;
+        self.vswitch_available(address, &id).await?;
+        Ok(id_only(&id))
+    }
+
+    pub(crate) async fn vswitch_available(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+        let subject = address.to_string();
+        let condition = Condition { subject: &subject, name: "available", deadline: SETTLE };
+        let look = || async {
+            let found = vpc::vswitches(&self.client, Selection::Id(id)).await?.into_iter().next();
+            Ok(available(found.map(|vswitch| vswitch.status)))
+        };
+        Ok(until(condition, look).await?)
+    }
+
+    pub(super) async fn put_security_group(
+        &self,
+        address: &ResourceAddress,
+        spec: &SecurityGroupSpec,
+    ) -> Result<Outputs, ApplyError> {
+        if let Source::Existing(id) = &spec.source {
+            return Ok(id_only(id));
+        }
+        let (name, resource) = (console_name(&self.stack, address), address.to_string());
+        let vpc_id = self.known.only(Kind::Vpc)?;
+        let region = self.client.region();
+        let build = |token: &_| ecs::create_security_group(region, &name, &vpc_id, &self.tags(&resource), token);
+        let id = self.create(address, build).await?;
+        Ok(id_only(&id))
+    }
+
+    pub(super) async fn put_security_rule(
+        &self,
+        address: &ResourceAddress,
+        spec: &SecurityRuleSpec,
+    ) -> Result<Outputs, ApplyError> {
+        let group = self.known.only(Kind::SecurityGroup)?;
+        let source = match &spec.from {
+            Peer::Range(range) => range.to_string(),
+            Peer::Instance(name) => {
+                let instance = ResourceAddress::new(Kind::Instance, name);
+                let found = self.known.output(&instance, Output::PrivateAddress);
+                let missing = ApplyError::Missing { address: instance, what: "private address" };
+                format!("{}/32", found.ok_or(missing)?)
+            }
+        };
+        let description = remark(&self.stack, address);
+        let rule = ecs::Rule { group: &group, port: spec.port, source: &source, description: &description };
+        let region = self.client.region();
+        self.change(address, |token| ecs::authorize(region, &rule, token)).await?;
+        let id = rule_id(&group, spec.port, &source);
+        self.ledger.accept(address, &id)?;
+        Ok(id_only(&id))
+    }
+
+    pub(super) async fn delete_security_rule(
+        &self,
+        address: &ResourceAddress,
+        current: &Observation,
+    ) -> Result<(), ApplyError> {
+        let field = |name| current.fields.get(name).cloned().unwrap_or_default();
+        let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
+        let port = field("port").parse().map_err(|_| missing())?;
+        let (group, source) = (CloudId::new(field("group")), field("from"));
+        let rule = ecs::Rule { group: &group, port, source: &source, description: "" };
+        Ok(self.client.delete(&ecs::revoke(self.client.region(), &rule), SETTLE).await?)
+    }
+
+    pub(super) async fn delete_vpc(&self, id: &CloudId) -> Result<(), ApplyError> {
+        Ok(self.client.delete(&vpc::delete_vpc(self.client.region(), id), LEAVE).await?)
+    }
+
+    pub(super) async fn delete_vswitch(&self, id: &CloudId) -> Result<(), ApplyError> {
+        let _turn = self.one_vswitch_at_a_time.lock().await;
+        self.client.delete(&vpc::delete_vswitch(self.client.region(), id), LEAVE).await?;
+        let condition = Condition { subject: id.as_str(), name: "gone", deadline: SETTLE };
+        let look = || async {
+            let found = vpc::vswitches(&self.client, Selection::Id(id)).await?.into_iter().next();
+            Ok(found.map_or(Look::Done(()), |vswitch| Look::NotYet(vswitch.status)))
+        };
+        Ok(until(condition, look).await?)
+    }
+
+    pub(super) async fn delete_security_group(&self, id: &CloudId) -> Result<(), ApplyError> {
+        Ok(self.client.delete(&ecs::delete_security_group(self.client.region(), id), LEAVE).await?)
+    }
+}
+
+/// A rule has no id of its own here: group, port and source name it.
+pub(crate) fn rule_id(group: &CloudId, port: u16, source: &str) -> CloudId {
+    CloudId::new(format!("{group}:{port}:{source}"))
+}
+
+fn available(status: Option<String>) -> Look<()> {
+    match status.as_deref() {
+        Some("Available") => Look::Done(()),
+        Some(status) => Look::NotYet(status.to_owned()),
+        // Right after creation a list may not have it yet.
+        None => Look::NotYet("not listed yet".to_owned()),
+    }
+}

@@ -1,0 +1,124 @@
+//! First thing in every mutating command: finds out what became of what an earlier one began.
+//!
+//! 1. A call whose outcome is not known is sent again as it was, token included: the cloud answers with what the
+//!    first one made. A call that carries no token is left to [`super::refresh`], which looks by name.
+//! 2. A resource that has an id but was never seen ready is waited for; one that broke is marked, to be made anew.
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::apply::error::ApplyError;
+use crate::apply::provider::{Provider, created_id};
+use crate::base::ids::CloudId;
+use crate::cloud::call::Call;
+use crate::cloud::error::CloudError;
+use crate::resource::observed::{Output, Outputs};
+use crate::resource::phase::Phase;
+use crate::resource::{Kind, ResourceAddress};
+
+/// What was found out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Calls sent again.
+    pub resent: usize,
+    /// Resources waited for.
+    pub settled: usize,
+}
+
+/// Finds out what became of what an earlier command began.
+///
+/// # Guarantees
+/// Nothing is made that the journal does not know: a call is sent again with its own token, or not at all.
+///
+/// # Errors
+/// When the cloud cannot be asked.
+pub async fn recover(provider: &Provider) -> Result<Recovered, ApplyError> {
+    let resent = resend(provider).await?;
+    let settled = settle(provider).await?;
+    Ok(Recovered { resent, settled })
+}
+
+async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
+    let mut resent = 0;
+    let memory = provider.ledger.memory();
+    for (address, remembered) in memory.in_flight() {
+        let call = remembered.in_flight.clone().and_then(|value| serde_json::from_value::<Call>(value).ok());
+        let Some(call) = call.filter(|call| is_creating(address.kind) && call.query.contains_key("ClientToken")) else {
+            continue;
+        };
+        resent += 1;
+        match provider.client.call::<Value>(&call).await {
+            Ok(reply) => {
+                let id = created_id(address, &reply);
+                let missing = || ApplyError::Missing { address: address.clone(), what: "id in the cloud's answer" };
+                provider.ledger.accept(address, &id.ok_or_else(missing)?)?;
+            }
+            // The first one was refused too, or its token has expired: what exists is found by its tag.
+            Err(CloudError::Refused { .. }) => provider.ledger.refuse(address)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(resent)
+}
+
+/// Kinds whose creating call answers with an id and takes a token.
+fn is_creating(kind: Kind) -> bool {
+    match kind {
+        Kind::Vpc
+        | Kind::VSwitch
+        | Kind::SecurityGroup
+        | Kind::Instance
+        | Kind::LoadBalancer
+        | Kind::ServerGroup
+        | Kind::Listener => true,
+        Kind::KeyPair
+        | Kind::HostKey
+        | Kind::SecurityRule
+        | Kind::Redis
+        | Kind::Release
+        | Kind::Server
+        | Kind::Record => false,
+    }
+}
+
+async fn settle(provider: &Provider) -> Result<usize, ApplyError> {
+    let memory = provider.ledger.memory();
+    let accepted = memory.resources.iter().filter_map(|(address, remembered)| match &remembered.phase {
+        Phase::Accepted(id) if is_creating(address.kind) => Some((address, id)),
+        Phase::Accepted(_) | Phase::Absent | Phase::Intended(_) | Phase::Ready(_) | Phase::Tainted(_) => None,
+    });
+    let waits: Vec<_> = accepted.map(|(address, id)| settle_one(provider, address, id)).collect();
+    let settled = waits.len();
+    join_all(waits).await.into_iter().collect::<Result<Vec<()>, ApplyError>>()?;
+    Ok(settled)
+}
+
+async fn settle_one(provider: &Provider, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+    match wait_for(provider, address, id).await {
+        Ok(outputs) => Ok(provider.ledger.ready(address, &outputs)?),
+        Err(ApplyError::Cloud(CloudError::Broken { .. })) => Ok(provider.ledger.taint(address)?),
+        // It is gone, or not listed: refresh looks again and the plan says what that means.
+        Err(ApplyError::Cloud(CloudError::TimedOut { .. })) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+async fn wait_for(provider: &Provider, address: &ResourceAddress, id: &CloudId) -> Result<Outputs, ApplyError> {
+    match address.kind {
+        Kind::Vpc => provider.vpc_available(address, id).await?,
+        Kind::VSwitch => provider.vswitch_available(address, id).await?,
+        Kind::Instance => return provider.instance_running(address, id).await,
+        Kind::LoadBalancer => return provider.load_balancer_active(address, id).await,
+        Kind::ServerGroup => provider.server_group_available(address, id).await?,
+        Kind::Listener => provider.listener_running(address, id).await?,
+        Kind::SecurityGroup
+        | Kind::KeyPair
+        | Kind::HostKey
+        | Kind::SecurityRule
+        | Kind::Redis
+        | Kind::Release
+        | Kind::Server
+        | Kind::Record => {}
+    }
+    Ok(Outputs::from([(Output::Id, id.to_string())]))
+}
