@@ -167,15 +167,24 @@ impl DeployError {
             Self::RepositoryUnreachable { host, .. } => format!(
                 "give {host} a way out (a public address or a NAT gateway) or an image whose mirror is inside the VPC"
             ),
-            Self::PackageFailed { host, package, .. } => format!("on {host}: install `{package}` by hand, then run again"),
-            Self::WrongArchitecture { machine, .. } => {
-                format!("`cargo build --release -p chat-node --target {}`, or another instance type", machine.target())
+            Self::PackageFailed { host, package, .. } => {
+                format!("on {host}: install `{package}` by hand, then run again")
             }
-            Self::GlibcTooOld { .. } => "use the static binary: `cargo build --release -p chat-node --target \
+            Self::WrongArchitecture { machine, .. } => {
+                format!(
+                    "`cargo build --release -p chat-node --target {}`, or another instance type",
+                    machine.target()
+                )
+            }
+            Self::GlibcTooOld { .. } => {
+                "use the static binary: `cargo build --release -p chat-node --target \
                                          x86_64-unknown-linux-musl`, or a newer image"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::PortInUse { host, port, .. } => {
-                format!("on {host}: `ss -ltnp sport = :{port}` shows who; stop it, or take another port in the topology")
+                format!(
+                    "on {host}: `ss -ltnp sport = :{port}` shows who; stop it, or take another port in the topology"
+                )
             }
             Self::RedisNotStarted { host, .. } => {
                 format!("on {host}: `journalctl -u albatross-redis.service -n 100 --no-pager`")
@@ -183,7 +192,9 @@ impl DeployError {
             Self::NoPassword { .. } | Self::PasswordNotMade { .. } => {
                 "`albatross apply FILE` makes it where Redis runs; that host needs openssl".to_owned()
             }
-            Self::NotReady { host, .. } | Self::RolledBack { host, .. } | Self::RollbackFailed { host, .. } => {
+            Self::NotReady { host, .. }
+            | Self::RolledBack { host, .. }
+            | Self::RollbackFailed { host, .. } => {
                 format!("on {host}: `journalctl -u chat-node.service -n 100 --no-pager`")
             }
         };
@@ -198,5 +209,6 @@ impl DeployError {
 
 /// Text on lines of its own below a sentence, or nothing.
 fn lines(text: &str) -> String {
-    text.lines().fold(String::new(), |all, line| all + "\n    " + line)
+    text.lines()
+        .fold(String::new(), |all, line| all + "\n    " + line)
 }
