@@ -8,9 +8,9 @@ use crate::ssh::Command;
 /// Serialises what must not interleave when two operators work on one host.
 const LOCK: &str = "/run/albatross.lock";
 /// A restart waits for the old process to drain.
-const RESTART: Duration = Duration::from_secs(120);
+const RESTART: Duration = Duration::from_mins(2);
 /// Packages come over the network.
-const INSTALL: Duration = Duration::from_secs(600);
+const INSTALL: Duration = Duration::from_mins(10);
 
 fn command(words: &[&str]) -> Command {
     words[1..]

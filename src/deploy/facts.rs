@@ -10,7 +10,7 @@ use super::host::Host;
 pub enum PackageManager {
     /// Debian and Ubuntu.
     Apt,
-    /// Alibaba Cloud Linux, Anolis, CentOS Stream, Rocky.
+    /// Alibaba Cloud Linux and its relatives.
     Dnf,
 }
 

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::Note;
 use super::artifact::Artifact;
 use super::command;
-use super::error::DeployError;
+use super::error::{DeployError, Trouble};
 use super::facts::facts;
 use super::host::Host;
 use super::redis::ensure_user;
@@ -109,6 +109,9 @@ struct Manifest {
 }
 
 /// The name of the release that these settings and this binary make. The password is no part of it.
+///
+/// # Errors
+/// When a setting has a character that its file gives a meaning to.
 pub fn release_id(artifact: &Artifact, settings: &Settings) -> Result<ReleaseId, DeployError> {
     let stand_in = Secret::new("x".to_owned());
     let mut digest = Sha256::new();
@@ -270,6 +273,7 @@ impl<H: Host> Change<'_, H> {
     /// Puts the release before back in force, or stops the unit where there was none.
     async fn go_back(&self, release: String, before: Before, why: String) -> DeployError {
         let journal = unit::last_words(self.host, UNIT, self.secret).await;
+        let trouble = Box::new(Trouble { why, journal });
         let host = self.host.name().to_owned();
         let (previous, files) = match (before.release, before.files) {
             (Some(previous), Some(files)) if previous != release => (previous, files),
@@ -279,8 +283,7 @@ impl<H: Host> Change<'_, H> {
                 return DeployError::NotReady {
                     host,
                     release,
-                    why,
-                    journal,
+                    trouble,
                 };
             }
         };
@@ -297,16 +300,14 @@ impl<H: Host> Change<'_, H> {
                 host,
                 release,
                 previous,
-                why,
-                journal,
+                trouble,
             },
             Err(again) => DeployError::RollbackFailed {
                 host,
                 release,
                 previous,
-                why,
-                again,
-                journal,
+                trouble,
+                again: again.into(),
             },
         }
     }
@@ -383,9 +384,13 @@ async fn fill_release(
         architecture: artifact.architecture.to_string(),
         installed: host.check(command::now()).await?.text(),
     };
-    let text = serde_json::to_vec_pretty(&manifest).expect("a manifest of strings is always writable");
-    host.upload(&format!("{folder}/manifest.json"), text.into(), 0o644)
-        .await?;
+    let text = format!("{:#}\n", serde_json::json!(manifest));
+    host.upload(
+        &format!("{folder}/manifest.json"),
+        text.into_bytes().into(),
+        0o644,
+    )
+    .await?;
     Ok(is_missing)
 }
 

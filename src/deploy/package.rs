@@ -11,7 +11,7 @@ use super::unit;
 use crate::ssh::Output;
 
 /// A freshly booted host may be installing updates of its own.
-const LOCK_PATIENCE: Duration = Duration::from_secs(180);
+const LOCK_PATIENCE: Duration = Duration::from_mins(3);
 /// What the tools print when they cannot reach where packages come from. `apt-get update` ends with status 0 then.
 const UNREACHABLE: [&str; 8] = [
     "Failed to fetch",

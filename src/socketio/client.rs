@@ -12,6 +12,9 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 use super::packet::{EnginePacket, Handshake, Packet, PacketError};
 
+/// What is due after asking to join.
+const JOINED: &str = "the answer to the connection";
+
 /// Why a conversation with a server did not go on.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -128,39 +131,40 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     async fn join(&mut self) -> Result<(), ClientError> {
-        match self.receive().await? {
-            EnginePacket::Open(handshake) => self.handshake = handshake,
-            other => return Err(out_of_order(&other, "the handshake")),
-        }
+        let first = self.receive().await?;
+        let EnginePacket::Open(handshake) = first else {
+            return Err(out_of_order(&first, "the handshake"));
+        };
+        self.handshake = handshake;
         self.send(&EnginePacket::Message(Packet::Connect {
             namespace: "/".to_owned(),
             data: None,
         }))
         .await?;
         loop {
-            match self.receive().await? {
-                EnginePacket::Message(Packet::Connect { data, .. }) => {
-                    let sid = data
-                        .as_ref()
-                        .and_then(|data| data.get("sid"))
-                        .and_then(Value::as_str);
-                    sid.unwrap_or_default().clone_into(&mut self.sid);
+            let message = match self.receive().await? {
+                EnginePacket::Message(message) => message,
+                EnginePacket::Noop => continue,
+                packet @ (EnginePacket::Open(_)
+                | EnginePacket::Close
+                | EnginePacket::Ping(_)
+                | EnginePacket::Pong(_)
+                | EnginePacket::Upgrade) => return Err(out_of_order(&packet, JOINED)),
+            };
+            match message {
+                Packet::Connect { data, .. } => {
+                    field(data.as_ref(), "sid").clone_into(&mut self.sid);
                     return Ok(());
                 }
-                EnginePacket::Message(Packet::ConnectError { data, .. }) => {
-                    let reason = data
-                        .as_ref()
-                        .and_then(|data| data.get("message"))
-                        .and_then(Value::as_str);
+                Packet::ConnectError { data, .. } => {
                     return Err(ClientError::Refused {
-                        reason: reason.unwrap_or("no reason given").to_owned(),
+                        reason: field(data.as_ref(), "message").to_owned(),
                     });
                 }
-                EnginePacket::Message(Packet::Event { name, arguments, .. }) => {
-                    self.waiting.push_back(Event { name, arguments });
+                Packet::Event { name, arguments, .. } => self.waiting.push_back(Event { name, arguments }),
+                message @ (Packet::Disconnect { .. } | Packet::Ack { .. }) => {
+                    return Err(out_of_order(&EnginePacket::Message(message), JOINED));
                 }
-                EnginePacket::Noop => {}
-                other => return Err(out_of_order(&other, "the answer to the connection")),
             }
         }
     }
@@ -261,6 +265,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 }
 
+/// A text field of what came with a packet.
+fn field<'data>(data: Option<&'data Value>, name: &str) -> &'data str {
+    data.and_then(|data| data.get(name))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
 fn out_of_order(packet: &EnginePacket, wanted: &'static str) -> ClientError {
     ClientError::OutOfOrder {
         said: packet.encode().chars().take(80).collect(),
@@ -269,32 +280,33 @@ fn out_of_order(packet: &EnginePacket, wanted: &'static str) -> ClientError {
 }
 
 fn transport_error(error: tungstenite::Error) -> ClientError {
-    match error {
-        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed => ClientError::Closed,
-        other => ClientError::WebSocket(Box::new(other)),
+    if matches!(
+        error,
+        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed
+    ) {
+        return ClientError::Closed;
     }
+    ClientError::WebSocket(Box::new(error))
 }
 
 fn upgrade_error(error: tungstenite::Error) -> ClientError {
-    match error {
-        tungstenite::Error::Http(response) => {
-            let body = response
-                .body()
-                .as_deref()
-                .map(String::from_utf8_lossy)
-                .unwrap_or_default();
-            let body = body
-                .lines()
-                .next()
-                .unwrap_or_default()
-                .chars()
-                .take(120)
-                .collect();
-            ClientError::NotUpgraded {
-                status: response.status().as_u16(),
-                body,
-            }
-        }
-        other => ClientError::WebSocket(Box::new(other)),
+    let tungstenite::Error::Http(response) = error else {
+        return ClientError::WebSocket(Box::new(error));
+    };
+    let body = response
+        .body()
+        .as_deref()
+        .map(String::from_utf8_lossy)
+        .unwrap_or_default();
+    let body = body
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .chars()
+        .take(120)
+        .collect();
+    ClientError::NotUpgraded {
+        status: response.status().as_u16(),
+        body,
     }
 }

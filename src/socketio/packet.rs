@@ -139,8 +139,7 @@ impl EnginePacket {
     pub fn encode(&self) -> String {
         match self {
             Self::Open(handshake) => {
-                let json = serde_json::to_string(handshake).expect("strings and numbers are always writable");
-                format!("0{json}")
+                format!("0{}", serde_json::json!(handshake))
             }
             Self::Close => "1".to_owned(),
             Self::Ping(text) => format!("2{text}"),
@@ -184,7 +183,9 @@ impl Packet {
                         name,
                         arguments,
                     }),
-                    _ => Err(fault("an event without a name")),
+                    Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                        Err(fault("an event without a name"))
+                    }
                 }
             }
             ('3', Some(Value::Array(arguments)), Some(id)) => Ok(Self::Ack {

@@ -214,7 +214,7 @@ impl Link {
                 fingerprint: identity.fingerprint().to_owned(),
                 source,
             },
-            _ => handshake_error(&route.host, source),
+            ErrorCode::Session(_) | ErrorCode::SFTP(_) => handshake_error(&route.host, source),
         })
     }
 }

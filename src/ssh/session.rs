@@ -322,22 +322,28 @@ async fn open_tunnel(
 
 async fn connect(route: &Route, limits: &Limits) -> Result<std::net::TcpStream, SshError> {
     let (host, address) = (route.host.clone(), route.address);
-    let stream = match timeout(limits.connect, TcpStream::connect(address)).await {
-        Ok(stream) => stream.map_err(|source| match source.kind() {
-            io::ErrorKind::ConnectionRefused => SshError::Refused {
+    let late = || timed_out_connecting(&host, address, limits.connect);
+    let stream = timeout(limits.connect, TcpStream::connect(address))
+        .await
+        .map_err(|_| late())?;
+    let stream = stream.map_err(|source| {
+        let kind = source.kind();
+        if kind == io::ErrorKind::TimedOut {
+            late()
+        } else if kind == io::ErrorKind::ConnectionRefused {
+            SshError::Refused {
                 host: host.clone(),
                 address,
                 source,
-            },
-            io::ErrorKind::TimedOut => timed_out_connecting(&host, address, limits.connect),
-            _ => SshError::Unreachable {
+            }
+        } else {
+            SshError::Unreachable {
                 host: host.clone(),
                 address,
                 source,
-            },
-        })?,
-        Err(_) => return Err(timed_out_connecting(&host, address, limits.connect)),
-    };
+            }
+        }
+    })?;
     // Commands are small packets that wait for answers.
     stream
         .set_nodelay(true)

@@ -31,9 +31,9 @@ const SIGNALS: [(&str, i32); 8] = [
 ];
 
 /// Runs one command line to its end.
-pub(super) async fn run(link: &Link, line: &str, stdin: &[u8]) -> io::Result<Output> {
+pub(super) async fn run(link: &Link, text: &str, stdin: &[u8]) -> io::Result<Output> {
     let mut channel = link.again(|| link.session.channel_session()).await?;
-    link.again(|| channel.exec(line)).await?;
+    link.again(|| channel.exec(text)).await?;
     let (stdout, stderr) = converse(link, &mut channel, stdin).await?;
     link.again(|| channel.close()).await?;
     link.again(|| channel.wait_close()).await?;
@@ -226,16 +226,17 @@ impl Parcel {
 
     /// An error about the temporary name, told about the real one.
     pub(super) fn rename(&self, error: SshError) -> SshError {
-        match error {
-            SshError::File {
-                host, action, source, ..
-            } => SshError::File {
-                host,
-                path: self.path.clone(),
-                action,
-                source,
-            },
-            other => other,
+        let SshError::File {
+            host, action, source, ..
+        } = error
+        else {
+            return error;
+        };
+        SshError::File {
+            host,
+            path: self.path.clone(),
+            action,
+            source,
         }
     }
 

@@ -141,7 +141,7 @@ impl Pump {
         if !self.outgoing.is_empty() || self.outgoing.ended {
             return Ok(false);
         }
-        let mut piece = [0; PIECE];
+        let mut piece = vec![0; PIECE];
         let Some(count) = some(self.local.try_read(&mut piece))? else {
             return Ok(false);
         };
@@ -153,7 +153,7 @@ impl Pump {
         if !self.incoming.is_empty() || self.incoming.ended {
             return Ok(false);
         }
-        let mut piece = [0; PIECE];
+        let mut piece = vec![0; PIECE];
         let Some(count) = some(self.channel.read(&mut piece))? else {
             return Ok(false);
         };

@@ -126,8 +126,8 @@ impl Finding {
     }
 
     #[must_use]
-    pub(super) fn with(mut self, name: &str, value: impl ToString) -> Self {
-        self.evidence.insert(name.to_owned(), value.to_string());
+    pub(super) fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.evidence.insert(name.to_owned(), format!("{value}"));
         self
     }
 

@@ -147,9 +147,9 @@ async fn ask(resolver: &TokioResolver, host: &str) -> Answer {
     // A last dot keeps search domains out of it.
     let name = format!("{}.", plain(host));
     let alias = match records(resolver, &name, RecordType::CNAME).await {
-        Ok(records) => records.into_iter().find_map(|(data, ttl)| match data {
-            RData::CNAME(target) => Some((target.0.to_string(), ttl)),
-            _ => None,
+        Ok(records) => records.into_iter().find_map(|(data, ttl)| {
+            let RData::CNAME(target) = data else { return None };
+            Some((target.0.to_string(), ttl))
         }),
         Err(why) => return Answer::Unanswered(why),
     };
