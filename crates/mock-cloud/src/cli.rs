@@ -167,38 +167,29 @@ fn print_provenance(arguments: &ProvenanceArguments) -> ExitCode {
         let document = json!({"actions": actions, "behaviours": provenance::BEHAVIOURS, "counts": counts});
         format!("{document:#}\n")
     } else {
-        let mut lines = String::new();
-        for behaviour in provenance::BEHAVIOURS {
+        let rows = provenance::BEHAVIOURS.iter().map(|behaviour| {
             let source = json!(behaviour.source);
             let source = source.as_str().unwrap_or_default();
-            lines.push_str(&format!(
-                "{source:<12} {:<16} {}\n",
-                behaviour.subject, behaviour.sentence
-            ));
-        }
+            format!("{source:<12} {:<16} {}\n", behaviour.subject, behaviour.sentence)
+        });
+        let rows: String = rows.collect();
         let guessed = counts
             .get(&provenance::Source::Guessed)
             .copied()
             .unwrap_or_default();
-        lines
-            + &format!(
-                "{} actions, {} behaviours, {guessed} guessed\n",
-                actions.len(),
-                provenance::BEHAVIOURS.len()
-            )
+        let behaviours = provenance::BEHAVIOURS.len();
+        format!(
+            "{rows}{} actions, {behaviours} behaviours, {guessed} guessed\n",
+            actions.len()
+        )
     };
     drop(std::io::stdout().write_all(text.as_bytes()));
     ExitCode::SUCCESS
 }
 
 fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
+    let sources = std::iter::successors(Some(error), |error| error.source());
+    sources.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn fail(code: u8, sentence: &str) -> ExitCode {

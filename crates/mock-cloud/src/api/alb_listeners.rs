@@ -86,7 +86,7 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
         },
         protocol,
         certificates,
-        forwarded: changed_forwarding(default_forwarding(), &parameters.object("XForwardedForConfig")),
+        forwarded: changed_forwarding(&default_forwarding(), &parameters.object("XForwardedForConfig")),
         meta: call.world.meta(&call.region, tags),
     })
 }
@@ -172,7 +172,7 @@ fn update_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .unwrap_or(changed.request_timeout);
     changed.gzip = parameters.boolean("GzipEnabled").unwrap_or(changed.gzip);
     changed.http2 = parameters.boolean("Http2Enabled").unwrap_or(changed.http2);
-    changed.forwarded = changed_forwarding(changed.forwarded, &parameters.object("XForwardedForConfig"));
+    changed.forwarded = changed_forwarding(&changed.forwarded, &parameters.object("XForwardedForConfig"));
     call.begin_effect()?;
     let (id, settled) = (changed.id.clone(), changed.status);
     call.world.listeners.insert(id.clone(), changed);
@@ -252,7 +252,7 @@ fn default_forwarding() -> ForwardedFor {
     }
 }
 
-fn changed_forwarding(own: ForwardedFor, given: &Parameters) -> ForwardedFor {
+fn changed_forwarding(own: &ForwardedFor, given: &Parameters) -> ForwardedFor {
     let flag = |name: &str, own: bool| given.boolean(name).unwrap_or(own);
     ForwardedFor {
         client_address: flag("XForwardedForEnabled", own.client_address),

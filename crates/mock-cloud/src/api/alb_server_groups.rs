@@ -47,8 +47,8 @@ fn create_server_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
         protocol: parameters.text_or("Protocol", "HTTP"),
         scheduler,
         status: ServerGroupStatus::Creating,
-        health_check: changed_health_check(default_health_check(), &parameters.object("HealthCheckConfig")),
-        sticky: changed_sticky(default_sticky(), &parameters.object("StickySessionConfig")),
+        health_check: changed_health_check(&default_health_check(), &parameters.object("HealthCheckConfig")),
+        sticky: changed_sticky(&default_sticky(), &parameters.object("StickySessionConfig")),
         drain: read_switch(
             parameters,
             "ConnectionDrainConfig",
@@ -96,8 +96,8 @@ fn update_server_group_attribute(call: &mut Call<'_>) -> Result<Value, ApiError>
     }
     check_slow_start(&changed.scheduler, changed.slow_start)?;
     changed.health_check =
-        changed_health_check(changed.health_check, &parameters.object("HealthCheckConfig"));
-    changed.sticky = changed_sticky(changed.sticky, &parameters.object("StickySessionConfig"));
+        changed_health_check(&changed.health_check, &parameters.object("HealthCheckConfig"));
+    changed.sticky = changed_sticky(&changed.sticky, &parameters.object("StickySessionConfig"));
     changed.cross_zone = parameters
         .boolean("CrossZoneEnabled")
         .unwrap_or(changed.cross_zone);
@@ -179,7 +179,7 @@ fn default_health_check() -> HealthCheck {
     }
 }
 
-fn changed_health_check(own: HealthCheck, given: &Parameters) -> HealthCheck {
+fn changed_health_check(own: &HealthCheck, given: &Parameters) -> HealthCheck {
     let codes = given.texts("HealthCheckCodes");
     HealthCheck {
         enabled: given.boolean("HealthCheckEnabled").unwrap_or(own.enabled),
@@ -197,7 +197,11 @@ fn changed_health_check(own: HealthCheck, given: &Parameters) -> HealthCheck {
         unhealthy_threshold: given
             .unsigned("UnhealthyThreshold")
             .unwrap_or(own.unhealthy_threshold),
-        codes: if codes.is_empty() { own.codes } else { codes },
+        codes: if codes.is_empty() {
+            own.codes.clone()
+        } else {
+            codes
+        },
     }
 }
 
@@ -210,7 +214,7 @@ fn default_sticky() -> Sticky {
     }
 }
 
-fn changed_sticky(own: Sticky, given: &Parameters) -> Sticky {
+fn changed_sticky(own: &Sticky, given: &Parameters) -> Sticky {
     Sticky {
         enabled: given.boolean("StickySessionEnabled").unwrap_or(own.enabled),
         kind: given.text_or("StickySessionType", &own.kind),

@@ -1,4 +1,4 @@
-//! Cloud Assistant: RunCommand and its results.
+//! Cloud Assistant: `RunCommand` and its results.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! RunInstances: one call, up to a hundred instances.
+//! `RunInstances`: one call, up to a hundred instances.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;

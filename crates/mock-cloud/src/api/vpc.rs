@@ -25,7 +25,7 @@ const RESERVED: &[&str] = &["100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "2
 
 fn create_vpc(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let cidr = parse_network(call.parameters.text("CidrBlock").unwrap_or("172.16.0.0/12"))
-        .filter(|cidr| (8..=28).contains(&cidr.prefix_len()) && !is_reserved(cidr));
+        .filter(|cidr| (8..=28).contains(&cidr.prefix_len()) && !is_reserved(*cidr));
     let Some(cidr) = cidr else {
         return Err(ApiError::invalid(
             "CidrBlock",
@@ -182,11 +182,11 @@ pub(super) fn update(own: &mut String, given: Option<&str>) {
     }
 }
 
-fn is_reserved(cidr: &Ipv4Net) -> bool {
+fn is_reserved(cidr: Ipv4Net) -> bool {
     let reserved = RESERVED.iter().filter_map(|text| parse_network(text));
     reserved
         .into_iter()
-        .any(|range| range.contains(cidr) || cidr.contains(&range))
+        .any(|range| range.contains(&cidr) || cidr.contains(&range))
 }
 
 fn describe(world: &World, vpc: &Vpc) -> Value {

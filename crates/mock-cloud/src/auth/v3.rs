@@ -63,7 +63,7 @@ fn canonical_request(request: &SignedRequest, signed_headers: &str, payload: &st
         let own = request.headers.iter().filter(|(own, _)| own == name);
         let mut values: Vec<&str> = own.map(|(_, value)| value.trim()).collect();
         values.sort_unstable();
-        headers.push_str(&format!("{name}:{}\n", values.join(",")));
+        headers.extend([name, ":", &values.join(","), "\n"]);
     }
     let query = query.join("&");
     format!(

@@ -1,7 +1,7 @@
 //! What the official metadata says about the parameters of each emulated action.
 //!
 //! `actions.json` is data, not code: names, types, nesting, which are required, ranges and closed sets of values,
-//! taken from the official SDK models and OpenAPI metadata. A value is refused here, before a handler sees it;
+//! taken from the official SDK models and `OpenAPI` metadata. A value is refused here, before a handler sees it;
 //! a parameter nobody knows is reported back, because the real cloud ignores it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,6 +67,9 @@ const COMMON: &[&str] = &[
 ];
 
 /// The embedded table.
+///
+/// # Panics
+/// Never in a build whose tests passed: the table is embedded.
 pub fn facts() -> &'static Facts {
     static FACTS: OnceLock<Facts> = OnceLock::new();
     FACTS.get_or_init(|| {

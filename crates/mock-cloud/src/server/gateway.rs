@@ -1,7 +1,9 @@
 //! The API gateway: from a request to a reply.
 //!
-//! 1. authenticate; 2. find the operation; 3. a fault may refuse; 4. the handler; 5. the log; 6. a fault may delay
-//! or lose the reply.
+//! 1. authenticate and find the operation;
+//! 2. a fault may refuse;
+//! 3. the handler, then the log;
+//! 4. a fault may delay or lose the reply.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -75,7 +77,7 @@ impl Cloud {
         match handled.fault {
             Some(Fault::LostReply {}) => return Err(LostReply),
             Some(Fault::SlowReply { milliseconds }) => {
-                tokio::time::sleep(Duration::from_millis(milliseconds)).await
+                tokio::time::sleep(Duration::from_millis(milliseconds)).await;
             }
             Some(Fault::Throttle {} | Fault::ServerError {} | Fault::NoStock {} | Fault::Error { .. })
             | None => {}

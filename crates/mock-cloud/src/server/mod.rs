@@ -173,27 +173,23 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
 /// The data folder, and what removes it at the end when it is a temporary one.
 fn data_folder(options: &Options) -> Result<(PathBuf, Option<tempfile::TempDir>), ServeError> {
     use std::os::unix::fs::DirBuilderExt as _;
-    match &options.data {
-        Some(path) => {
-            let made = std::fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(path);
-            made.map_err(|source| ServeError::Data {
-                path: path.clone(),
-                source,
-            })?;
-            Ok((path.clone(), None))
-        }
-        None => {
-            let made = tempfile::Builder::new().prefix("mock-cloud-").tempdir();
-            let folder = made.map_err(|source| ServeError::Data {
-                path: std::env::temp_dir(),
-                source,
-            })?;
-            Ok((folder.path().to_owned(), Some(folder)))
-        }
+    if let Some(path) = &options.data {
+        let made = std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path);
+        made.map_err(|source| ServeError::Data {
+            path: path.clone(),
+            source,
+        })?;
+        return Ok((path.clone(), None));
     }
+    let made = tempfile::Builder::new().prefix("mock-cloud-").tempdir();
+    let folder = made.map_err(|source| ServeError::Data {
+        path: std::env::temp_dir(),
+        source,
+    })?;
+    Ok((folder.path().to_owned(), Some(folder)))
 }
 
 /// A thread of its own: reading standard input cannot be cancelled, and must not keep the process alive.

@@ -89,6 +89,7 @@ impl Parameters {
     }
 
     /// The fields of an object, with the object's name taken off.
+    #[must_use]
     pub fn object(&self, name: &str) -> Parameters {
         let prefix = format!("{name}.");
         let fields = self

@@ -42,9 +42,12 @@ pub struct Envelope {
 impl Envelope {
     /// Writes a success; the request id is added.
     pub fn success(&self, body: Value) -> String {
+        // Handlers answer objects; anything else would be a reply without fields.
         let mut fields = match body {
             Value::Object(fields) => fields,
-            other => Map::from_iter([("Data".to_owned(), other)]),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Map::new()
+            }
         };
         fields.insert("RequestId".to_owned(), json!(self.request_id));
         self.write(&format!("{}Response", self.action), &Value::Object(fields))
@@ -88,9 +91,9 @@ fn write_element(text: &mut String, name: &str, value: &Value) {
         }
         Value::Null => {}
         Value::Object(_) | Value::String(_) | Value::Number(_) | Value::Bool(_) => {
-            text.push_str(&format!("<{name}>"));
+            text.extend(["<", name, ">"]);
             write_content(text, value);
-            text.push_str(&format!("</{name}>"));
+            text.extend(["</", name, ">"]);
         }
     }
 }

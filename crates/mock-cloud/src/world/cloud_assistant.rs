@@ -26,7 +26,7 @@ pub struct Errand {
     pub timeout_seconds: i64,
 }
 
-/// One RunCommand.
+/// One `RunCommand`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Invocation {
     /// `t-...`.

@@ -125,6 +125,10 @@ pub struct Listener {
 
 /// Which headers a listener adds.
 #[derive(Debug, Clone, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own in the API"
+)]
 pub struct ForwardedFor {
     /// X-Forwarded-For.
     pub client_address: bool,

@@ -27,8 +27,6 @@ pub mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Serialize;
-
 use crate::plane::HostKind;
 use crate::plane::spec::{Health, HostState, Status};
 use account::{Account, KeyPair};
@@ -64,12 +62,11 @@ pub struct Settings {
 }
 
 /// Everything that exists.
-#[derive(Debug, Serialize)]
+#[derive(Debug)]
 pub struct World {
     /// The present moment.
     pub now: Moment,
     /// Fixed settings.
-    #[serde(skip)]
     pub settings: Settings,
     /// The one account.
     pub account: Account,
@@ -102,21 +99,14 @@ pub struct World {
     /// DNS records.
     pub records: BTreeMap<String, DomainRecord>,
     /// Client tokens.
-    #[serde(skip)]
     pub tokens: Tokens,
     /// Source of ids.
-    #[serde(skip)]
     pub ids: Ids,
     /// What has to be done outside.
-    #[serde(skip)]
     pub errands: Vec<Errand>,
-    #[serde(skip)]
     events: BTreeMap<(Moment, u64), Event>,
-    #[serde(skip)]
     next_event: u64,
-    #[serde(skip)]
     ready_hosts: BTreeSet<String>,
-    #[serde(skip)]
     health: BTreeMap<String, BTreeMap<String, Health>>,
 }
 
