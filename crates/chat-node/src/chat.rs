@@ -42,7 +42,10 @@ pub struct Chat {
 pub fn attach(io: &SocketIo, chat: &Arc<Chat>) {
     let welcoming = chat.clone();
     let listening = chat.clone();
-    let welcome = move |socket: SocketRef| ready(welcoming.welcome(&socket));
+    let welcome = move |socket: SocketRef| {
+        welcoming.welcome(&socket);
+        ready(())
+    };
     let listen = move |socket: SocketRef| {
         listen(&listening, &socket);
         ready(Ok::<(), Infallible>(()))
@@ -55,14 +58,16 @@ fn listen(chat: &Arc<Chat>, socket: &SocketRef) {
     socket.on(
         "set_username",
         move |socket: SocketRef, TryData(name): TryData<String>| {
-            ready(naming.set_username(&socket, name.ok().as_deref()))
+            naming.set_username(&socket, name.ok().as_deref());
+            ready(())
         },
     );
     let saying = chat.clone();
     socket.on(
         "message",
         move |socket: SocketRef, TryData(text): TryData<String>| {
-            ready(saying.say(&socket, text.ok().as_deref()))
+            saying.say(&socket, text.ok().as_deref());
+            ready(())
         },
     );
     let telling = chat.clone();
@@ -72,7 +77,10 @@ fn listen(chat: &Arc<Chat>, socket: &SocketRef) {
         ready(())
     });
     let leaving = chat.clone();
-    socket.on_disconnect(move |socket: SocketRef| ready(leaving.leave(socket.id)));
+    socket.on_disconnect(move |socket: SocketRef| {
+        leaving.leave(socket.id);
+        ready(())
+    });
 }
 
 impl Chat {
@@ -139,6 +147,11 @@ impl Chat {
         if self.bus.submit(farewell).is_err() {
             tracing::warn!(%sid, "the queue to redis is full; a farewell is lost");
         }
+    }
+
+    /// Says farewell for every client that is still here.
+    pub fn everybody_leaves(&self) {
+        self.room.everybody().into_iter().for_each(|sid| self.leave(sid));
     }
 
     /// Rewrites the session hashes before they expire and drops clients the engine has forgotten. Never returns.

@@ -69,7 +69,7 @@ impl Default for Limits {
             payload_bytes: 64 * 1024,
             queued_packets: 4096,
             write_stall: Duration::from_secs(20),
-            session_lifetime: Duration::from_secs(60),
+            session_lifetime: Duration::from_mins(1),
             stream_length: 10_000,
         }
     }
@@ -103,7 +103,10 @@ pub enum ConfigError {
 
 /// The name of a node.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NodeId(String);
+pub struct NodeId {
+    text: String,
+    header: HeaderValue,
+}
 
 impl NodeId {
     /// Accepts what is safe as a header value and as a metric label.
@@ -112,29 +115,31 @@ impl NodeId {
             && given
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
-        if usable {
-            Ok(Self(given.to_owned()))
-        } else {
-            Err(ConfigError::NodeId {
+        match HeaderValue::from_str(given) {
+            Ok(header) if usable => Ok(Self {
+                text: given.to_owned(),
+                header,
+            }),
+            _ => Err(ConfigError::NodeId {
                 given: given.to_owned(),
-            })
+            }),
         }
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// The value of `X-Chat-Node`.
     pub fn header(&self) -> HeaderValue {
-        HeaderValue::from_str(&self.0).expect("a node id is visible ASCII")
+        self.header.clone()
     }
 }
 
 impl fmt::Display for NodeId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
+        formatter.write_str(&self.text)
     }
 }
 

@@ -60,96 +60,93 @@ pub struct Gauges {
     pub draining: bool,
 }
 
+/// Name, help and value of one number.
+type Row = (&'static str, &'static str, u64);
+
 impl Metrics {
     /// The text of `/metrics`, in Prometheus' exposition format 0.0.4.
     pub fn render(&self, gauges: Gauges) -> String {
         let mut text = String::with_capacity(2048);
-        let up = |value: bool| u64::from(value);
-        let rows: [(&str, &str, &str, u64); 13] = [
+        write_rows(&mut text, "gauge", &gauges.rows());
+        write_rows(&mut text, "counter", &self.rows());
+        text
+    }
+
+    fn rows(&self) -> [Row; 9] {
+        let row = |name, help, counter: &Counter| (name, help, counter.get());
+        [
+            row(
+                "chat_connections_total",
+                "Clients that connected.",
+                &self.connections,
+            ),
+            row(
+                "chat_messages_received_total",
+                "Messages clients sent.",
+                &self.received,
+            ),
+            row(
+                "chat_messages_refused_total",
+                "Messages refused by a rule.",
+                &self.refused,
+            ),
+            row(
+                "chat_messages_published_total",
+                "Stream entries written.",
+                &self.published,
+            ),
+            row(
+                "chat_messages_unpublished_total",
+                "Messages not written.",
+                &self.unpublished,
+            ),
+            row("chat_messages_read_total", "Stream entries read.", &self.read),
+            row(
+                "chat_messages_delivered_total",
+                "Messages queued for clients.",
+                &self.delivered,
+            ),
+            row(
+                "chat_slow_readers_total",
+                "Clients cut off for not keeping up.",
+                &self.slow_readers,
+            ),
+            row(
+                "chat_redis_lost_total",
+                "Connections to Redis lost.",
+                &self.redis_lost,
+            ),
+        ]
+    }
+}
+
+impl Gauges {
+    fn rows(self) -> [Row; 4] {
+        [
             (
                 "chat_connections",
-                "gauge",
                 "Clients connected now.",
-                gauges.connected as u64,
+                self.connected as u64,
             ),
             (
                 "chat_redis_write_up",
-                "gauge",
                 "1 when Redis takes writes.",
-                up(gauges.redis_write),
+                self.redis_write.into(),
             ),
             (
                 "chat_redis_read_up",
-                "gauge",
                 "1 when the stream is being read.",
-                up(gauges.redis_read),
+                self.redis_read.into(),
             ),
-            (
-                "chat_draining",
-                "gauge",
-                "1 while the node drains.",
-                up(gauges.draining),
-            ),
-            (
-                "chat_connections_total",
-                "counter",
-                "Clients that connected.",
-                self.connections.get(),
-            ),
-            (
-                "chat_messages_received_total",
-                "counter",
-                "Messages clients sent.",
-                self.received.get(),
-            ),
-            (
-                "chat_messages_refused_total",
-                "counter",
-                "Messages refused by a rule.",
-                self.refused.get(),
-            ),
-            (
-                "chat_messages_published_total",
-                "counter",
-                "Stream entries written.",
-                self.published.get(),
-            ),
-            (
-                "chat_messages_unpublished_total",
-                "counter",
-                "Messages not written.",
-                self.unpublished.get(),
-            ),
-            (
-                "chat_messages_read_total",
-                "counter",
-                "Stream entries read.",
-                self.read.get(),
-            ),
-            (
-                "chat_messages_delivered_total",
-                "counter",
-                "Messages queued for clients.",
-                self.delivered.get(),
-            ),
-            (
-                "chat_slow_readers_total",
-                "counter",
-                "Clients cut off for not keeping up.",
-                self.slow_readers.get(),
-            ),
-            (
-                "chat_redis_lost_total",
-                "counter",
-                "Connections to Redis lost.",
-                self.redis_lost.get(),
-            ),
-        ];
-        for (name, kind, help, value) in rows {
-            writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}")
-                .expect("writing to a string does not fail");
-        }
-        text
+            ("chat_draining", "1 while the node drains.", self.draining.into()),
+        ]
+    }
+}
+
+fn write_rows(text: &mut String, kind: &str, rows: &[Row]) {
+    for (name, help, value) in rows {
+        writeln!(text, "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}")
+            .expect("writing to a string does not fail");
     }
 }
 

@@ -12,7 +12,6 @@ use axum::extract::ConnectInfo;
 use socketioxide::extract::SocketRef;
 use socketioxide::socket::Sid;
 use socketioxide::{SendError, SocketError};
-use tokio::sync::watch;
 
 use crate::link::{Link, WeakLink};
 use crate::metrics::Metrics;
@@ -27,7 +26,6 @@ pub struct Room {
     seats: RwLock<HashMap<Sid, Arc<Seat>>>,
     /// TCP connections of sessions that began with polling and were upgraded, by session id.
     upgrades: Mutex<HashMap<String, WeakLink>>,
-    occupied: watch::Sender<usize>,
     metrics: Arc<Metrics>,
 }
 
@@ -76,7 +74,6 @@ impl Room {
         Self {
             seats: RwLock::default(),
             upgrades: Mutex::default(),
-            occupied: watch::channel(0).0,
             metrics,
         }
     }
@@ -86,32 +83,34 @@ impl Room {
         let mut seats = self.seats.write().unwrap_or_else(PoisonError::into_inner);
         let seat = seats
             .entry(socket.id)
-            .or_insert_with(|| Arc::new(Seat::new(socket.clone())))
-            .clone();
-        self.occupied.send_replace(seats.len());
-        seat
+            .or_insert_with(|| Arc::new(Seat::new(socket.clone())));
+        seat.clone()
     }
 
     /// Takes a client out. `None` when it is out already.
     pub fn leave(&self, sid: Sid) -> Option<Arc<Seat>> {
-        let mut seats = self.seats.write().unwrap_or_else(PoisonError::into_inner);
-        let seat = seats.remove(&sid);
-        self.occupied.send_replace(seats.len());
-        drop(seats);
+        let seat = self
+            .seats
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&sid);
         lock(&self.upgrades).remove(&sid.to_string());
         seat
     }
 
     /// How many clients are connected.
     pub fn occupied(&self) -> usize {
-        *self.occupied.borrow()
+        self.seats.read().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// Returns when nobody is left.
-    pub async fn emptied(&self) {
-        let mut occupied = self.occupied.subscribe();
-        // The sender lives in `self`, so waiting cannot fail.
-        occupied.wait_for(|count| *count == 0).await.ok();
+    /// Everybody who is connected, in no particular order.
+    pub fn everybody(&self) -> Vec<Sid> {
+        self.seats
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .copied()
+            .collect()
     }
 
     /// Puts a text into the queue of every client.

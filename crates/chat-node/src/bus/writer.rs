@@ -183,21 +183,23 @@ impl Writer {
     async fn send(&mut self, connection: &mut MultiplexedConnection, batch: Vec<Command>) -> RedisResult<()> {
         let pipeline = self.pipeline(&batch);
         if pipeline.is_empty() {
-            batch
-                .into_iter()
-                .for_each(|command| self.settle(command, &mut std::iter::empty()));
+            for command in batch {
+                self.settle(command, &mut std::iter::empty());
+            }
             return Ok(());
         }
         match pipeline.query_async::<Vec<RedisResult<Value>>>(connection).await {
             Ok(answers) => {
                 let mut answers = answers.into_iter();
-                batch
-                    .into_iter()
-                    .for_each(|command| self.settle(command, &mut answers));
+                for command in batch {
+                    self.settle(command, &mut answers);
+                }
                 Ok(())
             }
             Err(error) => {
-                batch.into_iter().for_each(|command| self.doubt(command));
+                for command in batch {
+                    self.doubt(command);
+                }
                 Err(error)
             }
         }
