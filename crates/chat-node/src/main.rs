@@ -144,7 +144,7 @@ fn host_name() -> Result<String, String> {
 
 fn at_least_a_second(text: &str) -> Result<Duration, String> {
     let time = time(text)?;
-    let bounds = Duration::from_secs(1)..=Duration::from_secs(3600);
+    let bounds = Duration::from_secs(1)..=Duration::from_hours(1);
     if bounds.contains(&time) {
         Ok(time)
     } else {

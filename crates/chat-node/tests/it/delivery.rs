@@ -41,7 +41,7 @@ async fn a_client_that_does_not_read_is_cut_off_and_the_others_miss_nothing() {
 async fn a_stalled_connection_is_given_up_even_when_nobody_speaks() {
     let redis = redis_or_skip!();
     let node = Node::start_with("ecs01", &redis.url(), |config| {
-        config.limits.write_stall = Duration::from_secs(1)
+        config.limits.write_stall = Duration::from_secs(1);
     })
     .await;
     node.wait_until_ready().await;
@@ -74,7 +74,7 @@ async fn a_packet_above_the_limit_ends_only_its_own_connection() {
 async fn a_drain_is_announced_closes_clients_and_leaves_no_name_behind() {
     let redis = redis_or_skip!();
     let leaving = Node::start_with("ecs01", &redis.url(), |config| {
-        config.drain_delay = Duration::from_secs(3)
+        config.drain_delay = Duration::from_secs(3);
     })
     .await;
     leaving.wait_until_ready().await;
