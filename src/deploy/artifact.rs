@@ -77,7 +77,8 @@ impl ArtifactError {
         Some(match self {
             Self::Unreadable { .. } => "`cargo build --release -p chat-node` makes it".to_owned(),
             Self::NotAProgram { .. } | Self::UnknownProcessor { .. } => {
-                "`cargo build --release -p chat-node --target x86_64-unknown-linux-musl` makes one that fits".to_owned()
+                "`cargo build --release -p chat-node --target x86_64-unknown-linux-musl` makes one that fits"
+                    .to_owned()
             }
         })
     }
@@ -102,24 +103,38 @@ impl Artifact {
     /// # Errors
     /// When it cannot be read or is not a 64-bit Linux program.
     pub fn load(path: &Path) -> Result<Self, ArtifactError> {
-        let bytes = std::fs::read(path)
-            .map_err(|source| ArtifactError::Unreadable { path: path.to_owned(), source })?;
+        let bytes = std::fs::read(path).map_err(|source| ArtifactError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
         Self::from_bytes(path, bytes)
     }
 
     fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, ArtifactError> {
         let elf = Elf(&bytes);
         let Some(machine) = elf.machine() else {
-            return Err(ArtifactError::NotAProgram { path: path.to_owned() });
+            return Err(ArtifactError::NotAProgram {
+                path: path.to_owned(),
+            });
         };
         let architecture = match machine {
             62 => Architecture::X86_64,
             183 => Architecture::Aarch64,
-            _ => return Err(ArtifactError::UnknownProcessor { path: path.to_owned(), machine }),
+            _ => {
+                return Err(ArtifactError::UnknownProcessor {
+                    path: path.to_owned(),
+                    machine,
+                });
+            }
         };
         let glibc_needed = elf.newest_glibc();
         let sha256 = hex::encode(Sha256::digest(&bytes));
-        Ok(Self { bytes: bytes.into(), sha256, architecture, glibc_needed })
+        Ok(Self {
+            bytes: bytes.into(),
+            sha256,
+            architecture,
+            glibc_needed,
+        })
     }
 }
 
@@ -158,7 +173,9 @@ impl Elf<'_> {
         let size = usize::from(self.half(58)?);
         let count = usize::from(self.half(60)?);
         let section = |index: usize| table.checked_add(index.checked_mul(size)?);
-        let needs = (0..count).filter_map(section).find(|at| self.word(at + 4) == Some(VERSION_NEEDS))?;
+        let needs = (0..count)
+            .filter_map(section)
+            .find(|at| self.word(at + 4) == Some(VERSION_NEEDS))?;
         let names = section(usize::try_from(self.word(needs + 40)?).ok()?)?;
         self.needed_versions(self.offset(needs + 24)?, self.offset(names + 24)?)
             .into_iter()
@@ -171,7 +188,8 @@ impl Elf<'_> {
         let mut found = Vec::new();
         let mut library = start;
         while found.len() < MOST_ENTRIES {
-            let (Some(first), Some(next)) = (self.offset_32(library + 8), self.offset_32(library + 12)) else {
+            let (Some(first), Some(next)) = (self.offset_32(library + 8), self.offset_32(library + 12))
+            else {
                 break;
             };
             let mut entry = library + first;
@@ -201,11 +219,15 @@ impl Elf<'_> {
     fn offset(&self, at: usize) -> Option<usize> {
         let value = u64::from_le_bytes(*self.0.get(at..)?.first_chunk()?);
         // Anything beyond the file is damage; it also keeps later sums from overflowing.
-        usize::try_from(value).ok().filter(|offset| *offset < self.0.len())
+        usize::try_from(value)
+            .ok()
+            .filter(|offset| *offset < self.0.len())
     }
 
     fn offset_32(&self, at: usize) -> Option<usize> {
-        usize::try_from(self.word(at)?).ok().filter(|offset| *offset < self.0.len())
+        usize::try_from(self.word(at)?)
+            .ok()
+            .filter(|offset| *offset < self.0.len())
     }
 
     fn text(&self, at: usize) -> Option<String> {

@@ -29,7 +29,10 @@ pub enum DeployError {
         why: &'static str,
     },
     /// The host cannot fetch packages.
-    #[error("{host}: the package repository cannot be reached, so `{package}` cannot be installed{}", lines(.tail))]
+    #[error(
+        "{host}: the package repository cannot be reached, so `{package}` cannot be installed{}",
+        lines(tail)
+    )]
     RepositoryUnreachable {
         /// The host.
         host: String,
@@ -39,7 +42,7 @@ pub enum DeployError {
         tail: String,
     },
     /// The package manager refused.
-    #[error("{host}: `{package}` could not be installed{}", lines(.tail))]
+    #[error("{host}: `{package}` could not be installed{}", lines(tail))]
     PackageFailed {
         /// The host.
         host: String,
@@ -79,7 +82,7 @@ pub enum DeployError {
         holder: String,
     },
     /// Redis is not up.
-    #[error("{host}: Redis did not start: {why}{}", lines(.journal))]
+    #[error("{host}: Redis did not start: {why}{}", lines(journal))]
     RedisNotStarted {
         /// The host.
         host: String,
@@ -104,8 +107,9 @@ pub enum DeployError {
     },
     /// The first release on a host did not come up; it was stopped.
     #[error(
-        "{host}: release {release} did not become ready: {why}; there is no earlier release to go back to{}",
-        lines(.journal)
+        "{host}: release {release} did not become ready: {}; there is no earlier release to go back to{}",
+        trouble.why,
+        lines(&trouble.journal)
     )]
     NotReady {
         /// The host.
@@ -113,14 +117,13 @@ pub enum DeployError {
         /// The new release.
         release: String,
         /// How it showed.
-        why: String,
-        /// The unit's last lines.
-        journal: String,
+        trouble: Box<Trouble>,
     },
     /// The new release did not come up; the one before runs again.
     #[error(
-        "{host}: release {release} did not become ready: {why}; rolled back to {previous}, which is ready{}",
-        lines(.journal)
+        "{host}: release {release} did not become ready: {}; rolled back to {previous}, which is ready{}",
+        trouble.why,
+        lines(&trouble.journal)
     )]
     RolledBack {
         /// The host.
@@ -129,15 +132,14 @@ pub enum DeployError {
         release: String,
         /// The one that runs again.
         previous: String,
-        /// How it showed.
-        why: String,
-        /// The unit's last lines, of the new release.
-        journal: String,
+        /// How the new one failed.
+        trouble: Box<Trouble>,
     },
     /// Neither the new release nor the one before came up.
     #[error(
-        "{host}: release {release} did not become ready: {why}; going back to {previous} did not help: {again}{}",
-        lines(.journal)
+        "{host}: release {release} did not become ready: {}; going back to {previous} did not help: {again}{}",
+        trouble.why,
+        lines(&trouble.journal)
     )]
     RollbackFailed {
         /// The host.
@@ -147,12 +149,19 @@ pub enum DeployError {
         /// The one before.
         previous: String,
         /// How the new one failed.
-        why: String,
+        trouble: Box<Trouble>,
         /// How the one before failed.
-        again: String,
-        /// The unit's last lines.
-        journal: String,
+        again: Box<str>,
     },
+}
+
+/// How a release failed to become ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// What was seen from outside.
+    pub why: String,
+    /// The unit's last lines.
+    pub journal: String,
 }
 
 impl DeployError {
@@ -167,15 +176,24 @@ impl DeployError {
             Self::RepositoryUnreachable { host, .. } => format!(
                 "give {host} a way out (a public address or a NAT gateway) or an image whose mirror is inside the VPC"
             ),
-            Self::PackageFailed { host, package, .. } => format!("on {host}: install `{package}` by hand, then run again"),
-            Self::WrongArchitecture { machine, .. } => {
-                format!("`cargo build --release -p chat-node --target {}`, or another instance type", machine.target())
+            Self::PackageFailed { host, package, .. } => {
+                format!("on {host}: install `{package}` by hand, then run again")
             }
-            Self::GlibcTooOld { .. } => "use the static binary: `cargo build --release -p chat-node --target \
+            Self::WrongArchitecture { machine, .. } => {
+                format!(
+                    "`cargo build --release -p chat-node --target {}`, or another instance type",
+                    machine.target()
+                )
+            }
+            Self::GlibcTooOld { .. } => {
+                "use the static binary: `cargo build --release -p chat-node --target \
                                          x86_64-unknown-linux-musl`, or a newer image"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::PortInUse { host, port, .. } => {
-                format!("on {host}: `ss -ltnp sport = :{port}` shows who; stop it, or take another port in the topology")
+                format!(
+                    "on {host}: `ss -ltnp sport = :{port}` shows who; stop it, or take another port in the topology"
+                )
             }
             Self::RedisNotStarted { host, .. } => {
                 format!("on {host}: `journalctl -u albatross-redis.service -n 100 --no-pager`")
@@ -183,7 +201,9 @@ impl DeployError {
             Self::NoPassword { .. } | Self::PasswordNotMade { .. } => {
                 "`albatross apply FILE` makes it where Redis runs; that host needs openssl".to_owned()
             }
-            Self::NotReady { host, .. } | Self::RolledBack { host, .. } | Self::RollbackFailed { host, .. } => {
+            Self::NotReady { host, .. }
+            | Self::RolledBack { host, .. }
+            | Self::RollbackFailed { host, .. } => {
                 format!("on {host}: `journalctl -u chat-node.service -n 100 --no-pager`")
             }
         };
@@ -198,5 +218,6 @@ impl DeployError {
 
 /// Text on lines of its own below a sentence, or nothing.
 fn lines(text: &str) -> String {
-    text.lines().fold(String::new(), |all, line| all + "\n    " + line)
+    text.lines()
+        .fold(String::new(), |all, line| all + "\n    " + line)
 }

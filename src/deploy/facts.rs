@@ -10,7 +10,7 @@ use super::host::Host;
 pub enum PackageManager {
     /// Debian and Ubuntu.
     Apt,
-    /// Alibaba Cloud Linux, Anolis, CentOS Stream, Rocky.
+    /// Alibaba Cloud Linux and its relatives.
     Dnf,
 }
 
@@ -45,7 +45,12 @@ pub async fn facts(host: &impl Host) -> Result<Facts, DeployError> {
         .ok_or_else(|| unsupported(&machine, "there is no release for this processor"))?;
     let package_manager = package_manager(&release).map_err(|why| unsupported(&distribution, why))?;
     let glibc = libc.strip_prefix("glibc ").and_then(version);
-    Ok(Facts { architecture, package_manager, glibc, distribution })
+    Ok(Facts {
+        architecture,
+        package_manager,
+        glibc,
+        distribution,
+    })
 }
 
 impl Facts {
@@ -65,7 +70,9 @@ impl Facts {
             Some(needed) if self.glibc.is_none_or(|found| found < needed) => Err(DeployError::GlibcTooOld {
                 host: host.to_owned(),
                 needed,
-                found: self.glibc.map_or("no glibc".to_owned(), |(major, minor)| format!("{major}.{minor}")),
+                found: self
+                    .glibc
+                    .map_or("no glibc".to_owned(), |(major, minor)| format!("{major}.{minor}")),
             }),
             _ => Ok(()),
         }
@@ -77,15 +84,26 @@ fn package_manager(release: &str) -> Result<PackageManager, &'static str> {
     let like = field(release, "ID_LIKE").unwrap_or_default();
     let number = field(release, "VERSION_ID").unwrap_or_default();
     let family = |names: &[&str]| {
-        std::iter::once(id.as_str()).chain(like.split_whitespace()).any(|name| names.contains(&name))
+        std::iter::once(id.as_str())
+            .chain(like.split_whitespace())
+            .any(|name| names.contains(&name))
     };
     if family(&["debian", "ubuntu"]) {
         return Ok(PackageManager::Apt);
     }
-    if !family(&["alinux", "anolis", "centos", "rhel", "fedora", "rocky", "almalinux"]) {
+    if !family(&[
+        "alinux",
+        "anolis",
+        "centos",
+        "rhel",
+        "fedora",
+        "rocky",
+        "almalinux",
+    ]) {
         return Err("neither apt nor dnf is known to be its package tool");
     }
-    let is_old = (id == "centos" || id == "rhel") && version(&format!("{number}.0")).is_some_and(|(major, _)| major < 8);
+    let is_old = (id == "centos" || id == "rhel")
+        && version(&format!("{number}.0")).is_some_and(|(major, _)| major < 8);
     if is_old || (id == "alinux" && number.starts_with('2')) {
         return Err("its packages are past their end, and its Redis (3.2) has no streams");
     }
@@ -94,7 +112,9 @@ fn package_manager(release: &str) -> Result<PackageManager, &'static str> {
 
 /// A value of `/etc/os-release`, without its quotes.
 fn field(release: &str, name: &str) -> Option<String> {
-    let value = release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+    let value = release
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
     Some(value.trim().trim_matches(['"', '\'']).to_owned())
 }
 
@@ -108,8 +128,14 @@ mod tests {
         for (release, expected) in [
             ("ID=debian\nVERSION_ID=\"12\"", Ok(PackageManager::Apt)),
             ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"", Ok(PackageManager::Apt)),
-            ("ID=\"alinux\"\nID_LIKE=\"rhel fedora centos anolis\"\nVERSION_ID=\"3\"", Ok(PackageManager::Dnf)),
-            ("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"", Ok(PackageManager::Dnf)),
+            (
+                "ID=\"alinux\"\nID_LIKE=\"rhel fedora centos anolis\"\nVERSION_ID=\"3\"",
+                Ok(PackageManager::Dnf),
+            ),
+            (
+                "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"",
+                Ok(PackageManager::Dnf),
+            ),
         ] {
             assert_eq!(package_manager(release), expected, "{release}");
         }
@@ -132,12 +158,30 @@ mod tests {
             architecture,
             glibc_needed,
         };
-        assert!(facts.accept("ecs01", &artifact(Architecture::X86_64, None)).is_ok());
-        assert!(facts.accept("ecs01", &artifact(Architecture::X86_64, Some((2, 32)))).is_ok());
-        let error = facts.accept("ecs01", &artifact(Architecture::Aarch64, None)).unwrap_err();
-        assert_eq!(error.to_string(), "ecs01: the binary is for aarch64, but the host is x86_64");
+        assert!(
+            facts
+                .accept("ecs01", &artifact(Architecture::X86_64, None))
+                .is_ok()
+        );
+        assert!(
+            facts
+                .accept("ecs01", &artifact(Architecture::X86_64, Some((2, 32))))
+                .is_ok()
+        );
+        let error = facts
+            .accept("ecs01", &artifact(Architecture::Aarch64, None))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "ecs01: the binary is for aarch64, but the host is x86_64"
+        );
         assert!(error.hint().unwrap().contains("x86_64-unknown-linux-musl"));
-        let error = facts.accept("ecs01", &artifact(Architecture::X86_64, Some((2, 36)))).unwrap_err();
-        assert_eq!(error.to_string(), "ecs01: the binary needs glibc 2.36, but the host has 2.32");
+        let error = facts
+            .accept("ecs01", &artifact(Architecture::X86_64, Some((2, 36))))
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "ecs01: the binary needs glibc 2.36, but the host has 2.32"
+        );
     }
 }

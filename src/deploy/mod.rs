@@ -23,7 +23,7 @@ mod template;
 mod unit;
 
 pub use artifact::{Architecture, Artifact, ArtifactError};
-pub use error::DeployError;
+pub use error::{DeployError, Trouble};
 pub use facts::{Facts, PackageManager, facts};
 pub use host::Host;
 

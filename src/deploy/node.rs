@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 use super::Note;
 use super::artifact::Artifact;
 use super::command;
-use super::error::DeployError;
+use super::error::{DeployError, Trouble};
 use super::facts::facts;
 use super::host::Host;
 use super::redis::ensure_user;
@@ -109,10 +109,17 @@ struct Manifest {
 }
 
 /// The name of the release that these settings and this binary make. The password is no part of it.
+///
+/// # Errors
+/// When a setting has a character that its file gives a meaning to.
 pub fn release_id(artifact: &Artifact, settings: &Settings) -> Result<ReleaseId, DeployError> {
     let stand_in = Secret::new("x".to_owned());
     let mut digest = Sha256::new();
-    for text in [&artifact.sha256, &unit_file(settings)?, &environment(settings, &stand_in)?] {
+    for text in [
+        &artifact.sha256,
+        &unit_file(settings)?,
+        &environment(settings, &stand_in)?,
+    ] {
         digest.update(text);
         digest.update([0]);
     }
@@ -145,7 +152,10 @@ pub async fn install(
     note: &Note,
 ) -> Result<Outcome, DeployError> {
     let release = release_id(artifact, settings)?;
-    let wanted = Files { environment: environment(settings, password)?, unit: unit_file(settings)? };
+    let wanted = Files {
+        environment: environment(settings, password)?,
+        unit: unit_file(settings)?,
+    };
     let before = Before::read(host).await?;
     if before.is(&release, &wanted) && unit::is_active(host, UNIT).await? {
         return Ok(Outcome::Unchanged);
@@ -154,14 +164,22 @@ pub async fn install(
     ensure_user(host, USER).await?;
     let uploaded = fill_release(host, artifact, &release, note).await?;
     check_port(host, settings).await?;
-    let change = Change { host, settings, secret: password.expose(), note };
+    let change = Change {
+        host,
+        settings,
+        secret: password.expose(),
+        note,
+    };
     change.put_in_force(&release.0, &wanted).await?;
     if let Err(why) = change.wait_until_ready().await? {
         return Err(change.go_back(release.0, before, why).await);
     }
     note(&format!("{}: release {release} is ready", host.name()));
     prune(host, &release.0, before.release.as_deref()).await?;
-    Ok(Outcome::Installed { previous: before.release, uploaded })
+    Ok(Outcome::Installed {
+        previous: before.release,
+        uploaded,
+    })
 }
 
 /// The two files beside the binary.
@@ -182,7 +200,10 @@ impl Before {
         let release = current(host).await?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let files = match (host.read(ENVIRONMENT).await?, host.read(UNIT_FILE).await?) {
-            (Some(environment), Some(unit)) => Some(Files { environment: text(environment), unit: text(unit) }),
+            (Some(environment), Some(unit)) => Some(Files {
+                environment: text(environment),
+                unit: text(unit),
+            }),
             _ => None,
         };
         Ok(Self { release, files })
@@ -205,14 +226,24 @@ impl<H: Host> Change<'_, H> {
     async fn put_in_force(&self, release: &str, files: &Files) -> Result<(), DeployError> {
         (self.note)(&format!("{}: starting release {release}", self.host.name()));
         self.host.check(command::folder("/etc/albatross", "0755")).await?;
-        self.host.upload(ENVIRONMENT, files.environment.as_bytes().into(), 0o600).await?;
-        self.host.upload(UNIT_FILE, files.unit.as_bytes().into(), 0o644).await?;
+        self.host
+            .upload(ENVIRONMENT, files.environment.as_bytes().into(), 0o600)
+            .await?;
+        self.host
+            .upload(UNIT_FILE, files.unit.as_bytes().into(), 0o644)
+            .await?;
         self.host.check(command::daemon_reload()).await?;
         self.host.check(command::systemctl("enable", UNIT)).await?;
-        self.host.check(command::link(&format!("releases/{release}"), NEXT)).await?;
-        self.host.check(command::locked(command::replace(NEXT, CURRENT))).await?;
+        self.host
+            .check(command::link(&format!("releases/{release}"), NEXT))
+            .await?;
+        self.host
+            .check(command::locked(command::replace(NEXT, CURRENT)))
+            .await?;
         // Its status says less than the looks that follow.
-        self.host.run(command::locked(command::systemctl("restart", UNIT))).await?;
+        self.host
+            .run(command::locked(command::systemctl("restart", UNIT)))
+            .await?;
         Ok(())
     }
 
@@ -242,23 +273,42 @@ impl<H: Host> Change<'_, H> {
     /// Puts the release before back in force, or stops the unit where there was none.
     async fn go_back(&self, release: String, before: Before, why: String) -> DeployError {
         let journal = unit::last_words(self.host, UNIT, self.secret).await;
+        let trouble = Box::new(Trouble { why, journal });
         let host = self.host.name().to_owned();
         let (previous, files) = match (before.release, before.files) {
             (Some(previous), Some(files)) if previous != release => (previous, files),
             _ => {
                 // The journal and the reason are worth more than a failure to stop.
                 let _ = self.host.run(command::systemctl("stop", UNIT)).await;
-                return DeployError::NotReady { host, release, why, journal };
+                return DeployError::NotReady {
+                    host,
+                    release,
+                    trouble,
+                };
             }
         };
         (self.note)(&format!("{host}: going back to release {previous}"));
         let again = match self.put_in_force(&previous, &files).await {
-            Ok(()) => self.wait_until_ready().await.unwrap_or_else(|error| Err(error.to_string())),
+            Ok(()) => self
+                .wait_until_ready()
+                .await
+                .unwrap_or_else(|error| Err(error.to_string())),
             Err(error) => Err(error.to_string()),
         };
         match again {
-            Ok(()) => DeployError::RolledBack { host, release, previous, why, journal },
-            Err(again) => DeployError::RollbackFailed { host, release, previous, why, again, journal },
+            Ok(()) => DeployError::RolledBack {
+                host,
+                release,
+                previous,
+                trouble,
+            },
+            Err(again) => DeployError::RollbackFailed {
+                host,
+                release,
+                previous,
+                trouble,
+                again: again.into(),
+            },
         }
     }
 }
@@ -274,8 +324,15 @@ impl Answer {
     fn read(printed: &str, complaint: &str) -> Self {
         let (body, status) = printed.rsplit_once('\n').unwrap_or(("", printed));
         let body = body.lines().next().unwrap_or_default();
-        let text = if status == "000" || status.is_empty() { complaint } else { body };
-        Self { status: status.to_owned(), text: text.chars().take(200).collect() }
+        let text = if status == "000" || status.is_empty() {
+            complaint
+        } else {
+            body
+        };
+        Self {
+            status: status.to_owned(),
+            text: text.chars().take(200).collect(),
+        }
     }
 
     fn is_ready(&self) -> bool {
@@ -315,7 +372,10 @@ async fn fill_release(
     let is_missing = sum.status != 0 || !sum.text().starts_with(&artifact.sha256);
     if is_missing {
         let kilobytes = artifact.bytes.len() / 1024;
-        note(&format!("{}: sending release {release} ({kilobytes} KiB)", host.name()));
+        note(&format!(
+            "{}: sending release {release} ({kilobytes} KiB)",
+            host.name()
+        ));
         host.upload(&program, artifact.bytes.clone(), 0o755).await?;
     }
     let manifest = Manifest {
@@ -324,8 +384,13 @@ async fn fill_release(
         architecture: artifact.architecture.to_string(),
         installed: host.check(command::now()).await?.text(),
     };
-    let text = serde_json::to_vec_pretty(&manifest).expect("a manifest of strings is always writable");
-    host.upload(&format!("{folder}/manifest.json"), text.into(), 0o644).await?;
+    let text = format!("{:#}\n", serde_json::json!(manifest));
+    host.upload(
+        &format!("{folder}/manifest.json"),
+        text.into_bytes().into(),
+        0o644,
+    )
+    .await?;
     Ok(is_missing)
 }
 
@@ -336,9 +401,11 @@ async fn check_port(host: &impl Host, settings: &Settings) -> Result<(), DeployE
     }
     match unit::holder(host, &settings.address.to_string(), settings.port).await? {
         None => Ok(()),
-        Some(holder) => {
-            Err(DeployError::PortInUse { host: host.name().to_owned(), port: settings.port, holder })
-        }
+        Some(holder) => Err(DeployError::PortInUse {
+            host: host.name().to_owned(),
+            port: settings.port,
+            holder,
+        }),
     }
 }
 
@@ -346,8 +413,14 @@ async fn check_port(host: &impl Host, settings: &Settings) -> Result<(), DeployE
 async fn prune(host: &impl Host, release: &str, previous: Option<&str>) -> Result<(), DeployError> {
     let listing = host.check(command::names(RELEASES)).await?.text();
     let mut others = Vec::new();
-    for name in listing.lines().filter(|name| *name != release && Some(*name) != previous) {
-        let manifest = host.read(&format!("{RELEASES}/{name}/manifest.json")).await?.unwrap_or_default();
+    for name in listing
+        .lines()
+        .filter(|name| *name != release && Some(*name) != previous)
+    {
+        let manifest = host
+            .read(&format!("{RELEASES}/{name}/manifest.json"))
+            .await?
+            .unwrap_or_default();
         let installed = serde_json::from_slice::<Manifest>(&manifest).map(|manifest| manifest.installed);
         others.push((installed.unwrap_or_default(), name));
     }
@@ -355,7 +428,8 @@ async fn prune(host: &impl Host, release: &str, previous: Option<&str>) -> Resul
     others.sort();
     let spare = KEPT - 1 - usize::from(previous.is_some_and(|previous| previous != release));
     for (_, name) in others.iter().rev().skip(spare) {
-        host.check(command::remove_all(&format!("{RELEASES}/{name}"))).await?;
+        host.check(command::remove_all(&format!("{RELEASES}/{name}")))
+            .await?;
     }
     Ok(())
 }
@@ -376,7 +450,10 @@ fn environment(settings: &Settings, password: &Secret<String>) -> Result<String,
 }
 
 fn unit_file(settings: &Settings) -> Result<String, DeployError> {
-    render(NODE_UNIT, context! { node_id => &settings.node_id, port => settings.port })
+    render(
+        NODE_UNIT,
+        context! { node_id => &settings.node_id, port => settings.port },
+    )
 }
 
 /// A duration as the node reads it.

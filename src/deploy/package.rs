@@ -11,7 +11,7 @@ use super::unit;
 use crate::ssh::Output;
 
 /// A freshly booted host may be installing updates of its own.
-const LOCK_PATIENCE: Duration = Duration::from_secs(180);
+const LOCK_PATIENCE: Duration = Duration::from_mins(3);
 /// What the tools print when they cannot reach where packages come from. `apt-get update` ends with status 0 then.
 const UNREACHABLE: [&str; 8] = [
     "Failed to fetch",
@@ -32,7 +32,11 @@ pub(super) async fn install(
     note: &Note,
 ) -> Result<(), DeployError> {
     let wanted = packages.join(" ");
-    note(&format!("{}: installing {wanted} ({})", host.name(), facts.distribution));
+    note(&format!(
+        "{}: installing {wanted} ({})",
+        host.name(),
+        facts.distribution
+    ));
     let install = match facts.package_manager {
         PackageManager::Apt => {
             let update = patiently(host, command::apt_update).await?;
@@ -46,10 +50,7 @@ pub(super) async fn install(
 }
 
 /// Runs a package tool, again while another one holds its lock.
-async fn patiently(
-    host: &impl Host,
-    build: impl Fn() -> crate::ssh::Command,
-) -> Result<Output, DeployError> {
+async fn patiently(host: &impl Host, build: impl Fn() -> crate::ssh::Command) -> Result<Output, DeployError> {
     let started = tokio::time::Instant::now();
     for look in 0.. {
         let output = host.run(build()).await?;
@@ -66,12 +67,24 @@ fn judge(host: &impl Host, package: &str, output: &Output) -> Result<(), DeployE
     let (host, package) = (host.name().to_owned(), package.to_owned());
     let is_unreachable = UNREACHABLE.iter().any(|phrase| text(output).contains(phrase));
     match (is_unreachable, output.status) {
-        (true, _) => Err(DeployError::RepositoryUnreachable { host, package, tail: output.tail(6) }),
+        (true, _) => Err(DeployError::RepositoryUnreachable {
+            host,
+            package,
+            tail: output.tail(6),
+        }),
         (false, 0) => Ok(()),
-        (false, _) => Err(DeployError::PackageFailed { host, package, tail: output.tail(6) }),
+        (false, _) => Err(DeployError::PackageFailed {
+            host,
+            package,
+            tail: output.tail(6),
+        }),
     }
 }
 
 fn text(output: &Output) -> String {
-    format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }

@@ -35,8 +35,20 @@ const PASSWORD_BYTES: usize = 32;
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Denied to everybody: they empty, stop, slow down, reconfigure or take over a server.
 const DENIED: [&str; 14] = [
-    "BGREWRITEAOF", "BGSAVE", "CONFIG", "DEBUG", "FLUSHALL", "FLUSHDB", "KEYS", "MIGRATE", "MODULE", "MONITOR", "REPLICAOF",
-    "SAVE", "SHUTDOWN", "SLAVEOF",
+    "BGREWRITEAOF",
+    "BGSAVE",
+    "CONFIG",
+    "DEBUG",
+    "FLUSHALL",
+    "FLUSHDB",
+    "KEYS",
+    "MIGRATE",
+    "MODULE",
+    "MONITOR",
+    "REPLICAOF",
+    "SAVE",
+    "SHUTDOWN",
+    "SLAVEOF",
 ];
 
 /// The Redis password of a stack.
@@ -81,14 +93,17 @@ struct Record {
 
 /// What the settings come to on a host, as one short text to compare: 12 hex digits over configuration (without the
 /// password) and unit.
-pub fn fingerprint(settings: &Settings) -> String {
+///
+/// # Errors
+/// When a template cannot be rendered.
+pub fn fingerprint(settings: &Settings) -> Result<String, DeployError> {
     let stand_in = Secret::new("x".to_owned());
     let mut digest = Sha256::new();
-    for text in [configuration(settings, &stand_in), unit_file()] {
-        digest.update(text.expect("the templates accept every address, number and the stand-in"));
+    for text in [configuration(settings, &stand_in)?, unit_file()?] {
+        digest.update(text);
         digest.update([0]);
     }
-    hex::encode(digest.finalize())[..12].to_owned()
+    Ok(hex::encode(digest.finalize())[..12].to_owned())
 }
 
 /// Reads what is in force on a host.
@@ -100,7 +115,10 @@ pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
     // A record that cannot be read counts as none: the steps are then done again.
     let record = record.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
     let active = unit::is_active(host, UNIT).await?;
-    Ok(Observed { fingerprint: record.map(|record| record.fingerprint), active })
+    Ok(Observed {
+        fingerprint: record.map(|record| record.fingerprint),
+        active,
+    })
 }
 
 /// Reads the password that Redis on this host was given.
@@ -110,7 +128,10 @@ pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
 pub async fn read_password(host: &impl Host) -> Result<Password, DeployError> {
     stored_password(host)
         .await?
-        .ok_or_else(|| DeployError::NoPassword { host: host.name().to_owned(), path: PASSWORD })
+        .ok_or_else(|| DeployError::NoPassword {
+            host: host.name().to_owned(),
+            path: PASSWORD,
+        })
 }
 
 /// Brings Redis on a host to the settings and gives its password.
@@ -126,12 +147,19 @@ pub async fn install(host: &impl Host, settings: &Settings, note: &Note) -> Resu
     let password = ensure_password(host, note).await?;
     ensure_user(host, USER).await?;
     host.check(command::owned_folder(DATA, "0750", USER)).await?;
-    note(&format!("{}: configuring Redis on {}:{}", host.name(), settings.address, settings.port));
+    note(&format!(
+        "{}: configuring Redis on {}:{}",
+        host.name(),
+        settings.address,
+        settings.port
+    ));
     put_files(host, settings, &password).await?;
     start(host, settings, &password, note).await?;
-    let record = Record { fingerprint: fingerprint(settings) };
-    let text = serde_json::to_vec(&record).expect("a record of one string is always writable");
-    host.upload(RECORD, text.into(), 0o644).await?;
+    let record = Record {
+        fingerprint: fingerprint(settings)?,
+    };
+    let text = serde_json::json!(record).to_string();
+    host.upload(RECORD, text.into_bytes().into(), 0o644).await?;
     Ok(password)
 }
 
@@ -149,7 +177,12 @@ async fn install_package(host: &impl Host, note: &Note) -> Result<(), DeployErro
         PackageManager::Apt => (["redis-server", "openssl"], "redis-server.service"),
         PackageManager::Dnf => (["redis", "openssl"], "redis.service"),
     };
-    if host.run(command::is_executable("/usr/bin/redis-server")).await?.status != 0 {
+    if host
+        .run(command::is_executable("/usr/bin/redis-server"))
+        .await?
+        .status
+        != 0
+    {
         super::package::install(host, &facts, &packages, note).await?;
     }
     // It may never have been there; if it still runs after this, the start below names it.
@@ -174,9 +207,12 @@ async fn ensure_password(host: &impl Host, note: &Note) -> Result<Password, Depl
     note(&format!("{}: making a Redis password", host.name()));
     let text = host.check(command::random_hex(PASSWORD_BYTES)).await?.text();
     if !is_password(&text) {
-        return Err(DeployError::PasswordNotMade { host: host.name().to_owned() });
+        return Err(DeployError::PasswordNotMade {
+            host: host.name().to_owned(),
+        });
     }
-    host.upload(PASSWORD, text.clone().into_bytes().into(), 0o600).await?;
+    host.upload(PASSWORD, text.clone().into_bytes().into(), 0o600)
+        .await?;
     Ok(Secret::new(text))
 }
 
@@ -184,7 +220,8 @@ async fn put_files(host: &impl Host, settings: &Settings, password: &Password) -
     let configuration: Arc<[u8]> = configuration(settings, password)?.into_bytes().into();
     host.upload(CONFIGURATION, configuration, 0o640).await?;
     host.check(command::chown("root:redis", CONFIGURATION)).await?;
-    host.upload(UNIT_FILE, unit_file()?.into_bytes().into(), 0o644).await?;
+    host.upload(UNIT_FILE, unit_file()?.into_bytes().into(), 0o644)
+        .await?;
     host.check(command::daemon_reload()).await?;
     host.check(command::systemctl("enable", UNIT)).await?;
     Ok(())
@@ -199,15 +236,26 @@ async fn start(
     if !unit::is_active(host, UNIT).await? {
         let holder = unit::holder(host, &settings.address.to_string(), settings.port).await?;
         if let Some(holder) = holder {
-            return Err(DeployError::PortInUse { host: host.name().to_owned(), port: settings.port, holder });
+            return Err(DeployError::PortInUse {
+                host: host.name().to_owned(),
+                port: settings.port,
+                holder,
+            });
         }
     }
     note(&format!("{}: starting Redis", host.name()));
     // Its status says less than the looks below do.
-    host.run(command::locked(command::systemctl("restart", UNIT))).await?;
+    host.run(command::locked(command::systemctl("restart", UNIT)))
+        .await?;
     let started = tokio::time::Instant::now();
     for look in 0.. {
-        let ping = host.run(command::redis_ping(settings.address, settings.port, password.expose())).await?;
+        let ping = host
+            .run(command::redis_ping(
+                settings.address,
+                settings.port,
+                password.expose(),
+            ))
+            .await?;
         if ping.text().lines().any(|line| line.trim() == "PONG") {
             return Ok(());
         }
@@ -217,7 +265,11 @@ async fn start(
             let why = if state.is_hopeless() {
                 state.words()
             } else {
-                format!("{} but does not answer PING within {} s", state.words(), PATIENCE.as_secs())
+                format!(
+                    "{} but does not answer PING within {} s",
+                    state.words(),
+                    PATIENCE.as_secs()
+                )
             };
             return Err(not_started(host, settings, password, why).await);
         }
@@ -226,21 +278,24 @@ async fn start(
     unreachable!("the loop has no end of its own")
 }
 
-async fn not_started(
-    host: &impl Host,
-    settings: &Settings,
-    password: &Password,
-    why: String,
-) -> DeployError {
+async fn not_started(host: &impl Host, settings: &Settings, password: &Password, why: String) -> DeployError {
     let journal = unit::last_words(host, UNIT, password.expose()).await;
     let name = host.name().to_owned();
     if journal.contains("Address already in use") {
         let address = settings.address.to_string();
         let holder = unit::holder(host, &address, settings.port).await.ok().flatten();
         let holder = holder.unwrap_or_else(|| "another process".to_owned());
-        return DeployError::PortInUse { host: name, port: settings.port, holder };
+        return DeployError::PortInUse {
+            host: name,
+            port: settings.port,
+            holder,
+        };
     }
-    DeployError::RedisNotStarted { host: name, why, journal }
+    DeployError::RedisNotStarted {
+        host: name,
+        why,
+        journal,
+    }
 }
 
 fn configuration(settings: &Settings, password: &Password) -> Result<String, DeployError> {
@@ -279,21 +334,45 @@ mod tests {
     fn the_configuration_binds_one_address_and_denies_what_is_dangerous() {
         let text = configuration(&settings(), &Secret::new("abc".to_owned())).unwrap();
         for line in [
-            "bind 10.0.0.7", "port 6379", "protected-mode yes", "requirepass abc", "maxmemory 256mb",
-            "maxmemory-policy noeviction", "appendonly yes", "rename-command FLUSHALL \"\"",
-            "rename-command CONFIG \"\"", "rename-command SHUTDOWN \"\"", "daemonize no",
+            "bind 10.0.0.7",
+            "port 6379",
+            "protected-mode yes",
+            "requirepass abc",
+            "maxmemory 256mb",
+            "maxmemory-policy noeviction",
+            "appendonly yes",
+            "rename-command FLUSHALL \"\"",
+            "rename-command CONFIG \"\"",
+            "rename-command SHUTDOWN \"\"",
+            "daemonize no",
         ] {
-            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+            assert!(
+                text.lines().any(|found| found == line),
+                "{line} is missing in\n{text}"
+            );
         }
         assert!(text.ends_with('\n'));
     }
 
     #[test]
     fn the_fingerprint_follows_the_settings_and_nothing_else() {
-        let one = fingerprint(&settings());
+        let print = |settings: &Settings| fingerprint(settings).unwrap();
+        let one = print(&settings());
         assert_eq!(one.len(), 12);
-        assert_eq!(one, fingerprint(&settings()));
-        assert_ne!(one, fingerprint(&Settings { max_memory_megabytes: 512, ..settings() }));
-        assert_ne!(one, fingerprint(&Settings { persistence: Persistence::None, ..settings() }));
+        assert_eq!(one, print(&settings()));
+        assert_ne!(
+            one,
+            print(&Settings {
+                max_memory_megabytes: 512,
+                ..settings()
+            })
+        );
+        assert_ne!(
+            one,
+            print(&Settings {
+                persistence: Persistence::None,
+                ..settings()
+            })
+        );
     }
 }

@@ -48,7 +48,14 @@ impl State {
                 format!("the process ended with status {status}")
             }
             (true, _) => format!("the unit has failed ({})", self.result),
-            (false, _) => format!("the unit is {}", if self.active.is_empty() { "unknown" } else { &self.active }),
+            (false, _) => format!(
+                "the unit is {}",
+                if self.active.is_empty() {
+                    "unknown"
+                } else {
+                    &self.active
+                }
+            ),
         }
     }
 }
@@ -72,7 +79,11 @@ pub(super) async fn last_words(host: &impl Host, unit: &str, secret: &str) -> St
 }
 
 /// Who listens on a port of a host, in words; `None` when nobody does on the address or on all of them.
-pub(super) async fn holder(host: &impl Host, address: &str, port: u16) -> Result<Option<String>, DeployError> {
+pub(super) async fn holder(
+    host: &impl Host,
+    address: &str,
+    port: u16,
+) -> Result<Option<String>, DeployError> {
     let listing = host.run(command::listeners(port)).await?.text();
     Ok(listing.lines().find_map(|line| holder_of(line, address, port)))
 }
@@ -89,7 +100,10 @@ fn holder_of(line: &str, address: &str, port: u16) -> Option<String> {
     }
     let process = fields.nth(1).unwrap_or_default();
     let name = process.split('"').nth(1);
-    let pid = process.split("pid=").nth(1).and_then(|rest| rest.split([',', ')']).next());
+    let pid = process
+        .split("pid=")
+        .nth(1)
+        .and_then(|rest| rest.split([',', ')']).next());
     Some(match (name, pid) {
         (Some(name), Some(pid)) => format!("`{name}` (pid {pid})"),
         _ => format!("another process ({local})"),
@@ -113,7 +127,8 @@ mod tests {
         let absent = State::parse("ActiveState=failed\nResult=exit-code\nExecMainStatus=203\n");
         assert!(absent.is_hopeless());
         assert_eq!(absent.words(), "the program cannot be executed (status 203)");
-        let looping = State::parse("ActiveState=activating\nResult=exit-code\nExecMainStatus=1\nNRestarts=4\n");
+        let looping =
+            State::parse("ActiveState=activating\nResult=exit-code\nExecMainStatus=1\nNRestarts=4\n");
         assert_eq!(looping.words(), "the process ended with status 1");
     }
 
@@ -123,7 +138,13 @@ mod tests {
         assert_eq!(holder_of(line, "10.0.0.5", 5000).unwrap(), "`nginx` (pid 812)");
         assert_eq!(holder_of(line, "10.0.0.6", 5000), None);
         let line = "LISTEN 0 4096 *:5000 *:*";
-        assert_eq!(holder_of(line, "10.0.0.5", 5000).unwrap(), "another process (*:5000)");
-        assert_eq!(holder_of("LISTEN 0 128 127.0.0.53%lo:53 0.0.0.0:*", "10.0.0.5", 53), None);
+        assert_eq!(
+            holder_of(line, "10.0.0.5", 5000).unwrap(),
+            "another process (*:5000)"
+        );
+        assert_eq!(
+            holder_of("LISTEN 0 128 127.0.0.53%lo:53 0.0.0.0:*", "10.0.0.5", 53),
+            None
+        );
     }
 }

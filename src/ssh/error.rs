@@ -186,14 +186,22 @@ impl SshError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Refused { address, .. } => {
-                format!("see whether the instance runs and its sshd is up: `{}`", probe(address))
+                format!(
+                    "see whether the instance runs and its sshd is up: `{}`",
+                    probe(address)
+                )
             }
             Self::Unreachable { address, .. } => {
-                format!("see whether `ssh.allow_from` holds this machine's address: `{}`", probe(address))
+                format!(
+                    "see whether `ssh.allow_from` holds this machine's address: `{}`",
+                    probe(address)
+                )
             }
-            Self::TimedOut { .. } => "see whether the host answers at all and whether `ssh.allow_from` holds this \
+            Self::TimedOut { .. } => {
+                "see whether the host answers at all and whether `ssh.allow_from` holds this \
                                       machine's address; a second `albatross apply FILE` goes on from here"
-                .to_owned(),
+                    .to_owned()
+            }
             Self::NoHostKey { .. } => {
                 "`albatross apply FILE` reads it through the cloud's own channel (Cloud Assistant)".to_owned()
             }
@@ -212,7 +220,11 @@ impl SshError {
             Self::RemoteFailure { host, command, .. } => format!("run it by hand on {host}: `{command}`"),
             Self::File { host, path, .. } => format!("on {host}: `ls -ld {path}; df -h {path}`"),
             Self::NotForwarded { host, target, .. } => {
-                format!("on {host}: `nc -vz {} {}`; its sshd needs AllowTcpForwarding", target.ip(), target.port())
+                format!(
+                    "on {host}: `nc -vz {} {}`; its sshd needs AllowTcpForwarding",
+                    target.ip(),
+                    target.port()
+                )
             }
             Self::Local { .. } => return None,
         };
@@ -236,5 +248,6 @@ fn seconds(duration: Duration) -> String {
 
 /// Text on lines of its own below a sentence, or nothing.
 fn indented(text: &str) -> String {
-    text.lines().fold(String::new(), |all, line| all + "\n    " + line)
+    text.lines()
+        .fold(String::new(), |all, line| all + "\n    " + line)
 }

@@ -37,7 +37,7 @@ impl Default for Limits {
         Self {
             connect: Duration::from_secs(10),
             handshake: Duration::from_secs(20),
-            command: Duration::from_secs(60),
+            command: Duration::from_mins(1),
         }
     }
 }

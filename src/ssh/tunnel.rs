@@ -31,8 +31,15 @@ pub(super) async fn open(
     let channel = link
         .again(|| link.session.channel_direct_tcpip(&address, target.port(), None))
         .await
-        .map_err(|source| SshError::NotForwarded { host: host.to_owned(), target, source })?;
-    let local = |source| SshError::Local { host: host.to_owned(), source };
+        .map_err(|source| SshError::NotForwarded {
+            host: host.to_owned(),
+            target,
+            source,
+        })?;
+    let local = |source| SshError::Local {
+        host: host.to_owned(),
+        source,
+    };
     let (inside, outside) = StdUnixStream::pair().map_err(local)?;
     inside.set_nonblocking(true).map_err(local)?;
     outside.set_nonblocking(true).map_err(local)?;
@@ -41,7 +48,12 @@ pub(super) async fn open(
 
 /// Moves bytes until either side has ended for good. An error on one side is an end for the other.
 pub(super) async fn pump(link: &Link, channel: Channel, local: UnixStream) {
-    let mut pump = Pump { channel, local, outgoing: Lane::default(), incoming: Lane::default() };
+    let mut pump = Pump {
+        channel,
+        local,
+        outgoing: Lane::default(),
+        incoming: Lane::default(),
+    };
     let mut last_move = Instant::now();
     loop {
         match pump.turn(link) {
@@ -129,8 +141,10 @@ impl Pump {
         if !self.outgoing.is_empty() || self.outgoing.ended {
             return Ok(false);
         }
-        let mut piece = [0; PIECE];
-        let Some(count) = some(self.local.try_read(&mut piece))? else { return Ok(false) };
+        let mut piece = vec![0; PIECE];
+        let Some(count) = some(self.local.try_read(&mut piece))? else {
+            return Ok(false);
+        };
         self.outgoing.refill(&piece[..count]);
         Ok(true)
     }
@@ -139,8 +153,10 @@ impl Pump {
         if !self.incoming.is_empty() || self.incoming.ended {
             return Ok(false);
         }
-        let mut piece = [0; PIECE];
-        let Some(count) = some(self.channel.read(&mut piece))? else { return Ok(false) };
+        let mut piece = vec![0; PIECE];
+        let Some(count) = some(self.channel.read(&mut piece))? else {
+            return Ok(false);
+        };
         if count == 0 && !self.channel.eof() {
             return Ok(false);
         }
@@ -159,7 +175,10 @@ impl Pump {
 
     /// Sleeps until the link or the local end may have something.
     async fn rest(&self, link: &Link) {
-        let interest = match (self.outgoing.is_empty() && !self.outgoing.ended, !self.incoming.is_empty()) {
+        let interest = match (
+            self.outgoing.is_empty() && !self.outgoing.ended,
+            !self.incoming.is_empty(),
+        ) {
             (true, true) => Interest::READABLE | Interest::WRITABLE,
             (true, false) => Interest::READABLE,
             (false, true) => Interest::WRITABLE,

@@ -1,2 +1,7 @@
-//! Skeleton.
-fn main() {}
+//! The `mock-cloud` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mock_cloud::cli::run()
+}

@@ -22,7 +22,10 @@ pub(super) fn server(test: &str) -> Option<Server> {
     if Path::new("/usr/sbin/sshd").exists() {
         return Some(Server::start());
     }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: /usr/sbin/sshd is missing");
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "{test}: /usr/sbin/sshd is missing"
+    );
     eprintln!("skipped {test}: /usr/sbin/sshd is missing (`make setup` installs it)");
     None
 }
@@ -32,7 +35,11 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("files")).unwrap();
         for kind in ["ed25519", "ecdsa", "rsa"] {
-            keygen(&folder.path().join(format!("host_{kind}")), kind, if kind == "rsa" { "2048" } else { "256" });
+            keygen(
+                &folder.path().join(format!("host_{kind}")),
+                kind,
+                if kind == "rsa" { "2048" } else { "256" },
+            );
         }
         let (private, public) = Identity::generate_ed25519("test").unwrap();
         fs::write(folder.path().join("authorized_keys"), public + "\n").unwrap();
@@ -40,11 +47,21 @@ impl Server {
         let user = String::from_utf8(user).unwrap().trim().to_owned();
         if user == "root" {
             // Compiled into sshd as its empty folder; a package's service makes it at boot.
-            fs::DirBuilder::new().recursive(true).mode(0o755).create("/run/sshd").unwrap();
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create("/run/sshd")
+                .unwrap();
         }
         let identity = Identity::from_openssh(&private, None).unwrap();
         let (process, port) = spawn(folder.path());
-        Self { folder, process, port, user, identity }
+        Self {
+            folder,
+            process,
+            port,
+            user,
+            identity,
+        }
     }
 
     pub(super) fn route(&self) -> Route {
@@ -59,7 +76,11 @@ impl Server {
 
     /// The same server under another name, reached through `outer`.
     pub(super) fn behind(&self, outer: &Route, host: &str) -> Route {
-        Route { host: host.to_owned(), via: Some(Box::new(outer.clone())), ..self.route() }
+        Route {
+            host: host.to_owned(),
+            via: Some(Box::new(outer.clone())),
+            ..self.route()
+        }
     }
 
     pub(super) fn host_keys(&self) -> Vec<HostKey> {
@@ -72,12 +93,20 @@ impl Server {
     }
 
     pub(super) fn path(&self, name: &str) -> String {
-        self.folder.path().join("files").join(name).to_str().unwrap().to_owned()
+        self.folder
+            .path()
+            .join("files")
+            .join(name)
+            .to_str()
+            .unwrap()
+            .to_owned()
     }
 
     pub(super) fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path().join("files")).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect()
     }
 
     pub(super) fn log(&self) -> String {
@@ -114,7 +143,11 @@ fn keygen(path: &Path, kind: &str, bits: &str) {
 /// Starts sshd on a port that was free a moment ago; another one where it was taken in between.
 fn spawn(folder: &Path) -> (Child, u16) {
     for _ in 0..10 {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let shown = folder.display();
         let config = format!(
             "ListenAddress 127.0.0.1:{port}\nHostKey {shown}/host_ed25519\nHostKey {shown}/host_ecdsa\n\
@@ -130,7 +163,9 @@ fn spawn(folder: &Path) -> (Child, u16) {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let mut lines = BufReader::new(process.stderr.take().unwrap())
+            .lines()
+            .map_while(Result::ok);
         let mut seen = String::new();
         let listening = lines.by_ref().any(|line| {
             seen.push_str(&line);
@@ -150,7 +185,10 @@ fn spawn(folder: &Path) -> (Child, u16) {
             return (process, port);
         }
         let _ = process.wait();
-        assert!(seen.contains("Address already in use"), "sshd did not start:\n{seen}");
+        assert!(
+            seen.contains("Address already in use"),
+            "sshd did not start:\n{seen}"
+        );
     }
     panic!("no free port for sshd");
 }

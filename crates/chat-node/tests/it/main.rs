@@ -1,0 +1,38 @@
+//! Nodes over a real Redis, and the program itself, through their sockets.
+//!
+//! Every wait is for a named condition with a deadline. Where `redis-server` is missing, the tests that need it are
+//! skipped by name; with `CI=true` they fail instead.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that panics fails its test, as it should"
+)]
+
+mod client;
+mod cluster;
+mod delivery;
+mod probes;
+mod program;
+mod recovery;
+mod redis_server;
+mod room;
+
+use std::time::Duration;
+
+/// Longer than anything here takes on a busy machine; reached only by a failure.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Waits until `condition` gives a value, looking again every few milliseconds.
+async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    let looking = async {
+        loop {
+            if let Some(value) = condition().await {
+                return value;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(DEADLINE, looking)
+        .await
+        .unwrap_or_else(|_| panic!("not in time: {what}"))
+}

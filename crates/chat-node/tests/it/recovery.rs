@@ -1,0 +1,195 @@
+//! Redis goes away and comes back; the nodes say so, lose nothing, and recover by themselves.
+
+use std::net::SocketAddr;
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::Node;
+use crate::redis_server::{self, redis_or_skip};
+
+const NOT_SENT: &str =
+    "Failed to send the message. The chatroom cannot be reached right now; try again in a moment.";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_starts_without_redis_and_recovers_when_it_comes() {
+    let mut redis = redis_or_skip!();
+    redis.kill();
+    let node = Node::start("ecs01", &redis.url()).await;
+
+    let reason = node.wait_until_unready().await;
+    assert!(reason.contains("writing to redis does not work"), "{reason}");
+    assert!(!reason.contains(redis_server::PASSWORD), "{reason}");
+    assert_eq!(node.get("/healthz").await.status(), 200);
+    let mut client = node.named("Ada").await;
+    client.emit("message", "anybody?").await;
+    assert_eq!(client.message().await, NOT_SENT);
+
+    redis.resume().await;
+    node.wait_until_ready().await;
+    client.emit("message", "now").await;
+    assert_eq!(client.message().await, "Ada: now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn redis_restarts_and_both_nodes_go_on() {
+    let mut redis = redis_or_skip!();
+    let (first, second) = (
+        Node::ready("ecs01", &redis.url()).await,
+        Node::ready("ecs02", &redis.url()).await,
+    );
+    let (mut ada, mut bob) = (first.named("Ada").await, second.named("Bob").await);
+    ada.emit("message", "before").await;
+    assert_eq!(ada.message().await, "Ada: before");
+    assert_eq!(bob.message().await, "Ada: before");
+
+    redis.kill();
+    first.wait_until_unready().await;
+    second.wait_until_unready().await;
+    ada.emit("message", "during").await;
+    assert_eq!(ada.message().await, NOT_SENT);
+    redis.resume().await;
+    // Written while at least one of the nodes is still between two attempts to reconnect.
+    redis.say("somebody: while you were away").await;
+
+    assert_eq!(ada.message().await, "somebody: while you were away");
+    assert_eq!(bob.message().await, "somebody: while you were away");
+    first.wait_until_ready().await;
+    second.wait_until_ready().await;
+    bob.emit("message", "after").await;
+    assert_eq!(ada.message().await, "Bob: after");
+    assert_eq!(bob.message().await, "Bob: after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_loses_redis_for_a_while_catches_up_in_order() {
+    let redis = redis_or_skip!();
+    let mut way = Way::open(redis.address()).await;
+    let (first, second) = (
+        Node::ready("ecs01", &redis.url()).await,
+        Node::ready("ecs02", &redis_server::url(way.address)).await,
+    );
+    let (mut ada, mut bob) = (first.named("Ada").await, second.named("Bob").await);
+
+    way.close();
+    second.wait_until_unready().await;
+    for number in 0..500 {
+        ada.emit("message", &number.to_string()).await;
+    }
+    let seen_by_ada = ada.messages(500).await;
+    bob.emit("message", "lost?").await;
+    assert_eq!(bob.message().await, NOT_SENT);
+    way.reopen().await;
+
+    assert_eq!(bob.messages(500).await, seen_by_ada);
+    second.wait_until_ready().await;
+    bob.emit("message", "back").await;
+    assert_eq!(ada.message().await, "Bob: back");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_farewell_waits_until_redis_is_back() {
+    let redis = redis_or_skip!();
+    let mut way = Way::open(redis.address()).await;
+    let (first, second) = (
+        Node::ready("ecs01", &redis.url()).await,
+        Node::ready("ecs02", &redis_server::url(way.address)).await,
+    );
+    let (mut ada, bob) = (first.named("Ada").await, second.named("Bob").await);
+
+    way.close();
+    second.wait_until_unready().await;
+    bob.leave().await;
+    crate::eventually("bob is gone", async || {
+        (second.metric("chat_connections").await == 0).then_some(())
+    })
+    .await;
+    way.reopen().await;
+
+    assert_eq!(ada.message().await, "Bob left the chatroom.");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_refuses_writes_is_reported_and_noticed_when_it_is_well_again() {
+    let redis = redis_or_skip!();
+    let node = Node::ready("ecs01", &redis.url()).await;
+    let mut client = node.named("Ada").await;
+    let mut connection = redis.connection().await.unwrap();
+    let mut limit_memory = async |bytes: u64| {
+        let mut command = redis::cmd("CONFIG");
+        command.arg("SET").arg("maxmemory").arg(bytes);
+        command.exec_async(&mut connection).await.unwrap();
+    };
+
+    limit_memory(1).await;
+    client.emit("message", "too much").await;
+    assert_eq!(client.message().await, NOT_SENT);
+    let reason = node.wait_until_unready().await;
+    assert!(reason.contains("OOM"), "{reason}");
+
+    limit_memory(0).await;
+    node.wait_until_ready().await;
+    client.emit("message", "room again").await;
+    assert_eq!(client.message().await, "Ada: room again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_emptied_redis_does_not_stop_the_messages() {
+    let redis = redis_or_skip!();
+    let node = Node::ready("ecs01", &redis.url()).await;
+    let mut client = node.named("Ada").await;
+    client.emit("message", "before").await;
+    assert_eq!(client.message().await, "Ada: before");
+
+    let mut connection = redis.connection().await.unwrap();
+    redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
+
+    client.emit("message", "after").await;
+    assert_eq!(client.message().await, "Ada: after");
+}
+
+/// A TCP relay between a node and Redis that can be taken away.
+struct Way {
+    address: SocketAddr,
+    target: SocketAddr,
+    closing: CancellationToken,
+}
+
+impl Way {
+    async fn open(target: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let way = Self {
+            address: listener.local_addr().unwrap(),
+            target,
+            closing: CancellationToken::new(),
+        };
+        way.relay(listener);
+        way
+    }
+
+    fn close(&mut self) {
+        std::mem::take(&mut self.closing).cancel();
+    }
+
+    async fn reopen(&self) {
+        // The old listener goes when its task has seen the cancellation.
+        let listener = crate::eventually("the port is free again", async || {
+            TcpListener::bind(self.address).await.ok()
+        })
+        .await;
+        self.relay(listener);
+    }
+
+    fn relay(&self, listener: TcpListener) {
+        let (closing, target) = (self.closing.clone(), self.target);
+        tokio::spawn(closing.clone().run_until_cancelled_owned(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                let copying = async move {
+                    let mut far = TcpStream::connect(target).await.unwrap();
+                    tokio::io::copy_bidirectional(&mut near, &mut far).await.ok();
+                };
+                tokio::spawn(closing.clone().run_until_cancelled_owned(copying));
+            }
+        }));
+    }
+}

@@ -1,0 +1,151 @@
+//! Releasing and changing instances.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::api::vpc::update;
+use crate::api::{Call, Handler, security_groups};
+use crate::wire::ApiError;
+use crate::world::World;
+use crate::world::instance::{Instance, InstanceStatus};
+
+pub(super) const ACTIONS: &[(&str, Handler)] = &[
+    ("DeleteInstance", delete_instance),
+    ("DeleteInstances", delete_instances),
+    ("ModifyInstanceAttribute", modify_instance_attribute),
+    ("DescribeUserData", describe_user_data),
+];
+
+fn delete_instance(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let id = call.parameters.required("InstanceId")?.to_owned();
+    delete(call, &[id])
+}
+
+fn delete_instances(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let ids = call.parameters.texts("InstanceId");
+    delete(call, &ids)
+}
+
+fn delete(call: &mut Call<'_>, ids: &[String]) -> Result<Value, ApiError> {
+    let force = call.parameters.flag("Force");
+    for id in ids {
+        let instance = find(call.world, id)?;
+        if instance.deletion_protection {
+            let message = format!("The instance {id} has deletion protection.");
+            return Err(ApiError::forbidden(
+                "InvalidOperation.DeletionProtection",
+                message,
+            ));
+        }
+        match instance.status {
+            InstanceStatus::Stopped => {}
+            InstanceStatus::Pending => {
+                let message = format!("The instance {id} is still being made.");
+                return Err(ApiError::forbidden(
+                    "IncorrectInstanceStatus.Initializing",
+                    message,
+                ));
+            }
+            InstanceStatus::Running | InstanceStatus::Starting | InstanceStatus::Stopping if force => {}
+            InstanceStatus::Running | InstanceStatus::Starting | InstanceStatus::Stopping => {
+                return Err(wrong_status(instance));
+            }
+        }
+    }
+    call.begin_effect()?;
+    for id in ids {
+        call.world.release_instance(id);
+    }
+    Ok(json!({}))
+}
+
+fn modify_instance_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let parameters = call.parameters;
+    let id = parameters.required("InstanceId")?;
+    find(call.world, id)?;
+    check_instance_name(parameters.text("InstanceName"))?;
+    check_host_name(parameters.text("HostName"))?;
+    let groups = parameters.texts("SecurityGroupIds");
+    for group in &groups {
+        security_groups::refuse_managed(security_groups::find(call.world, group)?)?;
+    }
+    let Some(instance) = call.world.instances.get_mut(id) else {
+        return Ok(json!({}));
+    };
+    update(&mut instance.name, parameters.text("InstanceName"));
+    update(&mut instance.description, parameters.text("Description"));
+    update(&mut instance.host_name, parameters.text("HostName"));
+    if let Some(protection) = parameters.boolean("DeletionProtection") {
+        instance.deletion_protection = protection;
+    }
+    if !groups.is_empty() {
+        instance.security_groups.clone_from(&groups);
+        let interface = instance.network_interface.clone();
+        if let Some(interface) = call.world.network_interfaces.get_mut(&interface) {
+            interface.security_groups = groups;
+        }
+    }
+    Ok(json!({}))
+}
+
+fn describe_user_data(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let instance = find(call.world, call.parameters.required("InstanceId")?)?;
+    let text = instance
+        .user_data
+        .as_ref()
+        .map(|data| STANDARD.encode(data))
+        .unwrap_or_default();
+    Ok(json!({"InstanceId": instance.id, "RegionId": instance.meta.region, "UserData": text}))
+}
+
+/// The instance with this id, unless it has been released.
+pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a Instance, ApiError> {
+    let message = format!("The specified instance {id} does not exist.");
+    let instance = world.instances.get(id).filter(|instance| !instance.releasing);
+    instance.ok_or_else(|| ApiError::not_found("InvalidInstanceId.NotFound", message))
+}
+
+/// The refusal that most actions give in the wrong state.
+pub(super) fn wrong_status(instance: &Instance) -> ApiError {
+    let message = format!(
+        "The instance {} is {:?}, which does not allow this.",
+        instance.id, instance.status
+    );
+    ApiError::forbidden("IncorrectInstanceStatus", message)
+}
+
+/// 2 to 128 characters, not a URL.
+pub(super) fn check_instance_name(name: Option<&str>) -> Result<(), ApiError> {
+    let Some(name) = name else { return Ok(()) };
+    let url = name.starts_with("http://") || name.starts_with("https://");
+    if url || !(2..=128).contains(&name.chars().count()) {
+        return Err(ApiError::bad_request(
+            "InvalidInstanceName.Malformed",
+            "The InstanceName is not valid.",
+        ));
+    }
+    Ok(())
+}
+
+/// 2 to 64 letters, digits, dots and hyphens; dots and hyphens neither at the ends nor in a row.
+pub(super) fn check_host_name(name: Option<&str>) -> Result<(), ApiError> {
+    let Some(name) = name else { return Ok(()) };
+    let plain = name.replace("${instance_id}", "i");
+    let plain = match (plain.find('['), plain.find(']')) {
+        (Some(open), Some(close)) if open < close => format!("{}0{}", &plain[..open], &plain[close + 1..]),
+        _ => plain,
+    };
+    let good = plain
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
+    let edges = plain.starts_with(['.', '-']) || plain.ends_with(['.', '-']);
+    let repeated = ["..", "--", ".-", "-."].iter().any(|pair| plain.contains(pair));
+    if !good || edges || repeated || !(2..=64).contains(&plain.len()) {
+        return Err(ApiError::bad_request(
+            "InvalidHostName.Malformed",
+            "The HostName is not valid.",
+        ));
+    }
+    Ok(())
+}

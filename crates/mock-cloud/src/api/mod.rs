@@ -1,0 +1,306 @@
+//! One handler an action, one group of actions a file.
+//!
+//! [`execute`] takes a call through: 1. parameters against the facts, 2. the client token, 3. the region,
+//! 4. the handler. A handler first checks everything, then calls [`Call::begin_effect`] (where a dry run ends),
+//! then changes the world.
+
+pub mod alb_balancers;
+pub mod alb_listeners;
+pub mod alb_reads;
+pub mod alb_server_groups;
+pub mod alb_servers;
+pub mod alidns;
+pub mod alidns_reads;
+pub mod catalogue;
+pub mod cloud_assistant;
+pub mod images;
+pub mod instances;
+pub mod instances_power;
+pub mod instances_reads;
+pub mod interfaces;
+pub mod key_pairs;
+pub mod page;
+pub mod places;
+pub mod provenance;
+pub mod run_instances;
+pub mod security_groups;
+pub mod security_rules;
+pub mod sts;
+pub mod tags;
+pub mod vpc;
+pub mod vswitch;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+use crate::facts::facts;
+use crate::wire::{ApiError, Parameters};
+use crate::world::World;
+use crate::world::ids::Ids;
+use crate::world::regions;
+
+/// A handler.
+pub type Handler = fn(&mut Call<'_>) -> Result<Value, ApiError>;
+
+/// Which action a call asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// `Ecs`, `Vpc`, `Alb`, `Alidns`, `Sts`.
+    pub product: String,
+    /// `RunInstances`.
+    pub action: String,
+}
+
+impl std::fmt::Display for Operation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}.{}", self.product, self.action)
+    }
+}
+
+/// What a caller may send beside what an action knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Strictness {
+    /// Unknown parameters are ignored, as the real cloud does.
+    AsTheCloud,
+    /// Unknown parameters are refused.
+    Strict,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Reply or refusal.
+    pub answer: Result<Value, ApiError>,
+    /// Parameters the action does not know.
+    pub ignored: BTreeSet<String>,
+    /// Region it was for.
+    pub region: String,
+}
+
+/// One call inside a handler.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// Everything that exists.
+    pub world: &'a mut World,
+    /// What was sent.
+    pub parameters: &'a Parameters,
+    /// Region it is for.
+    pub region: String,
+    /// Which action.
+    pub operation: &'a Operation,
+    /// What makes this call this call: its client token, else a digest of its parameters.
+    pub identity: String,
+}
+
+impl Call<'_> {
+    /// Ends a dry run; to be called after all checks and before the first change.
+    ///
+    /// # Errors
+    /// `DryRunOperation` when the caller asked for one.
+    pub fn begin_effect(&self) -> Result<(), ApiError> {
+        if !self.parameters.flag("DryRun") {
+            return Ok(());
+        }
+        let power = [
+            "StartInstance",
+            "StopInstance",
+            "DeleteInstance",
+            "RebootInstance",
+        ];
+        let code = if power
+            .iter()
+            .any(|prefix| self.operation.action.starts_with(prefix))
+        {
+            "DRYRUN.SUCCESS"
+        } else {
+            "DryRunOperation"
+        };
+        Err(ApiError::bad_request(
+            code,
+            "Request validation has been passed with DryRun flag set.",
+        ))
+    }
+
+    /// A new id with the mark of the region, `i-bp1...`.
+    pub fn regional_id(&mut self, prefix: &str) -> String {
+        let prefix = format!("{prefix}-{}", regions::id_mark(&self.region));
+        let identity = self.identity.clone();
+        self.ids().make(&prefix, &identity, 17)
+    }
+
+    /// A new id without it, as ALB has them.
+    pub fn plain_id(&mut self, prefix: &str) -> String {
+        let identity = self.identity.clone();
+        self.ids().make(&format!("{prefix}-"), &identity, 18)
+    }
+
+    /// The source of ids.
+    pub fn ids(&mut self) -> &mut Ids {
+        &mut self.world.ids
+    }
+}
+
+/// Takes one call through.
+pub fn execute(
+    world: &mut World,
+    operation: &Operation,
+    parameters: &Parameters,
+    strictness: Strictness,
+) -> Outcome {
+    let region = region_of_call(world, parameters);
+    let mut outcome = Outcome {
+        answer: Ok(Value::Null),
+        ignored: BTreeSet::new(),
+        region: region.clone(),
+    };
+    let Some((handler, action)) =
+        handler(operation).zip(facts().action(&operation.product, &operation.action))
+    else {
+        let message = format!("Specified api is not found: mock-cloud does not emulate {operation}.");
+        outcome.answer = Err(ApiError::not_found("InvalidAction.NotFound", message));
+        return outcome;
+    };
+    match action.check(parameters) {
+        Ok(unknown) => outcome.ignored = unknown,
+        Err(error) => outcome.answer = Err(error),
+    }
+    if let (Strictness::Strict, Some(name)) = (strictness, outcome.ignored.first()) {
+        let message = format!("{operation} has no parameter {name}; the real cloud would ignore it.");
+        outcome.answer = Err(ApiError::bad_request("Mock.UnknownParameter", message));
+    }
+    if regions::find(&region).is_none() {
+        let message = "The specified RegionId does not exist.";
+        outcome.answer = Err(ApiError::not_found("InvalidRegionId.NotFound", message));
+    }
+    if outcome.answer.is_ok() {
+        let token = action.token.as_deref();
+        outcome.answer = answer(world, operation, parameters, (handler, token, region));
+    }
+    outcome
+}
+
+/// Runs the handler, unless the client token was seen before.
+fn answer(
+    world: &mut World,
+    operation: &Operation,
+    parameters: &Parameters,
+    (handler, token_name, region): (Handler, Option<&str>, String),
+) -> Result<Value, ApiError> {
+    let token = token_name.and_then(|name| parameters.text(name));
+    let fingerprint = parameters.fingerprint(token_name);
+    let key = operation.to_string();
+    if let Some(token) = token {
+        if token.len() > 64 || !token.is_ascii() {
+            let message = "The client token must be at most 64 ASCII characters.";
+            return Err(ApiError::bad_request("InvalidClientToken.Malformed", message));
+        }
+        if let Some(stored) = world.tokens.find(&key, token, &fingerprint) {
+            return stored;
+        }
+    }
+    let identity = format!("{key} {}", token.unwrap_or(&fingerprint));
+    let answer = handler(&mut Call {
+        world,
+        parameters,
+        region,
+        operation,
+        identity,
+    });
+    if let Some(token) = token {
+        world.tokens.store(&key, token, &fingerprint, &answer);
+    }
+    answer
+}
+
+/// `RegionId`, else the region of the resource that is named, else the default.
+fn region_of_call(world: &World, parameters: &Parameters) -> String {
+    const NAMES: &[&str] = &[
+        "VpcId",
+        "VSwitchId",
+        "InstanceId",
+        "SecurityGroupId",
+        "LoadBalancerId",
+        "ListenerId",
+        "ServerGroupId",
+        "ResourceId",
+        "ResourceId.1",
+        "InstanceId.1",
+    ];
+    let given = parameters.text("RegionId");
+    let named = || {
+        NAMES
+            .iter()
+            .find_map(|name| world.region_of(parameters.text(name)?))
+    };
+    given.or_else(named).unwrap_or(&world.settings.region).to_owned()
+}
+
+/// Every emulated action.
+fn handlers() -> &'static BTreeMap<(&'static str, &'static str), Handler> {
+    static HANDLERS: OnceLock<BTreeMap<(&'static str, &'static str), Handler>> = OnceLock::new();
+    HANDLERS.get_or_init(|| {
+        let groups: &[(&'static str, &[(&'static str, Handler)])] = &[
+            ("Sts", sts::ACTIONS),
+            ("Vpc", vpc::ACTIONS),
+            ("Vpc", vswitch::ACTIONS),
+            ("Vpc", places::VPC_ACTIONS),
+            ("Vpc", interfaces::VPC_ACTIONS),
+            ("Vpc", tags::VPC_ACTIONS),
+            ("Ecs", run_instances::ACTIONS),
+            ("Ecs", instances::ACTIONS),
+            ("Ecs", instances_power::ACTIONS),
+            ("Ecs", instances_reads::ACTIONS),
+            ("Ecs", security_groups::ACTIONS),
+            ("Ecs", security_rules::ACTIONS),
+            ("Ecs", key_pairs::ACTIONS),
+            ("Ecs", images::ACTIONS),
+            ("Ecs", catalogue::ACTIONS),
+            ("Ecs", cloud_assistant::ACTIONS),
+            ("Ecs", places::ECS_ACTIONS),
+            ("Ecs", interfaces::ECS_ACTIONS),
+            ("Ecs", tags::ECS_ACTIONS),
+            ("Alb", alb_balancers::ACTIONS),
+            ("Alb", alb_server_groups::ACTIONS),
+            ("Alb", alb_servers::ACTIONS),
+            ("Alb", alb_listeners::ACTIONS),
+            ("Alb", alb_reads::ACTIONS),
+            ("Alb", places::ALB_ACTIONS),
+            ("Alb", tags::ALB_ACTIONS),
+            ("Alidns", alidns::ACTIONS),
+            ("Alidns", alidns_reads::ACTIONS),
+        ];
+        let flat = groups.iter().flat_map(|(product, actions)| {
+            actions
+                .iter()
+                .map(move |(action, handler)| ((*product, *action), *handler))
+        });
+        flat.collect()
+    })
+}
+
+fn handler(operation: &Operation) -> Option<Handler> {
+    handlers()
+        .get(&(operation.product.as_str(), operation.action.as_str()))
+        .copied()
+}
+
+/// Every emulated `Product.Action`, sorted.
+pub fn emulated() -> Vec<String> {
+    handlers()
+        .keys()
+        .map(|(product, action)| format!("{product}.{action}"))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_handler_has_facts_and_the_other_way_round() {
+        let known: Vec<String> = facts().names().map(str::to_owned).collect();
+        assert_eq!(emulated(), known);
+    }
+}

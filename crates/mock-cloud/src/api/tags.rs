@@ -1,0 +1,312 @@
+//! Tags: reading them from a call, filtering by them, and the tag actions of three products.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::api::page::{self, Size};
+use crate::api::{Call, Handler};
+use crate::wire::{ApiError, Parameters};
+use crate::world::World;
+use crate::world::meta::Meta;
+
+pub(super) const ECS_ACTIONS: &[(&str, Handler)] = &[
+    ("TagResources", tag),
+    ("UntagResources", untag),
+    ("ListTagResources", list_wrapped),
+];
+pub(super) const VPC_ACTIONS: &[(&str, Handler)] = &[
+    ("TagResources", tag),
+    ("UnTagResources", untag),
+    ("ListTagResources", list_wrapped),
+];
+pub(super) const ALB_ACTIONS: &[(&str, Handler)] = &[
+    ("TagResources", tag),
+    ("UnTagResources", untag),
+    ("ListTagResources", list_bare),
+];
+
+/// The most a resource carries.
+const LIMIT: usize = 20;
+
+/// The tags of a call.
+///
+/// # Errors
+/// A key twice, a reserved or a missing key.
+pub fn read(parameters: &Parameters) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut tags = BTreeMap::new();
+    for tag in parameters.list("Tag") {
+        let key = tag
+            .text("Key")
+            .ok_or_else(|| ApiError::bad_request("MissingParameter.TagKey", "A tag has no key."))?;
+        let reserved =
+            ["aliyun", "acs:"].iter().any(|prefix| key.starts_with(prefix)) || key.contains("http://");
+        if reserved || key.len() > 128 {
+            return Err(ApiError::bad_request(
+                "InvalidTagKey.Malformed",
+                "The specified Tag.n.Key is not valid.",
+            ));
+        }
+        if tags.insert(key.to_owned(), tag.owned("Value")).is_some() {
+            return Err(ApiError::bad_request(
+                "Duplicate.TagKey",
+                "The Tag.N.Key contains duplicate keys.",
+            ));
+        }
+    }
+    Ok(tags)
+}
+
+/// Whether a resource has all the tags a list is filtered by; a filter without a value asks for the key alone.
+pub fn matches(meta: &Meta, parameters: &Parameters) -> bool {
+    parameters.list("Tag").iter().all(|filter| {
+        let key = filter.owned("Key");
+        let own = meta.tags.get(&key);
+        own.is_some_and(|own| filter.text("Value").is_none_or(|value| value == own))
+    })
+}
+
+/// ECS spells tags `TagKey` and `TagValue`.
+pub fn ecs_tags(meta: &Meta) -> Value {
+    let tags = meta
+        .tags
+        .iter()
+        .map(|(key, value)| json!({"TagKey": key, "TagValue": value}));
+    json!({"Tag": tags.collect::<Vec<_>>()})
+}
+
+/// VPC spells them `Key` and `Value`.
+pub fn vpc_tags(meta: &Meta) -> Value {
+    json!({"Tag": alb_tags(meta)})
+}
+
+/// ALB has a bare list of `Key` and `Value`.
+pub fn alb_tags(meta: &Meta) -> Value {
+    meta.tags
+        .iter()
+        .map(|(key, value)| json!({"Key": key, "Value": value}))
+        .collect()
+}
+
+fn tag(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let tags = read(call.parameters)?;
+    let ids = resource_ids(call)?;
+    for id in &ids {
+        let own = find(call, id)?;
+        let new = tags.keys().filter(|key| !own.tags.contains_key(*key)).count();
+        if own.tags.len() + new > LIMIT {
+            return Err(ApiError::bad_request(
+                "QuotaExceeded.TagNum",
+                "A resource has at most 20 tags.",
+            ));
+        }
+    }
+    for id in &ids {
+        find(call, id)?.tags.extend(tags.clone());
+    }
+    Ok(json!({}))
+}
+
+fn untag(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let keys = call.parameters.texts("TagKey");
+    let all = keys.is_empty() && call.parameters.flag("All");
+    let ids = resource_ids(call)?;
+    for id in &ids {
+        find(call, id)?;
+    }
+    for id in &ids {
+        find(call, id)?.tags.retain(|key, _| !all && !keys.contains(key));
+    }
+    Ok(json!({}))
+}
+
+fn list_wrapped(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let page = page::by_token(
+        rows(call)?,
+        call.parameters,
+        Size {
+            default: 50,
+            minimum: 1,
+            maximum: 50,
+        },
+    )?;
+    Ok(json!({"TagResources": {"TagResource": page.items}, "NextToken": page.next_token}))
+}
+
+fn list_bare(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let page = page::by_token(
+        rows(call)?,
+        call.parameters,
+        Size {
+            default: 20,
+            minimum: 1,
+            maximum: 100,
+        },
+    )?;
+    Ok(json!({"TagResources": page.items, "NextToken": page.next_token, "MaxResults": page.size}))
+}
+
+fn rows(call: &mut Call<'_>) -> Result<Vec<Value>, ApiError> {
+    let kind = Kind::of(call)?;
+    let wanted = call.parameters.texts("ResourceId");
+    let parameters = call.parameters;
+    let region = call.region.clone();
+    let mut rows = Vec::new();
+    for (id, meta) in kind.all(call.world) {
+        let chosen = wanted.is_empty() || wanted.iter().any(|own| own == id);
+        if !chosen || meta.region != region || !matches(meta, parameters) {
+            continue;
+        }
+        rows.extend(meta.tags.iter().map(|(key, value)| {
+            json!({"ResourceType": kind.word(), "ResourceId": id, "TagKey": key, "TagValue": value})
+        }));
+    }
+    Ok(rows)
+}
+
+fn resource_ids(call: &Call<'_>) -> Result<Vec<String>, ApiError> {
+    Kind::of(call)?;
+    Ok(call.parameters.texts("ResourceId"))
+}
+
+fn find<'a>(call: &'a mut Call<'_>, id: &str) -> Result<&'a mut Meta, ApiError> {
+    let kind = Kind::of(call)?;
+    let missing = kind.missing(id);
+    kind.find(call, id).ok_or(missing)
+}
+
+/// What can carry tags here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Instance,
+    SecurityGroup,
+    KeyPair,
+    Vpc,
+    VSwitch,
+    Eip,
+    LoadBalancer,
+    ServerGroup,
+}
+
+impl Kind {
+    const ALL: [Kind; 8] = [
+        Self::Instance,
+        Self::SecurityGroup,
+        Self::KeyPair,
+        Self::Vpc,
+        Self::VSwitch,
+        Self::Eip,
+        Self::LoadBalancer,
+        Self::ServerGroup,
+    ];
+
+    /// The word of `ResourceType`: lower case in ECS and ALB, upper case in VPC.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Instance => "instance",
+            Self::SecurityGroup => "securitygroup",
+            Self::KeyPair => "keypair",
+            Self::Vpc => "VPC",
+            Self::VSwitch => "VSWITCH",
+            Self::Eip => "EIP",
+            Self::LoadBalancer => "loadbalancer",
+            Self::ServerGroup => "servergroup",
+        }
+    }
+
+    fn product(self) -> &'static str {
+        match self {
+            Self::Instance | Self::SecurityGroup | Self::KeyPair => "Ecs",
+            Self::Vpc | Self::VSwitch | Self::Eip => "Vpc",
+            Self::LoadBalancer | Self::ServerGroup => "Alb",
+        }
+    }
+
+    fn of(call: &Call<'_>) -> Result<Self, ApiError> {
+        let word = call.parameters.required("ResourceType")?;
+        let product = call.operation.product.as_str();
+        let mut kinds = Self::ALL.into_iter().filter(|kind| kind.product() == product);
+        kinds
+            .find(|kind| kind.word().eq_ignore_ascii_case(word))
+            .ok_or_else(|| {
+                let message = format!("The ResourceType {word} is not emulated by mock-cloud.");
+                ApiError::not_found("InvalidResourceType.NotFound", message)
+            })
+    }
+
+    fn missing(self, id: &str) -> ApiError {
+        let message = format!("The specified resource {id} does not exist.");
+        match self {
+            Self::Instance | Self::SecurityGroup | Self::KeyPair => {
+                ApiError::not_found("InvalidResourceId.NotFound", message)
+            }
+            Self::Vpc | Self::VSwitch | Self::Eip => {
+                ApiError::bad_request("InvalidInstanceIds.NotFound", message)
+            }
+            Self::LoadBalancer => ApiError::not_found("ResourceNotFound.LoadBalancer", message),
+            Self::ServerGroup => ApiError::not_found("ResourceNotFound.ServerGroup", message),
+        }
+    }
+
+    fn find<'a>(self, call: &'a mut Call<'_>, id: &str) -> Option<&'a mut Meta> {
+        let world = &mut *call.world;
+        match self {
+            Self::Instance => world.instances.get_mut(id).map(|own| &mut own.meta),
+            Self::SecurityGroup => world.security_groups.get_mut(id).map(|own| &mut own.meta),
+            Self::KeyPair => {
+                let key = (call.region.clone(), id.to_owned());
+                world.key_pairs.get_mut(&key).map(|own| &mut own.meta)
+            }
+            Self::Vpc => world.vpcs.get_mut(id).map(|own| &mut own.meta),
+            Self::VSwitch => world.vswitches.get_mut(id).map(|own| &mut own.meta),
+            Self::Eip => world.eips.get_mut(id).map(|own| &mut own.meta),
+            Self::LoadBalancer => world.load_balancers.get_mut(id).map(|own| &mut own.meta),
+            Self::ServerGroup => world.server_groups.get_mut(id).map(|own| &mut own.meta),
+        }
+    }
+
+    fn all(self, world: &World) -> Vec<(&str, &Meta)> {
+        match self {
+            Self::Instance => world
+                .instances
+                .iter()
+                .map(|(id, own)| (id.as_str(), &own.meta))
+                .collect(),
+            Self::SecurityGroup => world
+                .security_groups
+                .iter()
+                .map(|(id, own)| (id.as_str(), &own.meta))
+                .collect(),
+            Self::KeyPair => world
+                .key_pairs
+                .values()
+                .map(|own| (own.name.as_str(), &own.meta))
+                .collect(),
+            Self::Vpc => world
+                .vpcs
+                .iter()
+                .map(|(id, own)| (id.as_str(), &own.meta))
+                .collect(),
+            Self::VSwitch => world
+                .vswitches
+                .iter()
+                .map(|(id, own)| (id.as_str(), &own.meta))
+                .collect(),
+            Self::Eip => world
+                .eips
+                .iter()
+                .map(|(id, own)| (id.as_str(), &own.meta))
+                .collect(),
+            Self::LoadBalancer => world
+                .load_balancers
+                .iter()
+                .map(|(id, own)| (id.as_str(), &own.meta))
+                .collect(),
+            Self::ServerGroup => world
+                .server_groups
+                .iter()
+                .map(|(id, own)| (id.as_str(), &own.meta))
+                .collect(),
+        }
+    }
+}

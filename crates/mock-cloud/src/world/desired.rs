@@ -1,0 +1,144 @@
+//! What the data plane should look like, derived from the world.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::plane::spec::{self, Desired, Power};
+use crate::world::World;
+use crate::world::instance::Instance;
+use crate::world::load_balancer::{Listener, ListenerStatus, LoadBalancer, LoadBalancerStatus};
+use crate::world::server_group::{HealthCheck, ServerGroup, ServerStatus};
+
+impl World {
+    /// Everything the data plane should hold.
+    pub fn desired(&self) -> Desired {
+        let instances = self
+            .instances
+            .values()
+            .map(|instance| (instance.id.clone(), self.desired_instance(instance)));
+        let balancers = self
+            .load_balancers
+            .values()
+            .filter(|balancer| balancer.status != LoadBalancerStatus::Provisioning);
+        Desired {
+            instances: instances.collect(),
+            load_balancers: balancers
+                .map(|own| (own.id.clone(), self.desired_balancer(own)))
+                .collect(),
+            domains: self
+                .domains
+                .keys()
+                .map(|name| (name.clone(), self.desired_records(name)))
+                .collect(),
+        }
+    }
+
+    fn desired_instance(&self, instance: &Instance) -> spec::Instance {
+        let key_name = instance.key_pair.clone().unwrap_or_default();
+        let key_pair = self.key_pairs.get(&(instance.meta.region.clone(), key_name));
+        spec::Instance {
+            id: instance.id.clone(),
+            host_name: instance.host_name.clone(),
+            image: instance.image.clone(),
+            private_address: instance.private_address,
+            public_address: instance.public_address,
+            authorized_keys: key_pair.map(|pair| pair.public_key.clone()).into_iter().collect(),
+            user_data: instance.user_data.clone(),
+            power: if instance.is_on() { Power::On } else { Power::Off },
+        }
+    }
+
+    fn desired_balancer(&self, balancer: &LoadBalancer) -> spec::LoadBalancer {
+        let addresses = balancer.zones.iter().map(|zone| match zone.public {
+            Some((address, _)) => address,
+            None => zone.private_address,
+        });
+        let listeners = self.listeners.values().filter(|listener| {
+            listener.load_balancer == balancer.id
+                && !matches!(
+                    listener.status,
+                    ListenerStatus::Provisioning | ListenerStatus::Deleting
+                )
+        });
+        spec::LoadBalancer {
+            id: balancer.id.clone(),
+            dns_name: balancer.dns_name.clone(),
+            addresses: addresses.collect(),
+            listeners: listeners
+                .filter_map(|own| Some((own.id.clone(), self.desired_listener(own)?)))
+                .collect(),
+        }
+    }
+
+    /// A listener whose protocol the data plane cannot speak stays control plane only.
+    fn desired_listener(&self, listener: &Listener) -> Option<spec::Listener> {
+        let group = self.server_groups.get(&listener.server_group)?;
+        let protocol = match listener.protocol.as_str() {
+            "HTTP" => spec::ListenerProtocol::Http,
+            _ => return None,
+        };
+        Some(spec::Listener {
+            port: listener.port,
+            protocol,
+            idle_timeout: Duration::from_secs(listener.idle_timeout.into()),
+            request_timeout: Duration::from_secs(listener.request_timeout.into()),
+            running: listener.status != ListenerStatus::Stopped
+                && listener.next != Some(ListenerStatus::Stopped),
+            server_group: group.id.clone(),
+            servers: desired_servers(group),
+            health_check: desired_health_check(&group.health_check),
+            sticky: group
+                .sticky
+                .enabled
+                .then(|| Duration::from_secs(u64::try_from(group.sticky.timeout).unwrap_or_default())),
+        })
+    }
+
+    fn desired_records(&self, domain: &str) -> Vec<spec::Record> {
+        let records = self
+            .records_of(domain)
+            .filter(|record| record.enabled && record.line == "default");
+        records
+            .map(|record| spec::Record {
+                host: record.host.clone(),
+                kind: record.kind.clone(),
+                value: record.value.clone(),
+                ttl: u32::try_from(record.ttl).unwrap_or(600),
+            })
+            .collect()
+    }
+}
+
+fn desired_servers(group: &ServerGroup) -> BTreeMap<String, spec::Server> {
+    let servers = group
+        .servers
+        .iter()
+        .filter(|server| server.status != ServerStatus::Removing);
+    servers
+        .map(|server| {
+            let weight = server.weight;
+            (
+                server.key(),
+                spec::Server {
+                    address: server.address,
+                    port: server.port,
+                    weight,
+                },
+            )
+        })
+        .collect()
+}
+
+fn desired_health_check(check: &HealthCheck) -> spec::HealthCheck {
+    spec::HealthCheck {
+        enabled: check.enabled,
+        path: check.path.clone(),
+        method: check.method.clone(),
+        port: (check.port != 0).then_some(check.port),
+        interval: Duration::from_secs(check.interval.into()),
+        timeout: Duration::from_secs(check.timeout.into()),
+        healthy_threshold: check.healthy_threshold,
+        unhealthy_threshold: check.unhealthy_threshold,
+        codes: check.codes.clone(),
+    }
+}

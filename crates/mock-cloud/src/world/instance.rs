@@ -1,0 +1,193 @@
+//! ECS instances and their state machine.
+//!
+//! Pending -> Starting -> Running -> Stopping -> Stopped -> Starting; released from Running (forced) or Stopped.
+
+use std::net::Ipv4Addr;
+
+use serde::Serialize;
+
+use crate::world::World;
+use crate::world::event::Event;
+use crate::world::meta::Meta;
+use crate::world::network::InterfaceOwner;
+use crate::world::pace::Step;
+
+/// Status of an instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum InstanceStatus {
+    /// Being made.
+    Pending,
+    /// Booting.
+    Starting,
+    /// Up.
+    Running,
+    /// Going down.
+    Stopping,
+    /// Down.
+    Stopped,
+}
+
+/// One instance.
+#[derive(Debug, Clone, Serialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four facts that do not depend on each other"
+)]
+pub struct Instance {
+    /// `i-...`.
+    pub id: String,
+    /// `InstanceName`.
+    pub name: String,
+    /// `HostName`.
+    pub host_name: String,
+    /// Free text.
+    pub description: String,
+    /// State.
+    pub status: InstanceStatus,
+    /// Released: it goes as soon as the cloud is done with it.
+    pub releasing: bool,
+    /// Its boot delay is over and it waits for its host.
+    pub awaits_host: bool,
+    /// A reboot in progress: stopped only to start again.
+    pub rebooting: bool,
+    /// `ecs.e-c1m1.large`.
+    pub instance_type: String,
+    /// Image it was made from.
+    pub image: String,
+    /// `PostPaid` or `PrePaid`.
+    pub charge_type: String,
+    /// `NoSpot`, ...
+    pub spot_strategy: String,
+    /// Where it is.
+    pub vpc: String,
+    /// Where it is.
+    pub vswitch: String,
+    /// Where it is.
+    pub zone: String,
+    /// Address in the vSwitch.
+    pub private_address: Ipv4Addr,
+    /// Address on the Internet.
+    pub public_address: Option<Ipv4Addr>,
+    /// Mbps outwards.
+    pub bandwidth_out: i64,
+    /// `PayByTraffic` or `PayByBandwidth`.
+    pub internet_charge_type: String,
+    /// Primary network interface.
+    pub network_interface: String,
+    /// Groups it is in.
+    pub security_groups: Vec<String>,
+    /// Key pair at creation.
+    pub key_pair: Option<String>,
+    /// Decoded user data.
+    #[serde(skip)]
+    pub user_data: Option<Vec<u8>>,
+    /// Refuses to be released by calls.
+    pub deletion_protection: bool,
+    /// `optional` or `required`.
+    pub http_tokens: String,
+    /// Serial number.
+    pub serial_number: String,
+    /// Region, age, tags.
+    pub meta: Meta,
+}
+
+impl Instance {
+    /// Whether it is on its way up or up.
+    pub fn is_on(&self) -> bool {
+        match self.status {
+            InstanceStatus::Pending | InstanceStatus::Starting | InstanceStatus::Running => !self.releasing,
+            InstanceStatus::Stopping | InstanceStatus::Stopped => false,
+        }
+    }
+}
+
+impl World {
+    pub(super) fn instance_allocated(&mut self, id: &str) {
+        if self.set_status(id, InstanceStatus::Pending, InstanceStatus::Starting) {
+            self.schedule(Step::InstanceBooted, Event::InstanceBooted(id.to_owned()));
+        }
+    }
+
+    pub(super) fn instance_booted(&mut self, id: &str) {
+        if self.host_is_ready(id) {
+            self.set_status(id, InstanceStatus::Starting, InstanceStatus::Running);
+        } else if let Some(instance) = self.instances.get_mut(id) {
+            instance.awaits_host = true;
+        }
+    }
+
+    pub(super) fn host_became_ready(&mut self, id: &str) {
+        if let Some(instance) = self.instances.get_mut(id).filter(|instance| instance.awaits_host) {
+            instance.awaits_host = false;
+            self.set_status(id, InstanceStatus::Starting, InstanceStatus::Running);
+        }
+    }
+
+    pub(super) fn instance_stopped(&mut self, id: &str) {
+        if !self.set_status(id, InstanceStatus::Stopping, InstanceStatus::Stopped) {
+            return;
+        }
+        let rebooting = self
+            .instances
+            .get_mut(id)
+            .is_some_and(|instance| std::mem::take(&mut instance.rebooting));
+        if rebooting {
+            self.start_instance(id);
+        }
+    }
+
+    /// Starts a stopped instance.
+    pub fn start_instance(&mut self, id: &str) {
+        if self.set_status(id, InstanceStatus::Stopped, InstanceStatus::Starting) {
+            self.ready_hosts.remove(id);
+            self.schedule(Step::InstanceBooted, Event::InstanceBooted(id.to_owned()));
+        }
+    }
+
+    /// Stops a running instance.
+    pub fn stop_instance(&mut self, id: &str) {
+        if self.set_status(id, InstanceStatus::Running, InstanceStatus::Stopping) {
+            self.schedule(Step::InstanceStopped, Event::InstanceStopped(id.to_owned()));
+        }
+    }
+
+    /// Releases an instance whatever its state.
+    pub fn release_instance(&mut self, id: &str) {
+        if let Some(instance) = self.instances.get_mut(id) {
+            instance.releasing = true;
+            if instance.status != InstanceStatus::Stopped {
+                instance.status = InstanceStatus::Stopping;
+            }
+            self.schedule(Step::InstanceGone, Event::InstanceGone(id.to_owned()));
+        }
+    }
+
+    /// The interface of a gone instance lingers: vSwitch and security group can only be deleted after it.
+    pub(super) fn instance_gone(&mut self, id: &str) {
+        if self.instances.remove(id).is_none() {
+            return;
+        }
+        let owner = InterfaceOwner::Instance(id.to_owned());
+        let interfaces: Vec<String> = self
+            .network_interfaces
+            .values()
+            .filter(|interface| interface.owner == owner)
+            .map(|interface| interface.id.clone())
+            .collect();
+        for interface in interfaces {
+            self.schedule(Step::InterfaceReleased, Event::InterfaceGone(interface));
+        }
+        for group in self.server_groups.values_mut() {
+            group.servers.retain(|server| server.id != id);
+        }
+    }
+
+    /// Moves an instance on when it is where it should be.
+    fn set_status(&mut self, id: &str, from: InstanceStatus, to: InstanceStatus) -> bool {
+        let instance = self
+            .instances
+            .get_mut(id)
+            .filter(|instance| instance.status == from && !instance.releasing);
+        instance.map(|instance| instance.status = to).is_some()
+    }
+}

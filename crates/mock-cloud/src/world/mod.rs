@@ -1,0 +1,239 @@
+//! The state of the region: a pure model in logical time.
+//!
+//! 1. A handler of [`crate::api`] changes a resource and schedules what follows as an [`Event`];
+//! 2. [`World::advance`] moves the clock to the moment it is given and applies every event that is due;
+//! 3. [`World::desired`] says what the data plane should look like, [`World::observe`] takes in how far it is;
+//! 4. what has to be done outside (a Cloud Assistant script on a real host) waits in [`World::errands`].
+//!
+//! Nothing here reads a clock, draws a random number or opens a socket: the same calls at the same moments with
+//! the same seed give the same world.
+
+pub mod account;
+pub mod census;
+pub mod cloud_assistant;
+pub mod desired;
+pub mod dns;
+pub mod event;
+pub mod ids;
+pub mod instance;
+pub mod load_balancer;
+pub mod meta;
+pub mod network;
+pub mod pace;
+pub mod regions;
+pub mod security_group;
+pub mod server_group;
+pub mod token;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plane::HostKind;
+use crate::plane::spec::{Health, HostState, Status};
+use account::{Account, KeyPair};
+use cloud_assistant::{Errand, Invocation};
+use dns::{Domain, DomainRecord};
+use event::Event;
+use ids::Ids;
+use instance::Instance;
+use load_balancer::{Job, Listener, LoadBalancer};
+use meta::Meta;
+use network::{Eip, NetworkInterface, VSwitch, Vpc};
+use pace::{Pace, Step};
+use security_group::SecurityGroup;
+use server_group::ServerGroup;
+use token::Tokens;
+
+/// Milliseconds since 1970, UTC.
+pub type Moment = i64;
+
+/// What does not change while the world runs.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Region of calls that name none.
+    pub region: String,
+    /// How long transitions take.
+    pub pace: Pace,
+    /// Decides every id.
+    pub seed: u64,
+    /// Kind of hosts: with real ones an instance runs when its host is ready.
+    pub hosts: HostKind,
+    /// Domains the account owns.
+    pub domains: Vec<String>,
+}
+
+/// Everything that exists.
+#[derive(Debug)]
+pub struct World {
+    /// The present moment.
+    pub now: Moment,
+    /// Fixed settings.
+    pub settings: Settings,
+    /// The one account.
+    pub account: Account,
+    /// VPCs by id, as all maps below.
+    pub vpcs: BTreeMap<String, Vpc>,
+    /// vSwitches.
+    pub vswitches: BTreeMap<String, VSwitch>,
+    /// Elastic addresses.
+    pub eips: BTreeMap<String, Eip>,
+    /// Network interfaces of instances and of load balancers.
+    pub network_interfaces: BTreeMap<String, NetworkInterface>,
+    /// Security groups, those the ALB manages included.
+    pub security_groups: BTreeMap<String, SecurityGroup>,
+    /// Key pairs by region and name.
+    pub key_pairs: BTreeMap<(String, String), KeyPair>,
+    /// ECS instances.
+    pub instances: BTreeMap<String, Instance>,
+    /// Cloud Assistant invocations.
+    pub invocations: BTreeMap<String, Invocation>,
+    /// ALB instances.
+    pub load_balancers: BTreeMap<String, LoadBalancer>,
+    /// ALB listeners.
+    pub listeners: BTreeMap<String, Listener>,
+    /// ALB server groups.
+    pub server_groups: BTreeMap<String, ServerGroup>,
+    /// ALB jobs.
+    pub jobs: BTreeMap<String, Job>,
+    /// Domains by name.
+    pub domains: BTreeMap<String, Domain>,
+    /// DNS records.
+    pub records: BTreeMap<String, DomainRecord>,
+    /// Client tokens.
+    pub tokens: Tokens,
+    /// Source of ids.
+    pub ids: Ids,
+    /// What has to be done outside.
+    pub errands: Vec<Errand>,
+    events: BTreeMap<(Moment, u64), Event>,
+    next_event: u64,
+    ready_hosts: BTreeSet<String>,
+    health: BTreeMap<String, BTreeMap<String, Health>>,
+}
+
+impl World {
+    /// An empty world at this moment.
+    pub fn new(settings: Settings, now: Moment) -> Self {
+        let account = Account::new(settings.seed);
+        let ids = Ids::new(settings.seed);
+        let domains = settings
+            .domains
+            .iter()
+            .map(|name| (name.clone(), Domain::new(name, now, settings.seed)));
+        Self {
+            now,
+            account,
+            domains: domains.collect(),
+            vpcs: BTreeMap::new(),
+            vswitches: BTreeMap::new(),
+            eips: BTreeMap::new(),
+            network_interfaces: BTreeMap::new(),
+            security_groups: BTreeMap::new(),
+            key_pairs: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            invocations: BTreeMap::new(),
+            load_balancers: BTreeMap::new(),
+            listeners: BTreeMap::new(),
+            server_groups: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            records: BTreeMap::new(),
+            tokens: Tokens::default(),
+            ids,
+            errands: Vec::new(),
+            events: BTreeMap::new(),
+            next_event: 0,
+            ready_hosts: BTreeSet::new(),
+            health: BTreeMap::new(),
+            settings,
+        }
+    }
+
+    /// Moves the clock and applies what became due, in order.
+    pub fn advance(&mut self, now: Moment) {
+        while let Some(entry) = self.events.first_entry() {
+            let (due, _) = *entry.key();
+            if due > now {
+                break;
+            }
+            let event = entry.remove();
+            self.now = self.now.max(due);
+            self.apply(event);
+        }
+        self.now = self.now.max(now);
+    }
+
+    /// The moment of the next event.
+    pub fn next_due(&self) -> Option<Moment> {
+        self.events.first_key_value().map(|((due, _), _)| *due)
+    }
+
+    /// Lets an event happen once this step has taken its time.
+    pub fn schedule(&mut self, step: Step, event: Event) {
+        let due = self.now + self.settings.pace.milliseconds(step);
+        self.schedule_at(due, event);
+    }
+
+    /// Lets an event happen at this moment.
+    pub fn schedule_at(&mut self, due: Moment, event: Event) {
+        self.next_event += 1;
+        self.events.insert((due, self.next_event), event);
+    }
+
+    /// What a new resource of a call gets: its region, its moment, when lists show it.
+    pub fn meta(&self, region: &str, tags: BTreeMap<String, String>) -> Meta {
+        let lag = self.settings.pace.milliseconds(Step::ListLag);
+        Meta {
+            region: region.to_owned(),
+            created: self.now,
+            visible_from: self.now + lag,
+            tags,
+        }
+    }
+
+    /// Whether lists show a resource yet.
+    pub fn shows(&self, meta: &Meta, region: &str) -> bool {
+        meta.region == region && meta.visible_from <= self.now
+    }
+
+    /// Takes in how far the data plane is.
+    pub fn observe(&mut self, status: &Status) {
+        let ready = status
+            .hosts
+            .iter()
+            .filter(|(_, host)| host.state == HostState::Ready);
+        self.ready_hosts = ready.map(|(id, _)| id.clone()).collect();
+        self.health.clone_from(&status.health);
+        for id in self.ready_hosts.clone() {
+            self.host_became_ready(&id);
+        }
+    }
+
+    /// Whether the machine of an instance can be logged in to.
+    pub fn host_is_ready(&self, instance: &str) -> bool {
+        self.settings.hosts == HostKind::None || self.ready_hosts.contains(instance)
+    }
+
+    /// Health of a server as the load balancer sees it.
+    pub fn server_health(&self, listener: &str, server: &str) -> Health {
+        if self.settings.hosts == HostKind::None {
+            return Health::Healthy;
+        }
+        let health = self.health.get(listener).and_then(|servers| servers.get(server));
+        health.cloned().unwrap_or(Health::Initial)
+    }
+
+    /// The region of the resource with this id, whatever its kind.
+    pub fn region_of(&self, id: &str) -> Option<&str> {
+        let meta = self
+            .vpcs
+            .get(id)
+            .map(|vpc| &vpc.meta)
+            .or_else(|| self.vswitches.get(id).map(|vswitch| &vswitch.meta))
+            .or_else(|| self.instances.get(id).map(|instance| &instance.meta))
+            .or_else(|| self.security_groups.get(id).map(|group| &group.meta))
+            .or_else(|| self.load_balancers.get(id).map(|balancer| &balancer.meta))
+            .or_else(|| self.listeners.get(id).map(|listener| &listener.meta))
+            .or_else(|| self.server_groups.get(id).map(|group| &group.meta))
+            .or_else(|| self.eips.get(id).map(|eip| &eip.meta))?;
+        Some(&meta.region)
+    }
+}

@@ -1,0 +1,84 @@
+//! How long things take.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// Speed of the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pace {
+    /// No delays, no lag.
+    Instant,
+    /// A fiftieth of the real time, between 100 and 400 ms a transition.
+    Brisk,
+    /// About as long as the real cloud takes.
+    Real,
+}
+
+/// A transition that takes its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Until lists show what was written.
+    ListLag,
+    /// VPC or vSwitch becomes available or goes.
+    Network,
+    /// Instance from Pending to Starting.
+    InstanceAllocated,
+    /// Instance from Starting to Running.
+    InstanceBooted,
+    /// Instance from Stopping to Stopped.
+    InstanceStopped,
+    /// Instance from released to gone.
+    InstanceGone,
+    /// Network interface of a gone instance.
+    InterfaceReleased,
+    /// ALB instance from Provisioning to Active.
+    LoadBalancerMade,
+    /// ALB instance from Configuring back to Active.
+    LoadBalancerConfigured,
+    /// ALB instance from Deleting to gone.
+    LoadBalancerGone,
+    /// What an ALB made by itself, after the ALB is gone.
+    LeftoversGone,
+    /// Listener settles.
+    Listener,
+    /// Server group settles.
+    ServerGroup,
+    /// Cloud Assistant script of a control plane without hosts.
+    Script,
+}
+
+impl Pace {
+    /// Duration of a step.
+    pub fn milliseconds(self, step: Step) -> i64 {
+        match (self, step) {
+            (Self::Instant, _) => 0,
+            (Self::Brisk, Step::ListLag) => 100,
+            (Self::Brisk, step) => (step.real_milliseconds() / 50).clamp(100, 400),
+            (Self::Real, step) => step.real_milliseconds(),
+        }
+    }
+
+    /// The word of the command line.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Instant => "instant",
+            Self::Brisk => "brisk",
+            Self::Real => "real",
+        }
+    }
+}
+
+impl Step {
+    fn real_milliseconds(self) -> i64 {
+        match self {
+            Self::ListLag | Self::Script => 2_000,
+            Self::Network | Self::InstanceAllocated => 5_000,
+            Self::InstanceGone | Self::Listener | Self::ServerGroup | Self::LoadBalancerConfigured => 8_000,
+            Self::InterfaceReleased => 10_000,
+            Self::InstanceBooted | Self::InstanceStopped | Self::LoadBalancerGone => 20_000,
+            Self::LoadBalancerMade => 30_000,
+            Self::LeftoversGone => 60_000,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! One check: its name, its verdict, and what it rests on.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+/// The checks, in the order they are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CheckId {
+    /// The host's name leads to the load balancer.
+    DnsCname,
+    /// A browser gets the page.
+    PageLoads,
+    /// Two clients get a WebSocket.
+    WebsocketUpgrade,
+    /// The server greets.
+    Welcome,
+    /// Nobody speaks without a name.
+    UsernameRequired,
+    /// A name can be taken.
+    UsernameSet,
+    /// What the first client says reaches the second.
+    MessageAToB,
+    /// What the second client says reaches the first.
+    MessageBToA,
+    /// The two clients sit on two nodes.
+    NodesDiffer,
+    /// A departure is announced.
+    LeaveAnnounced,
+}
+
+impl CheckId {
+    /// All of them, in order.
+    pub const ALL: [Self; 10] = [
+        Self::DnsCname,
+        Self::PageLoads,
+        Self::WebsocketUpgrade,
+        Self::Welcome,
+        Self::UsernameRequired,
+        Self::UsernameSet,
+        Self::MessageAToB,
+        Self::MessageBToA,
+        Self::NodesDiffer,
+        Self::LeaveAnnounced,
+    ];
+
+    /// The name people and reports use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DnsCname => "dns.cname",
+            Self::PageLoads => "page.loads",
+            Self::WebsocketUpgrade => "websocket.upgrade",
+            Self::Welcome => "welcome",
+            Self::UsernameRequired => "username.required",
+            Self::UsernameSet => "username.set",
+            Self::MessageAToB => "message.a_to_b",
+            Self::MessageBToA => "message.b_to_a",
+            Self::NodesDiffer => "nodes.differ",
+            Self::LeaveAnnounced => "leave.announced",
+        }
+    }
+}
+
+impl fmt::Display for CheckId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+impl Serialize for CheckId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// A verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// As expected.
+    Passed,
+    /// Not as expected, or not reached.
+    Failed,
+    /// Left out on purpose; the sentence says why.
+    Skipped,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Check {
+    /// Which one.
+    pub id: CheckId,
+    /// The verdict.
+    pub status: Status,
+    /// What was seen; when it failed, also what was expected.
+    pub sentence: String,
+    /// How long it took.
+    #[serde(rename = "duration_milliseconds", serialize_with = "milliseconds")]
+    pub duration: Duration,
+    /// Addresses, node ids, times: what the verdict rests on.
+    pub evidence: BTreeMap<String, String>,
+    /// What to type next when it failed.
+    pub hint: Option<String>,
+}
+
+pub(super) fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e3)
+}
+
+/// What a check found, before it is timed and named.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Finding {
+    pub(super) sentence: String,
+    pub(super) evidence: BTreeMap<String, String>,
+    pub(super) hint: Option<String>,
+}
+
+impl Finding {
+    pub(super) fn new(sentence: impl Into<String>) -> Self {
+        Self {
+            sentence: sentence.into(),
+            ..Self::default()
+        }
+    }
+
+    #[must_use]
+    pub(super) fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        self.evidence.insert(name.to_owned(), format!("{value}"));
+        self
+    }
+
+    #[must_use]
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Passed with a finding, or failed with one.
+pub(super) type Verdict = Result<Finding, Finding>;

@@ -1,0 +1,135 @@
+//! Goes through the checks in order.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::check::{Check, CheckId, Finding, Status, Verdict};
+use super::clients::Pair;
+use super::report::Report;
+use super::scenario::Scenario;
+use super::{dns, page};
+
+/// Verifies a chatroom, telling each verdict as it is reached.
+///
+/// Nothing is changed anywhere but in the room itself, where two people with random names come and go.
+pub async fn run(scenario: &Scenario, on_check: &(dyn Fn(&Check) + Sync)) -> Report {
+    let started = Timestamp::now();
+    let clock = Instant::now();
+    let mut log = Log {
+        checks: Vec::new(),
+        on_check,
+        mark: clock,
+    };
+    verify(scenario, &mut log).await;
+    log.complete();
+    Report {
+        checks: log.checks,
+        started,
+        duration: clock.elapsed(),
+    }
+}
+
+async fn verify(scenario: &Scenario, log: &mut Log<'_>) {
+    let (verdict, addresses) = dns::check(scenario).await;
+    if !log.note(CheckId::DnsCname, verdict) {
+        return log.not_reached(&CheckId::ALL[1..], CheckId::DnsCname);
+    }
+    log.note(CheckId::PageLoads, page::check(scenario, addresses[0]).await);
+    if let Some(pair) = meet(scenario, &addresses, log).await {
+        converse(scenario, pair, log).await;
+    }
+}
+
+async fn meet(scenario: &Scenario, addresses: &[IpAddr], log: &mut Log<'_>) -> Option<Pair> {
+    let nonce = format!("{:08x}", rand::random::<u32>());
+    match Pair::connect(scenario, addresses, &nonce).await {
+        Ok((pair, finding)) => {
+            log.note(CheckId::WebsocketUpgrade, Ok(finding));
+            Some(pair)
+        }
+        Err(finding) => {
+            log.note(CheckId::WebsocketUpgrade, Err(finding));
+            log.not_reached(&CheckId::ALL[3..], CheckId::WebsocketUpgrade);
+            None
+        }
+    }
+}
+
+async fn converse(scenario: &Scenario, mut pair: Pair, log: &mut Log<'_>) {
+    log.note(CheckId::Welcome, pair.welcome().await);
+    log.note(CheckId::UsernameRequired, pair.username_required().await);
+    let named = log.note(CheckId::UsernameSet, pair.username_set().await);
+    if named {
+        log.note(CheckId::MessageAToB, pair.first_speaks().await);
+        log.note(CheckId::MessageBToA, pair.second_speaks().await);
+    } else {
+        log.not_reached(
+            &[CheckId::MessageAToB, CheckId::MessageBToA],
+            CheckId::UsernameSet,
+        );
+    }
+    log.note(CheckId::NodesDiffer, pair.nodes_differ(&scenario.nodes));
+    if named {
+        log.note(CheckId::LeaveAnnounced, pair.second_leaves().await);
+    } else {
+        log.not_reached(&[CheckId::LeaveAnnounced], CheckId::UsernameSet);
+    }
+}
+
+/// The verdicts so far, and the time of the last.
+struct Log<'a> {
+    checks: Vec<Check>,
+    on_check: &'a (dyn Fn(&Check) + Sync),
+    mark: Instant,
+}
+
+impl Log<'_> {
+    /// Takes a verdict that has just been reached. True when it passed.
+    fn note(&mut self, id: CheckId, verdict: Verdict) -> bool {
+        let duration = self.mark.elapsed();
+        self.mark = Instant::now();
+        let (status, finding) = match verdict {
+            Ok(finding) => (Status::Passed, finding),
+            Err(finding) => (Status::Failed, finding),
+        };
+        self.push(id, status, finding, duration);
+        status == Status::Passed
+    }
+
+    fn not_reached(&mut self, ids: &[CheckId], because: CheckId) {
+        for id in ids {
+            let finding = Finding::new(format!("not reached because {because} failed"));
+            self.push(*id, Status::Failed, finding, Duration::ZERO);
+        }
+    }
+
+    fn push(&mut self, id: CheckId, status: Status, finding: Finding, duration: Duration) {
+        let Finding {
+            sentence,
+            evidence,
+            hint,
+        } = finding;
+        let check = Check {
+            id,
+            status,
+            sentence,
+            duration,
+            evidence,
+            hint,
+        };
+        (self.on_check)(&check);
+        self.checks.push(check);
+    }
+
+    /// A check that was forgotten must not look like one that passed.
+    fn complete(&mut self) {
+        for id in CheckId::ALL {
+            if !self.checks.iter().any(|check| check.id == id) {
+                self.push(id, Status::Failed, Finding::new("was not made"), Duration::ZERO);
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Whole scenarios against two nodes played in memory.
