@@ -1,2 +1,7 @@
-//! Skeleton.
-fn main() {}
+//! `albatross`: see the library for the map of the house.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    albatross::cli::run()
+}

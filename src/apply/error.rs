@@ -68,19 +68,22 @@ impl ApplyError {
             Self::Deploy(error) => error.hint(),
             Self::Ssh(error) => error.hint(),
             Self::State(error) => error.hint(),
-            Self::Unmapped(_) => Some("only public addresses of the local cloud are mapped: `albatross cloud status`".to_owned()),
+            Self::Unmapped(_) => Some(
+                "only public addresses of the local cloud are mapped: `albatross cloud status`".to_owned(),
+            ),
             Self::Missing { .. } => Some("run the same command again: it plans anew".to_owned()),
-            Self::HostKey { .. } => {
-                Some("see in the console whether the Cloud Assistant agent of the instance is online".to_owned())
-            }
+            Self::HostKey { .. } => Some(
+                "see in the console whether the Cloud Assistant agent of the instance is online".to_owned(),
+            ),
             Self::RecordTaken { .. } => Some(
                 "remove it in the DNS console if it is no longer wanted, or use another `dns.host`; \
                  Albatross does not touch what it did not make"
                     .to_owned(),
             ),
-            Self::Unhealthy { .. } => {
-                Some("see whether the node's port is open to the ALB's vSwitches and the node answers /healthz".to_owned())
-            }
+            Self::Unhealthy { .. } => Some(
+                "see whether the node's port is open to the ALB's vSwitches and the node answers /healthz"
+                    .to_owned(),
+            ),
         }
     }
 

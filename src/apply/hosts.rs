@@ -8,6 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::apply::error::ApplyError;
@@ -32,11 +33,13 @@ pub enum Patience {
     WhileItBoots,
 }
 
+/// Tells how addresses are reached now: a local cloud's map grows with every machine it makes.
+pub type AddressMapSource = Arc<dyn Fn() -> BoxFuture<'static, AddressMap> + Send + Sync>;
+
 /// Sessions to the machines of a stack.
-#[derive(Debug)]
 pub struct Hosts {
     identity: Identity,
-    address_map: AddressMap,
+    address_map: AddressMapSource,
     sessions: Mutex<BTreeMap<Way, Arc<OnceCell<Arc<Session>>>>>,
 }
 
@@ -45,8 +48,12 @@ type Way = String;
 
 impl Hosts {
     /// Of an operator, reached through a map.
-    pub fn new(identity: Identity, address_map: AddressMap) -> Self {
-        Self { identity, address_map, sessions: Mutex::new(BTreeMap::new()) }
+    pub fn new(identity: Identity, address_map: AddressMapSource) -> Self {
+        Self {
+            identity,
+            address_map,
+            sessions: Mutex::new(BTreeMap::new()),
+        }
     }
 
     /// The operator's public key.
@@ -54,9 +61,9 @@ impl Hosts {
         self.identity.public_line()
     }
 
-    /// How addresses are reached from here.
-    pub fn address_map(&self) -> &AddressMap {
-        &self.address_map
+    /// How addresses are reached from here, now.
+    pub async fn address_map(&self) -> AddressMap {
+        (self.address_map)().await
     }
 
     /// A session to a machine.
@@ -69,8 +76,14 @@ impl Hosts {
         known: &Known,
         patience: Patience,
     ) -> Result<Arc<Session>, ApplyError> {
-        let route = self.route(host, known)?;
-        let cell = self.sessions.lock().await.entry(format!("{route:?}")).or_default().clone();
+        let route = route(host, known, &self.address_map().await)?;
+        let cell = self
+            .sessions
+            .lock()
+            .await
+            .entry(format!("{route:?}"))
+            .or_default()
+            .clone();
         let connect = || async {
             let session = connect(&route, &self.identity, patience).await?;
             Ok::<_, ApplyError>(Arc::new(session))
@@ -82,26 +95,36 @@ impl Hosts {
     pub async fn forget(&self) {
         self.sessions.lock().await.clear();
     }
+}
 
-    fn route(&self, host: &HostSpec, known: &Known) -> Result<Route, ApplyError> {
-        let mut via: Option<Box<Route>> = None;
-        for name in &host.route {
-            let address = match via {
-                None => {
-                    let public = address_of(known, name, Output::PublicAddress, "public address")?;
-                    self.address_map.resolve(public, 22)?
-                }
-                Some(_) => {
-                    SocketAddr::new(address_of(known, name, Output::PrivateAddress, "private address")?, 22)
-                }
-            };
-            let host_keys = vec![host_key(known, name)?];
-            let user = host.user.clone();
-            via = Some(Box::new(Route { host: name.to_string(), address, user, host_keys, via }));
-        }
-        let missing = || ApplyError::Missing { address: ResourceAddress::only(Kind::Instance), what: "route" };
-        via.map(|route| *route).ok_or_else(missing)
+fn route(host: &HostSpec, known: &Known, address_map: &AddressMap) -> Result<Route, ApplyError> {
+    let mut via: Option<Box<Route>> = None;
+    for name in &host.route {
+        let address = match via {
+            None => {
+                let public = address_of(known, name, Output::PublicAddress, "public address")?;
+                address_map.resolve(public, 22)?
+            }
+            Some(_) => SocketAddr::new(
+                address_of(known, name, Output::PrivateAddress, "private address")?,
+                22,
+            ),
+        };
+        let host_keys = vec![host_key(known, name)?];
+        let user = host.user.clone();
+        via = Some(Box::new(Route {
+            host: name.to_string(),
+            address,
+            user,
+            host_keys,
+            via,
+        }));
     }
+    let missing = || ApplyError::Missing {
+        address: ResourceAddress::only(Kind::Instance),
+        what: "route",
+    };
+    via.map(|route| *route).ok_or_else(missing)
 }
 
 async fn connect(route: &Route, identity: &Identity, patience: Patience) -> Result<Session, SshError> {
@@ -109,7 +132,11 @@ async fn connect(route: &Route, identity: &Identity, patience: Patience) -> Resu
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
     loop {
         match Session::connect(route, identity, &Limits::default()).await {
-            Err(error) if patience == Patience::WhileItBoots && error.may_pass() && backoff.wait(&deadline).await => {
+            Err(error)
+                if patience == Patience::WhileItBoots
+                    && error.may_pass()
+                    && backoff.wait(&deadline).await =>
+            {
                 tracing::debug!(host = route.host, %error, "trying again");
             }
             done => return done,
@@ -125,14 +152,19 @@ fn address_of(
 ) -> Result<IpAddr, ApplyError> {
     let address = ResourceAddress::new(Kind::Instance, instance);
     let text = known.output(&address, output);
-    text.and_then(|text| text.parse().ok()).ok_or(ApplyError::Missing { address, what })
+    text.and_then(|text| text.parse().ok())
+        .ok_or(ApplyError::Missing { address, what })
 }
 
 fn host_key(known: &Known, instance: &InstanceName) -> Result<HostKey, ApplyError> {
     let address = ResourceAddress::new(Kind::HostKey, instance);
     let line = known
         .output(&address, Output::HostKey)
-        .ok_or_else(|| SshError::NoHostKey { host: instance.to_string() })?;
-    HostKey::parse(&line)
-        .map_err(|error| ApplyError::HostKey { instance: instance.to_string(), why: error.to_string() })
+        .ok_or_else(|| SshError::NoHostKey {
+            host: instance.to_string(),
+        })?;
+    HostKey::parse(&line).map_err(|error| ApplyError::HostKey {
+        instance: instance.to_string(),
+        why: error.to_string(),
+    })
 }

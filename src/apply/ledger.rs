@@ -19,7 +19,9 @@ pub struct Ledger {
 impl Ledger {
     /// Over an open journal.
     pub fn new(journal: Journal) -> Self {
-        Self { journal: Mutex::new(journal) }
+        Self {
+            journal: Mutex::new(journal),
+        }
     }
 
     /// What is remembered now.
@@ -81,7 +83,10 @@ impl Ledger {
     /// When the disk refuses.
     pub fn ready(&self, address: &ResourceAddress, outputs: &Outputs) -> Result<(), StateError> {
         self.with(|journal| {
-            journal.append(Event::Learned { address: address.clone(), outputs: outputs.clone() })?;
+            journal.append(Event::Learned {
+                address: address.clone(),
+                outputs: outputs.clone(),
+            })?;
             journal.append(happened(address, Happening::Ready, None))
         })
     }
@@ -116,5 +121,9 @@ impl Ledger {
 }
 
 fn happened(address: &ResourceAddress, happening: Happening, call: Option<serde_json::Value>) -> Event {
-    Event::Happened { address: address.clone(), happening, call }
+    Event::Happened {
+        address: address.clone(),
+        happening,
+        call,
+    }
 }

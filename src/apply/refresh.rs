@@ -102,9 +102,16 @@ async fn read_cloud(provider: &Provider, desired: &Desired, memory: &Memory) -> 
         alb::load_balancers(client, STACK_TAG, stack),
         alb::server_groups(client, STACK_TAG, stack),
     )?;
-    let mut reader = Reader { provider, memory, found: BTreeMap::new() };
+    let mut reader = Reader {
+        provider,
+        memory,
+        found: BTreeMap::new(),
+    };
     for found in vpcs {
-        reader.add(&found.tags.tag, Observation::new(found.vpc_id).field("cidr", found.cidr_block));
+        reader.add(
+            &found.tags.tag,
+            Observation::new(found.vpc_id).field("cidr", found.cidr_block),
+        );
     }
     for found in vswitches {
         let observation = Observation::new(found.v_switch_id)
@@ -114,10 +121,16 @@ async fn read_cloud(provider: &Provider, desired: &Desired, memory: &Memory) -> 
         reader.add(&found.tags.tag, observation);
     }
     for found in groups {
-        reader.add(&found.tags.tag, Observation::new(found.security_group_id).field("vpc", found.vpc_id));
+        reader.add(
+            &found.tags.tag,
+            Observation::new(found.security_group_id).field("vpc", found.vpc_id),
+        );
     }
     for found in key_pairs {
-        reader.add(&found.tags.tag, Observation::new(CloudId::new(found.key_pair_name)));
+        reader.add(
+            &found.tags.tag,
+            Observation::new(CloudId::new(found.key_pair_name)),
+        );
     }
     for found in instances.iter().filter(|found| found.status != "Stopping") {
         reader.add_instance(found);
@@ -140,13 +153,18 @@ async fn read_cloud(provider: &Provider, desired: &Desired, memory: &Memory) -> 
             reader.add_record(&resource.address, spec).await?;
         }
     }
-    Ok(Observed { resources: reader.found, ..Observed::default() })
+    Ok(Observed {
+        resources: reader.found,
+        ..Observed::default()
+    })
 }
 
 impl Reader<'_> {
     /// Adds a resource under the address in its tags. Of two with the same address the journal's is the one.
     fn add(&mut self, tags: &[Tag], observation: Observation) {
-        let Some(address) = tag_value(tags, RESOURCE_TAG).and_then(|text| text.parse().ok()) else { return };
+        let Some(address) = tag_value(tags, RESOURCE_TAG).and_then(|text| text.parse().ok()) else {
+            return;
+        };
         self.insert(address, observation);
     }
 
@@ -162,13 +180,24 @@ impl Reader<'_> {
     }
 
     fn id(&self, kind: Kind) -> Option<CloudId> {
-        self.found.get(&ResourceAddress::only(kind)).map(|found| found.id.clone())
+        self.found
+            .get(&ResourceAddress::only(kind))
+            .map(|found| found.id.clone())
     }
 
     fn add_instance(&mut self, found: &ecs::Instance) {
         let outputs = instance_outputs(found);
-        let exposure = if outputs.contains_key(&Output::PublicAddress) { "public" } else { "private" };
-        let groups: Vec<&str> = found.security_group_ids.security_group_id.iter().map(CloudId::as_str).collect();
+        let exposure = if outputs.contains_key(&Output::PublicAddress) {
+            "public"
+        } else {
+            "private"
+        };
+        let groups: Vec<&str> = found
+            .security_group_ids
+            .security_group_id
+            .iter()
+            .map(CloudId::as_str)
+            .collect();
         let mut observation = Observation::new(found.instance_id.clone())
             .field("vswitch", &found.vpc_attributes.v_switch_id)
             .field("type", &found.instance_type)
@@ -177,9 +206,10 @@ impl Reader<'_> {
             .field("status", &found.status);
         observation.outputs = outputs;
         self.add(&found.tags.tag, observation);
-        if let (Some(key), Some(address)) =
-            (tag_value(&found.tags.tag, HOST_KEY_TAG), tag_value(&found.tags.tag, RESOURCE_TAG))
-            && let Ok(instance) = address.parse::<ResourceAddress>()
+        if let (Some(key), Some(address)) = (
+            tag_value(&found.tags.tag, HOST_KEY_TAG),
+            tag_value(&found.tags.tag, RESOURCE_TAG),
+        ) && let Ok(instance) = address.parse::<ResourceAddress>()
         {
             let observation = Observation::new(found.instance_id.clone()).output(Output::HostKey, key);
             self.insert(ResourceAddress::new(Kind::HostKey, instance.name), observation);
@@ -187,7 +217,9 @@ impl Reader<'_> {
     }
 
     async fn add_load_balancer(&mut self, id: &CloudId) -> Result<(), ApplyError> {
-        let Some(found) = alb::load_balancer(&self.provider.client, id).await? else { return Ok(()) };
+        let Some(found) = alb::load_balancer(&self.provider.client, id).await? else {
+            return Ok(());
+        };
         let observation = load_balancer_observation(&found);
         self.insert(ResourceAddress::only(Kind::LoadBalancer), observation);
         Ok(())
@@ -197,8 +229,13 @@ impl Reader<'_> {
     async fn add_existing(&mut self, desired: &Desired) -> Result<(), ApplyError> {
         let client = &self.provider.client;
         for (address, resource) in &desired.resources {
-            let Some(id) = resource.spec.existing() else { continue };
-            let missing = || ApplyError::Missing { address: address.clone(), what: "resource with the id in the topology" };
+            let Some(id) = resource.spec.existing() else {
+                continue;
+            };
+            let missing = || ApplyError::Missing {
+                address: address.clone(),
+                what: "resource with the id in the topology",
+            };
             let observation = if address.kind == Kind::LoadBalancer {
                 load_balancer_observation(&alb::load_balancer(client, id).await?.ok_or_else(missing)?)
             } else {
@@ -215,20 +252,29 @@ impl Reader<'_> {
     }
 
     async fn add_rules(&mut self) -> Result<(), ApplyError> {
-        let Some(group) = self.id(Kind::SecurityGroup) else { return Ok(()) };
+        let Some(group) = self.id(Kind::SecurityGroup) else {
+            return Ok(());
+        };
         for rule in ecs::permissions(&self.provider.client, &group).await? {
-            let Some(address) = remarked(&self.provider.stack, &rule.description) else { continue };
+            let Some(address) = remarked(&self.provider.stack, &rule.description) else {
+                continue;
+            };
             let port = rule.port_range.split('/').next().unwrap_or_default().to_owned();
             let id = rule_id(&group, port.parse().unwrap_or(0), &rule.source_cidr_ip);
             let source = with_prefix_length(&rule.source_cidr_ip);
-            let observation = Observation::new(id).field("group", &group).field("port", port).field("from", source);
+            let observation = Observation::new(id)
+                .field("group", &group)
+                .field("port", port)
+                .field("from", source);
             self.insert(address, observation);
         }
         Ok(())
     }
 
     async fn add_servers(&mut self) -> Result<(), ApplyError> {
-        let Some(group) = self.id(Kind::ServerGroup) else { return Ok(()) };
+        let Some(group) = self.id(Kind::ServerGroup) else {
+            return Ok(());
+        };
         let names: BTreeMap<CloudId, String> = self
             .found
             .iter()
@@ -237,7 +283,12 @@ impl Reader<'_> {
             .collect();
         for server in alb::servers(&self.provider.client, &group).await? {
             // Servers that are not machines of this stack are none of ours.
-            let Some(name) = names.get(&server.server_id).filter(|_| server.status != "Removing") else { continue };
+            let Some(name) = names
+                .get(&server.server_id)
+                .filter(|_| server.status != "Removing")
+            else {
+                continue;
+            };
             let observation = Observation::new(server_id(&server.server_id, server.port))
                 .field("group", &group)
                 .field("instance", &server.server_id)
@@ -248,16 +299,23 @@ impl Reader<'_> {
     }
 
     async fn add_listeners(&mut self) -> Result<(), ApplyError> {
-        let Some(balancer) = self.id(Kind::LoadBalancer) else { return Ok(()) };
+        let Some(balancer) = self.id(Kind::LoadBalancer) else {
+            return Ok(());
+        };
         let client = &self.provider.client;
         for listed in alb::listeners(client, &balancer).await? {
             if tag_value(&listed.tags, STACK_TAG) != Some(self.provider.stack.as_str()) {
                 continue;
             }
-            let Some(found) = alb::listener(client, &listed.listener_id).await? else { continue };
+            let Some(found) = alb::listener(client, &listed.listener_id).await? else {
+                continue;
+            };
             let mut observation = Observation::new(found.listener_id.clone())
                 .field("load_balancer", &balancer)
-                .field("server_group", found.server_group().map(ToString::to_string).unwrap_or_default())
+                .field(
+                    "server_group",
+                    found.server_group().map(ToString::to_string).unwrap_or_default(),
+                )
                 .field("protocol", &found.listener_protocol)
                 .field("port", found.listener_port)
                 .field("idle_timeout", found.idle_timeout)
@@ -273,12 +331,20 @@ impl Reader<'_> {
     /// The record is ours by its remark, or by our journal; one that is there and as wanted is used but not owned.
     async fn add_record(&mut self, address: &ResourceAddress, spec: &RecordSpec) -> Result<(), ApplyError> {
         let balancer = self.found.get(&ResourceAddress::only(Kind::LoadBalancer));
-        let value = balancer.and_then(|found| found.outputs.get(&Output::DnsName)).cloned().unwrap_or_default();
+        let value = balancer
+            .and_then(|found| found.outputs.get(&Output::DnsName))
+            .cloned()
+            .unwrap_or_default();
         for record in dns::records(&self.provider.client, &spec.domain, &spec.host).await? {
-            let marked = record.remark.as_deref().and_then(|remark| remarked(&self.provider.stack, remark));
+            let marked = record
+                .remark
+                .as_deref()
+                .and_then(|remark| remarked(&self.provider.stack, remark));
             let journalled = match self.memory.phase(address) {
                 Phase::Intended(_) => is_wanted(&record, &value),
-                phase @ (Phase::Accepted(_) | Phase::Ready(_) | Phase::Tainted(_)) => phase.id() == Some(&record.record_id),
+                phase @ (Phase::Accepted(_) | Phase::Ready(_) | Phase::Tainted(_)) => {
+                    phase.id() == Some(&record.record_id)
+                }
                 Phase::Absent => false,
             };
             let ours = marked.as_ref() == Some(address) || journalled;
@@ -289,14 +355,25 @@ impl Reader<'_> {
                 .field("name", format!("{} {}", record.host, spec.domain))
                 .field("value", record.value.trim_end_matches('.'))
                 .field("ttl", record.ttl);
-            self.insert(address.clone(), if ours { observation } else { observation.of_others() });
+            self.insert(
+                address.clone(),
+                if ours {
+                    observation
+                } else {
+                    observation.of_others()
+                },
+            );
         }
         Ok(())
     }
 }
 
 fn load_balancer_observation(found: &alb::LoadBalancer) -> Observation {
-    let mut vswitches: Vec<&str> = found.zone_mappings.iter().map(|zone| zone.v_switch_id.as_str()).collect();
+    let mut vswitches: Vec<&str> = found
+        .zone_mappings
+        .iter()
+        .map(|zone| zone.v_switch_id.as_str())
+        .collect();
     vswitches.sort_unstable();
     let mut observation = Observation::new(found.load_balancer_id.clone())
         .field("vswitches", vswitches.join(","))
@@ -308,23 +385,32 @@ fn load_balancer_observation(found: &alb::LoadBalancer) -> Observation {
 
 /// The cloud may show a single address without its prefix.
 fn with_prefix_length(range: &str) -> String {
-    if range.contains('/') { range.to_owned() } else { format!("{range}/32") }
+    if range.contains('/') {
+        range.to_owned()
+    } else {
+        format!("{range}/32")
+    }
 }
 
 async fn read_hosts(provider: &Provider, desired: &Desired, observed: &mut Observed) {
     let known = Known::from_observed(observed);
     compute(provider, desired, &known, observed);
-    let machines = desired.resources.values().filter_map(|resource| match &resource.spec {
-        Spec::HostKey(host) if is_readable(host, observed) => Some(host),
-        _ => None,
-    });
+    let machines = desired
+        .resources
+        .values()
+        .filter_map(|resource| match &resource.spec {
+            Spec::HostKey(host) if is_readable(host, observed) => Some(host),
+            _ => None,
+        });
     let reads: Vec<_> = machines.map(|host| read_host(provider, host, &known)).collect();
     for (host, read) in join_all(reads).await {
         match read {
             Ok(resources) => observed.resources.extend(resources),
             Err(error) => {
                 for resource in desired.resources.values().filter(|one| is_on(one, host)) {
-                    observed.unknown.insert(resource.address.clone(), error.to_string());
+                    observed
+                        .unknown
+                        .insert(resource.address.clone(), error.to_string());
                 }
             }
         }
@@ -337,10 +423,13 @@ fn compute(provider: &Provider, desired: &Desired, known: &Known, observed: &mut
         let computed = match &resource.spec {
             Spec::Redis(spec) => redis_settings(spec, known)
                 .ok()
-                .map(|settings| ("configuration", redis::fingerprint(&settings))),
+                .and_then(|settings| redis::fingerprint(&settings).ok())
+                .map(|fingerprint| ("configuration", fingerprint)),
             Spec::Release(spec) => provider.artifact.as_ref().and_then(|artifact| {
                 let settings = node_settings(spec, known).ok()?;
-                node::release_id(artifact, &settings).ok().map(|release| ("release", release.to_string()))
+                node::release_id(artifact, &settings)
+                    .ok()
+                    .map(|release| ("release", release.to_string()))
             }),
             _ => None,
         };
@@ -357,13 +446,23 @@ fn is_on(resource: &Resource, host: &HostSpec) -> bool {
 /// Every machine on the way must be there with its key pinned, and run.
 fn is_readable(host: &HostSpec, observed: &Observed) -> bool {
     host.route.iter().all(|name| {
-        let instance = observed.resources.get(&ResourceAddress::new(Kind::Instance, name));
-        let running = instance.and_then(|found| found.fields.get("status")).is_some_and(|status| status == "Running");
-        running && observed.resources.contains_key(&ResourceAddress::new(Kind::HostKey, name))
+        let instance = observed
+            .resources
+            .get(&ResourceAddress::new(Kind::Instance, name));
+        let running = instance
+            .and_then(|found| found.fields.get("status"))
+            .is_some_and(|status| status == "Running");
+        running
+            && observed
+                .resources
+                .contains_key(&ResourceAddress::new(Kind::HostKey, name))
     })
 }
 
-type HostRead<'h> = (&'h HostSpec, Result<Vec<(ResourceAddress, Observation)>, ApplyError>);
+type HostRead<'h> = (
+    &'h HostSpec,
+    Result<Vec<(ResourceAddress, Observation)>, ApplyError>,
+);
 
 async fn read_host<'h>(provider: &Provider, host: &'h HostSpec, known: &Known) -> HostRead<'h> {
     (host, observe_host(provider, host, known).await)
@@ -377,7 +476,11 @@ async fn observe_host(
     let name = host.instance();
     let session = provider.hosts.session(host, known, Patience::AtOnce).await?;
     let id = known.id(&ResourceAddress::new(Kind::Instance, name))?;
-    let route: Vec<&str> = host.route.iter().map(crate::base::ids::InstanceName::as_str).collect();
+    let route: Vec<&str> = host
+        .route
+        .iter()
+        .map(crate::base::ids::InstanceName::as_str)
+        .collect();
     let observation = |active: bool| {
         Observation::new(id.clone())
             .field("service", if active { "active" } else { "not active" })
@@ -388,7 +491,10 @@ async fn observe_host(
     let redis = redis::observe(session.as_ref()).await?;
     if let Some(fingerprint) = redis.fingerprint {
         let address = ResourceAddress::new(Kind::Redis, name);
-        found.push((address, observation(redis.active).field("configuration", fingerprint)));
+        found.push((
+            address,
+            observation(redis.active).field("configuration", fingerprint),
+        ));
     }
     let node = node::observe(session.as_ref()).await?;
     if let Some(release) = node.release {

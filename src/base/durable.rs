@@ -31,7 +31,11 @@ impl FileError {
 /// # Errors
 /// When the system refuses.
 pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(FileError::new("create", path))
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .map_err(FileError::new("create", path))
 }
 
 /// Replaces a file as one step: a reader sees the old text or the new one, also after a power cut.
@@ -40,8 +44,15 @@ pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
 /// When the system refuses; the old file is then still there.
 pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let folder = parent(path);
-    let wrap = |source| FileError { what: "write", path: path.to_owned(), source };
-    let mut file = tempfile::Builder::new().prefix(".albatross-").tempfile_in(folder).map_err(wrap)?;
+    let wrap = |source| FileError {
+        what: "write",
+        path: path.to_owned(),
+        source,
+    };
+    let mut file = tempfile::Builder::new()
+        .prefix(".albatross-")
+        .tempfile_in(folder)
+        .map_err(wrap)?;
     file.write_all(content).map_err(wrap)?;
     file.as_file().sync_all().map_err(wrap)?;
     file.persist(path).map_err(|refused| wrap(refused.error))?;
@@ -53,8 +64,17 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// When the system refuses.
 pub fn open_append(path: &Path) -> Result<File, FileError> {
-    let wrap = |source| FileError { what: "open", path: path.to_owned(), source };
-    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(wrap)?;
+    let wrap = |source| FileError {
+        what: "open",
+        path: path.to_owned(),
+        source,
+    };
+    let file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(wrap)?;
     sync_folder(parent(path)).map_err(wrap)?;
     Ok(file)
 }
@@ -64,7 +84,11 @@ pub fn open_append(path: &Path) -> Result<File, FileError> {
 /// # Errors
 /// When the system refuses.
 pub fn append(file: &mut File, path: &Path, content: &[u8]) -> Result<(), FileError> {
-    let wrap = |source| FileError { what: "append to", path: path.to_owned(), source };
+    let wrap = |source| FileError {
+        what: "append to",
+        path: path.to_owned(),
+        source,
+    };
     file.write_all(content).map_err(wrap)?;
     file.sync_data().map_err(wrap)
 }
@@ -93,7 +117,10 @@ mod tests {
         replace(&path, b"one").unwrap();
         replace(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 
     #[test]

@@ -132,11 +132,20 @@ fn from_profile(path: &Path, wanted: Option<&str>) -> Result<Credentials, Creden
     let path = path.to_owned();
     let text = match std::fs::read(&path) {
         Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(CredentialsError::Missing { path }),
-        Err(error) => return Err(CredentialsError::Unreadable { path, source: Box::new(error) }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(CredentialsError::Missing { path });
+        }
+        Err(error) => {
+            return Err(CredentialsError::Unreadable {
+                path,
+                source: Box::new(error),
+            });
+        }
     };
-    let file: ProfileFile = serde_json::from_slice(&text)
-        .map_err(|error| CredentialsError::Unreadable { path: path.clone(), source: Box::new(error) })?;
+    let file: ProfileFile = serde_json::from_slice(&text).map_err(|error| CredentialsError::Unreadable {
+        path: path.clone(),
+        source: Box::new(error),
+    })?;
     let name = wanted.unwrap_or(&file.current).to_owned();
     let profile = file
         .profiles
@@ -152,9 +161,15 @@ impl Profile {
         let security_token = match self.mode.as_str() {
             "AK" | "" => None,
             "StsToken" => self.sts_token,
-            _ => return Err(CredentialsError::UnknownMode { profile, mode: self.mode }),
+            _ => {
+                return Err(CredentialsError::UnknownMode {
+                    profile,
+                    mode: self.mode,
+                });
+            }
         };
-        let Some(access_key_secret) = self.access_key_secret.filter(|_| !self.access_key_id.is_empty()) else {
+        let Some(access_key_secret) = self.access_key_secret.filter(|_| !self.access_key_id.is_empty())
+        else {
             return Err(CredentialsError::Incomplete { profile });
         };
         Ok(Credentials {
@@ -185,10 +200,16 @@ mod tests {
     #[test]
     fn the_environment_comes_first_then_the_profile() {
         let (_folder, profile_file) = profile_file(FILE);
-        let mut sources = Sources { profile_file, ..Sources::default() };
+        let mut sources = Sources {
+            profile_file,
+            ..Sources::default()
+        };
         assert_eq!(find(&sources).unwrap().access_key_id, "id1");
         sources.profile = Some("token".to_owned());
-        assert_eq!(find(&sources).unwrap().security_token, Some(Secret::new("t2".to_owned())));
+        assert_eq!(
+            find(&sources).unwrap().security_token,
+            Some(Secret::new("t2".to_owned()))
+        );
         sources.access_key_id = Some("environment".to_owned());
         sources.access_key_secret = Some(Secret::new("s".to_owned()));
         assert_eq!(find(&sources).unwrap().access_key_id, "environment");
@@ -197,10 +218,23 @@ mod tests {
     #[test]
     fn what_cannot_be_used_is_said() {
         let (_folder, profile_file) = profile_file(FILE);
-        let profile = |name: &str| Sources { profile: Some(name.to_owned()), profile_file: profile_file.clone(), ..Sources::default() };
-        assert!(matches!(find(&profile("role")), Err(CredentialsError::UnknownMode { .. })));
-        assert!(matches!(find(&profile("none")), Err(CredentialsError::NoProfile { .. })));
-        let missing = Sources { profile_file: "/nonexistent/config.json".into(), ..Sources::default() };
+        let profile = |name: &str| Sources {
+            profile: Some(name.to_owned()),
+            profile_file: profile_file.clone(),
+            ..Sources::default()
+        };
+        assert!(matches!(
+            find(&profile("role")),
+            Err(CredentialsError::UnknownMode { .. })
+        ));
+        assert!(matches!(
+            find(&profile("none")),
+            Err(CredentialsError::NoProfile { .. })
+        ));
+        let missing = Sources {
+            profile_file: "/nonexistent/config.json".into(),
+            ..Sources::default()
+        };
         assert!(matches!(find(&missing), Err(CredentialsError::Missing { .. })));
     }
 }

@@ -5,11 +5,11 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
 use crate::base::ids::{ClientToken, CloudId, RegionId};
+use crate::cloud::Product;
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::{Selection, Tags};
-use crate::cloud::Product;
 
 /// A security group.
 #[derive(Debug, Clone, Deserialize)]
@@ -174,10 +174,19 @@ struct KeyPairList {
 ///
 /// # Errors
 /// What the cloud says.
-pub async fn security_groups(client: &Client, selection: Selection<'_>) -> Result<Vec<SecurityGroup>, CloudError> {
-    let call = Call::new(Product::Ecs, "DescribeSecurityGroups").with("RegionId", client.region()).with("MaxResults", 100);
+pub async fn security_groups(
+    client: &Client,
+    selection: Selection<'_>,
+) -> Result<Vec<SecurityGroup>, CloudError> {
+    let call = Call::new(Product::Ecs, "DescribeSecurityGroups")
+        .with("RegionId", client.region())
+        .with("MaxResults", 100);
     let call = selection.select(call, "SecurityGroupId");
-    Ok(client.call::<SecurityGroupsReply>(&call).await?.security_groups.security_group)
+    Ok(client
+        .call::<SecurityGroupsReply>(&call)
+        .await?
+        .security_groups
+        .security_group)
 }
 
 /// `DescribeSecurityGroupAttribute`: the rules that let traffic in.
@@ -190,7 +199,11 @@ pub async fn permissions(client: &Client, group: &CloudId) -> Result<Vec<Permiss
         .with("SecurityGroupId", group)
         .with("Direction", "ingress")
         .with("MaxResults", 1000);
-    Ok(client.call::<PermissionsReply>(&call).await?.permissions.permission)
+    Ok(client
+        .call::<PermissionsReply>(&call)
+        .await?
+        .permissions
+        .permission)
 }
 
 /// `CreateSecurityGroup`; answers `SecurityGroupId`.
@@ -212,7 +225,9 @@ pub fn create_security_group(
 
 /// `DeleteSecurityGroup`.
 pub fn delete_security_group(region: &RegionId, id: &CloudId) -> Call {
-    Call::new(Product::Ecs, "DeleteSecurityGroup").with("RegionId", region).with("SecurityGroupId", id)
+    Call::new(Product::Ecs, "DeleteSecurityGroup")
+        .with("RegionId", region)
+        .with("SecurityGroupId", id)
 }
 
 /// A rule to add or remove.
@@ -257,7 +272,9 @@ fn rule_call(action: &str, region: &RegionId, rule: &Rule<'_>) -> Call {
 /// # Errors
 /// What the cloud says.
 pub async fn key_pairs(client: &Client, selection: Selection<'_>) -> Result<Vec<KeyPair>, CloudError> {
-    let call = Call::new(Product::Ecs, "DescribeKeyPairs").with("RegionId", client.region()).with("PageSize", 50);
+    let call = Call::new(Product::Ecs, "DescribeKeyPairs")
+        .with("RegionId", client.region())
+        .with("PageSize", 50);
     let call = selection.select(call, "KeyPairName");
     Ok(client.call::<KeyPairsReply>(&call).await?.key_pairs.key_pair)
 }
@@ -283,7 +300,9 @@ pub fn delete_key_pair(region: &RegionId, name: &CloudId) -> Call {
 /// # Errors
 /// What the cloud says.
 pub async fn instances(client: &Client, selection: Selection<'_>) -> Result<Vec<Instance>, CloudError> {
-    let base = Call::new(Product::Ecs, "DescribeInstances").with("RegionId", client.region()).with("MaxResults", 100);
+    let base = Call::new(Product::Ecs, "DescribeInstances")
+        .with("RegionId", client.region())
+        .with("MaxResults", 100);
     let base = match selection {
         Selection::Id(id) => base.with("InstanceIds", serde_json::json!([id.as_str()])),
         Selection::Tag(key, value) => base.with_tags(&[(key, value)]),
@@ -291,7 +310,9 @@ pub async fn instances(client: &Client, selection: Selection<'_>) -> Result<Vec<
     let mut all = Vec::new();
     let mut token: Option<String> = None;
     loop {
-        let reply: InstancesReply = client.call(&base.clone().with_some("NextToken", token.as_deref())).await?;
+        let reply: InstancesReply = client
+            .call(&base.clone().with_some("NextToken", token.as_deref()))
+            .await?;
         all.extend(reply.instances.instance);
         token = reply.next_token.filter(|token| !token.is_empty());
         if token.is_none() {
@@ -356,17 +377,25 @@ fn disk_category(instance_type: &str) -> &'static str {
 
 /// The id in an answer to `RunInstances`.
 pub fn first_instance_id(reply: &serde_json::Value) -> Option<CloudId> {
-    reply.pointer("/InstanceIdSets/InstanceIdSet/0").and_then(serde_json::Value::as_str).map(CloudId::new)
+    reply
+        .pointer("/InstanceIdSets/InstanceIdSet/0")
+        .and_then(serde_json::Value::as_str)
+        .map(CloudId::new)
 }
 
 /// `DeleteInstances`, running or not.
 pub fn delete_instance(region: &RegionId, id: &CloudId) -> Call {
-    Call::new(Product::Ecs, "DeleteInstances").with("RegionId", region).with_list("InstanceId", [id]).with("Force", true)
+    Call::new(Product::Ecs, "DeleteInstances")
+        .with("RegionId", region)
+        .with_list("InstanceId", [id])
+        .with("Force", true)
 }
 
 /// `StartInstances`.
 pub fn start_instance(region: &RegionId, id: &CloudId) -> Call {
-    Call::new(Product::Ecs, "StartInstances").with("RegionId", region).with_list("InstanceId", [id])
+    Call::new(Product::Ecs, "StartInstances")
+        .with("RegionId", region)
+        .with_list("InstanceId", [id])
 }
 
 /// `TagResources` of ECS for an instance.
@@ -405,8 +434,14 @@ pub async fn assistant_is_ready(client: &Client, id: &CloudId) -> Result<bool, C
     let call = Call::new(Product::Ecs, "DescribeCloudAssistantStatus")
         .with("RegionId", client.region())
         .with_list("InstanceId", [id]);
-    let agents = client.call::<AgentsReply>(&call).await?.instance_cloud_assistant_status_set;
-    Ok(agents.instance_cloud_assistant_status.iter().any(|agent| agent.cloud_assistant_status == "true"))
+    let agents = client
+        .call::<AgentsReply>(&call)
+        .await?
+        .instance_cloud_assistant_status_set;
+    Ok(agents
+        .instance_cloud_assistant_status
+        .iter()
+        .any(|agent| agent.cloud_assistant_status == "true"))
 }
 
 /// `RunCommand` with a shell script; answers `InvokeId`.
@@ -457,7 +492,10 @@ pub struct InvocationResult {
 impl InvocationResult {
     /// What it printed.
     pub fn output(&self) -> String {
-        BASE64.decode(&self.output).map_or_else(|_| self.output.clone(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
+        BASE64.decode(&self.output).map_or_else(
+            |_| self.output.clone(),
+            |bytes| String::from_utf8_lossy(&bytes).into_owned(),
+        )
     }
 }
 
@@ -465,13 +503,21 @@ impl InvocationResult {
 ///
 /// # Errors
 /// What the cloud says.
-pub async fn invocation_result(client: &Client, invocation: &str) -> Result<Option<InvocationResult>, CloudError> {
+pub async fn invocation_result(
+    client: &Client,
+    invocation: &str,
+) -> Result<Option<InvocationResult>, CloudError> {
     let call = Call::new(Product::Ecs, "DescribeInvocationResults")
         .with("RegionId", client.region())
         .with("InvokeId", invocation)
         .with("ContentEncoding", "Base64");
     let reply: InvocationReply = client.call(&call).await?;
-    Ok(reply.invocation.invocation_results.invocation_result.into_iter().next())
+    Ok(reply
+        .invocation
+        .invocation_results
+        .invocation_result
+        .into_iter()
+        .next())
 }
 
 /// A network interface in a VPC; what an ALB made for itself shows up here.
@@ -507,6 +553,9 @@ pub async fn network_interfaces(client: &Client, vpc: &CloudId) -> Result<Vec<Ne
         .with("RegionId", client.region())
         .with("VpcId", vpc)
         .with("MaxResults", 100);
-    Ok(client.call::<NetworkInterfacesReply>(&call).await?.network_interface_sets.network_interface_set)
+    Ok(client
+        .call::<NetworkInterfacesReply>(&call)
+        .await?
+        .network_interface_sets
+        .network_interface_set)
 }
-

@@ -140,7 +140,9 @@ impl CloudError {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused { code, .. } => Some(code),
-            Self::Unreachable { .. } | Self::Garbled { .. } | Self::TimedOut { .. } | Self::Broken { .. } => None,
+            Self::Unreachable { .. } | Self::Garbled { .. } | Self::TimedOut { .. } | Self::Broken { .. } => {
+                None
+            }
         }
     }
 
@@ -148,7 +150,9 @@ impl CloudError {
     pub fn request_id(&self) -> Option<&RequestId> {
         match self {
             Self::Refused { request_id, .. } => request_id.as_ref(),
-            Self::Unreachable { .. } | Self::Garbled { .. } | Self::TimedOut { .. } | Self::Broken { .. } => None,
+            Self::Unreachable { .. } | Self::Garbled { .. } | Self::TimedOut { .. } | Self::Broken { .. } => {
+                None
+            }
         }
     }
 
@@ -158,7 +162,9 @@ impl CloudError {
             Self::Refused { status, code, .. } => {
                 *status >= 500
                     || code.contains("Throttling")
-                    || SETTLING.iter().any(|settling| code == settling || is_below(code, settling))
+                    || SETTLING
+                        .iter()
+                        .any(|settling| code == settling || is_below(code, settling))
             }
             // A connection that could not be made is final: the address is wrong or nobody is there.
             Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
@@ -168,12 +174,14 @@ impl CloudError {
 
     /// Whether a delete failed because something still uses the resource.
     pub fn is_still_in_use(&self) -> bool {
-        self.code().is_some_and(|code| STILL_IN_USE.iter().any(|one| code == *one || is_below(code, one)))
+        self.code()
+            .is_some_and(|code| STILL_IN_USE.iter().any(|one| code == *one || is_below(code, one)))
     }
 
     /// Whether the resource is not there.
     pub fn is_absent(&self) -> bool {
-        self.code().is_some_and(|code| code.starts_with("ResourceNotFound") || ABSENT.contains(&code))
+        self.code()
+            .is_some_and(|code| code.starts_with("ResourceNotFound") || ABSENT.contains(&code))
     }
 
     /// What to do next.
@@ -184,9 +192,9 @@ impl CloudError {
                 "check that {host} can be reached from here, or choose another address with --endpoint; \
                  for the local cloud run `albatross cloud status`"
             )),
-            Self::Garbled { .. } => {
-                Some("something between here and the cloud answered: check --endpoint and any proxy".to_owned())
-            }
+            Self::Garbled { .. } => Some(
+                "something between here and the cloud answered: check --endpoint and any proxy".to_owned(),
+            ),
             Self::TimedOut { .. } => Some("run the same command again: it goes on from here".to_owned()),
             Self::Broken { .. } => Some("run the same command again: what is broken is replaced".to_owned()),
         }
@@ -195,7 +203,8 @@ impl CloudError {
 
 /// `DependencyViolation.VSwitch` is below `DependencyViolation`.
 fn is_below(code: &str, family: &str) -> bool {
-    code.strip_prefix(family).is_some_and(|rest| rest.starts_with('.'))
+    code.strip_prefix(family)
+        .is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn refused_hint(code: &str) -> Option<String> {

@@ -57,18 +57,24 @@ pub fn percent_encode(text: &str) -> String {
 
 /// Sorted, encoded pairs joined by `&`; an empty value keeps its `=`.
 pub fn canonical_query(query: &BTreeMap<String, String>) -> String {
-    let pairs: Vec<String> =
-        query.iter().map(|(key, value)| format!("{}={}", percent_encode(key), percent_encode(value))).collect();
+    let pairs: Vec<String> = query
+        .iter()
+        .map(|(key, value)| format!("{}={}", percent_encode(key), percent_encode(value)))
+        .collect();
     pairs.join("&")
 }
 
 fn string_to_sign(request: &Request<'_>) -> String {
-    format!("{ALGORITHM}\n{}", hex::encode(Sha256::digest(canonical_request(request))))
+    format!(
+        "{ALGORITHM}\n{}",
+        hex::encode(Sha256::digest(canonical_request(request)))
+    )
 }
 
 fn canonical_request(request: &Request<'_>) -> String {
-    let headers: String =
-        signed(request.headers).map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+    let headers: String = signed(request.headers)
+        .map(|(name, value)| format!("{name}:{}\n", value.trim()))
+        .collect();
     [
         request.method,
         request.path,
@@ -81,7 +87,9 @@ fn canonical_request(request: &Request<'_>) -> String {
 }
 
 fn signed(headers: &BTreeMap<String, String>) -> impl Iterator<Item = (&String, &String)> {
-    headers.iter().filter(|(name, _)| name.starts_with("x-acs-") || *name == "host" || *name == "content-type")
+    headers
+        .iter()
+        .filter(|(name, _)| name.starts_with("x-acs-") || *name == "host" || *name == "content-type")
 }
 
 fn signed_headers(headers: &BTreeMap<String, String>) -> String {
@@ -100,7 +108,10 @@ mod tests {
     use super::*;
 
     fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect()
     }
 
     /// The example of Alibaba's public documentation of signature V3.
@@ -119,7 +130,13 @@ mod tests {
             ("x-acs-content-sha256", &body_hash(b"")),
             ("accept", "application/json"),
         ]);
-        let request = Request { method: "POST", path: "/", query: &query, headers: &headers, body: b"" };
+        let request = Request {
+            method: "POST",
+            path: "/",
+            query: &query,
+            headers: &headers,
+            body: b"",
+        };
         let header = authorization(&request, "YourAccessKeyId", "YourAccessKeySecret");
         assert_eq!(
             header,
@@ -132,6 +149,9 @@ mod tests {
     #[test]
     fn the_query_is_sorted_by_byte_and_encoded() {
         let query = map(&[("Tag.2", "b c"), ("Tag.10", "*~"), ("Tag.1", ""), ("name", "é/=")]);
-        assert_eq!(canonical_query(&query), "Tag.1=&Tag.10=%2A~&Tag.2=b%20c&name=%C3%A9%2F%3D");
+        assert_eq!(
+            canonical_query(&query),
+            "Tag.1=&Tag.10=%2A~&Tag.2=b%20c&name=%C3%A9%2F%3D"
+        );
     }
 }

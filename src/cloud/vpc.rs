@@ -139,7 +139,13 @@ pub async fn vswitches(client: &Client, selection: Selection<'_>) -> Result<Vec<
 }
 
 /// `CreateVpc`; answers `VpcId`.
-pub fn create_vpc(region: &RegionId, name: &str, cidr: &str, tags: &[(&str, &str)], token: &ClientToken) -> Call {
+pub fn create_vpc(
+    region: &RegionId,
+    name: &str,
+    cidr: &str,
+    tags: &[(&str, &str)],
+    token: &ClientToken,
+) -> Call {
     Call::new(Product::Vpc, "CreateVpc")
         .with("RegionId", region)
         .with("VpcName", name)
@@ -177,10 +183,14 @@ pub fn create_vswitch(region: &RegionId, new: &NewVSwitch<'_>, token: &ClientTok
 
 /// `DeleteVpc`.
 pub fn delete_vpc(region: &RegionId, id: &CloudId) -> Call {
-    Call::new(Product::Vpc, "DeleteVpc").with("RegionId", region).with("VpcId", id)
+    Call::new(Product::Vpc, "DeleteVpc")
+        .with("RegionId", region)
+        .with("VpcId", id)
 }
 
 /// `DeleteVSwitch`.
 pub fn delete_vswitch(region: &RegionId, id: &CloudId) -> Call {
-    Call::new(Product::Vpc, "DeleteVSwitch").with("RegionId", region).with("VSwitchId", id)
+    Call::new(Product::Vpc, "DeleteVSwitch")
+        .with("RegionId", region)
+        .with("VSwitchId", id)
 }

@@ -136,6 +136,17 @@ pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
     Ok(Observed { release, active })
 }
 
+/// Stops the node and takes it off the host; releases stay for a way back.
+///
+/// # Errors
+/// When the host cannot be asked.
+pub async fn remove(host: &impl Host) -> Result<(), DeployError> {
+    unit::remove(host, UNIT, UNIT_FILE).await?;
+    host.check(command::remove_all(ENVIRONMENT)).await?;
+    host.check(command::remove_all(CURRENT)).await?;
+    Ok(())
+}
+
 /// Brings a host to a release.
 ///
 /// # Guarantees

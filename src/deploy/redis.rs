@@ -134,6 +134,16 @@ pub async fn read_password(host: &impl Host) -> Result<Password, DeployError> {
         })
 }
 
+/// Stops Redis and takes it out of the host's start-up. Its data and password stay: removing them is the host's end.
+///
+/// # Errors
+/// When the host cannot be asked.
+pub async fn remove(host: &impl Host) -> Result<(), DeployError> {
+    unit::remove(host, UNIT, UNIT_FILE).await?;
+    host.check(command::remove_all(RECORD)).await?;
+    Ok(())
+}
+
 /// Brings Redis on a host to the settings and gives its password.
 ///
 /// # Guarantees

@@ -110,6 +110,15 @@ fn holder_of(line: &str, address: &str, port: u16) -> Option<String> {
     })
 }
 
+/// Stops a unit and takes it off the host.
+pub(super) async fn remove(host: &impl Host, unit: &str, file: &str) -> Result<(), DeployError> {
+    // Its status says no more than that there is no such unit any more, which is what is wanted.
+    host.run(command::systemctl_disable_now(unit)).await?;
+    host.check(command::remove_all(file)).await?;
+    host.check(command::daemon_reload()).await?;
+    Ok(())
+}
+
 /// The pause between two looks at a condition; it grows a little so that a slow host is not pestered.
 pub(super) async fn pause(look: u32) {
     tokio::time::sleep(Duration::from_millis(u64::from(100 + 100 * look.min(9)))).await;

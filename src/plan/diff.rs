@@ -30,7 +30,12 @@ pub(super) fn changes(
                 .cloned()
                 .unwrap_or_else(|| AFTER_APPLY.to_owned()),
         };
-        (from != to).then(|| Change { field, from, to, forces_replacement: forces_replacement(kind, field) })
+        (from != to).then(|| Change {
+            field,
+            from,
+            to,
+            forces_replacement: forces_replacement(kind, field),
+        })
     };
     resource.spec.wanted().into_iter().filter_map(differs).collect()
 }

@@ -43,12 +43,19 @@ pub struct Cycle {
 /// # Errors
 /// When steps wait for each other; that would be a fault of the planner.
 pub fn operations(plan: &Plan) -> Result<Vec<Operation>, Cycle> {
-    let steps: BTreeMap<&ResourceAddress, &Step> = plan.steps.iter().map(|step| (&step.address, step)).collect();
+    let steps: BTreeMap<&ResourceAddress, &Step> =
+        plan.steps.iter().map(|step| (&step.address, step)).collect();
     let nodes = nodes(plan);
-    let edges: BTreeMap<Node, BTreeSet<Node>> =
-        nodes.iter().map(|node| (*node, waits_for(*node, &nodes, &steps))).collect();
+    let edges: BTreeMap<Node, BTreeSet<Node>> = nodes
+        .iter()
+        .map(|node| (*node, waits_for(*node, &nodes, &steps)))
+        .collect();
     let order = sort(&edges)?;
-    let index: BTreeMap<Node, usize> = order.iter().enumerate().map(|(index, node)| (*node, index)).collect();
+    let index: BTreeMap<Node, usize> = order
+        .iter()
+        .enumerate()
+        .map(|(index, node)| (*node, index))
+        .collect();
     let operation = |node: &Node| Operation {
         address: node.0.clone(),
         verb: node.1,
@@ -87,7 +94,9 @@ fn waits_for<'p>(
             before
         }
         Verb::Delete => {
-            let replaced = steps.values().any(|step| matches!(step.action, Action::Replace(_)));
+            let replaced = steps
+                .values()
+                .any(|step| matches!(step.action, Action::Replace(_)));
             let stands_on_it = |other: &&Node<'p>| match other.1 {
                 Verb::Delete => stands_on(other.0, address),
                 // While something is replaced, old things must make room first.
@@ -100,7 +109,8 @@ fn waits_for<'p>(
 
 /// Whether a resource cannot stay when another goes.
 fn stands_on(upper: &ResourceAddress, lower: &ResourceAddress) -> bool {
-    let same_machine = |kind: Kind| matches!(kind, Kind::Redis | Kind::Release | Kind::HostKey | Kind::Server);
+    let same_machine =
+        |kind: Kind| matches!(kind, Kind::Redis | Kind::Release | Kind::HostKey | Kind::Server);
     lower.kind.dependents().contains(&upper.kind)
         // What lives on a machine is named after it and does not care about the others.
         && (lower.kind != Kind::Instance || !same_machine(upper.kind) || lower.name == upper.name)
@@ -144,7 +154,11 @@ fn visit<'p>(
         return Ok(());
     }
     if way.contains(&node) {
-        let cycle = way.iter().chain([&node]).map(|(address, _)| address.to_string()).collect();
+        let cycle = way
+            .iter()
+            .chain([&node])
+            .map(|(address, _)| address.to_string())
+            .collect();
         return Err(Cycle { cycle });
     }
     way.push(node);

@@ -102,14 +102,24 @@ pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &
         steps.insert(step.address.clone(), step);
     }
     let mut steps: Vec<Step> = steps.into_values().collect();
-    steps.extend(removals(observed, |address| !desired.resources.contains_key(address)));
-    Plan { stack: stack.clone(), region: region.clone(), steps }
+    steps.extend(removals(observed, |address| {
+        !desired.resources.contains_key(address)
+    }));
+    Plan {
+        stack: stack.clone(),
+        region: region.clone(),
+        steps,
+    }
 }
 
 /// Removes everything of a stack.
 pub fn make_destroy(stack: &StackName, region: &RegionId, observed: &Observed) -> Plan {
     let steps = removals(observed, |_| true).collect();
-    Plan { stack: stack.clone(), region: region.clone(), steps }
+    Plan {
+        stack: stack.clone(),
+        region: region.clone(),
+        steps,
+    }
 }
 
 fn step_for(
@@ -143,7 +153,9 @@ fn action_for(
     if let Some(reason) = observed.unknown.get(&resource.address) {
         return Action::Unknown(reason.clone());
     }
-    let Some(current) = current else { return Action::Create };
+    let Some(current) = current else {
+        return Action::Create;
+    };
     if observed.tainted.contains(&resource.address) {
         return Action::Replace(vec![Change::broken()]);
     }
@@ -158,10 +170,7 @@ fn action_for(
 }
 
 /// What others own is left alone; the rest goes, last made first.
-fn removals(
-    observed: &Observed,
-    unwanted: impl Fn(&ResourceAddress) -> bool,
-) -> impl Iterator<Item = Step> {
+fn removals(observed: &Observed, unwanted: impl Fn(&ResourceAddress) -> bool) -> impl Iterator<Item = Step> {
     observed
         .resources
         .iter()

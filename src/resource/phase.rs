@@ -70,7 +70,10 @@ impl Phase {
     /// # Errors
     /// When it cannot happen in this phase.
     pub fn on(self, happening: &Happening) -> Result<Self, IllegalTransition> {
-        let illegal = IllegalTransition { phase: self.word(), happening: happening.word() };
+        let illegal = IllegalTransition {
+            phase: self.word(),
+            happening: happening.word(),
+        };
         match (self, happening) {
             (Self::Absent | Self::Intended(_), Happening::Intend(token)) => Ok(Self::Intended(token.clone())),
             (Self::Intended(_), Happening::Refuse) => Ok(Self::Absent),
@@ -80,7 +83,9 @@ impl Phase {
             // An update of what is there: the id stays, and what was not ready is not so for that.
             (Self::Ready(id), Happening::Intend(_) | Happening::Refuse) => Ok(Self::Ready(id)),
             (Self::Accepted(id), Happening::Intend(_) | Happening::Refuse) => Ok(Self::Accepted(id)),
-            (Self::Accepted(id) | Self::Ready(id) | Self::Tainted(id), Happening::Taint) => Ok(Self::Tainted(id)),
+            (Self::Accepted(id) | Self::Ready(id) | Self::Tainted(id), Happening::Taint) => {
+                Ok(Self::Tainted(id))
+            }
             (_, Happening::Remove) => Ok(Self::Absent),
             (Self::Absent | Self::Tainted(_), Happening::Refuse)
             | (Self::Absent | Self::Intended(_) | Self::Tainted(_), Happening::Ready)
@@ -129,15 +134,26 @@ mod tests {
             Phase::Tainted(id()),
         ];
         let table = [
-            (Happening::Intend(token()), ["intended", "intended", "accepted", "ready", "-"]),
+            (
+                Happening::Intend(token()),
+                ["intended", "intended", "accepted", "ready", "-"],
+            ),
             (Happening::Refuse, ["-", "absent", "accepted", "ready", "-"]),
-            (Happening::Accept(id()), ["accepted", "accepted", "accepted", "accepted", "accepted"]),
+            (
+                Happening::Accept(id()),
+                ["accepted", "accepted", "accepted", "accepted", "accepted"],
+            ),
             (Happening::Ready, ["-", "-", "ready", "ready", "-"]),
             (Happening::Taint, ["-", "-", "tainted", "tainted", "tainted"]),
-            (Happening::Remove, ["absent", "absent", "absent", "absent", "absent"]),
+            (
+                Happening::Remove,
+                ["absent", "absent", "absent", "absent", "absent"],
+            ),
         ];
         for (happening, expected) in table {
-            let found = phases.clone().map(|phase| phase.on(&happening).map_or("-", |phase| phase.word()));
+            let found = phases
+                .clone()
+                .map(|phase| phase.on(&happening).map_or("-", |phase| phase.word()));
             assert_eq!(found, expected, "{happening:?}");
         }
     }

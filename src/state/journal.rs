@@ -66,7 +66,8 @@ struct Entry {
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    file: File,
+    /// None when it was only opened for reading.
+    file: Option<File>,
     sequence: u64,
     memory: Memory,
 }
@@ -97,9 +98,14 @@ impl Journal {
         if tail == Tail::Torn || kept > COMPACT_ABOVE {
             rewrite(&path, &memory)?;
         }
-        let file = durable::open_append(&path)?;
+        let file = Some(durable::open_append(&path)?);
         let sequence = memory.sequence;
-        let mut journal = Self { path, file, sequence, memory };
+        let mut journal = Self {
+            path,
+            file,
+            sequence,
+            memory,
+        };
         if kept == 0 {
             let identity = journal.memory.identity.clone();
             journal.append(Event::Opened(identity))?;
@@ -107,14 +113,20 @@ impl Journal {
         Ok((journal, tail))
     }
 
-    /// Reads the journal of a stack without changing anything on disk.
+    /// Reads the journal of a stack; nothing on disk changes, then or later.
     ///
     /// # Errors
     /// As [`Journal::open`].
-    pub fn peek(folder: &Path, identity: Identity) -> Result<Memory, StateError> {
+    pub fn open_for_reading(folder: &Path, identity: &Identity) -> Result<Self, StateError> {
         let path = folder.join("journal");
         let (entries, _) = read(&path)?;
-        fold(&path, entries, &identity)
+        let memory = fold(&path, entries, identity)?;
+        Ok(Self {
+            path,
+            file: None,
+            sequence: memory.sequence,
+            memory,
+        })
     }
 
     /// What is remembered.
@@ -127,9 +139,18 @@ impl Journal {
     /// # Errors
     /// When the disk refuses: then nothing may be done that the event announces.
     pub fn append(&mut self, event: Event) -> Result<(), StateError> {
+        let Some(file) = &mut self.file else {
+            return Err(StateError::OpenForReading {
+                path: self.path.clone(),
+            });
+        };
         self.sequence += 1;
-        let line = encode(&Entry { sequence: self.sequence, at: clock::now(), event: event.clone() });
-        durable::append(&mut self.file, &self.path, line.as_bytes())?;
+        let line = encode(&Entry {
+            sequence: self.sequence,
+            at: clock::now(),
+            event: event.clone(),
+        });
+        durable::append(file, &self.path, line.as_bytes())?;
         self.memory.apply(self.sequence, event);
         Ok(())
     }
@@ -147,7 +168,12 @@ fn read(path: &Path) -> Result<(Vec<Entry>, Tail), StateError> {
         match decode(line) {
             Some(entry) => entries.push(entry),
             None if index + 1 == lines.len() => return Ok((entries, Tail::Torn)),
-            None => return Err(StateError::Damaged { path: path.to_owned(), line: index + 1 }),
+            None => {
+                return Err(StateError::Damaged {
+                    path: path.to_owned(),
+                    line: index + 1,
+                });
+            }
         }
     }
     Ok((entries, Tail::Whole))
@@ -157,28 +183,59 @@ fn fold(path: &Path, entries: Vec<Entry>, ours: &Identity) -> Result<Memory, Sta
     let mut entries = entries.into_iter();
     let mut memory = match entries.next() {
         None => return Ok(Memory::new(ours.clone())),
-        Some(Entry { event: Event::Opened(theirs), sequence, .. }) => {
-            theirs.check(ours).map_err(|(theirs, ours)| StateError::OtherCloud { path: path.to_owned(), theirs, ours })?;
-            Memory { sequence, ..Memory::new(theirs) }
+        Some(Entry {
+            event: Event::Opened(theirs),
+            sequence,
+            ..
+        }) => {
+            theirs
+                .check(ours)
+                .map_err(|(theirs, ours)| StateError::OtherCloud {
+                    path: path.to_owned(),
+                    theirs,
+                    ours,
+                })?;
+            Memory {
+                sequence,
+                ..Memory::new(theirs)
+            }
         }
-        Some(_) => return Err(StateError::Damaged { path: path.to_owned(), line: 1 }),
+        Some(_) => {
+            return Err(StateError::Damaged {
+                path: path.to_owned(),
+                line: 1,
+            });
+        }
     };
     for (line, entry) in (2..).zip(entries) {
         if !memory.apply(entry.sequence, entry.event) {
-            return Err(StateError::Damaged { path: path.to_owned(), line });
+            return Err(StateError::Damaged {
+                path: path.to_owned(),
+                line,
+            });
         }
     }
     Ok(memory)
 }
 
 fn rewrite(path: &Path, memory: &Memory) -> Result<(), StateError> {
-    let restored = memory.resources.iter().map(|(address, remembered)| Event::Restored {
-        address: address.clone(),
-        remembered: Box::new(remembered.clone()),
-    });
+    let restored = memory
+        .resources
+        .iter()
+        .map(|(address, remembered)| Event::Restored {
+            address: address.clone(),
+            remembered: Box::new(remembered.clone()),
+        });
     let events = std::iter::once(Event::Opened(memory.identity.clone())).chain(restored);
-    let text: String =
-        events.map(|event| encode(&Entry { sequence: memory.sequence, at: clock::now(), event })).collect();
+    let text: String = events
+        .map(|event| {
+            encode(&Entry {
+                sequence: memory.sequence,
+                at: clock::now(),
+                event,
+            })
+        })
+        .collect();
     Ok(durable::replace(path, text.as_bytes())?)
 }
 
@@ -191,7 +248,9 @@ fn decode(line: &[u8]) -> Option<Entry> {
     let line = line.strip_suffix(b"\n")?;
     let (sum, json) = line.split_at_checked(16)?;
     let json = json.strip_prefix(b" ")?;
-    (checksum(json).as_bytes() == sum).then(|| serde_json::from_slice(json).ok()).flatten()
+    (checksum(json).as_bytes() == sum)
+        .then(|| serde_json::from_slice(json).ok())
+        .flatten()
 }
 
 fn checksum(json: &[u8]) -> String {
@@ -221,9 +280,20 @@ mod tests {
     fn write_life(folder: &Path) -> Memory {
         let (mut journal, _) = Journal::open(folder, identity()).unwrap();
         let token = journal.memory().next_token(&address());
-        let happened = |happening, call| Event::Happened { address: address(), happening, call };
-        journal.append(happened(Happening::Intend(token), Some(serde_json::json!({"action": "CreateVpc"})))).unwrap();
-        journal.append(happened(Happening::Accept(CloudId::new("vpc-1")), None)).unwrap();
+        let happened = |happening, call| Event::Happened {
+            address: address(),
+            happening,
+            call,
+        };
+        journal
+            .append(happened(
+                Happening::Intend(token),
+                Some(serde_json::json!({"action": "CreateVpc"})),
+            ))
+            .unwrap();
+        journal
+            .append(happened(Happening::Accept(CloudId::new("vpc-1")), None))
+            .unwrap();
         journal.append(happened(Happening::Ready, None)).unwrap();
         journal.memory().clone()
     }
@@ -250,7 +320,11 @@ mod tests {
             assert_eq!(tail == Tail::Torn, torn, "cut at {length}");
             drop(journal);
             let (_, tail) = Journal::open(folder.path(), identity()).unwrap();
-            assert_eq!(tail, Tail::Whole, "cut at {length}: the torn line must be gone from the file");
+            assert_eq!(
+                tail,
+                Tail::Whole,
+                "cut at {length}: the torn line must be gone from the file"
+            );
         }
     }
 
@@ -259,7 +333,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_life(folder.path());
         let path = folder.path().join("journal");
-        let damaged = std::fs::read_to_string(&path).unwrap().replacen("CreateVpc", "DeleteVpc", 1);
+        let damaged = std::fs::read_to_string(&path)
+            .unwrap()
+            .replacen("CreateVpc", "DeleteVpc", 1);
         std::fs::write(&path, damaged).unwrap();
         let error = Journal::open(folder.path(), identity()).unwrap_err();
         assert!(matches!(error, StateError::Damaged { line: 2, .. }), "{error}");
@@ -269,8 +345,14 @@ mod tests {
     fn another_clouds_journal_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         write_life(folder.path());
-        let other = Identity { account: "9999".to_owned(), ..identity() };
-        assert!(matches!(Journal::open(folder.path(), other), Err(StateError::OtherCloud { .. })));
+        let other = Identity {
+            account: "9999".to_owned(),
+            ..identity()
+        };
+        assert!(matches!(
+            Journal::open(folder.path(), other),
+            Err(StateError::OtherCloud { .. })
+        ));
     }
 
     #[test]

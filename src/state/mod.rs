@@ -45,6 +45,12 @@ pub enum StateError {
         /// Who asks.
         ours: String,
     },
+    /// A command that only reads tried to write: a fault of ours.
+    #[error("the journal `{}` was opened for reading", path.display())]
+    OpenForReading {
+        /// The journal.
+        path: PathBuf,
+    },
     /// Somebody else is at work.
     #[error("the stack is locked by {holder}")]
     Locked {
@@ -57,7 +63,7 @@ impl StateError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::File(_) => None,
+            Self::File(_) | Self::OpenForReading { .. } => None,
             Self::Damaged { path, .. } => Some(format!(
                 "move `{}` away and run `albatross plan`: everything is found again by its tags",
                 path.display()
@@ -66,7 +72,9 @@ impl StateError {
                 "use the account and endpoint it was made with, or another --state-dir than that of `{}`",
                 path.display()
             )),
-            Self::Locked { .. } => Some("wait until that command has ended; its lock ends with it".to_owned()),
+            Self::Locked { .. } => {
+                Some("wait until that command has ended; its lock ends with it".to_owned())
+            }
         }
     }
 }

@@ -59,11 +59,15 @@ impl Visitor<'_> for SecondsVisitor {
     }
 
     fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<Seconds, E> {
-        u32::try_from(seconds).map(Seconds).map_err(|_| E::invalid_value(de::Unexpected::Unsigned(seconds), &self))
+        u32::try_from(seconds)
+            .map(Seconds)
+            .map_err(|_| E::invalid_value(de::Unexpected::Unsigned(seconds), &self))
     }
 
     fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<Seconds, E> {
-        u32::try_from(seconds).map(Seconds).map_err(|_| E::invalid_value(de::Unexpected::Signed(seconds), &self))
+        u32::try_from(seconds)
+            .map(Seconds)
+            .map_err(|_| E::invalid_value(de::Unexpected::Signed(seconds), &self))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Seconds, E> {

@@ -39,7 +39,11 @@ pub fn load(bytes: &[u8]) -> Result<Topology, Vec<Diagnostic>> {
     let document = resolve::with_default_shape(document);
     rules::check(&document, &mut findings);
     let list = findings.into_sorted();
-    if list.is_empty() { Ok(resolve::resolve(document)) } else { Err(list) }
+    if list.is_empty() {
+        Ok(resolve::resolve(document))
+    } else {
+        Err(list)
+    }
 }
 
 /// Where the value at a path stands in a text that [`load`] accepted.
@@ -64,7 +68,11 @@ fn readable(bytes: &[u8]) -> Result<&str, Diagnostic> {
         ));
     }
     std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = bytes[..error.valid_up_to()]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1;
         whole_file(
             "not-utf-8",
             "the file is not UTF-8 text".to_owned(),
@@ -123,13 +131,19 @@ fn syntax(text: &str, error: &serde_yaml::Error) -> Diagnostic {
 }
 
 fn unknown_field(findings: &mut Findings<'_>, path: &Path) {
-    let Some((field, parents)) = path.split_last() else { return };
+    let Some((field, parents)) = path.split_last() else {
+        return;
+    };
     let known = known_fields(parents);
     let help = match nearest(field, known.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("known here: {}", one_of(known.iter().copied())),
     };
-    let place = if parents.is_empty() { "a topology".to_owned() } else { format!("`{}`", parents.join(".")) };
+    let place = if parents.is_empty() {
+        "a topology".to_owned()
+    } else {
+        format!("`{}`", parents.join("."))
+    };
     findings.at_key(
         path,
         Finding {
@@ -145,7 +159,17 @@ fn unknown_field(findings: &mut Findings<'_>, path: &Path) {
 fn known_fields(parents: &[String]) -> &'static [&'static str] {
     let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
     match parents.as_slice() {
-        [] => &["stack", "region", "network", "ssh", "instances", "redis", "node", "load_balancer", "dns"],
+        [] => &[
+            "stack",
+            "region",
+            "network",
+            "ssh",
+            "instances",
+            "redis",
+            "node",
+            "load_balancer",
+            "dns",
+        ],
         ["network"] => &["vpc", "zones", "vswitches", "security_group"],
         ["network", "vpc"] => &["cidr", "id"],
         ["network", "vswitches", _] => &["zone", "cidr", "id"],
@@ -155,9 +179,13 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["redis"] => &["on", "port", "max_memory", "persistence"],
         ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins"],
         ["load_balancer"] => &["id", "vswitches", "address", "edition", "listener"],
-        ["load_balancer", "listener"] => {
-            &["protocol", "port", "idle_timeout", "request_timeout", "certificate"]
-        }
+        ["load_balancer", "listener"] => &[
+            "protocol",
+            "port",
+            "idle_timeout",
+            "request_timeout",
+            "certificate",
+        ],
         ["dns"] => &["domain", "host", "ttl"],
         _ => &[],
     }

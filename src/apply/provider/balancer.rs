@@ -40,7 +40,11 @@ impl Provider {
         let (name, resource) = (console_name(&self.stack, address), address.to_string());
         let vpc = self.known.only(Kind::Vpc)?;
         let zone = |(zone, vswitch): &(String, ResourceAddress)| Ok((zone.clone(), self.known.id(vswitch)?));
-        let zones = spec.zones.iter().map(zone).collect::<Result<Vec<_>, ApplyError>>()?;
+        let zones = spec
+            .zones
+            .iter()
+            .map(zone)
+            .collect::<Result<Vec<_>, ApplyError>>()?;
         let new = NewLoadBalancer {
             name: &name,
             vpc: &vpc,
@@ -50,7 +54,8 @@ impl Provider {
             tags: &self.tags(&resource),
         };
         let region = self.client.region();
-        self.create(address, |token| alb::create_load_balancer(region, &new, token)).await
+        self.create(address, |token| alb::create_load_balancer(region, &new, token))
+            .await
     }
 
     /// Waits until a load balancer takes listeners, and learns its name.
@@ -60,11 +65,17 @@ impl Provider {
         id: &CloudId,
     ) -> Result<Outputs, ApplyError> {
         let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "active", deadline: PROVISION };
+        let condition = Condition {
+            subject: &subject,
+            name: "active",
+            deadline: PROVISION,
+        };
         let look = || async {
             Ok(match alb::load_balancer(&self.client, id).await? {
                 Some(found) if found.load_balancer_status == "Active" => Look::Done(found),
-                Some(found) if found.load_balancer_status == "CreateFailed" => Look::Never(found.load_balancer_status),
+                Some(found) if found.load_balancer_status == "CreateFailed" => {
+                    Look::Never(found.load_balancer_status)
+                }
                 Some(found) => Look::NotYet(found.load_balancer_status),
                 None => Look::NotYet("not listed yet".to_owned()),
             })
@@ -72,10 +83,20 @@ impl Provider {
         Ok(load_balancer_outputs(&until(condition, look).await?))
     }
 
-    pub(super) async fn delete_load_balancer(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
-        self.client.delete(&alb::delete_load_balancer(id), PROVISION).await?;
+    pub(super) async fn delete_load_balancer(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+    ) -> Result<(), ApplyError> {
+        self.client
+            .delete(&alb::delete_load_balancer(id), PROVISION)
+            .await?;
         let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "gone", deadline: PROVISION };
+        let condition = Condition {
+            subject: &subject,
+            name: "gone",
+            deadline: PROVISION,
+        };
         let look = || async {
             let found = alb::load_balancer(&self.client, id).await?;
             Ok(found.map_or(Look::Done(()), |found| Look::NotYet(found.load_balancer_status)))
@@ -89,16 +110,29 @@ impl Provider {
         spec: &ServerGroupSpec,
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
-        let health = HealthCheck { path: spec.health_path, interval: Duration::from_secs(1), threshold: 2 };
+        let health = HealthCheck {
+            path: spec.health_path,
+            interval: Duration::from_secs(1),
+            threshold: 2,
+        };
         let id = if let Some(current) = current {
-            self.change(address, |token| alb::update_server_group(&current.id, health, token)).await?;
+            self.change(address, |token| {
+                alb::update_server_group(&current.id, health, token)
+            })
+            .await?;
             current.id.clone()
         } else {
             let (name, resource) = (console_name(&self.stack, address), address.to_string());
             let vpc = self.known.only(Kind::Vpc)?;
-            let new = NewServerGroup { name: &name, vpc: &vpc, health, tags: &self.tags(&resource) };
+            let new = NewServerGroup {
+                name: &name,
+                vpc: &vpc,
+                health,
+                tags: &self.tags(&resource),
+            };
             let region = self.client.region();
-            self.create(address, |token| alb::create_server_group(region, &new, token)).await?
+            self.create(address, |token| alb::create_server_group(region, &new, token))
+                .await?
         };
         self.server_group_available(address, &id).await?;
         Ok(id_only(&id))
@@ -110,7 +144,11 @@ impl Provider {
         id: &CloudId,
     ) -> Result<(), ApplyError> {
         let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "available", deadline: CONFIGURE };
+        let condition = Condition {
+            subject: &subject,
+            name: "available",
+            deadline: CONFIGURE,
+        };
         let look = || async {
             Ok(match alb::server_group(&self.client, id).await? {
                 Some(found) if found.server_group_status == "Available" => Look::Done(()),
@@ -122,14 +160,28 @@ impl Provider {
     }
 
     pub(super) async fn delete_server_group(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self.client.delete(&alb::delete_server_group(id), CONFIGURE).await?)
+        Ok(self
+            .client
+            .delete(&alb::delete_server_group(id), CONFIGURE)
+            .await?)
     }
 
-    pub(super) async fn put_server(&self, address: &ResourceAddress, spec: &ServerSpec) -> Result<Outputs, ApplyError> {
+    pub(super) async fn put_server(
+        &self,
+        address: &ResourceAddress,
+        spec: &ServerSpec,
+    ) -> Result<Outputs, ApplyError> {
         let _turn = self.one_server_at_a_time.lock().await;
         let group = self.known.only(Kind::ServerGroup)?;
-        let instance = self.known.id(&ResourceAddress::new(Kind::Instance, &spec.instance))?;
-        match self.change(address, |token| alb::add_server(&group, &instance, spec.port, token)).await {
+        let instance = self
+            .known
+            .id(&ResourceAddress::new(Kind::Instance, &spec.instance))?;
+        match self
+            .change(address, |token| {
+                alb::add_server(&group, &instance, spec.port, token)
+            })
+            .await
+        {
             Ok(()) => {}
             // It is in the group already: a reply that was lost, or a list that lagged.
             Err(ApplyError::Cloud(error)) if is_member_already(error.code()) => {}
@@ -138,10 +190,16 @@ impl Provider {
         let id = server_id(&instance, spec.port);
         self.ledger.accept(address, &id)?;
         let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "available", deadline: CONFIGURE };
+        let condition = Condition {
+            subject: &subject,
+            name: "available",
+            deadline: CONFIGURE,
+        };
         let look = || async {
             let servers = alb::servers(&self.client, &group).await?;
-            let found = servers.into_iter().find(|one| one.server_id == instance && one.port == spec.port);
+            let found = servers
+                .into_iter()
+                .find(|one| one.server_id == instance && one.port == spec.port);
             Ok(match found {
                 Some(server) if server.status == "Available" => Look::Done(()),
                 Some(server) => Look::NotYet(server.status),
@@ -149,7 +207,8 @@ impl Provider {
             })
         };
         until(condition, look).await?;
-        self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group).await?;
+        self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group)
+            .await?;
         Ok(id_only(&id))
     }
 
@@ -160,19 +219,31 @@ impl Provider {
     ) -> Result<(), ApplyError> {
         let _turn = self.one_server_at_a_time.lock().await;
         let field = |name| current.fields.get(name).cloned().unwrap_or_default();
-        let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
+        let missing = || ApplyError::Missing {
+            address: address.clone(),
+            what: "port",
+        };
         let port = field("port").parse().map_err(|_| missing())?;
         let (group, instance) = (CloudId::new(field("group")), CloudId::new(field("instance")));
-        self.client.delete(&alb::remove_server(&group, &instance, port), CONFIGURE).await?;
+        self.client
+            .delete(&alb::remove_server(&group, &instance, port), CONFIGURE)
+            .await?;
         let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "out of the group", deadline: CONFIGURE };
+        let condition = Condition {
+            subject: &subject,
+            name: "out of the group",
+            deadline: CONFIGURE,
+        };
         let look = || async {
             let servers = alb::servers(&self.client, &group).await?;
-            let found = servers.into_iter().find(|one| one.server_id == instance && one.port == port);
+            let found = servers
+                .into_iter()
+                .find(|one| one.server_id == instance && one.port == port);
             Ok(found.map_or(Look::Done(()), |server| Look::NotYet(server.status)))
         };
         until(condition, look).await?;
-        self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group).await
+        self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group)
+            .await
     }
 
     pub(super) async fn put_listener(
@@ -191,12 +262,16 @@ impl Provider {
             description: &description,
         };
         let id = if let Some(current) = current {
-            self.change(address, |token| alb::update_listener(&current.id, &settings, token)).await?;
+            self.change(address, |token| {
+                alb::update_listener(&current.id, &settings, token)
+            })
+            .await?;
             current.id.clone()
         } else {
             let resource = address.to_string();
             let (balancer, on) = (self.known.only(Kind::LoadBalancer)?, (spec.protocol, spec.port));
-            let build = |token: &_| alb::create_listener(&balancer, on, &settings, &self.tags(&resource), token);
+            let build =
+                |token: &_| alb::create_listener(&balancer, on, &settings, &self.tags(&resource), token);
             self.create(address, build).await?
         };
         self.listener_running(address, &id).await?;
@@ -204,9 +279,17 @@ impl Provider {
         Ok(id_only(&id))
     }
 
-    pub(crate) async fn listener_running(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+    pub(crate) async fn listener_running(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+    ) -> Result<(), ApplyError> {
         let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "running", deadline: CONFIGURE };
+        let condition = Condition {
+            subject: &subject,
+            name: "running",
+            deadline: CONFIGURE,
+        };
         let look = || async {
             Ok(match alb::listener(&self.client, id).await? {
                 Some(found) if found.listener_status == "Running" => Look::Done(()),
@@ -219,25 +302,48 @@ impl Provider {
 
     /// An empty list of servers without traffic means that all have some.
     async fn servers_healthy(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
-        self.note(address, "waiting until the load balancer finds its servers healthy");
-        let condition = Condition { subject: "the server group", name: "healthy", deadline: HEALTHY };
+        self.note(
+            address,
+            "waiting until the load balancer finds its servers healthy",
+        );
+        let condition = Condition {
+            subject: "the server group",
+            name: "healthy",
+            deadline: HEALTHY,
+        };
         let look = || async {
             let servers = alb::unhealthy_servers(&self.client, id).await?;
-            let words = servers.iter().map(|one| format!("{} ({} {})", one.server_id, one.status, one.reason.reason_code));
+            let words = servers
+                .iter()
+                .map(|one| format!("{} ({} {})", one.server_id, one.status, one.reason.reason_code));
             let words: Vec<String> = words.collect();
-            Ok(if words.is_empty() { Look::Done(()) } else { Look::NotYet(words.join(", ")) })
+            Ok(if words.is_empty() {
+                Look::Done(())
+            } else {
+                Look::NotYet(words.join(", "))
+            })
         };
         match until(condition, look).await {
             Ok(()) => Ok(()),
-            Err(crate::cloud::error::CloudError::TimedOut { last, .. }) => Err(ApplyError::Unhealthy { servers: last }),
+            Err(crate::cloud::error::CloudError::TimedOut { last, .. }) => {
+                Err(ApplyError::Unhealthy { servers: last })
+            }
             Err(error) => Err(error.into()),
         }
     }
 
-    pub(super) async fn delete_listener(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+    pub(super) async fn delete_listener(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+    ) -> Result<(), ApplyError> {
         self.client.delete(&alb::delete_listener(id), CONFIGURE).await?;
         let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "gone", deadline: CONFIGURE };
+        let condition = Condition {
+            subject: &subject,
+            name: "gone",
+            deadline: CONFIGURE,
+        };
         let look = || async {
             let found = alb::listener(&self.client, id).await?;
             Ok(found.map_or(Look::Done(()), |found| Look::NotYet(found.listener_status)))
@@ -247,7 +353,10 @@ impl Provider {
 }
 
 fn is_member_already(code: Option<&str>) -> bool {
-    matches!(code, Some("Conflict.BackendServer" | "ResourceAlreadyExist.BackendServer"))
+    matches!(
+        code,
+        Some("Conflict.BackendServer" | "ResourceAlreadyExist.BackendServer")
+    )
 }
 
 /// A membership has no id of its own: server and port name it.
@@ -259,5 +368,12 @@ pub(crate) fn server_id(instance: &CloudId, port: u16) -> CloudId {
 pub(crate) fn load_balancer_outputs(found: &alb::LoadBalancer) -> Outputs {
     let mut outputs = id_only(&found.load_balancer_id);
     outputs.insert(Output::DnsName, found.dns_name.clone());
+    let mut addresses = found
+        .zone_mappings
+        .iter()
+        .flat_map(|zone| &zone.load_balancer_addresses);
+    if let Some(first) = addresses.find(|one| !one.address.is_empty()) {
+        outputs.insert(Output::PublicAddress, first.address.clone());
+    }
     outputs
 }

@@ -41,8 +41,18 @@ impl Known {
     /// What was observed.
     pub fn from_observed(observed: &Observed) -> Self {
         let outputs = observed.resources.iter();
-        let outputs = outputs.map(|(address, found)| (address.clone(), found.outputs.clone())).collect();
-        Self { outputs: RwLock::new(outputs) }
+        let outputs = outputs
+            .map(|(address, found)| (address.clone(), found.outputs.clone()))
+            .collect();
+        Self {
+            outputs: RwLock::new(outputs),
+        }
+    }
+
+    /// Forgets what was known and takes over what another knows.
+    pub fn replace(&self, other: Self) {
+        let other = other.outputs.into_inner().unwrap_or_else(PoisonError::into_inner);
+        *self.outputs.write().unwrap_or_else(PoisonError::into_inner) = other;
     }
 
     /// An output of a resource.
@@ -57,7 +67,10 @@ impl Known {
     /// When it has none.
     pub fn id(&self, address: &ResourceAddress) -> Result<CloudId, ApplyError> {
         let id = self.output(address, Output::Id).map(CloudId::new);
-        id.ok_or_else(|| ApplyError::Missing { address: address.clone(), what: "id" })
+        id.ok_or_else(|| ApplyError::Missing {
+            address: address.clone(),
+            what: "id",
+        })
     }
 
     /// The id of a resource that a stack has one of.
@@ -74,7 +87,10 @@ impl Known {
     }
 
     fn forget(&self, address: &ResourceAddress) {
-        self.outputs.write().unwrap_or_else(PoisonError::into_inner).remove(address);
+        self.outputs
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(address);
     }
 }
 
@@ -102,7 +118,13 @@ pub struct Provider {
 
 impl Provider {
     /// Of a stack in a cloud.
-    pub fn new(client: Client, stack: StackName, hosts: Hosts, artifact: Option<Artifact>, ledger: Ledger) -> Self {
+    pub fn new(
+        client: Client,
+        stack: StackName,
+        hosts: Hosts,
+        artifact: Option<Artifact>,
+        ledger: Ledger,
+    ) -> Self {
         Self {
             client,
             stack,
@@ -132,7 +154,10 @@ impl Provider {
     /// # Errors
     /// What the cloud or the host said.
     pub async fn put(&self, step: &Step) -> Result<CloudId, ApplyError> {
-        let missing = || ApplyError::Missing { address: step.address.clone(), what: "spec" };
+        let missing = || ApplyError::Missing {
+            address: step.address.clone(),
+            what: "spec",
+        };
         let spec = step.spec.as_ref().ok_or_else(missing)?;
         let address = &step.address;
         // What is made anew is made as if nothing were there.
@@ -199,8 +224,10 @@ impl Provider {
     ) -> Result<CloudId, ApplyError> {
         let call = self.ledger.intend(address, build)?;
         let reply = self.send(address, &call).await?;
-        let id = created_id(address, &reply)
-            .ok_or_else(|| ApplyError::Missing { address: address.clone(), what: "id in the cloud's answer" })?;
+        let id = created_id(address, &reply).ok_or_else(|| ApplyError::Missing {
+            address: address.clone(),
+            what: "id in the cloud's answer",
+        })?;
         self.ledger.accept(address, &id)?;
         Ok(id)
     }
@@ -234,7 +261,10 @@ impl Provider {
     }
 
     fn note(&self, address: &ResourceAddress, text: impl Into<String>) {
-        (self.sink)(Event::Noted { address: address.clone(), text: text.into() });
+        (self.sink)(Event::Noted {
+            address: address.clone(),
+            text: text.into(),
+        });
     }
 }
 

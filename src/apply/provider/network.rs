@@ -19,25 +19,43 @@ const SETTLE: Duration = Duration::from_secs(120);
 const LEAVE: Duration = Duration::from_secs(600);
 
 impl Provider {
-    pub(super) async fn put_vpc(&self, address: &ResourceAddress, spec: &VpcSpec) -> Result<Outputs, ApplyError> {
+    pub(super) async fn put_vpc(
+        &self,
+        address: &ResourceAddress,
+        spec: &VpcSpec,
+    ) -> Result<Outputs, ApplyError> {
         let id = match &spec.source {
             Source::Existing(id) => return Ok(id_only(id)),
             Source::Created => {
                 let (name, resource) = (console_name(&self.stack, address), address.to_string());
                 let cidr = spec.cidr.map(|cidr| cidr.to_string()).unwrap_or_default();
                 let region = self.client.region();
-                self.create(address, |token| vpc::create_vpc(region, &name, &cidr, &self.tags(&resource), token)).await?
+                self.create(address, |token| {
+                    vpc::create_vpc(region, &name, &cidr, &self.tags(&resource), token)
+                })
+                .await?
             }
         };
         self.vpc_available(address, &id).await?;
         Ok(id_only(&id))
     }
 
-    pub(crate) async fn vpc_available(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+    pub(crate) async fn vpc_available(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+    ) -> Result<(), ApplyError> {
         let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "available", deadline: SETTLE };
+        let condition = Condition {
+            subject: &subject,
+            name: "available",
+            deadline: SETTLE,
+        };
         let look = || async {
-            let found = vpc::vpcs(&self.client, Selection::Id(id)).await?.into_iter().next();
+            let found = vpc::vpcs(&self.client, Selection::Id(id))
+                .await?
+                .into_iter()
+                .next();
             Ok(available(found.map(|vpc| vpc.status)))
         };
         Ok(until(condition, look).await?)
@@ -55,18 +73,37 @@ impl Provider {
         let (name, resource) = (console_name(&self.stack, address), address.to_string());
         let cidr = spec.cidr.to_string();
         let vpc_id = self.known.only(Kind::Vpc)?;
-        let new = NewVSwitch { name: &name, vpc: &vpc_id, zone: &spec.zone, cidr: &cidr, tags: &self.tags(&resource) };
+        let new = NewVSwitch {
+            name: &name,
+            vpc: &vpc_id,
+            zone: &spec.zone,
+            cidr: &cidr,
+            tags: &self.tags(&resource),
+        };
         let region = self.client.region();
-        let id = self.create(address, |token| vpc::create_vswitch(region, &new, token)).await?;
+        let id = self
+            .create(address, |token| vpc::create_vswitch(region, &new, token))
+            .await?;
         self.vswitch_available(address, &id).await?;
         Ok(id_only(&id))
     }
 
-    pub(crate) async fn vswitch_available(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+    pub(crate) async fn vswitch_available(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+    ) -> Result<(), ApplyError> {
         let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "available", deadline: SETTLE };
+        let condition = Condition {
+            subject: &subject,
+            name: "available",
+            deadline: SETTLE,
+        };
         let look = || async {
-            let found = vpc::vswitches(&self.client, Selection::Id(id)).await?.into_iter().next();
+            let found = vpc::vswitches(&self.client, Selection::Id(id))
+                .await?
+                .into_iter()
+                .next();
             Ok(available(found.map(|vswitch| vswitch.status)))
         };
         Ok(until(condition, look).await?)
@@ -83,7 +120,8 @@ impl Provider {
         let (name, resource) = (console_name(&self.stack, address), address.to_string());
         let vpc_id = self.known.only(Kind::Vpc)?;
         let region = self.client.region();
-        let build = |token: &_| ecs::create_security_group(region, &name, &vpc_id, &self.tags(&resource), token);
+        let build =
+            |token: &_| ecs::create_security_group(region, &name, &vpc_id, &self.tags(&resource), token);
         let id = self.create(address, build).await?;
         Ok(id_only(&id))
     }
@@ -99,14 +137,23 @@ impl Provider {
             Peer::Instance(name) => {
                 let instance = ResourceAddress::new(Kind::Instance, name);
                 let found = self.known.output(&instance, Output::PrivateAddress);
-                let missing = ApplyError::Missing { address: instance, what: "private address" };
+                let missing = ApplyError::Missing {
+                    address: instance,
+                    what: "private address",
+                };
                 format!("{}/32", found.ok_or(missing)?)
             }
         };
         let description = remark(&self.stack, address);
-        let rule = ecs::Rule { group: &group, port: spec.port, source: &source, description: &description };
+        let rule = ecs::Rule {
+            group: &group,
+            port: spec.port,
+            source: &source,
+            description: &description,
+        };
         let region = self.client.region();
-        self.change(address, |token| ecs::authorize(region, &rule, token)).await?;
+        self.change(address, |token| ecs::authorize(region, &rule, token))
+            .await?;
         let id = rule_id(&group, spec.port, &source);
         self.ledger.accept(address, &id)?;
         Ok(id_only(&id))
@@ -118,30 +165,56 @@ impl Provider {
         current: &Observation,
     ) -> Result<(), ApplyError> {
         let field = |name| current.fields.get(name).cloned().unwrap_or_default();
-        let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
+        let missing = || ApplyError::Missing {
+            address: address.clone(),
+            what: "port",
+        };
         let port = field("port").parse().map_err(|_| missing())?;
         let (group, source) = (CloudId::new(field("group")), field("from"));
-        let rule = ecs::Rule { group: &group, port, source: &source, description: "" };
-        Ok(self.client.delete(&ecs::revoke(self.client.region(), &rule), SETTLE).await?)
+        let rule = ecs::Rule {
+            group: &group,
+            port,
+            source: &source,
+            description: "",
+        };
+        Ok(self
+            .client
+            .delete(&ecs::revoke(self.client.region(), &rule), SETTLE)
+            .await?)
     }
 
     pub(super) async fn delete_vpc(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self.client.delete(&vpc::delete_vpc(self.client.region(), id), LEAVE).await?)
+        Ok(self
+            .client
+            .delete(&vpc::delete_vpc(self.client.region(), id), LEAVE)
+            .await?)
     }
 
     pub(super) async fn delete_vswitch(&self, id: &CloudId) -> Result<(), ApplyError> {
         let _turn = self.one_vswitch_at_a_time.lock().await;
-        self.client.delete(&vpc::delete_vswitch(self.client.region(), id), LEAVE).await?;
-        let condition = Condition { subject: id.as_str(), name: "gone", deadline: SETTLE };
+        self.client
+            .delete(&vpc::delete_vswitch(self.client.region(), id), LEAVE)
+            .await?;
+        let condition = Condition {
+            subject: id.as_str(),
+            name: "gone",
+            deadline: SETTLE,
+        };
         let look = || async {
-            let found = vpc::vswitches(&self.client, Selection::Id(id)).await?.into_iter().next();
+            let found = vpc::vswitches(&self.client, Selection::Id(id))
+                .await?
+                .into_iter()
+                .next();
             Ok(found.map_or(Look::Done(()), |vswitch| Look::NotYet(vswitch.status)))
         };
         Ok(until(condition, look).await?)
     }
 
     pub(super) async fn delete_security_group(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self.client.delete(&ecs::delete_security_group(self.client.region(), id), LEAVE).await?)
+        Ok(self
+            .client
+            .delete(&ecs::delete_security_group(self.client.region(), id), LEAVE)
+            .await?)
     }
 }
 

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::topology::findings::{Finding, Findings, below};
 use crate::topology::places::{Path, path};
 use crate::topology::resolve::{
-    DEFAULT_LISTENER_TIMEOUT, DEFAULT_NODE_PORT, DEFAULT_PING_INTERVAL, DEFAULT_REDIS_PORT, default_listener_port,
+    DEFAULT_LISTENER_TIMEOUT, DEFAULT_NODE_PORT, DEFAULT_PING_INTERVAL, DEFAULT_REDIS_PORT,
+    default_listener_port,
 };
 use crate::topology::rules::is_port;
 use crate::topology::rules::machines::unknown_instance;
@@ -61,17 +62,41 @@ fn placement(document: &Document, findings: &mut Findings<'_>) {
 fn ports(document: &Document, findings: &mut Findings<'_>) {
     let listener = &document.load_balancer.listener;
     let listener_default = default_listener_port(listener.protocol.unwrap_or(Protocol::Http));
-    let node = number(&path("node.port"), document.node.port, DEFAULT_NODE_PORT, findings);
-    let redis = number(&path("redis.port"), document.redis.port, DEFAULT_REDIS_PORT, findings);
-    number(&path("load_balancer.listener.port"), listener.port, listener_default, findings);
-    let mut taken: BTreeMap<(&str, i64), &str> =
-        document.instances.keys().map(|name| ((name.as_str(), 22), "SSH")).collect();
+    let node = number(
+        &path("node.port"),
+        document.node.port,
+        DEFAULT_NODE_PORT,
+        findings,
+    );
+    let redis = number(
+        &path("redis.port"),
+        document.redis.port,
+        DEFAULT_REDIS_PORT,
+        findings,
+    );
+    number(
+        &path("load_balancer.listener.port"),
+        listener.port,
+        listener_default,
+        findings,
+    );
+    let mut taken: BTreeMap<(&str, i64), &str> = document
+        .instances
+        .keys()
+        .map(|name| ((name.as_str(), 22), "SSH"))
+        .collect();
     if let (Some(port), Some(host)) = (redis, document.redis.on.as_deref()) {
         take(&mut taken, (host, port), "Redis", &path("redis.port"), findings);
     }
     for host in &document.node.on {
         if let Some(port) = node {
-            take(&mut taken, (host, port), "the chat node", &path("node.port"), findings);
+            take(
+                &mut taken,
+                (host, port),
+                "the chat node",
+                &path("node.port"),
+                findings,
+            );
         }
     }
 }
@@ -161,7 +186,11 @@ fn load_balancer_zones(document: &Document, findings: &mut Findings<'_>) {
     }
     if zones.len() < 2 {
         findings.at_key(
-            if document.load_balancer.listener.port.is_some() { &place } else { &place[..1] },
+            if document.load_balancer.listener.port.is_some() {
+                &place
+            } else {
+                &place[..1]
+            },
             Finding {
                 code: "too-few-zones",
                 message: "the ALB needs two zones".to_owned(),
@@ -174,7 +203,10 @@ fn load_balancer_zones(document: &Document, findings: &mut Findings<'_>) {
 
 fn timeouts(document: &Document, findings: &mut Findings<'_>) {
     let listener = &document.load_balancer.listener;
-    for (field, value) in [("idle_timeout", listener.idle_timeout), ("request_timeout", listener.request_timeout)] {
+    for (field, value) in [
+        ("idle_timeout", listener.idle_timeout),
+        ("request_timeout", listener.request_timeout),
+    ] {
         if let Some(value) = value.filter(|value| !(1..=600).contains(&value.count())) {
             findings.at_value(
                 &below(&path("load_balancer.listener"), field),
@@ -207,7 +239,8 @@ fn ping_interval(document: &Document, findings: &mut Findings<'_>) {
                 code: "ping-interval",
                 message: "quiet clients would be cut off".to_owned(),
                 cause: format!("the node pings every {ping}, the listener cuts silence after {shortest}"),
-                help: "make `node.ping_interval` shorter than both timeouts of the listener, and at least 1s".to_owned(),
+                help: "make `node.ping_interval` shorter than both timeouts of the listener, and at least 1s"
+                    .to_owned(),
             },
         );
     }
@@ -222,7 +255,10 @@ fn certificate(document: &Document, findings: &mut Findings<'_>) {
                 code: "https-without-certificate",
                 message: "an https listener needs a certificate".to_owned(),
                 cause: "`certificate` is not written".to_owned(),
-                help: format!("add `certificate: <number>-{}` with the id from the certificate service", document.region),
+                help: format!(
+                    "add `certificate: <number>-{}` with the id from the certificate service",
+                    document.region
+                ),
             },
         ),
         (Protocol::Http, Some(_)) => findings.at_value(
@@ -262,7 +298,11 @@ fn dns(document: &Document, findings: &mut Findings<'_>) {
             },
         );
     }
-    if let Some(host) = dns.host.as_deref().filter(|host| *host != "@" && !is_host_record(host)) {
+    if let Some(host) = dns
+        .host
+        .as_deref()
+        .filter(|host| *host != "@" && !is_host_record(host))
+    {
         findings.at_value(
             &path("dns.host"),
             Finding {
@@ -298,5 +338,7 @@ fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-')
+        && label
+            .chars()
+            .all(|letter| letter.is_alphanumeric() || letter == '-')
 }

@@ -1,0 +1,177 @@
+//! `albatross apply FILE`
+
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+
+use crate::apply::provider::Known;
+use crate::apply::recover::recover;
+use crate::apply::refresh::{Depth, refresh};
+use crate::apply::{self, Outcome};
+use crate::cli::exit::ExitStatus;
+use crate::cli::failure::Failure;
+use crate::cli::render::{self, count, progress};
+use crate::cli::session::{self, Session, Target, Use};
+use crate::cli::{GlobalOptions, stop_on_interrupt};
+use crate::plan::{self, Plan};
+use crate::resource::observed::{Observed, Output};
+use crate::resource::{Kind, ResourceAddress};
+
+/// Arguments of `apply`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The topology
+    file: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Whether somebody is asked before anything changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Consent {
+    /// Given on the command line.
+    Given,
+    /// To be asked for.
+    Ask,
+}
+
+impl From<bool> for Consent {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Given } else { Self::Ask }
+    }
+}
+
+pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Change("apply")).await?;
+    let session = session.with_sink(progress::sink());
+    let status = bring_about(&session, arguments.yes.into(), |_| Ok(())).await?;
+    if status == ExitStatus::Done {
+        print_address(&session).await?;
+    }
+    Ok(status)
+}
+
+/// Recovers, plans, asks and applies; `accept` may refuse a plan.
+pub(super) async fn bring_about(
+    session: &Session,
+    consent: Consent,
+    accept: impl FnOnce(&Plan) -> Result<(), Failure>,
+) -> Result<ExitStatus, Failure> {
+    let (plan, observed) = prepare(session).await?;
+    accept(&plan)?;
+    render::plan::print(&plan);
+    if !plan.has_work() {
+        return Ok(ExitStatus::Done);
+    }
+    if !agreed(consent, "Apply these changes?")? {
+        return Ok(ExitStatus::Interrupted);
+    }
+    carry_out(session, &plan, &observed).await
+}
+
+/// Finds out what became of an earlier command, reads what there is, plans.
+async fn prepare(session: &Session) -> Result<(Plan, Observed), Failure> {
+    let recovered = recover(&session.provider).await?;
+    if recovered.resent + recovered.settled > 0 {
+        let unfinished = count(recovered.resent.max(recovered.settled), "step");
+        anstream::eprintln!("going on from an earlier command: {unfinished} it had begun");
+    }
+    let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
+    let topology = &session.topology;
+    Ok((
+        plan::make(&topology.stack, &topology.region, &session.desired, &observed),
+        observed,
+    ))
+}
+
+/// Makes a plan true and says what became of it.
+pub(super) async fn carry_out(
+    session: &Session,
+    plan: &Plan,
+    observed: &Observed,
+) -> Result<ExitStatus, Failure> {
+    session.provider.known.replace(Known::from_observed(observed));
+    let outcome = apply::apply(plan, &session.provider, &stop_on_interrupt()).await?;
+    conclude(outcome, plan)
+}
+
+/// Says what became of a plan; every failure is shown, the last one ends the command.
+fn conclude(outcome: Outcome, plan: &Plan) -> Result<ExitStatus, Failure> {
+    let changed = !outcome.done.is_empty() || plan.steps.iter().any(|step| step.current.is_some());
+    let not_begun = outcome.not_begun.len();
+    if outcome.is_complete() {
+        anstream::println!(
+            "\nDone: {}.",
+            render::plan::summary_words(plan.summary()).replace("to ", "")
+        );
+        return Ok(ExitStatus::Done);
+    }
+    let rolled_back = outcome.failed.iter().any(|failure| failure.error.rolled_back());
+    let status = match (rolled_back, changed) {
+        (true, _) => ExitStatus::RolledBack,
+        (false, true) => ExitStatus::PartlyApplied,
+        (false, false) => ExitStatus::Failed,
+    };
+    anstream::eprintln!(
+        "\n{} done, {} failed, {not_begun} not begun; the same command goes on from here",
+        count(outcome.done.len(), "step"),
+        outcome.failed.len(),
+    );
+    for failure in outcome.failed {
+        render::failure::print(&Failure::of_step(
+            status,
+            &failure.address.to_string(),
+            failure.error,
+        ));
+    }
+    let status = if outcome.interrupted {
+        ExitStatus::Interrupted
+    } else {
+        status
+    };
+    Err(Failure::shown(status))
+}
+
+/// Asks on the terminal; without one and without `--yes` nothing is changed.
+pub(super) fn agreed(consent: Consent, question: &str) -> Result<bool, Failure> {
+    if consent == Consent::Given {
+        return Ok(true);
+    }
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::saying(
+            ExitStatus::Usage,
+            "nobody can be asked: standard input is not a terminal",
+            "add --yes to go ahead without a question",
+        ));
+    }
+    anstream::print!("\n{question} [y/N] ");
+    let mut answer = String::new();
+    let asked = std::io::stdout()
+        .flush()
+        .and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    asked.map_err(|error| Failure::new(ExitStatus::Failed, error, None))?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+}
+
+/// Prints where the chatroom is.
+async fn print_address(session: &Session) -> Result<(), Failure> {
+    let topology = &session.topology;
+    anstream::println!("\nThe chatroom is at {}", topology.url());
+    if let Target::Local(_) = session.target
+        && let Some(address) = local_address(session).await
+    {
+        anstream::println!("On this machine open {address}");
+    }
+    Ok(())
+}
+
+/// Address at which a local cloud's load balancer can be opened in a browser of this machine.
+pub(super) async fn local_address(session: &Session) -> Option<String> {
+    let balancer = ResourceAddress::only(Kind::LoadBalancer);
+    let shown = session.provider.known.output(&balancer, Output::PublicAddress)?;
+    let map = session.provider.hosts.address_map().await;
+    let reached = map
+        .resolve(shown.parse().ok()?, session.topology.load_balancer.listener.port)
+        .ok()?;
+    Some(format!("http://{reached}/"))
+}

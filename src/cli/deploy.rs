@@ -1,0 +1,45 @@
+//! `albatross deploy FILE`
+
+use std::path::PathBuf;
+
+use crate::cli::GlobalOptions;
+use crate::cli::apply::bring_about;
+use crate::cli::exit::ExitStatus;
+use crate::cli::failure::Failure;
+use crate::cli::render::{count, progress};
+use crate::cli::session::{self, Use};
+use crate::plan::Plan;
+use crate::resource::Kind;
+
+/// Arguments of `deploy`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The topology
+    file: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Change("deploy")).await?;
+    let session = session.with_sink(progress::sink());
+    bring_about(&session, arguments.yes.into(), only_releases).await
+}
+
+/// What runs on machines may change; machines and the rest must be as the topology says.
+fn only_releases(plan: &Plan) -> Result<(), Failure> {
+    let is_release = |kind| matches!(kind, Kind::Redis | Kind::Release | Kind::Server);
+    let others = plan
+        .steps
+        .iter()
+        .filter(|step| step.action.is_change() && !is_release(step.address.kind));
+    match others.count() {
+        0 => Ok(()),
+        number => Err(Failure::saying(
+            ExitStatus::Failed,
+            format!("{} other than releases would change", count(number, "resource")),
+            "run `albatross plan` to see them and `albatross apply` to make the changes",
+        )),
+    }
+}

@@ -1,0 +1,139 @@
+//! Why a command did not succeed, with everything a person needs to go on.
+
+use crate::apply::ApplyError;
+use crate::cli::exit::ExitStatus;
+use crate::cloud::credentials::CredentialsError;
+use crate::cloud::endpoint::EndpointError;
+use crate::cloud::error::CloudError;
+use crate::deploy::ArtifactError;
+use crate::plan::graph::Cycle;
+use crate::ssh::KeyError;
+use crate::state::StateError;
+
+/// A command that did not succeed.
+#[derive(Debug)]
+pub(super) struct Failure {
+    /// Its exit status.
+    pub status: ExitStatus,
+    /// What happened, with its causes; none when it has been shown already.
+    pub error: Option<anyhow::Error>,
+    /// The resource it happened to.
+    pub resource: Option<String>,
+    /// Id of the cloud's answer.
+    pub request_id: Option<String>,
+    /// What to do next.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    /// From an error and what to do about it.
+    pub(super) fn new(status: ExitStatus, error: impl Into<anyhow::Error>, hint: Option<String>) -> Self {
+        Self {
+            status,
+            error: Some(error.into()),
+            resource: None,
+            request_id: None,
+            hint,
+        }
+    }
+
+    /// From a sentence and what to do about it.
+    pub(super) fn saying(
+        status: ExitStatus,
+        sentence: impl std::fmt::Display,
+        hint: impl Into<String>,
+    ) -> Self {
+        Self::new(status, anyhow::anyhow!("{sentence}"), Some(hint.into()))
+    }
+
+    /// When what happened has been shown already.
+    pub(super) fn shown(status: ExitStatus) -> Self {
+        Self {
+            status,
+            error: None,
+            resource: None,
+            request_id: None,
+            hint: None,
+        }
+    }
+
+    /// From a step of a plan.
+    pub(super) fn of_step(status: ExitStatus, resource: &str, error: ApplyError) -> Self {
+        Self {
+            status,
+            resource: Some(resource.to_owned()),
+            ..Self::from(error)
+        }
+    }
+}
+
+impl From<ApplyError> for Failure {
+    fn from(error: ApplyError) -> Self {
+        let status = match &error {
+            ApplyError::State(StateError::Locked { .. }) => ExitStatus::Locked,
+            error if error.rolled_back() => ExitStatus::RolledBack,
+            _ => ExitStatus::Failed,
+        };
+        let (hint, request_id) = (error.hint(), error.request_id().map(ToString::to_string));
+        Self {
+            status,
+            resource: None,
+            request_id,
+            hint,
+            error: Some(error.into()),
+        }
+    }
+}
+
+impl From<CloudError> for Failure {
+    fn from(error: CloudError) -> Self {
+        ApplyError::from(error).into()
+    }
+}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        ApplyError::from(error).into()
+    }
+}
+
+impl From<CredentialsError> for Failure {
+    fn from(error: CredentialsError) -> Self {
+        let hint = error.hint();
+        Self::new(ExitStatus::Failed, error, hint)
+    }
+}
+
+impl From<EndpointError> for Failure {
+    fn from(error: EndpointError) -> Self {
+        Self::new(
+            ExitStatus::Usage,
+            error,
+            Some("give --endpoint or ALBATROSS_ENDPOINT such an address".to_owned()),
+        )
+    }
+}
+
+impl From<ArtifactError> for Failure {
+    fn from(error: ArtifactError) -> Self {
+        let hint = error.hint();
+        Self::new(ExitStatus::Failed, error, hint)
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        let hint = error.hint();
+        Self::new(ExitStatus::Failed, error, hint)
+    }
+}
+
+impl From<Cycle> for Failure {
+    fn from(error: Cycle) -> Self {
+        Self::new(
+            ExitStatus::Bug,
+            error,
+            Some("report this with your topology: it is a fault of Albatross".to_owned()),
+        )
+    }
+}

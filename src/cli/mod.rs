@@ -1,0 +1,180 @@
+//! Layer 5: the command line. The only layer that prints, reads the environment or exits.
+//!
+//! One verb, one file: its arguments, whose comments are its help text, and what it does. Results go to standard
+//! output, progress and errors to standard error.
+
+mod apply;
+mod cloud;
+mod deploy;
+mod destroy;
+mod environment;
+mod exit;
+mod failure;
+mod key;
+mod local;
+mod plan;
+mod programs;
+mod render;
+mod session;
+mod smoke;
+mod status;
+mod validate;
+mod verify;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::exit::ExitStatus;
+use crate::cli::failure::Failure;
+
+/// One YAML topology in; a running, proven WebSocket service on Alibaba Cloud out
+#[derive(Debug, Parser)]
+#[command(
+    name = "albatross",
+    version,
+    about,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(flatten)]
+    options: GlobalOptions,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct GlobalOptions {
+    /// Use the local cloud of this folder; one is started when none runs
+    #[arg(long, global = true)]
+    local: bool,
+    /// Send every call to this address; plain http is taken on the loopback only
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "ALBATROSS_ENDPOINT",
+        conflicts_with = "local"
+    )]
+    endpoint: Option<String>,
+    /// Folder of the state
+    #[arg(
+        long,
+        global = true,
+        value_name = "FOLDER",
+        env = "ALBATROSS_STATE_DIR",
+        default_value = ".albatross"
+    )]
+    state_dir: PathBuf,
+    /// The chat node's binary; default: `chat-node` beside this program or on the search path
+    #[arg(long, global = true, value_name = "FILE", env = "ALBATROSS_CHAT_NODE")]
+    chat_node: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check a topology and show all that is wrong with it
+    Validate(validate::Arguments),
+    /// Show what would change
+    Plan(plan::Arguments),
+    /// Make it so: machines, Redis, load balancer, name and release
+    Apply(apply::Arguments),
+    /// Bring Redis and the chat node up to date on machines that are there
+    Deploy(deploy::Arguments),
+    /// Prove from outside that messages cross the nodes
+    Verify(verify::Arguments),
+    /// Show what there is
+    Status(status::Arguments),
+    /// Remove everything and show that nothing is left
+    Destroy(destroy::Arguments),
+    /// All of it once on a local cloud of its own: validate, plan, apply, verify, destroy
+    Smoke(smoke::Arguments),
+    /// Start, look at or end the local cloud of this folder
+    Cloud(cloud::Arguments),
+}
+
+/// Parses the command line, runs the command, shows why it failed.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Printing help to a closed pipe is no failure.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitStatus::Usage.into()
+            } else {
+                ExitStatus::Done.into()
+            };
+        }
+    };
+    start_log();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            render::failure::print(&Failure::new(ExitStatus::Bug, error, None));
+            return ExitStatus::Bug.into();
+        }
+    };
+    match runtime.block_on(cli.run()) {
+        Ok(status) => status.into(),
+        Err(failure) => {
+            render::failure::print(&failure);
+            failure.status.into()
+        }
+    }
+}
+
+impl Cli {
+    async fn run(self) -> Result<ExitStatus, Failure> {
+        let options = &self.options;
+        match self.command {
+            Command::Validate(arguments) => validate::run(&arguments),
+            Command::Plan(arguments) => plan::run(options, &arguments).await,
+            Command::Apply(arguments) => apply::run(options, &arguments).await,
+            Command::Deploy(arguments) => deploy::run(options, &arguments).await,
+            Command::Verify(arguments) => verify::run(options, &arguments).await,
+            Command::Status(arguments) => status::run(options, &arguments).await,
+            Command::Destroy(arguments) => destroy::run(options, &arguments).await,
+            Command::Smoke(arguments) => smoke::run(options, &arguments).await,
+            Command::Cloud(arguments) => cloud::run(options, &arguments).await,
+        }
+    }
+}
+
+/// `RUST_LOG=albatross=debug` shows calls that are tried again and the like.
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// A token that is cancelled by the first Ctrl-C; what is under way is let finish, the second one ends at once.
+fn stop_on_interrupt() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let told = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            anstream::eprintln!("stopping after what is under way; once more ends at once");
+            told.cancel();
+        }
+        if tokio::signal::ctrl_c().await.is_ok() {
+            leave();
+        }
+    });
+    stop
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the second Ctrl-C must end the program whatever it waits for; the journal is safe"
+)]
+fn leave() {
+    std::process::exit(i32::from(ExitStatus::Interrupted.code()));
+}

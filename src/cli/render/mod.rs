@@ -1,0 +1,28 @@
+//! How values are shown to people.
+
+pub(super) mod diagnostic;
+pub(super) mod failure;
+pub(super) mod plan;
+pub(super) mod progress;
+pub(super) mod report;
+
+/// `1 check`, `2 checks`.
+pub(super) fn count(number: usize, one: &str) -> String {
+    match (number, one.strip_suffix('y')) {
+        (1, _) => format!("1 {one}"),
+        (_, Some(stem)) => format!("{number} {stem}ies"),
+        (_, None) => format!("{number} {one}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn numbers_and_their_words_agree() {
+        assert_eq!(count(1, "check"), "1 check");
+        assert_eq!(count(0, "check"), "0 checks");
+        assert_eq!(count(2, "query"), "2 queries");
+    }
+}

@@ -1,0 +1,163 @@
+//! Shows a plan as people know it from Terraform: signs, reasons, counts last. The JSON has the same values.
+
+use anstyle::{AnsiColor, Style};
+use serde_json::{Value, json};
+
+use crate::cli::render::count;
+use crate::plan::action::Action;
+use crate::plan::{Plan, Step, Summary};
+use crate::resource::spec::{Peer, Spec};
+
+/// Prints a plan.
+pub(crate) fn print(plan: &Plan) {
+    let shown: Vec<&Step> = plan
+        .steps
+        .iter()
+        .filter(|step| step.action != Action::Keep)
+        .collect();
+    anstream::println!("Stack {} in {}", plan.stack, plan.region);
+    if shown.is_empty() {
+        anstream::println!(
+            "\nNo changes: {} as the topology says.",
+            count(plan.summary().keep, "resource")
+        );
+        return;
+    }
+    anstream::println!();
+    let width = shown
+        .iter()
+        .map(|step| step.address.to_string().len())
+        .max()
+        .unwrap_or(0);
+    for step in shown {
+        print_step(step, width);
+    }
+    anstream::println!("\nPlan: {}.", summary_words(plan.summary()));
+}
+
+fn print_step(step: &Step, width: usize) {
+    let style = style(&step.action);
+    let address = step.address.to_string();
+    let line = format!("{:>3} {address:width$}  {}", step.action.glyph(), remark(step));
+    anstream::println!("{style}{}{style:#}", line.trim_end());
+    for change in step.action.changes() {
+        let why = if change.forces_replacement {
+            "  # forces replacement"
+        } else {
+            ""
+        };
+        let from = if change.from.is_empty() {
+            "(none)"
+        } else {
+            &change.from
+        };
+        anstream::println!("      {}: {from} -> {}{why}", change.field, change.to);
+    }
+}
+
+fn remark(step: &Step) -> String {
+    match &step.action {
+        Action::Create => step.spec.as_ref().map(describe).unwrap_or_default(),
+        Action::Unknown(reason) => format!("unknown until apply: {reason}"),
+        Action::Update(_) | Action::Replace(_) | Action::Delete => step
+            .current
+            .as_ref()
+            .map(|current| current.id.to_string())
+            .unwrap_or_default(),
+        Action::Keep => String::new(),
+    }
+}
+
+/// What is made, in a few words.
+fn describe(spec: &Spec) -> String {
+    match spec {
+        Spec::Vpc(vpc) => vpc.cidr.map(|cidr| cidr.to_string()).unwrap_or_default(),
+        Spec::VSwitch(vswitch) => format!("{} in {}", vswitch.cidr, vswitch.zone),
+        Spec::SecurityGroup(_) => "all instances".to_owned(),
+        Spec::SecurityRule(rule) => match &rule.from {
+            Peer::Range(range) => format!("tcp {} from {range}", rule.port),
+            Peer::Instance(name) => format!("tcp {} from instance.{name}", rule.port),
+        },
+        Spec::KeyPair(_) => "the operator's SSH key".to_owned(),
+        Spec::Instance(instance) => {
+            format!(
+                "{} {}",
+                instance.types.first().map_or("", String::as_str),
+                instance.image
+            )
+        }
+        Spec::HostKey(_) => "SSH host key, read through the Cloud Assistant and pinned".to_owned(),
+        Spec::Redis(redis) => format!("port {}, {} MiB", redis.port, redis.max_memory),
+        Spec::LoadBalancer(balancer) => format!(
+            "{} {}, {}",
+            balancer.edition,
+            balancer.address_type,
+            count(balancer.zones.len(), "zone")
+        ),
+        Spec::ServerGroup(group) => format!("health check HEAD {}", group.health_path),
+        Spec::Release(release) => format!("chat node on port {}, Redis on {}", release.port, release.redis),
+        Spec::Server(server) => format!("port {}", server.port),
+        Spec::Listener(listener) => format!(
+            "{} {}, idle timeout {} s, request timeout {} s",
+            listener.protocol, listener.port, listener.idle_timeout, listener.request_timeout
+        ),
+        Spec::Record(record) => format!("CNAME {} of {}, TTL {} s", record.host, record.domain, record.ttl),
+    }
+}
+
+/// `22 to create, 1 to update`; what there is none of is left out.
+pub(crate) fn summary_words(summary: Summary) -> String {
+    let parts = [
+        (summary.create, "to create"),
+        (summary.update, "to update"),
+        (summary.replace, "to replace"),
+        (summary.delete, "to delete"),
+        (summary.unknown, "unknown until apply"),
+    ];
+    let words: Vec<String> = parts
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{number} {word}"))
+        .collect();
+    if words.is_empty() {
+        "nothing to do".to_owned()
+    } else {
+        words.join(", ")
+    }
+}
+
+fn style(action: &Action) -> Style {
+    match action {
+        Action::Create => AnsiColor::Green.on_default(),
+        Action::Update(_) => AnsiColor::Yellow.on_default(),
+        Action::Replace(_) | Action::Delete => AnsiColor::Red.on_default(),
+        Action::Unknown(_) => AnsiColor::Cyan.on_default(),
+        Action::Keep => Style::new(),
+    }
+}
+
+/// The plan as JSON.
+pub(crate) fn to_json(plan: &Plan) -> Value {
+    let step = |step: &Step| {
+        json!({
+            "address": step.address,
+            "action": step.action.word(),
+            "id": step.current.as_ref().map(|current| current.id.to_string()),
+            "changes": step.action.changes(),
+            "reason": match &step.action {
+                Action::Unknown(reason) => Some(reason),
+                Action::Create | Action::Update(_) | Action::Replace(_) | Action::Delete | Action::Keep => None,
+            },
+            "depends_on": step.depends_on,
+            "spec": step.spec,
+        })
+    };
+    json!({
+        "version": 1,
+        "stack": plan.stack,
+        "region": plan.region,
+        "has_changes": plan.has_changes(),
+        "summary": plan.summary(),
+        "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
+    })
+}

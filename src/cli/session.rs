@@ -1,0 +1,248 @@
+//! What every command with a topology begins with: read the file, find the cloud, open the state.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::apply::hosts::{AddressMapSource, Hosts};
+use crate::apply::ledger::Ledger;
+use crate::apply::{Provider, event};
+use crate::base::address_map::AddressMap;
+use crate::base::diagnostic::Diagnostic;
+use crate::cli::GlobalOptions;
+use crate::cli::exit::ExitStatus;
+use crate::cli::failure::Failure;
+use crate::cli::local::LocalCloud;
+use crate::cli::render::diagnostic;
+use crate::cli::{environment, key, programs};
+use crate::cloud::credentials::{self, Credentials};
+use crate::cloud::endpoint::Endpoint;
+use crate::cloud::sts;
+use crate::cloud::transport::Client;
+use crate::deploy::Artifact;
+use crate::plan::desired::{Desired, desired};
+use crate::state::Identity as StateIdentity;
+use crate::state::journal::{Journal, Tail};
+use crate::state::lock::Lock;
+use crate::topology::model::Topology;
+use crate::topology::{self, LARGEST_FILE};
+
+/// A topology that was read and found good.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// What it says.
+    pub topology: Topology,
+}
+
+/// Reads a topology and shows all that is wrong with it.
+///
+/// # Errors
+/// With exit status 65 when it is invalid.
+pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
+    let bytes = read(path)?;
+    let shown = path.display().to_string();
+    let refuse = |diagnostics: &[Diagnostic]| {
+        diagnostic::print_all(&shown, &String::from_utf8_lossy(&bytes), diagnostics);
+        Failure::shown(ExitStatus::Invalid)
+    };
+    let topology = topology::load(&bytes).map_err(|diagnostics| refuse(&diagnostics))?;
+    if let Some(diagnostic) = key::check(&String::from_utf8_lossy(&bytes), &topology) {
+        return Err(refuse(&[diagnostic]));
+    }
+    Ok(Loaded {
+        path: path.to_owned(),
+        topology,
+    })
+}
+
+/// Reads one byte more than the largest topology has, so that a huge file is refused at once.
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    use std::io::Read;
+    let unreadable = |error: std::io::Error| {
+        let error =
+            anyhow::Error::new(error).context(format!("cannot read the topology `{}`", path.display()));
+        Failure::new(
+            ExitStatus::Usage,
+            error,
+            Some("give the path of a topology, such as examples/chatroom.yaml".to_owned()),
+        )
+    };
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    file.take(LARGEST_FILE as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    Ok(bytes)
+}
+
+/// Where a command's cloud is.
+#[derive(Debug, Clone)]
+pub(super) enum Target {
+    /// A cloud on this machine.
+    Local(Box<LocalCloud>),
+    /// The real one, or an endpoint that was given.
+    Remote,
+}
+
+/// How a command uses the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Use {
+    /// It changes nothing and needs no lock.
+    Read,
+    /// It holds the lock for as long as it runs.
+    Change(&'static str),
+}
+
+/// Everything a command with a topology works with.
+pub(super) struct Session {
+    /// The topology.
+    pub topology: Topology,
+    /// What it asks for.
+    pub desired: Desired,
+    /// The cloud and the machines.
+    pub provider: Provider,
+    /// Where the cloud is.
+    pub target: Target,
+    /// Keeps other commands away.
+    _lock: Option<Lock>,
+}
+
+/// Begins a command.
+///
+/// # Errors
+/// When the keys, the cloud, the state or the node's binary are not usable.
+pub(super) async fn begin(options: &GlobalOptions, loaded: Loaded, access: Use) -> Result<Session, Failure> {
+    let target = target(options, &loaded.topology).await?;
+    begin_at(options, loaded, access, target).await
+}
+
+/// Begins a command in a cloud that is already chosen.
+///
+/// # Errors
+/// As [`begin`].
+pub(super) async fn begin_at(
+    options: &GlobalOptions,
+    loaded: Loaded,
+    access: Use,
+    target: Target,
+) -> Result<Session, Failure> {
+    let topology = loaded.topology;
+    let client = client(options, &topology, &target)?;
+    let account = sts::caller_identity(&client).await?.account_id;
+    let identity = StateIdentity::new(
+        &account,
+        &client.endpoint().label(),
+        topology.region.clone(),
+        topology.stack.clone(),
+    );
+    let folder = options
+        .state_dir
+        .join(&account)
+        .join(topology.region.as_str())
+        .join(topology.stack.as_str());
+    let (lock, journal) = match access {
+        Use::Read => (None, Journal::open_for_reading(&folder, &identity)?),
+        Use::Change(what) => {
+            let lock = Lock::take(&folder, what)?;
+            let (journal, tail) = Journal::open(&folder, identity)?;
+            if tail == Tail::Torn {
+                tracing::warn!("the journal's last line was torn and has been dropped");
+            }
+            (Some(lock), journal)
+        }
+    };
+    let hosts = Hosts::new(key::identity(&topology)?, address_map(&target));
+    let desired = desired(&topology, hosts.public_key());
+    let artifact = Artifact::load(&node_binary(options)?)?;
+    let provider = Provider::new(
+        client,
+        topology.stack.clone(),
+        hosts,
+        Some(artifact),
+        Ledger::new(journal),
+    );
+    Ok(Session {
+        topology,
+        desired,
+        provider,
+        target,
+        _lock: lock,
+    })
+}
+
+impl Session {
+    /// With somebody who shows what happens.
+    #[must_use]
+    pub(super) fn with_sink(mut self, sink: event::Sink) -> Self {
+        self.provider = self.provider.with_sink(sink);
+        self
+    }
+}
+
+async fn target(options: &GlobalOptions, topology: &Topology) -> Result<Target, Failure> {
+    if !options.local {
+        return Ok(Target::Remote);
+    }
+    if let Some(cloud) = LocalCloud::running(&options.state_dir).await {
+        return Ok(Target::Local(Box::new(cloud)));
+    }
+    let cloud_options = crate::cli::local::CloudOptions {
+        hosts: crate::cli::local::HostKind::Auto,
+        pace: crate::cli::local::Pace::Brisk,
+        seed: None,
+    };
+    let cloud = LocalCloud::start(&options.state_dir, &cloud_options, Some(topology.region.as_str())).await?;
+    anstream::eprintln!(
+        "started a local cloud at {}; `albatross cloud down` ends it",
+        cloud.endpoint
+    );
+    Ok(Target::Local(Box::new(cloud)))
+}
+
+fn client(options: &GlobalOptions, topology: &Topology, target: &Target) -> Result<Client, Failure> {
+    let region = topology.region.clone();
+    match target {
+        Target::Local(cloud) => {
+            let credentials = Credentials {
+                access_key_id: cloud.account.access_key_id.clone(),
+                access_key_secret: cloud.secret(),
+                security_token: None,
+                source: "local cloud".to_owned(),
+            };
+            Ok(Client::new(
+                credentials,
+                Endpoint::parse_override(&cloud.endpoint)?,
+                region,
+            ))
+        }
+        Target::Remote => {
+            let endpoint = match &options.endpoint {
+                Some(text) => Endpoint::parse_override(text)?,
+                None => Endpoint::Official(region.clone()),
+            };
+            Ok(Client::new(
+                credentials::find(&environment::credential_sources())?,
+                endpoint,
+                region,
+            ))
+        }
+    }
+}
+
+fn address_map(target: &Target) -> AddressMapSource {
+    match target.clone() {
+        Target::Remote => Arc::new(|| Box::pin(async { AddressMap::Direct })),
+        Target::Local(cloud) => Arc::new(move || {
+            let cloud = cloud.clone();
+            Box::pin(async move { cloud.address_map().await })
+        }),
+    }
+}
+
+fn node_binary(options: &GlobalOptions) -> Result<PathBuf, Failure> {
+    options
+        .chat_node
+        .clone()
+        .map_or_else(|| programs::find("chat-node"), Ok)
+}

@@ -1,0 +1,147 @@
+//! `albatross verify FILE`
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::apply::hosts::Patience;
+use crate::apply::provider::Known;
+use crate::apply::refresh::{Depth, refresh};
+use crate::base::durable;
+use crate::cli::GlobalOptions;
+use crate::cli::exit::ExitStatus;
+use crate::cli::failure::Failure;
+use crate::cli::render::report;
+use crate::cli::session::{self, Session, Target, Use};
+use crate::resource::observed::Output;
+use crate::resource::spec::{HostSpec, Spec};
+use crate::resource::{Kind, ResourceAddress};
+use crate::topology::model::Protocol;
+use crate::verify::{Report, Scenario, Vantage};
+
+/// How long a single check may wait for what it expects.
+const CHECK: Duration = Duration::from_secs(10);
+
+/// Arguments of `verify`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The topology
+    file: PathBuf,
+    /// Write the report as `JUnit` XML, one test case a check
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Read).await?;
+    let report = prove(&session).await?;
+    write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
+    Ok(if report.passed() {
+        ExitStatus::Done
+    } else {
+        ExitStatus::NotVerified
+    })
+}
+
+/// Runs the checks and prints each.
+pub(super) async fn prove(session: &Session) -> Result<Report, Failure> {
+    let scenario = scenario(session).await?;
+    anstream::println!("Verifying {} with two clients", session.topology.url());
+    let report = crate::verify::run(&scenario, &report::print_check).await;
+    report::print_summary(&report);
+    Ok(report)
+}
+
+/// Writes the reports that were asked for.
+pub(super) fn write_reports(
+    report: &Report,
+    junit: Option<&std::path::Path>,
+    json: Option<&std::path::Path>,
+) -> Result<(), Failure> {
+    if let Some(path) = junit {
+        let text = report
+            .to_junit()
+            .map_err(|error| Failure::new(ExitStatus::Bug, error, None))?;
+        write(path, &text)?;
+    }
+    json.map_or(Ok(()), |path| write(path, &report.to_json()))
+}
+
+fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
+    durable::replace(path, text.as_bytes())
+        .map_err(|error| Failure::new(ExitStatus::Failed, error, Some("choose another file".to_owned())))
+}
+
+async fn scenario(session: &Session) -> Result<Scenario, Failure> {
+    let topology = &session.topology;
+    if topology.load_balancer.listener.protocol == Protocol::Https {
+        return Err(Failure::saying(
+            ExitStatus::Failed,
+            "an https listener cannot be verified yet",
+            "check it with `openssl s_client` and a browser",
+        ));
+    }
+    let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
+    session.provider.known.replace(Known::from_observed(&observed));
+    let balancer = ResourceAddress::only(Kind::LoadBalancer);
+    let name = session.provider.known.output(&balancer, Output::DnsName);
+    let expected_cname = name.ok_or_else(|| {
+        Failure::saying(
+            ExitStatus::Failed,
+            format!("stack {} has no load balancer", topology.stack),
+            "run `albatross apply` first",
+        )
+    })?;
+    Ok(Scenario {
+        host: topology.dns.full_name(),
+        port: topology.load_balancer.listener.port,
+        dns_server: match &session.target {
+            Target::Local(cloud) => Some(cloud.dns),
+            Target::Remote => None,
+        },
+        expected_cname,
+        address_map: session.provider.hosts.address_map().await,
+        sources: sources(session).await?,
+        nodes: topology.node.on.iter().map(ToString::to_string).collect(),
+        deadline: CHECK,
+    })
+}
+
+/// Two clients with two source addresses: two of the loopback's for a local cloud; else this machine, and through
+/// SSH one of the stack's.
+async fn sources(session: &Session) -> Result<[Vantage; 2], Failure> {
+    if let Target::Local(_) = session.target {
+        let loopback = |last| Vantage::Local {
+            bind: Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))),
+        };
+        return Ok([loopback(1), loopback(2)]);
+    }
+    let here = Vantage::Local { bind: None };
+    let host = public_host(session).ok_or_else(|| {
+        Failure::saying(
+            ExitStatus::Failed,
+            "there is no second source address: no instance is reached directly",
+            "give one instance `access: public`",
+        )
+    })?;
+    let there = session
+        .provider
+        .hosts
+        .session(host, &session.provider.known, Patience::AtOnce)
+        .await?;
+    Ok([here, Vantage::Ssh(there)])
+}
+
+fn public_host(session: &Session) -> Option<&HostSpec> {
+    session
+        .desired
+        .resources
+        .values()
+        .find_map(|resource| match &resource.spec {
+            Spec::HostKey(host) if host.route.len() == 1 => Some(host),
+            _ => None,
+        })
+}
