@@ -336,7 +336,7 @@ async fn an_unreachable_repository_stops_before_anything_changes() {
 async fn redis_that_does_not_start_shows_its_last_words() {
     let host = Played::debian("ecs03");
     host.with(|state| {
-        state.redis_fails = Some(format!("FATAL CONFIG FILE ERROR at 7: requirepass {PASSWORD}"))
+        state.redis_fails = Some(format!("FATAL CONFIG FILE ERROR at 7: requirepass {PASSWORD}"));
     });
     let error = redis::install(&host, &redis_settings(), &quiet())
         .await
@@ -352,7 +352,7 @@ async fn redis_that_does_not_start_shows_its_last_words() {
 
     host.with(|state| {
         state.redis_fails =
-            Some("Could not create server TCP listening socket: bind: Address already in use".to_owned())
+            Some("Could not create server TCP listening socket: bind: Address already in use".to_owned());
     });
     let error = redis::install(&host, &redis_settings(), &quiet())
         .await

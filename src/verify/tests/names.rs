@@ -42,9 +42,8 @@ fn answer(record: &Record, question: &Message) -> Option<Message> {
     };
     match record {
         Record::Silent => return None,
-        Record::Missing => {}
         Record::Address(found) if kind == RecordType::A => lines.push(address(&name, found)),
-        Record::Address(_) => {}
+        Record::Missing | Record::Address(_) => {}
         Record::Alias(target, found) => {
             let target = Name::from_ascii(format!("{target}.")).unwrap();
             if name != target {

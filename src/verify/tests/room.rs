@@ -75,6 +75,7 @@ async fn connection(mut stream: TcpStream, node: &'static str, behaviour: Behavi
         let _ = stream.write_all(page.as_bytes()).await;
         return;
     }
+    #[expect(clippy::result_large_err, reason = "the handshake's callback type has it so")]
     let name_node = |_: &Request, mut response: Response| {
         response
             .headers_mut()
@@ -115,17 +116,15 @@ impl Seat {
             tokio::select! {
                 message = self.socket.next() => {
                     let text = message?.ok()?.into_text().ok()?;
-                    match EnginePacket::parse(&text).ok()? {
-                        EnginePacket::Message(Packet::Connect { .. }) => {
-                            self.send("40{\"sid\":\"s\"}").await?;
-                            self.send("2").await?;
-                            self.tell("Welcome to the chatroom!").await?;
-                        }
-                        EnginePacket::Message(Packet::Event { name, arguments, .. }) => {
-                            self.event(&name, arguments[0].as_str()?).await?;
-                        }
-                        EnginePacket::Pong(_) => {}
-                        _ => return None,
+                    let packet = EnginePacket::parse(&text).ok()?;
+                    if let EnginePacket::Message(Packet::Connect { .. }) = &packet {
+                        self.send("40{\"sid\":\"s\"}").await?;
+                        self.send("2").await?;
+                        self.tell("Welcome to the chatroom!").await?;
+                    } else if let EnginePacket::Message(Packet::Event { name, arguments, .. }) = &packet {
+                        self.event(name, arguments[0].as_str()?).await?;
+                    } else if !matches!(packet, EnginePacket::Pong(_)) {
+                        return None;
                     }
                 }
                 news = news.recv() => {
