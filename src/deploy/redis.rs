@@ -244,9 +244,7 @@ async fn start(
         }
     }
     note(&format!("{}: starting Redis", host.name()));
-    // Its status says less than the looks below do.
-    host.run(command::locked(command::systemctl("restart", UNIT)))
-        .await?;
+    unit::restart(host, UNIT).await?;
     let started = tokio::time::Instant::now();
     for look in 0.. {
         let ping = host

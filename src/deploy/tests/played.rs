@@ -290,6 +290,7 @@ impl State {
                 self.active.remove(*unit);
                 said("")
             }
+            ["reset-failed", _] => said(""),
             ["restart", unit] => {
                 if self.is_broken(unit) {
                     self.active.remove(*unit);
