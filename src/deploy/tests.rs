@@ -384,3 +384,24 @@ async fn cut_after_any_step_a_second_run_ends_in_the_same_state() {
         assert_eq!(host.world(), whole.world(), "cut after {cut}");
     }
 }
+
+/// Several hosts are worked on at once, so everything must be able to move between threads.
+#[test]
+fn installations_over_ssh_can_run_in_parallel() {
+    fn movable<T: Send>(_: &T) {}
+    fn all(session: &crate::ssh::Session, note: &Note) {
+        movable(&redis::install(session, &redis_settings(), note));
+        movable(&redis::observe(session));
+        movable(&node::observe(session));
+        movable(&node::install(
+            session,
+            &artifact(b""),
+            &node_settings(),
+            &password(),
+            note,
+        ));
+        movable(&session.upload("", Vec::new().into(), 0));
+        movable(&session.tunnel(OURS.into(), 1));
+    }
+    let _: fn(&crate::ssh::Session, &Note) = all;
+}

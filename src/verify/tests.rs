@@ -288,3 +288,12 @@ async fn a_load_balancer_without_nodes_says_what_its_status_means() {
         "not reached because websocket.upgrade failed"
     );
 }
+
+#[test]
+fn a_verification_can_run_on_any_thread() {
+    fn movable<T: Send>(_: &T) {}
+    fn all(scenario: &Scenario) {
+        movable(&run(scenario, &|_: &Check| {}));
+    }
+    let _: fn(&Scenario) = all;
+}
