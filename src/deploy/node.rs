@@ -251,11 +251,7 @@ impl<H: Host> Change<'_, H> {
         self.host
             .check(command::locked(command::replace(NEXT, CURRENT)))
             .await?;
-        // Its status says less than the looks that follow.
-        self.host
-            .run(command::locked(command::systemctl("restart", UNIT)))
-            .await?;
-        Ok(())
+        unit::restart(self.host, UNIT).await
     }
 
     /// Looks until the node is ready; the inner error is why it will not be.

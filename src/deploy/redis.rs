@@ -254,9 +254,7 @@ async fn start(
         }
     }
     note(&format!("{}: starting Redis", host.name()));
-    // Its status says less than the looks below do.
-    host.run(command::locked(command::systemctl("restart", UNIT)))
-        .await?;
+    unit::restart(host, UNIT).await?;
     let started = tokio::time::Instant::now();
     for look in 0.. {
         let ping = host
@@ -362,6 +360,87 @@ mod tests {
             );
         }
         assert!(text.ends_with('\n'));
+    }
+
+    /// Ends a real server with the test.
+    struct Server(std::process::Child);
+
+    impl Drop for Server {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    fn ask(port: u16, input: &str) -> String {
+        use std::io::Write as _;
+        use std::process::{Command, Stdio};
+        let mut client = Command::new("redis-cli")
+            .args(["-h", "127.0.0.1", "-p", &port.to_string(), "--no-auth-warning"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        client.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+        String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap()
+    }
+
+    #[test]
+    fn a_real_server_takes_the_configuration() {
+        const NAME: &str = "a_real_server_takes_the_configuration";
+        if std::process::Command::new("redis-server")
+            .arg("--version")
+            .output()
+            .is_err()
+        {
+            assert!(
+                std::env::var("CI").as_deref() != Ok("true"),
+                "{NAME}: redis-server is missing"
+            );
+            eprintln!("skipped {NAME}: redis-server is missing (`make setup` installs it)");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let settings = Settings {
+            address: Ipv4Addr::LOCALHOST,
+            port,
+            ..settings()
+        };
+        let text = configuration(&settings, &Secret::new("abc".to_owned())).unwrap();
+        let text = text.replace(DATA, folder.path().to_str().unwrap());
+        let path = folder.path().join("redis.conf");
+        std::fs::write(&path, text).unwrap();
+        let mut command = std::process::Command::new("redis-server");
+        let _server = Server(
+            command
+                .arg(&path)
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap(),
+        );
+        let answer = |input: &str| {
+            for _ in 0..100 {
+                let answer = ask(port, input);
+                if !answer.is_empty() {
+                    return answer;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            panic!("redis-server does not answer");
+        };
+        assert_eq!(answer("AUTH abc\nPING\n"), "OK\nPONG\n");
+        assert!(answer("PING\n").contains("NOAUTH"));
+        for denied in DENIED {
+            let said = answer(&format!("AUTH abc\n{denied}\n"));
+            assert!(said.contains("unknown command"), "{denied}: {said}");
+        }
+        assert!(answer("AUTH abc\nXADD chat:messages * a b\n").contains('-'));
     }
 
     #[test]

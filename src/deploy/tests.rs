@@ -1,1 +1,407 @@
-//! Whole installations on a host played in memory.
+//! Whole installations on a host played in memory: what is sent, in which state it ends, and what a failure says.
+
+mod played;
+
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+
+use super::node::{self, Outcome};
+use super::redis::{self, Persistence};
+use super::{Architecture, Artifact, DeployError, Note};
+use crate::base::secret::Secret;
+use played::{PASSWORD, Played};
+
+const OURS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
+
+fn artifact(content: &[u8]) -> Artifact {
+    Artifact {
+        bytes: content.into(),
+        sha256: hex::encode(Sha256::digest(content)),
+        architecture: Architecture::X86_64,
+        glibc_needed: Some((2, 34)),
+    }
+}
+
+fn node_settings() -> node::Settings {
+    node::Settings {
+        node_id: "ecs01".to_owned(),
+        address: OURS,
+        port: 5000,
+        redis_address: Ipv4Addr::new(10, 0, 0, 7),
+        redis_port: 6379,
+        ping_interval: Duration::from_secs(10),
+        ping_timeout: Duration::from_millis(7500),
+        allowed_origins: vec!["http://example.com:5000".to_owned()],
+    }
+}
+
+fn redis_settings() -> redis::Settings {
+    redis::Settings {
+        address: OURS,
+        port: 6379,
+        max_memory_megabytes: 256,
+        persistence: Persistence::AppendOnly,
+    }
+}
+
+fn password() -> Secret<String> {
+    Secret::new(PASSWORD.to_owned())
+}
+
+fn quiet() -> Note {
+    Arc::new(|_: &str| {})
+}
+
+async fn install(host: &Played, content: &[u8]) -> Result<Outcome, DeployError> {
+    node::install(host, &artifact(content), &node_settings(), &password(), &quiet()).await
+}
+
+fn release(content: &[u8]) -> String {
+    node::release_id(&artifact(content), &node_settings())
+        .unwrap()
+        .to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_is_installed_once_and_then_left_alone() {
+    let host = Played::debian("ecs01");
+    let outcome = install(&host, b"one").await.unwrap();
+    assert_eq!(
+        outcome,
+        Outcome::Installed {
+            previous: None,
+            uploaded: true
+        }
+    );
+    let environment = host.file("/etc/albatross/chat-node.env");
+    assert_eq!(
+        environment.text,
+        format!(
+            "# Written by Albatross. Mode 0600: the Redis URL holds the password.\nCHAT_NODE_LISTEN=10.0.0.5:5000\n\
+             CHAT_NODE_REDIS=redis://:{PASSWORD}@10.0.0.7:6379/0\nCHAT_NODE_ID=ecs01\nCHAT_NODE_PING_INTERVAL=10s\n\
+             CHAT_NODE_PING_TIMEOUT=7500ms\nCHAT_NODE_ALLOWED_ORIGINS=http://example.com:5000\n"
+        )
+    );
+    assert_eq!(environment.mode, 0o600);
+    assert_eq!(
+        host.file(&format!("/opt/albatross/releases/{}/chat-node", release(b"one")))
+            .mode,
+        0o755
+    );
+    let observed = node::observe(&host).await.unwrap();
+    assert_eq!(
+        observed,
+        node::Observed {
+            release: Some(release(b"one")),
+            active: true
+        }
+    );
+
+    host.forget_log();
+    assert_eq!(install(&host, b"one").await.unwrap(), Outcome::Unchanged);
+    assert!(
+        host.uploads().is_empty(),
+        "an unchanged host is sent nothing: {:?}",
+        host.log()
+    );
+    assert!(
+        !host.log().iter().any(|line| line.contains("restart")),
+        "{:?}",
+        host.log()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_unit_is_what_systemd_and_a_reader_expect() {
+    let host = Played::debian("ecs01");
+    install(&host, b"one").await.unwrap();
+    let unit = host.file("/etc/systemd/system/chat-node.service").text;
+    for line in [
+        "User=albatross",
+        "EnvironmentFile=/etc/albatross/chat-node.env",
+        "ExecStart=/opt/albatross/current/chat-node",
+        "Restart=on-failure",
+        "NoNewPrivileges=yes",
+        "CapabilityBoundingSet=",
+        "ProtectSystem=strict",
+        "WantedBy=multi-user.target",
+    ] {
+        assert!(
+            unit.lines().any(|found| found == line),
+            "{line} is missing in\n{unit}"
+        );
+    }
+    assert!(!unit.contains("{{") && !unit.contains("{%"), "{unit}");
+    let low = node::Settings {
+        port: 80,
+        ..node_settings()
+    };
+    node::install(&host, &artifact(b"one"), &low, &password(), &quiet())
+        .await
+        .unwrap();
+    let unit = host.file("/etc/systemd/system/chat-node.service").text;
+    assert!(
+        unit.contains("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"),
+        "{unit}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_does_not_become_ready_is_rolled_back() {
+    let host = Played::debian("ecs01");
+    install(&host, b"good").await.unwrap();
+    host.with(|state| {
+        state.broken.insert(release(b"bad"));
+    });
+    let before = host.file("/etc/albatross/chat-node.env").text;
+    let error = install(&host, b"bad").await.unwrap_err();
+    assert!(error.rolled_back(), "{error:?}");
+    let (bad, good) = (release(b"bad"), release(b"good"));
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "ecs01: release {bad} did not become ready: the process ended with status 1; rolled back to {good}, \
+             which is ready\n    chat-node: cannot reach redis://:***@10.0.0.7"
+        )
+    );
+    assert!(error.hint().unwrap().contains("journalctl -u chat-node.service"));
+    assert_eq!(
+        node::observe(&host).await.unwrap(),
+        node::Observed {
+            release: Some(good),
+            active: true
+        }
+    );
+    assert_eq!(host.file("/etc/albatross/chat-node.env").text, before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_first_release_that_does_not_become_ready_is_stopped_and_a_silent_one_too() {
+    let host = Played::debian("ecs01");
+    host.with(|state| {
+        state.broken.insert(release(b"bad"));
+    });
+    let error = install(&host, b"bad").await.unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("there is no earlier release to go back to"),
+        "{error}"
+    );
+    assert!(!node::observe(&host).await.unwrap().active);
+
+    host.with(|state| {
+        state.silent.insert(release(b"mute"));
+    });
+    let error = install(&host, b"mute").await.unwrap_err().to_string();
+    assert!(
+        error.contains("/readyz says 503 (redis is away) after 30 s"),
+        "{error}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_binary_that_cannot_run_is_refused_before_anything_is_sent() {
+    let host = Played::debian("ecs01");
+    let other = Artifact {
+        architecture: Architecture::Aarch64,
+        ..artifact(b"one")
+    };
+    let error = node::install(&host, &other, &node_settings(), &password(), &quiet())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ecs01: the binary is for aarch64, but the host is x86_64"
+    );
+    let newer = Artifact {
+        glibc_needed: Some((2, 38)),
+        ..artifact(b"one")
+    };
+    let error = node::install(&host, &newer, &node_settings(), &password(), &quiet())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ecs01: the binary needs glibc 2.38, but the host has 2.36"
+    );
+    assert!(host.uploads().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_port_in_use_names_its_holder() {
+    let host = Played::debian("ecs01");
+    host.with(|state| {
+        state.listeners = r#"LISTEN 0 511 0.0.0.0:5000 0.0.0.0:* users:(("nginx",pid=812,fd=6))"#.to_owned();
+    });
+    let error = install(&host, b"one").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ecs01: port 5000 is already in use by `nginx` (pid 812)"
+    );
+    assert!(error.hint().unwrap().contains("ss -ltnp sport = :5000"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn three_releases_stay() {
+    let host = Played::debian("ecs01");
+    for content in [b"one" as &[u8], b"two", b"three", b"four", b"five"] {
+        install(&host, content).await.unwrap();
+    }
+    let mut expected = [release(b"three"), release(b"four"), release(b"five")];
+    expected.sort();
+    assert_eq!(host.releases(), expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn redis_is_installed_with_a_password_that_no_command_shows() {
+    let host = Played::debian("ecs03");
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&notes);
+    let note: Note = Arc::new(move |text: &str| told.lock().unwrap().push(text.to_owned()));
+    let password = redis::install(&host, &redis_settings(), &note).await.unwrap();
+    assert_eq!(password.expose(), PASSWORD);
+    assert_eq!(host.file("/etc/albatross/redis.password").mode, 0o600);
+    assert_eq!(host.file("/etc/albatross/redis.conf").mode, 0o640);
+    let observed = redis::observe(&host).await.unwrap();
+    let fingerprint = redis::fingerprint(&redis_settings()).unwrap();
+    assert_eq!(
+        observed,
+        redis::Observed {
+            fingerprint: Some(fingerprint),
+            active: true
+        }
+    );
+    let said = format!("{:?}{:?}", host.log(), notes.lock().unwrap());
+    assert!(!said.contains(PASSWORD), "{said}");
+    assert!(
+        said.contains("apt-get install -y --no-install-recommends redis-server openssl"),
+        "{said}"
+    );
+    assert!(
+        said.contains("systemctl disable --now redis-server.service"),
+        "{said}"
+    );
+    assert_eq!(redis::read_password(&host).await.unwrap(), password);
+
+    host.forget_log();
+    redis::install(&host, &redis_settings(), &quiet()).await.unwrap();
+    assert!(
+        !host
+            .log()
+            .iter()
+            .any(|line| line.contains("apt-get") || line.contains("openssl")),
+        "{:?}",
+        host.log()
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn redis_on_alibaba_cloud_linux_comes_by_dnf() {
+    let host = Played::alinux("ecs03");
+    redis::install(&host, &redis_settings(), &quiet()).await.unwrap();
+    let log = host.log();
+    assert!(
+        log.iter().any(|line| line == "dnf install -y redis openssl"),
+        "{log:?}"
+    );
+    assert!(
+        log.iter()
+            .any(|line| line == "systemctl disable --now redis.service"),
+        "{log:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unreachable_repository_stops_before_anything_changes() {
+    let host = Played::debian("ecs03");
+    host.with(|state| state.repository_is_away = true);
+    let error = redis::install(&host, &redis_settings(), &quiet())
+        .await
+        .unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.starts_with("ecs03: the package repository cannot be reached, so `redis-server openssl`"),
+        "{text}"
+    );
+    assert!(text.contains("W: Failed to fetch"), "{text}");
+    assert!(error.hint().unwrap().contains("NAT gateway"));
+    assert!(host.uploads().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn redis_that_does_not_start_shows_its_last_words() {
+    let host = Played::debian("ecs03");
+    host.with(|state| {
+        state.redis_fails = Some(format!("FATAL CONFIG FILE ERROR at 7: requirepass {PASSWORD}"));
+    });
+    let error = redis::install(&host, &redis_settings(), &quiet())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ecs03: Redis did not start: the process ended with status 1\n    FATAL CONFIG FILE ERROR at 7: requirepass ***"
+    );
+    assert!(
+        redis::observe(&host).await.unwrap().fingerprint.is_none(),
+        "the record is written last"
+    );
+
+    host.with(|state| {
+        state.redis_fails =
+            Some("Could not create server TCP listening socket: bind: Address already in use".to_owned());
+    });
+    let error = redis::install(&host, &redis_settings(), &quiet())
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ecs03: port 6379 is already in use by another process"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn cut_after_any_step_a_second_run_ends_in_the_same_state() {
+    let whole = Played::debian("ecs01");
+    redis::install(&whole, &redis_settings(), &quiet()).await.unwrap();
+    install(&whole, b"one").await.unwrap();
+    let steps = whole.log().len();
+    assert!(steps > 30, "{steps}");
+    for cut in 0..steps {
+        let host = Played::debian("ecs01");
+        host.with(|state| state.cut_after = Some(cut));
+        let first = async {
+            redis::install(&host, &redis_settings(), &quiet()).await?;
+            install(&host, b"one").await
+        };
+        assert!(first.await.is_err(), "cut after {cut}");
+        host.with(|state| state.cut_after = None);
+        redis::install(&host, &redis_settings(), &quiet()).await.unwrap();
+        install(&host, b"one").await.unwrap();
+        assert_eq!(host.world(), whole.world(), "cut after {cut}");
+    }
+}
+
+/// Several hosts are worked on at once, so everything must be able to move between threads.
+#[test]
+fn installations_over_ssh_can_run_in_parallel() {
+    fn movable<T: Send>(_: &T) {}
+    fn all(session: &crate::ssh::Session, note: &Note) {
+        movable(&redis::install(session, &redis_settings(), note));
+        movable(&redis::observe(session));
+        movable(&node::observe(session));
+        movable(&node::install(
+            session,
+            &artifact(b""),
+            &node_settings(),
+            &password(),
+            note,
+        ));
+        movable(&session.upload("", Vec::new().into(), 0));
+        movable(&session.tunnel(OURS.into(), 1));
+    }
+    let _: fn(&crate::ssh::Session, &Note) = all;
+}

@@ -69,6 +69,15 @@ pub(super) async fn is_active(host: &impl Host, unit: &str) -> Result<bool, Depl
     Ok(host.run(command::systemctl("is-active", unit)).await?.text() == "active")
 }
 
+/// Starts the unit anew, whatever it was doing. How that went shows in its state, which says more than the status.
+pub(super) async fn restart(host: &impl Host, unit: &str) -> Result<(), DeployError> {
+    // A unit in a restart loop would otherwise keep its count of failures.
+    host.run(command::systemctl("reset-failed", unit)).await?;
+    host.run(command::locked(command::systemctl("restart", unit)))
+        .await?;
+    Ok(())
+}
+
 /// The unit's last lines, with a secret blotted out should a program ever print it.
 pub(super) async fn last_words(host: &impl Host, unit: &str, secret: &str) -> String {
     match host.run(command::journal(unit, TAIL)).await {

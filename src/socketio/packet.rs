@@ -320,7 +320,8 @@ mod tests {
             panic!()
         };
         assert_eq!(handshake.silence(), Duration::from_secs(20));
-        assert_eq!(EnginePacket::Open(handshake).encode(), text);
+        let open = EnginePacket::Open(handshake);
+        assert_eq!(EnginePacket::parse(&open.encode()).unwrap(), open);
     }
 
     #[test]

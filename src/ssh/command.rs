@@ -69,7 +69,8 @@ impl Command {
         &self.argv
     }
 
-    pub(super) fn input(&self) -> Option<Arc<[u8]>> {
+    /// What it reads from its standard input.
+    pub fn input(&self) -> Option<Arc<[u8]>> {
         self.stdin.clone()
     }
 

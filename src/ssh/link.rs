@@ -80,6 +80,7 @@ impl Watch {
         // socket before it asks to wait, so the readiness is used up: the second call takes note of that.
         let _ = match self {
             Self::Tcp(stream) => {
+                acknowledge(stream);
                 let _ = stream.ready(interest).await;
                 stream.try_io(interest, blocked)
             }
@@ -89,6 +90,16 @@ impl Watch {
             }
         };
     }
+}
+
+/// Confirms at once what has arrived. An SSH server holds its next small packet back until then (Nagle), and the
+/// kernel would wait 40 ms for something to send along: twice per command.
+fn acknowledge(stream: &tokio::net::TcpStream) {
+    #[cfg(target_os = "linux")]
+    // Only a delay is at stake.
+    let _ = stream.set_quickack(true);
+    #[cfg(not(target_os = "linux"))]
+    let _ = stream;
 }
 
 /// A session and the means to wait for it. Dropping it shuts the connection.

@@ -12,6 +12,9 @@ use super::report::Report;
 use super::scenario::Scenario;
 use super::{dns, page};
 
+/// Where to look when a check knows no better.
+const STATUS: &str = "`albatross status FILE` shows what runs where";
+
 /// Verifies a chatroom, telling each verdict as it is reached.
 ///
 /// Nothing is changed anywhere but in the room itself, where two people with random names come and go.
@@ -93,6 +96,7 @@ impl Log<'_> {
         self.mark = Instant::now();
         let (status, finding) = match verdict {
             Ok(finding) => (Status::Passed, finding),
+            Err(finding) if finding.hint.is_none() => (Status::Failed, finding.hint(STATUS)),
             Err(finding) => (Status::Failed, finding),
         };
         self.push(id, status, finding, duration);

@@ -3,9 +3,10 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 
 use crate::ssh::{HostKey, Identity, Route};
 
@@ -34,12 +35,9 @@ impl Server {
     fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("files")).unwrap();
-        for kind in ["ed25519", "ecdsa", "rsa"] {
-            keygen(
-                &folder.path().join(format!("host_{kind}")),
-                kind,
-                if kind == "rsa" { "2048" } else { "256" },
-            );
+        for (name, text) in host_key_files() {
+            fs::write(folder.path().join(name), text).unwrap();
+            fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
         }
         let (private, public) = Identity::generate_ed25519("test").unwrap();
         fs::write(folder.path().join("authorized_keys"), public + "\n").unwrap();
@@ -129,6 +127,26 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Host keys, made once for all tests: an RSA key takes a while.
+fn host_key_files() -> &'static [(String, String)] {
+    static FILES: OnceLock<Vec<(String, String)>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        for (kind, bits) in [("ed25519", "256"), ("ecdsa", "256"), ("rsa", "2048")] {
+            keygen(&folder.path().join(format!("host_{kind}")), kind, bits);
+        }
+        let entries = fs::read_dir(folder.path()).unwrap().map(Result::unwrap);
+        entries
+            .map(|entry| {
+                (
+                    entry.file_name().into_string().unwrap(),
+                    fs::read_to_string(entry.path()).unwrap(),
+                )
+            })
+            .collect()
+    })
 }
 
 fn keygen(path: &Path, kind: &str, bits: &str) {

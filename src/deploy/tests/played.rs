@@ -1,0 +1,349 @@
+//! A host in memory that understands what deployment says to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::deploy::Host;
+use crate::ssh::{Command, Output, SshError};
+
+/// What `openssl rand` gives here.
+pub(super) const PASSWORD: &str = "5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f";
+const RELEASES: &str = "/opt/albatross/releases/";
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct File {
+    pub(super) text: String,
+    pub(super) mode: u32,
+}
+
+/// Everything the host is.
+#[derive(Default)]
+pub(super) struct State {
+    release: &'static str,
+    files: BTreeMap<String, File>,
+    links: BTreeMap<String, String>,
+    users: BTreeSet<String>,
+    active: BTreeSet<String>,
+    clock: u32,
+    log: Vec<String>,
+    uploads: Vec<String>,
+    pub(super) listeners: String,
+    /// Releases that end at once.
+    pub(super) broken: BTreeSet<String>,
+    /// Releases that run and never become ready.
+    pub(super) silent: BTreeSet<String>,
+    pub(super) redis_fails: Option<String>,
+    pub(super) repository_is_away: bool,
+    /// Every operation after this many fails.
+    pub(super) cut_after: Option<usize>,
+}
+
+pub(super) struct Played {
+    name: &'static str,
+    state: Mutex<State>,
+}
+
+impl Played {
+    pub(super) fn debian(name: &'static str) -> Self {
+        Self::new(
+            name,
+            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n",
+        )
+    }
+
+    pub(super) fn alinux(name: &'static str) -> Self {
+        Self::new(
+            name,
+            "PRETTY_NAME=\"Alibaba Cloud Linux 3\"\nID=\"alinux\"\nID_LIKE=\"rhel fedora centos anolis\"\nVERSION_ID=\"3\"\n",
+        )
+    }
+
+    fn new(name: &'static str, release: &'static str) -> Self {
+        Self {
+            name,
+            state: Mutex::new(State {
+                release,
+                ..State::default()
+            }),
+        }
+    }
+
+    pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        change(&mut self.state.lock().unwrap())
+    }
+
+    pub(super) fn file(&self, path: &str) -> File {
+        self.with(|state| state.files[path].clone())
+    }
+
+    pub(super) fn log(&self) -> Vec<String> {
+        self.with(|state| state.log.clone())
+    }
+
+    pub(super) fn forget_log(&self) {
+        self.with(|state| {
+            state.log.clear();
+            state.uploads.clear();
+        });
+    }
+
+    pub(super) fn uploads(&self) -> Vec<String> {
+        self.with(|state| state.uploads.clone())
+    }
+
+    pub(super) fn releases(&self) -> Vec<String> {
+        self.with(|state| state.release_names())
+    }
+
+    /// All that lasts, times left out.
+    pub(super) fn world(&self) -> String {
+        self.with(|state| {
+            let files = state
+                .files
+                .iter()
+                .filter(|(path, _)| !path.ends_with("manifest.json"));
+            let files: Vec<_> = files.collect();
+            format!(
+                "{files:#?}{:#?}{:#?}{:#?}",
+                state.links, state.users, state.active
+            )
+        })
+    }
+
+    fn operation(&self, what: String) -> Result<(), SshError> {
+        self.with(|state| {
+            if state.cut_after.is_some_and(|cut| state.log.len() >= cut) {
+                let host = self.name.to_owned();
+                return Err(SshError::ConnectionLost {
+                    host,
+                    what,
+                    source: None,
+                });
+            }
+            state.log.push(what);
+            Ok(())
+        })
+    }
+}
+
+impl Host for Played {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    async fn run(&self, command: Command) -> Result<Output, SshError> {
+        self.operation(command.to_string())?;
+        let stdin = command
+            .input()
+            .map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
+        let words: Vec<&str> = command.argv().iter().map(String::as_str).collect();
+        let (status, text) = self.with(|state| state.run(&words, stdin.as_deref().unwrap_or_default()));
+        Ok(Output {
+            status,
+            stdout: text.into_bytes(),
+            stderr: Vec::new(),
+        })
+    }
+
+    async fn check(&self, command: Command) -> Result<Output, SshError> {
+        let line = command.to_string();
+        let output = self.run(command).await?;
+        match output.status {
+            0 => Ok(output),
+            exit => {
+                let stderr_tail = output.tail(5);
+                Err(SshError::RemoteFailure {
+                    host: self.name.to_owned(),
+                    command: line,
+                    exit,
+                    stderr_tail,
+                })
+            }
+        }
+    }
+
+    async fn upload(&self, path: &str, bytes: Arc<[u8]>, mode: u32) -> Result<(), SshError> {
+        self.operation(format!("upload {path}"))?;
+        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        self.with(|state| {
+            state.uploads.push(path.to_owned());
+            state.files.insert(path.to_owned(), File { text, mode });
+        });
+        Ok(())
+    }
+
+    async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SshError> {
+        self.operation(format!("read {path}"))?;
+        Ok(self.with(|state| state.files.get(path).map(|file| file.text.clone().into_bytes())))
+    }
+}
+
+fn said(text: impl Into<String>) -> (i32, String) {
+    (0, text.into())
+}
+
+fn when(condition: bool) -> (i32, String) {
+    (i32::from(!condition), String::new())
+}
+
+impl State {
+    fn run(&mut self, words: &[&str], stdin: &str) -> (i32, String) {
+        match words {
+            ["flock", "-w", "60", "/run/albatross.lock", rest @ ..] | ["env", _, rest @ ..] => {
+                self.run(rest, stdin)
+            }
+            ["uname", "-m"] => said("x86_64\n"),
+            ["cat", "/etc/os-release"] => said(self.release),
+            ["getconf", "GNU_LIBC_VERSION"] => said("glibc 2.36\n"),
+            ["test", "-x", path] => when(self.files.contains_key(*path)),
+            ["install", "-d", ..] | ["systemctl", "daemon-reload"] => said(""),
+            ["chown", "root:redis", path] => {
+                when(self.files.contains_key(*path) && self.users.contains("redis"))
+            }
+            ["getent", "passwd", name] => when(self.users.contains(*name)),
+            [
+                "useradd",
+                "--system",
+                "--no-create-home",
+                "--shell",
+                "/usr/sbin/nologin",
+                name,
+            ] => when(self.users.insert((*name).to_owned())),
+            ["openssl", "rand", "-hex", "32"] => said(PASSWORD),
+            ["date", "-u", _] => {
+                self.clock += 1;
+                said(format!("2026-01-01T00:00:{:02}Z", self.clock))
+            }
+            ["sha256sum", path] => match self.files.get(*path) {
+                Some(file) => said(format!("{}  {path}\n", hex::encode(Sha256::digest(&file.text)))),
+                None => (1, String::new()),
+            },
+            ["apt-get" | "dnf", rest @ ..] => self.packages(rest),
+            ["systemctl", rest @ ..] => self.systemctl(rest),
+            ["journalctl", "-u", unit, ..] => said(self.journal(unit)),
+            ["ss", "-ltnpH", "sport", "=", _] => said(self.listeners.clone()),
+            ["curl", ..] => said(self.ready()),
+            ["redis-cli", ..] => {
+                let is_up = self.active.contains("albatross-redis.service");
+                let knows = self.files["/etc/albatross/redis.conf"]
+                    .text
+                    .contains(&format!("requirepass {PASSWORD}"));
+                assert_eq!(stdin, format!("AUTH {PASSWORD}\nPING\n"));
+                said(if is_up && knows { "OK\nPONG\n" } else { "" })
+            }
+            _ => self.paths(words),
+        }
+    }
+
+    fn paths(&mut self, words: &[&str]) -> (i32, String) {
+        match words {
+            ["readlink", path] => match self.links.get(*path) {
+                Some(target) => said(target.clone()),
+                None => (1, String::new()),
+            },
+            ["ln", "-sfn", target, path] => {
+                self.links.insert((*path).to_owned(), (*target).to_owned());
+                said("")
+            }
+            ["mv", "-fT", from, to] => {
+                let target = self.links.remove(*from).unwrap();
+                self.links.insert((*to).to_owned(), target);
+                said("")
+            }
+            ["ls", "-1", "/opt/albatross/releases"] => said(self.release_names().join("\n")),
+            ["rm", "-rf", path] => {
+                assert!(
+                    path.starts_with(RELEASES) && path.len() == RELEASES.len() + 12,
+                    "{path}"
+                );
+                self.files
+                    .retain(|name, _| !name.starts_with(&format!("{path}/")));
+                said("")
+            }
+            other => panic!("`{other:?}` is not understood"),
+        }
+    }
+
+    fn packages(&mut self, words: &[&str]) -> (i32, String) {
+        if self.repository_is_away {
+            return said(
+                "W: Failed to fetch http://deb.debian.org/debian  Could not resolve 'deb.debian.org'",
+            );
+        }
+        if words.contains(&"install") {
+            let program = File {
+                text: String::new(),
+                mode: 0o755,
+            };
+            self.files.insert("/usr/bin/redis-server".to_owned(), program);
+            self.users.insert("redis".to_owned());
+        }
+        said("")
+    }
+
+    fn systemctl(&mut self, words: &[&str]) -> (i32, String) {
+        match words {
+            ["enable", unit] => when(self.files.contains_key(&format!("/etc/systemd/system/{unit}"))),
+            ["disable", "--now", unit] | ["stop", unit] => {
+                self.active.remove(*unit);
+                said("")
+            }
+            ["reset-failed", _] => said(""),
+            ["restart", unit] => {
+                if self.is_broken(unit) {
+                    self.active.remove(*unit);
+                    return (1, String::new());
+                }
+                self.active.insert((*unit).to_owned());
+                said("")
+            }
+            ["is-active", unit] if self.active.contains(*unit) => said("active\n"),
+            ["is-active", _] => (3, "inactive\n".to_owned()),
+            ["show", unit, _] if self.active.contains(*unit) => said("ActiveState=active\nNRestarts=0\n"),
+            ["show", _, _] => said("ActiveState=failed\nResult=exit-code\nExecMainStatus=1\n"),
+            other => panic!("`systemctl {other:?}` is not understood"),
+        }
+    }
+
+    fn is_broken(&self, unit: &str) -> bool {
+        match unit {
+            "chat-node.service" => self.broken.contains(&self.current()),
+            _ => self.redis_fails.is_some(),
+        }
+    }
+
+    fn journal(&self, unit: &str) -> String {
+        match unit {
+            "chat-node.service" => format!("chat-node: cannot reach redis://:{PASSWORD}@10.0.0.7\n"),
+            _ => self.redis_fails.clone().unwrap_or_default(),
+        }
+    }
+
+    fn ready(&self) -> String {
+        match self.active.contains("chat-node.service") {
+            true if self.silent.contains(&self.current()) => "redis is away\n503".to_owned(),
+            true => "ok\n200".to_owned(),
+            false => "\n000".to_owned(),
+        }
+    }
+
+    fn current(&self) -> String {
+        let target = self
+            .links
+            .get("/opt/albatross/current")
+            .cloned()
+            .unwrap_or_default();
+        target.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+
+    fn release_names(&self) -> Vec<String> {
+        let paths = self
+            .files
+            .keys()
+            .filter_map(|path| path.strip_prefix(RELEASES)?.split('/').next());
+        let names: BTreeSet<String> = paths.map(str::to_owned).collect();
+        names.into_iter().collect()
+    }
+}

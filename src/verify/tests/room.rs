@@ -1,0 +1,175 @@
+//! A load balancer and its nodes in one task: connections go to the nodes in turn.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
+
+use crate::socketio::{EnginePacket, Packet};
+
+/// How far messages go.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Crossing {
+    Everywhere,
+    OwnNode,
+    Nowhere,
+}
+
+/// What is wrong with the room, if anything.
+#[derive(Clone)]
+pub(super) struct Behaviour {
+    pub(super) nodes: Vec<&'static str>,
+    pub(super) crossing: Crossing,
+    pub(super) takes_names: bool,
+    pub(super) status: Option<u16>,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            nodes: vec!["ecs01", "ecs02"],
+            crossing: Crossing::Everywhere,
+            takes_names: true,
+            status: None,
+        }
+    }
+}
+
+type Socket = WebSocketStream<TcpStream>;
+type Bus = broadcast::Sender<(&'static str, String)>;
+
+pub(super) async fn serve(behaviour: Behaviour) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (bus, _) = broadcast::channel(100);
+    // The page comes first and takes the last node's turn, so that the first client meets the first node.
+    let turn = Arc::new(AtomicUsize::new(behaviour.nodes.len() - 1));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let node = behaviour.nodes[turn.fetch_add(1, Ordering::Relaxed) % behaviour.nodes.len()];
+            tokio::spawn(connection(stream, node, behaviour.clone(), bus.clone()));
+        }
+    });
+    address
+}
+
+async fn connection(mut stream: TcpStream, node: &'static str, behaviour: Behaviour, bus: Bus) {
+    let mut head = [0; 2000];
+    let length = stream.peek(&mut head).await.unwrap();
+    let is_upgrade = String::from_utf8_lossy(&head[..length]).contains("Upgrade: websocket");
+    let status = behaviour.status.unwrap_or(200);
+    if !is_upgrade || status != 200 {
+        let body = "<!doctype html><title>chat</title>";
+        let length = body.len();
+        let page = format!(
+            "HTTP/1.1 {status} X\r\nContent-Type: text/html; charset=utf-8\r\nX-Chat-Node: {node}\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        let _ = stream.write_all(page.as_bytes()).await;
+        return;
+    }
+    #[expect(clippy::result_large_err, reason = "the handshake's callback type has it so")]
+    let name_node = |_: &Request, mut response: Response| {
+        response
+            .headers_mut()
+            .insert("X-Chat-Node", node.parse().unwrap());
+        Ok(response)
+    };
+    if let Ok(socket) = tokio_tungstenite::accept_hdr_async(stream, name_node).await {
+        let mut seat = Seat {
+            socket,
+            node,
+            behaviour,
+            bus,
+            name: None,
+        };
+        let _ = seat.sit().await;
+        if let Some(name) = seat.name.take() {
+            seat.spread(format!("{name} left the chatroom."));
+        }
+    }
+}
+
+struct Seat {
+    socket: Socket,
+    node: &'static str,
+    behaviour: Behaviour,
+    bus: Bus,
+    name: Option<String>,
+}
+
+impl Seat {
+    async fn sit(&mut self) -> Option<()> {
+        let mut news = self.bus.subscribe();
+        self.send(
+            "0{\"sid\":\"e\",\"upgrades\":[],\"pingInterval\":50,\"pingTimeout\":5000,\"maxPayload\":100000}",
+        )
+        .await?;
+        loop {
+            tokio::select! {
+                message = self.socket.next() => {
+                    let text = message?.ok()?.into_text().ok()?;
+                    let packet = EnginePacket::parse(&text).ok()?;
+                    if let EnginePacket::Message(Packet::Connect { .. }) = &packet {
+                        self.send("40{\"sid\":\"s\"}").await?;
+                        self.send("2").await?;
+                        self.tell("Welcome to the chatroom!").await?;
+                    } else if let EnginePacket::Message(Packet::Event { name, arguments, .. }) = &packet {
+                        self.event(name, arguments[0].as_str()?).await?;
+                    } else if !matches!(packet, EnginePacket::Pong(_)) {
+                        return None;
+                    }
+                }
+                news = news.recv() => {
+                    let (node, text) = news.ok()?;
+                    let crosses = match self.behaviour.crossing {
+                        Crossing::Everywhere => true,
+                        Crossing::OwnNode => node == self.node,
+                        Crossing::Nowhere => false,
+                    };
+                    if crosses {
+                        self.tell(&text).await?;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn event(&mut self, event: &str, text: &str) -> Option<()> {
+        match (event, &self.name) {
+            ("set_username", _) if self.behaviour.takes_names => {
+                self.name = Some(text.to_owned());
+                self.tell(&format!("Your username is set to {text}")).await
+            }
+            ("message", None) => {
+                self.tell("Failed to send the message. Specify a username first.")
+                    .await
+            }
+            ("message", Some(name)) => {
+                self.spread(format!("{name}: {text}"));
+                Some(())
+            }
+            _ => Some(()),
+        }
+    }
+
+    fn spread(&self, text: String) {
+        let _ = self.bus.send((self.node, text));
+    }
+
+    async fn tell(&mut self, text: &str) -> Option<()> {
+        let packet = EnginePacket::Message(Packet::event("message", text)).encode();
+        self.send(&packet).await
+    }
+
+    async fn send(&mut self, text: &str) -> Option<()> {
+        self.socket.send(Message::text(text)).await.ok()
+    }
+}
