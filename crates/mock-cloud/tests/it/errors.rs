@@ -184,3 +184,23 @@ async fn faults_come_when_they_were_asked_for() {
         "the lost reply had its effect, and the token found it again"
     );
 }
+
+#[tokio::test]
+async fn a_lack_of_stock_sticks_to_its_token() {
+    let cloud = Cloud::instant();
+    let plan = r#"[{"action":"Ecs.RunInstances","occurrence":1,"fault":{"no_stock":{}}}]"#;
+    cloud.post_admin("/_mock/faults", plan).await.good();
+    let run = [("RegionId", "cn-hangzhou"), ("ClientToken", "a")];
+    cloud
+        .call("Ecs.RunInstances", &run)
+        .await
+        .refused(403, "OperationDenied.NoStock");
+    cloud
+        .call("Ecs.RunInstances", &run)
+        .await
+        .refused(403, "OperationDenied.NoStock");
+    cloud
+        .call("Ecs.RunInstances", &run[..1])
+        .await
+        .refused(400, "MissingImageId");
+}
