@@ -53,8 +53,8 @@ struct ServeArguments {
     /// Folder for host roots and the call log; a fresh temporary one unless given.
     #[arg(long)]
     data: Option<PathBuf>,
-    /// A domain the account owns; may be given several times.
-    #[arg(long = "domain", default_value = "example.com")]
+    /// A domain the account owns beside example.com; may be given several times.
+    #[arg(long = "domain", value_name = "NAME")]
     domains: Vec<String>,
     /// Ends when standard input does.
     #[arg(long)]
@@ -145,7 +145,9 @@ impl ServeArguments {
             seed: self.seed,
             region: self.region,
             data: self.data,
-            domains: self.domains,
+            domains: std::iter::once("example.com".to_owned())
+                .chain(self.domains)
+                .collect(),
             lifetime: if self.until_stdin_closes {
                 Lifetime::UntilInputCloses
             } else {

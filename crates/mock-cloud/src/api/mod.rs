@@ -214,6 +214,20 @@ fn answer(
     answer
 }
 
+/// Keeps a refusal for the client token of a call that never reached its handler.
+pub fn remember(world: &mut World, operation: &Operation, parameters: &Parameters, refusal: &ApiError) {
+    let action = facts().action(&operation.product, &operation.action);
+    let Some(name) = action.and_then(|action| action.token.as_deref()) else {
+        return;
+    };
+    if let Some(token) = parameters.text(name) {
+        let fingerprint = parameters.fingerprint(Some(name));
+        world
+            .tokens
+            .store(&operation.to_string(), token, &fingerprint, &Err(refusal.clone()));
+    }
+}
+
 /// `RegionId`, else the region of the resource that is named, else the default.
 fn region_of_call(world: &World, parameters: &Parameters) -> String {
     const NAMES: &[&str] = &[

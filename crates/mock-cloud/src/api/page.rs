@@ -108,7 +108,8 @@ pub fn either(
     (outer, inner): (&str, &str),
 ) -> Result<Value, ApiError> {
     if parameters.has("PageNumber") || parameters.has("PageSize") {
-        let mut reply = by_number(all, parameters, size).reply(outer, inner);
+        // The minimum is one of MaxResults only.
+        let mut reply = by_number(all, parameters, Size { minimum: 1, ..size }).reply(outer, inner);
         reply["NextToken"] = json!("");
         return Ok(reply);
     }

@@ -94,10 +94,13 @@ impl Cloud {
         world
     }
 
-    fn status(&self) -> Value {
+    fn status(self: &Arc<Self>) -> Value {
         let plane = self.plane.status();
         let calls = self.log.counts();
-        let state = self.lock();
+        let mut state = self.lock();
+        // Reading the report takes its news away from the time keeper, so they are taken in here.
+        state.world.observe(&plane);
+        self.settle(&mut state);
         let world = &state.world;
         let census = world.census();
         let connect_to = plane

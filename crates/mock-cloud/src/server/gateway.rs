@@ -108,6 +108,10 @@ impl Cloud {
         };
         handled.fault = state.faults.take(&operation);
         if let Some(refusal) = handled.fault.as_ref().and_then(Fault::refusal) {
+            if handled.fault == Some(Fault::NoStock {}) {
+                // The real cloud keeps this refusal: the same token never gets another zone's stock.
+                api::remember(&mut state.world, &operation, parameters, &refusal);
+            }
             handled.answer = Err(refusal);
             return handled;
         }

@@ -1,0 +1,67 @@
+//! How a cloud begins and ends.
+
+use crate::support::Cloud;
+
+#[tokio::test]
+async fn it_ends_when_its_input_closes() {
+    let mut cloud = Cloud::instant();
+    drop(cloud.child().stdin.take());
+    assert!(cloud.child().wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn it_ends_when_it_is_told_to() {
+    let mut cloud = Cloud::instant();
+    cloud.post_admin("/_mock/shutdown", "").await.good();
+    assert!(cloud.child().wait().unwrap().success());
+}
+
+#[tokio::test]
+async fn strangers_see_nothing() {
+    let cloud = Cloud::instant();
+    for path in ["status", "world", "calls", "console"] {
+        let status = reqwest::get(format!("{}/_mock/{path}", cloud.endpoint()))
+            .await
+            .unwrap()
+            .status();
+        assert_eq!(status.as_u16(), 401, "{path}");
+    }
+    let console = reqwest::get(cloud.ready["console"].as_str().unwrap())
+        .await
+        .unwrap();
+    assert!(console.text().await.unwrap().contains("mock-cloud"));
+}
+
+#[tokio::test]
+async fn the_call_log_holds_no_secrets() {
+    let cloud = Cloud::start(&["--pace", "instant"]);
+    let parameters = [
+        ("RegionId", "cn-hangzhou"),
+        ("Password", "hunter2"),
+        ("UserData", "aHVudGVyMg=="),
+    ];
+    cloud.call("Ecs.RunInstances", &parameters).await;
+    let mut wrong = cloud.signer();
+    wrong.secret = "wrong".to_owned();
+    cloud
+        .signed(&wrong, "Ecs.RunInstances", &parameters, &[])
+        .await
+        .unwrap();
+    let token = cloud.ready["admin_token"].as_str().unwrap();
+    let log = reqwest::get(format!("{}/_mock/calls?token={token}", cloud.endpoint()))
+        .await
+        .unwrap();
+    let log = log.text().await.unwrap();
+    assert_eq!(log.lines().count(), 2, "{log}");
+    assert!(!log.contains("hunter2") && !log.contains("aHVudGVyMg"), "{log}");
+}
+
+#[test]
+fn machine_hosts_are_refused_in_one_sentence() {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mock-cloud"))
+        .args(["serve", "--hosts", "machine"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
+}
