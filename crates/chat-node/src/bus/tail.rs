@@ -5,7 +5,8 @@
 //! 3. After a lost connection it goes on from there, so nothing is missed as long as the stream still holds it.
 //!
 //! A Redis that lost its stream starts it anew, perhaps behind the remembered position when its clock is behind too.
-//! So at each connection the position is taken back to the newest entry there is, never forward.
+//! So at each connection the position is taken back to the newest entry there is, never forward. On a connection that
+//! stayed, an older newest entry means that the stream was emptied and all of it is new; a quiet read looks for that.
 
 use std::fmt;
 use std::str::FromStr;
@@ -92,11 +93,20 @@ impl Tail {
     async fn follow(&mut self, mut connection: MultiplexedConnection) -> RedisError {
         self.connectivity.up(Side::Read);
         loop {
-            match self.read(&mut connection).await {
-                Ok(entries) => entries.into_iter().for_each(|entry| self.deliver(entry)),
-                Err(error) => return error,
+            if let Err(error) = self.advance(&mut connection).await {
+                return error;
             }
         }
+    }
+
+    async fn advance(&mut self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
+        let entries = self.read(connection).await?;
+        if entries.is_empty() && newest(connection).await? < self.position.unwrap_or_default() {
+            tracing::warn!("the stream was emptied and begins anew");
+            self.position = Some(Position::default());
+        }
+        entries.into_iter().for_each(|entry| self.deliver(entry));
+        Ok(())
     }
 
     async fn read(&self, connection: &mut MultiplexedConnection) -> RedisResult<Vec<Entry>> {

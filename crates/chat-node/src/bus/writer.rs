@@ -1,6 +1,6 @@
 //! The writing side: appends messages to the stream, keeps session hashes, and notices when Redis is away.
 //!
-//! 1. Connected, it takes what has gathered, up to [`BATCH`] commands, and sends it as one pipeline: order is kept,
+//! 1. Connected, it takes what has gathered, up to a bound, and sends it as one pipeline: order is kept,
 //!    and a busy node needs one round trip for many messages.
 //! 2. Every answer is looked at. A refused message is told to its sender.
 //! 3. When the connection breaks, what was under way may or may not have been written; senders are told exactly that.

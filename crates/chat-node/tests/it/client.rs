@@ -58,6 +58,12 @@ impl Client {
         self.socket.send(Message::text(packet)).await.unwrap();
     }
 
+    /// Emits an event the server may answer by closing before it has taken all of it.
+    pub(crate) async fn try_emit(&mut self, event: &str, text: &str) {
+        let packet = format!("42{}", serde_json::json!([event, text]));
+        self.socket.send(Message::text(packet)).await.ok();
+    }
+
     /// Emits an event with one string.
     pub(crate) async fn emit(&mut self, event: &str, text: &str) {
         self.send(&format!("42{}", serde_json::json!([event, text])))
@@ -66,11 +72,14 @@ impl Client {
 
     /// The next packet that is not a ping; those are answered. `None` when the server has closed.
     pub(crate) async fn packet(&mut self) -> Option<String> {
+        timeout(DEADLINE, self.packet_but_ping())
+            .await
+            .expect("nothing came in time")
+    }
+
+    async fn packet_but_ping(&mut self) -> Option<String> {
         loop {
-            let frame = timeout(DEADLINE, self.socket.next())
-                .await
-                .expect("nothing came in time");
-            match frame {
+            match self.socket.next().await {
                 Some(Ok(Message::Text(packet))) if packet.starts_with('2') => self.send("3").await,
                 Some(Ok(Message::Text(packet))) => return Some(packet.to_string()),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,

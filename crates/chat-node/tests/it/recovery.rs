@@ -142,10 +142,46 @@ async fn an_emptied_redis_does_not_stop_the_messages() {
     assert_eq!(client.message().await, "Ada: before");
 
     let mut connection = redis.connection().await.unwrap();
+    // Ids are milliseconds: an entry of the same one would look like the one just seen.
+    crate::eventually("the millisecond is over", async || {
+        later(&mut connection).await.then_some(())
+    })
+    .await;
     redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
 
     client.emit("message", "after").await;
     assert_eq!(client.message().await, "Ada: after");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_that_begins_anew_with_a_clock_behind_is_noticed() {
+    let redis = redis_or_skip!();
+    let node = Node::ready("ecs01", &redis.url()).await;
+    let mut client = node.named("Ada").await;
+    client.emit("message", "before").await;
+    assert_eq!(client.message().await, "Ada: before");
+
+    let mut connection = redis.connection().await.unwrap();
+    redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
+    let mut command = redis::cmd("XADD");
+    command
+        .arg("chat:messages")
+        .arg("1-1")
+        .arg("text")
+        .arg("somebody: from long ago");
+    command.exec_async(&mut connection).await.unwrap();
+
+    assert_eq!(client.message().await, "somebody: from long ago");
+}
+
+/// Whether Redis' clock is past the newest entry of the stream.
+async fn later(connection: &mut redis::aio::MultiplexedConnection) -> bool {
+    let (seconds, microseconds): (u64, u64) = redis::cmd("TIME").query_async(connection).await.unwrap();
+    let mut command = redis::cmd("XREVRANGE");
+    command.arg("chat:messages").arg("+").arg("-").arg("COUNT").arg(1);
+    let newest: Vec<(String, redis::Value)> = command.query_async(connection).await.unwrap();
+    let milliseconds: u64 = newest[0].0.split('-').next().unwrap().parse().unwrap();
+    seconds * 1000 + microseconds / 1000 > milliseconds
 }
 
 /// A TCP relay between a node and Redis that can be taken away.
