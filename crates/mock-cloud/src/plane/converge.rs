@@ -81,7 +81,8 @@ impl Region {
             task: tokio::sync::Mutex::new(None),
             stop: CancellationToken::new(),
         });
-        let task = tokio::spawn(Arc::clone(&region).converge_for_ever());
+        // Subscribed here: a wish made before the task runs for the first time must not count as seen.
+        let task = tokio::spawn(Arc::clone(&region).converge_for_ever(region.wish.subscribe()));
         *region.task.lock().await = Some(task);
         Ok(region)
     }
@@ -94,22 +95,13 @@ impl Region {
         self.wish.send_replace(desired);
     }
 
-    async fn converge_for_ever(self: Arc<Self>) {
-        let mut wish = self.wish.subscribe();
+    async fn converge_for_ever(self: Arc<Self>, mut wish: watch::Receiver<Desired>) {
         let mut is_complete = true;
         loop {
-            let wake = async {
-                if is_complete {
-                    return wish.changed().await.is_ok();
-                }
-                tokio::time::timeout(RETRY, wish.changed())
-                    .await
-                    .is_ok_and(|changed| changed.is_ok())
-                    || true
-            };
+            let patience = if is_complete { Duration::MAX } else { RETRY };
             tokio::select! {
                 () = self.stop.cancelled() => return,
-                goes_on = wake => if !goes_on { return },
+                changed = tokio::time::timeout(patience, wish.changed()) => if matches!(changed, Ok(Err(_))) { return },
             }
             let desired = wish.borrow_and_update().clone();
             is_complete = self.converge(&desired).await;

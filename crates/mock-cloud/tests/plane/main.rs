@@ -1,1 +1,7 @@
-//! Tests of the data plane.
+//! Tests of the data plane, driven by the real clients: OpenSSH, dig, redis, hyper.
+
+#![expect(clippy::doc_markdown, reason = "names of programs")]
+
+mod commands;
+mod files;
+mod support;

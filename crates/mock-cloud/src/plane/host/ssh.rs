@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use russh::keys::{HashAlg, PublicKey};
 use russh::server::{self, Auth, ChannelOpenHandle, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
-use russh::{Channel, ChannelId, ChannelOpenFailure, MethodKind, MethodSet, SshId};
+use russh::{
+    Channel, ChannelId, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, MethodKind, MethodSet, SshId,
+};
+use tokio::io::{AsyncWriteExt, SimplexStream, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -239,17 +242,8 @@ impl server::Handler for Connection {
 }
 
 async fn execute(machine: Arc<Machine>, channel: Channel<Msg>, line: Option<String>) {
-    let (mut from_client, to_client) = channel.split();
+    let (from_client, to_client) = channel.split();
     let (read, write) = tokio::io::simplex(64 * 1024);
-    // Input is taken from the connection as the command reads it, and the end of the channel ends the command.
-    let feed = async move {
-        let mut write = write;
-        let mut reader = from_client.make_reader();
-        let _ = tokio::io::copy(&mut reader, &mut write).await;
-        drop(reader);
-        drop(write);
-        while from_client.wait().await.is_some() {}
-    };
     let run = async {
         match &line {
             Some(line) => machine.run_line(line, Stdin::from_reader(read)).await,
@@ -258,10 +252,35 @@ async fn execute(machine: Arc<Machine>, channel: Channel<Msg>, line: Option<Stri
     };
     let outcome = tokio::select! {
         outcome = run => outcome,
-        () = feed => return,
+        () = feed(from_client, write) => return,
     };
     tracing::debug!(line, status = outcome.status, "executed");
     finish(&to_client, outcome).await;
+}
+
+/// Hands the client's data to the command as it reads; resolves when the client closes the channel.
+///
+/// Its end of file is only that: the channel stays open for the answer.
+async fn feed(mut from_client: ChannelReadHalf, write: WriteHalf<SimplexStream>) {
+    let mut write = Some(write);
+    while let Some(message) = from_client.wait().await {
+        match message {
+            ChannelMsg::Data { data } => {
+                if let Some(open) = &mut write
+                    && open.write_all(&data).await.is_err()
+                {
+                    write = None;
+                }
+            }
+            ChannelMsg::Eof => {
+                if let Some(mut open) = write.take() {
+                    let _ = open.shutdown().await;
+                }
+            }
+            ChannelMsg::Close => return,
+            _ => {}
+        }
+    }
 }
 
 async fn finish(to_client: &russh::ChannelWriteHalf<Msg>, outcome: Outcome) {
@@ -298,7 +317,7 @@ async fn serve_files(machine: Arc<Machine>, channel: Channel<Msg>) {
         let (mut read, mut write) = tokio::io::split(&mut ours);
         let up = async {
             let _ = tokio::io::copy(&mut reader, &mut write).await;
-            let _ = tokio::io::AsyncWriteExt::shutdown(&mut write).await;
+            let _ = write.shutdown().await;
         };
         let down = tokio::io::copy(&mut read, &mut writer);
         let _ = tokio::join!(up, down);
