@@ -3,5 +3,8 @@
 #![expect(clippy::doc_markdown, reason = "names of programs")]
 
 mod commands;
+mod death;
 mod files;
+mod names;
+mod services;
 mod support;
