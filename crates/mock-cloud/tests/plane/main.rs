@@ -2,6 +2,7 @@
 
 #![expect(clippy::doc_markdown, reason = "names of programs")]
 
+mod balance;
 mod commands;
 mod death;
 mod files;
