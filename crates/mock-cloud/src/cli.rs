@@ -29,6 +29,13 @@ struct Cli {
 enum Command {
     /// Runs a region until it is told to stop.
     Serve(ServeArguments),
+    /// Runs a program of a host and ends its whole group when standard input closes; started by `serve`.
+    #[command(hide = true)]
+    Supervise {
+        /// The program and its arguments.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        program: Vec<String>,
+    },
     /// Prints which behaviour is documented, taken from clients, or guessed.
     Provenance(ProvenanceArguments),
 }
@@ -96,6 +103,7 @@ pub fn run() -> ExitCode {
     };
     match cli.command {
         Command::Serve(arguments) => serve(arguments),
+        Command::Supervise { program } => crate::plane::supervise::main(program),
         Command::Provenance(arguments) => print_provenance(&arguments),
     }
 }

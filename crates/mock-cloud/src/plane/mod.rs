@@ -2,12 +2,27 @@
 //!
 //! The control plane owns the truth and calls [`Plane::reconcile`] with all of it after every change; the data
 //! plane reports through [`Plane::status`], and wakes [`Plane::changed`] when that report changed.
+//!
+//! 1. `network` holds the loopback network and the map of addresses.
+//! 2. `converge` makes hosts, load balancers and names as they should be, in the background.
+//! 3. `host`, `proxy` and `names` are the three things there are; `supervise` is the process beside each program.
 
+mod converge;
+mod host;
+mod names;
+pub mod network;
+mod probe;
+mod proxy;
+mod report;
 pub mod spec;
+mod stream;
+pub mod supervise;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use crate::plane::converge::Region;
 use crate::plane::spec::{CommandResult, Desired, Status};
 
 /// What kind of machine an instance is.
@@ -29,41 +44,80 @@ pub struct PlaneConfig {
 }
 
 /// The running data plane of one region. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct Plane {}
+#[derive(Clone)]
+pub struct Plane {
+    region: Arc<Region>,
+}
+
+impl std::fmt::Debug for Plane {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Plane")
+            .field("dns", &self.region.dns())
+            .finish_non_exhaustive()
+    }
+}
 
 impl Plane {
     /// Takes a free loopback network, starts the DNS server and returns.
-    pub async fn start(_config: PlaneConfig) -> std::io::Result<Self> {
-        Ok(Self {})
+    ///
+    /// # Errors
+    /// No network is free, or the data folder cannot be made.
+    pub async fn start(config: PlaneConfig) -> std::io::Result<Self> {
+        Self::start_with_supervisor(config, own_program()?).await
+    }
+
+    /// The same for a program that is not `mock-cloud` itself: `supervisor` is started as
+    /// `supervisor supervise -- PROGRAM ARGS` and must call [`supervise::main`].
+    ///
+    /// # Errors
+    /// As [`Plane::start`].
+    pub async fn start_with_supervisor(config: PlaneConfig, supervisor: PathBuf) -> std::io::Result<Self> {
+        Ok(Self {
+            region: Region::start(config, supervisor).await?,
+        })
     }
 
     /// Address of the authoritative DNS server.
     pub fn dns(&self) -> SocketAddr {
-        SocketAddr::from(([127, 0, 0, 2], 10053))
+        self.region.dns()
     }
 
     /// Hands over everything that should exist; returns at once.
-    pub fn reconcile(&self, _desired: Desired) {}
+    pub fn reconcile(&self, desired: Desired) {
+        self.region.want(desired);
+    }
 
     /// How far it is.
     pub fn status(&self) -> Status {
-        Status::default()
+        self.region.status()
     }
 
     /// Resolves when the status changed since the last call of [`Plane::status`].
     pub async fn changed(&self) {
-        std::future::pending::<()>().await;
+        self.region.changed().await;
     }
 
     /// Runs a Cloud Assistant script on an instance.
     ///
     /// # Errors
     /// A sentence when the instance does not exist or is not ready.
-    pub async fn run_command(&self, _instance: &str, _script: &str) -> Result<CommandResult, String> {
-        Err("the instance does not exist".to_owned())
+    pub async fn run_command(&self, instance: &str, script: &str) -> Result<CommandResult, String> {
+        self.region.run_command(instance, script).await
     }
 
     /// Ends every process, listener and folder it made, and waits for that.
-    pub async fn shutdown(&self) {}
+    pub async fn shutdown(&self) {
+        self.region.shutdown().await;
+    }
+}
+
+/// The running executable; by its link in `/proc` it is found even after a new build replaced it.
+fn own_program() -> std::io::Result<PathBuf> {
+    let link = PathBuf::from("/proc/self/exe");
+    if link.exists() {
+        Ok(link)
+    } else {
+        std::env::current_exe()
+    }
 }

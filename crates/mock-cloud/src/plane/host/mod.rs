@@ -1,0 +1,23 @@
+//! Process hosts: each instance is an embedded SSH server with SFTP over its own root directory.
+//!
+//! 1. [`Machine`] is one host: files, services, programs.
+//! 2. `ssh` lets clients in, `sftp` serves files, `programs` is everything that can be executed.
+//! 3. `service` runs units as real processes under the supervisor.
+//!
+//! No shell is ever started, and no path leaves the root.
+
+mod journal;
+mod launch;
+pub(crate) mod machine;
+pub(crate) mod outcome;
+mod packages;
+pub(crate) mod process;
+mod programs;
+mod root;
+mod service;
+mod sftp;
+pub(crate) mod ssh;
+mod unit;
+mod words;
+
+pub(crate) use machine::Machine;

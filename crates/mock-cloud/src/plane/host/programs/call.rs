@@ -1,0 +1,50 @@
+//! One command to run: its arguments, environment and input.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::pin::Pin;
+
+use tokio::io::{AsyncRead, AsyncReadExt};
+
+/// Most bytes a command reads from its input.
+const MOST_INPUT: u64 = 4 * 1024 * 1024;
+
+/// Standard input of a command; read only by those that want it.
+pub(crate) struct Stdin(Option<Pin<Box<dyn AsyncRead + Send>>>);
+
+impl Stdin {
+    pub(crate) fn empty() -> Self {
+        Self(None)
+    }
+
+    pub(crate) fn from_reader(reader: impl AsyncRead + Send + 'static) -> Self {
+        Self(Some(Box::pin(reader)))
+    }
+
+    /// Everything up to its end.
+    pub(crate) async fn read_all(self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        if let Some(reader) = self.0 {
+            reader.take(MOST_INPUT).read_to_end(&mut bytes).await?;
+        }
+        Ok(bytes)
+    }
+}
+
+/// One command.
+pub(crate) struct Call {
+    pub(crate) argv: Vec<String>,
+    /// Set by `env` on top of what every command has.
+    pub(crate) environment: BTreeMap<String, String>,
+    pub(crate) stdin: Stdin,
+}
+
+impl Call {
+    pub(crate) fn new(argv: Vec<String>, stdin: Stdin) -> Self {
+        Self {
+            argv,
+            environment: BTreeMap::new(),
+            stdin,
+        }
+    }
+}

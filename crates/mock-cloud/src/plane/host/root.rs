@@ -1,0 +1,508 @@
+//! The root directory of a host: every path a client names is looked up inside it, whatever it contains.
+//!
+//! 1. A path is walked one component at a time from the root's own descriptor, never by the kernel.
+//! 2. `..` goes back to the descriptor we came from; above the root it stays at the root.
+//! 3. A symbolic link is read and walked the same way; an absolute one starts at the root again.
+//! 4. The last step is one call relative to a directory's descriptor that does not follow links.
+//!
+//! So no path leaves the root, not even when links change while it is walked.
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, Stat};
+use rustix::io::Errno;
+
+/// As many links as Linux itself follows.
+const MOST_LINKS: usize = 40;
+/// Where relative paths start: the home of the only user who logs in.
+const HOME: &str = "/root";
+
+/// What happens when the last component is a symbolic link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Last {
+    /// It is followed.
+    Follow,
+    /// The link itself is meant.
+    Keep,
+}
+
+/// The root directory of one host.
+#[derive(Debug)]
+pub(crate) struct Root {
+    base: PathBuf,
+    descriptor: Arc<OwnedFd>,
+}
+
+/// A looked up path: a directory inside the root and a name in it (which may not exist yet).
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    directory: Arc<OwnedFd>,
+    name: OsString,
+    /// Absolute inside the root, without links and dots.
+    path: PathBuf,
+}
+
+impl Root {
+    /// Opens the root at a directory of the outer machine.
+    pub(crate) fn open(base: PathBuf) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let descriptor = Arc::new(rustix::fs::open(&base, flags, Mode::empty())?);
+        Ok(Self { base, descriptor })
+    }
+
+    /// Looks a path up.
+    pub(crate) fn place(&self, path: &str, last: Last) -> io::Result<Place> {
+        Walk::new(self, path, last).run()
+    }
+
+    /// The path on the outer machine of a looked up one; for handing to programs we start.
+    pub(crate) fn outer(&self, place: &Place) -> PathBuf {
+        self.base
+            .join(place.path.strip_prefix("/").unwrap_or(&place.path))
+    }
+
+    /// The path on the outer machine that a path of the host stands for, whether or not it exists.
+    pub(crate) fn outer_path(&self, path: &str) -> PathBuf {
+        match self.place(path, Last::Follow) {
+            Ok(place) => self.outer(&place),
+            // A path through something missing: normalised by hand it still cannot climb out.
+            Err(_) => {
+                let mut outer = Vec::new();
+                for component in path.split('/') {
+                    match component {
+                        "" | "." => {}
+                        ".." => drop(outer.pop()),
+                        name => outer.push(name),
+                    }
+                }
+                self.base.join(outer.join("/"))
+            }
+        }
+    }
+
+    /// Whether a file of whatever kind is there.
+    pub(crate) fn exists(&self, path: &str) -> bool {
+        self.place(path, Last::Follow)
+            .and_then(|place| place.stat())
+            .is_ok()
+    }
+
+    /// The whole of a file.
+    pub(crate) fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        let place = self.place(path, Last::Follow)?;
+        if place.is_directory() {
+            return Err(Errno::ISDIR.into());
+        }
+        let mut bytes = Vec::new();
+        place.open(OFlags::RDONLY, 0)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The whole of a text file.
+    pub(crate) fn read_text(&self, path: &str) -> io::Result<String> {
+        Ok(String::from_utf8_lossy(&self.read(path)?).into_owned())
+    }
+
+    /// Writes a file with a mode, making its folders.
+    pub(crate) fn write(&self, path: &str, bytes: &[u8], mode: u32) -> io::Result<()> {
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            self.make_folders(folder, 0o755)?;
+        }
+        let place = self.place(path, Last::Follow)?;
+        let mut file = place.open(OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC, mode)?;
+        file.write_all(bytes)?;
+        place.set_mode(mode)
+    }
+
+    /// Makes a folder and those above it; the mode is that of the last one.
+    pub(crate) fn make_folders(&self, path: &str, mode: u32) -> io::Result<()> {
+        let mut so_far = String::new();
+        let names: Vec<&str> = path.split('/').filter(|name| !name.is_empty()).collect();
+        for (index, name) in names.iter().enumerate() {
+            if index > 0 || path.starts_with('/') {
+                so_far.push('/');
+            }
+            so_far.push_str(name);
+            let place = self.place(&so_far, Last::Follow)?;
+            let is_last = index + 1 == names.len();
+            match place.make_folder(if is_last { mode } else { 0o755 }) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && place.is_directory() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// The names in a folder, sorted.
+    pub(crate) fn list(&self, place: &Place) -> io::Result<Vec<String>> {
+        let folder = place.open(OFlags::RDONLY | OFlags::DIRECTORY, 0)?;
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&folder)? {
+            let name = String::from_utf8_lossy(entry?.file_name().to_bytes()).into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Removes a file, or a folder with all it holds.
+    pub(crate) fn remove_all(&self, place: &Place) -> io::Result<()> {
+        if place.path == Path::new("/") {
+            return Err(Errno::BUSY.into());
+        }
+        remove_entry(place.directory.as_fd(), &place.name)
+    }
+}
+
+fn remove_entry(directory: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
+    let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    if FileType::from_raw_mode(stat.st_mode) != FileType::Directory {
+        return Ok(rustix::fs::unlinkat(directory, name, AtFlags::empty())?);
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = rustix::fs::openat(directory, name, flags, Mode::empty())?;
+    for entry in rustix::fs::Dir::read_from(&folder)? {
+        let entry = entry?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name != "." && name != ".." {
+            remove_entry(folder.as_fd(), name)?;
+        }
+    }
+    Ok(rustix::fs::unlinkat(directory, name, AtFlags::REMOVEDIR)?)
+}
+
+/// One look-up under way.
+struct Walk<'a> {
+    root: &'a Root,
+    last: Last,
+    /// Directories we are in, from the root down.
+    inside: Vec<(Arc<OwnedFd>, OsString)>,
+    ahead: VecDeque<OsString>,
+    links: usize,
+    /// The path ended in a slash, so its last component must be a directory and links are followed.
+    wants_directory: bool,
+}
+
+impl<'a> Walk<'a> {
+    fn new(root: &'a Root, path: &str, last: Last) -> Self {
+        let mut walk = Self {
+            root,
+            last,
+            inside: Vec::new(),
+            ahead: VecDeque::new(),
+            links: 0,
+            wants_directory: path.ends_with('/'),
+        };
+        walk.put_ahead(OsStr::new(path));
+        if !path.starts_with('/') {
+            walk.put_ahead(OsStr::new(HOME));
+        }
+        walk
+    }
+
+    fn put_ahead(&mut self, path: &OsStr) {
+        for component in path.as_bytes().split(|byte| *byte == b'/').rev() {
+            if !component.is_empty() && component != b"." {
+                self.ahead.push_front(OsStr::from_bytes(component).to_owned());
+            }
+        }
+    }
+
+    fn here(&self) -> Arc<OwnedFd> {
+        self.inside
+            .last()
+            .map_or_else(|| Arc::clone(&self.root.descriptor), |(here, _)| Arc::clone(here))
+    }
+
+    fn arrived(&self, name: OsString) -> Place {
+        let mut path = PathBuf::from("/");
+        path.extend(self.inside.iter().map(|(_, name)| name));
+        if name != "." {
+            path.push(&name);
+        }
+        Place {
+            directory: self.here(),
+            name,
+            path,
+        }
+    }
+
+    fn run(mut self) -> io::Result<Place> {
+        while let Some(name) = self.ahead.pop_front() {
+            if name == ".." {
+                self.inside.pop();
+                continue;
+            }
+            let is_last = self.ahead.is_empty();
+            if is_last && self.last == Last::Keep && !self.wants_directory {
+                return Ok(self.arrived(name));
+            }
+            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            match rustix::fs::openat(&self.here(), &name, flags, Mode::empty()) {
+                Ok(descriptor) => {
+                    if let Some(place) = self.step(name, descriptor, is_last)? {
+                        return Ok(place);
+                    }
+                }
+                Err(Errno::NOENT) if is_last => return Ok(self.arrived(name)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(self.arrived(OsString::from(".")))
+    }
+
+    /// Goes into what was found; a place when it is the end of the way.
+    fn step(&mut self, name: OsString, found: OwnedFd, is_last: bool) -> io::Result<Option<Place>> {
+        match FileType::from_raw_mode(rustix::fs::fstat(&found)?.st_mode) {
+            FileType::Symlink => {
+                self.links += 1;
+                if self.links > MOST_LINKS {
+                    return Err(Errno::LOOP.into());
+                }
+                let target = rustix::fs::readlinkat(&found, "", Vec::new())?;
+                if target.as_bytes().starts_with(b"/") {
+                    self.inside.clear();
+                }
+                self.put_ahead(&OsString::from_vec(target.into_bytes()));
+                Ok(None)
+            }
+            FileType::Directory if !is_last => {
+                self.inside.push((Arc::new(found), name));
+                Ok(None)
+            }
+            FileType::Directory => Ok(Some(self.arrived(name))),
+            _ if is_last && !self.wants_directory => Ok(Some(self.arrived(name))),
+            _ => Err(Errno::NOTDIR.into()),
+        }
+    }
+}
+
+impl Place {
+    /// Absolute inside the root, without links and dots.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Attributes, of a link itself when the place is one.
+    pub(crate) fn stat(&self) -> io::Result<Stat> {
+        Ok(rustix::fs::statat(
+            &self.directory,
+            &self.name,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
+    }
+
+    pub(crate) fn is_directory(&self) -> bool {
+        self.stat()
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+    }
+
+    /// Opens the file; never through a link, and never waiting for a peer.
+    pub(crate) fn open(&self, flags: OFlags, mode: u32) -> io::Result<File> {
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let descriptor = rustix::fs::openat(&self.directory, &self.name, flags, Mode::from_raw_mode(mode))?;
+        Ok(File::from(descriptor))
+    }
+
+    pub(crate) fn make_folder(&self, mode: u32) -> io::Result<()> {
+        rustix::fs::mkdirat(&self.directory, &self.name, Mode::from_raw_mode(mode))?;
+        self.set_mode(mode)
+    }
+
+    /// Sets the permission bits, whatever the umask is.
+    pub(crate) fn set_mode(&self, mode: u32) -> io::Result<()> {
+        let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let descriptor = rustix::fs::openat(&self.directory, &self.name, flags, Mode::empty())?;
+        set_mode_of(descriptor.as_fd(), mode)
+    }
+
+    pub(crate) fn remove_file(&self) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(
+            &self.directory,
+            &self.name,
+            AtFlags::empty(),
+        )?)
+    }
+
+    pub(crate) fn remove_folder(&self) -> io::Result<()> {
+        Ok(rustix::fs::unlinkat(
+            &self.directory,
+            &self.name,
+            AtFlags::REMOVEDIR,
+        )?)
+    }
+
+    /// Moves it, replacing what is there.
+    pub(crate) fn rename(&self, to: &Place) -> io::Result<()> {
+        Ok(rustix::fs::renameat(
+            &self.directory,
+            &self.name,
+            &to.directory,
+            &to.name,
+        )?)
+    }
+
+    /// Moves it to a name that is free.
+    pub(crate) fn rename_new(&self, to: &Place) -> io::Result<()> {
+        let flags = RenameFlags::NOREPLACE;
+        Ok(rustix::fs::renameat_with(
+            &self.directory,
+            &self.name,
+            &to.directory,
+            &to.name,
+            flags,
+        )?)
+    }
+
+    /// Makes a link here; its text is kept as it is and judged when it is followed.
+    pub(crate) fn link_to(&self, target: &str) -> io::Result<()> {
+        Ok(rustix::fs::symlinkat(target, &self.directory, &self.name)?)
+    }
+
+    /// The text of the link here.
+    pub(crate) fn link_target(&self) -> io::Result<String> {
+        let target = rustix::fs::readlinkat(&self.directory, &self.name, Vec::new())?;
+        Ok(String::from_utf8_lossy(target.to_bytes()).into_owned())
+    }
+}
+
+/// Sets the permission bits of an open file, also of one opened only as a path.
+fn set_mode_of(descriptor: BorrowedFd<'_>, mode: u32) -> io::Result<()> {
+    if FileType::from_raw_mode(rustix::fs::fstat(descriptor)?.st_mode) == FileType::Symlink {
+        return Err(Errno::LOOP.into());
+    }
+    // The kernel's own link names the inode itself, so nothing is looked up by name here.
+    let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd());
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode & 0o7777))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("outside"), "secret").unwrap();
+        std::fs::create_dir(folder.path().join("root")).unwrap();
+        let root = Root::open(folder.path().join("root")).unwrap();
+        root.make_folders("/root", 0o700).unwrap();
+        (folder, root)
+    }
+
+    #[test]
+    fn no_spelling_leaves_the_root() {
+        let (_folder, root) = root();
+        root.make_folders("/a/b", 0o755).unwrap();
+        let link = |name: &str, target: &str| root.place(name, Last::Keep).unwrap().link_to(target).unwrap();
+        link("/up", "../../..");
+        link("/a/b/up", "../../../../../..");
+        link("/absolute", "/");
+        link("/chain", "/up/../up/absolute");
+        link("/etc", "/");
+        for path in [
+            "/../outside",
+            "../outside",
+            "../../../../outside",
+            "/up/outside",
+            "/a/b/up/outside",
+            "/a/b/../../../outside",
+            "/absolute/../outside",
+            "/chain/outside",
+            "/etc/../../outside",
+            "/a/./b/.././../../outside",
+            "//..//outside",
+        ] {
+            let place = root.place(path, Last::Follow).unwrap();
+            assert_eq!(place.path(), Path::new("/outside"), "{path}");
+            assert_eq!(
+                root.read(path).unwrap_err().kind(),
+                io::ErrorKind::NotFound,
+                "{path}"
+            );
+        }
+    }
+
+    #[test]
+    fn links_to_real_places_outside_are_looked_up_inside() {
+        let (folder, root) = root();
+        let outside = folder.path().join("outside");
+        root.place("/direct", Last::Keep)
+            .unwrap()
+            .link_to(outside.to_str().unwrap())
+            .unwrap();
+        assert_eq!(root.read("/direct").unwrap_err().kind(), io::ErrorKind::NotFound);
+        let place = root.place("/direct", Last::Keep).unwrap();
+        assert!(place.open(OFlags::RDONLY, 0).is_err(), "a link is never opened");
+        assert!(
+            place.set_mode(0o777).is_err(),
+            "a link's target never changes its mode"
+        );
+        root.remove_all(&place).unwrap();
+        assert_eq!(std::fs::read_to_string(outside).unwrap(), "secret");
+    }
+
+    #[test]
+    fn removing_a_folder_does_not_follow_links_in_it() {
+        let (folder, root) = root();
+        std::fs::create_dir(folder.path().join("kept")).unwrap();
+        std::fs::write(folder.path().join("kept/file"), "x").unwrap();
+        root.make_folders("/doomed/deep", 0o755).unwrap();
+        let kept = folder.path().join("kept");
+        std::os::unix::fs::symlink(&kept, folder.path().join("root/doomed/deep/link")).unwrap();
+        root.remove_all(&root.place("/doomed", Last::Keep).unwrap())
+            .unwrap();
+        assert!(kept.join("file").exists());
+        assert!(!root.exists("/doomed"));
+        assert!(root.remove_all(&root.place("/..", Last::Keep).unwrap()).is_err());
+    }
+
+    #[test]
+    fn a_loop_of_links_ends() {
+        let (_folder, root) = root();
+        root.place("/one", Last::Keep).unwrap().link_to("two").unwrap();
+        root.place("/two", Last::Keep).unwrap().link_to("one").unwrap();
+        assert_eq!(
+            root.place("/one", Last::Follow).unwrap_err().raw_os_error(),
+            Some(Errno::LOOP.raw_os_error())
+        );
+    }
+
+    #[test]
+    fn a_walk_that_races_with_a_changing_link_stays_inside() {
+        let (folder, root) = root();
+        std::fs::create_dir(folder.path().join("secret")).unwrap();
+        std::fs::write(folder.path().join("secret/file"), "secret").unwrap();
+        root.make_folders("/real", 0o755).unwrap();
+        root.write("/real/file", b"inside", 0o644).unwrap();
+        let inner = folder.path().join("root");
+        let outside = folder.path().join("secret");
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let swapper = std::thread::spawn(move || {
+            while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+                let _ = std::fs::rename(inner.join("real"), inner.join("aside"));
+                let _ = std::os::unix::fs::symlink(&outside, inner.join("real"));
+                let _ = std::fs::remove_file(inner.join("real"));
+                let _ = std::fs::rename(inner.join("aside"), inner.join("real"));
+            }
+        });
+        for _ in 0..3000 {
+            if let Ok(bytes) = root.read("/real/file") {
+                assert_eq!(bytes, b"inside");
+            }
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        swapper.join().unwrap();
+    }
+}

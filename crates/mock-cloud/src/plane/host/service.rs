@@ -1,0 +1,654 @@
+//! The service manager of a host: units over real processes, as systemd runs them.
+//!
+//! 1. A definition is read when a unit is first named and again at `daemon-reload`, never in between.
+//! 2. A start returns once the program was executed (or was not: status 203).
+//! 3. One task a running unit waits for its end or for an order, and starts it again when the unit says so.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::plane::host::journal::{Format, Journal};
+use crate::plane::host::machine::Machine;
+use crate::plane::host::process::{self, End, Printed, Running};
+use crate::plane::host::unit::{Restart, Unit, environment_file, signal_name};
+use crate::plane::spec;
+
+/// Folders searched for unit files, the administrator's first.
+const FOLDERS: &[&str] = &["/etc/systemd/system", "/usr/lib/systemd/system"];
+/// Automatic restarts within ten seconds after which a unit is given up, as systemd does by default.
+const MOST_RESTARTS: usize = 5;
+const RESTART_WINDOW: Duration = Duration::from_secs(10);
+/// `EXIT_EXEC`: what systemd reports when a program could not be executed.
+const NOT_EXECUTED: i32 = 203;
+/// How long the last output of an ended program is waited for; something it left behind may hold the pipe open.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// What systemd calls the active state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Active {
+    #[default]
+    Inactive,
+    Activating,
+    Active,
+    Deactivating,
+    Failed,
+}
+
+impl Active {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Inactive => "inactive",
+            Self::Activating => "activating",
+            Self::Active => "active",
+            Self::Deactivating => "deactivating",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What is known of a unit at a moment.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct State {
+    pub(crate) active: Active,
+    pub(crate) pid: Option<u32>,
+    pub(crate) restarts: u32,
+    /// `success`, `exit-code` or `signal`.
+    pub(crate) result: &'static str,
+    /// Status or signal of the last main process.
+    pub(crate) status: i32,
+}
+
+impl State {
+    /// systemd's finer state.
+    pub(crate) fn sub_state(&self) -> &'static str {
+        match self.active {
+            Active::Inactive => "dead",
+            Active::Activating => "auto-restart",
+            Active::Active => "running",
+            Active::Deactivating => "stop-sigterm",
+            Active::Failed => "failed",
+        }
+    }
+}
+
+/// Why a job did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum JobError {
+    /// There is no such unit file.
+    NotFound,
+    /// Its file cannot be used.
+    BadSetting(String),
+    /// It was started and failed.
+    Failed,
+}
+
+enum Order {
+    Stop(oneshot::Sender<()>),
+    /// The machine is switched off: no time to say goodbye.
+    Kill(oneshot::Sender<()>),
+}
+
+#[derive(Default)]
+struct Entry {
+    definition: Option<Unit>,
+    state: State,
+    journal: Arc<Mutex<Journal>>,
+    orders: Option<mpsc::Sender<Order>>,
+    /// One job at a time.
+    jobs: Arc<tokio::sync::Mutex<()>>,
+    recent_restarts: Vec<Instant>,
+}
+
+/// All units of a host that were ever named.
+#[derive(Default)]
+pub(crate) struct Services {
+    entries: Mutex<BTreeMap<String, Entry>>,
+}
+
+/// `chat-node` is short for `chat-node.service`.
+pub(crate) fn full_name(unit: &str) -> String {
+    if unit.contains('.') {
+        unit.to_owned()
+    } else {
+        format!("{unit}.service")
+    }
+}
+
+impl Services {
+    fn with<T>(&self, unit: &str, use_it: impl FnOnce(&mut Entry) -> T) -> T {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        use_it(entries.entry(unit.to_owned()).or_default())
+    }
+
+    /// Forgets all definitions, so that they are read again.
+    pub(crate) fn reload(&self) {
+        for entry in self
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values_mut()
+        {
+            entry.definition = None;
+        }
+    }
+
+    /// How a unit is, as far as it was ever started.
+    pub(crate) fn state(&self, unit: &str) -> State {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries
+            .get(unit)
+            .map(|entry| entry.state.clone())
+            .unwrap_or_default()
+    }
+
+    /// Clears a failure.
+    pub(crate) fn reset(&self, unit: Option<&str>) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, entry) in entries.iter_mut() {
+            if unit.is_none_or(|unit| unit == name) && entry.state.active == Active::Failed {
+                entry.state = State::default();
+                entry.recent_restarts.clear();
+            }
+        }
+    }
+
+    /// The last lines of a unit's journal.
+    pub(crate) fn journal(&self, unit: &str, count: usize, host: &str, format: Format) -> String {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.get(unit).map_or_else(String::new, |entry| {
+            entry
+                .journal
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .tail(count, host, format)
+        })
+    }
+
+    /// Units that run or ran, for the status.
+    pub(crate) fn processes(&self) -> Vec<spec::Process> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = entries.iter().filter(|(_, entry)| !entry.state.result.is_empty());
+        known
+            .map(|(unit, entry)| spec::Process {
+                unit: unit.clone(),
+                pid: entry.state.pid,
+                state: entry.state.active.word().to_owned(),
+            })
+            .collect()
+    }
+
+    fn note(&self, unit: &str, source: &str, message: &str) {
+        tracing::debug!(unit, source, message, "journal");
+        let journal = self.with(unit, |entry| Arc::clone(&entry.journal));
+        journal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(source, message);
+    }
+}
+
+impl Machine {
+    /// Where a unit's file is.
+    pub(crate) fn unit_file(&self, unit: &str) -> Option<String> {
+        if unit.contains('/') {
+            return None;
+        }
+        FOLDERS
+            .iter()
+            .map(|folder| format!("{folder}/{unit}"))
+            .find(|path| self.root.exists(path))
+    }
+
+    /// The definition of a unit: the one read before, else its file.
+    pub(crate) fn unit(&self, unit: &str) -> Result<Unit, JobError> {
+        if let Some(definition) = self.services.with(unit, |entry| entry.definition.clone()) {
+            return Ok(definition);
+        }
+        let path = self.unit_file(unit).ok_or(JobError::NotFound)?;
+        let text = self.root.read_text(&path).map_err(|_| JobError::NotFound)?;
+        let definition = Unit::parse(&text).map_err(|error| {
+            self.services
+                .note(unit, "systemd[1]", &format!("{unit}: {error}"));
+            JobError::BadSetting(error.to_string())
+        })?;
+        self.services
+            .with(unit, |entry| entry.definition = Some(definition.clone()));
+        Ok(definition)
+    }
+
+    /// Starts a unit unless it runs.
+    pub(crate) async fn start_unit(self: &Arc<Self>, unit: &str) -> Result<(), JobError> {
+        let jobs = self.services.with(unit, |entry| Arc::clone(&entry.jobs));
+        let _job = jobs.lock().await;
+        let state = self.services.state(unit);
+        match state.active {
+            Active::Active => return Ok(()),
+            Active::Activating => self.order(unit, Order::Stop).await,
+            Active::Inactive | Active::Deactivating | Active::Failed => {}
+        }
+        self.services.with(unit, |entry| {
+            entry.state = State {
+                active: Active::Activating,
+                ..State::default()
+            };
+            entry.recent_restarts.clear();
+        });
+        let started = self.execute_unit(unit).await;
+        match started {
+            Ok((running, output)) => {
+                let (orders, inbox) = mpsc::channel(4);
+                self.services
+                    .with(unit, |entry| entry.orders = Some(orders.clone()));
+                let keeper = Keeper {
+                    machine: Arc::clone(self),
+                    unit: unit.to_owned(),
+                    inbox,
+                    own: orders,
+                };
+                tokio::spawn(keeper.run(running, output));
+                Ok(())
+            }
+            Err(error) => {
+                if self.services.state(unit).active == Active::Activating {
+                    self.services.with(unit, |entry| entry.state = State::default());
+                }
+                self.changed.notify();
+                Err(error)
+            }
+        }
+    }
+
+    /// Stops a unit and waits for that; a failed one stays failed.
+    pub(crate) async fn stop_unit(self: &Arc<Self>, unit: &str) -> Result<(), JobError> {
+        let jobs = self.services.with(unit, |entry| Arc::clone(&entry.jobs));
+        let _job = jobs.lock().await;
+        let is_known = self.services.with(unit, |entry| entry.orders.is_some());
+        if !is_known && self.unit_file(unit).is_none() {
+            return Err(JobError::NotFound);
+        }
+        self.order(unit, Order::Stop).await;
+        Ok(())
+    }
+
+    /// Kills everything that runs; used when the machine is switched off.
+    pub(crate) async fn kill_units(self: &Arc<Self>) {
+        let units: Vec<String> = {
+            let entries = self
+                .services
+                .entries
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            entries.keys().cloned().collect()
+        };
+        let mut ends = JoinSet::new();
+        for unit in units {
+            let machine = Arc::clone(self);
+            ends.spawn(async move { machine.order(&unit, Order::Kill).await });
+        }
+        while ends.join_next().await.is_some() {}
+        self.services
+            .entries
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    async fn order(&self, unit: &str, order: impl FnOnce(oneshot::Sender<()>) -> Order) {
+        let orders = self.services.with(unit, |entry| entry.orders.clone());
+        let (done, is_done) = oneshot::channel();
+        if let Some(orders) = orders
+            && orders.send(order(done)).await.is_ok()
+        {
+            let _ = is_done.await;
+        }
+    }
+
+    /// Runs what comes before the start, then the program itself.
+    async fn execute_unit(self: &Arc<Self>, unit: &str) -> Result<(Running, JoinSet<()>), JobError> {
+        let definition = self.unit(unit)?;
+        let title = title(unit, &definition);
+        self.services
+            .note(unit, "systemd[1]", &format!("Starting {title}..."));
+        for line in &definition.before_start {
+            let outcome = self.run_quietly(&line.argv).await;
+            if outcome.status != 0 && !line.may_fail {
+                let text = String::from_utf8_lossy(&outcome.stderr).into_owned();
+                self.services.note(unit, &line.argv.join(" "), text.trim_end());
+                return Err(self.fail(unit, "exit-code", outcome.status, "Control process exited"));
+            }
+        }
+        let launched = match self.unit_environment(&definition) {
+            Ok(environment) => self.launch(&definition.start, &environment, &definition.working_directory),
+            Err(path) => {
+                let message =
+                    format!("{unit}: Failed to load environment files: {path}: No such file or directory");
+                self.services.note(unit, "systemd[1]", &message);
+                self.set_failed(unit, "resources", 0);
+                return Err(JobError::Failed);
+            }
+        };
+        let program = definition.start[0].clone();
+        let started = match launched {
+            Ok(launch) => process::start(&self.supervisor, launch).await,
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok((running, printed)) => {
+                self.services
+                    .note(unit, "systemd[1]", &format!("Started {title}."));
+                self.services.with(unit, |entry| {
+                    entry.state.active = Active::Active;
+                    entry.state.pid = Some(running.pid);
+                    entry.state.result = "success";
+                    entry.state.status = 0;
+                });
+                self.changed.notify();
+                let output = self.capture(unit, &program, running.pid, printed);
+                Ok((running, output))
+            }
+            Err(error) => {
+                let reason = crate::plane::host::outcome::sentence(&error);
+                let message = format!("{unit}: Failed at step EXEC spawning {program}: {reason}");
+                self.services.note(unit, "systemd[1]", &message);
+                Err(self.fail(unit, "exit-code", NOT_EXECUTED, "Main process exited"))
+            }
+        }
+    }
+
+    /// The environment of a unit, or the path of a file that is missing.
+    fn unit_environment(&self, definition: &Unit) -> Result<BTreeMap<String, String>, String> {
+        let mut environment = definition.environment.clone();
+        for (path, may_miss) in &definition.environment_files {
+            match self.root.read_text(path) {
+                Ok(text) => environment.extend(environment_file(&text)),
+                Err(_) if *may_miss => {}
+                Err(_) => return Err(path.clone()),
+            }
+        }
+        Ok(environment)
+    }
+
+    fn fail(&self, unit: &str, result: &'static str, status: i32, what: &str) -> JobError {
+        let word = if status == NOT_EXECUTED { "EXEC" } else { "FAILURE" };
+        self.services.note(
+            unit,
+            "systemd[1]",
+            &format!("{unit}: {what}, code=exited, status={status}/{word}"),
+        );
+        self.set_failed(unit, result, status);
+        JobError::Failed
+    }
+
+    fn set_failed(&self, unit: &str, result: &'static str, status: i32) {
+        self.services.note(
+            unit,
+            "systemd[1]",
+            &format!("{unit}: Failed with result '{result}'."),
+        );
+        self.services.with(unit, |entry| {
+            let restarts = entry.state.restarts;
+            entry.state = State {
+                active: Active::Failed,
+                pid: None,
+                restarts,
+                result,
+                status,
+            };
+        });
+        self.changed.notify();
+    }
+
+    /// Copies what a program prints into the journal.
+    fn capture(&self, unit: &str, program: &str, pid: u32, printed: Printed) -> JoinSet<()> {
+        let name = program.rsplit('/').next().unwrap_or(program);
+        let source = format!("{name}[{pid}]");
+        let journal = self.services.with(unit, |entry| Arc::clone(&entry.journal));
+        let mut output = JoinSet::new();
+        output.spawn(copy_lines(printed.stdout, source.clone(), Arc::clone(&journal)));
+        output.spawn(copy_lines(printed.stderr, source, journal));
+        output
+    }
+}
+
+fn title(unit: &str, definition: &Unit) -> String {
+    if definition.description.is_empty() {
+        unit.to_owned()
+    } else {
+        format!("{unit} - {}", definition.description)
+    }
+}
+
+/// A line without an end would grow for ever: it is cut into pieces of this length.
+const LONGEST_PIECE: u64 = 8 * 1024;
+
+async fn copy_lines(stream: impl AsyncRead + Unpin, source: String, journal: Arc<Mutex<Journal>>) {
+    let mut stream = BufReader::new(stream);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        match (&mut stream)
+            .take(LONGEST_PIECE)
+            .read_until(b'\n', &mut line)
+            .await
+        {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        let text = String::from_utf8_lossy(&line);
+        journal
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .add(&source, text.trim_end_matches(['\n', '\r']));
+    }
+}
+
+/// Looks after one running unit.
+struct Keeper {
+    machine: Arc<Machine>,
+    unit: String,
+    inbox: mpsc::Receiver<Order>,
+    /// The other end of `inbox`, to tell our registration from that of a later start.
+    own: mpsc::Sender<Order>,
+}
+
+impl Keeper {
+    async fn run(mut self, mut running: Running, mut output: JoinSet<()>) {
+        loop {
+            tokio::select! {
+                end = running.end() => {
+                    finish_output(&mut output).await;
+                    let restart = self.ended(end);
+                    match self.start_again(restart).await {
+                        Some((again, its_output)) => (running, output) = (again, its_output),
+                        None => return,
+                    }
+                }
+                order = self.inbox.recv() => {
+                    self.obey(order, &mut running, &mut output).await;
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Records an end nobody asked for; says whether and after what time it is started again.
+    fn ended(&self, end: End) -> Option<Duration> {
+        let (unit, services) = (&self.unit, &self.machine.services);
+        let (result, status, is_clean, text) = match end {
+            End::Exited(0) => ("success", 0, true, None),
+            End::Exited(status) => (
+                "exit-code",
+                status,
+                false,
+                Some(format!("code=exited, status={status}/FAILURE")),
+            ),
+            End::Killed(signal) => {
+                let is_clean = matches!(signal, 1 | 2 | 13 | 15);
+                let text = format!("code=killed, status={signal}/{}", signal_name(signal));
+                (
+                    if is_clean { "success" } else { "signal" },
+                    signal,
+                    is_clean,
+                    Some(text),
+                )
+            }
+        };
+        if let Some(text) = text {
+            services.note(
+                unit,
+                "systemd[1]",
+                &format!("{unit}: Main process exited, {text}"),
+            );
+        }
+        let delay = self
+            .machine
+            .unit(unit)
+            .ok()
+            .and_then(|definition| match definition.restart {
+                Restart::Always => Some(definition.restart_delay),
+                Restart::OnFailure if !is_clean => Some(definition.restart_delay),
+                Restart::OnFailure | Restart::No => None,
+            });
+        let text = if is_clean {
+            "Deactivated successfully.".to_owned()
+        } else {
+            format!("Failed with result '{result}'.")
+        };
+        services.note(unit, "systemd[1]", &format!("{unit}: {text}"));
+        // One step, so that nobody starts a unit that is about to start itself.
+        services.with(unit, |entry| {
+            let restarts = entry.state.restarts;
+            let active = match delay {
+                Some(_) => Active::Activating,
+                None if is_clean => Active::Inactive,
+                None => Active::Failed,
+            };
+            entry.state = State {
+                active,
+                pid: None,
+                restarts,
+                result,
+                status,
+            };
+        });
+        self.machine.changed.notify();
+        delay
+    }
+
+    /// Starts it again after its delay, as often as systemd would.
+    async fn start_again(&mut self, delay: Option<Duration>) -> Option<(Running, JoinSet<()>)> {
+        let (unit, services) = (self.unit.clone(), &self.machine.services);
+        if let Some(delay) = delay {
+            tokio::select! {
+                () = tokio::time::sleep(delay) => {}
+                order = self.inbox.recv() => {
+                    services.with(&unit, |entry| entry.state.active = Active::Inactive);
+                    self.leave(order);
+                    return None;
+                }
+            }
+            if self.may_restart() {
+                services.note(&unit, "systemd[1]", &format!("{unit}: Scheduled restart job."));
+                services.with(&unit, |entry| entry.state.restarts += 1);
+                if let Ok(started) = self.machine.execute_unit(&unit).await {
+                    return Some(started);
+                }
+            } else {
+                services.note(
+                    &unit,
+                    "systemd[1]",
+                    &format!("{unit}: Start request repeated too quickly."),
+                );
+                let State { result, status, .. } = services.state(&unit);
+                self.machine.set_failed(&unit, result, status);
+            }
+        }
+        self.leave(None);
+        None
+    }
+
+    fn may_restart(&self) -> bool {
+        self.machine.services.with(&self.unit, |entry| {
+            entry.recent_restarts.retain(|at| at.elapsed() < RESTART_WINDOW);
+            entry.recent_restarts.push(Instant::now());
+            entry.recent_restarts.len() < MOST_RESTARTS
+        })
+    }
+
+    async fn obey(&mut self, order: Option<Order>, running: &mut Running, output: &mut JoinSet<()>) {
+        let (unit, services) = (self.unit.clone(), &self.machine.services);
+        let definition = self.machine.unit(&unit).ok();
+        let (signal, patience) = match (&order, definition) {
+            (Some(Order::Stop(_)), Some(definition)) => (definition.kill_signal, definition.stop_timeout),
+            (Some(Order::Stop(_)), None) => (15, Duration::from_secs(90)),
+            (Some(Order::Kill(_)) | None, _) => (9, Duration::from_secs(5)),
+        };
+        services.with(&unit, |entry| entry.state.active = Active::Deactivating);
+        services.note(&unit, "systemd[1]", &format!("Stopping {unit}..."));
+        self.machine.changed.notify();
+        running.signal(signal).await;
+        let end = match tokio::time::timeout(patience, running.end()).await {
+            Ok(end) => end,
+            Err(_) => {
+                services.note(
+                    &unit,
+                    "systemd[1]",
+                    &format!("{unit}: State 'stop-sigterm' timed out. Killing."),
+                );
+                running.signal(9).await;
+                running.end().await
+            }
+        };
+        finish_output(output).await;
+        self.stopped(end, signal);
+        self.leave(order);
+    }
+
+    /// Records an end that was asked for.
+    fn stopped(&self, end: End, signal: i32) {
+        let (unit, services) = (&self.unit, &self.machine.services);
+        let (result, status) = match end {
+            End::Exited(0) => ("success", 0),
+            End::Exited(status) => ("exit-code", status),
+            End::Killed(by) if by == signal || matches!(by, 1 | 2 | 13 | 15) => ("success", by),
+            End::Killed(by) => ("signal", by),
+        };
+        let active = if result == "success" {
+            Active::Inactive
+        } else {
+            Active::Failed
+        };
+        services.note(unit, "systemd[1]", &format!("Stopped {unit}."));
+        services.with(unit, |entry| {
+            let restarts = entry.state.restarts;
+            entry.state = State {
+                active,
+                pid: None,
+                restarts,
+                result,
+                status,
+            };
+        });
+    }
+
+    /// Nobody looks after the unit from here on; whoever gave the order is told.
+    fn leave(&self, order: Option<Order>) {
+        self.machine.services.with(&self.unit, |entry| {
+            entry.orders.take_if(|orders| orders.same_channel(&self.own));
+        });
+        self.machine.changed.notify();
+        if let Some(Order::Stop(done) | Order::Kill(done)) = order {
+            let _ = done.send(());
+        }
+    }
+}
+
+async fn finish_output(output: &mut JoinSet<()>) {
+    let _ = tokio::time::timeout(LAST_WORDS, async { while output.join_next().await.is_some() {} }).await;
+}

@@ -1,0 +1,326 @@
+//! The SSH server of one host: public keys only, `exec` through the interpreter, SFTP, and TCP forwarding inside
+//! the region.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use russh::keys::{HashAlg, PublicKey};
+use russh::server::{self, Auth, ChannelOpenHandle, Msg, PublicKeyOffer, Session, VerifiedPublicKey};
+use russh::{
+    Channel, ChannelId, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, MethodKind, MethodSet, SshId,
+};
+use tokio::io::{AsyncWriteExt, SimplexStream, WriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use crate::plane::host::machine::Machine;
+use crate::plane::host::outcome::Outcome;
+use crate::plane::host::programs::Stdin;
+use crate::plane::host::sftp::Files;
+use crate::plane::network::outer_port;
+use crate::plane::probe::connect;
+use crate::plane::stream::{Activity, Guarded};
+
+/// Bytes of an SFTP conversation on their way.
+const SFTP_BUFFER: usize = 256 * 1024;
+/// How long a forwarded connection may take to be made.
+const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+
+/// Listens on the host's SSH port and serves until `off`.
+pub(crate) async fn serve(machine: Arc<Machine>, off: CancellationToken) -> io::Result<()> {
+    let listener = TcpListener::bind(SocketAddr::from((machine.address, outer_port(22)))).await?;
+    let config = Arc::new(server::Config {
+        server_id: SshId::Standard("SSH-2.0-mockcloud_1".into()),
+        methods: MethodSet::from(&[MethodKind::PublicKey][..]),
+        // Nothing is guessed here: keys are refused at once, so that tests of refusal are quick.
+        auth_rejection_time: Duration::from_millis(1),
+        auth_rejection_time_initial: Some(Duration::ZERO),
+        keys: vec![machine.key.clone()],
+        inactivity_timeout: None,
+        nodelay: true,
+        ..server::Config::default()
+    });
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = off.cancelled() => return,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        tokio::spawn(converse(Arc::clone(&machine), stream, Arc::clone(&config), off.child_token()));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "accepting an SSH connection failed");
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                    }
+                }
+            }
+        }
+    });
+    Ok(())
+}
+
+async fn converse(
+    machine: Arc<Machine>,
+    stream: TcpStream,
+    config: Arc<server::Config>,
+    cut: CancellationToken,
+) {
+    let _ = stream.set_nodelay(true);
+    let stream = Guarded::new(stream, Activity::new(), cut.clone());
+    let connection = Connection {
+        machine,
+        channels: HashMap::new(),
+        cut: cut.clone(),
+    };
+    let ended = match server::run_stream(config, stream, connection).await {
+        Ok(session) => session.await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "an SSH connection ended");
+    }
+    cut.cancel();
+}
+
+/// One client.
+struct Connection {
+    machine: Arc<Machine>,
+    /// Session channels that do nothing yet.
+    channels: HashMap<ChannelId, Channel<Msg>>,
+    /// Ends what the client started when it goes, or the host is switched off.
+    cut: CancellationToken,
+}
+
+impl Connection {
+    fn knows(&self, user: &str, offered: &PublicKey) -> bool {
+        let keys = self.machine.authorized_keys();
+        let mut known = keys
+            .iter()
+            .filter_map(|line| PublicKey::from_openssh(line.trim()).ok());
+        user == "root" && known.any(|key| key.key_data() == offered.key_data())
+    }
+
+    /// Runs something beside the connection, and not longer than it.
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let cut = self.cut.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = cut.cancelled() => {}
+                () = work => {}
+            }
+        });
+    }
+}
+
+fn judged(is_known: bool) -> Auth {
+    if is_known { Auth::Accept } else { Auth::reject() }
+}
+
+impl server::Handler for Connection {
+    type Error = russh::Error;
+
+    async fn auth_publickey_offered(
+        &mut self,
+        user: &str,
+        offer: PublicKeyOffer<'_>,
+    ) -> Result<Auth, Self::Error> {
+        let is_known = self.knows(user, offer.public_key);
+        if !is_known {
+            let fingerprint = offer.public_key.fingerprint(HashAlg::Sha256);
+            tracing::debug!(user, %fingerprint, "an unknown key was offered");
+        }
+        Ok(judged(is_known))
+    }
+
+    async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
+        // SHA-1 signatures are refused, as today's servers do.
+        let is_old = key.algorithm.as_str() == "ssh-rsa";
+        Ok(judged(!is_old && self.knows(user, key.public_key)))
+    }
+
+    async fn channel_open_session(
+        &mut self,
+        channel: Channel<Msg>,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        self.channels.insert(channel.id(), channel);
+        reply.accept().await;
+        Ok(())
+    }
+
+    async fn channel_close(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), Self::Error> {
+        self.channels.remove(&channel);
+        Ok(())
+    }
+
+    async fn env_request(
+        &mut self,
+        channel: ChannelId,
+        _name: &str,
+        _value: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_failure(channel)
+    }
+
+    async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
+        if let Some(channel) = self.channels.remove(&channel) {
+            session.channel_success(channel.id())?;
+            self.spawn(refuse_shell(channel));
+        }
+        Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        line: &[u8],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let Some(channel) = self.channels.remove(&channel) else {
+            return session.channel_failure(channel);
+        };
+        session.channel_success(channel.id())?;
+        let line = String::from_utf8(line.to_vec());
+        self.spawn(execute(Arc::clone(&self.machine), channel, line.ok()));
+        Ok(())
+    }
+
+    async fn subsystem_request(
+        &mut self,
+        channel: ChannelId,
+        name: &str,
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        match self.channels.remove(&channel) {
+            Some(channel) if name == "sftp" => {
+                session.channel_success(channel.id())?;
+                self.spawn(serve_files(Arc::clone(&self.machine), channel));
+                Ok(())
+            }
+            Some(_) | None => session.channel_failure(channel),
+        }
+    }
+
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        host_to_connect: &str,
+        port_to_connect: u32,
+        _originator_address: &str,
+        _originator_port: u32,
+        reply: ChannelOpenHandle,
+        _session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        let port = u16::try_from(port_to_connect).ok();
+        let target = port.and_then(|port| self.machine.reach(host_to_connect, port));
+        let source = self.machine.address;
+        let Some(target) = target else {
+            tracing::info!(
+                host_to_connect,
+                port_to_connect,
+                "forwarding outside of the region refused"
+            );
+            reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
+            return Ok(());
+        };
+        self.spawn(async move {
+            match tokio::time::timeout(CONNECT_LIMIT, connect(target, Some(source))).await {
+                Ok(Ok(mut stream)) => {
+                    reply.accept().await;
+                    let _ = tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut stream).await;
+                }
+                Ok(Err(_)) | Err(_) => reply.reject(ChannelOpenFailure::ConnectFailed).await,
+            }
+        });
+        Ok(())
+    }
+}
+
+async fn execute(machine: Arc<Machine>, channel: Channel<Msg>, line: Option<String>) {
+    let (from_client, to_client) = channel.split();
+    let (read, write) = tokio::io::simplex(64 * 1024);
+    let run = async {
+        match &line {
+            Some(line) => machine.run_line(line, Stdin::from_reader(read)).await,
+            None => Outcome::refused("a command that is not UTF-8"),
+        }
+    };
+    let outcome = tokio::select! {
+        outcome = run => outcome,
+        () = feed(from_client, write) => return,
+    };
+    tracing::debug!(line, status = outcome.status, "executed");
+    finish(&to_client, outcome).await;
+}
+
+/// Hands the client's data to the command as it reads; resolves when the client closes the channel.
+///
+/// Its end of file is only that: the channel stays open for the answer.
+async fn feed(mut from_client: ChannelReadHalf, write: WriteHalf<SimplexStream>) {
+    let mut write = Some(write);
+    while let Some(message) = from_client.wait().await {
+        match message {
+            ChannelMsg::Data { data } => {
+                if let Some(open) = &mut write
+                    && open.write_all(&data).await.is_err()
+                {
+                    write = None;
+                }
+            }
+            ChannelMsg::Eof => {
+                if let Some(mut open) = write.take() {
+                    let _ = open.shutdown().await;
+                }
+            }
+            ChannelMsg::Close => return,
+            _ => {}
+        }
+    }
+}
+
+async fn finish(to_client: &russh::ChannelWriteHalf<Msg>, outcome: Outcome) {
+    let status = u32::try_from(outcome.status).unwrap_or(255);
+    let sent = async {
+        if !outcome.stdout.is_empty() {
+            to_client.data_bytes(outcome.stdout).await?;
+        }
+        if !outcome.stderr.is_empty() {
+            to_client.extended_data_bytes(1, outcome.stderr).await?;
+        }
+        to_client.exit_status(status).await?;
+        to_client.eof().await?;
+        to_client.close().await
+    };
+    if let Err(error) = sent.await {
+        tracing::debug!(%error, "the client left before its command ended");
+    }
+}
+
+async fn refuse_shell(channel: Channel<Msg>) {
+    let (_from_client, to_client) = channel.split();
+    finish(&to_client, Outcome::refused("an interactive shell")).await;
+}
+
+/// SFTP over the channel; when the client is done it gets an exit status, as `sftp-server` gives.
+async fn serve_files(machine: Arc<Machine>, channel: Channel<Msg>) {
+    let (mut ours, theirs) = tokio::io::duplex(SFTP_BUFFER);
+    russh_sftp::server::run(theirs, Files::new(machine)).await;
+    let (mut from_client, to_client) = channel.split();
+    let mut writer = to_client.make_writer();
+    let mut reader = from_client.make_reader();
+    {
+        let (mut read, mut write) = tokio::io::split(&mut ours);
+        let up = async {
+            let _ = tokio::io::copy(&mut reader, &mut write).await;
+            let _ = write.shutdown().await;
+        };
+        let down = tokio::io::copy(&mut read, &mut writer);
+        let _ = tokio::join!(up, down);
+    }
+    finish(&to_client, Outcome::done()).await;
+}

@@ -1,0 +1,252 @@
+//! Addresses: the loopback network of one region, and how addresses of the API map onto it.
+//!
+//! Each region holds a 127.N.0.0/16. Its DNS server is 127.N.0.2, hosts are 127.N.1.1 and on, load balancers
+//! 127.N.200.1 and on. Ports below 1024 need a privilege, so port p is served as p + 10000 there.
+//!
+//! The map is the only place that knows both sides; whatever is not in it cannot be reached.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::sync::{PoisonError, RwLock};
+
+use tokio::net::{TcpListener, UdpSocket};
+
+/// Port of the DNS server.
+pub const DNS_PORT: u16 = 10053;
+/// Third octet of load balancers; hosts have the ones below.
+const BALANCERS: u8 = 200;
+
+/// The loopback port that stands for a port of the API.
+pub fn outer_port(port: u16) -> u16 {
+    if port < 1024 { port + 10_000 } else { port }
+}
+
+/// The port of the API that a loopback port stands for.
+pub fn inner_port(port: u16) -> u16 {
+    if (10_000..11_024).contains(&port) {
+        port - 10_000
+    } else {
+        port
+    }
+}
+
+/// A free network, held by the sockets of its DNS server.
+pub(crate) struct Held {
+    pub(crate) number: u8,
+    pub(crate) tcp: TcpListener,
+    pub(crate) udp: UdpSocket,
+}
+
+/// Takes the first free network.
+///
+/// # Errors
+/// `AddrInUse` when all 63 are taken, or whatever binding fails with otherwise.
+pub(crate) async fn hold() -> std::io::Result<Held> {
+    for number in 64..=126_u8 {
+        let address = SocketAddrV4::new(Ipv4Addr::new(127, number, 0, 2), DNS_PORT);
+        let tcp = match TcpListener::bind(address).await {
+            Ok(tcp) => tcp,
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => continue,
+            Err(error) => return Err(error),
+        };
+        match UdpSocket::bind(address).await {
+            Ok(udp) => return Ok(Held { number, tcp, udp }),
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(std::io::Error::new(
+        std::io::ErrorKind::AddrInUse,
+        "all networks from 127.64.0.0/16 to 127.126.0.0/16 are taken",
+    ))
+}
+
+/// The map between addresses of the API and loopback ones.
+#[derive(Debug)]
+pub(crate) struct Network {
+    number: u8,
+    inner: RwLock<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Loopback address by instance id, or by load balancer id and address.
+    assigned: BTreeMap<String, Ipv4Addr>,
+    taken: BTreeSet<Ipv4Addr>,
+    /// Where the search for a free address goes on, by first third octet: an address is not reused at once,
+    /// since connections to its last holder may still be closing.
+    cursors: BTreeMap<u8, u32>,
+    /// Loopback address by address of the API.
+    map: BTreeMap<Ipv4Addr, Ipv4Addr>,
+    /// Address of the API by loopback address: what a host calls itself.
+    names: BTreeMap<Ipv4Addr, Ipv4Addr>,
+}
+
+impl Network {
+    pub(crate) fn new(number: u8) -> Self {
+        Self {
+            number,
+            inner: RwLock::new(Inner::default()),
+        }
+    }
+
+    /// The loopback address of an instance, the same as long as it exists.
+    pub(crate) fn host(&self, instance: &str) -> Option<Ipv4Addr> {
+        self.assign(instance, 1..BALANCERS)
+    }
+
+    /// The loopback address of one address of a load balancer.
+    pub(crate) fn balancer(&self, key: &str) -> Option<Ipv4Addr> {
+        self.assign(key, BALANCERS..BALANCERS + 1)
+    }
+
+    fn assign(&self, key: &str, thirds: std::ops::Range<u8>) -> Option<Ipv4Addr> {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(address) = inner.assigned.get(key) {
+            return Some(*address);
+        }
+        let total = u32::from(thirds.end - thirds.start) * 254;
+        let cursor = inner.cursors.get(&thirds.start).copied().unwrap_or(0);
+        let (index, address) = (0..total)
+            .map(|offset| (cursor + offset) % total)
+            .find_map(|index| {
+                let third = thirds.start + u8::try_from(index / 254).ok()?;
+                let address = Ipv4Addr::new(127, self.number, third, u8::try_from(index % 254 + 1).ok()?);
+                (!inner.taken.contains(&address)).then_some((index, address))
+            })?;
+        inner.cursors.insert(thirds.start, (index + 1) % total);
+        inner.taken.insert(address);
+        inner.assigned.insert(key.to_owned(), address);
+        Some(address)
+    }
+
+    /// Gives the address of something that is gone back.
+    pub(crate) fn release(&self, key: &str) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(address) = inner.assigned.remove(key) {
+            inner.taken.remove(&address);
+        }
+    }
+
+    /// Replaces the whole map from addresses of the API to loopback ones.
+    pub(crate) fn replace(&self, map: BTreeMap<Ipv4Addr, Ipv4Addr>, names: BTreeMap<Ipv4Addr, Ipv4Addr>) {
+        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
+        inner.map = map;
+        inner.names = names;
+    }
+
+    /// Where an address and port of the API really is, as seen from the host at `own`.
+    pub(crate) fn outer(&self, address: Ipv4Addr, port: u16, own: Option<Ipv4Addr>) -> Option<SocketAddr> {
+        let mapped = self.outer_address(address, own)?;
+        Some(SocketAddr::new(IpAddr::V4(mapped), outer_port(port)))
+    }
+
+    /// Where an address of the API really is; a host's own loopback and wildcard addresses are that host.
+    pub(crate) fn outer_address(&self, address: Ipv4Addr, own: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
+        if let Some(own) = own
+            && (address == Ipv4Addr::LOCALHOST || address.is_unspecified())
+        {
+            return Some(own);
+        }
+        self.inner
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .map
+            .get(&address)
+            .copied()
+    }
+
+    /// The VPC address of the host at a loopback address.
+    pub(crate) fn inner_address(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
+        self.inner
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .names
+            .get(&address)
+            .copied()
+    }
+
+    /// Rewrites every address of the API in a text, and the privileged port behind it, to where it really is.
+    pub(crate) fn rewrite(&self, text: &str, own: Ipv4Addr) -> String {
+        let mut written = String::with_capacity(text.len());
+        let mut rest = text;
+        let mut before = None;
+        while !rest.is_empty() {
+            if let Some((length, replacement)) = self.replacement(rest, before, own) {
+                written.push_str(&replacement);
+                before = rest[..length].chars().last();
+                rest = &rest[length..];
+                continue;
+            }
+            let Some(first) = rest.chars().next() else { break };
+            written.push(first);
+            before = Some(first);
+            rest = &rest[first.len_utf8()..];
+        }
+        written
+    }
+
+    /// The address at the start of `rest`, when there is one that is mapped: its length and what stands for it.
+    fn replacement(&self, rest: &str, before: Option<char>, own: Ipv4Addr) -> Option<(usize, String)> {
+        if before.is_some_and(|before| before.is_ascii_alphanumeric() || before == '.') {
+            return None;
+        }
+        let length = rest
+            .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
+            .unwrap_or(rest.len());
+        let address: Ipv4Addr = rest[..length].parse().ok()?;
+        let mapped = self.outer_address(address, Some(own))?;
+        let port = rest[length..].strip_prefix(':').unwrap_or_default();
+        let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
+        match digits.parse::<u16>() {
+            Ok(port) if port > 0 => Some((
+                length + 1 + digits.len(),
+                format!("{mapped}:{}", outer_port(port)),
+            )),
+            Ok(_) | Err(_) => Some((length, mapped.to_string())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network() -> Network {
+        let network = Network::new(70);
+        let vpc: Ipv4Addr = "192.168.0.12".parse().unwrap();
+        let outer = network.host("i-1").unwrap();
+        network.replace(BTreeMap::from([(vpc, outer)]), BTreeMap::from([(outer, vpc)]));
+        network
+    }
+
+    #[test]
+    fn addresses_in_text_are_rewritten() {
+        let network = network();
+        let own: Ipv4Addr = "127.70.1.9".parse().unwrap();
+        let cases = [
+            ("redis://:p@192.168.0.12:6379/0", "redis://:p@127.70.1.1:6379/0"),
+            ("192.168.0.12:80", "127.70.1.1:10080"),
+            ("bind 192.168.0.12", "bind 127.70.1.1"),
+            ("0.0.0.0:5000 and 127.0.0.1", "127.70.1.9:5000 and 127.70.1.9"),
+            ("192.168.0.120", "192.168.0.120"),
+            ("1192.168.0.12", "1192.168.0.12"),
+            ("v192.168.0.12", "v192.168.0.12"),
+            ("8.8.8.8:53", "8.8.8.8:53"),
+            ("äö 192.168.0.12: x", "äö 127.70.1.1: x"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(network.rewrite(text, own), expected);
+        }
+    }
+
+    #[test]
+    fn an_address_is_kept_and_then_not_reused_at_once() {
+        let network = Network::new(70);
+        let first = network.host("i-1").unwrap();
+        assert_eq!(network.host("i-1"), Some(first));
+        network.release("i-1");
+        assert_ne!(network.host("i-2"), Some(first));
+        assert_eq!(network.balancer("alb-1/198.18.0.1").unwrap().octets()[2], 200);
+    }
+}
