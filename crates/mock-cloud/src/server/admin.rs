@@ -125,7 +125,9 @@ impl Cloud {
 }
 
 fn hosts(world: &World, plane: &Status) -> Vec<Value> {
-    let hosts = world.instances.values().map(|instance| {
+    let mut instances: Vec<_> = world.instances.values().collect();
+    instances.sort_by_key(|instance| (instance.meta.created, &instance.name, &instance.id));
+    let hosts = instances.into_iter().map(|instance| {
         let host = plane.hosts.get(&instance.id);
         json!({
             "id": instance.id,
