@@ -105,7 +105,9 @@ impl Tail {
             tracing::warn!("the stream was emptied and begins anew");
             self.position = Some(Position::default());
         }
-        entries.into_iter().for_each(|entry| self.deliver(entry));
+        for entry in entries {
+            self.deliver(entry);
+        }
         Ok(())
     }
 

@@ -80,7 +80,10 @@ impl Client {
     async fn packet_but_ping(&mut self) -> Option<String> {
         loop {
             match self.socket.next().await {
-                Some(Ok(Message::Text(packet))) if packet.starts_with('2') => self.send("3").await,
+                Some(Ok(Message::Text(packet))) if packet.starts_with('2') => {
+                    // A closed server has no use for an answer; the next read tells.
+                    self.socket.send(Message::text("3")).await.ok();
+                }
                 Some(Ok(Message::Text(packet))) => return Some(packet.to_string()),
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(_)) => {}

@@ -56,14 +56,14 @@ impl Node {
         .await;
     }
 
+    /// Returns what `/readyz` says once the node has noticed that it cannot write: a message sent from then on is
+    /// certainly not sent, where one sent a moment earlier may be in doubt.
     pub(crate) async fn wait_until_unready(&self) -> String {
-        let reason = eventually("the node is not ready", async || {
+        let reason = eventually("the node cannot write", async || {
             let response = self.get("/readyz").await;
-            if response.status() == 503 {
-                Some(response.text().await.unwrap())
-            } else {
-                None
-            }
+            let status = response.status();
+            let reason = response.text().await.unwrap();
+            (status == 503 && reason.contains("writing to redis does not work")).then_some(reason)
         });
         reason.await
     }
