@@ -283,22 +283,18 @@ impl Region {
         machine: Option<Arc<Machine>>,
         off: CancellationToken,
     ) -> io::Result<Arc<Machine>> {
-        let machine = match machine {
-            Some(machine) => machine,
-            None => {
-                let address = self
-                    .surroundings
-                    .network
-                    .host(&instance.id)
-                    .ok_or(io::ErrorKind::AddrNotAvailable)?;
-                let (folder, surroundings) = (self.folder.join(&instance.id), self.surroundings.clone());
-                let open = move || Machine::open(folder, instance, address, surroundings);
-                Arc::new(
-                    tokio::task::spawn_blocking(open)
-                        .await
-                        .map_err(io::Error::other)??,
-                )
-            }
+        let machine = if let Some(machine) = machine {
+            machine
+        } else {
+            let address = self.surroundings.network.host(&instance.id);
+            let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
+            let (folder, surroundings) = (self.folder.join(&instance.id), self.surroundings.clone());
+            let open = move || Machine::open(folder, instance, address, surroundings);
+            Arc::new(
+                tokio::task::spawn_blocking(open)
+                    .await
+                    .map_err(io::Error::other)??,
+            )
         };
         ssh::serve(Arc::clone(&machine), off).await?;
         machine.start_enabled().await;

@@ -15,11 +15,13 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use mock_cloud::plane::HostKind;
-use mock_cloud::plane::spec::{Health, Server};
+use mock_cloud::plane::spec::{Health, ListenerProtocol, Server};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::{PATIENCE, Region, balancer, instance};
+use tokio::process::Command;
+
+use crate::support::{PATIENCE, Region, balancer, has, instance, run};
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -328,7 +330,7 @@ async fn headers_and_names() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sticky_clients_stay() {
     let setup = Setup::with([100, 100], |listener| {
-        listener.sticky = Some(Duration::from_secs(60))
+        listener.sticky = Some(Duration::from_mins(1));
     })
     .await;
     let first = setup.ask("/", "").await;
@@ -374,7 +376,7 @@ async fn websockets_go_both_ways_until_their_server_leaves() {
         }
     }
     // Settings and weights change without a connection noticing.
-    setup.listener().idle_timeout = Duration::from_secs(60);
+    setup.listener().idle_timeout = Duration::from_mins(1);
     setup
         .listener()
         .servers
@@ -483,5 +485,61 @@ async fn bodies_stream_both_ways() {
         sent += chunk.len();
         assert!(sent < 200 << 20, "the proxy swallows everything");
     }
+    setup.region.plane.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_is_ended_with_the_listeners_certificate() {
+    if !has(
+        "tls_is_ended_with_the_listeners_certificate",
+        &["openssl", "curl"],
+    ) {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let mut openssl = Command::new("openssl");
+    openssl.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]);
+    openssl.args([
+        "-subj",
+        "/CN=example.com",
+        "-addext",
+        "subjectAltName=DNS:example.com",
+    ]);
+    openssl.args(["-keyout", &path("key"), "-out", &path("chain")]);
+    let made = run(openssl, "").await;
+    assert!(made.status.success(), "{made:?}");
+    let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
+    let protocol = ListenerProtocol::Https {
+        chain: read("chain"),
+        key: read("key"),
+    };
+    let setup = Setup::with([100, 100], |listener| listener.protocol = protocol.clone()).await;
+    let mut curl = Command::new("curl");
+    curl.args([
+        "--silent",
+        "--show-error",
+        "--noproxy",
+        "*",
+        "--cacert",
+        &path("chain"),
+    ]);
+    curl.args([
+        "--connect-to",
+        &format!("example.com:443:{}", setup.front),
+        "https://example.com/",
+    ]);
+    let output = run(curl, "").await;
+    assert!(output.stdout.ends_with(b" 127.0.0.1"), "{output:?}");
     setup.region.plane.shutdown().await;
 }

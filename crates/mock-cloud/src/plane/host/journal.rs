@@ -56,7 +56,7 @@ impl Journal {
         for entry in self.entries.iter().skip(skipped) {
             if format == Format::Short {
                 let at = entry.at.strftime("%b %d %H:%M:%S");
-                text.push_str(&format!("{at} {host} {}: ", entry.source));
+                text.extend([&at.to_string(), " ", host, " ", &entry.source, ": "]);
             }
             text.push_str(&entry.message);
             text.push('\n');

@@ -39,7 +39,7 @@ impl Machine {
         } else {
             arguments.iter().map(|argument| self.argument(argument)).collect()
         };
-        let mut outer = BTreeMap::from([
+        let mut inherited = BTreeMap::from([
             (
                 "PATH".to_owned(),
                 "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
@@ -47,7 +47,7 @@ impl Machine {
             ("LANG".to_owned(), "C.UTF-8".to_owned()),
         ]);
         for (name, value) in environment {
-            outer.insert(name.clone(), self.network.rewrite(value, self.address));
+            inherited.insert(name.clone(), self.network.rewrite(value, self.address));
         }
         let directory = self.root.outer_path(directory);
         if !directory.is_dir() {
@@ -56,7 +56,7 @@ impl Machine {
         Ok(Launch {
             program,
             arguments,
-            environment: outer,
+            environment: inherited,
             directory,
         })
     }
@@ -68,9 +68,9 @@ impl Machine {
         if place.is_directory() || stat.st_mode & 0o111 == 0 {
             return Err(Errno::ACCESS.into());
         }
-        let mut start = Vec::new();
-        place.open(OFlags::RDONLY, 0)?.take(64).read_to_end(&mut start)?;
-        if let Some(name) = start.strip_prefix(STAND_IN.as_bytes()) {
+        let mut head = Vec::new();
+        place.open(OFlags::RDONLY, 0)?.take(64).read_to_end(&mut head)?;
+        if let Some(name) = head.strip_prefix(STAND_IN.as_bytes()) {
             let name = String::from_utf8_lossy(name);
             let real = REAL_PROGRAMS
                 .iter()
@@ -78,7 +78,7 @@ impl Machine {
                 .ok_or(Errno::NOEXEC)?;
             return Ok((outer_program(real).ok_or(Errno::NOENT)?, Some(real)));
         }
-        if !is_native(&start) {
+        if !is_native(&head) {
             return Err(Errno::NOEXEC.into());
         }
         Ok((self.root.outer(&place), None))
@@ -197,7 +197,7 @@ fn redis_configuration(text: &str, machine: &Machine) -> String {
         written.push('\n');
     }
     if !is_bound {
-        written.push_str(&format!("bind {}\n", machine.address));
+        written.extend(["bind ", &machine.address.to_string(), "\n"]);
     }
     written
 }

@@ -186,7 +186,7 @@ impl Machine {
         let units = self
             .root
             .place(wants, Last::Follow)
-            .and_then(|place| self.root.list(&place));
+            .and_then(|place| Root::list(&place));
         for unit in units.unwrap_or_default() {
             if let Err(error) = self.start_unit(&unit).await {
                 tracing::info!(unit, ?error, "an enabled unit did not start at boot");
@@ -242,7 +242,7 @@ fn install(root: &Root, distribution: Distribution, instance: &Instance) -> io::
     let keys = instance
         .authorized_keys
         .iter()
-        .map(|key| format!("{}\n", key.trim_end()))
+        .flat_map(|key| [key.trim_end(), "\n"])
         .collect::<String>();
     root.write("/root/.ssh/authorized_keys", keys.as_bytes(), 0o600)?;
     if let Some(user_data) = &instance.user_data {

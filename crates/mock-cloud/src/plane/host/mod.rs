@@ -7,6 +7,7 @@
 //! No shell is ever started, and no path leaves the root.
 
 mod journal;
+mod keeper;
 mod launch;
 pub(crate) mod machine;
 pub(crate) mod outcome;

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::sync::{mpsc, oneshot};
@@ -14,20 +13,16 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::plane::host::journal::{Format, Journal};
+use crate::plane::host::keeper::Keeper;
 use crate::plane::host::machine::Machine;
-use crate::plane::host::process::{self, End, Printed, Running};
-use crate::plane::host::unit::{Restart, Unit, environment_file, signal_name};
+use crate::plane::host::process::{self, Printed, Running};
+use crate::plane::host::unit::{Unit, environment_file};
 use crate::plane::spec;
 
 /// Folders searched for unit files, the administrator's first.
 const FOLDERS: &[&str] = &["/etc/systemd/system", "/usr/lib/systemd/system"];
-/// Automatic restarts within ten seconds after which a unit is given up, as systemd does by default.
-const MOST_RESTARTS: usize = 5;
-const RESTART_WINDOW: Duration = Duration::from_secs(10);
 /// `EXIT_EXEC`: what systemd reports when a program could not be executed.
 const NOT_EXECUTED: i32 = 203;
-/// How long the last output of an ended program is waited for; something it left behind may hold the pipe open.
-const LAST_WORDS: Duration = Duration::from_millis(300);
 
 /// What systemd calls the active state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,7 +30,7 @@ pub(crate) enum Active {
     #[default]
     Inactive,
     Activating,
-    Active,
+    Running,
     Deactivating,
     Failed,
 }
@@ -45,7 +40,7 @@ impl Active {
         match self {
             Self::Inactive => "inactive",
             Self::Activating => "activating",
-            Self::Active => "active",
+            Self::Running => "active",
             Self::Deactivating => "deactivating",
             Self::Failed => "failed",
         }
@@ -70,7 +65,7 @@ impl State {
         match self.active {
             Active::Inactive => "dead",
             Active::Activating => "auto-restart",
-            Active::Active => "running",
+            Active::Running => "running",
             Active::Deactivating => "stop-sigterm",
             Active::Failed => "failed",
         }
@@ -88,21 +83,23 @@ pub(crate) enum JobError {
     Failed,
 }
 
-enum Order {
+/// What a running unit is told.
+pub(super) enum Order {
     Stop(oneshot::Sender<()>),
     /// The machine is switched off: no time to say goodbye.
     Kill(oneshot::Sender<()>),
 }
 
+/// What is kept of a unit.
 #[derive(Default)]
-struct Entry {
+pub(super) struct Entry {
     definition: Option<Unit>,
-    state: State,
+    pub(super) state: State,
     journal: Arc<Mutex<Journal>>,
-    orders: Option<mpsc::Sender<Order>>,
+    pub(super) orders: Option<mpsc::Sender<Order>>,
     /// One job at a time.
     jobs: Arc<tokio::sync::Mutex<()>>,
-    recent_restarts: Vec<Instant>,
+    pub(super) recent_restarts: Vec<Instant>,
 }
 
 /// All units of a host that were ever named.
@@ -121,7 +118,7 @@ pub(crate) fn full_name(unit: &str) -> String {
 }
 
 impl Services {
-    fn with<T>(&self, unit: &str, use_it: impl FnOnce(&mut Entry) -> T) -> T {
+    pub(super) fn with<T>(&self, unit: &str, use_it: impl FnOnce(&mut Entry) -> T) -> T {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         use_it(entries.entry(unit.to_owned()).or_default())
     }
@@ -183,7 +180,7 @@ impl Services {
             .collect()
     }
 
-    fn note(&self, unit: &str, source: &str, message: &str) {
+    pub(super) fn note(&self, unit: &str, source: &str, message: &str) {
         tracing::debug!(unit, source, message, "journal");
         let journal = self.with(unit, |entry| Arc::clone(&entry.journal));
         journal
@@ -228,7 +225,7 @@ impl Machine {
         let _job = jobs.lock().await;
         let state = self.services.state(unit);
         match state.active {
-            Active::Active => return Ok(()),
+            Active::Running => return Ok(()),
             Active::Activating => self.order(unit, Order::Stop).await,
             Active::Inactive | Active::Deactivating | Active::Failed => {}
         }
@@ -310,7 +307,10 @@ impl Machine {
     }
 
     /// Runs what comes before the start, then the program itself.
-    async fn execute_unit(self: &Arc<Self>, unit: &str) -> Result<(Running, JoinSet<()>), JobError> {
+    pub(super) async fn execute_unit(
+        self: &Arc<Self>,
+        unit: &str,
+    ) -> Result<(Running, JoinSet<()>), JobError> {
         let definition = self.unit(unit)?;
         let title = title(unit, &definition);
         self.services
@@ -343,7 +343,7 @@ impl Machine {
                 self.services
                     .note(unit, "systemd[1]", &format!("Started {title}."));
                 self.services.with(unit, |entry| {
-                    entry.state.active = Active::Active;
+                    entry.state.active = Active::Running;
                     entry.state.pid = Some(running.pid);
                     entry.state.result = "success";
                     entry.state.status = 0;
@@ -385,7 +385,7 @@ impl Machine {
         JobError::Failed
     }
 
-    fn set_failed(&self, unit: &str, result: &'static str, status: i32) {
+    pub(super) fn set_failed(&self, unit: &str, result: &'static str, status: i32) {
         self.services.note(
             unit,
             "systemd[1]",
@@ -446,209 +446,4 @@ async fn copy_lines(stream: impl AsyncRead + Unpin, source: String, journal: Arc
             .unwrap_or_else(PoisonError::into_inner)
             .add(&source, text.trim_end_matches(['\n', '\r']));
     }
-}
-
-/// Looks after one running unit.
-struct Keeper {
-    machine: Arc<Machine>,
-    unit: String,
-    inbox: mpsc::Receiver<Order>,
-    /// The other end of `inbox`, to tell our registration from that of a later start.
-    own: mpsc::Sender<Order>,
-}
-
-impl Keeper {
-    async fn run(mut self, mut running: Running, mut output: JoinSet<()>) {
-        loop {
-            tokio::select! {
-                end = running.end() => {
-                    finish_output(&mut output).await;
-                    let restart = self.ended(end);
-                    match self.start_again(restart).await {
-                        Some((again, its_output)) => (running, output) = (again, its_output),
-                        None => return,
-                    }
-                }
-                order = self.inbox.recv() => {
-                    self.obey(order, &mut running, &mut output).await;
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Records an end nobody asked for; says whether and after what time it is started again.
-    fn ended(&self, end: End) -> Option<Duration> {
-        let (unit, services) = (&self.unit, &self.machine.services);
-        let (result, status, is_clean, text) = match end {
-            End::Exited(0) => ("success", 0, true, None),
-            End::Exited(status) => (
-                "exit-code",
-                status,
-                false,
-                Some(format!("code=exited, status={status}/FAILURE")),
-            ),
-            End::Killed(signal) => {
-                let is_clean = matches!(signal, 1 | 2 | 13 | 15);
-                let text = format!("code=killed, status={signal}/{}", signal_name(signal));
-                (
-                    if is_clean { "success" } else { "signal" },
-                    signal,
-                    is_clean,
-                    Some(text),
-                )
-            }
-        };
-        if let Some(text) = text {
-            services.note(
-                unit,
-                "systemd[1]",
-                &format!("{unit}: Main process exited, {text}"),
-            );
-        }
-        let delay = self
-            .machine
-            .unit(unit)
-            .ok()
-            .and_then(|definition| match definition.restart {
-                Restart::Always => Some(definition.restart_delay),
-                Restart::OnFailure if !is_clean => Some(definition.restart_delay),
-                Restart::OnFailure | Restart::No => None,
-            });
-        let text = if is_clean {
-            "Deactivated successfully.".to_owned()
-        } else {
-            format!("Failed with result '{result}'.")
-        };
-        services.note(unit, "systemd[1]", &format!("{unit}: {text}"));
-        // One step, so that nobody starts a unit that is about to start itself.
-        services.with(unit, |entry| {
-            let restarts = entry.state.restarts;
-            let active = match delay {
-                Some(_) => Active::Activating,
-                None if is_clean => Active::Inactive,
-                None => Active::Failed,
-            };
-            entry.state = State {
-                active,
-                pid: None,
-                restarts,
-                result,
-                status,
-            };
-        });
-        self.machine.changed.notify();
-        delay
-    }
-
-    /// Starts it again after its delay, as often as systemd would.
-    async fn start_again(&mut self, delay: Option<Duration>) -> Option<(Running, JoinSet<()>)> {
-        let (unit, services) = (self.unit.clone(), &self.machine.services);
-        if let Some(delay) = delay {
-            tokio::select! {
-                () = tokio::time::sleep(delay) => {}
-                order = self.inbox.recv() => {
-                    services.with(&unit, |entry| entry.state.active = Active::Inactive);
-                    self.leave(order);
-                    return None;
-                }
-            }
-            if self.may_restart() {
-                services.note(&unit, "systemd[1]", &format!("{unit}: Scheduled restart job."));
-                services.with(&unit, |entry| entry.state.restarts += 1);
-                if let Ok(started) = self.machine.execute_unit(&unit).await {
-                    return Some(started);
-                }
-            } else {
-                services.note(
-                    &unit,
-                    "systemd[1]",
-                    &format!("{unit}: Start request repeated too quickly."),
-                );
-                let State { result, status, .. } = services.state(&unit);
-                self.machine.set_failed(&unit, result, status);
-            }
-        }
-        self.leave(None);
-        None
-    }
-
-    fn may_restart(&self) -> bool {
-        self.machine.services.with(&self.unit, |entry| {
-            entry.recent_restarts.retain(|at| at.elapsed() < RESTART_WINDOW);
-            entry.recent_restarts.push(Instant::now());
-            entry.recent_restarts.len() < MOST_RESTARTS
-        })
-    }
-
-    async fn obey(&mut self, order: Option<Order>, running: &mut Running, output: &mut JoinSet<()>) {
-        let (unit, services) = (self.unit.clone(), &self.machine.services);
-        let definition = self.machine.unit(&unit).ok();
-        let (signal, patience) = match (&order, definition) {
-            (Some(Order::Stop(_)), Some(definition)) => (definition.kill_signal, definition.stop_timeout),
-            (Some(Order::Stop(_)), None) => (15, Duration::from_secs(90)),
-            (Some(Order::Kill(_)) | None, _) => (9, Duration::from_secs(5)),
-        };
-        services.with(&unit, |entry| entry.state.active = Active::Deactivating);
-        services.note(&unit, "systemd[1]", &format!("Stopping {unit}..."));
-        self.machine.changed.notify();
-        running.signal(signal).await;
-        let end = match tokio::time::timeout(patience, running.end()).await {
-            Ok(end) => end,
-            Err(_) => {
-                services.note(
-                    &unit,
-                    "systemd[1]",
-                    &format!("{unit}: State 'stop-sigterm' timed out. Killing."),
-                );
-                running.signal(9).await;
-                running.end().await
-            }
-        };
-        finish_output(output).await;
-        self.stopped(end, signal);
-        self.leave(order);
-    }
-
-    /// Records an end that was asked for.
-    fn stopped(&self, end: End, signal: i32) {
-        let (unit, services) = (&self.unit, &self.machine.services);
-        let (result, status) = match end {
-            End::Exited(0) => ("success", 0),
-            End::Exited(status) => ("exit-code", status),
-            End::Killed(by) if by == signal || matches!(by, 1 | 2 | 13 | 15) => ("success", by),
-            End::Killed(by) => ("signal", by),
-        };
-        let active = if result == "success" {
-            Active::Inactive
-        } else {
-            Active::Failed
-        };
-        services.note(unit, "systemd[1]", &format!("Stopped {unit}."));
-        services.with(unit, |entry| {
-            let restarts = entry.state.restarts;
-            entry.state = State {
-                active,
-                pid: None,
-                restarts,
-                result,
-                status,
-            };
-        });
-    }
-
-    /// Nobody looks after the unit from here on; whoever gave the order is told.
-    fn leave(&self, order: Option<Order>) {
-        self.machine.services.with(&self.unit, |entry| {
-            entry.orders.take_if(|orders| orders.same_channel(&self.own));
-        });
-        self.machine.changed.notify();
-        if let Some(Order::Stop(done) | Order::Kill(done)) = order {
-            let _ = done.send(());
-        }
-    }
-}
-
-async fn finish_output(output: &mut JoinSet<()>) {
-    let _ = tokio::time::timeout(LAST_WORDS, async { while output.join_next().await.is_some() {} }).await;
 }

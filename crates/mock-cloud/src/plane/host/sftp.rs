@@ -17,7 +17,7 @@ use rustix::fs::{FileType, OFlags, Stat};
 
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::sentence;
-use crate::plane::host::root::{Last, Place};
+use crate::plane::host::root::{Last, Place, Root};
 
 /// Open files and folders a client may have.
 const MOST_HANDLES: usize = 1024;
@@ -73,6 +73,10 @@ impl Files {
 }
 
 /// The answer for an error of the operating system.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the protocol has a code for few of the many kinds"
+)]
 fn refusal(error: &io::Error) -> StatusReply {
     let code = match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StatusCode::NoSuchFile,
@@ -93,8 +97,8 @@ fn done(id: u32, result: io::Result<()>) -> Result<Status, StatusReply> {
     })
 }
 
-fn seconds(value: i64) -> Option<u32> {
-    Some(u32::try_from(value).unwrap_or(0))
+fn seconds(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(0)
 }
 
 /// Attributes of a path; everything belongs to root, the only user who logs in.
@@ -104,8 +108,8 @@ fn attributes(stat: &Stat) -> FileAttributes {
         uid: Some(0),
         gid: Some(0),
         permissions: Some(stat.st_mode),
-        atime: seconds(stat.st_atime),
-        mtime: seconds(stat.st_mtime),
+        atime: Some(seconds(stat.st_atime)),
+        mtime: Some(seconds(stat.st_mtime)),
         ..FileAttributes::default()
     }
 }
@@ -285,8 +289,8 @@ impl Handler for Files {
             uid: Some(0),
             gid: Some(0),
             permissions: Some(metadata.mode()),
-            atime: seconds(metadata.atime()),
-            mtime: seconds(metadata.mtime()),
+            atime: Some(seconds(metadata.atime())),
+            mtime: Some(seconds(metadata.mtime())),
             ..FileAttributes::default()
         };
         Ok(Attrs { id, attrs })
@@ -323,7 +327,7 @@ impl Handler for Files {
     async fn opendir(&mut self, id: u32, path: String) -> Result<Handle, Self::Error> {
         let place = self.place(&path, Last::Follow)?;
         place.stat().map_err(|error| refusal(&error))?;
-        let mut names = self.machine.root.list(&place).map_err(|error| refusal(&error))?;
+        let mut names = Root::list(&place).map_err(|error| refusal(&error))?;
         names.extend([".".to_owned(), "..".to_owned()]);
         names.reverse();
         self.keep(id, Open::Folder { place, names })

@@ -264,21 +264,18 @@ async fn execute(machine: Arc<Machine>, channel: Channel<Msg>, line: Option<Stri
 async fn feed(mut from_client: ChannelReadHalf, write: WriteHalf<SimplexStream>) {
     let mut write = Some(write);
     while let Some(message) = from_client.wait().await {
-        match message {
-            ChannelMsg::Data { data } => {
-                if let Some(open) = &mut write
-                    && open.write_all(&data).await.is_err()
-                {
-                    write = None;
-                }
+        if let ChannelMsg::Data { data } = &message {
+            if let Some(open) = &mut write
+                && open.write_all(data).await.is_err()
+            {
+                write = None;
             }
-            ChannelMsg::Eof => {
-                if let Some(mut open) = write.take() {
-                    let _ = open.shutdown().await;
-                }
+        } else if matches!(message, ChannelMsg::Eof) {
+            if let Some(mut open) = write.take() {
+                let _ = open.shutdown().await;
             }
-            ChannelMsg::Close => return,
-            _ => {}
+        } else if matches!(message, ChannelMsg::Close) {
+            return;
         }
     }
 }

@@ -81,9 +81,10 @@ impl Zones {
                 } else {
                     format!("{}.{domain}", plain(&record.host))
                 };
-                match data(record) {
-                    Some(data) => content.records.entry(name).or_default().push((record.ttl, data)),
-                    None => tracing::warn!(name, kind = record.kind, "a DNS record cannot be served"),
+                if let Some(data) = data(record) {
+                    content.records.entry(name).or_default().push((record.ttl, data));
+                } else {
+                    tracing::warn!(name, kind = record.kind, "a DNS record cannot be served");
                 }
             }
             content.domains.insert(domain);
@@ -115,9 +116,12 @@ impl Zones {
         self.look_up(name, RecordType::A)
             .records
             .iter()
-            .find_map(|record| match &record.data {
-                RData::A(address) => Some(address.0),
-                _ => None,
+            .find_map(|record| {
+                if let RData::A(address) = &record.data {
+                    Some(address.0)
+                } else {
+                    None
+                }
             })
     }
 }
@@ -187,14 +191,17 @@ impl Content {
             .records
             .get(name)
             .is_some_and(|records| records.iter().any(|(_, data)| data.record_type() == kind));
-        match kind {
-            RecordType::SOA if name == zone => soa(zone).into_iter().collect(),
-            RecordType::NS if name == zone && !is_own => NAME_SERVERS
-                .iter()
-                .filter_map(|server| Some(record(zone, SOA_TTL, RData::NS(NS(absolute(server)?)))?))
-                .collect(),
-            _ => Vec::new(),
+        if name != zone {
+            return Vec::new();
         }
+        if kind == RecordType::SOA {
+            return soa(zone).into_iter().collect();
+        }
+        if kind == RecordType::NS && !is_own {
+            let server = |server: &&str| record(zone, SOA_TTL, RData::NS(NS(absolute(server)?)));
+            return NAME_SERVERS.iter().filter_map(server).collect();
+        }
+        Vec::new()
     }
 
     /// Collects the records of a name and, through CNAMEs, those of its target.
@@ -217,9 +224,12 @@ impl Content {
             if answer.records.len() > before {
                 return;
             }
-            let alias = records.iter().find_map(|(ttl, data)| match data {
-                RData::CNAME(target) => Some((*ttl, target)),
-                _ => None,
+            let alias = records.iter().find_map(|(ttl, data)| {
+                if let RData::CNAME(target) = data {
+                    Some((*ttl, target))
+                } else {
+                    None
+                }
             });
             let Some((ttl, target)) = alias else { return };
             answer

@@ -217,8 +217,7 @@ impl Backend {
                 let class = format!("http_{}xx", answer.status.as_u16() / 100);
                 check
                     .codes
-                    .iter()
-                    .any(|code| *code == class)
+                    .contains(&class)
                     .then_some(())
                     .ok_or("RESPONSE_MISMATCH")
             }

@@ -7,7 +7,7 @@ use rustix::fs::OFlags;
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::{Outcome, sentence};
 use crate::plane::host::programs::options::{Options, octal};
-use crate::plane::host::root::Last;
+use crate::plane::host::root::{Last, Root};
 
 /// Does something to each operand; a failure is said and the others still happen, as coreutils do.
 fn each(
@@ -122,7 +122,7 @@ fn remove(machine: &Machine, path: &str, is_recursive: bool, is_forced: bool) ->
             if !is_recursive && place.is_directory() {
                 return Err(rustix::io::Errno::ISDIR.into());
             }
-            machine.root.remove_all(&place)
+            Root::remove_all(&place)
         });
     match removed {
         Ok(()) => Ok(()),

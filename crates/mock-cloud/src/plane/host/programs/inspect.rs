@@ -6,7 +6,7 @@ use sha2::Digest;
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::{Outcome, sentence};
 use crate::plane::host::programs::options::Options;
-use crate::plane::host::root::{Last, Place};
+use crate::plane::host::root::{Last, Place, Root};
 
 pub(crate) fn sha256sum(machine: &Machine, arguments: &[String]) -> Outcome {
     let options = match Options::read("sha256sum", arguments, &[], &[]) {
@@ -87,7 +87,7 @@ fn formatted(format: &str, path: &str, mode: u32, size: i64) -> Result<String, c
             continue;
         }
         match letters.next() {
-            Some('a') => text.push_str(&format!("{mode:o}")),
+            Some('a') => text.extend([format!("{mode:o}")]),
             Some('s') => text.push_str(&size.to_string()),
             Some('n') => text.push_str(path),
             // Everything belongs to the one user who logs in.
@@ -135,7 +135,7 @@ pub(crate) fn ls(machine: &Machine, arguments: &[String]) -> Outcome {
     let list = |place: Place| {
         place.stat()?;
         if place.is_directory() {
-            machine.root.list(&place)
+            Root::list(&place)
         } else {
             Ok(vec![path.to_owned()])
         }
@@ -143,7 +143,7 @@ pub(crate) fn ls(machine: &Machine, arguments: &[String]) -> Outcome {
     match machine.root.place(path, Last::Follow).and_then(list) {
         Ok(names) => {
             let shown = names.iter().filter(|name| shows_all || !name.starts_with('.'));
-            Outcome::printed(shown.map(|name| format!("{name}\n")).collect::<String>())
+            Outcome::printed(shown.flat_map(|name| [name, "\n"]).collect::<String>())
         }
         Err(error) => Outcome::failed(2, format!("ls: cannot access '{path}': {}", sentence(&error))),
     }

@@ -38,6 +38,8 @@ const CURL_FLAGS: &[&str] = &[
     "-f",
     "-I",
 ];
+/// Time for a request without `--max-time`; curl itself has none, but nothing here may wait for ever.
+const LONGEST_REQUEST: Duration = Duration::from_mins(1);
 const CURL_VALUES: &[&str] = &["--max-time", "--output", "--write-out", "-m", "-o", "-w"];
 
 pub(crate) async fn curl(machine: &Arc<Machine>, call: Call) -> Outcome {
@@ -51,9 +53,9 @@ pub(crate) async fn curl(machine: &Arc<Machine>, call: Call) -> Outcome {
     let value = |long: &str, short: &str| options.value(long).or(options.value(short)).map(str::to_owned);
     let limit = value("--max-time", "-m")
         .and_then(|seconds| seconds.parse().ok())
-        .map(Duration::from_secs_f64);
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let is_head = options.has("--head") || options.has("-I");
-    let probe = match probe(machine, url, is_head, limit.unwrap_or(Duration::from_secs(60))) {
+    let probe = match probe(machine, url, is_head, limit.unwrap_or(LONGEST_REQUEST)) {
         Ok(probe) => probe,
         Err(outcome) => return outcome,
     };
@@ -209,9 +211,9 @@ pub(crate) fn ss(machine: &Machine, arguments: &[String]) -> Outcome {
         } else {
             String::new()
         };
-        text.push_str(&format!(
+        text.extend([format!(
             "LISTEN 0      511    {place:>21}      0.0.0.0:*    {process}\n"
-        ));
+        )]);
     }
     Outcome::printed(text)
 }

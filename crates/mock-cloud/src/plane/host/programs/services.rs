@@ -212,7 +212,7 @@ fn is_enabled(machine: &Machine, unit: &str) -> Outcome {
 fn is_active(machine: &Machine, unit: &str) -> Outcome {
     let active = machine.services.state(unit).active;
     let status = match active {
-        Active::Active => 0,
+        Active::Running => 0,
         Active::Inactive if machine.unit_file(unit).is_none() => 4,
         Active::Inactive | Active::Activating | Active::Deactivating | Active::Failed => 3,
     };
@@ -232,17 +232,17 @@ fn status(machine: &Machine, unit: &str) -> Outcome {
         .map(|unit| unit.description)
         .unwrap_or_default();
     let mut text = format!("● {unit} - {description}\n     Loaded: loaded ({path})\n");
-    text.push_str(&format!(
+    text.extend([format!(
         "     Active: {} ({})",
         state.active.word(),
         state.sub_state()
-    ));
+    )]);
     if state.active == Active::Failed {
-        text.push_str(&format!(" (Result: {})", state.result));
+        text.extend([format!(" (Result: {})", state.result)]);
     }
     text.push('\n');
     if let Some(pid) = state.pid {
-        text.push_str(&format!("   Main PID: {pid}\n"));
+        text.extend([format!("   Main PID: {pid}\n")]);
     }
     text.push('\n');
     text.push_str(
@@ -250,7 +250,7 @@ fn status(machine: &Machine, unit: &str) -> Outcome {
             .services
             .journal(unit, 10, &machine.host_name(), Format::Short),
     );
-    let code = if state.active == Active::Active { 0 } else { 3 };
+    let code = if state.active == Active::Running { 0 } else { 3 };
     Outcome {
         status: code,
         ..Outcome::printed(text)
@@ -281,7 +281,7 @@ fn show(machine: &Machine, unit: &str, properties: Option<&str>) -> Outcome {
             "ExecMainStatus" => state.status.to_string(),
             other => return Outcome::refused(format!("systemctl show --property={other}")),
         };
-        text.push_str(&format!("{property}={value}\n"));
+        text.extend([format!("{property}={value}\n")]);
     }
     Outcome::printed(text)
 }
