@@ -62,11 +62,8 @@ impl Outcome {
 /// When the plan's steps wait for each other, which would be a fault of the planner.
 pub async fn apply(plan: &Plan, provider: &Provider, stop: &CancellationToken) -> Result<Outcome, Cycle> {
     let operations = operations(plan)?;
-    let mut walk = Walk {
-        operations: &operations,
-        waiting: (0..operations.len()).collect(),
-        done: BTreeSet::new(),
-    };
+    let mut walk =
+        Walk { operations: &operations, waiting: (0..operations.len()).collect(), done: BTreeSet::new() };
     let mut outcome = Outcome::default();
     let mut under_way = FuturesUnordered::new();
     loop {
@@ -94,11 +91,7 @@ pub async fn apply(plan: &Plan, provider: &Provider, stop: &CancellationToken) -
                 walk.done.insert(index);
                 outcome.done.push((address.clone(), *verb));
             }
-            Err(error) => outcome.failed.push(Failure {
-                address: address.clone(),
-                verb: *verb,
-                error,
-            }),
+            Err(error) => outcome.failed.push(Failure { address: address.clone(), verb: *verb, error }),
         }
     }
     outcome.not_begun = walk
@@ -117,12 +110,8 @@ struct Walk<'o> {
 
 impl Walk<'_> {
     fn next_ready(&mut self) -> Option<usize> {
-        let is_ready = |index: &&usize| {
-            self.operations[**index]
-                .after
-                .iter()
-                .all(|before| self.done.contains(before))
-        };
+        let is_ready =
+            |index: &&usize| self.operations[**index].after.iter().all(|before| self.done.contains(before));
         let index = *self.waiting.iter().find(is_ready)?;
         self.waiting.remove(&index);
         Some(index)
@@ -135,18 +124,11 @@ fn step_of<'p>(operation: &Operation, plan: &'p Plan) -> Option<&'p Step> {
 
 async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) -> Result<(), ApplyError> {
     let address = operation.address.clone();
-    let missing = || ApplyError::Missing {
-        address: operation.address.clone(),
-        what: "step in the plan",
-    };
+    let missing = || ApplyError::Missing { address: operation.address.clone(), what: "step in the plan" };
     let step = step.ok_or_else(missing)?;
     let started = Instant::now();
     let word = word(operation.verb, &step.action);
-    (provider.sink)(Event::Started {
-        address: address.clone(),
-        verb: operation.verb,
-        word,
-    });
+    (provider.sink)(Event::Started { address: address.clone(), verb: operation.verb, word });
     let result = match (operation.verb, &step.current) {
         (Verb::Put, _) => provider.put(step).await.map(|id| Some(id.to_string())),
         (Verb::Delete, Some(current)) => provider.delete(&address, current).await.map(|()| None),
@@ -154,12 +136,7 @@ async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) ->
     };
     let took = started.elapsed();
     let event = match &result {
-        Ok(id) => Event::Finished {
-            address,
-            verb: operation.verb,
-            id: id.clone(),
-            took,
-        },
+        Ok(id) => Event::Finished { address, verb: operation.verb, id: id.clone(), took },
         Err(_) => Event::Failed { address, took },
     };
     (provider.sink)(event);

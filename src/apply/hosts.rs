@@ -22,7 +22,7 @@ use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::{HostKey, Identity, Limits, Route, Session, SshError};
 
 /// How long a machine that was just made may take until its SSH server answers.
-const BOOT: Duration = Duration::from_secs(180);
+const BOOT: Duration = Duration::from_mins(3);
 
 /// How patient a login is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +49,7 @@ type Way = String;
 impl Hosts {
     /// Of an operator, reached through a map.
     pub fn new(identity: Identity, address_map: AddressMapSource) -> Self {
-        Self {
-            identity,
-            address_map,
-            sessions: Mutex::new(BTreeMap::new()),
-        }
+        Self { identity, address_map, sessions: Mutex::new(BTreeMap::new()) }
     }
 
     /// The operator's public key.
@@ -77,13 +73,7 @@ impl Hosts {
         patience: Patience,
     ) -> Result<Arc<Session>, ApplyError> {
         let route = route(host, known, &self.address_map().await)?;
-        let cell = self
-            .sessions
-            .lock()
-            .await
-            .entry(format!("{route:?}"))
-            .or_default()
-            .clone();
+        let cell = self.sessions.lock().await.entry(format!("{route:?}")).or_default().clone();
         let connect = || async {
             let session = connect(&route, &self.identity, patience).await?;
             Ok::<_, ApplyError>(Arc::new(session))
@@ -105,25 +95,15 @@ fn route(host: &HostSpec, known: &Known, address_map: &AddressMap) -> Result<Rou
                 let public = address_of(known, name, Output::PublicAddress, "public address")?;
                 address_map.resolve(public, 22)?
             }
-            Some(_) => SocketAddr::new(
-                address_of(known, name, Output::PrivateAddress, "private address")?,
-                22,
-            ),
+            Some(_) => {
+                SocketAddr::new(address_of(known, name, Output::PrivateAddress, "private address")?, 22)
+            }
         };
         let host_keys = vec![host_key(known, name)?];
         let user = host.user.clone();
-        via = Some(Box::new(Route {
-            host: name.to_string(),
-            address,
-            user,
-            host_keys,
-            via,
-        }));
+        via = Some(Box::new(Route { host: name.to_string(), address, user, host_keys, via }));
     }
-    let missing = || ApplyError::Missing {
-        address: ResourceAddress::only(Kind::Instance),
-        what: "route",
-    };
+    let missing = || ApplyError::Missing { address: ResourceAddress::only(Kind::Instance), what: "route" };
     via.map(|route| *route).ok_or_else(missing)
 }
 
@@ -152,19 +132,14 @@ fn address_of(
 ) -> Result<IpAddr, ApplyError> {
     let address = ResourceAddress::new(Kind::Instance, instance);
     let text = known.output(&address, output);
-    text.and_then(|text| text.parse().ok())
-        .ok_or(ApplyError::Missing { address, what })
+    text.and_then(|text| text.parse().ok()).ok_or(ApplyError::Missing { address, what })
 }
 
 fn host_key(known: &Known, instance: &InstanceName) -> Result<HostKey, ApplyError> {
     let address = ResourceAddress::new(Kind::HostKey, instance);
     let line = known
         .output(&address, Output::HostKey)
-        .ok_or_else(|| SshError::NoHostKey {
-            host: instance.to_string(),
-        })?;
-    HostKey::parse(&line).map_err(|error| ApplyError::HostKey {
-        instance: instance.to_string(),
-        why: error.to_string(),
-    })
+        .ok_or_else(|| SshError::NoHostKey { host: instance.to_string() })?;
+    HostKey::parse(&line)
+        .map_err(|error| ApplyError::HostKey { instance: instance.to_string(), why: error.to_string() })
 }

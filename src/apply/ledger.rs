@@ -19,9 +19,7 @@ pub struct Ledger {
 impl Ledger {
     /// Over an open journal.
     pub fn new(journal: Journal) -> Self {
-        Self {
-            journal: Mutex::new(journal),
-        }
+        Self { journal: Mutex::new(journal) }
     }
 
     /// What is remembered now.
@@ -83,10 +81,7 @@ impl Ledger {
     /// When the disk refuses.
     pub fn ready(&self, address: &ResourceAddress, outputs: &Outputs) -> Result<(), StateError> {
         self.with(|journal| {
-            journal.append(Event::Learned {
-                address: address.clone(),
-                outputs: outputs.clone(),
-            })?;
+            journal.append(Event::Learned { address: address.clone(), outputs: outputs.clone() })?;
             journal.append(happened(address, Happening::Ready, None))
         })
     }
@@ -104,9 +99,11 @@ impl Ledger {
     /// # Errors
     /// When the disk refuses.
     pub fn remove(&self, address: &ResourceAddress) -> Result<(), StateError> {
-        self.with(|journal| match journal.memory().resources.contains_key(address) {
-            true => journal.append(happened(address, Happening::Remove, None)),
-            false => Ok(()),
+        self.with(|journal| {
+            if journal.memory().resources.contains_key(address) {
+                journal.append(happened(address, Happening::Remove, None))?;
+            }
+            Ok(())
         })
     }
 
@@ -121,9 +118,5 @@ impl Ledger {
 }
 
 fn happened(address: &ResourceAddress, happening: Happening, call: Option<serde_json::Value>) -> Event {
-    Event::Happened {
-        address: address.clone(),
-        happening,
-        call,
-    }
+    Event::Happened { address: address.clone(), happening, call }
 }

@@ -42,10 +42,7 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
     let mut resent = 0;
     let memory = provider.ledger.memory();
     for (address, remembered) in memory.in_flight() {
-        let call = remembered
-            .in_flight
-            .clone()
-            .and_then(|value| serde_json::from_value::<Call>(value).ok());
+        let call = remembered.in_flight.clone().and_then(|value| serde_json::from_value::<Call>(value).ok());
         let Some(call) =
             call.filter(|call| is_creating(address.kind) && call.query.contains_key("ClientToken"))
         else {
@@ -55,10 +52,8 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
         match provider.client.call::<Value>(&call).await {
             Ok(reply) => {
                 let id = created_id(address, &reply);
-                let missing = || ApplyError::Missing {
-                    address: address.clone(),
-                    what: "id in the cloud's answer",
-                };
+                let missing =
+                    || ApplyError::Missing { address: address.clone(), what: "id in the cloud's answer" };
                 provider.ledger.accept(address, &id.ok_or_else(missing)?)?;
             }
             // The first one was refused too, or its token has expired: what exists is found by its tag.
@@ -91,23 +86,13 @@ fn is_creating(kind: Kind) -> bool {
 
 async fn settle(provider: &Provider) -> Result<usize, ApplyError> {
     let memory = provider.ledger.memory();
-    let accepted = memory
-        .resources
-        .iter()
-        .filter_map(|(address, remembered)| match &remembered.phase {
-            Phase::Accepted(id) if is_creating(address.kind) => Some((address, id)),
-            Phase::Accepted(_) | Phase::Absent | Phase::Intended(_) | Phase::Ready(_) | Phase::Tainted(_) => {
-                None
-            }
-        });
-    let waits: Vec<_> = accepted
-        .map(|(address, id)| settle_one(provider, address, id))
-        .collect();
+    let accepted = memory.resources.iter().filter_map(|(address, remembered)| match &remembered.phase {
+        Phase::Accepted(id) if is_creating(address.kind) => Some((address, id)),
+        Phase::Accepted(_) | Phase::Absent | Phase::Intended(_) | Phase::Ready(_) | Phase::Tainted(_) => None,
+    });
+    let waits: Vec<_> = accepted.map(|(address, id)| settle_one(provider, address, id)).collect();
     let settled = waits.len();
-    join_all(waits)
-        .await
-        .into_iter()
-        .collect::<Result<Vec<()>, ApplyError>>()?;
+    join_all(waits).await.into_iter().collect::<Result<Vec<()>, ApplyError>>()?;
     Ok(settled)
 }
 

@@ -102,16 +102,9 @@ async fn read_cloud(provider: &Provider, desired: &Desired, memory: &Memory) -> 
         alb::load_balancers(client, STACK_TAG, stack),
         alb::server_groups(client, STACK_TAG, stack),
     )?;
-    let mut reader = Reader {
-        provider,
-        memory,
-        found: BTreeMap::new(),
-    };
+    let mut reader = Reader { provider, memory, found: BTreeMap::new() };
     for found in vpcs {
-        reader.add(
-            &found.tags.tag,
-            Observation::new(found.vpc_id).field("cidr", found.cidr_block),
-        );
+        reader.add(&found.tags.tag, Observation::new(found.vpc_id).field("cidr", found.cidr_block));
     }
     for found in vswitches {
         let observation = Observation::new(found.v_switch_id)
@@ -121,16 +114,10 @@ async fn read_cloud(provider: &Provider, desired: &Desired, memory: &Memory) -> 
         reader.add(&found.tags.tag, observation);
     }
     for found in groups {
-        reader.add(
-            &found.tags.tag,
-            Observation::new(found.security_group_id).field("vpc", found.vpc_id),
-        );
+        reader.add(&found.tags.tag, Observation::new(found.security_group_id).field("vpc", found.vpc_id));
     }
     for found in key_pairs {
-        reader.add(
-            &found.tags.tag,
-            Observation::new(CloudId::new(found.key_pair_name)),
-        );
+        reader.add(&found.tags.tag, Observation::new(CloudId::new(found.key_pair_name)));
     }
     for found in instances.iter().filter(|found| found.status != "Stopping") {
         reader.add_instance(found);
@@ -153,10 +140,7 @@ async fn read_cloud(provider: &Provider, desired: &Desired, memory: &Memory) -> 
             reader.add_record(&resource.address, spec).await?;
         }
     }
-    Ok(Observed {
-        resources: reader.found,
-        ..Observed::default()
-    })
+    Ok(Observed { resources: reader.found, ..Observed::default() })
 }
 
 impl Reader<'_> {
@@ -180,24 +164,14 @@ impl Reader<'_> {
     }
 
     fn id(&self, kind: Kind) -> Option<CloudId> {
-        self.found
-            .get(&ResourceAddress::only(kind))
-            .map(|found| found.id.clone())
+        self.found.get(&ResourceAddress::only(kind)).map(|found| found.id.clone())
     }
 
     fn add_instance(&mut self, found: &ecs::Instance) {
         let outputs = instance_outputs(found);
-        let exposure = if outputs.contains_key(&Output::PublicAddress) {
-            "public"
-        } else {
-            "private"
-        };
-        let groups: Vec<&str> = found
-            .security_group_ids
-            .security_group_id
-            .iter()
-            .map(CloudId::as_str)
-            .collect();
+        let exposure = if outputs.contains_key(&Output::PublicAddress) { "public" } else { "private" };
+        let groups: Vec<&str> =
+            found.security_group_ids.security_group_id.iter().map(CloudId::as_str).collect();
         let mut observation = Observation::new(found.instance_id.clone())
             .field("vswitch", &found.vpc_attributes.v_switch_id)
             .field("type", &found.instance_type)
@@ -206,10 +180,9 @@ impl Reader<'_> {
             .field("status", &found.status);
         observation.outputs = outputs;
         self.add(&found.tags.tag, observation);
-        if let (Some(key), Some(address)) = (
-            tag_value(&found.tags.tag, HOST_KEY_TAG),
-            tag_value(&found.tags.tag, RESOURCE_TAG),
-        ) && let Ok(instance) = address.parse::<ResourceAddress>()
+        if let (Some(key), Some(address)) =
+            (tag_value(&found.tags.tag, HOST_KEY_TAG), tag_value(&found.tags.tag, RESOURCE_TAG))
+            && let Ok(instance) = address.parse::<ResourceAddress>()
         {
             let observation = Observation::new(found.instance_id.clone()).output(Output::HostKey, key);
             self.insert(ResourceAddress::new(Kind::HostKey, instance.name), observation);
@@ -242,7 +215,19 @@ impl Reader<'_> {
                 let there = match address.kind {
                     Kind::Vpc => !vpc::vpcs(client, Selection::Id(id)).await?.is_empty(),
                     Kind::VSwitch => !vpc::vswitches(client, Selection::Id(id)).await?.is_empty(),
-                    _ => !ecs::security_groups(client, Selection::Id(id)).await?.is_empty(),
+                    Kind::SecurityGroup => !ecs::security_groups(client, Selection::Id(id)).await?.is_empty(),
+                    // Nothing else can be named by id.
+                    Kind::LoadBalancer
+                    | Kind::KeyPair
+                    | Kind::Instance
+                    | Kind::HostKey
+                    | Kind::SecurityRule
+                    | Kind::Redis
+                    | Kind::ServerGroup
+                    | Kind::Release
+                    | Kind::Server
+                    | Kind::Listener
+                    | Kind::Record => false,
                 };
                 there.then(|| Observation::new(id.clone())).ok_or_else(missing)?
             };
@@ -262,10 +247,8 @@ impl Reader<'_> {
             let port = rule.port_range.split('/').next().unwrap_or_default().to_owned();
             let id = rule_id(&group, port.parse().unwrap_or(0), &rule.source_cidr_ip);
             let source = with_prefix_length(&rule.source_cidr_ip);
-            let observation = Observation::new(id)
-                .field("group", &group)
-                .field("port", port)
-                .field("from", source);
+            let observation =
+                Observation::new(id).field("group", &group).field("port", port).field("from", source);
             self.insert(address, observation);
         }
         Ok(())
@@ -283,10 +266,7 @@ impl Reader<'_> {
             .collect();
         for server in alb::servers(&self.provider.client, &group).await? {
             // Servers that are not machines of this stack are none of ours.
-            let Some(name) = names
-                .get(&server.server_id)
-                .filter(|_| server.status != "Removing")
-            else {
+            let Some(name) = names.get(&server.server_id).filter(|_| server.status != "Removing") else {
                 continue;
             };
             let observation = Observation::new(server_id(&server.server_id, server.port))
@@ -312,10 +292,7 @@ impl Reader<'_> {
             };
             let mut observation = Observation::new(found.listener_id.clone())
                 .field("load_balancer", &balancer)
-                .field(
-                    "server_group",
-                    found.server_group().map(ToString::to_string).unwrap_or_default(),
-                )
+                .field("server_group", found.server_group().map(ToString::to_string).unwrap_or_default())
                 .field("protocol", &found.listener_protocol)
                 .field("port", found.listener_port)
                 .field("idle_timeout", found.idle_timeout)
@@ -331,15 +308,10 @@ impl Reader<'_> {
     /// The record is ours by its remark, or by our journal; one that is there and as wanted is used but not owned.
     async fn add_record(&mut self, address: &ResourceAddress, spec: &RecordSpec) -> Result<(), ApplyError> {
         let balancer = self.found.get(&ResourceAddress::only(Kind::LoadBalancer));
-        let value = balancer
-            .and_then(|found| found.outputs.get(&Output::DnsName))
-            .cloned()
-            .unwrap_or_default();
+        let value =
+            balancer.and_then(|found| found.outputs.get(&Output::DnsName)).cloned().unwrap_or_default();
         for record in dns::records(&self.provider.client, &spec.domain, &spec.host).await? {
-            let marked = record
-                .remark
-                .as_deref()
-                .and_then(|remark| remarked(&self.provider.stack, remark));
+            let marked = record.remark.as_deref().and_then(|remark| remarked(&self.provider.stack, remark));
             let journalled = match self.memory.phase(address) {
                 Phase::Intended(_) => is_wanted(&record, &value),
                 phase @ (Phase::Accepted(_) | Phase::Ready(_) | Phase::Tainted(_)) => {
@@ -355,25 +327,14 @@ impl Reader<'_> {
                 .field("name", format!("{} {}", record.host, spec.domain))
                 .field("value", record.value.trim_end_matches('.'))
                 .field("ttl", record.ttl);
-            self.insert(
-                address.clone(),
-                if ours {
-                    observation
-                } else {
-                    observation.of_others()
-                },
-            );
+            self.insert(address.clone(), if ours { observation } else { observation.of_others() });
         }
         Ok(())
     }
 }
 
 fn load_balancer_observation(found: &alb::LoadBalancer) -> Observation {
-    let mut vswitches: Vec<&str> = found
-        .zone_mappings
-        .iter()
-        .map(|zone| zone.v_switch_id.as_str())
-        .collect();
+    let mut vswitches: Vec<&str> = found.zone_mappings.iter().map(|zone| zone.v_switch_id.as_str()).collect();
     vswitches.sort_unstable();
     let mut observation = Observation::new(found.load_balancer_id.clone())
         .field("vswitches", vswitches.join(","))
@@ -385,32 +346,21 @@ fn load_balancer_observation(found: &alb::LoadBalancer) -> Observation {
 
 /// The cloud may show a single address without its prefix.
 fn with_prefix_length(range: &str) -> String {
-    if range.contains('/') {
-        range.to_owned()
-    } else {
-        format!("{range}/32")
-    }
+    if range.contains('/') { range.to_owned() } else { format!("{range}/32") }
 }
 
 async fn read_hosts(provider: &Provider, desired: &Desired, observed: &mut Observed) {
     let known = Known::from_observed(observed);
     compute(provider, desired, &known, observed);
-    let machines = desired
-        .resources
-        .values()
-        .filter_map(|resource| match &resource.spec {
-            Spec::HostKey(host) if is_readable(host, observed) => Some(host),
-            _ => None,
-        });
+    let hosts = desired.resources.values().filter_map(|resource| resource.spec.host_key());
+    let machines = hosts.filter(|host| is_readable(host, observed));
     let reads: Vec<_> = machines.map(|host| read_host(provider, host, &known)).collect();
     for (host, read) in join_all(reads).await {
         match read {
             Ok(resources) => observed.resources.extend(resources),
             Err(error) => {
                 for resource in desired.resources.values().filter(|one| is_on(one, host)) {
-                    observed
-                        .unknown
-                        .insert(resource.address.clone(), error.to_string());
+                    observed.unknown.insert(resource.address.clone(), error.to_string());
                 }
             }
         }
@@ -420,23 +370,23 @@ async fn read_hosts(provider: &Provider, desired: &Desired, observed: &mut Obser
 /// What a release and Redis would be called, as far as the machines have addresses.
 fn compute(provider: &Provider, desired: &Desired, known: &Known, observed: &mut Observed) {
     for resource in desired.resources.values() {
-        let computed = match &resource.spec {
-            Spec::Redis(spec) => redis_settings(spec, known)
-                .ok()
-                .and_then(|settings| redis::fingerprint(&settings).ok())
-                .map(|fingerprint| ("configuration", fingerprint)),
-            Spec::Release(spec) => provider.artifact.as_ref().and_then(|artifact| {
-                let settings = node_settings(spec, known).ok()?;
-                node::release_id(artifact, &settings)
-                    .ok()
-                    .map(|release| ("release", release.to_string()))
-            }),
-            _ => None,
-        };
-        if let Some((field, value)) = computed {
+        if let Some((field, value)) = computed(provider, &resource.spec, known) {
             observed.computed.insert((resource.address.clone(), field), value);
         }
     }
+}
+
+fn computed(provider: &Provider, spec: &Spec, known: &Known) -> Option<(&'static str, String)> {
+    if let Spec::Redis(spec) = spec {
+        let settings = redis_settings(spec, known).ok()?;
+        return Some(("configuration", redis::fingerprint(&settings).ok()?));
+    }
+    if let Spec::Release(spec) = spec {
+        let settings = node_settings(spec, known).ok()?;
+        let release = node::release_id(provider.artifact.as_ref()?, &settings).ok()?;
+        return Some(("release", release.to_string()));
+    }
+    None
 }
 
 fn is_on(resource: &Resource, host: &HostSpec) -> bool {
@@ -446,23 +396,14 @@ fn is_on(resource: &Resource, host: &HostSpec) -> bool {
 /// Every machine on the way must be there with its key pinned, and run.
 fn is_readable(host: &HostSpec, observed: &Observed) -> bool {
     host.route.iter().all(|name| {
-        let instance = observed
-            .resources
-            .get(&ResourceAddress::new(Kind::Instance, name));
-        let running = instance
-            .and_then(|found| found.fields.get("status"))
-            .is_some_and(|status| status == "Running");
-        running
-            && observed
-                .resources
-                .contains_key(&ResourceAddress::new(Kind::HostKey, name))
+        let instance = observed.resources.get(&ResourceAddress::new(Kind::Instance, name));
+        let running =
+            instance.and_then(|found| found.fields.get("status")).is_some_and(|status| status == "Running");
+        running && observed.resources.contains_key(&ResourceAddress::new(Kind::HostKey, name))
     })
 }
 
-type HostRead<'h> = (
-    &'h HostSpec,
-    Result<Vec<(ResourceAddress, Observation)>, ApplyError>,
-);
+type HostRead<'h> = (&'h HostSpec, Result<Vec<(ResourceAddress, Observation)>, ApplyError>);
 
 async fn read_host<'h>(provider: &Provider, host: &'h HostSpec, known: &Known) -> HostRead<'h> {
     (host, observe_host(provider, host, known).await)
@@ -476,11 +417,7 @@ async fn observe_host(
     let name = host.instance();
     let session = provider.hosts.session(host, known, Patience::AtOnce).await?;
     let id = known.id(&ResourceAddress::new(Kind::Instance, name))?;
-    let route: Vec<&str> = host
-        .route
-        .iter()
-        .map(crate::base::ids::InstanceName::as_str)
-        .collect();
+    let route: Vec<&str> = host.route.iter().map(crate::base::ids::InstanceName::as_str).collect();
     let observation = |active: bool| {
         Observation::new(id.clone())
             .field("service", if active { "active" } else { "not active" })
@@ -491,10 +428,7 @@ async fn observe_host(
     let redis = redis::observe(session.as_ref()).await?;
     if let Some(fingerprint) = redis.fingerprint {
         let address = ResourceAddress::new(Kind::Redis, name);
-        found.push((
-            address,
-            observation(redis.active).field("configuration", fingerprint),
-        ));
+        found.push((address, observation(redis.active).field("configuration", fingerprint)));
     }
     let node = node::observe(session.as_ref()).await?;
     if let Some(release) = node.release {

@@ -52,11 +52,6 @@ mod tests {
         let map = AddressMap::Mapped(BTreeMap::from([(shown, real)]));
         assert_eq!(map.resolve(shown.ip(), 22), Ok(real));
         assert!(map.resolve(shown.ip(), 23).is_err());
-        assert_eq!(
-            AddressMap::Direct
-                .resolve(shown.ip(), 23)
-                .map(|found| found.port()),
-            Ok(23)
-        );
+        assert_eq!(AddressMap::Direct.resolve(shown.ip(), 23).map(|found| found.port()), Ok(23));
     }
 }

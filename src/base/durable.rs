@@ -44,15 +44,8 @@ pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
 /// When the system refuses; the old file is then still there.
 pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let folder = parent(path);
-    let wrap = |source| FileError {
-        what: "write",
-        path: path.to_owned(),
-        source,
-    };
-    let mut file = tempfile::Builder::new()
-        .prefix(".albatross-")
-        .tempfile_in(folder)
-        .map_err(wrap)?;
+    let wrap = |source| FileError { what: "write", path: path.to_owned(), source };
+    let mut file = tempfile::Builder::new().prefix(".albatross-").tempfile_in(folder).map_err(wrap)?;
     file.write_all(content).map_err(wrap)?;
     file.as_file().sync_all().map_err(wrap)?;
     file.persist(path).map_err(|refused| wrap(refused.error))?;
@@ -64,17 +57,8 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
 /// # Errors
 /// When the system refuses.
 pub fn open_append(path: &Path) -> Result<File, FileError> {
-    let wrap = |source| FileError {
-        what: "open",
-        path: path.to_owned(),
-        source,
-    };
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(wrap)?;
+    let wrap = |source| FileError { what: "open", path: path.to_owned(), source };
+    let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path).map_err(wrap)?;
     sync_folder(parent(path)).map_err(wrap)?;
     Ok(file)
 }
@@ -84,11 +68,7 @@ pub fn open_append(path: &Path) -> Result<File, FileError> {
 /// # Errors
 /// When the system refuses.
 pub fn append(file: &mut File, path: &Path, content: &[u8]) -> Result<(), FileError> {
-    let wrap = |source| FileError {
-        what: "append to",
-        path: path.to_owned(),
-        source,
-    };
+    let wrap = |source| FileError { what: "append to", path: path.to_owned(), source };
     file.write_all(content).map_err(wrap)?;
     file.sync_data().map_err(wrap)
 }
@@ -117,10 +97,7 @@ mod tests {
         replace(&path, b"one").unwrap();
         replace(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
-        assert_eq!(
-            std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
-            0o600
-        );
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

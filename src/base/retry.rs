@@ -18,10 +18,7 @@ pub struct Deadline {
 impl Deadline {
     /// So long from now.
     pub fn after(total: Duration) -> Self {
-        Self {
-            end: Instant::now() + total,
-            total,
-        }
+        Self { end: Instant::now() + total, total }
     }
 
     /// Whether it has passed.
@@ -51,10 +48,7 @@ impl Backoff {
     /// Starts at `first` and grows to `most`; both must be above zero.
     pub fn new(first: Duration, most: Duration) -> Self {
         let first = first.max(Duration::from_millis(1));
-        Self {
-            gap: first,
-            most: most.max(first),
-        }
+        Self { gap: first, most: most.max(first) }
     }
 
     /// The next wait.
@@ -88,14 +82,8 @@ mod tests {
     fn gaps_grow_to_the_limit_and_no_further() {
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
         let gaps: Vec<_> = (0..20).map(|_| backoff.next_gap()).collect();
-        assert!(
-            gaps[0] >= Duration::from_millis(50) && gaps[0] <= Duration::from_millis(100),
-            "{gaps:?}"
-        );
-        assert!(
-            gaps[19] >= Duration::from_millis(500) && gaps[19] <= Duration::from_secs(1),
-            "{gaps:?}"
-        );
+        assert!(gaps[0] >= Duration::from_millis(50) && gaps[0] <= Duration::from_millis(100), "{gaps:?}");
+        assert!(gaps[19] >= Duration::from_millis(500) && gaps[19] <= Duration::from_secs(1), "{gaps:?}");
     }
 
     #[tokio::test(start_paused = true)]

@@ -78,10 +78,7 @@ async fn prepare(session: &Session) -> Result<(Plan, Observed), Failure> {
     }
     let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
     let topology = &session.topology;
-    Ok((
-        plan::make(&topology.stack, &topology.region, &session.desired, &observed),
-        observed,
-    ))
+    Ok((plan::make(&topology.stack, &topology.region, &session.desired, &observed), observed))
 }
 
 /// Makes a plan true and says what became of it.
@@ -100,10 +97,7 @@ fn conclude(outcome: Outcome, plan: &Plan) -> Result<ExitStatus, Failure> {
     let changed = !outcome.done.is_empty() || plan.steps.iter().any(|step| step.current.is_some());
     let not_begun = outcome.not_begun.len();
     if outcome.is_complete() {
-        anstream::println!(
-            "\nDone: {}.",
-            render::plan::summary_words(plan.summary()).replace("to ", "")
-        );
+        anstream::println!("\nDone: {}.", render::plan::summary_words(plan.summary()).replace("to ", ""));
         return Ok(ExitStatus::Done);
     }
     let rolled_back = outcome.failed.iter().any(|failure| failure.error.rolled_back());
@@ -118,17 +112,9 @@ fn conclude(outcome: Outcome, plan: &Plan) -> Result<ExitStatus, Failure> {
         outcome.failed.len(),
     );
     for failure in outcome.failed {
-        render::failure::print(&Failure::of_step(
-            status,
-            &failure.address.to_string(),
-            failure.error,
-        ));
+        render::failure::print(&Failure::of_step(status, &failure.address.to_string(), failure.error));
     }
-    let status = if outcome.interrupted {
-        ExitStatus::Interrupted
-    } else {
-        status
-    };
+    let status = if outcome.interrupted { ExitStatus::Interrupted } else { status };
     Err(Failure::shown(status))
 }
 
@@ -146,9 +132,7 @@ pub(super) fn agreed(consent: Consent, question: &str) -> Result<bool, Failure> 
     }
     anstream::print!("\n{question} [y/N] ");
     let mut answer = String::new();
-    let asked = std::io::stdout()
-        .flush()
-        .and_then(|()| std::io::stdin().lock().read_line(&mut answer));
+    let asked = std::io::stdout().flush().and_then(|()| std::io::stdin().lock().read_line(&mut answer));
     asked.map_err(|error| Failure::new(ExitStatus::Failed, error, None))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
@@ -170,8 +154,6 @@ pub(super) async fn local_address(session: &Session) -> Option<String> {
     let balancer = ResourceAddress::only(Kind::LoadBalancer);
     let shown = session.provider.known.output(&balancer, Output::PublicAddress)?;
     let map = session.provider.hosts.address_map().await;
-    let reached = map
-        .resolve(shown.parse().ok()?, session.topology.load_balancer.listener.port)
-        .ok()?;
+    let reached = map.resolve(shown.parse().ok()?, session.topology.load_balancer.listener.port).ok()?;
     Some(format!("http://{reached}/"))
 }

@@ -73,11 +73,7 @@ fn print_places(cloud: &LocalCloud) {
     anstream::println!("  endpoint  {}", cloud.endpoint);
     anstream::println!("  dns       {}", cloud.dns);
     anstream::println!("  console   {}", cloud.console);
-    anstream::println!(
-        "  account   {} ({})",
-        cloud.account.id,
-        cloud.account.access_key_id
-    );
+    anstream::println!("  account   {} ({})", cloud.account.id, cloud.account.access_key_id);
 }
 
 async fn print_status(cloud: &LocalCloud) -> Result<(), Failure> {
@@ -87,16 +83,10 @@ async fn print_status(cloud: &LocalCloud) -> Result<(), Failure> {
         anstream::println!("  reach     {} at {}", connection.from, connection.to);
     }
     let calls: u64 = status.calls.values().sum();
-    let kinds: Vec<String> = status
-        .resources_by_kind
-        .iter()
-        .map(|(kind, number)| format!("{number} {kind}"))
-        .collect();
+    let kinds: Vec<String> =
+        status.resources_by_kind.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
     anstream::println!("  calls     {calls}");
-    let resources = count(
-        usize::try_from(status.resources).unwrap_or(usize::MAX),
-        "resource",
-    );
+    let resources = count(usize::try_from(status.resources).unwrap_or(usize::MAX), "resource");
     if kinds.is_empty() {
         anstream::println!("  {resources}");
     } else {

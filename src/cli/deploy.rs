@@ -30,10 +30,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
 /// What runs on machines may change; machines and the rest must be as the topology says.
 fn only_releases(plan: &Plan) -> Result<(), Failure> {
     let is_release = |kind| matches!(kind, Kind::Redis | Kind::Release | Kind::Server);
-    let others = plan
-        .steps
-        .iter()
-        .filter(|step| step.action.is_change() && !is_release(step.address.kind));
+    let others = plan.steps.iter().filter(|step| step.action.is_change() && !is_release(step.address.kind));
     match others.count() {
         0 => Ok(()),
         number => Err(Failure::saying(

@@ -67,13 +67,8 @@ async fn left(session: &Session) -> Result<Vec<String>, Failure> {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {
         let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
-        let ours = observed
-            .resources
-            .iter()
-            .filter(|(_, found)| found.owner == Owner::Stack);
-        let left: Vec<String> = ours
-            .map(|(address, found)| format!("{address} {}", found.id))
-            .collect();
+        let ours = observed.resources.iter().filter(|(_, found)| found.owner == Owner::Stack);
+        let left: Vec<String> = ours.map(|(address, found)| format!("{address} {}", found.id)).collect();
         if left.is_empty() || !backoff.wait(&deadline).await {
             return Ok(left);
         }

@@ -6,10 +6,7 @@ use crate::base::secret::Secret;
 use crate::cloud::credentials::Sources;
 
 /// A variable that is set and not empty.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one place that reads the environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -21,9 +18,7 @@ pub(super) fn executable_folder() -> Option<PathBuf> {
 
 /// Folders in which programs are looked for.
 pub(super) fn search_path() -> Vec<PathBuf> {
-    variable("PATH")
-        .map(|path| std::env::split_paths(&path).collect())
-        .unwrap_or_default()
+    variable("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default()
 }
 
 /// The user's home folder.

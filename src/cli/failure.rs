@@ -28,13 +28,7 @@ pub(super) struct Failure {
 impl Failure {
     /// From an error and what to do about it.
     pub(super) fn new(status: ExitStatus, error: impl Into<anyhow::Error>, hint: Option<String>) -> Self {
-        Self {
-            status,
-            error: Some(error.into()),
-            resource: None,
-            request_id: None,
-            hint,
-        }
+        Self { status, error: Some(error.into()), resource: None, request_id: None, hint }
     }
 
     /// From a sentence and what to do about it.
@@ -48,22 +42,12 @@ impl Failure {
 
     /// When what happened has been shown already.
     pub(super) fn shown(status: ExitStatus) -> Self {
-        Self {
-            status,
-            error: None,
-            resource: None,
-            request_id: None,
-            hint: None,
-        }
+        Self { status, error: None, resource: None, request_id: None, hint: None }
     }
 
     /// From a step of a plan.
     pub(super) fn of_step(status: ExitStatus, resource: &str, error: ApplyError) -> Self {
-        Self {
-            status,
-            resource: Some(resource.to_owned()),
-            ..Self::from(error)
-        }
+        Self { status, resource: Some(resource.to_owned()), ..Self::from(error) }
     }
 }
 
@@ -72,16 +56,18 @@ impl From<ApplyError> for Failure {
         let status = match &error {
             ApplyError::State(StateError::Locked { .. }) => ExitStatus::Locked,
             error if error.rolled_back() => ExitStatus::RolledBack,
-            _ => ExitStatus::Failed,
+            ApplyError::State(_)
+            | ApplyError::Cloud(_)
+            | ApplyError::Deploy(_)
+            | ApplyError::Ssh(_)
+            | ApplyError::Unmapped(_)
+            | ApplyError::Missing { .. }
+            | ApplyError::HostKey { .. }
+            | ApplyError::RecordTaken { .. }
+            | ApplyError::Unhealthy { .. } => ExitStatus::Failed,
         };
         let (hint, request_id) = (error.hint(), error.request_id().map(ToString::to_string));
-        Self {
-            status,
-            resource: None,
-            request_id,
-            hint,
-            error: Some(error.into()),
-        }
+        Self { status, resource: None, request_id, hint, error: Some(error.into()) }
     }
 }
 

@@ -29,11 +29,7 @@ pub(super) fn identity(topology: &Topology) -> Result<Identity, Failure> {
 
 fn unreadable(path: &Path, error: std::io::Error) -> Failure {
     let error = anyhow::Error::new(error).context(format!("cannot read the key `{}`", path.display()));
-    Failure::new(
-        ExitStatus::Failed,
-        error,
-        Some("name another key under `ssh.key`".to_owned()),
-    )
+    Failure::new(ExitStatus::Failed, error, Some("name another key under `ssh.key`".to_owned()))
 }
 
 fn own_key() -> Result<PathBuf, Failure> {
@@ -43,11 +39,7 @@ fn own_key() -> Result<PathBuf, Failure> {
         return Ok(path);
     }
     let refuse = |error: durable::FileError| {
-        Failure::new(
-            ExitStatus::Failed,
-            error,
-            Some("name a key of yours under `ssh.key`".to_owned()),
-        )
+        Failure::new(ExitStatus::Failed, error, Some("name a key of yours under `ssh.key`".to_owned()))
     };
     let (private, public) = Identity::generate_ed25519("albatross")?;
     durable::create_private_folder(&folder).map_err(refuse)?;
@@ -84,18 +76,10 @@ pub(super) fn check(text: &str, topology: &Topology) -> Option<Diagnostic> {
             )
         }
     };
-    Some(Diagnostic {
-        code,
-        message,
-        place: place_of(text, "ssh.key"),
-        cause,
-        help: Some(help),
-    })
+    Some(Diagnostic { code, message, place: place_of(text, "ssh.key"), cause, help: Some(help) })
 }
 
 fn read_key(path: &Path) -> Result<(), String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    Identity::from_openssh(&Secret::new(text), None)
-        .map(drop)
-        .map_err(|error| error.to_string())
+    Identity::from_openssh(&Secret::new(text), None).map(drop).map_err(|error| error.to_string())
 }

@@ -145,14 +145,8 @@ impl LocalCloud {
         let folder = state.join("local");
         durable::create_private_folder(&folder).map_err(cannot_start)?;
         let log = folder.join("mock-cloud.log");
-        let errors = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&log);
-        let errors = errors
-            .map_err(durable::FileError::new("open", &log))
-            .map_err(cannot_start)?;
+        let errors = OpenOptions::new().create(true).append(true).mode(0o600).open(&log);
+        let errors = errors.map_err(durable::FileError::new("open", &log)).map_err(cannot_start)?;
         let mut command = serve_command(options, region, &folder.join("data"))?;
         // A process group of its own, so that Ctrl-C in this terminal does not end it.
         command.stdin(Stdio::null()).stderr(errors).process_group(0);
@@ -173,14 +167,10 @@ impl LocalCloud {
         region: Option<&str>,
     ) -> Result<(Child, Self), Failure> {
         let log = folder.join("mock-cloud.log");
-        let errors = fs::File::create(&log)
-            .map_err(durable::FileError::new("create", &log))
-            .map_err(cannot_start)?;
+        let errors =
+            fs::File::create(&log).map_err(durable::FileError::new("create", &log)).map_err(cannot_start)?;
         let mut command = serve_command(options, region, &folder.join("data"))?;
-        command
-            .arg("--until-stdin-closes")
-            .stdin(Stdio::piped())
-            .stderr(errors);
+        command.arg("--until-stdin-closes").stdin(Stdio::piped()).stderr(errors);
         spawn(command, &log)
     }
 
@@ -189,10 +179,8 @@ impl LocalCloud {
     /// # Errors
     /// When it does not answer.
     pub(super) async fn raw_status(&self) -> Result<Value, Failure> {
-        let answer = self
-            .request(reqwest::Method::GET, "status")
-            .await
-            .map_err(|error| self.silent(error))?;
+        let answer =
+            self.request(reqwest::Method::GET, "status").await.map_err(|error| self.silent(error))?;
         answer.json().await.map_err(|error| self.silent(error))
     }
 
@@ -207,11 +195,7 @@ impl LocalCloud {
 
     /// How the addresses of its API are reached now; nothing is reachable when it does not answer.
     pub(super) async fn address_map(&self) -> AddressMap {
-        let connections = self
-            .status()
-            .await
-            .map(|status| status.connect_to)
-            .unwrap_or_default();
+        let connections = self.status().await.map(|status| status.connect_to).unwrap_or_default();
         AddressMap::Mapped(connections.into_iter().map(|one| (one.from, one.to)).collect())
     }
 
@@ -240,9 +224,7 @@ impl LocalCloud {
             }
         }
         let path = file(state);
-        fs::remove_file(&path)
-            .map_err(durable::FileError::new("remove", &path))
-            .map_err(cannot_start)
+        fs::remove_file(&path).map_err(durable::FileError::new("remove", &path)).map_err(cannot_start)
     }
 
     async fn request(
@@ -250,29 +232,16 @@ impl LocalCloud {
         method: reqwest::Method,
         what: &str,
     ) -> Result<reqwest::Response, reqwest::Error> {
-        let client = reqwest::Client::builder()
-            .timeout(Duration::from_secs(10))
-            .no_proxy()
-            .build()?;
+        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
         let url = format!("{}/_mock/{what}", self.endpoint);
-        let answer = client
-            .request(method, url)
-            .header("x-mock-token", &self.admin_token)
-            .send()
-            .await;
-        answer
-            .and_then(reqwest::Response::error_for_status)
-            .map_err(reqwest::Error::without_url)
+        let answer = client.request(method, url).header("x-mock-token", &self.admin_token).send().await;
+        answer.and_then(reqwest::Response::error_for_status).map_err(reqwest::Error::without_url)
     }
 
     fn silent(&self, error: reqwest::Error) -> Failure {
         let error = anyhow::Error::new(error)
             .context(format!("the local cloud at {} does not answer", self.endpoint));
-        Failure::new(
-            ExitStatus::Failed,
-            error,
-            Some("start one with `albatross cloud up`".to_owned()),
-        )
+        Failure::new(ExitStatus::Failed, error, Some("start one with `albatross cloud up`".to_owned()))
     }
 }
 
@@ -281,11 +250,7 @@ fn file(state: &Path) -> PathBuf {
 }
 
 fn cannot_start(error: durable::FileError) -> Failure {
-    Failure::new(
-        ExitStatus::Failed,
-        error,
-        Some("choose another folder with --state-dir".to_owned()),
-    )
+    Failure::new(ExitStatus::Failed, error, Some("choose another folder with --state-dir".to_owned()))
 }
 
 fn serve_command(options: &CloudOptions, region: Option<&str>, data: &Path) -> Result<Command, Failure> {
@@ -310,36 +275,27 @@ fn serve_command(options: &CloudOptions, region: Option<&str>, data: &Path) -> R
 
 /// The word of a choice on the command line, which is the same for both programs.
 fn word(choice: impl ValueEnum) -> String {
-    choice
-        .to_possible_value()
-        .map(|value| value.get_name().to_owned())
-        .unwrap_or_default()
+    choice.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
 fn spawn(mut command: Command, log: &Path) -> Result<(Child, LocalCloud), Failure> {
     let hint = || Some(format!("see `{}`", log.display()));
     let mut child = command.spawn().map_err(|error| {
-        Failure::new(
-            ExitStatus::Failed,
-            anyhow::Error::new(error).context("cannot start mock-cloud"),
-            hint(),
-        )
+        Failure::new(ExitStatus::Failed, anyhow::Error::new(error).context("cannot start mock-cloud"), hint())
     })?;
     let mut line = String::new();
     let output = child.stdout.take();
     let read = output.map(|output| BufReader::new(output).read_line(&mut line));
-    match serde_json::from_str(&line) {
-        Ok(cloud) => Ok((child, cloud)),
-        Err(_) => {
-            // It has ended, or will at once: what it wrote says why.
-            let _ = (read, child.wait());
-            let said = fs::read_to_string(log).unwrap_or_default();
-            let last = said.trim().lines().last().unwrap_or("it said nothing").to_owned();
-            Err(Failure::saying(
-                ExitStatus::Failed,
-                format!("the local cloud did not start: {last}"),
-                hint().unwrap_or_default(),
-            ))
-        }
+    if let Ok(cloud) = serde_json::from_str(&line) {
+        return Ok((child, cloud));
     }
+    // It has ended, or will at once: what it wrote says why.
+    let _ = (read, child.wait());
+    let said = fs::read_to_string(log).unwrap_or_default();
+    let last = said.trim().lines().last().unwrap_or("it said nothing").to_owned();
+    Err(Failure::saying(
+        ExitStatus::Failed,
+        format!("the local cloud did not start: {last}"),
+        hint().unwrap_or_default(),
+    ))
 }

@@ -32,13 +32,7 @@ use crate::cli::failure::Failure;
 
 /// One YAML topology in; a running, proven WebSocket service on Alibaba Cloud out
 #[derive(Debug, Parser)]
-#[command(
-    name = "albatross",
-    version,
-    about,
-    subcommand_required = true,
-    arg_required_else_help = true
-)]
+#[command(name = "albatross", version, about, subcommand_required = true, arg_required_else_help = true)]
 struct Cli {
     #[command(flatten)]
     options: GlobalOptions,
@@ -53,13 +47,7 @@ pub(crate) struct GlobalOptions {
     #[arg(long, global = true)]
     local: bool,
     /// Send every call to this address; plain http is taken on the loopback only
-    #[arg(
-        long,
-        global = true,
-        value_name = "URL",
-        env = "ALBATROSS_ENDPOINT",
-        conflicts_with = "local"
-    )]
+    #[arg(long, global = true, value_name = "URL", env = "ALBATROSS_ENDPOINT", conflicts_with = "local")]
     endpoint: Option<String>,
     /// Folder of the state
     #[arg(
@@ -104,11 +92,7 @@ pub fn run() -> ExitCode {
         Err(error) => {
             // Printing help to a closed pipe is no failure.
             let _ = error.print();
-            return if error.use_stderr() {
-                ExitStatus::Usage.into()
-            } else {
-                ExitStatus::Done.into()
-            };
+            return if error.use_stderr() { ExitStatus::Usage.into() } else { ExitStatus::Done.into() };
         }
     };
     start_log();
@@ -149,10 +133,7 @@ impl Cli {
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
 
 /// A token that is cancelled by the first Ctrl-C; what is under way is let finish, the second one ends at once.

@@ -32,21 +32,12 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
         render::plan::print(&plan);
     }
     let pending = arguments.detailed_exitcode && plan.has_changes();
-    Ok(if pending {
-        ExitStatus::ChangesPending
-    } else {
-        ExitStatus::Done
-    })
+    Ok(if pending { ExitStatus::ChangesPending } else { ExitStatus::Done })
 }
 
 /// Reads what there is and plans what would change.
 pub(super) async fn make(session: &Session) -> Result<Plan, Failure> {
     let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
     let topology = &session.topology;
-    Ok(plan::make(
-        &topology.stack,
-        &topology.region,
-        &session.desired,
-        &observed,
-    ))
+    Ok(plan::make(&topology.stack, &topology.region, &session.desired, &observed))
 }

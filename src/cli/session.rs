@@ -50,10 +50,7 @@ pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
     if let Some(diagnostic) = key::check(&String::from_utf8_lossy(&bytes), &topology) {
         return Err(refuse(&[diagnostic]));
     }
-    Ok(Loaded {
-        path: path.to_owned(),
-        topology,
-    })
+    Ok(Loaded { path: path.to_owned(), topology })
 }
 
 /// Reads one byte more than the largest topology has, so that a huge file is refused at once.
@@ -70,9 +67,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     };
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(LARGEST_FILE as u64 + 1)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
+    file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     Ok(bytes)
 }
 
@@ -136,11 +131,8 @@ pub(super) async fn begin_at(
         topology.region.clone(),
         topology.stack.clone(),
     );
-    let folder = options
-        .state_dir
-        .join(&account)
-        .join(topology.region.as_str())
-        .join(topology.stack.as_str());
+    let folder =
+        options.state_dir.join(&account).join(topology.region.as_str()).join(topology.stack.as_str());
     let (lock, journal) = match access {
         Use::Read => (None, Journal::open_for_reading(&folder, &identity)?),
         Use::Change(what) => {
@@ -155,20 +147,8 @@ pub(super) async fn begin_at(
     let hosts = Hosts::new(key::identity(&topology)?, address_map(&target));
     let desired = desired(&topology, hosts.public_key());
     let artifact = Artifact::load(&node_binary(options)?)?;
-    let provider = Provider::new(
-        client,
-        topology.stack.clone(),
-        hosts,
-        Some(artifact),
-        Ledger::new(journal),
-    );
-    Ok(Session {
-        topology,
-        desired,
-        provider,
-        target,
-        _lock: lock,
-    })
+    let provider = Provider::new(client, topology.stack.clone(), hosts, Some(artifact), Ledger::new(journal));
+    Ok(Session { topology, desired, provider, target, _lock: lock })
 }
 
 impl Session {
@@ -193,10 +173,7 @@ async fn target(options: &GlobalOptions, topology: &Topology) -> Result<Target, 
         seed: None,
     };
     let cloud = LocalCloud::start(&options.state_dir, &cloud_options, Some(topology.region.as_str())).await?;
-    anstream::eprintln!(
-        "started a local cloud at {}; `albatross cloud down` ends it",
-        cloud.endpoint
-    );
+    anstream::eprintln!("started a local cloud at {}; `albatross cloud down` ends it", cloud.endpoint);
     Ok(Target::Local(Box::new(cloud)))
 }
 
@@ -210,22 +187,14 @@ fn client(options: &GlobalOptions, topology: &Topology, target: &Target) -> Resu
                 security_token: None,
                 source: "local cloud".to_owned(),
             };
-            Ok(Client::new(
-                credentials,
-                Endpoint::parse_override(&cloud.endpoint)?,
-                region,
-            ))
+            Ok(Client::new(credentials, Endpoint::parse_override(&cloud.endpoint)?, region))
         }
         Target::Remote => {
             let endpoint = match &options.endpoint {
                 Some(text) => Endpoint::parse_override(text)?,
                 None => Endpoint::Official(region.clone()),
             };
-            Ok(Client::new(
-                credentials::find(&environment::credential_sources())?,
-                endpoint,
-                region,
-            ))
+            Ok(Client::new(credentials::find(&environment::credential_sources())?, endpoint, region))
         }
     }
 }
@@ -241,8 +210,5 @@ fn address_map(target: &Target) -> AddressMapSource {
 }
 
 fn node_binary(options: &GlobalOptions) -> Result<PathBuf, Failure> {
-    options
-        .chat_node
-        .clone()
-        .map_or_else(|| programs::find("chat-node"), Ok)
+    options.chat_node.clone().map_or_else(|| programs::find("chat-node"), Ok)
 }

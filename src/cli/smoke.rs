@@ -54,26 +54,16 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     anstream::println!("{} is valid", arguments.file.display());
     let region = loaded.topology.region.to_string();
     let home = Home::new(options, &cloud_options, &region, arguments.keep).await?;
-    let smoke = Smoke {
-        options: &home.options,
-        arguments,
-        target: Target::Local(Box::new(home.cloud.clone())),
-    };
+    let smoke =
+        Smoke { options: &home.options, arguments, target: Target::Local(Box::new(home.cloud.clone())) };
     let report = smoke.up_to_proof().await?;
     write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
-    let status = if arguments.keep {
-        smoke.say_what_is_kept(&report)
-    } else {
-        smoke.down(&report).await?
-    };
+    let status = if arguments.keep { smoke.say_what_is_kept(&report) } else { smoke.down(&report).await? };
     anstream::println!("smoke took {}", seconds(started.elapsed()));
     Ok(status)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "how long the whole took is shown, and decides nothing"
-)]
+#[expect(clippy::disallowed_methods, reason = "how long the whole took is shown, and decides nothing")]
 fn now() -> Instant {
     Instant::now()
 }
@@ -110,30 +100,16 @@ impl Home {
         region: &str,
         keep: bool,
     ) -> Result<Self, Failure> {
-        let mut options = GlobalOptions {
-            local: true,
-            endpoint: None,
-            ..options.clone()
-        };
+        let mut options = GlobalOptions { local: true, endpoint: None, ..options.clone() };
         if keep {
             let cloud = LocalCloud::start(&options.state_dir, cloud_options, Some(region)).await?;
-            return Ok(Self {
-                options,
-                cloud,
-                _child: None,
-                _folder: None,
-            });
+            return Ok(Self { options, cloud, _child: None, _folder: None });
         }
         let folder = tempfile::Builder::new().prefix("albatross-smoke-").tempdir();
         let folder = folder.map_err(|error| Failure::new(ExitStatus::Failed, error, None))?;
         options.state_dir = folder.path().join("state");
         let (child, cloud) = LocalCloud::start_for_this_command(folder.path(), cloud_options, Some(region))?;
-        Ok(Self {
-            options,
-            cloud,
-            _child: Some(Running(child)),
-            _folder: Some(folder),
-        })
+        Ok(Self { options, cloud, _child: Some(Running(child)), _folder: Some(folder) })
     }
 }
 
@@ -151,10 +127,7 @@ impl Smoke<'_> {
 
     async fn up_to_proof(&self) -> Result<Report, Failure> {
         stage("apply");
-        let session = self
-            .session(Use::Change("smoke"))
-            .await?
-            .with_sink(progress::sink());
+        let session = self.session(Use::Change("smoke")).await?.with_sink(progress::sink());
         bring_about(&session, Consent::Given, |_| Ok(())).await?;
         drop(session);
         stage("plan");
@@ -186,10 +159,7 @@ impl Smoke<'_> {
 
     async fn down(&self, report: &Report) -> Result<ExitStatus, Failure> {
         stage("destroy");
-        let session = self
-            .session(Use::Change("smoke"))
-            .await?
-            .with_sink(progress::sink());
+        let session = self.session(Use::Change("smoke")).await?.with_sink(progress::sink());
         destroy::remove_all(&session, Consent::Given).await?;
         let left = self.left().await?;
         stage("result");
@@ -198,11 +168,7 @@ impl Smoke<'_> {
         }
         report::print_summary(report);
         anstream::println!("{} left", count(left, "resource"));
-        Ok(if left == 0 {
-            verdict(report)
-        } else {
-            ExitStatus::PartlyApplied
-        })
+        Ok(if left == 0 { verdict(report) } else { ExitStatus::PartlyApplied })
     }
 
     /// What the cloud itself counts, what an ALB made by itself included; that goes a little later.
@@ -222,9 +188,5 @@ impl Smoke<'_> {
 }
 
 fn verdict(report: &Report) -> ExitStatus {
-    if report.passed() {
-        ExitStatus::Done
-    } else {
-        ExitStatus::NotVerified
-    }
+    if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified }
 }

@@ -46,12 +46,7 @@ fn print(session: &Session, observed: &Observed, address: Option<&str>) {
         return;
     }
     anstream::println!();
-    let width = observed
-        .resources
-        .keys()
-        .map(|address| address.to_string().len())
-        .max()
-        .unwrap_or(0);
+    let width = observed.resources.keys().map(|address| address.to_string().len()).max().unwrap_or(0);
     for (address, found) in &observed.resources {
         let address = address.to_string();
         let line = format!("  {address:width$}  {}  {}", found.id, words(found));
@@ -60,11 +55,7 @@ fn print(session: &Session, observed: &Observed, address: Option<&str>) {
     for (address, reason) in &observed.unknown {
         anstream::println!("  {address}  unknown: {reason}");
     }
-    anstream::println!(
-        "\n{}; {}",
-        count(observed.resources.len(), "resource"),
-        topology.url()
-    );
+    anstream::println!("\n{}; {}", count(observed.resources.len(), "resource"), topology.url());
     if let Some(address) = address {
         anstream::println!("On this machine open {address}");
     }
@@ -74,9 +65,7 @@ fn print(session: &Session, observed: &Observed, address: Option<&str>) {
 fn words(found: &Observation) -> String {
     let outputs = [Output::PrivateAddress, Output::PublicAddress, Output::DnsName];
     let outputs = outputs.iter().filter_map(|output| found.outputs.get(output));
-    let fields = ["status", "service", "release"]
-        .iter()
-        .filter_map(|field| found.fields.get(field));
+    let fields = ["status", "service", "release"].iter().filter_map(|field| found.fields.get(field));
     let owner = (found.owner == Owner::Other).then(|| "(not ours)".to_owned());
     let words: Vec<String> = fields.chain(outputs).cloned().chain(owner).collect();
     words.join(" ")

@@ -14,7 +14,7 @@ use crate::cli::failure::Failure;
 use crate::cli::render::report;
 use crate::cli::session::{self, Session, Target, Use};
 use crate::resource::observed::Output;
-use crate::resource::spec::{HostSpec, Spec};
+use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
 use crate::topology::model::Protocol;
 use crate::verify::{Report, Scenario, Vantage};
@@ -39,11 +39,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let session = session::begin(options, session::load(&arguments.file)?, Use::Read).await?;
     let report = prove(&session).await?;
     write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
-    Ok(if report.passed() {
-        ExitStatus::Done
-    } else {
-        ExitStatus::NotVerified
-    })
+    Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified })
 }
 
 /// Runs the checks and prints each.
@@ -62,9 +58,7 @@ pub(super) fn write_reports(
     json: Option<&std::path::Path>,
 ) -> Result<(), Failure> {
     if let Some(path) = junit {
-        let text = report
-            .to_junit()
-            .map_err(|error| Failure::new(ExitStatus::Bug, error, None))?;
+        let text = report.to_junit().map_err(|error| Failure::new(ExitStatus::Bug, error, None))?;
         write(path, &text)?;
     }
     json.map_or(Ok(()), |path| write(path, &report.to_json()))
@@ -114,9 +108,7 @@ async fn scenario(session: &Session) -> Result<Scenario, Failure> {
 /// SSH one of the stack's.
 async fn sources(session: &Session) -> Result<[Vantage; 2], Failure> {
     if let Target::Local(_) = session.target {
-        let loopback = |last| Vantage::Local {
-            bind: Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))),
-        };
+        let loopback = |last| Vantage::Local { bind: Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))) };
         return Ok([loopback(1), loopback(2)]);
     }
     let here = Vantage::Local { bind: None };
@@ -127,21 +119,11 @@ async fn sources(session: &Session) -> Result<[Vantage; 2], Failure> {
             "give one instance `access: public`",
         )
     })?;
-    let there = session
-        .provider
-        .hosts
-        .session(host, &session.provider.known, Patience::AtOnce)
-        .await?;
+    let there = session.provider.hosts.session(host, &session.provider.known, Patience::AtOnce).await?;
     Ok([here, Vantage::Ssh(there)])
 }
 
 fn public_host(session: &Session) -> Option<&HostSpec> {
-    session
-        .desired
-        .resources
-        .values()
-        .find_map(|resource| match &resource.spec {
-            Spec::HostKey(host) if host.route.len() == 1 => Some(host),
-            _ => None,
-        })
+    let mut hosts = session.desired.resources.values().filter_map(|resource| resource.spec.host_key());
+    hosts.find(|host| host.route.len() == 1)
 }

@@ -152,11 +152,7 @@ impl Listener {
     /// The group its default action forwards to.
     pub fn server_group(&self) -> Option<&CloudId> {
         let action = self.default_actions.first()?;
-        action
-            .forward_group_config
-            .server_group_tuples
-            .first()
-            .map(|tuple| &tuple.server_group_id)
+        action.forward_group_config.server_group_tuples.first().map(|tuple| &tuple.server_group_id)
     }
 }
 
@@ -269,9 +265,7 @@ async fn all<P: Page>(client: &Client, call: Call) -> Result<Vec<P::Item>, Cloud
     let mut all = Vec::new();
     let mut token: Option<String> = None;
     loop {
-        let reply: P = client
-            .call(&call.clone().with_some("NextToken", token.as_deref()))
-            .await?;
+        let reply: P = client.call(&call.clone().with_some("NextToken", token.as_deref())).await?;
         let (items, next) = reply.into_items();
         all.extend(items);
         token = next.filter(|next| !next.is_empty());
@@ -300,9 +294,7 @@ pub async fn load_balancers(
 /// What the cloud says.
 pub async fn load_balancer(client: &Client, id: &CloudId) -> Result<Option<LoadBalancer>, CloudError> {
     absent_as_none(
-        client
-            .call(&Call::new(Product::Alb, "GetLoadBalancerAttribute").with("LoadBalancerId", id))
-            .await,
+        client.call(&Call::new(Product::Alb, "GetLoadBalancerAttribute").with("LoadBalancerId", id)).await,
     )
 }
 
@@ -347,11 +339,7 @@ pub async fn listeners(client: &Client, load_balancer: &CloudId) -> Result<Vec<L
 /// # Errors
 /// What the cloud says.
 pub async fn listener(client: &Client, id: &CloudId) -> Result<Option<Listener>, CloudError> {
-    absent_as_none(
-        client
-            .call(&Call::new(Product::Alb, "GetListenerAttribute").with("ListenerId", id))
-            .await,
-    )
+    absent_as_none(client.call(&Call::new(Product::Alb, "GetListenerAttribute").with("ListenerId", id)).await)
 }
 
 /// `GetListenerHealthStatus`: the servers that get no traffic.
@@ -364,10 +352,7 @@ pub async fn unhealthy_servers(
 ) -> Result<Vec<NonNormalServer>, CloudError> {
     let call = Call::new(Product::Alb, "GetListenerHealthStatus").with("ListenerId", listener);
     let reply: HealthReply = client.call(&call).await?;
-    let groups = reply
-        .listener_health_status
-        .into_iter()
-        .flat_map(|listener| listener.server_group_infos);
+    let groups = reply.listener_health_status.into_iter().flat_map(|listener| listener.server_group_infos);
     Ok(groups.flat_map(|group| group.non_normal_servers).collect())
 }
 
@@ -407,12 +392,10 @@ pub fn create_load_balancer(region: &RegionId, new: &NewLoadBalancer<'_>, token:
         .with("LoadBalancerBillingConfig.PayType", "PostPay")
         .with_tags(new.tags)
         .with_token(token);
-    (1..)
-        .zip(new.zones)
-        .fold(call, |call, (number, (zone, vswitch))| {
-            call.with(&format!("ZoneMappings.{number}.ZoneId"), zone)
-                .with(&format!("ZoneMappings.{number}.VSwitchId"), vswitch)
-        })
+    (1..).zip(new.zones).fold(call, |call, (number, (zone, vswitch))| {
+        call.with(&format!("ZoneMappings.{number}.ZoneId"), zone)
+            .with(&format!("ZoneMappings.{number}.VSwitchId"), vswitch)
+    })
 }
 
 /// `DeleteLoadBalancer`.
@@ -459,9 +442,8 @@ pub fn create_server_group(region: &RegionId, new: &NewServerGroup<'_>, token: &
 
 /// `UpdateServerGroupAttribute`.
 pub fn update_server_group(id: &CloudId, health: HealthCheck<'_>, token: &ClientToken) -> Call {
-    let call = Call::new(Product::Alb, "UpdateServerGroupAttribute")
-        .with("ServerGroupId", id)
-        .with_token(token);
+    let call =
+        Call::new(Product::Alb, "UpdateServerGroupAttribute").with("ServerGroupId", id).with_token(token);
     with_group_settings(call, health)
 }
 
@@ -470,10 +452,7 @@ fn with_group_settings(call: Call, health: HealthCheck<'_>) -> Call {
         .with("HealthCheckConfig.HealthCheckProtocol", "HTTP")
         .with("HealthCheckConfig.HealthCheckMethod", "HEAD")
         .with("HealthCheckConfig.HealthCheckPath", health.path)
-        .with(
-            "HealthCheckConfig.HealthCheckInterval",
-            health.interval.as_secs().max(1),
-        )
+        .with("HealthCheckConfig.HealthCheckInterval", health.interval.as_secs().max(1))
         .with("HealthCheckConfig.HealthCheckTimeout", 2)
         .with("HealthCheckConfig.HealthyThreshold", health.threshold)
         .with("HealthCheckConfig.UnhealthyThreshold", health.threshold)
@@ -543,9 +522,7 @@ pub fn create_listener(
 
 /// `UpdateListenerAttribute`.
 pub fn update_listener(id: &CloudId, settings: &ListenerSettings<'_>, token: &ClientToken) -> Call {
-    let call = Call::new(Product::Alb, "UpdateListenerAttribute")
-        .with("ListenerId", id)
-        .with_token(token);
+    let call = Call::new(Product::Alb, "UpdateListenerAttribute").with("ListenerId", id).with_token(token);
     with_listener_settings(call, settings)
 }
 
@@ -555,10 +532,7 @@ fn with_listener_settings(call: Call, settings: &ListenerSettings<'_>) -> Call {
         .with("IdleTimeout", settings.idle_timeout)
         .with("RequestTimeout", settings.request_timeout)
         .with("DefaultActions.1.Type", "ForwardGroup")
-        .with(
-            "DefaultActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId",
-            settings.server_group,
-        )
+        .with("DefaultActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId", settings.server_group)
         .with_some("Certificates.1.CertificateId", settings.certificate)
 }
 

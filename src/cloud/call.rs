@@ -27,12 +27,7 @@ pub struct Call {
 impl Call {
     /// A call without parameters.
     pub fn new(product: Product, action: &str) -> Self {
-        Self {
-            product,
-            action: action.to_owned(),
-            query: BTreeMap::new(),
-            form: BTreeMap::new(),
-        }
+        Self { product, action: action.to_owned(), query: BTreeMap::new(), form: BTreeMap::new() }
     }
 
     /// With one more parameter.
@@ -54,17 +49,14 @@ impl Call {
     /// With a list: `Key.1`, `Key.2`, ...
     #[must_use]
     pub fn with_list(self, key: &str, values: impl IntoIterator<Item = impl ToString>) -> Self {
-        (1..).zip(values).fold(self, |call, (number, value)| {
-            call.with(&format!("{key}.{number}"), value)
-        })
+        (1..).zip(values).fold(self, |call, (number, value)| call.with(&format!("{key}.{number}"), value))
     }
 
     /// With tags: `Tag.1.Key`, `Tag.1.Value`, ...
     #[must_use]
     pub fn with_tags(self, tags: &[(&str, &str)]) -> Self {
         (1..).zip(tags).fold(self, |call, (number, (key, value))| {
-            call.with(&format!("Tag.{number}.Key"), key)
-                .with(&format!("Tag.{number}.Value"), value)
+            call.with(&format!("Tag.{number}.Key"), key).with(&format!("Tag.{number}.Value"), value)
         })
     }
 

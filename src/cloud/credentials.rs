@@ -136,16 +136,11 @@ fn from_profile(path: &Path, wanted: Option<&str>) -> Result<Credentials, Creden
             return Err(CredentialsError::Missing { path });
         }
         Err(error) => {
-            return Err(CredentialsError::Unreadable {
-                path,
-                source: Box::new(error),
-            });
+            return Err(CredentialsError::Unreadable { path, source: Box::new(error) });
         }
     };
-    let file: ProfileFile = serde_json::from_slice(&text).map_err(|error| CredentialsError::Unreadable {
-        path: path.clone(),
-        source: Box::new(error),
-    })?;
+    let file: ProfileFile = serde_json::from_slice(&text)
+        .map_err(|error| CredentialsError::Unreadable { path: path.clone(), source: Box::new(error) })?;
     let name = wanted.unwrap_or(&file.current).to_owned();
     let profile = file
         .profiles
@@ -162,10 +157,7 @@ impl Profile {
             "AK" | "" => None,
             "StsToken" => self.sts_token,
             _ => {
-                return Err(CredentialsError::UnknownMode {
-                    profile,
-                    mode: self.mode,
-                });
+                return Err(CredentialsError::UnknownMode { profile, mode: self.mode });
             }
         };
         let Some(access_key_secret) = self.access_key_secret.filter(|_| !self.access_key_id.is_empty())
@@ -200,16 +192,10 @@ mod tests {
     #[test]
     fn the_environment_comes_first_then_the_profile() {
         let (_folder, profile_file) = profile_file(FILE);
-        let mut sources = Sources {
-            profile_file,
-            ..Sources::default()
-        };
+        let mut sources = Sources { profile_file, ..Sources::default() };
         assert_eq!(find(&sources).unwrap().access_key_id, "id1");
         sources.profile = Some("token".to_owned());
-        assert_eq!(
-            find(&sources).unwrap().security_token,
-            Some(Secret::new("t2".to_owned()))
-        );
+        assert_eq!(find(&sources).unwrap().security_token, Some(Secret::new("t2".to_owned())));
         sources.access_key_id = Some("environment".to_owned());
         sources.access_key_secret = Some(Secret::new("s".to_owned()));
         assert_eq!(find(&sources).unwrap().access_key_id, "environment");
@@ -223,18 +209,9 @@ mod tests {
             profile_file: profile_file.clone(),
             ..Sources::default()
         };
-        assert!(matches!(
-            find(&profile("role")),
-            Err(CredentialsError::UnknownMode { .. })
-        ));
-        assert!(matches!(
-            find(&profile("none")),
-            Err(CredentialsError::NoProfile { .. })
-        ));
-        let missing = Sources {
-            profile_file: "/nonexistent/config.json".into(),
-            ..Sources::default()
-        };
+        assert!(matches!(find(&profile("role")), Err(CredentialsError::UnknownMode { .. })));
+        assert!(matches!(find(&profile("none")), Err(CredentialsError::NoProfile { .. })));
+        let missing = Sources { profile_file: "/nonexistent/config.json".into(), ..Sources::default() };
         assert!(matches!(find(&missing), Err(CredentialsError::Missing { .. })));
     }
 }

@@ -51,11 +51,7 @@ struct RecordList {
 /// # Errors
 /// What the cloud says.
 pub async fn records(client: &Client, domain: &str, host: &str) -> Result<Vec<Record>, CloudError> {
-    let full = if host == "@" {
-        format!("@.{domain}")
-    } else {
-        format!("{host}.{domain}")
-    };
+    let full = if host == "@" { format!("@.{domain}") } else { format!("{host}.{domain}") };
     let call = Call::new(Product::Alidns, "DescribeSubDomainRecords")
         .with("SubDomain", full)
         .with("DomainName", domain)
@@ -76,32 +72,21 @@ pub struct NewRecord<'a> {
 
 /// `AddDomainRecord` of a CNAME; answers `RecordId`.
 pub fn add_record(domain: &str, record: NewRecord<'_>) -> Call {
-    with_record(
-        Call::new(Product::Alidns, "AddDomainRecord").with("DomainName", domain),
-        record,
-    )
+    with_record(Call::new(Product::Alidns, "AddDomainRecord").with("DomainName", domain), record)
 }
 
 /// `UpdateDomainRecord`. It refuses an update that changes nothing.
 pub fn update_record(id: &CloudId, record: NewRecord<'_>) -> Call {
-    with_record(
-        Call::new(Product::Alidns, "UpdateDomainRecord").with("RecordId", id),
-        record,
-    )
+    with_record(Call::new(Product::Alidns, "UpdateDomainRecord").with("RecordId", id), record)
 }
 
 fn with_record(call: Call, record: NewRecord<'_>) -> Call {
-    call.with("RR", record.host)
-        .with("Type", "CNAME")
-        .with("Value", record.value)
-        .with("TTL", record.ttl)
+    call.with("RR", record.host).with("Type", "CNAME").with("Value", record.value).with("TTL", record.ttl)
 }
 
 /// `UpdateDomainRecordRemark`: where ownership is written down.
 pub fn remark_record(id: &CloudId, remark: &str) -> Call {
-    Call::new(Product::Alidns, "UpdateDomainRecordRemark")
-        .with("RecordId", id)
-        .with("Remark", remark)
+    Call::new(Product::Alidns, "UpdateDomainRecordRemark").with("RecordId", id).with("Remark", remark)
 }
 
 /// `DeleteDomainRecord`.

@@ -182,11 +182,7 @@ pub async fn security_groups(
         .with("RegionId", client.region())
         .with("MaxResults", 100);
     let call = selection.select(call, "SecurityGroupId");
-    Ok(client
-        .call::<SecurityGroupsReply>(&call)
-        .await?
-        .security_groups
-        .security_group)
+    Ok(client.call::<SecurityGroupsReply>(&call).await?.security_groups.security_group)
 }
 
 /// `DescribeSecurityGroupAttribute`: the rules that let traffic in.
@@ -199,11 +195,7 @@ pub async fn permissions(client: &Client, group: &CloudId) -> Result<Vec<Permiss
         .with("SecurityGroupId", group)
         .with("Direction", "ingress")
         .with("MaxResults", 1000);
-    Ok(client
-        .call::<PermissionsReply>(&call)
-        .await?
-        .permissions
-        .permission)
+    Ok(client.call::<PermissionsReply>(&call).await?.permissions.permission)
 }
 
 /// `CreateSecurityGroup`; answers `SecurityGroupId`.
@@ -225,9 +217,7 @@ pub fn create_security_group(
 
 /// `DeleteSecurityGroup`.
 pub fn delete_security_group(region: &RegionId, id: &CloudId) -> Call {
-    Call::new(Product::Ecs, "DeleteSecurityGroup")
-        .with("RegionId", region)
-        .with("SecurityGroupId", id)
+    Call::new(Product::Ecs, "DeleteSecurityGroup").with("RegionId", region).with("SecurityGroupId", id)
 }
 
 /// A rule to add or remove.
@@ -272,9 +262,8 @@ fn rule_call(action: &str, region: &RegionId, rule: &Rule<'_>) -> Call {
 /// # Errors
 /// What the cloud says.
 pub async fn key_pairs(client: &Client, selection: Selection<'_>) -> Result<Vec<KeyPair>, CloudError> {
-    let call = Call::new(Product::Ecs, "DescribeKeyPairs")
-        .with("RegionId", client.region())
-        .with("PageSize", 50);
+    let call =
+        Call::new(Product::Ecs, "DescribeKeyPairs").with("RegionId", client.region()).with("PageSize", 50);
     let call = selection.select(call, "KeyPairName");
     Ok(client.call::<KeyPairsReply>(&call).await?.key_pairs.key_pair)
 }
@@ -310,9 +299,8 @@ pub async fn instances(client: &Client, selection: Selection<'_>) -> Result<Vec<
     let mut all = Vec::new();
     let mut token: Option<String> = None;
     loop {
-        let reply: InstancesReply = client
-            .call(&base.clone().with_some("NextToken", token.as_deref()))
-            .await?;
+        let reply: InstancesReply =
+            client.call(&base.clone().with_some("NextToken", token.as_deref())).await?;
         all.extend(reply.instances.instance);
         token = reply.next_token.filter(|token| !token.is_empty());
         if token.is_none() {
@@ -377,10 +365,7 @@ fn disk_category(instance_type: &str) -> &'static str {
 
 /// The id in an answer to `RunInstances`.
 pub fn first_instance_id(reply: &serde_json::Value) -> Option<CloudId> {
-    reply
-        .pointer("/InstanceIdSets/InstanceIdSet/0")
-        .and_then(serde_json::Value::as_str)
-        .map(CloudId::new)
+    reply.pointer("/InstanceIdSets/InstanceIdSet/0").and_then(serde_json::Value::as_str).map(CloudId::new)
 }
 
 /// `DeleteInstances`, running or not.
@@ -393,9 +378,7 @@ pub fn delete_instance(region: &RegionId, id: &CloudId) -> Call {
 
 /// `StartInstances`.
 pub fn start_instance(region: &RegionId, id: &CloudId) -> Call {
-    Call::new(Product::Ecs, "StartInstances")
-        .with("RegionId", region)
-        .with_list("InstanceId", [id])
+    Call::new(Product::Ecs, "StartInstances").with("RegionId", region).with_list("InstanceId", [id])
 }
 
 /// `TagResources` of ECS for an instance.
@@ -434,14 +417,8 @@ pub async fn assistant_is_ready(client: &Client, id: &CloudId) -> Result<bool, C
     let call = Call::new(Product::Ecs, "DescribeCloudAssistantStatus")
         .with("RegionId", client.region())
         .with_list("InstanceId", [id]);
-    let agents = client
-        .call::<AgentsReply>(&call)
-        .await?
-        .instance_cloud_assistant_status_set;
-    Ok(agents
-        .instance_cloud_assistant_status
-        .iter()
-        .any(|agent| agent.cloud_assistant_status == "true"))
+    let agents = client.call::<AgentsReply>(&call).await?.instance_cloud_assistant_status_set;
+    Ok(agents.instance_cloud_assistant_status.iter().any(|agent| agent.cloud_assistant_status == "true"))
 }
 
 /// `RunCommand` with a shell script; answers `InvokeId`.
@@ -492,10 +469,9 @@ pub struct InvocationResult {
 impl InvocationResult {
     /// What it printed.
     pub fn output(&self) -> String {
-        BASE64.decode(&self.output).map_or_else(
-            |_| self.output.clone(),
-            |bytes| String::from_utf8_lossy(&bytes).into_owned(),
-        )
+        BASE64
+            .decode(&self.output)
+            .map_or_else(|_| self.output.clone(), |bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 }
 
@@ -512,12 +488,7 @@ pub async fn invocation_result(
         .with("InvokeId", invocation)
         .with("ContentEncoding", "Base64");
     let reply: InvocationReply = client.call(&call).await?;
-    Ok(reply
-        .invocation
-        .invocation_results
-        .invocation_result
-        .into_iter()
-        .next())
+    Ok(reply.invocation.invocation_results.invocation_result.into_iter().next())
 }
 
 /// A network interface in a VPC; what an ALB made for itself shows up here.
@@ -553,9 +524,5 @@ pub async fn network_interfaces(client: &Client, vpc: &CloudId) -> Result<Vec<Ne
         .with("RegionId", client.region())
         .with("VpcId", vpc)
         .with("MaxResults", 100);
-    Ok(client
-        .call::<NetworkInterfacesReply>(&call)
-        .await?
-        .network_interface_sets
-        .network_interface_set)
+    Ok(client.call::<NetworkInterfacesReply>(&call).await?.network_interface_sets.network_interface_set)
 }

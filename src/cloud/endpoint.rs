@@ -35,13 +35,8 @@ impl Endpoint {
     /// # Errors
     /// When it is not an address, or would send keys in the clear to another machine.
     pub fn parse_override(text: &str) -> Result<Self, EndpointError> {
-        let refuse = |why| EndpointError {
-            text: text.to_owned(),
-            why,
-        };
-        let url: Url = text
-            .parse()
-            .map_err(|_| refuse("write it like http://127.0.0.1:8080"))?;
+        let refuse = |why| EndpointError { text: text.to_owned(), why };
+        let url: Url = text.parse().map_err(|_| refuse("write it like http://127.0.0.1:8080"))?;
         let host = url.host_str().ok_or_else(|| refuse("it has no host"))?;
         match url.scheme() {
             "https" => {}
@@ -98,12 +93,9 @@ mod tests {
 
     #[test]
     fn plain_http_stays_on_the_loopback() {
-        for good in [
-            "http://127.0.0.1:8080",
-            "http://127.77.0.1:80",
-            "http://[::1]:80/",
-            "https://proxy.example.com",
-        ] {
+        for good in
+            ["http://127.0.0.1:8080", "http://127.77.0.1:80", "http://[::1]:80/", "https://proxy.example.com"]
+        {
             assert!(Endpoint::parse_override(good).is_ok(), "{good}");
         }
         for bad in [
@@ -120,17 +112,10 @@ mod tests {
     #[test]
     fn official_hosts_follow_the_rule_and_its_exceptions() {
         let host = |product, region: &str| {
-            Endpoint::Official(RegionId::new(region))
-                .url(product)
-                .host_str()
-                .unwrap_or_default()
-                .to_owned()
+            Endpoint::Official(RegionId::new(region)).url(product).host_str().unwrap_or_default().to_owned()
         };
         assert_eq!(host(Product::Ecs, "cn-beijing"), "ecs.cn-beijing.aliyuncs.com");
         assert_eq!(host(Product::Alidns, "cn-hangzhou"), "alidns.aliyuncs.com");
-        assert_eq!(
-            host(Product::Alidns, "ap-southeast-1"),
-            "alidns.ap-southeast-1.aliyuncs.com"
-        );
+        assert_eq!(host(Product::Alidns, "ap-southeast-1"), "alidns.ap-southeast-1.aliyuncs.com");
     }
 }

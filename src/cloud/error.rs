@@ -162,9 +162,7 @@ impl CloudError {
             Self::Refused { status, code, .. } => {
                 *status >= 500
                     || code.contains("Throttling")
-                    || SETTLING
-                        .iter()
-                        .any(|settling| code == settling || is_below(code, settling))
+                    || SETTLING.iter().any(|settling| code == settling || is_below(code, settling))
             }
             // A connection that could not be made is final: the address is wrong or nobody is there.
             Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
@@ -174,14 +172,12 @@ impl CloudError {
 
     /// Whether a delete failed because something still uses the resource.
     pub fn is_still_in_use(&self) -> bool {
-        self.code()
-            .is_some_and(|code| STILL_IN_USE.iter().any(|one| code == *one || is_below(code, one)))
+        self.code().is_some_and(|code| STILL_IN_USE.iter().any(|one| code == *one || is_below(code, one)))
     }
 
     /// Whether the resource is not there.
     pub fn is_absent(&self) -> bool {
-        self.code()
-            .is_some_and(|code| code.starts_with("ResourceNotFound") || ABSENT.contains(&code))
+        self.code().is_some_and(|code| code.starts_with("ResourceNotFound") || ABSENT.contains(&code))
     }
 
     /// What to do next.
@@ -203,8 +199,7 @@ impl CloudError {
 
 /// `DependencyViolation.VSwitch` is below `DependencyViolation`.
 fn is_below(code: &str, family: &str) -> bool {
-    code.strip_prefix(family)
-        .is_some_and(|rest| rest.starts_with('.'))
+    code.strip_prefix(family).is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn refused_hint(code: &str) -> Option<String> {

@@ -75,7 +75,5 @@ pub struct Tag {
 
 /// The value of a tag.
 pub fn tag_value<'t>(tags: &'t [Tag], key: &str) -> Option<&'t str> {
-    tags.iter()
-        .find(|tag| tag.key == key)
-        .map(|tag| tag.value.as_str())
+    tags.iter().find(|tag| tag.key == key).map(|tag| tag.value.as_str())
 }

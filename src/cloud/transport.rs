@@ -20,7 +20,7 @@ use crate::cloud::error::{CloudError, Envelope};
 use crate::cloud::sign;
 
 /// How long one call is tried.
-const CALL_DEADLINE: Duration = Duration::from_secs(60);
+const CALL_DEADLINE: Duration = Duration::from_mins(1);
 /// How long one attempt may take: the slowest answers of the real cloud take a few seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 const FIRST_GAP: Duration = Duration::from_millis(150);
@@ -62,14 +62,7 @@ impl Client {
             .user_agent(concat!("albatross/", env!("CARGO_PKG_VERSION")))
             .build()
             .expect("the TLS library starts");
-        Self {
-            shared: Arc::new(Shared {
-                http,
-                credentials,
-                endpoint,
-                region,
-            }),
-        }
+        Self { shared: Arc::new(Shared { http, credentials, endpoint, region }) }
     }
 
     /// The region.
@@ -96,10 +89,7 @@ impl Client {
     /// # Errors
     /// What the cloud said last.
     pub async fn delete(&self, call: &Call, deadline: Duration) -> Result<(), CloudError> {
-        match self
-            .call_with::<serde_json::Value>(call, Patience::StillInUse, deadline)
-            .await
-        {
+        match self.call_with::<serde_json::Value>(call, Patience::StillInUse, deadline).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_absent() => Ok(()),
             Err(error) => Err(error),
@@ -135,19 +125,11 @@ impl Client {
         let (product, action) = (call.product, call.action.clone());
         let request = self.request(call);
         let host = request.url().host_str().unwrap_or_default().to_owned();
-        let host = request
-            .url()
-            .port()
-            .map_or(host.clone(), |port| format!("{host}:{port}"));
+        let host = request.url().port().map_or(host.clone(), |port| format!("{host}:{port}"));
         let unreachable = |source: reqwest::Error| {
             let source = source.without_url();
             (
-                CloudError::Unreachable {
-                    product,
-                    action: action.clone(),
-                    host: host.clone(),
-                    source,
-                },
+                CloudError::Unreachable { product, action: action.clone(), host: host.clone(), source },
                 Duration::ZERO,
             )
         };
@@ -157,15 +139,7 @@ impl Client {
         let body = answer.bytes().await.map_err(unreachable)?;
         let garbled = |source| {
             let action = action.clone();
-            (
-                CloudError::Garbled {
-                    product,
-                    action,
-                    status: status.as_u16(),
-                    source,
-                },
-                Duration::ZERO,
-            )
+            (CloudError::Garbled { product, action, status: status.as_u16(), source }, Duration::ZERO)
         };
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(garbled);
@@ -179,31 +153,21 @@ impl Client {
         let body = sign::canonical_query(&call.form).into_bytes();
         let headers = self.headers(call, &url, &body);
         let authorization = sign::authorization(
-            &sign::Request {
-                method: "POST",
-                path: "/",
-                query: &call.query,
-                headers: &headers,
-                body: &body,
-            },
+            &sign::Request { method: "POST", path: "/", query: &call.query, headers: &headers, body: &body },
             &self.shared.credentials.access_key_id,
             self.shared.credentials.access_key_secret.expose(),
         );
         let query = sign::canonical_query(&call.query);
         url.set_query((!query.is_empty()).then_some(query.as_str()));
         let mut request = reqwest::Request::new(reqwest::Method::POST, url);
-        for (name, value) in headers
-            .into_iter()
-            .chain([("authorization".to_owned(), authorization)])
-        {
+        for (name, value) in headers.into_iter().chain([("authorization".to_owned(), authorization)]) {
             // `host` is set from the address by the HTTP library, with the same text as was signed.
             if name == "host" {
                 continue;
             }
-            let (Ok(name), Ok(value)) = (
-                reqwest::header::HeaderName::try_from(name),
-                reqwest::header::HeaderValue::try_from(value),
-            ) else {
+            let (Ok(name), Ok(value)) =
+                (reqwest::header::HeaderName::try_from(name), reqwest::header::HeaderValue::try_from(value))
+            else {
                 continue;
             };
             request.headers_mut().insert(name, value);
@@ -214,9 +178,7 @@ impl Client {
 
     fn headers(&self, call: &Call, url: &reqwest::Url, body: &[u8]) -> BTreeMap<String, String> {
         let host = url.host_str().unwrap_or_default();
-        let host = url
-            .port()
-            .map_or(host.to_owned(), |port| format!("{host}:{port}"));
+        let host = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
         let mut headers = BTreeMap::from(
             [
                 ("accept", "application/json".to_owned()),
@@ -230,17 +192,11 @@ impl Client {
             .map(|(name, value)| (name.to_owned(), value)),
         );
         if !body.is_empty() {
-            headers.insert(
-                "content-type".to_owned(),
-                "application/x-www-form-urlencoded".to_owned(),
-            );
+            headers.insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
         }
         if let Some(token) = &self.shared.credentials.security_token {
             headers.insert("x-acs-security-token".to_owned(), token.expose().clone());
-            headers.insert(
-                "x-acs-accesskey-id".to_owned(),
-                self.shared.credentials.access_key_id.clone(),
-            );
+            headers.insert("x-acs-accesskey-id".to_owned(), self.shared.credentials.access_key_id.clone());
         }
         headers
     }
@@ -259,9 +215,6 @@ fn refused(call: &Call, status: u16, envelope: Envelope) -> CloudError {
 
 /// `x-acs-retry-after`, in milliseconds.
 fn retry_after(answer: &reqwest::Response) -> Duration {
-    let header = answer
-        .headers()
-        .get("x-acs-retry-after")
-        .and_then(|value| value.to_str().ok());
+    let header = answer.headers().get("x-acs-retry-after").and_then(|value| value.to_str().ok());
     Duration::from_millis(header.and_then(|text| text.parse().ok()).unwrap_or(0))
 }

@@ -183,14 +183,10 @@ pub fn create_vswitch(region: &RegionId, new: &NewVSwitch<'_>, token: &ClientTok
 
 /// `DeleteVpc`.
 pub fn delete_vpc(region: &RegionId, id: &CloudId) -> Call {
-    Call::new(Product::Vpc, "DeleteVpc")
-        .with("RegionId", region)
-        .with("VpcId", id)
+    Call::new(Product::Vpc, "DeleteVpc").with("RegionId", region).with("VpcId", id)
 }
 
 /// `DeleteVSwitch`.
 pub fn delete_vswitch(region: &RegionId, id: &CloudId) -> Call {
-    Call::new(Product::Vpc, "DeleteVSwitch")
-        .with("RegionId", region)
-        .with("VSwitchId", id)
+    Call::new(Product::Vpc, "DeleteVSwitch").with("RegionId", region).with("VSwitchId", id)
 }

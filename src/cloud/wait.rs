@@ -42,10 +42,7 @@ where
         let last = match look().await? {
             Look::Done(value) => return Ok(value),
             Look::Never(state) => {
-                return Err(CloudError::Broken {
-                    subject: condition.subject.to_owned(),
-                    state,
-                });
+                return Err(CloudError::Broken { subject: condition.subject.to_owned(), state });
             }
             Look::NotYet(state) => state,
         };
@@ -64,11 +61,8 @@ where
 mod tests {
     use super::*;
 
-    const CONDITION: Condition<'_> = Condition {
-        subject: "vpc.main",
-        name: "available",
-        deadline: Duration::from_secs(30),
-    };
+    const CONDITION: Condition<'_> =
+        Condition { subject: "vpc.main", name: "available", deadline: Duration::from_secs(30) };
 
     #[tokio::test(start_paused = true)]
     async fn looks_until_it_is_done() {
@@ -76,13 +70,7 @@ mod tests {
         let found = until(CONDITION, || {
             looks += 1;
             let done = looks == 4;
-            async move {
-                Ok(if done {
-                    Look::Done(7)
-                } else {
-                    Look::NotYet("Pending".to_owned())
-                })
-            }
+            async move { Ok(if done { Look::Done(7) } else { Look::NotYet("Pending".to_owned()) }) }
         });
         assert_eq!(found.await.unwrap(), 7);
     }
@@ -92,9 +80,6 @@ mod tests {
         let error = until::<(), _, _>(CONDITION, || async { Ok(Look::NotYet("Pending".to_owned())) })
             .await
             .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "vpc.main is not available after 30 s; it is Pending"
-        );
+        assert_eq!(error.to_string(), "vpc.main is not available after 30 s; it is Pending");
     }
 }

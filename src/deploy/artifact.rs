@@ -103,38 +103,26 @@ impl Artifact {
     /// # Errors
     /// When it cannot be read or is not a 64-bit Linux program.
     pub fn load(path: &Path) -> Result<Self, ArtifactError> {
-        let bytes = std::fs::read(path).map_err(|source| ArtifactError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
+        let bytes = std::fs::read(path)
+            .map_err(|source| ArtifactError::Unreadable { path: path.to_owned(), source })?;
         Self::from_bytes(path, bytes)
     }
 
     fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, ArtifactError> {
         let elf = Elf(&bytes);
         let Some(machine) = elf.machine() else {
-            return Err(ArtifactError::NotAProgram {
-                path: path.to_owned(),
-            });
+            return Err(ArtifactError::NotAProgram { path: path.to_owned() });
         };
         let architecture = match machine {
             62 => Architecture::X86_64,
             183 => Architecture::Aarch64,
             _ => {
-                return Err(ArtifactError::UnknownProcessor {
-                    path: path.to_owned(),
-                    machine,
-                });
+                return Err(ArtifactError::UnknownProcessor { path: path.to_owned(), machine });
             }
         };
         let glibc_needed = elf.newest_glibc();
         let sha256 = hex::encode(Sha256::digest(&bytes));
-        Ok(Self {
-            bytes: bytes.into(),
-            sha256,
-            architecture,
-            glibc_needed,
-        })
+        Ok(Self { bytes: bytes.into(), sha256, architecture, glibc_needed })
     }
 }
 
@@ -173,9 +161,7 @@ impl Elf<'_> {
         let size = usize::from(self.half(58)?);
         let count = usize::from(self.half(60)?);
         let section = |index: usize| table.checked_add(index.checked_mul(size)?);
-        let needs = (0..count)
-            .filter_map(section)
-            .find(|at| self.word(at + 4) == Some(VERSION_NEEDS))?;
+        let needs = (0..count).filter_map(section).find(|at| self.word(at + 4) == Some(VERSION_NEEDS))?;
         let names = section(usize::try_from(self.word(needs + 40)?).ok()?)?;
         self.needed_versions(self.offset(needs + 24)?, self.offset(names + 24)?)
             .into_iter()
@@ -219,15 +205,11 @@ impl Elf<'_> {
     fn offset(&self, at: usize) -> Option<usize> {
         let value = u64::from_le_bytes(*self.0.get(at..)?.first_chunk()?);
         // Anything beyond the file is damage; it also keeps later sums from overflowing.
-        usize::try_from(value)
-            .ok()
-            .filter(|offset| *offset < self.0.len())
+        usize::try_from(value).ok().filter(|offset| *offset < self.0.len())
     }
 
     fn offset_32(&self, at: usize) -> Option<usize> {
-        usize::try_from(self.word(at)?)
-            .ok()
-            .filter(|offset| *offset < self.0.len())
+        usize::try_from(self.word(at)?).ok().filter(|offset| *offset < self.0.len())
     }
 
     fn text(&self, at: usize) -> Option<String> {

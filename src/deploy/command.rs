@@ -13,9 +13,7 @@ const RESTART: Duration = Duration::from_mins(2);
 const INSTALL: Duration = Duration::from_mins(10);
 
 fn command(words: &[&str]) -> Command {
-    words[1..]
-        .iter()
-        .fold(Command::new(words[0]), |command, word| command.arg(*word))
+    words[1..].iter().fold(Command::new(words[0]), |command, word| command.arg(*word))
 }
 
 /// The same command, one at a time on a host.
@@ -56,14 +54,7 @@ pub(super) fn user(name: &str) -> Command {
 }
 
 pub(super) fn add_user(name: &str) -> Command {
-    command(&[
-        "useradd",
-        "--system",
-        "--no-create-home",
-        "--shell",
-        "/usr/sbin/nologin",
-        name,
-    ])
+    command(&["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name])
 }
 
 pub(super) fn random_hex(bytes: usize) -> Command {
@@ -111,25 +102,11 @@ pub(super) fn daemon_reload() -> Command {
 }
 
 pub(super) fn state(unit: &str) -> Command {
-    command(&[
-        "systemctl",
-        "show",
-        unit,
-        "--property=ActiveState,SubState,Result,ExecMainStatus,NRestarts",
-    ])
+    command(&["systemctl", "show", unit, "--property=ActiveState,SubState,Result,ExecMainStatus,NRestarts"])
 }
 
 pub(super) fn journal(unit: &str, lines: u32) -> Command {
-    command(&[
-        "journalctl",
-        "-u",
-        unit,
-        "-n",
-        &lines.to_string(),
-        "--no-pager",
-        "-o",
-        "cat",
-    ])
+    command(&["journalctl", "-u", unit, "-n", &lines.to_string(), "--no-pager", "-o", "cat"])
 }
 
 pub(super) fn listeners(port: u16) -> Command {
@@ -137,30 +114,15 @@ pub(super) fn listeners(port: u16) -> Command {
 }
 
 pub(super) fn probe(address: Ipv4Addr, port: u16, path: &str) -> Command {
-    command(&[
-        "curl",
-        "--silent",
-        "--show-error",
-        "--max-time",
-        "3",
-        "--write-out",
-        "\n%{http_code}",
-    ])
-    .arg(format!("http://{address}:{port}{path}"))
+    command(&["curl", "--silent", "--show-error", "--max-time", "3", "--write-out", "\n%{http_code}"])
+        .arg(format!("http://{address}:{port}{path}"))
 }
 
 /// A Redis conversation; the password goes in on standard input.
 pub(super) fn redis_ping(address: Ipv4Addr, port: u16, password: &str) -> Command {
-    command(&[
-        "redis-cli",
-        "-h",
-        &address.to_string(),
-        "-p",
-        &port.to_string(),
-        "--no-auth-warning",
-    ])
-    .stdin(format!("AUTH {password}\nPING\n").into_bytes())
-    .deadline(Duration::from_secs(10))
+    command(&["redis-cli", "-h", &address.to_string(), "-p", &port.to_string(), "--no-auth-warning"])
+        .stdin(format!("AUTH {password}\nPING\n").into_bytes())
+        .deadline(Duration::from_secs(10))
 }
 
 pub(super) fn apt_update() -> Command {
@@ -168,22 +130,13 @@ pub(super) fn apt_update() -> Command {
 }
 
 pub(super) fn apt_install(packages: &[&str]) -> Command {
-    command(&[
-        "env",
-        "DEBIAN_FRONTEND=noninteractive",
-        "apt-get",
-        "install",
-        "-y",
-        "--no-install-recommends",
-    ])
-    .args(packages.iter().copied())
-    .deadline(INSTALL)
+    command(&["env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "-y", "--no-install-recommends"])
+        .args(packages.iter().copied())
+        .deadline(INSTALL)
 }
 
 pub(super) fn dnf_install(packages: &[&str]) -> Command {
-    command(&["dnf", "install", "-y"])
-        .args(packages.iter().copied())
-        .deadline(INSTALL)
+    command(&["dnf", "install", "-y"]).args(packages.iter().copied()).deadline(INSTALL)
 }
 
 #[cfg(test)]
@@ -203,10 +156,7 @@ mod tests {
                 probe(address, 5000, "/readyz"),
                 "curl --silent --show-error --max-time 3 --write-out '\n%{http_code}' http://10.0.0.5:5000/readyz",
             ),
-            (
-                redis_ping(address, 6379, "hunter2"),
-                "redis-cli -h 10.0.0.5 -p 6379 --no-auth-warning",
-            ),
+            (redis_ping(address, 6379, "hunter2"), "redis-cli -h 10.0.0.5 -p 6379 --no-auth-warning"),
             (
                 apt_install(&["redis-server"]),
                 "env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends redis-server",
@@ -216,14 +166,8 @@ mod tests {
                 owned_folder("/var/lib/albatross-redis", "0750", "redis"),
                 "install -d -m 0750 -o redis -g redis /var/lib/albatross-redis",
             ),
-            (
-                add_user("albatross"),
-                "useradd --system --no-create-home --shell /usr/sbin/nologin albatross",
-            ),
-            (
-                journal("chat-node.service", 12),
-                "journalctl -u chat-node.service -n 12 --no-pager -o cat",
-            ),
+            (add_user("albatross"), "useradd --system --no-create-home --shell /usr/sbin/nologin albatross"),
+            (journal("chat-node.service", 12), "journalctl -u chat-node.service -n 12 --no-pager -o cat"),
         ] {
             assert_eq!(command.to_string(), line);
         }

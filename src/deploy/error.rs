@@ -218,6 +218,5 @@ impl DeployError {
 
 /// Text on lines of its own below a sentence, or nothing.
 fn lines(text: &str) -> String {
-    text.lines()
-        .fold(String::new(), |all, line| all + "\n    " + line)
+    text.lines().fold(String::new(), |all, line| all + "\n    " + line)
 }

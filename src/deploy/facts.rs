@@ -45,12 +45,7 @@ pub async fn facts(host: &impl Host) -> Result<Facts, DeployError> {
         .ok_or_else(|| unsupported(&machine, "there is no release for this processor"))?;
     let package_manager = package_manager(&release).map_err(|why| unsupported(&distribution, why))?;
     let glibc = libc.strip_prefix("glibc ").and_then(version);
-    Ok(Facts {
-        architecture,
-        package_manager,
-        glibc,
-        distribution,
-    })
+    Ok(Facts { architecture, package_manager, glibc, distribution })
 }
 
 impl Facts {
@@ -70,9 +65,7 @@ impl Facts {
             Some(needed) if self.glibc.is_none_or(|found| found < needed) => Err(DeployError::GlibcTooOld {
                 host: host.to_owned(),
                 needed,
-                found: self
-                    .glibc
-                    .map_or("no glibc".to_owned(), |(major, minor)| format!("{major}.{minor}")),
+                found: self.glibc.map_or("no glibc".to_owned(), |(major, minor)| format!("{major}.{minor}")),
             }),
             _ => Ok(()),
         }
@@ -84,22 +77,12 @@ fn package_manager(release: &str) -> Result<PackageManager, &'static str> {
     let like = field(release, "ID_LIKE").unwrap_or_default();
     let number = field(release, "VERSION_ID").unwrap_or_default();
     let family = |names: &[&str]| {
-        std::iter::once(id.as_str())
-            .chain(like.split_whitespace())
-            .any(|name| names.contains(&name))
+        std::iter::once(id.as_str()).chain(like.split_whitespace()).any(|name| names.contains(&name))
     };
     if family(&["debian", "ubuntu"]) {
         return Ok(PackageManager::Apt);
     }
-    if !family(&[
-        "alinux",
-        "anolis",
-        "centos",
-        "rhel",
-        "fedora",
-        "rocky",
-        "almalinux",
-    ]) {
+    if !family(&["alinux", "anolis", "centos", "rhel", "fedora", "rocky", "almalinux"]) {
         return Err("neither apt nor dnf is known to be its package tool");
     }
     let is_old = (id == "centos" || id == "rhel")
@@ -112,9 +95,7 @@ fn package_manager(release: &str) -> Result<PackageManager, &'static str> {
 
 /// A value of `/etc/os-release`, without its quotes.
 fn field(release: &str, name: &str) -> Option<String> {
-    let value = release
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
+    let value = release.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))?;
     Some(value.trim().trim_matches(['"', '\'']).to_owned())
 }
 
@@ -132,10 +113,7 @@ mod tests {
                 "ID=\"alinux\"\nID_LIKE=\"rhel fedora centos anolis\"\nVERSION_ID=\"3\"",
                 Ok(PackageManager::Dnf),
             ),
-            (
-                "ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"",
-                Ok(PackageManager::Dnf),
-            ),
+            ("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"", Ok(PackageManager::Dnf)),
         ] {
             assert_eq!(package_manager(release), expected, "{release}");
         }
@@ -158,30 +136,12 @@ mod tests {
             architecture,
             glibc_needed,
         };
-        assert!(
-            facts
-                .accept("ecs01", &artifact(Architecture::X86_64, None))
-                .is_ok()
-        );
-        assert!(
-            facts
-                .accept("ecs01", &artifact(Architecture::X86_64, Some((2, 32))))
-                .is_ok()
-        );
-        let error = facts
-            .accept("ecs01", &artifact(Architecture::Aarch64, None))
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "ecs01: the binary is for aarch64, but the host is x86_64"
-        );
+        assert!(facts.accept("ecs01", &artifact(Architecture::X86_64, None)).is_ok());
+        assert!(facts.accept("ecs01", &artifact(Architecture::X86_64, Some((2, 32)))).is_ok());
+        let error = facts.accept("ecs01", &artifact(Architecture::Aarch64, None)).unwrap_err();
+        assert_eq!(error.to_string(), "ecs01: the binary is for aarch64, but the host is x86_64");
         assert!(error.hint().unwrap().contains("x86_64-unknown-linux-musl"));
-        let error = facts
-            .accept("ecs01", &artifact(Architecture::X86_64, Some((2, 36))))
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "ecs01: the binary needs glibc 2.36, but the host has 2.32"
-        );
+        let error = facts.accept("ecs01", &artifact(Architecture::X86_64, Some((2, 36)))).unwrap_err();
+        assert_eq!(error.to_string(), "ecs01: the binary needs glibc 2.36, but the host has 2.32");
     }
 }

@@ -115,11 +115,7 @@ struct Manifest {
 pub fn release_id(artifact: &Artifact, settings: &Settings) -> Result<ReleaseId, DeployError> {
     let stand_in = Secret::new("x".to_owned());
     let mut digest = Sha256::new();
-    for text in [
-        &artifact.sha256,
-        &unit_file(settings)?,
-        &environment(settings, &stand_in)?,
-    ] {
+    for text in [&artifact.sha256, &unit_file(settings)?, &environment(settings, &stand_in)?] {
         digest.update(text);
         digest.update([0]);
     }
@@ -163,10 +159,7 @@ pub async fn install(
     note: &Note,
 ) -> Result<Outcome, DeployError> {
     let release = release_id(artifact, settings)?;
-    let wanted = Files {
-        environment: environment(settings, password)?,
-        unit: unit_file(settings)?,
-    };
+    let wanted = Files { environment: environment(settings, password)?, unit: unit_file(settings)? };
     let before = Before::read(host).await?;
     if before.is(&release, &wanted) && unit::is_active(host, UNIT).await? {
         return Ok(Outcome::Unchanged);
@@ -175,22 +168,14 @@ pub async fn install(
     ensure_user(host, USER).await?;
     let uploaded = fill_release(host, artifact, &release, note).await?;
     check_port(host, settings).await?;
-    let change = Change {
-        host,
-        settings,
-        secret: password.expose(),
-        note,
-    };
+    let change = Change { host, settings, secret: password.expose(), note };
     change.put_in_force(&release.0, &wanted).await?;
     if let Err(why) = change.wait_until_ready().await? {
         return Err(change.go_back(release.0, before, why).await);
     }
     note(&format!("{}: release {release} is ready", host.name()));
     prune(host, &release.0, before.release.as_deref()).await?;
-    Ok(Outcome::Installed {
-        previous: before.release,
-        uploaded,
-    })
+    Ok(Outcome::Installed { previous: before.release, uploaded })
 }
 
 /// The two files beside the binary.
@@ -211,10 +196,9 @@ impl Before {
         let release = current(host).await?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let files = match (host.read(ENVIRONMENT).await?, host.read(UNIT_FILE).await?) {
-            (Some(environment), Some(unit)) => Some(Files {
-                environment: text(environment),
-                unit: text(unit),
-            }),
+            (Some(environment), Some(unit)) => {
+                Some(Files { environment: text(environment), unit: text(unit) })
+            }
             _ => None,
         };
         Ok(Self { release, files })
@@ -237,20 +221,12 @@ impl<H: Host> Change<'_, H> {
     async fn put_in_force(&self, release: &str, files: &Files) -> Result<(), DeployError> {
         (self.note)(&format!("{}: starting release {release}", self.host.name()));
         self.host.check(command::folder("/etc/albatross", "0755")).await?;
-        self.host
-            .upload(ENVIRONMENT, files.environment.as_bytes().into(), 0o600)
-            .await?;
-        self.host
-            .upload(UNIT_FILE, files.unit.as_bytes().into(), 0o644)
-            .await?;
+        self.host.upload(ENVIRONMENT, files.environment.as_bytes().into(), 0o600).await?;
+        self.host.upload(UNIT_FILE, files.unit.as_bytes().into(), 0o644).await?;
         self.host.check(command::daemon_reload()).await?;
         self.host.check(command::systemctl("enable", UNIT)).await?;
-        self.host
-            .check(command::link(&format!("releases/{release}"), NEXT))
-            .await?;
-        self.host
-            .check(command::locked(command::replace(NEXT, CURRENT)))
-            .await?;
+        self.host.check(command::link(&format!("releases/{release}"), NEXT)).await?;
+        self.host.check(command::locked(command::replace(NEXT, CURRENT))).await?;
         unit::restart(self.host, UNIT).await
     }
 
@@ -287,35 +263,19 @@ impl<H: Host> Change<'_, H> {
             _ => {
                 // The journal and the reason are worth more than a failure to stop.
                 let _ = self.host.run(command::systemctl("stop", UNIT)).await;
-                return DeployError::NotReady {
-                    host,
-                    release,
-                    trouble,
-                };
+                return DeployError::NotReady { host, release, trouble };
             }
         };
         (self.note)(&format!("{host}: going back to release {previous}"));
         let again = match self.put_in_force(&previous, &files).await {
-            Ok(()) => self
-                .wait_until_ready()
-                .await
-                .unwrap_or_else(|error| Err(error.to_string())),
+            Ok(()) => self.wait_until_ready().await.unwrap_or_else(|error| Err(error.to_string())),
             Err(error) => Err(error.to_string()),
         };
         match again {
-            Ok(()) => DeployError::RolledBack {
-                host,
-                release,
-                previous,
-                trouble,
-            },
-            Err(again) => DeployError::RollbackFailed {
-                host,
-                release,
-                previous,
-                trouble,
-                again: again.into(),
-            },
+            Ok(()) => DeployError::RolledBack { host, release, previous, trouble },
+            Err(again) => {
+                DeployError::RollbackFailed { host, release, previous, trouble, again: again.into() }
+            }
         }
     }
 }
@@ -331,15 +291,8 @@ impl Answer {
     fn read(printed: &str, complaint: &str) -> Self {
         let (body, status) = printed.rsplit_once('\n').unwrap_or(("", printed));
         let body = body.lines().next().unwrap_or_default();
-        let text = if status == "000" || status.is_empty() {
-            complaint
-        } else {
-            body
-        };
-        Self {
-            status: status.to_owned(),
-            text: text.chars().take(200).collect(),
-        }
+        let text = if status == "000" || status.is_empty() { complaint } else { body };
+        Self { status: status.to_owned(), text: text.chars().take(200).collect() }
     }
 
     fn is_ready(&self) -> bool {
@@ -379,10 +332,7 @@ async fn fill_release(
     let is_missing = sum.status != 0 || !sum.text().starts_with(&artifact.sha256);
     if is_missing {
         let kilobytes = artifact.bytes.len() / 1024;
-        note(&format!(
-            "{}: sending release {release} ({kilobytes} KiB)",
-            host.name()
-        ));
+        note(&format!("{}: sending release {release} ({kilobytes} KiB)", host.name()));
         host.upload(&program, artifact.bytes.clone(), 0o755).await?;
     }
     let manifest = Manifest {
@@ -392,12 +342,7 @@ async fn fill_release(
         installed: host.check(command::now()).await?.text(),
     };
     let text = format!("{:#}\n", serde_json::json!(manifest));
-    host.upload(
-        &format!("{folder}/manifest.json"),
-        text.into_bytes().into(),
-        0o644,
-    )
-    .await?;
+    host.upload(&format!("{folder}/manifest.json"), text.into_bytes().into(), 0o644).await?;
     Ok(is_missing)
 }
 
@@ -408,11 +353,9 @@ async fn check_port(host: &impl Host, settings: &Settings) -> Result<(), DeployE
     }
     match unit::holder(host, &settings.address.to_string(), settings.port).await? {
         None => Ok(()),
-        Some(holder) => Err(DeployError::PortInUse {
-            host: host.name().to_owned(),
-            port: settings.port,
-            holder,
-        }),
+        Some(holder) => {
+            Err(DeployError::PortInUse { host: host.name().to_owned(), port: settings.port, holder })
+        }
     }
 }
 
@@ -420,14 +363,8 @@ async fn check_port(host: &impl Host, settings: &Settings) -> Result<(), DeployE
 async fn prune(host: &impl Host, release: &str, previous: Option<&str>) -> Result<(), DeployError> {
     let listing = host.check(command::names(RELEASES)).await?.text();
     let mut others = Vec::new();
-    for name in listing
-        .lines()
-        .filter(|name| *name != release && Some(*name) != previous)
-    {
-        let manifest = host
-            .read(&format!("{RELEASES}/{name}/manifest.json"))
-            .await?
-            .unwrap_or_default();
+    for name in listing.lines().filter(|name| *name != release && Some(*name) != previous) {
+        let manifest = host.read(&format!("{RELEASES}/{name}/manifest.json")).await?.unwrap_or_default();
         let installed = serde_json::from_slice::<Manifest>(&manifest).map(|manifest| manifest.installed);
         others.push((installed.unwrap_or_default(), name));
     }
@@ -435,8 +372,7 @@ async fn prune(host: &impl Host, release: &str, previous: Option<&str>) -> Resul
     others.sort();
     let spare = KEPT - 1 - usize::from(previous.is_some_and(|previous| previous != release));
     for (_, name) in others.iter().rev().skip(spare) {
-        host.check(command::remove_all(&format!("{RELEASES}/{name}")))
-            .await?;
+        host.check(command::remove_all(&format!("{RELEASES}/{name}"))).await?;
     }
     Ok(())
 }
@@ -457,10 +393,7 @@ fn environment(settings: &Settings, password: &Secret<String>) -> Result<String,
 }
 
 fn unit_file(settings: &Settings) -> Result<String, DeployError> {
-    render(
-        NODE_UNIT,
-        context! { node_id => &settings.node_id, port => settings.port },
-    )
+    render(NODE_UNIT, context! { node_id => &settings.node_id, port => settings.port })
 }
 
 /// A duration as the node reads it.

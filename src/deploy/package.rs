@@ -32,11 +32,7 @@ pub(super) async fn install(
     note: &Note,
 ) -> Result<(), DeployError> {
     let wanted = packages.join(" ");
-    note(&format!(
-        "{}: installing {wanted} ({})",
-        host.name(),
-        facts.distribution
-    ));
+    note(&format!("{}: installing {wanted} ({})", host.name(), facts.distribution));
     let install = match facts.package_manager {
         PackageManager::Apt => {
             let update = patiently(host, command::apt_update).await?;
@@ -67,24 +63,12 @@ fn judge(host: &impl Host, package: &str, output: &Output) -> Result<(), DeployE
     let (host, package) = (host.name().to_owned(), package.to_owned());
     let is_unreachable = UNREACHABLE.iter().any(|phrase| text(output).contains(phrase));
     match (is_unreachable, output.status) {
-        (true, _) => Err(DeployError::RepositoryUnreachable {
-            host,
-            package,
-            tail: output.tail(6),
-        }),
+        (true, _) => Err(DeployError::RepositoryUnreachable { host, package, tail: output.tail(6) }),
         (false, 0) => Ok(()),
-        (false, _) => Err(DeployError::PackageFailed {
-            host,
-            package,
-            tail: output.tail(6),
-        }),
+        (false, _) => Err(DeployError::PackageFailed { host, package, tail: output.tail(6) }),
     }
 }
 
 fn text(output: &Output) -> String {
-    format!(
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

@@ -115,10 +115,7 @@ pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
     // A record that cannot be read counts as none: the steps are then done again.
     let record = record.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
     let active = unit::is_active(host, UNIT).await?;
-    Ok(Observed {
-        fingerprint: record.map(|record| record.fingerprint),
-        active,
-    })
+    Ok(Observed { fingerprint: record.map(|record| record.fingerprint), active })
 }
 
 /// Reads the password that Redis on this host was given.
@@ -128,10 +125,7 @@ pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
 pub async fn read_password(host: &impl Host) -> Result<Password, DeployError> {
     stored_password(host)
         .await?
-        .ok_or_else(|| DeployError::NoPassword {
-            host: host.name().to_owned(),
-            path: PASSWORD,
-        })
+        .ok_or_else(|| DeployError::NoPassword { host: host.name().to_owned(), path: PASSWORD })
 }
 
 /// Stops Redis and takes it out of the host's start-up. Its data and password stay: removing them is the host's end.
@@ -157,17 +151,10 @@ pub async fn install(host: &impl Host, settings: &Settings, note: &Note) -> Resu
     let password = ensure_password(host, note).await?;
     ensure_user(host, USER).await?;
     host.check(command::owned_folder(DATA, "0750", USER)).await?;
-    note(&format!(
-        "{}: configuring Redis on {}:{}",
-        host.name(),
-        settings.address,
-        settings.port
-    ));
+    note(&format!("{}: configuring Redis on {}:{}", host.name(), settings.address, settings.port));
     put_files(host, settings, &password).await?;
     start(host, settings, &password, note).await?;
-    let record = Record {
-        fingerprint: fingerprint(settings)?,
-    };
+    let record = Record { fingerprint: fingerprint(settings)? };
     let text = serde_json::json!(record).to_string();
     host.upload(RECORD, text.into_bytes().into(), 0o644).await?;
     Ok(password)
@@ -187,12 +174,7 @@ async fn install_package(host: &impl Host, note: &Note) -> Result<(), DeployErro
         PackageManager::Apt => (["redis-server", "openssl"], "redis-server.service"),
         PackageManager::Dnf => (["redis", "openssl"], "redis.service"),
     };
-    if host
-        .run(command::is_executable("/usr/bin/redis-server"))
-        .await?
-        .status
-        != 0
-    {
+    if host.run(command::is_executable("/usr/bin/redis-server")).await?.status != 0 {
         super::package::install(host, &facts, &packages, note).await?;
     }
     // It may never have been there; if it still runs after this, the start below names it.
@@ -217,12 +199,9 @@ async fn ensure_password(host: &impl Host, note: &Note) -> Result<Password, Depl
     note(&format!("{}: making a Redis password", host.name()));
     let text = host.check(command::random_hex(PASSWORD_BYTES)).await?.text();
     if !is_password(&text) {
-        return Err(DeployError::PasswordNotMade {
-            host: host.name().to_owned(),
-        });
+        return Err(DeployError::PasswordNotMade { host: host.name().to_owned() });
     }
-    host.upload(PASSWORD, text.clone().into_bytes().into(), 0o600)
-        .await?;
+    host.upload(PASSWORD, text.clone().into_bytes().into(), 0o600).await?;
     Ok(Secret::new(text))
 }
 
@@ -230,8 +209,7 @@ async fn put_files(host: &impl Host, settings: &Settings, password: &Password) -
     let configuration: Arc<[u8]> = configuration(settings, password)?.into_bytes().into();
     host.upload(CONFIGURATION, configuration, 0o640).await?;
     host.check(command::chown("root:redis", CONFIGURATION)).await?;
-    host.upload(UNIT_FILE, unit_file()?.into_bytes().into(), 0o644)
-        .await?;
+    host.upload(UNIT_FILE, unit_file()?.into_bytes().into(), 0o644).await?;
     host.check(command::daemon_reload()).await?;
     host.check(command::systemctl("enable", UNIT)).await?;
     Ok(())
@@ -246,24 +224,14 @@ async fn start(
     if !unit::is_active(host, UNIT).await? {
         let holder = unit::holder(host, &settings.address.to_string(), settings.port).await?;
         if let Some(holder) = holder {
-            return Err(DeployError::PortInUse {
-                host: host.name().to_owned(),
-                port: settings.port,
-                holder,
-            });
+            return Err(DeployError::PortInUse { host: host.name().to_owned(), port: settings.port, holder });
         }
     }
     note(&format!("{}: starting Redis", host.name()));
     unit::restart(host, UNIT).await?;
     let started = tokio::time::Instant::now();
     for look in 0.. {
-        let ping = host
-            .run(command::redis_ping(
-                settings.address,
-                settings.port,
-                password.expose(),
-            ))
-            .await?;
+        let ping = host.run(command::redis_ping(settings.address, settings.port, password.expose())).await?;
         if ping.text().lines().any(|line| line.trim() == "PONG") {
             return Ok(());
         }
@@ -273,11 +241,7 @@ async fn start(
             let why = if state.is_hopeless() {
                 state.words()
             } else {
-                format!(
-                    "{} but does not answer PING within {} s",
-                    state.words(),
-                    PATIENCE.as_secs()
-                )
+                format!("{} but does not answer PING within {} s", state.words(), PATIENCE.as_secs())
             };
             return Err(not_started(host, settings, password, why).await);
         }
@@ -293,17 +257,9 @@ async fn not_started(host: &impl Host, settings: &Settings, password: &Password,
         let address = settings.address.to_string();
         let holder = unit::holder(host, &address, settings.port).await.ok().flatten();
         let holder = holder.unwrap_or_else(|| "another process".to_owned());
-        return DeployError::PortInUse {
-            host: name,
-            port: settings.port,
-            holder,
-        };
+        return DeployError::PortInUse { host: name, port: settings.port, holder };
     }
-    DeployError::RedisNotStarted {
-        host: name,
-        why,
-        journal,
-    }
+    DeployError::RedisNotStarted { host: name, why, journal }
 }
 
 fn configuration(settings: &Settings, password: &Password) -> Result<String, DeployError> {
@@ -354,10 +310,7 @@ mod tests {
             "rename-command SHUTDOWN \"\"",
             "daemonize no",
         ] {
-            assert!(
-                text.lines().any(|found| found == line),
-                "{line} is missing in\n{text}"
-            );
+            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
         }
         assert!(text.ends_with('\n'));
     }
@@ -389,41 +342,20 @@ mod tests {
     #[test]
     fn a_real_server_takes_the_configuration() {
         const NAME: &str = "a_real_server_takes_the_configuration";
-        if std::process::Command::new("redis-server")
-            .arg("--version")
-            .output()
-            .is_err()
-        {
-            assert!(
-                std::env::var("CI").as_deref() != Ok("true"),
-                "{NAME}: redis-server is missing"
-            );
+        if std::process::Command::new("redis-server").arg("--version").output().is_err() {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{NAME}: redis-server is missing");
             eprintln!("skipped {NAME}: redis-server is missing (`make setup` installs it)");
             return;
         }
         let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let settings = Settings {
-            address: Ipv4Addr::LOCALHOST,
-            port,
-            ..settings()
-        };
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let settings = Settings { address: Ipv4Addr::LOCALHOST, port, ..settings() };
         let text = configuration(&settings, &Secret::new("abc".to_owned())).unwrap();
         let text = text.replace(DATA, folder.path().to_str().unwrap());
         let path = folder.path().join("redis.conf");
         std::fs::write(&path, text).unwrap();
         let mut command = std::process::Command::new("redis-server");
-        let _server = Server(
-            command
-                .arg(&path)
-                .stdout(std::process::Stdio::null())
-                .spawn()
-                .unwrap(),
-        );
+        let _server = Server(command.arg(&path).stdout(std::process::Stdio::null()).spawn().unwrap());
         let answer = |input: &str| {
             for _ in 0..100 {
                 let answer = ask(port, input);
@@ -449,19 +381,7 @@ mod tests {
         let one = print(&settings());
         assert_eq!(one.len(), 12);
         assert_eq!(one, print(&settings()));
-        assert_ne!(
-            one,
-            print(&Settings {
-                max_memory_megabytes: 512,
-                ..settings()
-            })
-        );
-        assert_ne!(
-            one,
-            print(&Settings {
-                persistence: Persistence::None,
-                ..settings()
-            })
-        );
+        assert_ne!(one, print(&Settings { max_memory_megabytes: 512, ..settings() }));
+        assert_ne!(one, print(&Settings { persistence: Persistence::None, ..settings() }));
     }
 }

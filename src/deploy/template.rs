@@ -11,36 +11,25 @@ pub(super) struct Template {
     pub(super) text: &'static str,
 }
 
-pub(super) const NODE_UNIT: Template = Template {
-    name: "chat-node.service",
-    text: include_str!("../../templates/chat-node.service"),
-};
-pub(super) const NODE_ENVIRONMENT: Template = Template {
-    name: "chat-node.env",
-    text: include_str!("../../templates/chat-node.env"),
-};
+pub(super) const NODE_UNIT: Template =
+    Template { name: "chat-node.service", text: include_str!("../../templates/chat-node.service") };
+pub(super) const NODE_ENVIRONMENT: Template =
+    Template { name: "chat-node.env", text: include_str!("../../templates/chat-node.env") };
 pub(super) const REDIS_UNIT: Template = Template {
     name: "albatross-redis.service",
     text: include_str!("../../templates/albatross-redis.service"),
 };
-pub(super) const REDIS_CONFIGURATION: Template = Template {
-    name: "redis.conf",
-    text: include_str!("../../templates/redis.conf"),
-};
+pub(super) const REDIS_CONFIGURATION: Template =
+    Template { name: "redis.conf", text: include_str!("../../templates/redis.conf") };
 
 /// Renders a template with the given values.
 pub(super) fn render(template: Template, values: Value) -> Result<String, DeployError> {
-    let fault = |source| DeployError::Template {
-        file: template.name,
-        source,
-    };
+    let fault = |source| DeployError::Template { file: template.name, source };
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.add_filter("plain", plain);
-    let text = environment
-        .template_from_str(template.text)
-        .and_then(|page| page.render(values))
-        .map_err(fault)?;
+    let text =
+        environment.template_from_str(template.text).and_then(|page| page.render(values)).map_err(fault)?;
     // The engine drops the last line's end, which configuration files want.
     Ok(text + "\n")
 }
@@ -65,16 +54,9 @@ mod tests {
 
     #[test]
     fn a_missing_value_and_a_value_that_would_break_out_are_errors() {
-        let template = Template {
-            name: "x",
-            text: "{{ here | plain }}\n",
-        };
+        let template = Template { name: "x", text: "{{ here | plain }}\n" };
         assert_eq!(render(template, context! { here => "a.b:1" }).unwrap(), "a.b:1\n");
-        for values in [
-            context! {},
-            context! { here => "" },
-            context! { here => "a\nrename-command GET x" },
-        ] {
+        for values in [context! {}, context! { here => "" }, context! { here => "a\nrename-command GET x" }] {
             let error = render(template, values).unwrap_err();
             assert_eq!(error.to_string(), "x cannot be written from its template");
         }

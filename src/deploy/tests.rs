@@ -60,22 +60,14 @@ async fn install(host: &Played, content: &[u8]) -> Result<Outcome, DeployError> 
 }
 
 fn release(content: &[u8]) -> String {
-    node::release_id(&artifact(content), &node_settings())
-        .unwrap()
-        .to_string()
+    node::release_id(&artifact(content), &node_settings()).unwrap().to_string()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_node_is_installed_once_and_then_left_alone() {
     let host = Played::debian("ecs01");
     let outcome = install(&host, b"one").await.unwrap();
-    assert_eq!(
-        outcome,
-        Outcome::Installed {
-            previous: None,
-            uploaded: true
-        }
-    );
+    assert_eq!(outcome, Outcome::Installed { previous: None, uploaded: true });
     let environment = host.file("/etc/albatross/chat-node.env");
     assert_eq!(
         environment.text,
@@ -86,32 +78,14 @@ async fn a_node_is_installed_once_and_then_left_alone() {
         )
     );
     assert_eq!(environment.mode, 0o600);
-    assert_eq!(
-        host.file(&format!("/opt/albatross/releases/{}/chat-node", release(b"one")))
-            .mode,
-        0o755
-    );
+    assert_eq!(host.file(&format!("/opt/albatross/releases/{}/chat-node", release(b"one"))).mode, 0o755);
     let observed = node::observe(&host).await.unwrap();
-    assert_eq!(
-        observed,
-        node::Observed {
-            release: Some(release(b"one")),
-            active: true
-        }
-    );
+    assert_eq!(observed, node::Observed { release: Some(release(b"one")), active: true });
 
     host.forget_log();
     assert_eq!(install(&host, b"one").await.unwrap(), Outcome::Unchanged);
-    assert!(
-        host.uploads().is_empty(),
-        "an unchanged host is sent nothing: {:?}",
-        host.log()
-    );
-    assert!(
-        !host.log().iter().any(|line| line.contains("restart")),
-        "{:?}",
-        host.log()
-    );
+    assert!(host.uploads().is_empty(), "an unchanged host is sent nothing: {:?}", host.log());
+    assert!(!host.log().iter().any(|line| line.contains("restart")), "{:?}", host.log());
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,24 +103,13 @@ async fn the_unit_is_what_systemd_and_a_reader_expect() {
         "ProtectSystem=strict",
         "WantedBy=multi-user.target",
     ] {
-        assert!(
-            unit.lines().any(|found| found == line),
-            "{line} is missing in\n{unit}"
-        );
+        assert!(unit.lines().any(|found| found == line), "{line} is missing in\n{unit}");
     }
     assert!(!unit.contains("{{") && !unit.contains("{%"), "{unit}");
-    let low = node::Settings {
-        port: 80,
-        ..node_settings()
-    };
-    node::install(&host, &artifact(b"one"), &low, &password(), &quiet())
-        .await
-        .unwrap();
+    let low = node::Settings { port: 80, ..node_settings() };
+    node::install(&host, &artifact(b"one"), &low, &password(), &quiet()).await.unwrap();
     let unit = host.file("/etc/systemd/system/chat-node.service").text;
-    assert!(
-        unit.contains("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"),
-        "{unit}"
-    );
+    assert!(unit.contains("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"), "{unit}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -168,13 +131,7 @@ async fn a_release_that_does_not_become_ready_is_rolled_back() {
         )
     );
     assert!(error.hint().unwrap().contains("journalctl -u chat-node.service"));
-    assert_eq!(
-        node::observe(&host).await.unwrap(),
-        node::Observed {
-            release: Some(good),
-            active: true
-        }
-    );
+    assert_eq!(node::observe(&host).await.unwrap(), node::Observed { release: Some(good), active: true });
     assert_eq!(host.file("/etc/albatross/chat-node.env").text, before);
 }
 
@@ -185,49 +142,25 @@ async fn a_first_release_that_does_not_become_ready_is_stopped_and_a_silent_one_
         state.broken.insert(release(b"bad"));
     });
     let error = install(&host, b"bad").await.unwrap_err();
-    assert!(
-        error
-            .to_string()
-            .contains("there is no earlier release to go back to"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("there is no earlier release to go back to"), "{error}");
     assert!(!node::observe(&host).await.unwrap().active);
 
     host.with(|state| {
         state.silent.insert(release(b"mute"));
     });
     let error = install(&host, b"mute").await.unwrap_err().to_string();
-    assert!(
-        error.contains("/readyz says 503 (redis is away) after 30 s"),
-        "{error}"
-    );
+    assert!(error.contains("/readyz says 503 (redis is away) after 30 s"), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_binary_that_cannot_run_is_refused_before_anything_is_sent() {
     let host = Played::debian("ecs01");
-    let other = Artifact {
-        architecture: Architecture::Aarch64,
-        ..artifact(b"one")
-    };
-    let error = node::install(&host, &other, &node_settings(), &password(), &quiet())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "ecs01: the binary is for aarch64, but the host is x86_64"
-    );
-    let newer = Artifact {
-        glibc_needed: Some((2, 38)),
-        ..artifact(b"one")
-    };
-    let error = node::install(&host, &newer, &node_settings(), &password(), &quiet())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "ecs01: the binary needs glibc 2.38, but the host has 2.36"
-    );
+    let other = Artifact { architecture: Architecture::Aarch64, ..artifact(b"one") };
+    let error = node::install(&host, &other, &node_settings(), &password(), &quiet()).await.unwrap_err();
+    assert_eq!(error.to_string(), "ecs01: the binary is for aarch64, but the host is x86_64");
+    let newer = Artifact { glibc_needed: Some((2, 38)), ..artifact(b"one") };
+    let error = node::install(&host, &newer, &node_settings(), &password(), &quiet()).await.unwrap_err();
+    assert_eq!(error.to_string(), "ecs01: the binary needs glibc 2.38, but the host has 2.36");
     assert!(host.uploads().is_empty());
 }
 
@@ -238,10 +171,7 @@ async fn a_port_in_use_names_its_holder() {
         state.listeners = r#"LISTEN 0 511 0.0.0.0:5000 0.0.0.0:* users:(("nginx",pid=812,fd=6))"#.to_owned();
     });
     let error = install(&host, b"one").await.unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "ecs01: port 5000 is already in use by `nginx` (pid 812)"
-    );
+    assert_eq!(error.to_string(), "ecs01: port 5000 is already in use by `nginx` (pid 812)");
     assert!(error.hint().unwrap().contains("ss -ltnp sport = :5000"));
 }
 
@@ -268,32 +198,17 @@ async fn redis_is_installed_with_a_password_that_no_command_shows() {
     assert_eq!(host.file("/etc/albatross/redis.conf").mode, 0o640);
     let observed = redis::observe(&host).await.unwrap();
     let fingerprint = redis::fingerprint(&redis_settings()).unwrap();
-    assert_eq!(
-        observed,
-        redis::Observed {
-            fingerprint: Some(fingerprint),
-            active: true
-        }
-    );
+    assert_eq!(observed, redis::Observed { fingerprint: Some(fingerprint), active: true });
     let said = format!("{:?}{:?}", host.log(), notes.lock().unwrap());
     assert!(!said.contains(PASSWORD), "{said}");
-    assert!(
-        said.contains("apt-get install -y --no-install-recommends redis-server openssl"),
-        "{said}"
-    );
-    assert!(
-        said.contains("systemctl disable --now redis-server.service"),
-        "{said}"
-    );
+    assert!(said.contains("apt-get install -y --no-install-recommends redis-server openssl"), "{said}");
+    assert!(said.contains("systemctl disable --now redis-server.service"), "{said}");
     assert_eq!(redis::read_password(&host).await.unwrap(), password);
 
     host.forget_log();
     redis::install(&host, &redis_settings(), &quiet()).await.unwrap();
     assert!(
-        !host
-            .log()
-            .iter()
-            .any(|line| line.contains("apt-get") || line.contains("openssl")),
+        !host.log().iter().any(|line| line.contains("apt-get") || line.contains("openssl")),
         "{:?}",
         host.log()
     );
@@ -304,24 +219,15 @@ async fn redis_on_alibaba_cloud_linux_comes_by_dnf() {
     let host = Played::alinux("ecs03");
     redis::install(&host, &redis_settings(), &quiet()).await.unwrap();
     let log = host.log();
-    assert!(
-        log.iter().any(|line| line == "dnf install -y redis openssl"),
-        "{log:?}"
-    );
-    assert!(
-        log.iter()
-            .any(|line| line == "systemctl disable --now redis.service"),
-        "{log:?}"
-    );
+    assert!(log.iter().any(|line| line == "dnf install -y redis openssl"), "{log:?}");
+    assert!(log.iter().any(|line| line == "systemctl disable --now redis.service"), "{log:?}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_unreachable_repository_stops_before_anything_changes() {
     let host = Played::debian("ecs03");
     host.with(|state| state.repository_is_away = true);
-    let error = redis::install(&host, &redis_settings(), &quiet())
-        .await
-        .unwrap_err();
+    let error = redis::install(&host, &redis_settings(), &quiet()).await.unwrap_err();
     let text = error.to_string();
     assert!(
         text.starts_with("ecs03: the package repository cannot be reached, so `redis-server openssl`"),
@@ -338,29 +244,19 @@ async fn redis_that_does_not_start_shows_its_last_words() {
     host.with(|state| {
         state.redis_fails = Some(format!("FATAL CONFIG FILE ERROR at 7: requirepass {PASSWORD}"));
     });
-    let error = redis::install(&host, &redis_settings(), &quiet())
-        .await
-        .unwrap_err();
+    let error = redis::install(&host, &redis_settings(), &quiet()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "ecs03: Redis did not start: the process ended with status 1\n    FATAL CONFIG FILE ERROR at 7: requirepass ***"
     );
-    assert!(
-        redis::observe(&host).await.unwrap().fingerprint.is_none(),
-        "the record is written last"
-    );
+    assert!(redis::observe(&host).await.unwrap().fingerprint.is_none(), "the record is written last");
 
     host.with(|state| {
         state.redis_fails =
             Some("Could not create server TCP listening socket: bind: Address already in use".to_owned());
     });
-    let error = redis::install(&host, &redis_settings(), &quiet())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "ecs03: port 6379 is already in use by another process"
-    );
+    let error = redis::install(&host, &redis_settings(), &quiet()).await.unwrap_err();
+    assert_eq!(error.to_string(), "ecs03: port 6379 is already in use by another process");
 }
 
 #[tokio::test(start_paused = true)]
@@ -393,13 +289,7 @@ fn installations_over_ssh_can_run_in_parallel() {
         movable(&redis::install(session, &redis_settings(), note));
         movable(&redis::observe(session));
         movable(&node::observe(session));
-        movable(&node::install(
-            session,
-            &artifact(b""),
-            &node_settings(),
-            &password(),
-            note,
-        ));
+        movable(&node::install(session, &artifact(b""), &node_settings(), &password(), note));
         movable(&session.upload("", Vec::new().into(), 0));
         movable(&session.tunnel(OURS.into(), 1));
     }

@@ -48,14 +48,9 @@ impl State {
                 format!("the process ended with status {status}")
             }
             (true, _) => format!("the unit has failed ({})", self.result),
-            (false, _) => format!(
-                "the unit is {}",
-                if self.active.is_empty() {
-                    "unknown"
-                } else {
-                    &self.active
-                }
-            ),
+            (false, _) => {
+                format!("the unit is {}", if self.active.is_empty() { "unknown" } else { &self.active })
+            }
         }
     }
 }
@@ -73,8 +68,7 @@ pub(super) async fn is_active(host: &impl Host, unit: &str) -> Result<bool, Depl
 pub(super) async fn restart(host: &impl Host, unit: &str) -> Result<(), DeployError> {
     // A unit in a restart loop would otherwise keep its count of failures.
     host.run(command::systemctl("reset-failed", unit)).await?;
-    host.run(command::locked(command::systemctl("restart", unit)))
-        .await?;
+    host.run(command::locked(command::systemctl("restart", unit))).await?;
     Ok(())
 }
 
@@ -109,10 +103,7 @@ fn holder_of(line: &str, address: &str, port: u16) -> Option<String> {
     }
     let process = fields.nth(1).unwrap_or_default();
     let name = process.split('"').nth(1);
-    let pid = process
-        .split("pid=")
-        .nth(1)
-        .and_then(|rest| rest.split([',', ')']).next());
+    let pid = process.split("pid=").nth(1).and_then(|rest| rest.split([',', ')']).next());
     Some(match (name, pid) {
         (Some(name), Some(pid)) => format!("`{name}` (pid {pid})"),
         _ => format!("another process ({local})"),
@@ -156,13 +147,7 @@ mod tests {
         assert_eq!(holder_of(line, "10.0.0.5", 5000).unwrap(), "`nginx` (pid 812)");
         assert_eq!(holder_of(line, "10.0.0.6", 5000), None);
         let line = "LISTEN 0 4096 *:5000 *:*";
-        assert_eq!(
-            holder_of(line, "10.0.0.5", 5000).unwrap(),
-            "another process (*:5000)"
-        );
-        assert_eq!(
-            holder_of("LISTEN 0 128 127.0.0.53%lo:53 0.0.0.0:*", "10.0.0.5", 53),
-            None
-        );
+        assert_eq!(holder_of(line, "10.0.0.5", 5000).unwrap(), "another process (*:5000)");
+        assert_eq!(holder_of("LISTEN 0 128 127.0.0.53%lo:53 0.0.0.0:*", "10.0.0.5", 53), None);
     }
 }

@@ -38,12 +38,7 @@ pub const AFTER_APPLY: &str = "(known after apply)";
 impl Change {
     /// For a resource that is there but never became ready.
     pub fn broken() -> Self {
-        Self {
-            field: "state",
-            from: "broken".to_owned(),
-            to: "ready".to_owned(),
-            forces_replacement: true,
-        }
+        Self { field: "state", from: "broken".to_owned(), to: "ready".to_owned(), forces_replacement: true }
     }
 }
 

@@ -61,22 +61,11 @@ impl Desired {
         depends_on: impl IntoIterator<Item = ResourceAddress>,
     ) {
         let depends_on = depends_on.into_iter().collect();
-        self.resources.insert(
-            address.clone(),
-            Resource {
-                address,
-                spec,
-                depends_on,
-            },
-        );
+        self.resources.insert(address.clone(), Resource { address, spec, depends_on });
     }
 
     fn all(&self, kind: Kind) -> Vec<ResourceAddress> {
-        self.resources
-            .keys()
-            .filter(|address| address.kind == kind)
-            .cloned()
-            .collect()
+        self.resources.keys().filter(|address| address.kind == kind).cloned().collect()
     }
 }
 
@@ -101,14 +90,8 @@ fn source(existing: Option<&CloudId>) -> Source {
 
 fn network(topology: &Topology, desired: &mut Desired) {
     let vpc = match &topology.vpc {
-        model::Vpc::Create(cidr) => VpcSpec {
-            source: Source::Created,
-            cidr: Some(*cidr),
-        },
-        model::Vpc::Existing(id) => VpcSpec {
-            source: Source::Existing(id.clone()),
-            cidr: None,
-        },
+        model::Vpc::Create(cidr) => VpcSpec { source: Source::Created, cidr: Some(*cidr) },
+        model::Vpc::Existing(id) => VpcSpec { source: Source::Existing(id.clone()), cidr: None },
     };
     desired.add(only(Kind::Vpc), Spec::Vpc(vpc), []);
     for (name, vswitch) in &topology.vswitches {
@@ -117,20 +100,10 @@ fn network(topology: &Topology, desired: &mut Desired) {
             zone: vswitch.zone.to_string(),
             cidr: vswitch.cidr,
         };
-        desired.add(
-            ResourceAddress::new(Kind::VSwitch, name),
-            Spec::VSwitch(spec),
-            [only(Kind::Vpc)],
-        );
+        desired.add(ResourceAddress::new(Kind::VSwitch, name), Spec::VSwitch(spec), [only(Kind::Vpc)]);
     }
-    let group = SecurityGroupSpec {
-        source: source(topology.security_group.as_ref()),
-    };
-    desired.add(
-        only(Kind::SecurityGroup),
-        Spec::SecurityGroup(group),
-        [only(Kind::Vpc)],
-    );
+    let group = SecurityGroupSpec { source: source(topology.security_group.as_ref()) };
+    desired.add(only(Kind::SecurityGroup), Spec::SecurityGroup(group), [only(Kind::Vpc)]);
 }
 
 /// SSH from where the operator is, the node's port from the ALB's vSwitches, Redis from the nodes; nothing else.
@@ -142,42 +115,28 @@ fn rules(topology: &Topology, desired: &mut Desired) {
             Peer::Instance(instance) => vec![group(), ResourceAddress::new(Kind::Instance, instance)],
         };
         let address = ResourceAddress::new(Kind::SecurityRule, name);
-        desired.add(
-            address,
-            Spec::SecurityRule(SecurityRuleSpec { port, from }),
-            needs,
-        );
+        desired.add(address, Spec::SecurityRule(SecurityRuleSpec { port, from }), needs);
     };
     for range in &topology.ssh.allow_from {
-        open(format!("ssh-{}", range_name(range)), 22, Peer::Range(*range));
+        open(format!("ssh-{}", range_name(*range)), 22, Peer::Range(*range));
     }
     for vswitch in &topology.load_balancer.vswitches {
         let range = topology.vswitches[vswitch].cidr;
         open(format!("node-{vswitch}"), topology.node.port, Peer::Range(range));
     }
     for node in &topology.node.on {
-        open(
-            format!("redis-{node}"),
-            topology.redis.port,
-            Peer::Instance(node.clone()),
-        );
+        open(format!("redis-{node}"), topology.redis.port, Peer::Instance(node.clone()));
     }
 }
 
 /// `203.0.113.0-24`: a slash would be odd in an address.
-fn range_name(range: &Ipv4Net) -> String {
+fn range_name(range: Ipv4Net) -> String {
     range.to_string().replace('/', "-")
 }
 
 fn machines(topology: &Topology, public_key: &str, desired: &mut Desired) {
     let key_pair = only(Kind::KeyPair);
-    desired.add(
-        key_pair.clone(),
-        Spec::KeyPair(KeyPairSpec {
-            public_key: public_key.to_owned(),
-        }),
-        [],
-    );
+    desired.add(key_pair.clone(), Spec::KeyPair(KeyPairSpec { public_key: public_key.to_owned() }), []);
     for (name, instance) in &topology.instances {
         let vswitch = ResourceAddress::new(Kind::VSwitch, &instance.vswitch);
         let spec = InstanceSpec {
@@ -194,11 +153,7 @@ fn machines(topology: &Topology, public_key: &str, desired: &mut Desired) {
         let needs = [vswitch, only(Kind::SecurityGroup), key_pair.clone()];
         desired.add(address.clone(), Spec::Instance(spec), needs);
         let host = host(topology, name);
-        desired.add(
-            ResourceAddress::new(Kind::HostKey, name),
-            Spec::HostKey(host),
-            [address],
-        );
+        desired.add(ResourceAddress::new(Kind::HostKey, name), Spec::HostKey(host), [address]);
     }
 }
 
@@ -208,21 +163,14 @@ fn host(topology: &Topology, name: &InstanceName) -> HostSpec {
     while let Some(Reach::Via(via)) = topology.instances.get(&route[0]).map(|instance| &instance.reach) {
         route.insert(0, via.clone());
     }
-    HostSpec {
-        route,
-        user: topology.ssh.user.clone(),
-    }
+    HostSpec { route, user: topology.ssh.user.clone() }
 }
 
 /// What must be there before a machine can be logged into.
 fn login(host: &HostSpec, desired: &Desired) -> Vec<ResourceAddress> {
     let rules = desired.all(Kind::SecurityRule);
     let ssh_rules = rules.into_iter().filter(|rule| rule.name.starts_with("ssh-"));
-    host.route
-        .iter()
-        .map(|name| ResourceAddress::new(Kind::HostKey, name))
-        .chain(ssh_rules)
-        .collect()
+    host.route.iter().map(|name| ResourceAddress::new(Kind::HostKey, name)).chain(ssh_rules).collect()
 }
 
 fn service(topology: &Topology, desired: &mut Desired) {
@@ -254,11 +202,7 @@ fn service(topology: &Topology, desired: &mut Desired) {
             ping_timeout: topology.node.ping_timeout.duration(),
             allowed_origins: topology.node.allowed_origins.clone(),
         };
-        desired.add(
-            ResourceAddress::new(Kind::Release, name),
-            Spec::Release(spec),
-            needs,
-        );
+        desired.add(ResourceAddress::new(Kind::Release, name), Spec::Release(spec), needs);
     }
 }
 
@@ -281,32 +225,14 @@ fn load_balancer(topology: &Topology, desired: &mut Desired) {
             Edition::Standard => "Standard",
         },
     };
-    let needs: Vec<_> = wanted
-        .vswitches
-        .iter()
-        .map(vswitch)
-        .chain([only(Kind::Vpc)])
-        .collect();
+    let needs: Vec<_> = wanted.vswitches.iter().map(vswitch).chain([only(Kind::Vpc)]).collect();
     desired.add(only(Kind::LoadBalancer), Spec::LoadBalancer(spec), needs);
-    let group = ServerGroupSpec {
-        health_path: "/healthz",
-    };
-    desired.add(
-        only(Kind::ServerGroup),
-        Spec::ServerGroup(group),
-        [only(Kind::Vpc)],
-    );
+    let group = ServerGroupSpec { health_path: "/healthz" };
+    desired.add(only(Kind::ServerGroup), Spec::ServerGroup(group), [only(Kind::Vpc)]);
     for name in &topology.node.on {
-        let spec = ServerSpec {
-            instance: name.clone(),
-            port: topology.node.port,
-        };
+        let spec = ServerSpec { instance: name.clone(), port: topology.node.port };
         let needs = [only(Kind::ServerGroup), ResourceAddress::new(Kind::Release, name)];
-        desired.add(
-            ResourceAddress::new(Kind::Server, name),
-            Spec::Server(spec),
-            needs,
-        );
+        desired.add(ResourceAddress::new(Kind::Server, name), Spec::Server(spec), needs);
     }
     listener(topology, desired);
 }
@@ -331,9 +257,5 @@ fn listener(topology: &Topology, desired: &mut Desired) {
         host: topology.dns.host.clone(),
         ttl: topology.dns.ttl,
     };
-    desired.add(
-        only(Kind::Record),
-        Spec::Record(record),
-        [only(Kind::Listener), only(Kind::LoadBalancer)],
-    );
+    desired.add(only(Kind::Record), Spec::Record(record), [only(Kind::Listener), only(Kind::LoadBalancer)]);
 }

@@ -30,12 +30,7 @@ pub(super) fn changes(
                 .cloned()
                 .unwrap_or_else(|| AFTER_APPLY.to_owned()),
         };
-        (from != to).then(|| Change {
-            field,
-            from,
-            to,
-            forces_replacement: forces_replacement(kind, field),
-        })
+        (from != to).then(|| Change { field, from, to, forces_replacement: forces_replacement(kind, field) })
     };
     resource.spec.wanted().into_iter().filter_map(differs).collect()
 }
@@ -56,7 +51,9 @@ fn outputs(
     values.sort();
     if output == Output::PrivateAddress {
         // Where an address is asked for, it is as the source of a rule: exactly that machine.
-        values.iter_mut().for_each(|address| address.push_str("/32"));
+        for address in &mut values {
+            address.push_str("/32");
+        }
     }
     values.join(",")
 }

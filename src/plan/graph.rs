@@ -46,16 +46,10 @@ pub fn operations(plan: &Plan) -> Result<Vec<Operation>, Cycle> {
     let steps: BTreeMap<&ResourceAddress, &Step> =
         plan.steps.iter().map(|step| (&step.address, step)).collect();
     let nodes = nodes(plan);
-    let edges: BTreeMap<Node, BTreeSet<Node>> = nodes
-        .iter()
-        .map(|node| (*node, waits_for(*node, &nodes, &steps)))
-        .collect();
+    let edges: BTreeMap<Node, BTreeSet<Node>> =
+        nodes.iter().map(|node| (*node, waits_for(*node, &nodes, &steps))).collect();
     let order = sort(&edges)?;
-    let index: BTreeMap<Node, usize> = order
-        .iter()
-        .enumerate()
-        .map(|(index, node)| (*node, index))
-        .collect();
+    let index: BTreeMap<Node, usize> = order.iter().enumerate().map(|(index, node)| (*node, index)).collect();
     let operation = |node: &Node| Operation {
         address: node.0.clone(),
         verb: node.1,
@@ -94,9 +88,7 @@ fn waits_for<'p>(
             before
         }
         Verb::Delete => {
-            let replaced = steps
-                .values()
-                .any(|step| matches!(step.action, Action::Replace(_)));
+            let replaced = steps.values().any(|step| matches!(step.action, Action::Replace(_)));
             let stands_on_it = |other: &&Node<'p>| match other.1 {
                 Verb::Delete => stands_on(other.0, address),
                 // While something is replaced, old things must make room first.
@@ -154,11 +146,7 @@ fn visit<'p>(
         return Ok(());
     }
     if way.contains(&node) {
-        let cycle = way
-            .iter()
-            .chain([&node])
-            .map(|(address, _)| address.to_string())
-            .collect();
+        let cycle = way.iter().chain([&node]).map(|(address, _)| address.to_string()).collect();
         return Err(Cycle { cycle });
     }
     way.push(node);

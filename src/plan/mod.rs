@@ -102,24 +102,14 @@ pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &
         steps.insert(step.address.clone(), step);
     }
     let mut steps: Vec<Step> = steps.into_values().collect();
-    steps.extend(removals(observed, |address| {
-        !desired.resources.contains_key(address)
-    }));
-    Plan {
-        stack: stack.clone(),
-        region: region.clone(),
-        steps,
-    }
+    steps.extend(removals(observed, |address| !desired.resources.contains_key(address)));
+    Plan { stack: stack.clone(), region: region.clone(), steps }
 }
 
 /// Removes everything of a stack.
 pub fn make_destroy(stack: &StackName, region: &RegionId, observed: &Observed) -> Plan {
     let steps = removals(observed, |_| true).collect();
-    Plan {
-        stack: stack.clone(),
-        region: region.clone(),
-        steps,
-    }
+    Plan { stack: stack.clone(), region: region.clone(), steps }
 }
 
 fn step_for(

@@ -27,19 +27,14 @@ fn as_applied(topology: &Topology) -> Observed {
     let mut observed = Observed::default();
     for (address, resource) in desired_of(topology).resources {
         let mut observation = Observation::new(CloudId::new(format!("id-{address}")))
-            .output(
-                Output::PrivateAddress,
-                format!("10.0.0.{}", observed.resources.len()),
-            )
+            .output(Output::PrivateAddress, format!("10.0.0.{}", observed.resources.len()))
             .output(Output::DnsName, "alb.example");
         for (field, wanted) in resource.spec.wanted() {
             let value = match wanted {
                 Wanted::Exactly(value) => value,
                 Wanted::OneOf(values) => values[0].clone(),
                 Wanted::Computed => {
-                    observed
-                        .computed
-                        .insert((address.clone(), field), "abc".to_owned());
+                    observed.computed.insert((address.clone(), field), "abc".to_owned());
                     "abc".to_owned()
                 }
                 Wanted::Outputs(addresses, output) => {
@@ -64,9 +59,7 @@ fn as_applied(topology: &Topology) -> Observed {
 
 fn changed(plan: &Plan) -> Vec<(String, &'static str)> {
     let changed = plan.steps.iter().filter(|step| step.action != Action::Keep);
-    changed
-        .map(|step| (step.address.to_string(), step.action.word()))
-        .collect()
+    changed.map(|step| (step.address.to_string(), step.action.word())).collect()
 }
 
 #[track_caller]
@@ -75,15 +68,9 @@ fn assert_order(plan: &Plan, before: &str, after: &str) {
     let position = |text: &str| {
         let (verb, address) = text.split_once(' ').expect("verb and address");
         let verb = if verb == "put" { Verb::Put } else { Verb::Delete };
-        order
-            .iter()
-            .position(|one| one.verb == verb && one.address.to_string() == address)
-            .expect(text)
+        order.iter().position(|one| one.verb == verb && one.address.to_string() == address).expect(text)
     };
-    assert!(
-        position(before) < position(after),
-        "{before} must come before {after}"
-    );
+    assert!(position(before) < position(after), "{before} must come before {after}");
 }
 
 #[test]
@@ -103,15 +90,8 @@ fn from_nothing_everything_is_created() {
 fn the_load_balancer_does_not_wait_for_the_hosts() {
     let plan = plan_of(&topology(CHATROOM), &Observed::default());
     let order = operations(&plan).unwrap();
-    let balancer = order
-        .iter()
-        .find(|one| one.address.kind == Kind::LoadBalancer)
-        .unwrap();
-    let kinds: Vec<Kind> = balancer
-        .after
-        .iter()
-        .map(|index| order[*index].address.kind)
-        .collect();
+    let balancer = order.iter().find(|one| one.address.kind == Kind::LoadBalancer).unwrap();
+    let kinds: Vec<Kind> = balancer.after.iter().map(|index| order[*index].address.kind).collect();
     assert_eq!(kinds, [Kind::Vpc, Kind::VSwitch, Kind::VSwitch]);
 }
 
@@ -126,31 +106,17 @@ fn after_an_apply_nothing_changes() {
 #[test]
 fn a_longer_timeout_is_an_update_in_place() {
     let before = as_applied(&topology(CHATROOM));
-    let plan = plan_of(
-        &topology(&CHATROOM.replace("idle_timeout: 60s", "idle_timeout: 90s")),
-        &before,
-    );
+    let plan = plan_of(&topology(&CHATROOM.replace("idle_timeout: 60s", "idle_timeout: 90s")), &before);
     assert_eq!(changed(&plan), [("listener.main".to_owned(), "update")]);
-    let change = &plan
-        .steps
-        .iter()
-        .find(|step| step.address.kind == Kind::Listener)
-        .unwrap()
-        .action
-        .changes()[0];
-    assert_eq!(
-        (change.field, change.from.as_str(), change.to.as_str()),
-        ("idle_timeout", "60", "90")
-    );
+    let change =
+        &plan.steps.iter().find(|step| step.address.kind == Kind::Listener).unwrap().action.changes()[0];
+    assert_eq!((change.field, change.from.as_str(), change.to.as_str()), ("idle_timeout", "60", "90"));
 }
 
 #[test]
 fn a_machine_in_another_vswitch_is_replaced_with_what_stands_on_it() {
     let before = as_applied(&topology(CHATROOM));
-    let plan = plan_of(
-        &topology(&CHATROOM.replace("ecs02: { vswitch: b", "ecs02: { vswitch: a")),
-        &before,
-    );
+    let plan = plan_of(&topology(&CHATROOM.replace("ecs02: { vswitch: b", "ecs02: { vswitch: a")), &before);
     let expected = [
         ("security_rule.redis-ecs02", "replace"),
         ("instance.ecs02", "replace"),
@@ -171,15 +137,9 @@ fn a_machine_in_another_vswitch_is_replaced_with_what_stands_on_it() {
 #[test]
 fn a_node_that_is_no_longer_wanted_leaves_the_group_first() {
     let before = as_applied(&topology(CHATROOM));
-    let plan = plan_of(
-        &topology(&CHATROOM.replace("on: [ecs01, ecs02]", "on: [ecs01]")),
-        &before,
-    );
+    let plan = plan_of(&topology(&CHATROOM.replace("on: [ecs01, ecs02]", "on: [ecs01]")), &before);
     let expected = ["server.ecs02", "release.ecs02", "security_rule.redis-ecs02"];
-    assert_eq!(
-        changed(&plan),
-        expected.map(|address| (address.to_owned(), "delete"))
-    );
+    assert_eq!(changed(&plan), expected.map(|address| (address.to_owned(), "delete")));
     assert_order(&plan, "delete server.ecs02", "delete release.ecs02");
 }
 
@@ -187,10 +147,7 @@ fn a_node_that_is_no_longer_wanted_leaves_the_group_first() {
 fn destroy_goes_backwards_and_keeps_what_is_not_ours() {
     let topology = topology(CHATROOM);
     let mut before = as_applied(&topology);
-    let vpc = before
-        .resources
-        .get_mut(&ResourceAddress::only(Kind::Vpc))
-        .unwrap();
+    let vpc = before.resources.get_mut(&ResourceAddress::only(Kind::Vpc)).unwrap();
     *vpc = vpc.clone().of_others();
     let plan = make_destroy(&topology.stack, &topology.region, &before);
     assert_eq!(plan.summary().delete, before.resources.len() - 1);
@@ -205,9 +162,7 @@ fn a_host_that_cannot_be_read_is_unknown_and_no_change() {
     let topology = topology(CHATROOM);
     let mut before = as_applied(&topology);
     let address = ResourceAddress::new(Kind::Release, "ecs01");
-    before
-        .unknown
-        .insert(address.clone(), "connection refused".to_owned());
+    before.unknown.insert(address.clone(), "connection refused".to_owned());
     let plan = plan_of(&topology, &before);
     assert_eq!(changed(&plan), [(address.to_string(), "unknown until apply")]);
     assert!(plan.has_work() && !plan.has_changes());
@@ -217,14 +172,8 @@ fn a_host_that_cannot_be_read_is_unknown_and_no_change() {
 fn what_stands_on_something_new_says_that_nobody_knows_yet() {
     let topology = topology(CHATROOM);
     let mut before = as_applied(&topology);
-    before
-        .resources
-        .remove(&ResourceAddress::only(Kind::LoadBalancer));
+    before.resources.remove(&ResourceAddress::only(Kind::LoadBalancer));
     let plan = plan_of(&topology, &before);
-    let record = plan
-        .steps
-        .iter()
-        .find(|step| step.address.kind == Kind::Record)
-        .unwrap();
+    let record = plan.steps.iter().find(|step| step.address.kind == Kind::Record).unwrap();
     assert_eq!(record.action.changes()[0].to, AFTER_APPLY);
 }

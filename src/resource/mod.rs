@@ -91,12 +91,7 @@ impl Kind {
     /// Kinds that must be gone before one of this kind can go.
     pub fn dependents(self) -> &'static [Self] {
         match self {
-            Self::Vpc => &[
-                Self::VSwitch,
-                Self::SecurityGroup,
-                Self::LoadBalancer,
-                Self::ServerGroup,
-            ],
+            Self::Vpc => &[Self::VSwitch, Self::SecurityGroup, Self::LoadBalancer, Self::ServerGroup],
             Self::VSwitch => &[Self::Instance, Self::LoadBalancer],
             Self::SecurityGroup => &[Self::Instance, Self::SecurityRule],
             Self::SecurityRule => &[Self::Release, Self::Redis],
@@ -131,10 +126,7 @@ pub struct ResourceAddress {
 impl ResourceAddress {
     /// Puts one together.
     pub fn new(kind: Kind, name: impl ToString) -> Self {
-        Self {
-            kind,
-            name: name.to_string(),
-        }
+        Self { kind, name: name.to_string() }
     }
 
     /// Of a kind that a stack has one of.
@@ -160,10 +152,7 @@ impl FromStr for ResourceAddress {
     fn from_str(text: &str) -> Result<Self, NotAnAddress> {
         let refuse = || NotAnAddress(text.to_owned());
         let (word, name) = text.split_once('.').ok_or_else(refuse)?;
-        let kind = Kind::ALL
-            .into_iter()
-            .find(|kind| kind.word() == word)
-            .ok_or_else(refuse)?;
+        let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word).ok_or_else(refuse)?;
         Ok(Self::new(kind, name))
     }
 }
@@ -176,9 +165,7 @@ impl Serialize for ResourceAddress {
 
 impl<'de> Deserialize<'de> for ResourceAddress {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -198,10 +185,7 @@ mod tests {
     #[test]
     fn what_depends_is_made_later() {
         for kind in Kind::ALL {
-            assert!(
-                kind.dependents().iter().all(|dependent| *dependent > kind),
-                "{kind:?}"
-            );
+            assert!(kind.dependents().iter().all(|dependent| *dependent > kind), "{kind:?}");
         }
     }
 }

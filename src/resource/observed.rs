@@ -53,12 +53,7 @@ impl Observation {
     /// One of this stack with no fields yet.
     pub fn new(id: CloudId) -> Self {
         let outputs = Outputs::from([(Output::Id, id.to_string())]);
-        Self {
-            id,
-            owner: Owner::Stack,
-            fields: BTreeMap::new(),
-            outputs,
-        }
+        Self { id, owner: Owner::Stack, fields: BTreeMap::new(), outputs }
     }
 
     /// With a field.

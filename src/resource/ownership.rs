@@ -28,11 +28,7 @@ pub fn remarked(stack: &StackName, remark: &str) -> Option<ResourceAddress> {
 
 /// Name shown in consoles.
 pub fn console_name(stack: &StackName, address: &ResourceAddress) -> String {
-    format!(
-        "{stack}-{}-{}",
-        address.kind.word().replace('_', "-"),
-        address.name
-    )
+    format!("{stack}-{}-{}", address.kind.word().replace('_', "-"), address.name)
 }
 
 #[cfg(test)]

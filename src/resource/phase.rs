@@ -70,10 +70,7 @@ impl Phase {
     /// # Errors
     /// When it cannot happen in this phase.
     pub fn on(self, happening: &Happening) -> Result<Self, IllegalTransition> {
-        let illegal = IllegalTransition {
-            phase: self.word(),
-            happening: happening.word(),
-        };
+        let illegal = IllegalTransition { phase: self.word(), happening: happening.word() };
         match (self, happening) {
             (Self::Absent | Self::Intended(_), Happening::Intend(token)) => Ok(Self::Intended(token.clone())),
             (Self::Intended(_), Happening::Refuse) => Ok(Self::Absent),
@@ -134,26 +131,15 @@ mod tests {
             Phase::Tainted(id()),
         ];
         let table = [
-            (
-                Happening::Intend(token()),
-                ["intended", "intended", "accepted", "ready", "-"],
-            ),
+            (Happening::Intend(token()), ["intended", "intended", "accepted", "ready", "-"]),
             (Happening::Refuse, ["-", "absent", "accepted", "ready", "-"]),
-            (
-                Happening::Accept(id()),
-                ["accepted", "accepted", "accepted", "accepted", "accepted"],
-            ),
+            (Happening::Accept(id()), ["accepted", "accepted", "accepted", "accepted", "accepted"]),
             (Happening::Ready, ["-", "-", "ready", "ready", "-"]),
             (Happening::Taint, ["-", "-", "tainted", "tainted", "tainted"]),
-            (
-                Happening::Remove,
-                ["absent", "absent", "absent", "absent", "absent"],
-            ),
+            (Happening::Remove, ["absent", "absent", "absent", "absent", "absent"]),
         ];
         for (happening, expected) in table {
-            let found = phases
-                .clone()
-                .map(|phase| phase.on(&happening).map_or("-", |phase| phase.word()));
+            let found = phases.clone().map(|phase| phase.on(&happening).map_or("-", |phase| phase.word()));
             assert_eq!(found, expected, "{happening:?}");
         }
     }

@@ -172,9 +172,7 @@ impl HostSpec {
     /// # Panics
     /// Never: a route has at least the machine itself.
     pub fn instance(&self) -> &InstanceName {
-        self.route
-            .last()
-            .expect("a route has at least the machine itself")
+        self.route.last().expect("a route has at least the machine itself")
     }
 }
 
@@ -298,6 +296,11 @@ impl Spec {
         }
     }
 
+    /// How a machine is logged into, when this is about one's host key.
+    pub fn host_key(&self) -> Option<&HostSpec> {
+        if let Self::HostKey(host) = self { Some(host) } else { None }
+    }
+
     /// The id of a resource that was there before us.
     pub fn existing(&self) -> Option<&CloudId> {
         let source = match self {
@@ -328,11 +331,9 @@ impl Spec {
             return BTreeMap::new();
         }
         match self {
-            Self::Vpc(spec) => spec
-                .cidr
-                .iter()
-                .map(|cidr| ("cidr", Wanted::Exactly(cidr.to_string())))
-                .collect(),
+            Self::Vpc(spec) => {
+                spec.cidr.iter().map(|cidr| ("cidr", Wanted::Exactly(cidr.to_string()))).collect()
+            }
             Self::VSwitch(spec) => BTreeMap::from([
                 ("vpc", the(Kind::Vpc)),
                 ("zone", Wanted::Exactly(spec.zone.clone())),
@@ -358,19 +359,13 @@ impl Spec {
             ]),
             Self::Server(spec) => BTreeMap::from([
                 ("group", the(Kind::ServerGroup)),
-                (
-                    "instance",
-                    id_of(ResourceAddress::new(Kind::Instance, &spec.instance)),
-                ),
+                ("instance", id_of(ResourceAddress::new(Kind::Instance, &spec.instance))),
                 ("port", Wanted::Exactly(spec.port.to_string())),
             ]),
             Self::Listener(spec) => spec.wanted(),
             Self::Record(spec) => BTreeMap::from([
                 ("name", Wanted::Exactly(format!("{} {}", spec.host, spec.domain))),
-                (
-                    "value",
-                    Wanted::Outputs(vec![ResourceAddress::only(Kind::LoadBalancer)], Output::DnsName),
-                ),
+                ("value", Wanted::Outputs(vec![ResourceAddress::only(Kind::LoadBalancer)], Output::DnsName)),
                 ("ttl", Wanted::Exactly(spec.ttl.to_string())),
             ]),
         }
@@ -381,10 +376,9 @@ impl SecurityRuleSpec {
     fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
         let from = match &self.from {
             Peer::Range(range) => Wanted::Exactly(range.to_string()),
-            Peer::Instance(name) => Wanted::Outputs(
-                vec![ResourceAddress::new(Kind::Instance, name)],
-                Output::PrivateAddress,
-            ),
+            Peer::Instance(name) => {
+                Wanted::Outputs(vec![ResourceAddress::new(Kind::Instance, name)], Output::PrivateAddress)
+            }
         };
         BTreeMap::from([
             ("group", the(Kind::SecurityGroup)),
@@ -419,20 +413,14 @@ impl LoadBalancerSpec {
 
 impl ListenerSpec {
     fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
-        let certificate = self
-            .certificate
-            .iter()
-            .map(|id| ("certificate", Wanted::Exactly(id.clone())));
+        let certificate = self.certificate.iter().map(|id| ("certificate", Wanted::Exactly(id.clone())));
         BTreeMap::from([
             ("load_balancer", the(Kind::LoadBalancer)),
             ("server_group", the(Kind::ServerGroup)),
             ("protocol", Wanted::Exactly(self.protocol.to_owned())),
             ("port", Wanted::Exactly(self.port.to_string())),
             ("idle_timeout", Wanted::Exactly(self.idle_timeout.to_string())),
-            (
-                "request_timeout",
-                Wanted::Exactly(self.request_timeout.to_string()),
-            ),
+            ("request_timeout", Wanted::Exactly(self.request_timeout.to_string())),
         ])
         .into_iter()
         .chain(certificate)

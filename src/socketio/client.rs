@@ -58,11 +58,7 @@ pub enum ClientError {
 }
 
 fn with_body(body: &str) -> String {
-    if body.is_empty() {
-        String::new()
-    } else {
-        format!(" ({body})")
-    }
+    if body.is_empty() { String::new() } else { format!(" ({body})") }
 }
 
 /// An event that arrived.
@@ -100,15 +96,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
         let until = Instant::now() + deadline;
         let url = format!("ws://{host}/socket.io/?EIO=4&transport=websocket");
         let upgraded = timeout_at(until, tokio_tungstenite::client_async(url, stream)).await;
-        let (socket, response) = upgraded
-            .map_err(|_| ClientError::TimedOut { after: deadline })?
-            .map_err(upgrade_error)?;
+        let (socket, response) =
+            upgraded.map_err(|_| ClientError::TimedOut { after: deadline })?.map_err(upgrade_error)?;
         let headers = response.headers().iter();
         let headers = headers.map(|(name, value)| {
-            (
-                name.as_str().to_owned(),
-                String::from_utf8_lossy(value.as_bytes()).into_owned(),
-            )
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
         });
         let handshake = Handshake {
             sid: String::new(),
@@ -136,11 +128,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
             return Err(out_of_order(&first, "the handshake"));
         };
         self.handshake = handshake;
-        self.send(&EnginePacket::Message(Packet::Connect {
-            namespace: "/".to_owned(),
-            data: None,
-        }))
-        .await?;
+        self.send(&EnginePacket::Message(Packet::Connect { namespace: "/".to_owned(), data: None })).await?;
         loop {
             let message = match self.receive().await? {
                 EnginePacket::Message(message) => message,
@@ -157,9 +145,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
                     return Ok(());
                 }
                 Packet::ConnectError { data, .. } => {
-                    return Err(ClientError::Refused {
-                        reason: field(data.as_ref(), "message").to_owned(),
-                    });
+                    return Err(ClientError::Refused { reason: field(data.as_ref(), "message").to_owned() });
                 }
                 Packet::Event { name, arguments, .. } => self.waiting.push_back(Event { name, arguments }),
                 message @ (Packet::Disconnect { .. } | Packet::Ack { .. }) => {
@@ -224,9 +210,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
     /// Leaves the namespace and ends the connection.
     pub async fn close(mut self) {
-        let leave = EnginePacket::Message(Packet::Disconnect {
-            namespace: "/".to_owned(),
-        });
+        let leave = EnginePacket::Message(Packet::Disconnect { namespace: "/".to_owned() });
         // Leaving a server that is gone is leaving too.
         if self.send(&leave).await.is_ok() {
             let _ = self.socket.close(None).await;
@@ -234,21 +218,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
     }
 
     async fn send(&mut self, packet: &EnginePacket) -> Result<(), ClientError> {
-        self.socket
-            .send(Message::text(packet.encode()))
-            .await
-            .map_err(transport_error)
+        self.socket.send(Message::text(packet.encode())).await.map_err(transport_error)
     }
 
     /// The next packet; a ping is answered and given back too.
     async fn receive(&mut self) -> Result<EnginePacket, ClientError> {
         loop {
-            let message = self
-                .socket
-                .next()
-                .await
-                .ok_or(ClientError::Closed)?
-                .map_err(transport_error)?;
+            let message = self.socket.next().await.ok_or(ClientError::Closed)?.map_err(transport_error)?;
             match message {
                 Message::Text(text) => {
                     let packet = EnginePacket::parse(text.as_str()).map_err(ClientError::NotSocketIo)?;
@@ -267,23 +243,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Client<S> {
 
 /// A text field of what came with a packet.
 fn field<'data>(data: Option<&'data Value>, name: &str) -> &'data str {
-    data.and_then(|data| data.get(name))
-        .and_then(Value::as_str)
-        .unwrap_or_default()
+    data.and_then(|data| data.get(name)).and_then(Value::as_str).unwrap_or_default()
 }
 
 fn out_of_order(packet: &EnginePacket, wanted: &'static str) -> ClientError {
-    ClientError::OutOfOrder {
-        said: packet.encode().chars().take(80).collect(),
-        wanted,
-    }
+    ClientError::OutOfOrder { said: packet.encode().chars().take(80).collect(), wanted }
 }
 
 fn transport_error(error: tungstenite::Error) -> ClientError {
-    if matches!(
-        error,
-        tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed
-    ) {
+    if matches!(error, tungstenite::Error::ConnectionClosed | tungstenite::Error::AlreadyClosed) {
         return ClientError::Closed;
     }
     ClientError::WebSocket(Box::new(error))
@@ -293,20 +261,7 @@ fn upgrade_error(error: tungstenite::Error) -> ClientError {
     let tungstenite::Error::Http(response) = error else {
         return ClientError::WebSocket(Box::new(error));
     };
-    let body = response
-        .body()
-        .as_deref()
-        .map(String::from_utf8_lossy)
-        .unwrap_or_default();
-    let body = body
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .take(120)
-        .collect();
-    ClientError::NotUpgraded {
-        status: response.status().as_u16(),
-        body,
-    }
+    let body = response.body().as_deref().map(String::from_utf8_lossy).unwrap_or_default();
+    let body = body.lines().next().unwrap_or_default().chars().take(120).collect();
+    ClientError::NotUpgraded { status: response.status().as_u16(), body }
 }

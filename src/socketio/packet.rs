@@ -17,10 +17,7 @@ pub struct PacketError {
 
 impl PacketError {
     fn new(problem: &'static str, text: &str) -> Self {
-        Self {
-            problem,
-            text: text.chars().take(80).collect(),
-        }
+        Self { problem, text: text.chars().take(80).collect() }
     }
 }
 
@@ -122,9 +119,9 @@ impl EnginePacket {
         let kind = characters.next();
         let rest = characters.as_str();
         match kind {
-            Some('0') => serde_json::from_str(rest)
-                .map(Self::Open)
-                .map_err(|_| PacketError::new("no handshake", text)),
+            Some('0') => {
+                serde_json::from_str(rest).map(Self::Open).map_err(|_| PacketError::new("no handshake", text))
+            }
             Some('1') => Ok(Self::Close),
             Some('2') => Ok(Self::Ping(rest.to_owned())),
             Some('3') => Ok(Self::Pong(rest.to_owned())),
@@ -177,22 +174,13 @@ impl Packet {
             ('1', None, None) => Ok(Self::Disconnect { namespace }),
             ('2', Some(Value::Array(mut arguments)), id) if !arguments.is_empty() => {
                 match arguments.remove(0) {
-                    Value::String(name) => Ok(Self::Event {
-                        namespace,
-                        id,
-                        name,
-                        arguments,
-                    }),
+                    Value::String(name) => Ok(Self::Event { namespace, id, name, arguments }),
                     Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
                         Err(fault("an event without a name"))
                     }
                 }
             }
-            ('3', Some(Value::Array(arguments)), Some(id)) => Ok(Self::Ack {
-                namespace,
-                id,
-                arguments,
-            }),
+            ('3', Some(Value::Array(arguments)), Some(id)) => Ok(Self::Ack { namespace, id, arguments }),
             ('4', data, None) => Ok(Self::ConnectError { namespace, data }),
             ('5' | '6', ..) => Err(fault("binary packet")),
             _ => Err(fault("malformed")),
@@ -204,23 +192,13 @@ impl Packet {
         match self {
             Self::Connect { namespace, data } => format!("0{}{}", prefix(namespace), tail(data)),
             Self::Disconnect { namespace } => format!("1{}", prefix(namespace)),
-            Self::Event {
-                namespace,
-                id,
-                name,
-                arguments,
-            } => {
+            Self::Event { namespace, id, name, arguments } => {
                 let id = id.map(|id| id.to_string()).unwrap_or_default();
-                let all: Vec<Value> = std::iter::once(Value::String(name.clone()))
-                    .chain(arguments.iter().cloned())
-                    .collect();
+                let all: Vec<Value> =
+                    std::iter::once(Value::String(name.clone())).chain(arguments.iter().cloned()).collect();
                 format!("2{}{id}{}", prefix(namespace), Value::Array(all))
             }
-            Self::Ack {
-                namespace,
-                id,
-                arguments,
-            } => {
+            Self::Ack { namespace, id, arguments } => {
                 format!("3{}{id}{}", prefix(namespace), Value::Array(arguments.clone()))
             }
             Self::ConnectError { namespace, data } => format!("4{}{}", prefix(namespace), tail(data)),
@@ -230,11 +208,7 @@ impl Packet {
 
 /// The main namespace is not written.
 fn prefix(namespace: &str) -> String {
-    if namespace == "/" {
-        String::new()
-    } else {
-        format!("{namespace},")
-    }
+    if namespace == "/" { String::new() } else { format!("{namespace},") }
 }
 
 fn split_namespace(text: &str) -> (String, &str) {
@@ -246,9 +220,7 @@ fn split_namespace(text: &str) -> (String, &str) {
 }
 
 fn split_number(text: &str) -> (Option<u64>, &str) {
-    let end = text
-        .find(|character: char| !character.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
     match text[..end].parse() {
         Ok(number) => (Some(number), &text[end..]),
         Err(_) => (None, text),
@@ -265,26 +237,9 @@ mod tests {
     fn packets_as_the_documents_show_them() {
         let space = || "/".to_owned();
         for (text, packet) in [
-            (
-                "40",
-                Packet::Connect {
-                    namespace: space(),
-                    data: None,
-                },
-            ),
-            (
-                "40{\"sid\":\"x\"}",
-                Packet::Connect {
-                    namespace: space(),
-                    data: Some(json!({"sid": "x"})),
-                },
-            ),
-            (
-                "41/admin,",
-                Packet::Disconnect {
-                    namespace: "/admin".to_owned(),
-                },
-            ),
+            ("40", Packet::Connect { namespace: space(), data: None }),
+            ("40{\"sid\":\"x\"}", Packet::Connect { namespace: space(), data: Some(json!({"sid": "x"})) }),
+            ("41/admin,", Packet::Disconnect { namespace: "/admin".to_owned() }),
             ("42[\"message\",\"hi\"]", Packet::event("message", "hi")),
             (
                 "42/admin,456[\"project:delete\",123]",
@@ -295,20 +250,10 @@ mod tests {
                     arguments: vec![json!(123)],
                 },
             ),
-            (
-                "4312[]",
-                Packet::Ack {
-                    namespace: space(),
-                    id: 12,
-                    arguments: Vec::new(),
-                },
-            ),
+            ("4312[]", Packet::Ack { namespace: space(), id: 12, arguments: Vec::new() }),
             (
                 "44{\"message\":\"Not authorized\"}",
-                Packet::ConnectError {
-                    namespace: space(),
-                    data: Some(json!({"message": "Not authorized"})),
-                },
+                Packet::ConnectError { namespace: space(), data: Some(json!({"message": "Not authorized"})) },
             ),
         ] {
             let packet = EnginePacket::Message(packet);
@@ -316,9 +261,7 @@ mod tests {
             assert_eq!(packet.encode(), text);
         }
         let text = "0{\"sid\":\"a\",\"upgrades\":[],\"pingInterval\":10000,\"pingTimeout\":10000,\"maxPayload\":1000000}";
-        let EnginePacket::Open(handshake) = EnginePacket::parse(text).unwrap() else {
-            panic!()
-        };
+        let EnginePacket::Open(handshake) = EnginePacket::parse(text).unwrap() else { panic!() };
         assert_eq!(handshake.silence(), Duration::from_secs(20));
         let open = EnginePacket::Open(handshake);
         assert_eq!(EnginePacket::parse(&open.encode()).unwrap(), open);
@@ -326,19 +269,7 @@ mod tests {
 
     #[test]
     fn what_is_no_packet_is_an_error() {
-        for text in [
-            "",
-            "9",
-            "4",
-            "42",
-            "42[]",
-            "42[1]",
-            "42{",
-            "451-[\"x\"]",
-            "0nonsense",
-            "43[]",
-            "4112",
-        ] {
+        for text in ["", "9", "4", "42", "42[]", "42[1]", "42{", "451-[\"x\"]", "0nonsense", "43[]", "4112"] {
             assert!(EnginePacket::parse(text).is_err(), "{text}");
         }
     }

@@ -18,11 +18,7 @@ pub struct Command {
 impl Command {
     /// A command without arguments.
     pub fn new(program: impl Into<String>) -> Self {
-        Self {
-            argv: vec![program.into()],
-            stdin: None,
-            deadline: None,
-        }
+        Self { argv: vec![program.into()], stdin: None, deadline: None }
     }
 
     /// Adds one argument.
@@ -117,11 +113,8 @@ impl Output {
 
     /// The last lines of standard error, or of standard output where there is no error text.
     pub fn tail(&self, lines: usize) -> String {
-        let source = if self.stderr.iter().all(u8::is_ascii_whitespace) {
-            &self.stdout
-        } else {
-            &self.stderr
-        };
+        let source =
+            if self.stderr.iter().all(u8::is_ascii_whitespace) { &self.stdout } else { &self.stderr };
         let text = String::from_utf8_lossy(source);
         let all: Vec<&str> = text.trim_end().lines().collect();
         all[all.len().saturating_sub(lines)..].join("\n")
@@ -134,29 +127,15 @@ mod tests {
 
     #[test]
     fn the_line_is_quoted_and_hides_the_input() {
-        let command = Command::new("flock")
-            .args(["-w", "60"])
-            .arg("a b")
-            .stdin(b"secret".to_vec());
+        let command = Command::new("flock").args(["-w", "60"]).arg("a b").stdin(b"secret".to_vec());
         assert_eq!(command.to_string(), "flock -w 60 'a b'");
         assert_eq!(format!("{command:?}"), "flock -w 60 'a b'");
     }
 
     #[test]
     fn the_tail_prefers_standard_error() {
-        let output = Output {
-            status: 1,
-            stdout: b"out".to_vec(),
-            stderr: b"one\ntwo\nthree\n".to_vec(),
-        };
+        let output = Output { status: 1, stdout: b"out".to_vec(), stderr: b"one\ntwo\nthree\n".to_vec() };
         assert_eq!(output.tail(2), "two\nthree");
-        assert_eq!(
-            Output {
-                stderr: b"\n".to_vec(),
-                ..output
-            }
-            .tail(2),
-            "out"
-        );
+        assert_eq!(Output { stderr: b"\n".to_vec(), ..output }.tail(2), "out");
     }
 }

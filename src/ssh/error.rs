@@ -186,16 +186,10 @@ impl SshError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Refused { address, .. } => {
-                format!(
-                    "see whether the instance runs and its sshd is up: `{}`",
-                    probe(address)
-                )
+                format!("see whether the instance runs and its sshd is up: `{}`", probe(address))
             }
             Self::Unreachable { address, .. } => {
-                format!(
-                    "see whether `ssh.allow_from` holds this machine's address: `{}`",
-                    probe(address)
-                )
+                format!("see whether `ssh.allow_from` holds this machine's address: `{}`", probe(address))
             }
             Self::TimedOut { .. } => {
                 "see whether the host answers at all and whether `ssh.allow_from` holds this \
@@ -248,6 +242,5 @@ fn seconds(duration: Duration) -> String {
 
 /// Text on lines of its own below a sentence, or nothing.
 fn indented(text: &str) -> String {
-    text.lines()
-        .fold(String::new(), |all, line| all + "\n    " + line)
+    text.lines().fold(String::new(), |all, line| all + "\n    " + line)
 }

@@ -70,17 +70,12 @@ impl HostKey {
     /// # Errors
     /// [`KeyError::HostKeyLine`] with what is wrong.
     pub fn parse(line: &str) -> Result<Self, KeyError> {
-        let fault = |problem| KeyError::HostKeyLine {
-            line: line.chars().take(60).collect(),
-            problem,
-        };
+        let fault = |problem| KeyError::HostKeyLine { line: line.chars().take(60).collect(), problem };
         let mut words = line.split_whitespace();
         let (Some(algorithm), Some(text)) = (words.next(), words.next()) else {
             return Err(fault("a type and a base64 text are expected"));
         };
-        let blob = STANDARD
-            .decode(text)
-            .map_err(|_| fault("the second word is not base64"))?;
+        let blob = STANDARD.decode(text).map_err(|_| fault("the second word is not base64"))?;
         let key = Self::from_blob(blob).ok_or_else(|| fault("the base64 text does not hold a key"))?;
         if key.algorithm != algorithm {
             return Err(fault("the type and the base64 text do not agree"));
@@ -183,28 +178,21 @@ impl Identity {
         let key = match (key.is_encrypted(), passphrase) {
             (false, _) => key,
             (true, None) => return Err(KeyError::Protected),
-            (true, Some(passphrase)) => key
-                .decrypt(passphrase.expose())
-                .map_err(KeyError::WrongPassphrase)?,
+            (true, Some(passphrase)) => {
+                key.decrypt(passphrase.expose()).map_err(KeyError::WrongPassphrase)?
+            }
         };
         let private = key.to_openssh(LineEnding::LF).map_err(KeyError::NotPrivate)?;
         let public_line = key.public_key().to_openssh().map_err(KeyError::NotPrivate)?;
         let blob = key.public_key().to_bytes().map_err(KeyError::NotPrivate)?;
-        Ok(Self {
-            private: Secret::new(private.to_string()),
-            public_line,
-            fingerprint: fingerprint(&blob),
-        })
+        Ok(Self { private: Secret::new(private.to_string()), public_line, fingerprint: fingerprint(&blob) })
     }
 
     /// An unprotected ECDSA key that the reader above refuses: ssh-keygen drops leading zeros of the private number,
     /// which that reader takes for a wrong length. libssh2 reads such keys, so the text is kept as it is and only the
     /// public half is taken from it (openssh-key-v1: magic, cipher, key derivation, its options, count, public key).
     fn from_plain_ecdsa(text: &Secret<String>) -> Option<Self> {
-        let inner = text
-            .expose()
-            .trim()
-            .strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----")?;
+        let inner = text.expose().trim().strip_prefix("-----BEGIN OPENSSH PRIVATE KEY-----")?;
         let inner = inner.strip_suffix("-----END OPENSSH PRIVATE KEY-----")?;
         let packed: String = inner.split_whitespace().collect();
         let bytes = STANDARD.decode(packed).ok()?;
@@ -285,15 +273,9 @@ mod tests {
         assert_eq!(open.public_line(), line);
         assert!(!format!("{open:?}").contains("PRIVATE"));
 
-        let locked = PrivateKey::from_openssh(text.expose())
-            .unwrap()
-            .encrypt(&mut OsRng, "tulip")
-            .unwrap();
+        let locked = PrivateKey::from_openssh(text.expose()).unwrap().encrypt(&mut OsRng, "tulip").unwrap();
         let locked = Secret::new(locked.to_openssh(LineEnding::LF).unwrap().to_string());
-        assert!(matches!(
-            Identity::from_openssh(&locked, None),
-            Err(KeyError::Protected)
-        ));
+        assert!(matches!(Identity::from_openssh(&locked, None), Err(KeyError::Protected)));
         let wrong = Identity::from_openssh(&locked, Some(&Secret::new("rose".to_owned())));
         assert!(matches!(wrong, Err(KeyError::WrongPassphrase(_))));
         let right = Identity::from_openssh(&locked, Some(&Secret::new("tulip".to_owned()))).unwrap();

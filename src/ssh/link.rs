@@ -117,11 +117,7 @@ impl Link {
         let mut session = ssh2::Session::new()?;
         session.set_tcp_stream(Arc::clone(&socket));
         session.set_blocking(false);
-        Ok(Self {
-            session,
-            socket,
-            watch,
-        })
+        Ok(Self { session, socket, watch })
     }
 
     /// Repeats an operation of libssh2 until it has an answer.
@@ -160,18 +156,13 @@ impl Link {
 
     /// Whether a packet is half sent, so that only the same operation may go on.
     pub(super) fn mid_write(&self) -> bool {
-        matches!(
-            self.session.block_directions(),
-            BlockDirections::Outbound | BlockDirections::Both
-        )
+        matches!(self.session.block_directions(), BlockDirections::Outbound | BlockDirections::Both)
     }
 
     /// Agrees on keys with the host, verifies it, then logs in.
     pub(super) async fn log_in(&mut self, route: &Route, identity: &Identity) -> Result<(), SshError> {
         if route.host_keys.is_empty() {
-            return Err(SshError::NoHostKey {
-                host: route.host.clone(),
-            });
+            return Err(SshError::NoHostKey { host: route.host.clone() });
         }
         self.shake_hands(route).await?;
         self.verify(route)?;
@@ -181,22 +172,14 @@ impl Link {
     async fn shake_hands(&mut self, route: &Route) -> Result<(), SshError> {
         let fault = |source| handshake_error(&route.host, source);
         let wanted = preferred(&route.host_keys);
-        self.session
-            .method_pref(MethodType::HostKey, &wanted)
-            .map_err(fault)?;
+        self.session.method_pref(MethodType::HostKey, &wanted).map_err(fault)?;
         let mut session = self.session.clone();
         self.again(|| session.handshake()).await.map_err(fault)
     }
 
     fn verify(&self, route: &Route) -> Result<(), SshError> {
-        let found = self
-            .session
-            .host_key()
-            .and_then(|(blob, _)| HostKey::from_blob(blob.to_vec()));
-        if found
-            .as_ref()
-            .is_some_and(|found| route.host_keys.contains(found))
-        {
+        let found = self.session.host_key().and_then(|(blob, _)| HostKey::from_blob(blob.to_vec()));
+        if found.as_ref().is_some_and(|found| route.host_keys.contains(found)) {
             return Ok(());
         }
         let expected: Vec<String> = route
@@ -207,17 +190,13 @@ impl Link {
         Err(SshError::HostKeyChanged {
             host: route.host.clone(),
             expected: expected.join(" or "),
-            found: found.map_or("no key".to_owned(), |key| {
-                format!("{} ({})", key.fingerprint(), key.algorithm())
-            }),
+            found: found
+                .map_or("no key".to_owned(), |key| format!("{} ({})", key.fingerprint(), key.algorithm())),
         })
     }
 
     async fn authenticate(&self, route: &Route, identity: &Identity) -> Result<(), SshError> {
-        let attempt = || {
-            self.session
-                .userauth_pubkey_memory(&route.user, None, identity.private(), None)
-        };
+        let attempt = || self.session.userauth_pubkey_memory(&route.user, None, identity.private(), None);
         self.again(attempt).await.map_err(|source| match source.code() {
             ErrorCode::Session(code) if NOT_ACCEPTED.contains(&code) => SshError::KeyNotAccepted {
                 host: route.host.clone(),
@@ -264,10 +243,7 @@ fn handshake_error(host: &str, source: ssh2::Error) -> SshError {
             what: "the SSH handshake".to_owned(),
             source: Some(source.into()),
         },
-        ErrorCode::Session(_) | ErrorCode::SFTP(_) => SshError::Handshake {
-            host: host.to_owned(),
-            source,
-        },
+        ErrorCode::Session(_) | ErrorCode::SFTP(_) => SshError::Handshake { host: host.to_owned(), source },
     }
 }
 

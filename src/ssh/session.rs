@@ -62,15 +62,8 @@ impl Session {
     pub async fn connect(route: &Route, identity: &Identity, limits: &Limits) -> Result<Self, SshError> {
         let link_thread = Dialled::dial(route, identity, limits).await?;
         let (jobs, queue) = mpsc::unbounded_channel();
-        link_thread
-            .run(move |link, host| serve(link, host, queue))
-            .await?;
-        Ok(Self {
-            jobs,
-            route: route.clone(),
-            identity: identity.clone(),
-            limits: *limits,
-        })
+        link_thread.run(move |link, host| serve(link, host, queue)).await?;
+        Ok(Self { jobs, route: route.clone(), identity: identity.clone(), limits: *limits })
     }
 
     /// The host's name, as messages show it.
@@ -86,17 +79,7 @@ impl Session {
         let line = command.to_string();
         let deadline = command.limit().unwrap_or(self.limits.command);
         let what = format!("`{line}`");
-        match self
-            .ask(
-                Task::Run {
-                    line,
-                    stdin: command.input(),
-                },
-                what,
-                deadline,
-            )
-            .await?
-        {
+        match self.ask(Task::Run { line, stdin: command.input() }, what, deadline).await? {
             Reply::Ran(output) => Ok(output),
             Reply::Stored | Reply::Content(_) => unreachable!("a command is answered with its output"),
         }
@@ -139,14 +122,9 @@ impl Session {
 
     async fn upload_parcel(&self, parcel: &transfer::Parcel, bytes: Arc<[u8]>) -> Result<(), SshError> {
         let extra = Duration::from_secs(bytes.len() as u64 / SLOWEST_UPLOAD);
-        let task = Task::Put {
-            path: parcel.temporary.clone(),
-            bytes,
-        };
+        let task = Task::Put { path: parcel.temporary.clone(), bytes };
         let what = format!("the upload of {}", parcel.path);
-        self.ask(task, what, self.limits.command + extra)
-            .await
-            .map_err(|error| parcel.rename(error))?;
+        self.ask(task, what, self.limits.command + extra).await.map_err(|error| parcel.rename(error))?;
         let sum = self.check(parcel.sum()).await?;
         parcel.compare(self.host(), &sum)?;
         self.check(parcel.chmod()).await?;
@@ -159,13 +137,8 @@ impl Session {
     /// # Errors
     /// When the connection fails or the file cannot be read.
     pub async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SshError> {
-        let task = Task::Get {
-            path: path.to_owned(),
-        };
-        match self
-            .ask(task, format!("reading {path}"), self.limits.command)
-            .await?
-        {
+        let task = Task::Get { path: path.to_owned() };
+        match self.ask(task, format!("reading {path}"), self.limits.command).await? {
             Reply::Content(content) => Ok(content),
             Reply::Ran(_) | Reply::Stored => unreachable!("a read is answered with content"),
         }
@@ -180,25 +153,15 @@ impl Session {
     pub async fn tunnel(&self, address: IpAddr, port: u16) -> Result<UnixStream, SshError> {
         let target = SocketAddr::new(address, port);
         let stream = open_tunnel(&self.route, &self.identity, &self.limits, target).await?;
-        UnixStream::from_std(stream).map_err(|source| SshError::Local {
-            host: self.route.host.clone(),
-            source,
-        })
+        UnixStream::from_std(stream)
+            .map_err(|source| SshError::Local { host: self.route.host.clone(), source })
     }
 
     async fn ask(&self, task: Task, what: String, deadline: Duration) -> Result<Reply, SshError> {
-        let lost = |what: String| SshError::ConnectionLost {
-            host: self.route.host.clone(),
-            what,
-            source: None,
-        };
+        let lost =
+            |what: String| SshError::ConnectionLost { host: self.route.host.clone(), what, source: None };
         let (reply, answer) = oneshot::channel();
-        let job = Job {
-            task,
-            what: what.clone(),
-            deadline,
-            reply,
-        };
+        let job = Job { task, what: what.clone(), deadline, reply };
         if self.jobs.send(job).is_err() {
             return Err(lost(what));
         }
@@ -222,12 +185,7 @@ impl Dialled {
                 Socket::Tunnel(Box::pin(open_tunnel(outer, identity, limits, route.address)).await?)
             }
         };
-        Ok(Self {
-            socket,
-            route: route.clone(),
-            identity: identity.clone(),
-            limits: *limits,
-        })
+        Ok(Self { socket, route: route.clone(), identity: identity.clone(), limits: *limits })
     }
 
     /// Starts the thread that owns the link, logs in there, and leaves it to `work`. Returns once logged in.
@@ -238,14 +196,8 @@ impl Dialled {
     {
         let (ready, logged_in) = oneshot::channel();
         let host = self.route.host.clone();
-        let local = |source| SshError::Local {
-            host: host.clone(),
-            source,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(local)?;
+        let local = |source| SshError::Local { host: host.clone(), source };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(local)?;
         std::thread::Builder::new()
             .name(format!("ssh {host}"))
             .spawn(move || {
@@ -270,10 +222,8 @@ impl Dialled {
 
     async fn log_in(self) -> Result<Link, SshError> {
         let host = self.route.host.clone();
-        let mut link = Link::new(self.socket).map_err(|source| SshError::Local {
-            host: host.clone(),
-            source,
-        })?;
+        let mut link =
+            Link::new(self.socket).map_err(|source| SshError::Local { host: host.clone(), source })?;
         match timeout(self.limits.handshake, link.log_in(&self.route, &self.identity)).await {
             Ok(done) => done.map(|()| link),
             Err(_) => Err(SshError::TimedOut {
@@ -300,11 +250,7 @@ async fn open_tunnel(
         .run(async move |link, host| {
             let opening = timeout(limit, tunnel::open(&link, &host, target)).await;
             let what = format!("connecting onwards to {target}");
-            let opening = opening.unwrap_or(Err(SshError::TimedOut {
-                host,
-                what,
-                after: limit,
-            }));
+            let opening = opening.unwrap_or(Err(SshError::TimedOut { host, what, after: limit }));
             let (ends, told) = match opening {
                 Ok((channel, inside, outside)) => (Some((channel, inside)), Ok(outside)),
                 Err(error) => (None, Err(error)),
@@ -314,34 +260,23 @@ async fn open_tunnel(
             }
         })
         .await?;
-    opened.await.map_err(|_| SshError::Local {
-        host,
-        source: io::Error::other("the session's thread ended"),
-    })?
+    opened
+        .await
+        .map_err(|_| SshError::Local { host, source: io::Error::other("the session's thread ended") })?
 }
 
 async fn connect(route: &Route, limits: &Limits) -> Result<std::net::TcpStream, SshError> {
     let (host, address) = (route.host.clone(), route.address);
     let late = || timed_out_connecting(&host, address, limits.connect);
-    let stream = timeout(limits.connect, TcpStream::connect(address))
-        .await
-        .map_err(|_| late())?;
+    let stream = timeout(limits.connect, TcpStream::connect(address)).await.map_err(|_| late())?;
     let stream = stream.map_err(|source| {
         let kind = source.kind();
         if kind == io::ErrorKind::TimedOut {
             late()
         } else if kind == io::ErrorKind::ConnectionRefused {
-            SshError::Refused {
-                host: host.clone(),
-                address,
-                source,
-            }
+            SshError::Refused { host: host.clone(), address, source }
         } else {
-            SshError::Unreachable {
-                host: host.clone(),
-                address,
-                source,
-            }
+            SshError::Unreachable { host: host.clone(), address, source }
         }
     })?;
     // Commands are small packets that wait for answers.
@@ -352,11 +287,7 @@ async fn connect(route: &Route, limits: &Limits) -> Result<std::net::TcpStream, 
 }
 
 fn timed_out_connecting(host: &str, address: SocketAddr, after: Duration) -> SshError {
-    SshError::TimedOut {
-        host: host.to_owned(),
-        what: format!("connecting to {address}"),
-        after,
-    }
+    SshError::TimedOut { host: host.to_owned(), what: format!("connecting to {address}"), after }
 }
 
 /// The thread's loop: one job at a time until the handle is gone or the connection is.
@@ -366,23 +297,12 @@ async fn serve(link: Link, host: String, mut queue: mpsc::UnboundedReceiver<Job>
         if job.reply.is_closed() {
             continue;
         }
-        let done = timeout(
-            job.deadline,
-            perform(&link, &mut transfer, job.task, &host, &job.what),
-        )
-        .await;
+        let done = timeout(job.deadline, perform(&link, &mut transfer, job.task, &host, &job.what)).await;
         let outcome = done.unwrap_or_else(|_| {
-            Err(SshError::TimedOut {
-                host: host.clone(),
-                what: job.what,
-                after: job.deadline,
-            })
+            Err(SshError::TimedOut { host: host.clone(), what: job.what, after: job.deadline })
         });
         // A half-finished exchange cannot be taken up again, so the session ends with it.
-        let over = matches!(
-            outcome,
-            Err(SshError::TimedOut { .. } | SshError::ConnectionLost { .. })
-        );
+        let over = matches!(outcome, Err(SshError::TimedOut { .. } | SshError::ConnectionLost { .. }));
         // Whoever asked may be gone.
         drop(job.reply.send(outcome));
         if over {
@@ -427,12 +347,7 @@ fn file_error(
     lost: impl FnOnce(io::Error) -> SshError,
 ) -> SshError {
     match fault {
-        Fault::Refused(source) => SshError::File {
-            host: host.to_owned(),
-            path,
-            action,
-            source,
-        },
+        Fault::Refused(source) => SshError::File { host: host.to_owned(), path, action, source },
         Fault::Lost(source) => lost(source),
     }
 }

@@ -25,9 +25,7 @@ fn short() -> Limits {
 }
 
 async fn session(server: &Server) -> Session {
-    Session::connect(&server.route(), &server.identity, &short())
-        .await
-        .unwrap()
+    Session::connect(&server.route(), &server.identity, &short()).await.unwrap()
 }
 
 fn other_key() -> HostKey {
@@ -41,36 +39,19 @@ async fn a_command_keeps_its_arguments_its_streams_and_its_status() {
     };
     let session = session(&server).await;
     let odd = "it's $HOME; `x` \"y\" *\n~";
-    let output = session
-        .run(Command::new("printf").arg("%s").arg(odd))
-        .await
-        .unwrap();
+    let output = session.run(Command::new("printf").arg("%s").arg(odd)).await.unwrap();
     assert_eq!((output.status, output.stdout), (0, odd.as_bytes().to_vec()));
 
-    let output = session
-        .run(Command::new("sh").args(["-c", "echo out; echo err >&2; exit 7"]))
-        .await
-        .unwrap();
-    assert_eq!(
-        (output.status, output.text().as_str(), output.tail(1).as_str()),
-        (7, "out", "err")
-    );
+    let output =
+        session.run(Command::new("sh").args(["-c", "echo out; echo err >&2; exit 7"])).await.unwrap();
+    assert_eq!((output.status, output.text().as_str(), output.tail(1).as_str()), (7, "out", "err"));
 
-    let killed = session
-        .run(Command::new("sh").args(["-c", "kill -9 $$"]))
-        .await
-        .unwrap();
+    let killed = session.run(Command::new("sh").args(["-c", "kill -9 $$"])).await.unwrap();
     assert_eq!(killed.status, 137);
 
-    let error = session
-        .check(Command::new("ls").arg("/no such"))
-        .await
-        .unwrap_err();
+    let error = session.check(Command::new("ls").arg("/no such")).await.unwrap_err();
     let text = error.to_string();
-    assert!(
-        text.starts_with("box: `ls '/no such'` failed with status 2\n    ls: "),
-        "{text}"
-    );
+    assert!(text.starts_with("box: `ls '/no such'` failed with status 2\n    ls: "), "{text}");
     assert!(error.hint().unwrap().contains("ls '/no such'"));
 }
 
@@ -81,16 +62,11 @@ async fn much_input_and_much_output_at_once_do_not_stall() {
     };
     let session = session(&server).await;
     let input: Vec<u8> = (0..6_000_000_u32).map(|number| number.to_le_bytes()[0]).collect();
-    let command = Command::new("sh")
-        .args(["-c", "tee /dev/stderr"])
-        .stdin(input.clone());
+    let command = Command::new("sh").args(["-c", "tee /dev/stderr"]).stdin(input.clone());
     let output = session.run(command).await.unwrap();
     assert!(output.stdout == input && output.stderr == input);
     // A command that does not read what it is given.
-    let output = session
-        .run(Command::new("echo").arg("done").stdin(input))
-        .await
-        .unwrap();
+    let output = session.run(Command::new("echo").arg("done").stdin(input)).await.unwrap();
     assert_eq!(output.text(), "done");
 }
 
@@ -103,36 +79,19 @@ async fn a_file_is_put_in_place_whole_and_read_back() {
     let path = server.path("payload it's");
     assert_eq!(session.read(&path).await.unwrap(), None);
     for seed in 1..3_u8 {
-        let bytes: Vec<u8> = (0..251_u8)
-            .cycle()
-            .take(3_000_000)
-            .map(|byte| byte ^ seed)
-            .collect();
+        let bytes: Vec<u8> = (0..251_u8).cycle().take(3_000_000).map(|byte| byte ^ seed).collect();
         session.upload(&path, bytes.clone().into(), 0o750).await.unwrap();
         assert!(session.read(&path).await.unwrap() == Some(bytes));
     }
-    let output = session
-        .check(Command::new("stat").args(["-c", "%a"]).arg(&path))
-        .await
-        .unwrap();
+    let output = session.check(Command::new("stat").args(["-c", "%a"]).arg(&path)).await.unwrap();
     assert_eq!(output.text(), "750");
     session.upload(&path, Vec::new().into(), 0o600).await.unwrap();
     assert_eq!(session.read(&path).await.unwrap(), Some(Vec::new()));
-    assert_eq!(
-        server.files(),
-        ["payload it's"],
-        "nothing is left beside the file"
-    );
+    assert_eq!(server.files(), ["payload it's"], "nothing is left beside the file");
 
-    let error = session
-        .upload("/no/such/folder/x", b"x".to_vec().into(), 0o600)
-        .await
-        .unwrap_err();
+    let error = session.upload("/no/such/folder/x", b"x".to_vec().into(), 0o600).await.unwrap_err();
     assert_eq!(error.to_string(), "box: /no/such/folder/x could not be written");
-    assert!(
-        session.run(Command::new("true")).await.is_ok(),
-        "a refusal does not end the session"
-    );
+    assert!(session.run(Command::new("true")).await.is_ok(), "a refusal does not end the session");
 }
 
 #[tokio::test]
@@ -143,25 +102,16 @@ async fn a_changed_host_key_stops_before_anything_is_authenticated() {
     let mut route = server.route();
     let real = route.host_keys[0].fingerprint();
     route.host_keys = vec![other_key()];
-    let error = Session::connect(&route, &server.identity, &short())
-        .await
-        .unwrap_err();
-    let SshError::HostKeyChanged { expected, found, .. } = &error else {
-        panic!("{error:?}")
-    };
+    let error = Session::connect(&route, &server.identity, &short()).await.unwrap_err();
+    let SshError::HostKeyChanged { expected, found, .. } = &error else { panic!("{error:?}") };
     assert_eq!(found, &format!("{real} (ssh-ed25519)"));
     assert!(expected.contains(&route.host_keys[0].fingerprint()));
-    assert!(
-        error.to_string().contains("was reinstalled or replaced"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("was reinstalled or replaced"), "{error}");
     assert!(error.hint().unwrap().contains("Cloud Assistant"));
     assert!(!server.log().contains("Accepted publickey"), "{}", server.log());
 
     route.host_keys.clear();
-    let error = Session::connect(&route, &server.identity, &short())
-        .await
-        .unwrap_err();
+    let error = Session::connect(&route, &server.identity, &short()).await.unwrap_err();
     assert!(matches!(error, SshError::NoHostKey { .. }), "{error:?}");
 }
 
@@ -188,9 +138,7 @@ async fn a_key_that_is_not_authorised_is_named() {
     };
     let (text, _) = Identity::generate_ed25519("stranger").unwrap();
     let stranger = Identity::from_openssh(&text, None).unwrap();
-    let error = Session::connect(&server.route(), &stranger, &short())
-        .await
-        .unwrap_err();
+    let error = Session::connect(&server.route(), &stranger, &short()).await.unwrap_err();
     assert!(matches!(error, SshError::KeyNotAccepted { .. }), "{error:?}");
     assert!(error.to_string().contains(stranger.fingerprint()), "{error}");
 }
@@ -200,12 +148,7 @@ async fn every_common_kind_of_client_key_logs_in() {
     let Some(server) = server("every_common_kind_of_client_key_logs_in") else {
         return;
     };
-    for (kind, bits) in [
-        ("ed25519", "256"),
-        ("ecdsa", "256"),
-        ("ecdsa", "521"),
-        ("rsa", "2048"),
-    ] {
+    for (kind, bits) in [("ed25519", "256"), ("ecdsa", "256"), ("ecdsa", "521"), ("rsa", "2048")] {
         let text = server.authorise_new_key(kind, bits);
         let identity = Identity::from_openssh(&Secret::new(text), None).unwrap();
         let session = Session::connect(&server.route(), &identity, &short()).await;
@@ -221,17 +164,9 @@ async fn nobody_listening_a_silent_peer_and_a_wrong_protocol_are_told_apart() {
     let mut route = server.route();
     let listener = std::net::TcpListener::bind((LOCALHOST, 0)).unwrap();
     route.address = listener.local_addr().unwrap();
-    let limits = Limits {
-        handshake: Duration::from_millis(300),
-        ..short()
-    };
-    let error = Session::connect(&route, &server.identity, &limits)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "box: the SSH handshake did not finish within 0.3 s"
-    );
+    let limits = Limits { handshake: Duration::from_millis(300), ..short() };
+    let error = Session::connect(&route, &server.identity, &limits).await.unwrap_err();
+    assert_eq!(error.to_string(), "box: the SSH handshake did not finish within 0.3 s");
 
     let talker = std::thread::spawn(move || {
         drop(listener.accept().unwrap()); // the connection of before
@@ -242,21 +177,11 @@ async fn nobody_listening_a_silent_peer_and_a_wrong_protocol_are_told_apart() {
         drop((stream, listener));
     });
     for _ in 0..2 {
-        let error = Session::connect(&route, &server.identity, &short())
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(
-                error,
-                SshError::Handshake { .. } | SshError::ConnectionLost { .. }
-            ),
-            "{error:?}"
-        );
+        let error = Session::connect(&route, &server.identity, &short()).await.unwrap_err();
+        assert!(matches!(error, SshError::Handshake { .. } | SshError::ConnectionLost { .. }), "{error:?}");
     }
     talker.join().unwrap();
-    let error = Session::connect(&route, &server.identity, &limits)
-        .await
-        .unwrap_err();
+    let error = Session::connect(&route, &server.identity, &limits).await.unwrap_err();
     assert!(matches!(error, SshError::Refused { .. }), "{error:?}");
     assert!(error.hint().unwrap().contains("nc -vz 127.0.0.1"));
 }
@@ -269,9 +194,7 @@ async fn a_host_that_freezes_mid_command_ends_at_the_deadline() {
     let relay = Relay::start(server.route().address).await;
     let mut route = server.route();
     route.address = relay.address;
-    let session = Session::connect(&route, &server.identity, &short())
-        .await
-        .unwrap();
+    let session = Session::connect(&route, &server.identity, &short()).await.unwrap();
     let started = Instant::now();
     let command = Command::new("sh").args(["-c", "while :; do echo tick; sleep 0.05; done"]);
     let running = session.run(command.deadline(Duration::from_millis(900)));
@@ -281,15 +204,8 @@ async fn a_host_that_freezes_mid_command_ends_at_the_deadline() {
     });
     let error = outcome.unwrap_err();
     assert!(matches!(error, SshError::TimedOut { .. }), "{error:?}");
-    assert!(
-        error.to_string().ends_with("did not finish within 0.9 s"),
-        "{error}"
-    );
-    assert!(
-        started.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(error.to_string().ends_with("did not finish within 0.9 s"), "{error}");
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     let later = session.run(Command::new("true")).await.unwrap_err();
     assert!(matches!(later, SshError::ConnectionLost { .. }), "{later:?}");
 }
@@ -302,24 +218,13 @@ async fn a_host_frozen_from_the_start_of_a_command_ends_at_the_deadline_too() {
     let relay = Relay::start(server.route().address).await;
     let mut route = server.route();
     route.address = relay.address;
-    let session = Session::connect(&route, &server.identity, &short())
-        .await
-        .unwrap();
+    let session = Session::connect(&route, &server.identity, &short()).await.unwrap();
     relay.freeze();
     let bytes: Arc<[u8]> = vec![7; 20_000_000].into();
-    let command = Command::new("cat")
-        .stdin(bytes)
-        .deadline(Duration::from_millis(400));
+    let command = Command::new("cat").stdin(bytes).deadline(Duration::from_millis(400));
     let started = Instant::now();
-    assert!(matches!(
-        session.run(command).await,
-        Err(SshError::TimedOut { .. })
-    ));
-    assert!(
-        started.elapsed() < Duration::from_secs(3),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(matches!(session.run(command).await, Err(SshError::TimedOut { .. })));
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -330,30 +235,16 @@ async fn a_cable_cut_mid_upload_leaves_the_old_file() {
     let relay = Relay::start(server.route().address).await;
     let mut route = server.route();
     route.address = relay.address;
-    let session = Session::connect(&route, &server.identity, &short())
-        .await
-        .unwrap();
+    let session = Session::connect(&route, &server.identity, &short()).await.unwrap();
     let path = server.path("release");
-    session
-        .upload(&path, b"old".to_vec().into(), 0o600)
-        .await
-        .unwrap();
+    session.upload(&path, b"old".to_vec().into(), 0o600).await.unwrap();
     relay.cut_after(1_000_000);
     let started = Instant::now();
-    let error = session
-        .upload(&path, vec![1; 8_000_000].into(), 0o600)
-        .await
-        .unwrap_err();
+    let error = session.upload(&path, vec![1; 8_000_000].into(), 0o600).await.unwrap_err();
     assert!(matches!(error, SshError::ConnectionLost { .. }), "{error:?}");
     assert!(error.to_string().contains("the upload of"), "{error}");
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
-    );
-    let again = Session::connect(&server.route(), &server.identity, &short())
-        .await
-        .unwrap();
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    let again = Session::connect(&server.route(), &server.identity, &short()).await.unwrap();
     assert_eq!(again.read(&path).await.unwrap(), Some(b"old".to_vec()));
 }
 
@@ -363,9 +254,7 @@ async fn two_hops_are_walked_and_each_one_is_verified() {
         return;
     };
     let route = server.behind(&server.behind(&server.route(), "middle"), "inner");
-    let session = Session::connect(&route, &server.identity, &short())
-        .await
-        .unwrap();
+    let session = Session::connect(&route, &server.identity, &short()).await.unwrap();
     let bytes: Vec<u8> = (0..241_u8).cycle().take(2_000_000).collect();
     let path = server.path("through");
     session.upload(&path, bytes.clone().into(), 0o644).await.unwrap();
@@ -373,21 +262,14 @@ async fn two_hops_are_walked_and_each_one_is_verified() {
 
     let mut wrong = route.clone();
     wrong.via.as_mut().unwrap().host_keys = vec![other_key()];
-    let error = Session::connect(&wrong, &server.identity, &short())
-        .await
-        .unwrap_err();
+    let error = Session::connect(&wrong, &server.identity, &short()).await.unwrap_err();
     assert_eq!(error.host(), "middle");
     assert!(matches!(error, SshError::HostKeyChanged { .. }), "{error:?}");
 
     let mut closed = route;
     closed.address = SocketAddr::new(LOCALHOST, 1);
-    let error = Session::connect(&closed, &server.identity, &short())
-        .await
-        .unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "middle: no connection from there to 127.0.0.1:1"
-    );
+    let error = Session::connect(&closed, &server.identity, &short()).await.unwrap_err();
+    assert_eq!(error.to_string(), "middle: no connection from there to 127.0.0.1:1");
 }
 
 #[tokio::test]
@@ -412,10 +294,7 @@ async fn a_tunnel_carries_both_directions_and_the_end() {
         write.shutdown().await.unwrap();
     });
     let mut received = Vec::new();
-    tokio::time::timeout(Duration::from_secs(20), read.read_to_end(&mut received))
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::time::timeout(Duration::from_secs(20), read.read_to_end(&mut received)).await.unwrap().unwrap();
     assert!(received == sent);
     writer.await.unwrap();
     echo.await.unwrap();
@@ -428,19 +307,8 @@ async fn who_stops_waiting_does_not_stop_the_session() {
     };
     let session = session(&server).await;
     let slow = session.run(Command::new("sleep").arg("0.3"));
-    assert!(
-        tokio::time::timeout(Duration::from_millis(50), slow)
-            .await
-            .is_err()
-    );
-    assert_eq!(
-        session
-            .run(Command::new("echo").arg("next"))
-            .await
-            .unwrap()
-            .text(),
-        "next"
-    );
+    assert!(tokio::time::timeout(Duration::from_millis(50), slow).await.is_err());
+    assert_eq!(session.run(Command::new("echo").arg("next")).await.unwrap().text(), "next");
 }
 
 #[tokio::test]
@@ -449,13 +317,8 @@ async fn commands_follow_each_other_without_waiting_for_the_clock() {
         return;
     };
     let session = session(&server).await;
-    let inner = Session::connect(
-        &server.behind(&server.route(), "inner"),
-        &server.identity,
-        &short(),
-    )
-    .await
-    .unwrap();
+    let inner =
+        Session::connect(&server.behind(&server.route(), "inner"), &server.identity, &short()).await.unwrap();
     for session in [session, inner] {
         let mut slow = 0;
         for _ in 0..15 {

@@ -19,16 +19,8 @@ const NO_SUCH_FILE: i32 = 2;
 /// libssh2's code for a request that the SFTP server turned down.
 const SFTP_ANSWERED_NO: i32 = -31;
 /// Signals by the number shells add to 128.
-const SIGNALS: [(&str, i32); 8] = [
-    ("HUP", 1),
-    ("INT", 2),
-    ("QUIT", 3),
-    ("ABRT", 6),
-    ("KILL", 9),
-    ("SEGV", 11),
-    ("PIPE", 13),
-    ("TERM", 15),
-];
+const SIGNALS: [(&str, i32); 8] =
+    [("HUP", 1), ("INT", 2), ("QUIT", 3), ("ABRT", 6), ("KILL", 9), ("SEGV", 11), ("PIPE", 13), ("TERM", 15)];
 
 /// Runs one command line to its end.
 pub(super) async fn run(link: &Link, text: &str, stdin: &[u8]) -> io::Result<Output> {
@@ -37,20 +29,11 @@ pub(super) async fn run(link: &Link, text: &str, stdin: &[u8]) -> io::Result<Out
     let (stdout, stderr) = converse(link, &mut channel, stdin).await?;
     link.again(|| channel.close()).await?;
     link.again(|| channel.wait_close()).await?;
-    let mut output = Output {
-        status: channel.exit_status()?,
-        stdout,
-        stderr,
-    };
+    let mut output = Output { status: channel.exit_status()?, stdout, stderr };
     if let Some(signal) = channel.exit_signal()?.exit_signal {
-        let number = SIGNALS
-            .iter()
-            .find(|(name, _)| *name == signal)
-            .map_or(0, |(_, number)| *number);
+        let number = SIGNALS.iter().find(|(name, _)| *name == signal).map_or(0, |(_, number)| *number);
         output.status = 128 + number;
-        output
-            .stderr
-            .extend_from_slice(format!("ended by signal {signal}\n").as_bytes());
+        output.stderr.extend_from_slice(format!("ended by signal {signal}\n").as_bytes());
     }
     Ok(output)
 }
@@ -139,9 +122,7 @@ impl Transfer {
     pub(super) async fn put(&mut self, link: &Link, path: &str, bytes: &[u8]) -> Result<(), Fault> {
         let sftp = self.sftp(link).await?;
         let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
-        let mut file = link
-            .again(|| sftp.open_mode(Path::new(path), flags, 0o600, OpenType::File))
-            .await?;
+        let mut file = link.again(|| sftp.open_mode(Path::new(path), flags, 0o600, OpenType::File)).await?;
         let mut sent = 0;
         while sent < bytes.len() {
             let end = bytes.len().min(sent + WINDOW);
@@ -216,28 +197,15 @@ impl Parcel {
         // Beside the target, since a move is atomic within one file system only.
         let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
         let temporary = format!("{folder}/.{name}.{:08x}.new", rand::random::<u32>());
-        Self {
-            path: path.to_owned(),
-            temporary,
-            sha256: hex::encode(Sha256::digest(bytes)),
-            mode,
-        }
+        Self { path: path.to_owned(), temporary, sha256: hex::encode(Sha256::digest(bytes)), mode }
     }
 
     /// An error about the temporary name, told about the real one.
     pub(super) fn rename(&self, error: SshError) -> SshError {
-        let SshError::File {
-            host, action, source, ..
-        } = error
-        else {
+        let SshError::File { host, action, source, .. } = error else {
             return error;
         };
-        SshError::File {
-            host,
-            path: self.path.clone(),
-            action,
-            source,
-        }
+        SshError::File { host, path: self.path.clone(), action, source }
     }
 
     pub(super) fn sum(&self) -> Command {
@@ -247,11 +215,7 @@ impl Parcel {
     pub(super) fn compare(&self, host: &str, sum: &Output) -> Result<(), SshError> {
         let text = sum.text();
         // A leading backslash says that the file name was escaped.
-        let found = text
-            .trim_start_matches('\\')
-            .split_whitespace()
-            .next()
-            .unwrap_or_default();
+        let found = text.trim_start_matches('\\').split_whitespace().next().unwrap_or_default();
         if found == self.sha256 {
             return Ok(());
         }
@@ -264,9 +228,7 @@ impl Parcel {
     }
 
     pub(super) fn chmod(&self) -> Command {
-        Command::new("chmod")
-            .arg(format!("{:04o}", self.mode))
-            .arg(&self.temporary)
+        Command::new("chmod").arg(format!("{:04o}", self.mode)).arg(&self.temporary)
     }
 
     /// `mv -T`, since SFTP's rename does not replace on OpenSSH, and a directory must not swallow the file.
@@ -287,34 +249,17 @@ mod tests {
     fn a_parcel_lands_beside_its_target() {
         let parcel = Parcel::new("/etc/albatross/redis.conf", b"abc", 0o640);
         let temporary = parcel.temporary.clone();
-        assert!(
-            temporary.starts_with("/etc/albatross/.redis.conf."),
-            "{temporary}"
-        );
+        assert!(temporary.starts_with("/etc/albatross/.redis.conf."), "{temporary}");
         assert_eq!(parcel.chmod().to_string(), format!("chmod 0640 {temporary}"));
         assert_eq!(
             parcel.put_in_place().to_string(),
             format!("mv -fT {temporary} /etc/albatross/redis.conf")
         );
         let sum = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-        let output = |text: String| Output {
-            status: 0,
-            stdout: text.into_bytes(),
-            stderr: Vec::new(),
-        };
-        assert!(
-            parcel
-                .compare("ecs01", &output(format!("{sum}  {temporary}\n")))
-                .is_ok()
-        );
+        let output = |text: String| Output { status: 0, stdout: text.into_bytes(), stderr: Vec::new() };
+        assert!(parcel.compare("ecs01", &output(format!("{sum}  {temporary}\n"))).is_ok());
         assert!(parcel.compare("ecs01", &output(format!("\\{sum}  x"))).is_ok());
-        let error = parcel
-            .compare("ecs01", &output("0000  x".to_owned()))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with("ecs01: /etc/albatross/redis.conf arrived damaged"),
-            "{error}"
-        );
+        let error = parcel.compare("ecs01", &output("0000  x".to_owned())).unwrap_err().to_string();
+        assert!(error.starts_with("ecs01: /etc/albatross/redis.conf arrived damaged"), "{error}");
     }
 }

@@ -31,15 +31,8 @@ pub(super) async fn open(
     let channel = link
         .again(|| link.session.channel_direct_tcpip(&address, target.port(), None))
         .await
-        .map_err(|source| SshError::NotForwarded {
-            host: host.to_owned(),
-            target,
-            source,
-        })?;
-    let local = |source| SshError::Local {
-        host: host.to_owned(),
-        source,
-    };
+        .map_err(|source| SshError::NotForwarded { host: host.to_owned(), target, source })?;
+    let local = |source| SshError::Local { host: host.to_owned(), source };
     let (inside, outside) = StdUnixStream::pair().map_err(local)?;
     inside.set_nonblocking(true).map_err(local)?;
     outside.set_nonblocking(true).map_err(local)?;
@@ -48,12 +41,7 @@ pub(super) async fn open(
 
 /// Moves bytes until either side has ended for good. An error on one side is an end for the other.
 pub(super) async fn pump(link: &Link, channel: Channel, local: UnixStream) {
-    let mut pump = Pump {
-        channel,
-        local,
-        outgoing: Lane::default(),
-        incoming: Lane::default(),
-    };
+    let mut pump = Pump { channel, local, outgoing: Lane::default(), incoming: Lane::default() };
     let mut last_move = Instant::now();
     loop {
         match pump.turn(link) {
@@ -175,10 +163,7 @@ impl Pump {
 
     /// Sleeps until the link or the local end may have something.
     async fn rest(&self, link: &Link) {
-        let interest = match (
-            self.outgoing.is_empty() && !self.outgoing.ended,
-            !self.incoming.is_empty(),
-        ) {
+        let interest = match (self.outgoing.is_empty() && !self.outgoing.ended, !self.incoming.is_empty()) {
             (true, true) => Interest::READABLE | Interest::WRITABLE,
             (true, false) => Interest::READABLE,
             (false, true) => Interest::WRITABLE,

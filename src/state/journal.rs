@@ -100,12 +100,7 @@ impl Journal {
         }
         let file = Some(durable::open_append(&path)?);
         let sequence = memory.sequence;
-        let mut journal = Self {
-            path,
-            file,
-            sequence,
-            memory,
-        };
+        let mut journal = Self { path, file, sequence, memory };
         if kept == 0 {
             let identity = journal.memory.identity.clone();
             journal.append(Event::Opened(identity))?;
@@ -121,12 +116,7 @@ impl Journal {
         let path = folder.join("journal");
         let (entries, _) = read(&path)?;
         let memory = fold(&path, entries, identity)?;
-        Ok(Self {
-            path,
-            file: None,
-            sequence: memory.sequence,
-            memory,
-        })
+        Ok(Self { path, file: None, sequence: memory.sequence, memory })
     }
 
     /// What is remembered.
@@ -140,16 +130,10 @@ impl Journal {
     /// When the disk refuses: then nothing may be done that the event announces.
     pub fn append(&mut self, event: Event) -> Result<(), StateError> {
         let Some(file) = &mut self.file else {
-            return Err(StateError::OpenForReading {
-                path: self.path.clone(),
-            });
+            return Err(StateError::OpenForReading { path: self.path.clone() });
         };
         self.sequence += 1;
-        let line = encode(&Entry {
-            sequence: self.sequence,
-            at: clock::now(),
-            event: event.clone(),
-        });
+        let line = encode(&Entry { sequence: self.sequence, at: clock::now(), event: event.clone() });
         durable::append(file, &self.path, line.as_bytes())?;
         self.memory.apply(self.sequence, event);
         Ok(())
@@ -169,10 +153,7 @@ fn read(path: &Path) -> Result<(Vec<Entry>, Tail), StateError> {
             Some(entry) => entries.push(entry),
             None if index + 1 == lines.len() => return Ok((entries, Tail::Torn)),
             None => {
-                return Err(StateError::Damaged {
-                    path: path.to_owned(),
-                    line: index + 1,
-                });
+                return Err(StateError::Damaged { path: path.to_owned(), line: index + 1 });
             }
         }
     }
@@ -183,59 +164,34 @@ fn fold(path: &Path, entries: Vec<Entry>, ours: &Identity) -> Result<Memory, Sta
     let mut entries = entries.into_iter();
     let mut memory = match entries.next() {
         None => return Ok(Memory::new(ours.clone())),
-        Some(Entry {
-            event: Event::Opened(theirs),
-            sequence,
-            ..
-        }) => {
-            theirs
-                .check(ours)
-                .map_err(|(theirs, ours)| StateError::OtherCloud {
-                    path: path.to_owned(),
-                    theirs,
-                    ours,
-                })?;
-            Memory {
-                sequence,
-                ..Memory::new(theirs)
-            }
+        Some(Entry { event: Event::Opened(theirs), sequence, .. }) => {
+            theirs.check(ours).map_err(|(theirs, ours)| StateError::OtherCloud {
+                path: path.to_owned(),
+                theirs,
+                ours,
+            })?;
+            Memory { sequence, ..Memory::new(theirs) }
         }
         Some(_) => {
-            return Err(StateError::Damaged {
-                path: path.to_owned(),
-                line: 1,
-            });
+            return Err(StateError::Damaged { path: path.to_owned(), line: 1 });
         }
     };
     for (line, entry) in (2..).zip(entries) {
         if !memory.apply(entry.sequence, entry.event) {
-            return Err(StateError::Damaged {
-                path: path.to_owned(),
-                line,
-            });
+            return Err(StateError::Damaged { path: path.to_owned(), line });
         }
     }
     Ok(memory)
 }
 
 fn rewrite(path: &Path, memory: &Memory) -> Result<(), StateError> {
-    let restored = memory
-        .resources
-        .iter()
-        .map(|(address, remembered)| Event::Restored {
-            address: address.clone(),
-            remembered: Box::new(remembered.clone()),
-        });
+    let restored = memory.resources.iter().map(|(address, remembered)| Event::Restored {
+        address: address.clone(),
+        remembered: Box::new(remembered.clone()),
+    });
     let events = std::iter::once(Event::Opened(memory.identity.clone())).chain(restored);
-    let text: String = events
-        .map(|event| {
-            encode(&Entry {
-                sequence: memory.sequence,
-                at: clock::now(),
-                event,
-            })
-        })
-        .collect();
+    let text: String =
+        events.map(|event| encode(&Entry { sequence: memory.sequence, at: clock::now(), event })).collect();
     Ok(durable::replace(path, text.as_bytes())?)
 }
 
@@ -248,9 +204,7 @@ fn decode(line: &[u8]) -> Option<Entry> {
     let line = line.strip_suffix(b"\n")?;
     let (sum, json) = line.split_at_checked(16)?;
     let json = json.strip_prefix(b" ")?;
-    (checksum(json).as_bytes() == sum)
-        .then(|| serde_json::from_slice(json).ok())
-        .flatten()
+    (checksum(json).as_bytes() == sum).then(|| serde_json::from_slice(json).ok()).flatten()
 }
 
 fn checksum(json: &[u8]) -> String {
@@ -265,12 +219,7 @@ mod tests {
     use crate::resource::phase::Phase;
 
     fn identity() -> Identity {
-        Identity::new(
-            "1234",
-            "http://127.0.0.1:1",
-            RegionId::new("cn-hangzhou"),
-            StackName::new("chat"),
-        )
+        Identity::new("1234", "http://127.0.0.1:1", RegionId::new("cn-hangzhou"), StackName::new("chat"))
     }
 
     fn address() -> ResourceAddress {
@@ -280,20 +229,11 @@ mod tests {
     fn write_life(folder: &Path) -> Memory {
         let (mut journal, _) = Journal::open(folder, identity()).unwrap();
         let token = journal.memory().next_token(&address());
-        let happened = |happening, call| Event::Happened {
-            address: address(),
-            happening,
-            call,
-        };
+        let happened = |happening, call| Event::Happened { address: address(), happening, call };
         journal
-            .append(happened(
-                Happening::Intend(token),
-                Some(serde_json::json!({"action": "CreateVpc"})),
-            ))
+            .append(happened(Happening::Intend(token), Some(serde_json::json!({"action": "CreateVpc"}))))
             .unwrap();
-        journal
-            .append(happened(Happening::Accept(CloudId::new("vpc-1")), None))
-            .unwrap();
+        journal.append(happened(Happening::Accept(CloudId::new("vpc-1")), None)).unwrap();
         journal.append(happened(Happening::Ready, None)).unwrap();
         journal.memory().clone()
     }
@@ -320,11 +260,7 @@ mod tests {
             assert_eq!(tail == Tail::Torn, torn, "cut at {length}");
             drop(journal);
             let (_, tail) = Journal::open(folder.path(), identity()).unwrap();
-            assert_eq!(
-                tail,
-                Tail::Whole,
-                "cut at {length}: the torn line must be gone from the file"
-            );
+            assert_eq!(tail, Tail::Whole, "cut at {length}: the torn line must be gone from the file");
         }
     }
 
@@ -333,9 +269,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write_life(folder.path());
         let path = folder.path().join("journal");
-        let damaged = std::fs::read_to_string(&path)
-            .unwrap()
-            .replacen("CreateVpc", "DeleteVpc", 1);
+        let damaged = std::fs::read_to_string(&path).unwrap().replacen("CreateVpc", "DeleteVpc", 1);
         std::fs::write(&path, damaged).unwrap();
         let error = Journal::open(folder.path(), identity()).unwrap_err();
         assert!(matches!(error, StateError::Damaged { line: 2, .. }), "{error}");
@@ -345,14 +279,8 @@ mod tests {
     fn another_clouds_journal_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         write_life(folder.path());
-        let other = Identity {
-            account: "9999".to_owned(),
-            ..identity()
-        };
-        assert!(matches!(
-            Journal::open(folder.path(), other),
-            Err(StateError::OtherCloud { .. })
-        ));
+        let other = Identity { account: "9999".to_owned(), ..identity() };
+        assert!(matches!(Journal::open(folder.path(), other), Err(StateError::OtherCloud { .. })));
     }
 
     #[test]

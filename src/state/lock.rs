@@ -40,20 +40,12 @@ impl Lock {
                 let mut holder = String::new();
                 // Who holds it is a courtesy: an unreadable file must not hide that it is held.
                 let _ = file.read_to_string(&mut holder);
-                let holder = if holder.trim().is_empty() {
-                    "another command".to_owned()
-                } else {
-                    holder
-                };
+                let holder = if holder.trim().is_empty() { "another command".to_owned() } else { holder };
                 return Err(StateError::Locked { holder });
             }
             Err(TryLockError::Error(error)) => return Err(FileError::new("lock", &path)(error).into()),
         }
-        let holder = format!(
-            "process {} ({what}, since {})",
-            std::process::id(),
-            clock::now_seconds()
-        );
+        let holder = format!("process {} ({what}, since {})", std::process::id(), clock::now_seconds());
         file.set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(holder.as_bytes()))
@@ -71,10 +63,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let first = Lock::take(folder.path(), "apply").unwrap();
         let error = Lock::take(folder.path(), "destroy").unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("process {} (apply", std::process::id())),
-            "{error}"
-        );
+        assert!(error.contains(&format!("process {} (apply", std::process::id())), "{error}");
         drop(first);
         assert!(Lock::take(folder.path(), "destroy").is_ok());
     }

@@ -90,19 +90,12 @@ pub struct Memory {
 impl Memory {
     /// Of nothing.
     pub fn new(identity: Identity) -> Self {
-        Self {
-            identity,
-            sequence: 0,
-            resources: BTreeMap::new(),
-        }
+        Self { identity, sequence: 0, resources: BTreeMap::new() }
     }
 
     /// Where a resource is in its life.
     pub fn phase(&self, address: &ResourceAddress) -> Phase {
-        self.resources
-            .get(address)
-            .map(|remembered| remembered.phase.clone())
-            .unwrap_or_default()
+        self.resources.get(address).map(|remembered| remembered.phase.clone()).unwrap_or_default()
     }
 
     /// The id of a resource, when it has one.
@@ -122,9 +115,7 @@ impl Memory {
 
     /// Calls whose outcome is not known: a command ended between sending and hearing.
     pub fn in_flight(&self) -> impl Iterator<Item = (&ResourceAddress, &Remembered)> {
-        self.resources
-            .iter()
-            .filter(|(_, remembered)| matches!(remembered.phase, Phase::Intended(_)))
+        self.resources.iter().filter(|(_, remembered)| matches!(remembered.phase, Phase::Intended(_)))
     }
 
     /// Takes an event in; false when it cannot follow what came before.
@@ -138,11 +129,7 @@ impl Memory {
             Event::Restored { address, remembered } => {
                 self.resources.insert(address, *remembered);
             }
-            Event::Happened {
-                address,
-                happening,
-                call,
-            } => {
+            Event::Happened { address, happening, call } => {
                 let remembered = self.resources.entry(address).or_default();
                 let Ok(phase) = std::mem::take(&mut remembered.phase).on(&happening) else {
                     return false;

@@ -26,10 +26,7 @@ pub(super) struct Finding {
 impl<'a> Findings<'a> {
     /// None yet.
     pub(super) fn new(places: &'a Places) -> Self {
-        Self {
-            places,
-            list: Vec::new(),
-        }
+        Self { places, list: Vec::new() }
     }
 
     /// A finding about the value at a path.
@@ -47,10 +44,7 @@ impl<'a> Findings<'a> {
     /// All of them in the order of the file.
     pub(super) fn into_sorted(mut self) -> Vec<Diagnostic> {
         self.list.sort_by_key(|diagnostic| {
-            diagnostic
-                .place
-                .as_ref()
-                .map_or((0, 0), |place| (place.line, place.column))
+            diagnostic.place.as_ref().map_or((0, 0), |place| (place.line, place.column))
         });
         self.list
     }

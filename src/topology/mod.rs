@@ -39,11 +39,7 @@ pub fn load(bytes: &[u8]) -> Result<Topology, Vec<Diagnostic>> {
     let document = resolve::with_default_shape(document);
     rules::check(&document, &mut findings);
     let list = findings.into_sorted();
-    if list.is_empty() {
-        Ok(resolve::resolve(document))
-    } else {
-        Err(list)
-    }
+    if list.is_empty() { Ok(resolve::resolve(document)) } else { Err(list) }
 }
 
 /// Where the value at a path stands in a text that [`load`] accepted.
@@ -63,16 +59,12 @@ fn readable(bytes: &[u8]) -> Result<&str, Diagnostic> {
         return Err(whole_file(
             "file-too-large",
             "the file is too large for a topology".to_owned(),
-            format!("it has {} bytes, the most is {LARGEST_FILE}", bytes.len()),
+            format!("it has more than {} KiB", LARGEST_FILE / 1024),
             "check that this is the file you meant",
         ));
     }
     std::str::from_utf8(bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
+        let line = String::from_utf8_lossy(&bytes[..error.valid_up_to()]).matches('\n').count() + 1;
         whole_file(
             "not-utf-8",
             "the file is not UTF-8 text".to_owned(),
@@ -139,11 +131,7 @@ fn unknown_field(findings: &mut Findings<'_>, path: &Path) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("known here: {}", one_of(known.iter().copied())),
     };
-    let place = if parents.is_empty() {
-        "a topology".to_owned()
-    } else {
-        format!("`{}`", parents.join("."))
-    };
+    let place = if parents.is_empty() { "a topology".to_owned() } else { format!("`{}`", parents.join(".")) };
     findings.at_key(
         path,
         Finding {
@@ -159,17 +147,7 @@ fn unknown_field(findings: &mut Findings<'_>, path: &Path) {
 fn known_fields(parents: &[String]) -> &'static [&'static str] {
     let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
     match parents.as_slice() {
-        [] => &[
-            "stack",
-            "region",
-            "network",
-            "ssh",
-            "instances",
-            "redis",
-            "node",
-            "load_balancer",
-            "dns",
-        ],
+        [] => &["stack", "region", "network", "ssh", "instances", "redis", "node", "load_balancer", "dns"],
         ["network"] => &["vpc", "zones", "vswitches", "security_group"],
         ["network", "vpc"] => &["cidr", "id"],
         ["network", "vswitches", _] => &["zone", "cidr", "id"],
@@ -179,13 +157,9 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["redis"] => &["on", "port", "max_memory", "persistence"],
         ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins"],
         ["load_balancer"] => &["id", "vswitches", "address", "edition", "listener"],
-        ["load_balancer", "listener"] => &[
-            "protocol",
-            "port",
-            "idle_timeout",
-            "request_timeout",
-            "certificate",
-        ],
+        ["load_balancer", "listener"] => {
+            &["protocol", "port", "idle_timeout", "request_timeout", "certificate"]
+        }
         ["dns"] => &["domain", "host", "ttl"],
         _ => &[],
     }

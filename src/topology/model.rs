@@ -163,11 +163,7 @@ pub struct Dns {
 impl Dns {
     /// The full name, `example.com` for the host `@`.
     pub fn full_name(&self) -> String {
-        if self.host == "@" {
-            self.domain.clone()
-        } else {
-            format!("{}.{}", self.host, self.domain)
-        }
+        if self.host == "@" { self.domain.clone() } else { format!("{}.{}", self.host, self.domain) }
     }
 }
 

@@ -41,10 +41,7 @@ impl Places {
     /// Reads the places; the text must be YAML that was read before.
     pub fn read(text: &str, options: serde_yaml::Options) -> Self {
         let tree = serde_yaml::from_str_with_options::<Tree>(text, options).unwrap_or_default();
-        Self {
-            text: text.to_owned(),
-            root: tree.into_node(text),
-        }
+        Self { text: text.to_owned(), root: tree.into_node(text) }
     }
 
     /// The value at a path; when it is not written, the nearest parent that is.
@@ -54,9 +51,7 @@ impl Places {
 
     /// The key at a path; when it is not written, the nearest parent that is.
     pub fn key(&self, path: &[String]) -> Option<Place> {
-        self.find(path, |child| {
-            child.key.clone().unwrap_or_else(|| child.value.clone())
-        })
+        self.find(path, |child| child.key.clone().unwrap_or_else(|| child.value.clone()))
     }
 
     /// A place from what the YAML reader calls a location.
@@ -91,19 +86,12 @@ pub fn place(text: &str, location: serde_yaml::Location) -> Place {
     let rest = &text[line_start.min(text.len())..];
     let line_text = rest.split(['\n', '\r']).next().unwrap_or("");
     let offset = |characters: usize| {
-        line_text
-            .char_indices()
-            .nth(characters)
-            .map_or(line_text.len(), |(index, _)| index)
+        line_text.char_indices().nth(characters).map_or(line_text.len(), |(index, _)| index)
     };
     let start = offset(column - 1);
     let length = usize::try_from(location.span().len()).unwrap_or(1).max(1);
     let end = offset((column - 1).saturating_add(length)).max(start);
-    Place {
-        line,
-        column,
-        bytes: line_start + start..line_start + end,
-    }
+    Place { line, column, bytes: line_start + start..line_start + end }
 }
 
 #[derive(Debug, Default)]

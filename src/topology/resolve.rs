@@ -27,12 +27,7 @@ pub(super) const DEFAULT_PING_INTERVAL: Seconds = Seconds::new(10);
 /// Both timeouts of the listener. The cloud's default for a silent connection is 15 s, short for a chatroom.
 pub(super) const DEFAULT_LISTENER_TIMEOUT: Seconds = Seconds::new(60);
 /// Small current instance types that most zones have, cheapest first.
-const DEFAULT_TYPES: [&str; 4] = [
-    "ecs.e-c1m2.large",
-    "ecs.u1-c1m2.large",
-    "ecs.c7.large",
-    "ecs.c6.large",
-];
+const DEFAULT_TYPES: [&str; 4] = ["ecs.e-c1m2.large", "ecs.u1-c1m2.large", "ecs.c7.large", "ecs.c6.large"];
 /// Alibaba Cloud Linux 3.
 const DEFAULT_IMAGE: &str = "acs:alibaba_cloud_linux_3_2104_lts_x64";
 const DEFAULT_DISK: u32 = 40;
@@ -49,12 +44,8 @@ pub(super) fn with_default_shape(mut document: Document) -> Document {
     }
     if document.node.on.is_empty() {
         let redis = document.redis.on.as_deref();
-        document.node.on = document
-            .instances
-            .keys()
-            .filter(|name| Some(name.as_str()) != redis)
-            .cloned()
-            .collect();
+        document.node.on =
+            document.instances.keys().filter(|name| Some(name.as_str()) != redis).cloned().collect();
     }
     if document.load_balancer.vswitches.is_empty() {
         document.load_balancer.vswitches = document.network.vswitches.keys().cloned().collect();
@@ -68,14 +59,11 @@ fn add_vswitches(network: &mut schema::Network) {
         return;
     };
     for ((zone, range), letter) in network.zones.iter().zip(ranges).zip('a'..='z') {
-        network
-            .vswitches
-            .entry(letter.to_string())
-            .or_insert_with(|| schema::VSwitch {
-                zone: zone.clone(),
-                cidr: range.to_string(),
-                id: None,
-            });
+        network.vswitches.entry(letter.to_string()).or_insert_with(|| schema::VSwitch {
+            zone: zone.clone(),
+            cidr: range.to_string(),
+            id: None,
+        });
     }
 }
 
@@ -93,15 +81,9 @@ fn add_instances(document: &mut Document) {
         disk: None,
     };
     let public = Some(schema::Access::Public);
-    document
-        .instances
-        .insert("ecs01".to_owned(), instance(first, public, None));
-    document
-        .instances
-        .insert("ecs02".to_owned(), instance(second, public, None));
-    document
-        .instances
-        .insert("ecs03".to_owned(), instance(first, None, Some("ecs01")));
+    document.instances.insert("ecs01".to_owned(), instance(first, public, None));
+    document.instances.insert("ecs02".to_owned(), instance(second, public, None));
+    document.instances.insert("ecs03".to_owned(), instance(first, None, Some("ecs01")));
 }
 
 /// Turns a document that every rule accepted into the model.
@@ -145,9 +127,7 @@ fn instance((name, instance): (String, schema::Instance)) -> (InstanceName, Inst
     };
     let value = Instance {
         vswitch: VSwitchName::new(instance.vswitch),
-        reach: instance
-            .via
-            .map_or(Reach::Public, |host| Reach::Via(InstanceName::new(host))),
+        reach: instance.via.map_or(Reach::Public, |host| Reach::Via(InstanceName::new(host))),
         types,
         image: instance.image.unwrap_or_else(|| DEFAULT_IMAGE.to_owned()),
         disk: instance.disk.unwrap_or(DEFAULT_DISK),
@@ -179,11 +159,7 @@ fn load_balancer(load_balancer: schema::LoadBalancer) -> LoadBalancer {
     let protocol = listener.protocol.unwrap_or(Protocol::Http);
     LoadBalancer {
         existing: load_balancer.id.map(CloudId::new),
-        vswitches: load_balancer
-            .vswitches
-            .into_iter()
-            .map(VSwitchName::new)
-            .collect(),
+        vswitches: load_balancer.vswitches.into_iter().map(VSwitchName::new).collect(),
         address: load_balancer.address.unwrap_or(Address::Internet),
         edition: load_balancer.edition.unwrap_or(Edition::Basic),
         listener: Listener {
@@ -206,17 +182,11 @@ pub(super) fn default_listener_port(protocol: Protocol) -> u16 {
 
 fn dns(dns: Option<schema::Dns>) -> Dns {
     let (domain, host, ttl) = dns.map_or((String::new(), None, None), |dns| (dns.domain, dns.host, dns.ttl));
-    Dns {
-        domain,
-        host: host.unwrap_or_else(|| "@".to_owned()),
-        ttl: ttl.unwrap_or(DEFAULT_TTL),
-    }
+    Dns { domain, host: host.unwrap_or_else(|| "@".to_owned()), ttl: ttl.unwrap_or(DEFAULT_TTL) }
 }
 
 fn port(written: Option<i64>, default: u16) -> u16 {
-    written
-        .and_then(|port| u16::try_from(port).ok())
-        .unwrap_or(default)
+    written.and_then(|port| u16::try_from(port).ok()).unwrap_or(default)
 }
 
 fn range(text: &str) -> Ipv4Net {
@@ -225,9 +195,6 @@ fn range(text: &str) -> Ipv4Net {
 
 /// A range, or a single address as a /32; host bits must be zero.
 pub(super) fn parse_range(text: &str) -> Option<Ipv4Net> {
-    let range = text
-        .parse::<Ipv4Net>()
-        .ok()
-        .or_else(|| text.parse::<Ipv4Addr>().ok().map(Ipv4Net::from))?;
+    let range = text.parse::<Ipv4Net>().ok().or_else(|| text.parse::<Ipv4Addr>().ok().map(Ipv4Net::from))?;
     (range.addr() == range.network()).then_some(range)
 }

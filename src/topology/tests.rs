@@ -7,10 +7,7 @@ const MINIMAL: &str = include_str!("../../examples/minimal.yaml");
 
 fn codes(text: &str) -> Vec<(&'static str, usize)> {
     let diagnostics = load(text.as_bytes()).expect_err("the text has a fault");
-    diagnostics
-        .iter()
-        .map(|one| (one.code, one.place.as_ref().map_or(0, |place| place.line)))
-        .collect()
+    diagnostics.iter().map(|one| (one.code, one.place.as_ref().map_or(0, |place| place.line))).collect()
 }
 
 #[track_caller]
@@ -26,11 +23,7 @@ fn the_examples_are_valid() {
     assert!(CHATROOM.lines().count() <= 40);
     let minimal = load(MINIMAL.as_bytes()).expect("valid");
     assert_eq!(
-        minimal
-            .instances
-            .keys()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>(),
+        minimal.instances.keys().map(ToString::to_string).collect::<Vec<_>>(),
         ["ecs01", "ecs02", "ecs03"]
     );
     assert_eq!(minimal.redis.on.as_str(), "ecs03");
@@ -40,27 +33,13 @@ fn the_examples_are_valid() {
 
 #[test]
 fn the_known_fields_are_those_of_the_schema() {
-    for path in [
-        "",
-        "network",
-        "network.vpc",
-        "network.vswitches.a",
-        "ssh",
-        "instances.ecs01",
-        "redis",
-        "node",
-    ] {
-        let parents = if path.is_empty() {
-            Vec::new()
-        } else {
-            places::path(path)
-        };
+    for path in
+        ["", "network", "network.vpc", "network.vswitches.a", "ssh", "instances.ecs01", "redis", "node"]
+    {
+        let parents = if path.is_empty() { Vec::new() } else { places::path(path) };
         assert!(!known_fields(&parents).is_empty(), "{path}");
     }
-    assert_eq!(
-        codes(&changed("redis:", "redsi: {}\nredis:")),
-        [("unknown-field", 20)]
-    );
+    assert_eq!(codes(&changed("redis:", "redsi: {}\nredis:")), [("unknown-field", 20)]);
     let diagnostics = load(changed("  port: 5000", "  prot: 5000").as_bytes()).unwrap_err();
     assert_eq!(diagnostics[0].help.as_deref(), Some("did you mean `port`?"));
 }
@@ -70,62 +49,29 @@ fn every_rule_has_its_place() {
     let cases = [
         ("stack: chatroom", "stack: Chat Room", "stack-name", 3),
         ("region: cn-hangzhou", "region: Hangzhou", "region", 4),
-        (
-            "zone: cn-hangzhou-h",
-            "zone: cn-beijing-h",
-            "zone-outside-region",
-            9,
-        ),
+        ("zone: cn-hangzhou-h", "zone: cn-beijing-h", "zone-outside-region", 9),
         ("cidr: 192.168.0.0/24", "cidr: 10.0.0.0/24", "cidr-outside-vpc", 9),
-        (
-            "cidr: 192.168.1.0/24",
-            "cidr: 192.168.0.128/25",
-            "cidr-overlap",
-            10,
-        ),
+        ("cidr: 192.168.1.0/24", "cidr: 192.168.0.128/25", "cidr-overlap", 10),
         ("cidr: 192.168.0.0/16", "cidr: 192.168.0.0/33", "cidr", 7),
         ("[203.0.113.0/24]", "[203.0.113.1/24]", "cidr", 13),
         ("[203.0.113.0/24]", "[]", "ssh-allow-from", 13),
-        (
-            "ecs02: { vswitch: b",
-            "ecs02: { vswitch: c",
-            "unknown-vswitch",
-            17,
-        ),
+        ("ecs02: { vswitch: b", "ecs02: { vswitch: c", "unknown-vswitch", 17),
         ("via: ecs01", "via: ecs1", "unknown-instance", 18),
         ("via: ecs01", "via: ecs03", "unreachable", 18),
-        (
-            "ecs03: { vswitch: a, via: ecs01 }",
-            "ecs03: { vswitch: a }",
-            "unreachable",
-            18,
-        ),
+        ("ecs03: { vswitch: a, via: ecs01 }", "ecs03: { vswitch: a }", "unreachable", 18),
         ("on: ecs03", "on: ecs04", "unknown-instance", 21),
         ("[ecs01, ecs02]", "[ecs01, ecs09]", "unknown-instance", 24),
         ("  port: 5000", "  port: 70000", "port-range", 25),
         ("  port: 5000", "  port: 22", "port-taken", 25),
-        (
-            "b: { zone: cn-hangzhou-i",
-            "b: { zone: cn-hangzhou-h",
-            "zone-twice",
-            27,
-        ),
-        (
-            "protocol: http",
-            "protocol: https",
-            "https-without-certificate",
-            30,
-        ),
+        ("b: { zone: cn-hangzhou-i", "b: { zone: cn-hangzhou-h", "zone-twice", 27),
+        ("protocol: http", "protocol: https", "https-without-certificate", 30),
         ("idle_timeout: 60s", "idle_timeout: 601s", "timeout-range", 32),
         ("idle_timeout: 60s", "idle_timeout: 10s", "ping-interval", 32),
         ("domain: example.com", "domain: http://example.com", "domain", 36),
     ];
     for (from, to, code, line) in cases {
         let found = codes(&changed(from, to));
-        assert!(
-            found.contains(&(code, line)),
-            "{to}: expected {code} at line {line}, found {found:?}"
-        );
+        assert!(found.contains(&(code, line)), "{to}: expected {code} at line {line}, found {found:?}");
     }
 }
 
@@ -155,11 +101,7 @@ fn syntax_duplicate_keys_and_types_stop_with_their_place() {
         let diagnostics = load(text.as_bytes()).unwrap_err();
         assert_eq!(diagnostics.len(), 1, "{diagnostics:?}");
         assert_eq!(diagnostics[0].code, "syntax");
-        assert_eq!(
-            diagnostics[0].place.as_ref().map(|place| place.line),
-            Some(line),
-            "{diagnostics:?}"
-        );
+        assert_eq!(diagnostics[0].place.as_ref().map(|place| place.line), Some(line), "{diagnostics:?}");
     }
 }
 
@@ -171,10 +113,7 @@ fn hostile_files_are_refused_at_once() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let item = format!("*a{}", level - 1);
-        bomb.push_str(&format!(
-            "a{level}: &a{level} [{}]\n",
-            [item.as_str(); 10].join(", ")
-        ));
+        bomb.push_str(&format!("a{level}: &a{level} [{}]\n", [item.as_str(); 10].join(", ")));
     }
     let found = load(bomb.as_bytes()).unwrap_err();
     assert_eq!(found[0].code, "syntax", "{found:?}");

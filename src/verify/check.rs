@@ -119,10 +119,7 @@ pub(super) struct Finding {
 
 impl Finding {
     pub(super) fn new(sentence: impl Into<String>) -> Self {
-        Self {
-            sentence: sentence.into(),
-            ..Self::default()
-        }
+        Self { sentence: sentence.into(), ..Self::default() }
     }
 
     #[must_use]

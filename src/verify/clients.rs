@@ -35,9 +35,7 @@ impl Person {
         address: IpAddr,
         name: String,
     ) -> Result<Self, String> {
-        let stream = connect(scenario, vantage, address)
-            .await
-            .map_err(|error| error.to_string())?;
+        let stream = connect(scenario, vantage, address).await.map_err(|error| error.to_string())?;
         let client = Client::connect(stream, &scenario.authority(), scenario.deadline)
             .await
             .map_err(|error| words(&error))?;
@@ -54,10 +52,7 @@ impl Person {
                 Ok(event) if event.name == "message" && event.text() == text => return Ok(started.elapsed()),
                 Ok(_) => {}
                 Err(ClientError::TimedOut { .. }) => {
-                    return Err(format!(
-                        "nothing like it came within {:.1} s",
-                        deadline.as_secs_f64()
-                    ));
+                    return Err(format!("nothing like it came within {:.1} s", deadline.as_secs_f64()));
                 }
                 Err(error) => return Err(words(&error)),
             }
@@ -70,11 +65,7 @@ impl Person {
 
     /// The node in a sentence.
     fn on(&self) -> &str {
-        if self.node.is_empty() {
-            "an unnamed node"
-        } else {
-            &self.node
-        }
+        if self.node.is_empty() { "an unnamed node" } else { &self.node }
     }
 }
 
@@ -111,10 +102,7 @@ impl Pair {
         let fail = |who: &str, vantage: &Vantage, why: String| {
             Finding::new(format!("expected a WebSocket at {url} from {vantage}, but {why}"))
                 .with("client", who)
-                .hint(format!(
-                    "curl -v 'http://{}/socket.io/?EIO=4&transport=polling'",
-                    scenario.authority()
-                ))
+                .hint(format!("curl -v 'http://{}/socket.io/?EIO=4&transport=polling'", scenario.authority()))
         };
         let address = |turn: usize| addresses[turn % addresses.len()];
         let started = Instant::now();
@@ -138,19 +126,8 @@ impl Pair {
         .with("node_a", &first.node)
         .with("node_b", &second.node)
         .with("attempts_b", attempts)
-        .with(
-            "ping_interval",
-            format!("{} ms", first.client.handshake().ping_interval),
-        );
-        Ok((
-            Self {
-                first,
-                second,
-                attempts,
-                deadline: scenario.deadline,
-            },
-            finding,
-        ))
+        .with("ping_interval", format!("{} ms", first.client.handshake().ping_interval));
+        Ok((Self { first, second, attempts, deadline: scenario.deadline }, finding))
     }
 
     /// `welcome`
@@ -167,16 +144,11 @@ impl Pair {
     /// `username.required`
     pub(super) async fn username_required(&mut self) -> Verdict {
         let fail = |why: String| {
-            Finding::new(format!(
-                "expected `{NAME_FIRST}` for a message without a name, but {why}"
-            ))
+            Finding::new(format!("expected `{NAME_FIRST}` for a message without a name, but {why}"))
         };
         let text = format!("nobody-{}", self.first.name);
         self.first.say("message", &text).await.map_err(fail)?;
-        self.first
-            .hear(NAME_FIRST, self.deadline)
-            .await
-            .map_err(|why| fail(why).hint(REDIS_HINT))?;
+        self.first.hear(NAME_FIRST, self.deadline).await.map_err(|why| fail(why).hint(REDIS_HINT))?;
         Ok(Finding::new("a message without a name is turned down"))
     }
 
@@ -215,12 +187,10 @@ impl Pair {
         let (a, b) = (&self.first.node, &self.second.node);
         let list = expected.join(", ");
         let fail = |why: String| {
-            Finding::new(format!(
-                "expected the two clients on two nodes of {list}, but {why}"
-            ))
-            .with("node_a", a)
-            .with("node_b", b)
-            .with("attempts_b", self.attempts)
+            Finding::new(format!("expected the two clients on two nodes of {list}, but {why}"))
+                .with("node_a", a)
+                .with("node_b", b)
+                .with("attempts_b", self.attempts)
         };
         let missing =
             "answers carry no X-Chat-Node header: likely layer: another program behind the load balancer";
@@ -235,9 +205,8 @@ impl Pair {
             );
             return Err(fail(why).hint("`albatross status FILE` shows the group's servers and their health"));
         }
-        if let Some(stranger) = [a, b]
-            .into_iter()
-            .find(|node| !expected.is_empty() && !expected.contains(node))
+        if let Some(stranger) =
+            [a, b].into_iter().find(|node| !expected.is_empty() && !expected.contains(node))
         {
             let why = format!("{stranger} answered, which is none of them; likely layer: the server group");
             return Err(fail(why).hint("`albatross plan FILE` shows what differs from the topology"));
@@ -250,12 +219,7 @@ impl Pair {
 
     /// `leave.announced`
     pub(super) async fn second_leaves(self) -> Verdict {
-        let Self {
-            mut first,
-            second,
-            deadline,
-            ..
-        } = self;
+        let Self { mut first, second, deadline, .. } = self;
         let text = format!("{} left the chatroom.", second.name);
         let node = second.on().to_owned();
         second.client.close().await;
@@ -286,25 +250,24 @@ async fn speak(speaker: &mut Person, listener: &mut Person, deadline: Duration) 
     speaker.say("message", &nonce).await.map_err(&fail)?;
     let (echo, heard) = tokio::join!(speaker.hear(&text, deadline), listener.hear(&text, deadline));
     match (echo, heard) {
-        (Ok(own), Ok(other)) => Ok(Finding::new(format!(
-            "a message went from {from} to {to} in {}",
-            shown(other)
-        ))
-        .with("nonce", &nonce)
-        .with("latency", shown(other))
-        .with("latency_own", shown(own))),
+        (Ok(own), Ok(other)) => {
+            Ok(Finding::new(format!("a message went from {from} to {to} in {}", shown(other)))
+                .with("nonce", &nonce)
+                .with("latency", shown(other))
+                .with("latency_own", shown(own)))
+        }
         (Ok(_), Err(why)) if from != to => Err(fail(format!(
             "it came back on {from} and did not reach {to}: {why}; likely layer: Redis as {to} sees it"
         ))),
-        (Ok(_), Err(why)) => Err(fail(format!(
-            "it came back to its sender only: {why}; likely layer: the node {to}"
-        ))),
-        (Err(why), Ok(_)) => Err(fail(format!(
-            "its sender did not hear it: {why}; likely layer: Redis as {from} sees it"
-        ))),
-        (Err(why), Err(_)) => Err(fail(format!(
-            "nobody heard it: {why}; likely layer: Redis, or the way from {from} to it"
-        ))),
+        (Ok(_), Err(why)) => {
+            Err(fail(format!("it came back to its sender only: {why}; likely layer: the node {to}")))
+        }
+        (Err(why), Ok(_)) => {
+            Err(fail(format!("its sender did not hear it: {why}; likely layer: Redis as {from} sees it")))
+        }
+        (Err(why), Err(_)) => {
+            Err(fail(format!("nobody heard it: {why}; likely layer: Redis, or the way from {from} to it")))
+        }
     }
 }
 

@@ -42,19 +42,13 @@ pub(super) async fn connect(
             let target = scenario.address_map.resolve(address, scenario.port)?;
             let stream = timeout(scenario.deadline, dial(*bind, target)).await;
             let after = scenario.deadline;
-            let stream = stream.map_err(|_| ConnectError::TimedOut {
-                address: target,
-                after,
-            })?;
+            let stream = stream.map_err(|_| ConnectError::TimedOut { address: target, after })?;
             match stream {
                 Ok(stream) => Ok(Box::new(stream)),
                 Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     Err(ConnectError::Refused { address: target })
                 }
-                Err(source) => Err(ConnectError::Unreachable {
-                    address: target,
-                    source,
-                }),
+                Err(source) => Err(ConnectError::Unreachable { address: target, source }),
             }
         }
         // The host is inside the region, where addresses are what they are.
@@ -63,11 +57,7 @@ pub(super) async fn connect(
 }
 
 async fn dial(bind: Option<IpAddr>, target: SocketAddr) -> io::Result<tokio::net::TcpStream> {
-    let socket = if target.is_ipv4() {
-        TcpSocket::new_v4()?
-    } else {
-        TcpSocket::new_v6()?
-    };
+    let socket = if target.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
     if let Some(address) = bind {
         socket.bind(SocketAddr::new(address, 0))?;
     }

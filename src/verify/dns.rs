@@ -34,9 +34,7 @@ enum Answer {
 
 /// Asks until the alias is as expected or the deadline has passed; gives the addresses it leads to.
 pub(super) async fn check(scenario: &Scenario) -> (Verdict, Vec<IpAddr>) {
-    let server = scenario
-        .dns_server
-        .map_or("the system's resolver".to_owned(), |server| server.to_string());
+    let server = scenario.dns_server.map_or("the system's resolver".to_owned(), |server| server.to_string());
     let resolver = match resolver(scenario.dns_server) {
         Ok(resolver) => resolver,
         Err(error) => {
@@ -46,15 +44,12 @@ pub(super) async fn check(scenario: &Scenario) -> (Verdict, Vec<IpAddr>) {
     };
     let until = Instant::now() + scenario.deadline;
     loop {
-        let left = until
-            .saturating_duration_since(Instant::now())
-            .max(Duration::from_millis(100));
+        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
         let answer = match timeout(left, ask(&resolver, &scenario.host)).await {
             Ok(answer) => answer,
-            Err(_) => Answer::Unanswered(format!(
-                "no answer within {:.1} s",
-                scenario.deadline.as_secs_f64()
-            )),
+            Err(_) => {
+                Answer::Unanswered(format!("no answer within {:.1} s", scenario.deadline.as_secs_f64()))
+            }
         };
         let verdict = judge(scenario, &answer, &server);
         if verdict.is_ok() || Instant::now() + PAUSE > until {
@@ -70,32 +65,24 @@ pub(super) async fn check(scenario: &Scenario) -> (Verdict, Vec<IpAddr>) {
 
 fn judge(scenario: &Scenario, answer: &Answer, server: &str) -> Verdict {
     let (host, wanted) = (&scenario.host, &scenario.expected_cname);
-    let at = scenario.dns_server.map_or(String::new(), |server| {
-        format!(" @{} -p {}", server.ip(), server.port())
-    });
+    let at =
+        scenario.dns_server.map_or(String::new(), |server| format!(" @{} -p {}", server.ip(), server.port()));
     let fail = |seen: String| {
         Finding::new(format!("expected {host} to be an alias of {wanted}, but {seen}"))
             .with("server", server)
             .hint(format!("dig{at} {host} CNAME"))
     };
     match answer {
-        Answer::Alias {
-            target,
-            ttl,
-            addresses,
-        } if plain(target) == plain(wanted) => {
+        Answer::Alias { target, ttl, addresses } if plain(target) == plain(wanted) => {
             if addresses.is_empty() {
                 return Err(fail(format!("{target} has no address")));
             }
             let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            Ok(Finding::new(format!(
-                "{host} is an alias of {wanted}, at {}",
-                list.join(" and ")
-            ))
-            .with("server", server)
-            .with("target", plain(target))
-            .with("ttl", format!("{ttl} s"))
-            .with("addresses", list.join(" ")))
+            Ok(Finding::new(format!("{host} is an alias of {wanted}, at {}", list.join(" and ")))
+                .with("server", server)
+                .with("target", plain(target))
+                .with("ttl", format!("{ttl} s"))
+                .with("addresses", list.join(" ")))
         }
         Answer::Alias { target, ttl, .. } if BALANCERS.iter().any(|end| plain(target).ends_with(end)) => {
             Err(fail(format!(
@@ -107,10 +94,7 @@ fn judge(scenario: &Scenario, answer: &Answer, server: &str) -> Verdict {
         Answer::Alias { target, .. } => Err(fail(format!("{server} says {}", plain(target)))),
         Answer::Addresses(addresses) => {
             let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            Err(fail(format!(
-                "{server} has no alias, only the address {}",
-                list.join(" and ")
-            )))
+            Err(fail(format!("{server} has no alias, only the address {}", list.join(" and "))))
         }
         Answer::Nothing => Err(fail(format!("{server} knows no such name"))),
         Answer::Unanswered(why) => Err(fail(format!("{server} does not answer: {why}"))),
@@ -155,18 +139,11 @@ async fn ask(resolver: &TokioResolver, host: &str) -> Answer {
     };
     let question = alias.as_ref().map_or(name, |(target, _)| target.clone());
     let addresses = match records(resolver, &question, RecordType::A).await {
-        Ok(records) => records
-            .into_iter()
-            .filter_map(|(data, _)| data.ip_addr())
-            .collect::<Vec<_>>(),
+        Ok(records) => records.into_iter().filter_map(|(data, _)| data.ip_addr()).collect::<Vec<_>>(),
         Err(why) => return Answer::Unanswered(why),
     };
     match alias {
-        Some((target, ttl)) => Answer::Alias {
-            target,
-            ttl,
-            addresses,
-        },
+        Some((target, ttl)) => Answer::Alias { target, ttl, addresses },
         None if addresses.is_empty() => Answer::Nothing,
         None => Answer::Addresses(addresses),
     }
@@ -178,11 +155,7 @@ async fn records(
     kind: RecordType,
 ) -> Result<Vec<(RData, u32)>, String> {
     match resolver.lookup(name, kind).await {
-        Ok(found) => Ok(found
-            .answers()
-            .iter()
-            .map(|record| (record.data.clone(), record.ttl))
-            .collect()),
+        Ok(found) => Ok(found.answers().iter().map(|record| (record.data.clone(), record.ttl)).collect()),
         Err(error) if error.is_no_records_found() || error.is_nx_domain() => Ok(Vec::new()),
         Err(error) => Err(error.to_string()),
     }

@@ -25,29 +25,16 @@ impl Response {
         let text = String::from_utf8_lossy(bytes);
         let (head, body) = text.split_once("\r\n\r\n")?;
         let mut lines = head.lines();
-        let status = lines
-            .next()?
-            .strip_prefix("HTTP/1.")?
-            .split(' ')
-            .nth(1)?
-            .parse()
-            .ok()?;
+        let status = lines.next()?.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
         let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        Some(Self {
-            status,
-            headers,
-            body: body.to_owned(),
-        })
+        Some(Self { status, headers, body: body.to_owned() })
     }
 
     fn header(&self, name: &str) -> &str {
-        self.headers
-            .iter()
-            .find(|(found, _)| found == name)
-            .map_or("", |(_, value)| value)
+        self.headers.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
     }
 }
 
@@ -66,10 +53,7 @@ pub(super) async fn check(scenario: &Scenario, address: IpAddr) -> Verdict {
         Ok(Ok(bytes)) => Response::parse(&bytes).ok_or_else(|| fail("the answer is no HTTP".to_owned()))?,
         Ok(Err(error)) => return Err(fail(format!("the connection failed ({error})"))),
         Err(_) => {
-            return Err(fail(format!(
-                "nothing came within {:.1} s",
-                scenario.deadline.as_secs_f64()
-            )));
+            return Err(fail(format!("nothing came within {:.1} s", scenario.deadline.as_secs_f64())));
         }
     };
     let server = response.header("x-chat-node").to_owned();
@@ -79,18 +63,10 @@ pub(super) async fn check(scenario: &Scenario, address: IpAddr) -> Verdict {
     }
     let kind = response.header("content-type");
     if !kind.starts_with("text/html") || response.body.trim().is_empty() {
-        return Err(fail(format!(
-            "what came is `{kind}` with {} bytes",
-            response.body.len()
-        )));
+        return Err(fail(format!("what came is `{kind}` with {} bytes", response.body.len())));
     }
-    let sentence = format!(
-        "http://{authority}/ answered 200 with {} bytes of HTML",
-        response.body.len()
-    );
-    Ok(Finding::new(sentence)
-        .with("address", address)
-        .with("node", server))
+    let sentence = format!("http://{authority}/ answered 200 with {} bytes of HTML", response.body.len());
+    Ok(Finding::new(sentence).with("address", address).with("node", server))
 }
 
 /// What a status from a load balancer usually means.
@@ -126,11 +102,7 @@ mod tests {
     fn a_response_is_taken_apart() {
         let response = Response::parse(b"HTTP/1.1 502 Bad Gateway\r\nX-Chat-Node:  ecs01\r\n\r\nno").unwrap();
         assert_eq!(
-            (
-                response.status,
-                response.header("x-chat-node"),
-                response.body.as_str()
-            ),
+            (response.status, response.header("x-chat-node"), response.body.as_str()),
             (502, "ecs01", "no")
         );
         assert_eq!(Response::parse(b"SSH-2.0-x\r\n\r\n"), None);

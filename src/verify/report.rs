@@ -68,11 +68,8 @@ fn test_case(check: &Check) -> TestCase {
     }
     let mut case = TestCase::new(check.id.name(), status);
     case.set_classname("albatross.verify").set_time(check.duration);
-    let evidence: Vec<String> = check
-        .evidence
-        .iter()
-        .map(|(name, value)| format!("{name}: {value}"))
-        .collect();
+    let evidence: Vec<String> =
+        check.evidence.iter().map(|(name, value)| format!("{name}: {value}")).collect();
     case.set_system_out(format!("{}\n{}\n", check.sentence, evidence.join("\n")));
     case
 }

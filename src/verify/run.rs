@@ -21,18 +21,10 @@ const STATUS: &str = "`albatross status FILE` shows what runs where";
 pub async fn run(scenario: &Scenario, on_check: &(dyn Fn(&Check) + Sync)) -> Report {
     let started = Timestamp::now();
     let clock = Instant::now();
-    let mut log = Log {
-        checks: Vec::new(),
-        on_check,
-        mark: clock,
-    };
+    let mut log = Log { checks: Vec::new(), on_check, mark: clock };
     verify(scenario, &mut log).await;
     log.complete();
-    Report {
-        checks: log.checks,
-        started,
-        duration: clock.elapsed(),
-    }
+    Report { checks: log.checks, started, duration: clock.elapsed() }
 }
 
 async fn verify(scenario: &Scenario, log: &mut Log<'_>) {
@@ -69,10 +61,7 @@ async fn converse(scenario: &Scenario, mut pair: Pair, log: &mut Log<'_>) {
         log.note(CheckId::MessageAToB, pair.first_speaks().await);
         log.note(CheckId::MessageBToA, pair.second_speaks().await);
     } else {
-        log.not_reached(
-            &[CheckId::MessageAToB, CheckId::MessageBToA],
-            CheckId::UsernameSet,
-        );
+        log.not_reached(&[CheckId::MessageAToB, CheckId::MessageBToA], CheckId::UsernameSet);
     }
     log.note(CheckId::NodesDiffer, pair.nodes_differ(&scenario.nodes));
     if named {
@@ -111,19 +100,8 @@ impl Log<'_> {
     }
 
     fn push(&mut self, id: CheckId, status: Status, finding: Finding, duration: Duration) {
-        let Finding {
-            sentence,
-            evidence,
-            hint,
-        } = finding;
-        let check = Check {
-            id,
-            status,
-            sentence,
-            duration,
-            evidence,
-            hint,
-        };
+        let Finding { sentence, evidence, hint } = finding;
+        let check = Check { id, status, sentence, duration, evidence, hint };
         (self.on_check)(&check);
         self.checks.push(check);
     }

@@ -60,10 +60,6 @@ pub struct Scenario {
 impl Scenario {
     /// The Host header: without the port where it is HTTP's own.
     pub(super) fn authority(&self) -> String {
-        if self.port == 80 {
-            self.host.clone()
-        } else {
-            format!("{}:{}", self.host, self.port)
-        }
+        if self.port == 80 { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
     }
 }

@@ -27,9 +27,7 @@ async fn scenario(behaviour: Behaviour, record: Record) -> Scenario {
         address_map: AddressMap::Mapped(map),
         sources: [
             Vantage::Local { bind: None },
-            Vantage::Local {
-                bind: Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))),
-            },
+            Vantage::Local { bind: Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))) },
         ],
         nodes: vec!["ecs01".to_owned(), "ecs02".to_owned()],
         deadline: Duration::from_millis(500),
@@ -43,10 +41,7 @@ fn alias() -> Record {
 async fn report(scenario: &Scenario) -> Report {
     let told = Mutex::new(Vec::new());
     let report = run(scenario, &|check: &Check| told.lock().unwrap().push(check.id)).await;
-    assert_eq!(
-        told.into_inner().unwrap(),
-        report.checks.iter().map(|check| check.id).collect::<Vec<_>>()
-    );
+    assert_eq!(told.into_inner().unwrap(), report.checks.iter().map(|check| check.id).collect::<Vec<_>>());
     let mut ids: Vec<CheckId> = report.checks.iter().map(|check| check.id).collect();
     ids.sort();
     assert_eq!(ids, CheckId::ALL, "each check has one verdict");
@@ -54,10 +49,7 @@ async fn report(scenario: &Scenario) -> Report {
 }
 
 fn failed(report: &Report) -> Vec<&'static str> {
-    let failed = report
-        .checks
-        .iter()
-        .filter(|check| check.status == Status::Failed);
+    let failed = report.checks.iter().filter(|check| check.status == Status::Failed);
     failed.map(|check| check.id.name()).collect()
 }
 
@@ -80,120 +72,63 @@ async fn a_healthy_room_passes_all_ten() {
     assert_eq!(json["checks"][0]["id"], "dns.cname");
     assert_eq!(json["checks"][0]["status"], "passed");
     let xml = report.to_junit().unwrap();
-    assert!(
-        xml.contains("tests=\"10\"") && xml.contains("failures=\"0\""),
-        "{xml}"
-    );
+    assert!(xml.contains("tests=\"10\"") && xml.contains("failures=\"0\""), "{xml}");
     for id in CheckId::ALL {
-        assert!(
-            xml.contains(&format!("<testcase name=\"{id}\" classname=\"albatross.verify\"")),
-            "{xml}"
-        );
+        assert!(xml.contains(&format!("<testcase name=\"{id}\" classname=\"albatross.verify\"")), "{xml}");
     }
 }
 
 #[tokio::test]
 async fn both_clients_on_one_node_fail_nodes_differ_alone() {
-    let behaviour = Behaviour {
-        nodes: vec!["ecs01"],
-        ..Behaviour::default()
-    };
+    let behaviour = Behaviour { nodes: vec!["ecs01"], ..Behaviour::default() };
     let report = report(&scenario(behaviour, alias()).await).await;
     assert_eq!(failed(&report), ["nodes.differ"]);
     let check = check(&report, CheckId::NodesDiffer);
     assert!(
-        check
-            .sentence
-            .starts_with("expected the two clients on two nodes of ecs01, ecs02, but"),
+        check.sentence.starts_with("expected the two clients on two nodes of ecs01, ecs02, but"),
         "{check:?}"
     );
-    assert!(
-        check
-            .sentence
-            .contains("in a row led to ecs01; likely layer: the server group"),
-        "{check:?}"
-    );
+    assert!(check.sentence.contains("in a row led to ecs01; likely layer: the server group"), "{check:?}");
     assert!(check.hint.is_some());
     let xml = report.to_junit().unwrap();
-    assert!(
-        xml.contains("failures=\"1\"") && xml.contains("in a row led to ecs01"),
-        "{xml}"
-    );
+    assert!(xml.contains("failures=\"1\"") && xml.contains("in a row led to ecs01"), "{xml}");
 }
 
 #[tokio::test]
 async fn a_node_nobody_expects_fails_nodes_differ() {
-    let behaviour = Behaviour {
-        nodes: vec!["ecs01", "ecs09"],
-        ..Behaviour::default()
-    };
+    let behaviour = Behaviour { nodes: vec!["ecs01", "ecs09"], ..Behaviour::default() };
     let report = report(&scenario(behaviour, alias()).await).await;
     assert_eq!(failed(&report), ["nodes.differ"]);
-    assert!(
-        check(&report, CheckId::NodesDiffer)
-            .sentence
-            .contains("ecs09 answered, which is none of them")
-    );
+    assert!(check(&report, CheckId::NodesDiffer).sentence.contains("ecs09 answered, which is none of them"));
 }
 
 #[tokio::test]
 async fn messages_that_do_not_cross_name_the_layer() {
-    let behaviour = Behaviour {
-        crossing: Crossing::OwnNode,
-        ..Behaviour::default()
-    };
+    let behaviour = Behaviour { crossing: Crossing::OwnNode, ..Behaviour::default() };
     let report = report(&scenario(behaviour, alias()).await).await;
-    assert_eq!(
-        failed(&report),
-        ["message.a_to_b", "message.b_to_a", "leave.announced"]
-    );
+    assert_eq!(failed(&report), ["message.a_to_b", "message.b_to_a", "leave.announced"]);
     let check = check(&report, CheckId::MessageAToB);
     assert!(check.sentence.contains("to go from ecs01 to ecs02"), "{check:?}");
     assert!(check.sentence.contains("did not reach ecs02"), "{check:?}");
-    assert!(
-        check.sentence.contains("likely layer: Redis as ecs02 sees it"),
-        "{check:?}"
-    );
-    assert!(
-        check.hint.as_ref().unwrap().contains("albatross-redis"),
-        "{check:?}"
-    );
+    assert!(check.sentence.contains("likely layer: Redis as ecs02 sees it"), "{check:?}");
+    assert!(check.hint.as_ref().unwrap().contains("albatross-redis"), "{check:?}");
     assert!(!report.passed());
 }
 
 #[tokio::test]
 async fn messages_that_nobody_hears_name_redis() {
-    let behaviour = Behaviour {
-        crossing: Crossing::Nowhere,
-        ..Behaviour::default()
-    };
+    let behaviour = Behaviour { crossing: Crossing::Nowhere, ..Behaviour::default() };
     let report = report(&scenario(behaviour, alias()).await).await;
     let check = check(&report, CheckId::MessageBToA);
     assert!(check.sentence.contains("nobody heard it"), "{check:?}");
-    assert!(
-        check
-            .sentence
-            .contains("likely layer: Redis, or the way from ecs02 to it"),
-        "{check:?}"
-    );
+    assert!(check.sentence.contains("likely layer: Redis, or the way from ecs02 to it"), "{check:?}");
 }
 
 #[tokio::test]
 async fn a_refused_name_leaves_the_talk_unreached() {
-    let behaviour = Behaviour {
-        takes_names: false,
-        ..Behaviour::default()
-    };
+    let behaviour = Behaviour { takes_names: false, ..Behaviour::default() };
     let report = report(&scenario(behaviour, alias()).await).await;
-    assert_eq!(
-        failed(&report),
-        [
-            "username.set",
-            "message.a_to_b",
-            "message.b_to_a",
-            "leave.announced"
-        ]
-    );
+    assert_eq!(failed(&report), ["username.set", "message.a_to_b", "message.b_to_a", "leave.announced"]);
     let sentence = &check(&report, CheckId::LeaveAnnounced).sentence;
     assert_eq!(sentence, "not reached because username.set failed");
 }
@@ -202,18 +137,9 @@ async fn a_refused_name_leaves_the_talk_unreached() {
 async fn wrong_stale_missing_and_flat_names_are_told_apart() {
     let other = "alb-old.cn-hangzhou.alb.aliyuncsslb.com".to_owned();
     for (record, words) in [
-        (
-            Record::Alias("elsewhere.example.net".to_owned(), OUTSIDE),
-            "says elsewhere.example.net",
-        ),
-        (
-            Record::Alias(other, OUTSIDE),
-            "a stale answer for up to 600 s, or a record that was not changed",
-        ),
-        (
-            Record::Address(OUTSIDE),
-            "has no alias, only the address 198.18.0.9",
-        ),
+        (Record::Alias("elsewhere.example.net".to_owned(), OUTSIDE), "says elsewhere.example.net"),
+        (Record::Alias(other, OUTSIDE), "a stale answer for up to 600 s, or a record that was not changed"),
+        (Record::Address(OUTSIDE), "has no alias, only the address 198.18.0.9"),
         (Record::Missing, "knows no such name"),
         (Record::Silent, "does not answer"),
     ] {
@@ -221,14 +147,8 @@ async fn wrong_stale_missing_and_flat_names_are_told_apart() {
         assert_eq!(failed(&report).len(), 10);
         let check = check(&report, CheckId::DnsCname);
         let start = format!("expected example.com to be an alias of {BALANCER}., but");
-        assert!(
-            check.sentence.starts_with(&start) && check.sentence.contains(words),
-            "{check:?}"
-        );
-        assert!(
-            check.hint.as_ref().unwrap().starts_with("dig @127.0.0.1 -p "),
-            "{check:?}"
-        );
+        assert!(check.sentence.starts_with(&start) && check.sentence.contains(words), "{check:?}");
+        assert!(check.hint.as_ref().unwrap().starts_with("dig @127.0.0.1 -p "), "{check:?}");
         assert_eq!(report.checks[9].sentence, "not reached because dns.cname failed");
     }
 }
@@ -236,24 +156,15 @@ async fn wrong_stale_missing_and_flat_names_are_told_apart() {
 #[tokio::test]
 async fn a_closed_port_and_an_unmapped_address_are_named() {
     let mut closed = scenario(Behaviour::default(), alias()).await;
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     closed.address_map = AddressMap::Mapped([(SocketAddr::new(OUTSIDE, 5000), nobody)].into());
     let report = report(&closed).await;
     assert_eq!(failed(&report).len(), 9);
     let page = check(&report, CheckId::PageLoads);
-    assert!(
-        page.sentence
-            .ends_with(&format!("but {nobody} refuses the connection")),
-        "{page:?}"
-    );
+    assert!(page.sentence.ends_with(&format!("but {nobody} refuses the connection")), "{page:?}");
     let upgrade = check(&report, CheckId::WebsocketUpgrade);
     assert!(
-        upgrade
-            .sentence
-            .contains("expected a WebSocket at ws://example.com:5000/socket.io/"),
+        upgrade.sentence.contains("expected a WebSocket at ws://example.com:5000/socket.io/"),
         "{upgrade:?}"
     );
 
@@ -261,32 +172,24 @@ async fn a_closed_port_and_an_unmapped_address_are_named() {
     let report = self::report(&closed).await;
     let page = check(&report, CheckId::PageLoads);
     assert!(
-        page.sentence
-            .contains("198.18.0.9:5000 is not reachable from outside the local cloud"),
+        page.sentence.contains("198.18.0.9:5000 is not reachable from outside the local cloud"),
         "{page:?}"
     );
 }
 
 #[tokio::test]
 async fn a_load_balancer_without_nodes_says_what_its_status_means() {
-    let behaviour = Behaviour {
-        status: Some(502),
-        ..Behaviour::default()
-    };
+    let behaviour = Behaviour { status: Some(502), ..Behaviour::default() };
     let report = report(&scenario(behaviour, alias()).await).await;
     assert_eq!(failed(&report).len(), 9);
     let page = check(&report, CheckId::PageLoads);
     assert!(
-        page.sentence
-            .contains("the status is 502: the load balancer has no answer from any node"),
+        page.sentence.contains("the status is 502: the load balancer has no answer from any node"),
         "{page:?}"
     );
     let upgrade = check(&report, CheckId::WebsocketUpgrade);
     assert!(upgrade.sentence.contains("HTTP status 502"), "{upgrade:?}");
-    assert_eq!(
-        check(&report, CheckId::Welcome).sentence,
-        "not reached because websocket.upgrade failed"
-    );
+    assert_eq!(check(&report, CheckId::Welcome).sentence, "not reached because websocket.upgrade failed");
 }
 
 #[test]

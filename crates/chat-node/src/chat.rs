@@ -55,21 +55,15 @@ pub fn attach(io: &SocketIo, chat: &Arc<Chat>) {
 
 fn listen(chat: &Arc<Chat>, socket: &SocketRef) {
     let naming = chat.clone();
-    socket.on(
-        "set_username",
-        move |socket: SocketRef, TryData(name): TryData<String>| {
-            naming.set_username(&socket, name.ok().as_deref());
-            ready(())
-        },
-    );
+    socket.on("set_username", move |socket: SocketRef, TryData(name): TryData<String>| {
+        naming.set_username(&socket, name.ok().as_deref());
+        ready(())
+    });
     let saying = chat.clone();
-    socket.on(
-        "message",
-        move |socket: SocketRef, TryData(text): TryData<String>| {
-            saying.say(&socket, text.ok().as_deref());
-            ready(())
-        },
-    );
+    socket.on("message", move |socket: SocketRef, TryData(text): TryData<String>| {
+        saying.say(&socket, text.ok().as_deref());
+        ready(())
+    });
     let telling = chat.clone();
     socket.on("node", move |reply: AckSender| {
         // A client that is gone needs no answer.
@@ -98,23 +92,14 @@ impl Chat {
         self.room.seat(socket).name(username.clone());
         self.room.tell(socket.id, &wording::username_set(&username));
         // The hash is for others to look at; when it cannot be queued now, the next refresh writes it.
-        self.bus
-            .submit(Command::Remember(vec![(socket.id, username)]))
-            .ok();
+        self.bus.submit(Command::Remember(vec![(socket.id, username)])).ok();
     }
 
     fn say(&self, socket: &SocketRef, text: Option<&str>) {
         self.metrics.received.increment();
         match self.sayable(socket, text) {
             Ok(text) => {
-                if self
-                    .bus
-                    .submit(Command::Say {
-                        from: socket.id,
-                        text,
-                    })
-                    .is_err()
-                {
+                if self.bus.submit(Command::Say { from: socket.id, text }).is_err() {
                     self.metrics.unpublished.increment();
                     self.room.tell(socket.id, wording::NOT_SENT);
                 }
@@ -140,10 +125,7 @@ impl Chat {
         let Some(username) = self.room.leave(sid).and_then(|seat| seat.username()) else {
             return;
         };
-        let farewell = Command::Leave {
-            sid,
-            text: wording::left(&username),
-        };
+        let farewell = Command::Leave { sid, text: wording::left(&username) };
         if self.bus.submit(farewell).is_err() {
             tracing::warn!(%sid, "the queue to redis is full; a farewell is lost");
         }

@@ -112,17 +112,10 @@ impl NodeId {
     /// Accepts what is safe as a header value and as a metric label.
     pub fn parse(given: &str) -> Result<Self, ConfigError> {
         let usable = (1..=128).contains(&given.len())
-            && given
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
+            && given.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\');
         match HeaderValue::from_str(given) {
-            Ok(header) if usable => Ok(Self {
-                text: given.to_owned(),
-                header,
-            }),
-            _ => Err(ConfigError::NodeId {
-                given: given.to_owned(),
-            }),
+            Ok(header) if usable => Ok(Self { text: given.to_owned(), header }),
+            _ => Err(ConfigError::NodeId { given: given.to_owned() }),
         }
     }
 
@@ -159,12 +152,8 @@ impl RedisAddress {
         let settings = information.redis_settings().clone().set_skip_set_lib_name();
         let settings = settings.set_protocol(redis::ProtocolVersion::RESP2);
         let transport = information.tcp_settings().clone().set_nodelay(true);
-        let information = information
-            .set_redis_settings(settings)
-            .set_tcp_settings(transport);
-        redis::Client::open(information)
-            .map(Self)
-            .map_err(|_| ConfigError::RedisUrl)
+        let information = information.set_redis_settings(settings).set_tcp_settings(transport);
+        redis::Client::open(information).map(Self).map_err(|_| ConfigError::RedisUrl)
     }
 
     /// The client that connects there.
@@ -192,13 +181,9 @@ pub struct Origin(HeaderValue);
 impl Origin {
     /// Accepts `http://host`, `https://host`, each with or without a port.
     pub fn parse(given: &str) -> Result<Self, ConfigError> {
-        let refuse = || ConfigError::Origin {
-            given: given.to_owned(),
-        };
-        let host = given
-            .strip_prefix("http://")
-            .or_else(|| given.strip_prefix("https://"))
-            .ok_or_else(refuse)?;
+        let refuse = || ConfigError::Origin { given: given.to_owned() };
+        let host =
+            given.strip_prefix("http://").or_else(|| given.strip_prefix("https://")).ok_or_else(refuse)?;
         let usable = !host.is_empty()
             && host.bytes().all(|byte| byte.is_ascii_graphic())
             && !host.contains(['/', '?', '#', '@', '*', ',']);
@@ -221,14 +206,7 @@ mod tests {
     #[test]
     fn a_node_id_must_fit_into_a_header() {
         assert_eq!(NodeId::parse("ecs01").unwrap().as_str(), "ecs01");
-        for refused in [
-            "",
-            "two words",
-            "quote\"",
-            "line\nbreak",
-            "ümlaut",
-            &"x".repeat(129),
-        ] {
+        for refused in ["", "two words", "quote\"", "line\nbreak", "ümlaut", &"x".repeat(129)] {
             assert!(NodeId::parse(refused).is_err(), "{refused:?} was accepted");
         }
     }
@@ -236,22 +214,15 @@ mod tests {
     #[test]
     fn the_password_of_redis_is_never_shown() {
         let address = RedisAddress::parse("redis://:hunter2@10.0.0.3:6379/0").unwrap();
-        let shown = format!(
-            "{address} {address:?} {:?}",
-            Config::new(NodeId::parse("n").unwrap(), address.clone())
-        );
+        let shown =
+            format!("{address} {address:?} {:?}", Config::new(NodeId::parse("n").unwrap(), address.clone()));
         assert!(shown.contains("10.0.0.3:6379"), "{shown}");
         assert!(!shown.contains("hunter2"), "{shown}");
     }
 
     #[test]
     fn a_url_that_is_not_of_redis_is_refused_without_repeating_it() {
-        for given in [
-            "http://:hunter2@10.0.0.3",
-            "hunter2",
-            "",
-            "rediss://:hunter2@10.0.0.3:6379/0",
-        ] {
+        for given in ["http://:hunter2@10.0.0.3", "hunter2", "", "rediss://:hunter2@10.0.0.3:6379/0"] {
             let error = RedisAddress::parse(given).unwrap_err();
             assert!(!error.to_string().contains("hunter2"), "{error}");
         }
@@ -261,14 +232,9 @@ mod tests {
     fn an_origin_has_no_path_and_no_wildcard() {
         assert!(Origin::parse("https://chat.example.com").is_ok());
         assert!(Origin::parse("http://127.0.0.1:8080").is_ok());
-        for refused in [
-            "*",
-            "chat.example.com",
-            "https://",
-            "https://a/b",
-            "https://*.example.com",
-            "ftp://a",
-        ] {
+        for refused in
+            ["*", "chat.example.com", "https://", "https://a/b", "https://*.example.com", "ftp://a"]
+        {
             assert!(Origin::parse(refused).is_err(), "{refused:?} was accepted");
         }
     }

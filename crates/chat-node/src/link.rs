@@ -76,10 +76,7 @@ pub struct LinkListener {
 impl LinkListener {
     /// Takes over a bound listener.
     pub fn new(listener: TcpListener, write_stall: Duration) -> Self {
-        Self {
-            listener,
-            write_stall,
-        }
+        Self { listener, write_stall }
     }
 }
 
@@ -114,12 +111,7 @@ pub struct LinkedStream<S = TcpStream> {
 
 impl<S> LinkedStream<S> {
     fn new(stream: S, write_stall: Duration) -> Self {
-        Self {
-            stream,
-            link: Link::default(),
-            write_stall,
-            stalled: None,
-        }
+        Self { stream, link: Link::default(), write_stall, stalled: None }
     }
 
     /// Turns "not now" into an error when the link is cut or nothing could be written for too long.
@@ -133,14 +125,11 @@ impl<S> LinkedStream<S> {
             return Poll::Ready(Err(cut_error()));
         }
         let deadline = Instant::now() + self.write_stall;
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         match stalled.as_mut().poll(context) {
-            Poll::Ready(()) => Poll::Ready(Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the peer does not read",
-            ))),
+            Poll::Ready(()) => {
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not read")))
+            }
             Poll::Pending => Poll::Pending,
         }
     }

@@ -57,11 +57,7 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help goes to stdout and is no failure; nothing can be done about a closed terminal.
             error.print().ok();
-            return if error.use_stderr() {
-                ExitCode::from(USAGE)
-            } else {
-                ExitCode::SUCCESS
-            };
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
     let listen = arguments.listen;
@@ -81,16 +77,10 @@ fn main() -> ExitCode {
 }
 
 fn configure(arguments: Arguments) -> Result<Config, String> {
-    let node_id = arguments
-        .node_id
-        .filter(|id| !id.is_empty())
-        .map_or_else(host_name, Ok)?;
+    let node_id = arguments.node_id.filter(|id| !id.is_empty()).map_or_else(host_name, Ok)?;
     let node_id = NodeId::parse(&node_id).map_err(|error| error.to_string())?;
     let redis = RedisAddress::parse(&arguments.redis).map_err(|error| error.to_string())?;
-    let origins = arguments
-        .allowed_origins
-        .iter()
-        .filter(|origin| !origin.is_empty());
+    let origins = arguments.allowed_origins.iter().filter(|origin| !origin.is_empty());
     let allowed_origins = origins
         .map(|origin| Origin::parse(origin))
         .collect::<Result<_, _>>()
@@ -105,23 +95,15 @@ fn configure(arguments: Arguments) -> Result<Config, String> {
 }
 
 async fn run(listen: SocketAddr, config: Config) -> Result<(), String> {
-    let listener = TcpListener::bind(listen)
-        .await
-        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-    let address = listener
-        .local_addr()
-        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let listener =
+        TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let address = listener.local_addr().map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     let shutdown = told_to_stop().map_err(|error| format!("cannot wait for signals: {error}"))?;
     tracing::info!(%address, node = %config.node_id, redis = %config.redis, "listening");
-    chat_node::serve(listener, config, shutdown)
-        .await
-        .map_err(|error| {
-            let cause = error
-                .source()
-                .map(|source| format!(": {source}"))
-                .unwrap_or_default();
-            format!("{error}{cause}")
-        })
+    chat_node::serve(listener, config, shutdown).await.map_err(|error| {
+        let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
+        format!("{error}{cause}")
+    })
 }
 
 /// Completes at SIGTERM or SIGINT.
@@ -145,29 +127,19 @@ fn host_name() -> Result<String, String> {
 fn at_least_a_second(text: &str) -> Result<Duration, String> {
     let time = time(text)?;
     let bounds = Duration::from_secs(1)..=Duration::from_hours(1);
-    if bounds.contains(&time) {
-        Ok(time)
-    } else {
-        Err("it must be between 1s and 1h".to_owned())
-    }
+    if bounds.contains(&time) { Ok(time) } else { Err("it must be between 1s and 1h".to_owned()) }
 }
 
 fn drain_delay(text: &str) -> Result<Duration, String> {
     let time = time(text)?;
-    if time <= Config::MAX_DRAIN_DELAY {
-        Ok(time)
-    } else {
-        Err("it must be at most 3s".to_owned())
-    }
+    if time <= Config::MAX_DRAIN_DELAY { Ok(time) } else { Err("it must be at most 3s".to_owned()) }
 }
 
 /// A duration such as `10s`, `1m 30s` or `500ms`.
 fn time(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration = text
-        .parse()
-        .map_err(|_| "write a time such as 10s or 500ms".to_owned())?;
-    span.try_into()
-        .map_err(|_| "a time cannot be negative".to_owned())
+    let span: jiff::SignedDuration =
+        text.parse().map_err(|_| "write a time such as 10s or 500ms".to_owned())?;
+    span.try_into().map_err(|_| "a time cannot be negative".to_owned())
 }
 
 fn log_to_stderr() {

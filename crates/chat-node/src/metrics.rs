@@ -75,47 +75,15 @@ impl Metrics {
     fn rows(&self) -> [Row; 9] {
         let row = |name, help, counter: &Counter| (name, help, counter.get());
         [
-            row(
-                "chat_connections_total",
-                "Clients that connected.",
-                &self.connections,
-            ),
-            row(
-                "chat_messages_received_total",
-                "Messages clients sent.",
-                &self.received,
-            ),
-            row(
-                "chat_messages_refused_total",
-                "Messages refused by a rule.",
-                &self.refused,
-            ),
-            row(
-                "chat_messages_published_total",
-                "Stream entries written.",
-                &self.published,
-            ),
-            row(
-                "chat_messages_unpublished_total",
-                "Messages not written.",
-                &self.unpublished,
-            ),
+            row("chat_connections_total", "Clients that connected.", &self.connections),
+            row("chat_messages_received_total", "Messages clients sent.", &self.received),
+            row("chat_messages_refused_total", "Messages refused by a rule.", &self.refused),
+            row("chat_messages_published_total", "Stream entries written.", &self.published),
+            row("chat_messages_unpublished_total", "Messages not written.", &self.unpublished),
             row("chat_messages_read_total", "Stream entries read.", &self.read),
-            row(
-                "chat_messages_delivered_total",
-                "Messages queued for clients.",
-                &self.delivered,
-            ),
-            row(
-                "chat_slow_readers_total",
-                "Clients cut off for not keeping up.",
-                &self.slow_readers,
-            ),
-            row(
-                "chat_redis_lost_total",
-                "Connections to Redis lost.",
-                &self.redis_lost,
-            ),
+            row("chat_messages_delivered_total", "Messages queued for clients.", &self.delivered),
+            row("chat_slow_readers_total", "Clients cut off for not keeping up.", &self.slow_readers),
+            row("chat_redis_lost_total", "Connections to Redis lost.", &self.redis_lost),
         ]
     }
 }
@@ -123,21 +91,9 @@ impl Metrics {
 impl Gauges {
     fn rows(self) -> [Row; 4] {
         [
-            (
-                "chat_connections",
-                "Clients connected now.",
-                self.connected as u64,
-            ),
-            (
-                "chat_redis_write_up",
-                "1 when Redis takes writes.",
-                self.redis_write.into(),
-            ),
-            (
-                "chat_redis_read_up",
-                "1 when the stream is being read.",
-                self.redis_read.into(),
-            ),
+            ("chat_connections", "Clients connected now.", self.connected as u64),
+            ("chat_redis_write_up", "1 when Redis takes writes.", self.redis_write.into()),
+            ("chat_redis_read_up", "1 when the stream is being read.", self.redis_read.into()),
             ("chat_draining", "1 while the node drains.", self.draining.into()),
         ]
     }
@@ -158,17 +114,9 @@ mod tests {
     fn every_number_has_help_type_and_value() {
         let metrics = Metrics::default();
         metrics.received.add(3);
-        let gauges = Gauges {
-            connected: 2,
-            redis_write: true,
-            redis_read: false,
-            draining: false,
-        };
+        let gauges = Gauges { connected: 2, redis_write: true, redis_read: false, draining: false };
         let text = metrics.render(gauges);
-        assert!(
-            text.contains("# TYPE chat_connections gauge\nchat_connections 2\n"),
-            "{text}"
-        );
+        assert!(text.contains("# TYPE chat_connections gauge\nchat_connections 2\n"), "{text}");
         assert!(text.contains("\nchat_messages_received_total 3\n"), "{text}");
         assert!(text.contains("\nchat_redis_read_up 0\n"), "{text}");
         assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 13);

@@ -41,10 +41,6 @@ mod tests {
         for forbidden in ["http://", "https://", "innerHTML", "document.write", " src="] {
             assert!(!PAGE.contains(forbidden), "{forbidden:?} in the page");
         }
-        assert_eq!(
-            PAGE.matches(NONCE).count(),
-            2,
-            "one style and one script carry the nonce"
-        );
+        assert_eq!(PAGE.matches(NONCE).count(), 2, "one style and one script carry the nonce");
     }
 }

@@ -71,29 +71,19 @@ enum Emitted {
 impl Room {
     /// An empty room.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self {
-            seats: RwLock::default(),
-            upgrades: Mutex::default(),
-            metrics,
-        }
+        Self { seats: RwLock::default(), upgrades: Mutex::default(), metrics }
     }
 
     /// The seat of a client, made when it is first seen.
     pub fn seat(&self, socket: &SocketRef) -> Arc<Seat> {
         let mut seats = self.seats.write().unwrap_or_else(PoisonError::into_inner);
-        let seat = seats
-            .entry(socket.id)
-            .or_insert_with(|| Arc::new(Seat::new(socket.clone())));
+        let seat = seats.entry(socket.id).or_insert_with(|| Arc::new(Seat::new(socket.clone())));
         seat.clone()
     }
 
     /// Takes a client out. `None` when it is out already.
     pub fn leave(&self, sid: Sid) -> Option<Arc<Seat>> {
-        let seat = self
-            .seats
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&sid);
+        let seat = self.seats.write().unwrap_or_else(PoisonError::into_inner).remove(&sid);
         lock(&self.upgrades).remove(&sid.to_string());
         seat
     }
@@ -105,12 +95,7 @@ impl Room {
 
     /// Everybody who is connected, in no particular order.
     pub fn everybody(&self) -> Vec<Sid> {
-        self.seats
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .keys()
-            .copied()
-            .collect()
+        self.seats.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
     }
 
     /// Puts a text into the queue of every client.
@@ -122,12 +107,7 @@ impl Room {
 
     /// Puts a text into the queue of one client, if it is still there.
     pub fn tell(&self, sid: Sid, text: &str) {
-        let seat = self
-            .seats
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&sid)
-            .cloned();
+        let seat = self.seats.read().unwrap_or_else(PoisonError::into_inner).get(&sid).cloned();
         if let Some(seat) = seat {
             self.emit(&seat, text);
         }
@@ -136,21 +116,15 @@ impl Room {
     /// The named clients with their names, in no particular order.
     pub fn named(&self) -> Vec<(Sid, Username)> {
         let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
-        seats
-            .iter()
-            .filter_map(|(sid, seat)| Some((*sid, seat.username()?)))
-            .collect()
+        seats.iter().filter_map(|(sid, seat)| Some((*sid, seat.username()?))).collect()
     }
 
     /// Clients that were lost at this sweep and at the one before, and still had no disconnect event.
     pub fn forgotten(&self) -> Vec<Sid> {
         let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
-        let lost = seats
-            .iter()
-            .filter(|(_, seat)| seat.lost.load(Ordering::Relaxed) || !seat.socket.connected());
-        lost.filter(|(_, seat)| seat.swept.swap(true, Ordering::Relaxed))
-            .map(|(sid, _)| *sid)
-            .collect()
+        let lost =
+            seats.iter().filter(|(_, seat)| seat.lost.load(Ordering::Relaxed) || !seat.socket.connected());
+        lost.filter(|(_, seat)| seat.swept.swap(true, Ordering::Relaxed)).map(|(sid, _)| *sid).collect()
     }
 
     /// Remembers over which TCP connection a polling session continues as WebSocket.
@@ -199,10 +173,8 @@ impl Room {
 
     fn link(&self, seat: &Seat) -> Option<Link> {
         let request = seat.socket.req_parts();
-        let opened_as_websocket = request
-            .uri
-            .query()
-            .is_some_and(|query| query.contains("transport=websocket"));
+        let opened_as_websocket =
+            request.uri.query().is_some_and(|query| query.contains("transport=websocket"));
         if opened_as_websocket {
             let ConnectInfo(link) = request.extensions.get::<ConnectInfo<Link>>()?;
             return Some(link.clone());

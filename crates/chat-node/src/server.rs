@@ -85,10 +85,7 @@ pub async fn serve(
         node_id: config.node_id.clone(),
         text_characters: config.limits.text_characters,
     });
-    let vitals = Vitals {
-        chat: chat.clone(),
-        draining: Arc::new(AtomicBool::new(false)),
-    };
+    let vitals = Vitals { chat: chat.clone(), draining: Arc::new(AtomicBool::new(false)) };
     let (engine, io) = engine(&config);
     chat::attach(&io, &chat);
     let keeping = tokio::spawn(chat.keep_sessions(config.limits.session_lifetime));
@@ -160,10 +157,7 @@ fn router(config: &Config, engine: SocketIoLayer, vitals: Vitals) -> Router {
         .layer(middleware::from_fn_with_state(vitals, guard_sessions))
         .layer(cross_origin(&config.allowed_origins))
         // Outermost, so that refusals of the layers above carry it too.
-        .layer(SetResponseHeaderLayer::overriding(
-            NODE_HEADER,
-            config.node_id.header(),
-        ))
+        .layer(SetResponseHeaderLayer::overriding(NODE_HEADER, config.node_id.header()))
 }
 
 fn cross_origin(allowed: &[Origin]) -> CorsLayer {
@@ -180,23 +174,14 @@ async fn guard_sessions(State(vitals): State<Vitals>, request: Request, next: Ne
         return next.run(request).await;
     }
     let query = request.uri().query().unwrap_or_default();
-    let session = query
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("sid="))
-        .map(str::to_owned);
+    let session = query.split('&').find_map(|pair| pair.strip_prefix("sid=")).map(str::to_owned);
     let websocket = query.split('&').any(|pair| pair == "transport=websocket");
     match session {
-        None if vitals.is_draining() => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            [(header::RETRY_AFTER, "1")],
-            "draining\n",
-        )
-            .into_response(),
+        None if vitals.is_draining() => {
+            (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, "1")], "draining\n").into_response()
+        }
         Some(session) if websocket => {
-            let link = request
-                .extensions()
-                .get::<ConnectInfo<Link>>()
-                .map(|ConnectInfo(link)| link.clone());
+            let link = request.extensions().get::<ConnectInfo<Link>>().map(|ConnectInfo(link)| link.clone());
             let response = next.run(request).await;
             if let (StatusCode::SWITCHING_PROTOCOLS, Some(link)) = (response.status(), link) {
                 vitals.chat.room.upgraded(&session, &link);

@@ -91,33 +91,15 @@ mod tests {
 
     #[test]
     fn names_are_trimmed_and_may_be_of_any_script() {
-        assert_eq!(
-            Username::parse("  Ada Lovelace ").unwrap().as_str(),
-            "Ada Lovelace"
-        );
+        assert_eq!(Username::parse("  Ada Lovelace ").unwrap().as_str(), "Ada Lovelace");
         assert_eq!(Username::parse("阿达").unwrap().as_str(), "阿达");
-        assert_eq!(
-            Username::parse(&"é".repeat(64)).unwrap().as_str().chars().count(),
-            64
-        );
+        assert_eq!(Username::parse(&"é".repeat(64)).unwrap().as_str().chars().count(), 64);
     }
 
     #[test]
     fn names_that_are_empty_long_or_deceptive_are_refused() {
-        for refused in [
-            "",
-            "   ",
-            "a\nb",
-            "a\u{0}b",
-            "a\u{202E}b",
-            "a\u{2028}b",
-            &"x".repeat(65),
-        ] {
-            assert_eq!(
-                Username::parse(refused),
-                Err(BadUsername),
-                "{refused:?} was accepted"
-            );
+        for refused in ["", "   ", "a\nb", "a\u{0}b", "a\u{202E}b", "a\u{2028}b", &"x".repeat(65)] {
+            assert_eq!(Username::parse(refused), Err(BadUsername), "{refused:?} was accepted");
         }
     }
 }

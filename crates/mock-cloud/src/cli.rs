@@ -94,11 +94,7 @@ pub fn run() -> ExitCode {
             let failed = error.use_stderr();
             // A closed pipe is no reason to fail a help text.
             drop(error.print());
-            return if failed {
-                ExitCode::from(USAGE)
-            } else {
-                ExitCode::SUCCESS
-            };
+            return if failed { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
     match cli.command {
@@ -115,10 +111,7 @@ fn serve(arguments: ServeArguments) -> ExitCode {
     };
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(1, &format!("the runtime cannot be started: {error}")),
@@ -153,19 +146,9 @@ impl ServeArguments {
             seed: self.seed,
             region: self.region,
             data: self.data,
-            domains: std::iter::once("example.com".to_owned())
-                .chain(self.domains)
-                .collect(),
-            lifetime: if self.until_stdin_closes {
-                Lifetime::UntilInputCloses
-            } else {
-                Lifetime::UntilTold
-            },
-            strictness: if self.strict {
-                Strictness::Strict
-            } else {
-                Strictness::AsTheCloud
-            },
+            domains: std::iter::once("example.com".to_owned()).chain(self.domains).collect(),
+            lifetime: if self.until_stdin_closes { Lifetime::UntilInputCloses } else { Lifetime::UntilTold },
+            strictness: if self.strict { Strictness::Strict } else { Strictness::AsTheCloud },
         })
     }
 }
@@ -183,15 +166,9 @@ fn print_provenance(arguments: &ProvenanceArguments) -> ExitCode {
             format!("{source:<12} {:<16} {}\n", behaviour.subject, behaviour.sentence)
         });
         let rows: String = rows.collect();
-        let guessed = counts
-            .get(&provenance::Source::Guessed)
-            .copied()
-            .unwrap_or_default();
+        let guessed = counts.get(&provenance::Source::Guessed).copied().unwrap_or_default();
         let behaviours = provenance::BEHAVIOURS.len();
-        format!(
-            "{rows}{} actions, {behaviours} behaviours, {guessed} guessed\n",
-            actions.len()
-        )
+        format!("{rows}{} actions, {behaviours} behaviours, {guessed} guessed\n", actions.len())
     };
     drop(std::io::stdout().write_all(text.as_bytes()));
     ExitCode::SUCCESS

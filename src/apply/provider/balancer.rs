@@ -13,11 +13,11 @@ use crate::resource::spec::{ListenerSpec, LoadBalancerSpec, ServerGroupSpec, Ser
 use crate::resource::{Kind, ResourceAddress};
 
 /// How long a load balancer may take; the real ones take one to two minutes.
-const PROVISION: Duration = Duration::from_secs(600);
+const PROVISION: Duration = Duration::from_mins(10);
 /// How long a group or listener may take.
-const CONFIGURE: Duration = Duration::from_secs(180);
+const CONFIGURE: Duration = Duration::from_mins(3);
 /// How long servers may take to be found healthy: interval times threshold, and some.
-const HEALTHY: Duration = Duration::from_secs(60);
+const HEALTHY: Duration = Duration::from_mins(1);
 
 impl Provider {
     pub(super) async fn put_load_balancer(
@@ -40,11 +40,7 @@ impl Provider {
         let (name, resource) = (console_name(&self.stack, address), address.to_string());
         let vpc = self.known.only(Kind::Vpc)?;
         let zone = |(zone, vswitch): &(String, ResourceAddress)| Ok((zone.clone(), self.known.id(vswitch)?));
-        let zones = spec
-            .zones
-            .iter()
-            .map(zone)
-            .collect::<Result<Vec<_>, ApplyError>>()?;
+        let zones = spec.zones.iter().map(zone).collect::<Result<Vec<_>, ApplyError>>()?;
         let new = NewLoadBalancer {
             name: &name,
             vpc: &vpc,
@@ -54,8 +50,7 @@ impl Provider {
             tags: &self.tags(&resource),
         };
         let region = self.client.region();
-        self.create(address, |token| alb::create_load_balancer(region, &new, token))
-            .await
+        self.create(address, |token| alb::create_load_balancer(region, &new, token)).await
     }
 
     /// Waits until a load balancer takes listeners, and learns its name.
@@ -65,11 +60,7 @@ impl Provider {
         id: &CloudId,
     ) -> Result<Outputs, ApplyError> {
         let subject = address.to_string();
-        let condition = Condition {
-            subject: &subject,
-            name: "active",
-            deadline: PROVISION,
-        };
+        let condition = Condition { subject: &subject, name: "active", deadline: PROVISION };
         let look = || async {
             Ok(match alb::load_balancer(&self.client, id).await? {
                 Some(found) if found.load_balancer_status == "Active" => Look::Done(found),
@@ -88,15 +79,9 @@ impl Provider {
         address: &ResourceAddress,
         id: &CloudId,
     ) -> Result<(), ApplyError> {
-        self.client
-            .delete(&alb::delete_load_balancer(id), PROVISION)
-            .await?;
+        self.client.delete(&alb::delete_load_balancer(id), PROVISION).await?;
         let subject = address.to_string();
-        let condition = Condition {
-            subject: &subject,
-            name: "gone",
-            deadline: PROVISION,
-        };
+        let condition = Condition { subject: &subject, name: "gone", deadline: PROVISION };
         let look = || async {
             let found = alb::load_balancer(&self.client, id).await?;
             Ok(found.map_or(Look::Done(()), |found| Look::NotYet(found.load_balancer_status)))
@@ -110,29 +95,16 @@ impl Provider {
         spec: &ServerGroupSpec,
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
-        let health = HealthCheck {
-            path: spec.health_path,
-            interval: Duration::from_secs(1),
-            threshold: 2,
-        };
+        let health = HealthCheck { path: spec.health_path, interval: Duration::from_secs(1), threshold: 2 };
         let id = if let Some(current) = current {
-            self.change(address, |token| {
-                alb::update_server_group(&current.id, health, token)
-            })
-            .await?;
+            self.change(address, |token| alb::update_server_group(&current.id, health, token)).await?;
             current.id.clone()
         } else {
             let (name, resource) = (console_name(&self.stack, address), address.to_string());
             let vpc = self.known.only(Kind::Vpc)?;
-            let new = NewServerGroup {
-                name: &name,
-                vpc: &vpc,
-                health,
-                tags: &self.tags(&resource),
-            };
+            let new = NewServerGroup { name: &name, vpc: &vpc, health, tags: &self.tags(&resource) };
             let region = self.client.region();
-            self.create(address, |token| alb::create_server_group(region, &new, token))
-                .await?
+            self.create(address, |token| alb::create_server_group(region, &new, token)).await?
         };
         self.server_group_available(address, &id).await?;
         Ok(id_only(&id))
@@ -144,11 +116,7 @@ impl Provider {
         id: &CloudId,
     ) -> Result<(), ApplyError> {
         let subject = address.to_string();
-        let condition = Condition {
-            subject: &subject,
-            name: "available",
-            deadline: CONFIGURE,
-        };
+        let condition = Condition { subject: &subject, name: "available", deadline: CONFIGURE };
         let look = || async {
             Ok(match alb::server_group(&self.client, id).await? {
                 Some(found) if found.server_group_status == "Available" => Look::Done(()),
@@ -160,10 +128,7 @@ impl Provider {
     }
 
     pub(super) async fn delete_server_group(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self
-            .client
-            .delete(&alb::delete_server_group(id), CONFIGURE)
-            .await?)
+        Ok(self.client.delete(&alb::delete_server_group(id), CONFIGURE).await?)
     }
 
     pub(super) async fn put_server(
@@ -173,15 +138,8 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let _turn = self.one_server_at_a_time.lock().await;
         let group = self.known.only(Kind::ServerGroup)?;
-        let instance = self
-            .known
-            .id(&ResourceAddress::new(Kind::Instance, &spec.instance))?;
-        match self
-            .change(address, |token| {
-                alb::add_server(&group, &instance, spec.port, token)
-            })
-            .await
-        {
+        let instance = self.known.id(&ResourceAddress::new(Kind::Instance, &spec.instance))?;
+        match self.change(address, |token| alb::add_server(&group, &instance, spec.port, token)).await {
             Ok(()) => {}
             // It is in the group already: a reply that was lost, or a list that lagged.
             Err(ApplyError::Cloud(error)) if is_member_already(error.code()) => {}
@@ -190,16 +148,10 @@ impl Provider {
         let id = server_id(&instance, spec.port);
         self.ledger.accept(address, &id)?;
         let subject = address.to_string();
-        let condition = Condition {
-            subject: &subject,
-            name: "available",
-            deadline: CONFIGURE,
-        };
+        let condition = Condition { subject: &subject, name: "available", deadline: CONFIGURE };
         let look = || async {
             let servers = alb::servers(&self.client, &group).await?;
-            let found = servers
-                .into_iter()
-                .find(|one| one.server_id == instance && one.port == spec.port);
+            let found = servers.into_iter().find(|one| one.server_id == instance && one.port == spec.port);
             Ok(match found {
                 Some(server) if server.status == "Available" => Look::Done(()),
                 Some(server) => Look::NotYet(server.status),
@@ -207,8 +159,7 @@ impl Provider {
             })
         };
         until(condition, look).await?;
-        self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group)
-            .await?;
+        self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group).await?;
         Ok(id_only(&id))
     }
 
@@ -219,31 +170,19 @@ impl Provider {
     ) -> Result<(), ApplyError> {
         let _turn = self.one_server_at_a_time.lock().await;
         let field = |name| current.fields.get(name).cloned().unwrap_or_default();
-        let missing = || ApplyError::Missing {
-            address: address.clone(),
-            what: "port",
-        };
+        let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
         let port = field("port").parse().map_err(|_| missing())?;
         let (group, instance) = (CloudId::new(field("group")), CloudId::new(field("instance")));
-        self.client
-            .delete(&alb::remove_server(&group, &instance, port), CONFIGURE)
-            .await?;
+        self.client.delete(&alb::remove_server(&group, &instance, port), CONFIGURE).await?;
         let subject = address.to_string();
-        let condition = Condition {
-            subject: &subject,
-            name: "out of the group",
-            deadline: CONFIGURE,
-        };
+        let condition = Condition { subject: &subject, name: "out of the group", deadline: CONFIGURE };
         let look = || async {
             let servers = alb::servers(&self.client, &group).await?;
-            let found = servers
-                .into_iter()
-                .find(|one| one.server_id == instance && one.port == port);
+            let found = servers.into_iter().find(|one| one.server_id == instance && one.port == port);
             Ok(found.map_or(Look::Done(()), |server| Look::NotYet(server.status)))
         };
         until(condition, look).await?;
-        self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group)
-            .await
+        self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group).await
     }
 
     pub(super) async fn put_listener(
@@ -262,10 +201,7 @@ impl Provider {
             description: &description,
         };
         let id = if let Some(current) = current {
-            self.change(address, |token| {
-                alb::update_listener(&current.id, &settings, token)
-            })
-            .await?;
+            self.change(address, |token| alb::update_listener(&current.id, &settings, token)).await?;
             current.id.clone()
         } else {
             let resource = address.to_string();
@@ -285,11 +221,7 @@ impl Provider {
         id: &CloudId,
     ) -> Result<(), ApplyError> {
         let subject = address.to_string();
-        let condition = Condition {
-            subject: &subject,
-            name: "running",
-            deadline: CONFIGURE,
-        };
+        let condition = Condition { subject: &subject, name: "running", deadline: CONFIGURE };
         let look = || async {
             Ok(match alb::listener(&self.client, id).await? {
                 Some(found) if found.listener_status == "Running" => Look::Done(()),
@@ -302,26 +234,15 @@ impl Provider {
 
     /// An empty list of servers without traffic means that all have some.
     async fn servers_healthy(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
-        self.note(
-            address,
-            "waiting until the load balancer finds its servers healthy",
-        );
-        let condition = Condition {
-            subject: "the server group",
-            name: "healthy",
-            deadline: HEALTHY,
-        };
+        self.note(address, "waiting until the load balancer finds its servers healthy");
+        let condition = Condition { subject: "the server group", name: "healthy", deadline: HEALTHY };
         let look = || async {
             let servers = alb::unhealthy_servers(&self.client, id).await?;
             let words = servers
                 .iter()
                 .map(|one| format!("{} ({} {})", one.server_id, one.status, one.reason.reason_code));
             let words: Vec<String> = words.collect();
-            Ok(if words.is_empty() {
-                Look::Done(())
-            } else {
-                Look::NotYet(words.join(", "))
-            })
+            Ok(if words.is_empty() { Look::Done(()) } else { Look::NotYet(words.join(", ")) })
         };
         match until(condition, look).await {
             Ok(()) => Ok(()),
@@ -339,11 +260,7 @@ impl Provider {
     ) -> Result<(), ApplyError> {
         self.client.delete(&alb::delete_listener(id), CONFIGURE).await?;
         let subject = address.to_string();
-        let condition = Condition {
-            subject: &subject,
-            name: "gone",
-            deadline: CONFIGURE,
-        };
+        let condition = Condition { subject: &subject, name: "gone", deadline: CONFIGURE };
         let look = || async {
             let found = alb::listener(&self.client, id).await?;
             Ok(found.map_or(Look::Done(()), |found| Look::NotYet(found.listener_status)))
@@ -353,10 +270,7 @@ impl Provider {
 }
 
 fn is_member_already(code: Option<&str>) -> bool {
-    matches!(
-        code,
-        Some("Conflict.BackendServer" | "ResourceAlreadyExist.BackendServer")
-    )
+    matches!(code, Some("Conflict.BackendServer" | "ResourceAlreadyExist.BackendServer"))
 }
 
 /// A membership has no id of its own: server and port name it.
@@ -368,10 +282,7 @@ pub(crate) fn server_id(instance: &CloudId, port: u16) -> CloudId {
 pub(crate) fn load_balancer_outputs(found: &alb::LoadBalancer) -> Outputs {
     let mut outputs = id_only(&found.load_balancer_id);
     outputs.insert(Output::DnsName, found.dns_name.clone());
-    let mut addresses = found
-        .zone_mappings
-        .iter()
-        .flat_map(|zone| &zone.load_balancer_addresses);
+    let mut addresses = found.zone_mappings.iter().flat_map(|zone| &zone.load_balancer_addresses);
     if let Some(first) = addresses.find(|one| !one.address.is_empty()) {
         outputs.insert(Output::PublicAddress, first.address.clone());
     }

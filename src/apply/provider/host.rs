@@ -22,10 +22,7 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let settings = redis_settings(spec, &self.known)?;
         self.ledger.intend_on_host(address)?;
-        let session = self
-            .hosts
-            .session(&spec.host, &self.known, Patience::WhileItBoots)
-            .await?;
+        let session = self.hosts.session(&spec.host, &self.known, Patience::WhileItBoots).await?;
         redis::install(session.as_ref(), &settings, &self.notes(address)).await?;
         self.on_host_ready(address, spec.host.instance())
     }
@@ -36,38 +33,20 @@ impl Provider {
         spec: &ReleaseSpec,
     ) -> Result<Outputs, ApplyError> {
         let settings = node_settings(spec, &self.known)?;
-        let missing = || ApplyError::Missing {
-            address: address.clone(),
-            what: "binary",
-        };
+        let missing = || ApplyError::Missing { address: address.clone(), what: "binary" };
         let artifact = self.artifact.as_ref().ok_or_else(missing)?;
         self.ledger.intend_on_host(address)?;
         let redis = self.redis_session(spec).await?;
         let password = redis::read_password(redis.as_ref()).await?;
-        let session = self
-            .hosts
-            .session(&spec.host, &self.known, Patience::WhileItBoots)
-            .await?;
-        node::install(
-            session.as_ref(),
-            artifact,
-            &settings,
-            &password,
-            &self.notes(address),
-        )
-        .await?;
+        let session = self.hosts.session(&spec.host, &self.known, Patience::WhileItBoots).await?;
+        node::install(session.as_ref(), artifact, &settings, &password, &self.notes(address)).await?;
         self.on_host_ready(address, spec.host.instance())
     }
 
     /// The way to Redis' machine is kept beside the machine's pinned key.
     async fn redis_session(&self, spec: &ReleaseSpec) -> Result<Arc<Session>, ApplyError> {
-        let host = HostSpec {
-            route: spec.redis_route.clone(),
-            user: spec.host.user.clone(),
-        };
-        self.hosts
-            .session(&host, &self.known, Patience::WhileItBoots)
-            .await
+        let host = HostSpec { route: spec.redis_route.clone(), user: spec.host.user.clone() };
+        self.hosts.session(&host, &self.known, Patience::WhileItBoots).await
     }
 
     pub(super) async fn delete_redis(
@@ -102,15 +81,9 @@ impl Provider {
             return Ok(None);
         };
         let user = current.fields.get("user").cloned().unwrap_or_default();
-        let host = HostSpec {
-            route: route.split(' ').map(InstanceName::new).collect(),
-            user,
-        };
+        let host = HostSpec { route: route.split(' ').map(InstanceName::new).collect(), user };
         self.note(address, "stopping");
-        self.hosts
-            .session(&host, &self.known, Patience::AtOnce)
-            .await
-            .map(Some)
+        self.hosts.session(&host, &self.known, Patience::AtOnce).await.map(Some)
     }
 
     /// What is on a machine is named by the machine's id: on another machine it is another one.
@@ -127,10 +100,8 @@ impl Provider {
     fn notes(&self, address: &ResourceAddress) -> Note {
         let (sink, address) = (self.sink.clone(), address.clone());
         Arc::new(move |text: &str| {
-            sink(Event::Noted {
-                address: address.clone(),
-                text: text.to_owned(),
-            })
+            let text = text.to_owned();
+            sink(Event::Noted { address: address.clone(), text });
         })
     }
 }
@@ -171,9 +142,6 @@ pub(crate) fn node_settings(spec: &ReleaseSpec, known: &Known) -> Result<node::S
 fn private_address(instance: &InstanceName, known: &Known) -> Result<Ipv4Addr, ApplyError> {
     let address = ResourceAddress::new(Kind::Instance, instance);
     let text = known.output(&address, Output::PrivateAddress);
-    let missing = ApplyError::Missing {
-        address,
-        what: "private address",
-    };
+    let missing = ApplyError::Missing { address, what: "private address" };
     text.and_then(|text| text.parse().ok()).ok_or(missing)
 }

@@ -17,9 +17,9 @@ use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::HostKey;
 
 /// How long an instance may take to run, or to be gone.
-const BOOT: Duration = Duration::from_secs(300);
+const BOOT: Duration = Duration::from_mins(5);
 /// How long the Cloud Assistant may take to answer after that.
-const ASSISTANT: Duration = Duration::from_secs(180);
+const ASSISTANT: Duration = Duration::from_mins(3);
 /// Mbit/s out to the Internet of a public instance; traffic is what is paid.
 const BANDWIDTH: u32 = 10;
 /// Prints the host key; `cat` is all it takes, so that it means the same everywhere.
@@ -49,10 +49,7 @@ impl Provider {
     }
 
     pub(super) async fn delete_key_pair(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self
-            .client
-            .delete(&ecs::delete_key_pair(self.client.region(), id), BOOT)
-            .await?)
+        Ok(self.client.delete(&ecs::delete_key_pair(self.client.region(), id), BOOT).await?)
     }
 
     pub(super) async fn create_instance(
@@ -78,10 +75,7 @@ impl Provider {
             Exposure::Public => BANDWIDTH,
             Exposure::Private => 0,
         };
-        let mut refusal = ApplyError::Missing {
-            address: address.clone(),
-            what: "instance type",
-        };
+        let mut refusal = ApplyError::Missing { address: address.clone(), what: "instance type" };
         for instance_type in &spec.types {
             let new = NewInstance {
                 name: &address.name,
@@ -95,10 +89,7 @@ impl Provider {
                 tags: &self.tags(&resource),
             };
             let region = self.client.region();
-            match self
-                .create(address, |token| ecs::run_instance(region, &new, token))
-                .await
-            {
+            match self.create(address, |token| ecs::run_instance(region, &new, token)).await {
                 Err(ApplyError::Cloud(error)) if is_out_of_stock(error.code()) => {
                     self.note(address, format!("{instance_type} is out of stock"));
                     refusal = error.into();
@@ -116,16 +107,9 @@ impl Provider {
         id: &CloudId,
     ) -> Result<Outputs, ApplyError> {
         let subject = address.to_string();
-        let condition = Condition {
-            subject: &subject,
-            name: "running",
-            deadline: BOOT,
-        };
+        let condition = Condition { subject: &subject, name: "running", deadline: BOOT };
         let look = || async {
-            let found = ecs::instances(&self.client, Selection::Id(id))
-                .await?
-                .into_iter()
-                .next();
+            let found = ecs::instances(&self.client, Selection::Id(id)).await?.into_iter().next();
             Ok(match found {
                 Some(instance) if instance.status == "Running" => Look::Done(instance_outputs(&instance)),
                 Some(instance) => Look::NotYet(instance.status),
@@ -142,13 +126,8 @@ impl Provider {
         current: &Observation,
     ) -> Result<Outputs, ApplyError> {
         let region = self.client.region();
-        if current
-            .fields
-            .get("status")
-            .is_some_and(|status| status == "Stopped")
-        {
-            self.change(address, |_| ecs::start_instance(region, &current.id))
-                .await?;
+        if current.fields.get("status").is_some_and(|status| status == "Stopped") {
+            self.change(address, |_| ecs::start_instance(region, &current.id)).await?;
         }
         self.instance_running(address, &current.id).await
     }
@@ -158,20 +137,11 @@ impl Provider {
         address: &ResourceAddress,
         id: &CloudId,
     ) -> Result<(), ApplyError> {
-        self.client
-            .delete(&ecs::delete_instance(self.client.region(), id), BOOT)
-            .await?;
+        self.client.delete(&ecs::delete_instance(self.client.region(), id), BOOT).await?;
         let subject = address.to_string();
-        let condition = Condition {
-            subject: &subject,
-            name: "gone",
-            deadline: BOOT,
-        };
+        let condition = Condition { subject: &subject, name: "gone", deadline: BOOT };
         let look = || async {
-            let found = ecs::instances(&self.client, Selection::Id(id))
-                .await?
-                .into_iter()
-                .next();
+            let found = ecs::instances(&self.client, Selection::Id(id)).await?.into_iter().next();
             Ok(found.map_or(Look::Done(()), |instance| Look::NotYet(instance.status)))
         };
         Ok(until(condition, look).await?)
@@ -184,9 +154,7 @@ impl Provider {
         address: &ResourceAddress,
         spec: &HostSpec,
     ) -> Result<Outputs, ApplyError> {
-        let instance = self
-            .known
-            .id(&ResourceAddress::new(Kind::Instance, spec.instance()))?;
+        let instance = self.known.id(&ResourceAddress::new(Kind::Instance, spec.instance()))?;
         self.assistant_ready(address, &instance).await?;
         let key = self.read_host_key(address, spec, &instance).await?.to_string();
         let region = self.client.region();
@@ -200,18 +168,10 @@ impl Provider {
 
     async fn assistant_ready(&self, address: &ResourceAddress, instance: &CloudId) -> Result<(), ApplyError> {
         let subject = format!("the Cloud Assistant of {}", address.name);
-        let condition = Condition {
-            subject: &subject,
-            name: "online",
-            deadline: ASSISTANT,
-        };
+        let condition = Condition { subject: &subject, name: "online", deadline: ASSISTANT };
         let look = || async {
             let ready = ecs::assistant_is_ready(&self.client, instance).await?;
-            Ok(if ready {
-                Look::Done(())
-            } else {
-                Look::NotYet("offline".to_owned())
-            })
+            Ok(if ready { Look::Done(()) } else { Look::NotYet("offline".to_owned()) })
         };
         Ok(until(condition, look).await?)
     }
@@ -223,19 +183,12 @@ impl Provider {
         instance: &CloudId,
     ) -> Result<HostKey, ApplyError> {
         let region = self.client.region();
-        let call = self.ledger.intend(address, |token| {
-            ecs::run_command(region, instance, READ_HOST_KEY, token)
-        })?;
+        let call =
+            self.ledger.intend(address, |token| ecs::run_command(region, instance, READ_HOST_KEY, token))?;
         let reply = self.send(address, &call).await?;
-        let invocation = reply
-            .get("InvokeId")
-            .and_then(serde_json::Value::as_str)
-            .unwrap_or_default();
-        let condition = Condition {
-            subject: "the command on the instance",
-            name: "finished",
-            deadline: ASSISTANT,
-        };
+        let invocation = reply.get("InvokeId").and_then(serde_json::Value::as_str).unwrap_or_default();
+        let condition =
+            Condition { subject: "the command on the instance", name: "finished", deadline: ASSISTANT };
         let look = || async {
             Ok(match ecs::invocation_result(&self.client, invocation).await? {
                 Some(result) if is_over(&result.invoke_record_status) => Look::Done(result),
@@ -244,10 +197,7 @@ impl Provider {
             })
         };
         let result = until(condition, look).await?;
-        let refuse = |why: String| ApplyError::HostKey {
-            instance: spec.instance().to_string(),
-            why,
-        };
+        let refuse = |why: String| ApplyError::HostKey { instance: spec.instance().to_string(), why };
         if result.exit_code.is_some_and(|exit| exit != 0) {
             return Err(refuse(format!(
                 "the command ended with {}: {}",
@@ -277,8 +227,5 @@ fn is_out_of_stock(code: Option<&str>) -> bool {
 
 /// `Failed` is over too: the exit status says what happened.
 fn is_over(status: &str) -> bool {
-    matches!(
-        status,
-        "Finished" | "Success" | "Failed" | "PartialFailed" | "Stopped"
-    )
+    matches!(status, "Finished" | "Success" | "Failed" | "PartialFailed" | "Stopped")
 }

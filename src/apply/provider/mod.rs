@@ -41,12 +41,8 @@ impl Known {
     /// What was observed.
     pub fn from_observed(observed: &Observed) -> Self {
         let outputs = observed.resources.iter();
-        let outputs = outputs
-            .map(|(address, found)| (address.clone(), found.outputs.clone()))
-            .collect();
-        Self {
-            outputs: RwLock::new(outputs),
-        }
+        let outputs = outputs.map(|(address, found)| (address.clone(), found.outputs.clone())).collect();
+        Self { outputs: RwLock::new(outputs) }
     }
 
     /// Forgets what was known and takes over what another knows.
@@ -67,10 +63,7 @@ impl Known {
     /// When it has none.
     pub fn id(&self, address: &ResourceAddress) -> Result<CloudId, ApplyError> {
         let id = self.output(address, Output::Id).map(CloudId::new);
-        id.ok_or_else(|| ApplyError::Missing {
-            address: address.clone(),
-            what: "id",
-        })
+        id.ok_or_else(|| ApplyError::Missing { address: address.clone(), what: "id" })
     }
 
     /// The id of a resource that a stack has one of.
@@ -87,10 +80,7 @@ impl Known {
     }
 
     fn forget(&self, address: &ResourceAddress) {
-        self.outputs
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(address);
+        self.outputs.write().unwrap_or_else(PoisonError::into_inner).remove(address);
     }
 }
 
@@ -154,10 +144,7 @@ impl Provider {
     /// # Errors
     /// What the cloud or the host said.
     pub async fn put(&self, step: &Step) -> Result<CloudId, ApplyError> {
-        let missing = || ApplyError::Missing {
-            address: step.address.clone(),
-            what: "spec",
-        };
+        let missing = || ApplyError::Missing { address: step.address.clone(), what: "spec" };
         let spec = step.spec.as_ref().ok_or_else(missing)?;
         let address = &step.address;
         // What is made anew is made as if nothing were there.
@@ -261,10 +248,7 @@ impl Provider {
     }
 
     fn note(&self, address: &ResourceAddress, text: impl Into<String>) {
-        (self.sink)(Event::Noted {
-            address: address.clone(),
-            text: text.into(),
-        });
+        (self.sink)(Event::Noted { address: address.clone(), text: text.into() });
     }
 }
 

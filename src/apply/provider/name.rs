@@ -12,7 +12,7 @@ use crate::resource::spec::RecordSpec;
 use crate::resource::{Kind, ResourceAddress};
 
 /// How long another change of the domain may be in the way.
-const CHANGE: Duration = Duration::from_secs(60);
+const CHANGE: Duration = Duration::from_mins(1);
 
 impl Provider {
     pub(super) async fn put_record(
@@ -23,19 +23,11 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let balancer = ResourceAddress::only(Kind::LoadBalancer);
         let name = self.known.output(&balancer, Output::DnsName);
-        let value = name.ok_or(ApplyError::Missing {
-            address: balancer,
-            what: "DNS name",
-        })?;
-        let record = NewRecord {
-            host: &spec.host,
-            value: &value,
-            ttl: spec.ttl,
-        };
+        let value = name.ok_or(ApplyError::Missing { address: balancer, what: "DNS name" })?;
+        let record = NewRecord { host: &spec.host, value: &value, ttl: spec.ttl };
         let id = match current {
             Some(current) => {
-                self.change(address, |_| dns::update_record(&current.id, record))
-                    .await?;
+                self.change(address, |_| dns::update_record(&current.id, record)).await?;
                 current.id.clone()
             }
             None => self.add_record(address, spec, record).await?,
@@ -51,10 +43,7 @@ impl Provider {
         spec: &RecordSpec,
         record: NewRecord<'_>,
     ) -> Result<CloudId, ApplyError> {
-        let refused = match self
-            .create(address, |_| dns::add_record(&spec.domain, record))
-            .await
-        {
+        let refused = match self.create(address, |_| dns::add_record(&spec.domain, record)).await {
             Ok(id) => return Ok(id),
             Err(error) => error,
         };
@@ -72,18 +61,15 @@ impl Provider {
             self.ledger.accept(address, &found.record_id)?;
             return Ok(found.record_id.clone());
         }
-        Err(records
-            .into_iter()
-            .next()
-            .map_or(refused, |found| ApplyError::RecordTaken {
-                name: if spec.host == "@" {
-                    spec.domain.clone()
-                } else {
-                    format!("{}.{}", spec.host, spec.domain)
-                },
-                kind: found.kind,
-                value: found.value,
-            }))
+        Err(records.into_iter().next().map_or(refused, |found| ApplyError::RecordTaken {
+            name: if spec.host == "@" {
+                spec.domain.clone()
+            } else {
+                format!("{}.{}", spec.host, spec.domain)
+            },
+            kind: found.kind,
+            value: found.value,
+        }))
     }
 
     pub(super) async fn delete_record(&self, id: &CloudId) -> Result<(), ApplyError> {

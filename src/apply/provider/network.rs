@@ -14,9 +14,9 @@ use crate::resource::spec::{Peer, SecurityGroupSpec, SecurityRuleSpec, Source, V
 use crate::resource::{Kind, ResourceAddress};
 
 /// How long a network may take to settle.
-const SETTLE: Duration = Duration::from_secs(120);
+const SETTLE: Duration = Duration::from_mins(2);
 /// How long what an ALB made for itself, and instances, may take to leave a network.
-const LEAVE: Duration = Duration::from_secs(600);
+const LEAVE: Duration = Duration::from_mins(10);
 
 impl Provider {
     pub(super) async fn put_vpc(
@@ -46,16 +46,9 @@ impl Provider {
         id: &CloudId,
     ) -> Result<(), ApplyError> {
         let subject = address.to_string();
-        let condition = Condition {
-            subject: &subject,
-            name: "available",
-            deadline: SETTLE,
-        };
+        let condition = Condition { subject: &subject, name: "available", deadline: SETTLE };
         let look = || async {
-            let found = vpc::vpcs(&self.client, Selection::Id(id))
-                .await?
-                .into_iter()
-                .next();
+            let found = vpc::vpcs(&self.client, Selection::Id(id)).await?.into_iter().next();
             Ok(available(found.map(|vpc| vpc.status)))
         };
         Ok(until(condition, look).await?)
@@ -81,9 +74,7 @@ impl Provider {
             tags: &self.tags(&resource),
         };
         let region = self.client.region();
-        let id = self
-            .create(address, |token| vpc::create_vswitch(region, &new, token))
-            .await?;
+        let id = self.create(address, |token| vpc::create_vswitch(region, &new, token)).await?;
         self.vswitch_available(address, &id).await?;
         Ok(id_only(&id))
     }
@@ -94,16 +85,9 @@ impl Provider {
         id: &CloudId,
     ) -> Result<(), ApplyError> {
         let subject = address.to_string();
-        let condition = Condition {
-            subject: &subject,
-            name: "available",
-            deadline: SETTLE,
-        };
+        let condition = Condition { subject: &subject, name: "available", deadline: SETTLE };
         let look = || async {
-            let found = vpc::vswitches(&self.client, Selection::Id(id))
-                .await?
-                .into_iter()
-                .next();
+            let found = vpc::vswitches(&self.client, Selection::Id(id)).await?.into_iter().next();
             Ok(available(found.map(|vswitch| vswitch.status)))
         };
         Ok(until(condition, look).await?)
@@ -137,23 +121,14 @@ impl Provider {
             Peer::Instance(name) => {
                 let instance = ResourceAddress::new(Kind::Instance, name);
                 let found = self.known.output(&instance, Output::PrivateAddress);
-                let missing = ApplyError::Missing {
-                    address: instance,
-                    what: "private address",
-                };
+                let missing = ApplyError::Missing { address: instance, what: "private address" };
                 format!("{}/32", found.ok_or(missing)?)
             }
         };
         let description = remark(&self.stack, address);
-        let rule = ecs::Rule {
-            group: &group,
-            port: spec.port,
-            source: &source,
-            description: &description,
-        };
+        let rule = ecs::Rule { group: &group, port: spec.port, source: &source, description: &description };
         let region = self.client.region();
-        self.change(address, |token| ecs::authorize(region, &rule, token))
-            .await?;
+        self.change(address, |token| ecs::authorize(region, &rule, token)).await?;
         let id = rule_id(&group, spec.port, &source);
         self.ledger.accept(address, &id)?;
         Ok(id_only(&id))
@@ -165,56 +140,30 @@ impl Provider {
         current: &Observation,
     ) -> Result<(), ApplyError> {
         let field = |name| current.fields.get(name).cloned().unwrap_or_default();
-        let missing = || ApplyError::Missing {
-            address: address.clone(),
-            what: "port",
-        };
+        let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
         let port = field("port").parse().map_err(|_| missing())?;
         let (group, source) = (CloudId::new(field("group")), field("from"));
-        let rule = ecs::Rule {
-            group: &group,
-            port,
-            source: &source,
-            description: "",
-        };
-        Ok(self
-            .client
-            .delete(&ecs::revoke(self.client.region(), &rule), SETTLE)
-            .await?)
+        let rule = ecs::Rule { group: &group, port, source: &source, description: "" };
+        Ok(self.client.delete(&ecs::revoke(self.client.region(), &rule), SETTLE).await?)
     }
 
     pub(super) async fn delete_vpc(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self
-            .client
-            .delete(&vpc::delete_vpc(self.client.region(), id), LEAVE)
-            .await?)
+        Ok(self.client.delete(&vpc::delete_vpc(self.client.region(), id), LEAVE).await?)
     }
 
     pub(super) async fn delete_vswitch(&self, id: &CloudId) -> Result<(), ApplyError> {
         let _turn = self.one_vswitch_at_a_time.lock().await;
-        self.client
-            .delete(&vpc::delete_vswitch(self.client.region(), id), LEAVE)
-            .await?;
-        let condition = Condition {
-            subject: id.as_str(),
-            name: "gone",
-            deadline: SETTLE,
-        };
+        self.client.delete(&vpc::delete_vswitch(self.client.region(), id), LEAVE).await?;
+        let condition = Condition { subject: id.as_str(), name: "gone", deadline: SETTLE };
         let look = || async {
-            let found = vpc::vswitches(&self.client, Selection::Id(id))
-                .await?
-                .into_iter()
-                .next();
+            let found = vpc::vswitches(&self.client, Selection::Id(id)).await?.into_iter().next();
             Ok(found.map_or(Look::Done(()), |vswitch| Look::NotYet(vswitch.status)))
         };
         Ok(until(condition, look).await?)
     }
 
     pub(super) async fn delete_security_group(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self
-            .client
-            .delete(&ecs::delete_security_group(self.client.region(), id), LEAVE)
-            .await?)
+        Ok(self.client.delete(&ecs::delete_security_group(self.client.region(), id), LEAVE).await?)
     }
 }
 

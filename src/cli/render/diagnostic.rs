@@ -15,15 +15,12 @@ pub(crate) fn print_all(path: &str, text: &str, diagnostics: &[Diagnostic]) {
 
 /// One finding as text with colours.
 fn render(path: &str, text: &str, diagnostic: &Diagnostic) -> String {
-    let title = Level::ERROR
-        .primary_title(diagnostic.message.as_str())
-        .id(diagnostic.code);
+    let title = Level::ERROR.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
     let mut group = match &diagnostic.place {
         Some(place) => {
             let end = place.bytes.end.min(text.len()).max(place.bytes.start);
-            let annotation = AnnotationKind::Primary
-                .span(place.bytes.start..end)
-                .label(diagnostic.cause.as_str());
+            let annotation =
+                AnnotationKind::Primary.span(place.bytes.start..end).label(diagnostic.cause.as_str());
             title.element(Snippet::source(text).path(path).annotation(annotation))
         }
         None => title.element(Level::NOTE.message(format!("{path}: {}", diagnostic.cause))),

@@ -10,25 +10,14 @@ use crate::resource::spec::{Peer, Spec};
 
 /// Prints a plan.
 pub(crate) fn print(plan: &Plan) {
-    let shown: Vec<&Step> = plan
-        .steps
-        .iter()
-        .filter(|step| step.action != Action::Keep)
-        .collect();
+    let shown: Vec<&Step> = plan.steps.iter().filter(|step| step.action != Action::Keep).collect();
     anstream::println!("Stack {} in {}", plan.stack, plan.region);
     if shown.is_empty() {
-        anstream::println!(
-            "\nNo changes: {} as the topology says.",
-            count(plan.summary().keep, "resource")
-        );
+        anstream::println!("\nNo changes: {} as the topology says.", count(plan.summary().keep, "resource"));
         return;
     }
     anstream::println!();
-    let width = shown
-        .iter()
-        .map(|step| step.address.to_string().len())
-        .max()
-        .unwrap_or(0);
+    let width = shown.iter().map(|step| step.address.to_string().len()).max().unwrap_or(0);
     for step in shown {
         print_step(step, width);
     }
@@ -41,16 +30,8 @@ fn print_step(step: &Step, width: usize) {
     let line = format!("{:>3} {address:width$}  {}", step.action.glyph(), remark(step));
     anstream::println!("{style}{}{style:#}", line.trim_end());
     for change in step.action.changes() {
-        let why = if change.forces_replacement {
-            "  # forces replacement"
-        } else {
-            ""
-        };
-        let from = if change.from.is_empty() {
-            "(none)"
-        } else {
-            &change.from
-        };
+        let why = if change.forces_replacement { "  # forces replacement" } else { "" };
+        let from = if change.from.is_empty() { "(none)" } else { &change.from };
         anstream::println!("      {}: {from} -> {}{why}", change.field, change.to);
     }
 }
@@ -59,11 +40,9 @@ fn remark(step: &Step) -> String {
     match &step.action {
         Action::Create => step.spec.as_ref().map(describe).unwrap_or_default(),
         Action::Unknown(reason) => format!("unknown until apply: {reason}"),
-        Action::Update(_) | Action::Replace(_) | Action::Delete => step
-            .current
-            .as_ref()
-            .map(|current| current.id.to_string())
-            .unwrap_or_default(),
+        Action::Update(_) | Action::Replace(_) | Action::Delete => {
+            step.current.as_ref().map(|current| current.id.to_string()).unwrap_or_default()
+        }
         Action::Keep => String::new(),
     }
 }
@@ -80,20 +59,13 @@ fn describe(spec: &Spec) -> String {
         },
         Spec::KeyPair(_) => "the operator's SSH key".to_owned(),
         Spec::Instance(instance) => {
-            format!(
-                "{} {}",
-                instance.types.first().map_or("", String::as_str),
-                instance.image
-            )
+            format!("{} {}", instance.types.first().map_or("", String::as_str), instance.image)
         }
         Spec::HostKey(_) => "SSH host key, read through the Cloud Assistant and pinned".to_owned(),
         Spec::Redis(redis) => format!("port {}, {} MiB", redis.port, redis.max_memory),
-        Spec::LoadBalancer(balancer) => format!(
-            "{} {}, {}",
-            balancer.edition,
-            balancer.address_type,
-            count(balancer.zones.len(), "zone")
-        ),
+        Spec::LoadBalancer(balancer) => {
+            format!("{} {}, {}", balancer.edition, balancer.address_type, count(balancer.zones.len(), "zone"))
+        }
         Spec::ServerGroup(group) => format!("health check HEAD {}", group.health_path),
         Spec::Release(release) => format!("chat node on port {}, Redis on {}", release.port, release.redis),
         Spec::Server(server) => format!("port {}", server.port),
@@ -119,11 +91,7 @@ pub(crate) fn summary_words(summary: Summary) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| format!("{number} {word}"))
         .collect();
-    if words.is_empty() {
-        "nothing to do".to_owned()
-    } else {
-        words.join(", ")
-    }
+    if words.is_empty() { "nothing to do".to_owned() } else { words.join(", ") }
 }
 
 fn style(action: &Action) -> Style {

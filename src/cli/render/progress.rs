@@ -15,10 +15,7 @@ use crate::resource::ResourceAddress;
 /// Shows events on the standard error stream.
 pub(crate) fn sink() -> Sink {
     if std::io::stderr().is_terminal() {
-        let live = Live {
-            lines: MultiProgress::new(),
-            bars: Mutex::new(BTreeMap::new()),
-        };
+        let live = Live { lines: MultiProgress::new(), bars: Mutex::new(BTreeMap::new()) };
         Arc::new(move |event| live.show(event))
     } else {
         Arc::new(show_plain)
@@ -29,12 +26,9 @@ fn show_plain(event: Event) {
     match event {
         Event::Started { address, word, .. } => anstream::eprintln!("  .. {address}: {word}"),
         Event::Noted { address, text } => anstream::eprintln!("     {address}: {text}"),
-        Event::Finished {
-            address,
-            verb,
-            id,
-            took,
-        } => anstream::eprintln!("{}", finished(&address, verb, id, took)),
+        Event::Finished { address, verb, id, took } => {
+            anstream::eprintln!("{}", finished(&address, verb, id, took));
+        }
         Event::Failed { address, took } => anstream::eprintln!("{}", failed(&address, took)),
     }
 }
@@ -83,12 +77,7 @@ impl Live {
                     bar.set_message(text);
                 }
             }
-            Event::Finished {
-                address,
-                verb,
-                id,
-                took,
-            } => {
+            Event::Finished { address, verb, id, took } => {
                 self.end(&mut bars, &address, &finished(&address, verb, id, took));
             }
             Event::Failed { address, took } => self.end(&mut bars, &address, &failed(&address, took)),

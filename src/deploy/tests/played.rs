@@ -47,10 +47,7 @@ pub(super) struct Played {
 
 impl Played {
     pub(super) fn debian(name: &'static str) -> Self {
-        Self::new(
-            name,
-            "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n",
-        )
+        Self::new(name, "PRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\nID=debian\nVERSION_ID=\"12\"\n")
     }
 
     pub(super) fn alinux(name: &'static str) -> Self {
@@ -61,13 +58,7 @@ impl Played {
     }
 
     fn new(name: &'static str, release: &'static str) -> Self {
-        Self {
-            name,
-            state: Mutex::new(State {
-                release,
-                ..State::default()
-            }),
-        }
+        Self { name, state: Mutex::new(State { release, ..State::default() }) }
     }
 
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -100,15 +91,9 @@ impl Played {
     /// All that lasts, times left out.
     pub(super) fn world(&self) -> String {
         self.with(|state| {
-            let files = state
-                .files
-                .iter()
-                .filter(|(path, _)| !path.ends_with("manifest.json"));
+            let files = state.files.iter().filter(|(path, _)| !path.ends_with("manifest.json"));
             let files: Vec<_> = files.collect();
-            format!(
-                "{files:#?}{:#?}{:#?}{:#?}",
-                state.links, state.users, state.active
-            )
+            format!("{files:#?}{:#?}{:#?}{:#?}", state.links, state.users, state.active)
         })
     }
 
@@ -116,11 +101,7 @@ impl Played {
         self.with(|state| {
             if state.cut_after.is_some_and(|cut| state.log.len() >= cut) {
                 let host = self.name.to_owned();
-                return Err(SshError::ConnectionLost {
-                    host,
-                    what,
-                    source: None,
-                });
+                return Err(SshError::ConnectionLost { host, what, source: None });
             }
             state.log.push(what);
             Ok(())
@@ -135,16 +116,10 @@ impl Host for Played {
 
     async fn run(&self, command: Command) -> Result<Output, SshError> {
         self.operation(command.to_string())?;
-        let stdin = command
-            .input()
-            .map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
+        let stdin = command.input().map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
         let words: Vec<&str> = command.argv().iter().map(String::as_str).collect();
         let (status, text) = self.with(|state| state.run(&words, stdin.as_deref().unwrap_or_default()));
-        Ok(Output {
-            status,
-            stdout: text.into_bytes(),
-            stderr: Vec::new(),
-        })
+        Ok(Output { status, stdout: text.into_bytes(), stderr: Vec::new() })
     }
 
     async fn check(&self, command: Command) -> Result<Output, SshError> {
@@ -154,12 +129,7 @@ impl Host for Played {
             0 => Ok(output),
             exit => {
                 let stderr_tail = output.tail(5);
-                Err(SshError::RemoteFailure {
-                    host: self.name.to_owned(),
-                    command: line,
-                    exit,
-                    stderr_tail,
-                })
+                Err(SshError::RemoteFailure { host: self.name.to_owned(), command: line, exit, stderr_tail })
             }
         }
     }
@@ -203,14 +173,9 @@ impl State {
                 when(self.files.contains_key(*path) && self.users.contains("redis"))
             }
             ["getent", "passwd", name] => when(self.users.contains(*name)),
-            [
-                "useradd",
-                "--system",
-                "--no-create-home",
-                "--shell",
-                "/usr/sbin/nologin",
-                name,
-            ] => when(self.users.insert((*name).to_owned())),
+            ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name] => {
+                when(self.users.insert((*name).to_owned()))
+            }
             ["openssl", "rand", "-hex", "32"] => said(PASSWORD),
             ["date", "-u", _] => {
                 self.clock += 1;
@@ -227,9 +192,8 @@ impl State {
             ["curl", ..] => said(self.ready()),
             ["redis-cli", ..] => {
                 let is_up = self.active.contains("albatross-redis.service");
-                let knows = self.files["/etc/albatross/redis.conf"]
-                    .text
-                    .contains(&format!("requirepass {PASSWORD}"));
+                let knows =
+                    self.files["/etc/albatross/redis.conf"].text.contains(&format!("requirepass {PASSWORD}"));
                 assert_eq!(stdin, format!("AUTH {PASSWORD}\nPING\n"));
                 said(if is_up && knows { "OK\nPONG\n" } else { "" })
             }
@@ -254,12 +218,8 @@ impl State {
             }
             ["ls", "-1", "/opt/albatross/releases"] => said(self.release_names().join("\n")),
             ["rm", "-rf", path] => {
-                assert!(
-                    path.starts_with(RELEASES) && path.len() == RELEASES.len() + 12,
-                    "{path}"
-                );
-                self.files
-                    .retain(|name, _| !name.starts_with(&format!("{path}/")));
+                assert!(path.starts_with(RELEASES) && path.len() == RELEASES.len() + 12, "{path}");
+                self.files.retain(|name, _| !name.starts_with(&format!("{path}/")));
                 said("")
             }
             other => panic!("`{other:?}` is not understood"),
@@ -273,10 +233,7 @@ impl State {
             );
         }
         if words.contains(&"install") {
-            let program = File {
-                text: String::new(),
-                mode: 0o755,
-            };
+            let program = File { text: String::new(), mode: 0o755 };
             self.files.insert("/usr/bin/redis-server".to_owned(), program);
             self.users.insert("redis".to_owned());
         }
@@ -330,19 +287,12 @@ impl State {
     }
 
     fn current(&self) -> String {
-        let target = self
-            .links
-            .get("/opt/albatross/current")
-            .cloned()
-            .unwrap_or_default();
+        let target = self.links.get("/opt/albatross/current").cloned().unwrap_or_default();
         target.rsplit('/').next().unwrap_or_default().to_owned()
     }
 
     fn release_names(&self) -> Vec<String> {
-        let paths = self
-            .files
-            .keys()
-            .filter_map(|path| path.strip_prefix(RELEASES)?.split('/').next());
+        let paths = self.files.keys().filter_map(|path| path.strip_prefix(RELEASES)?.split('/').next());
         let names: BTreeSet<String> = paths.map(str::to_owned).collect();
         names.into_iter().collect()
     }

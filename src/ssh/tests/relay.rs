@@ -33,11 +33,7 @@ impl Relay {
                 () = carry(&mut far_read, &mut near_write, &stop, &idle) => {}
             }
         });
-        Self {
-            address,
-            frozen,
-            left,
-        }
+        Self { address, frozen, left }
     }
 
     pub(super) fn freeze(&self) {

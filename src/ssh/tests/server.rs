@@ -23,10 +23,7 @@ pub(super) fn server(test: &str) -> Option<Server> {
     if Path::new("/usr/sbin/sshd").exists() {
         return Some(Server::start());
     }
-    assert!(
-        std::env::var("CI").as_deref() != Ok("true"),
-        "{test}: /usr/sbin/sshd is missing"
-    );
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: /usr/sbin/sshd is missing");
     eprintln!("skipped {test}: /usr/sbin/sshd is missing (`make setup` installs it)");
     None
 }
@@ -45,21 +42,11 @@ impl Server {
         let user = String::from_utf8(user).unwrap().trim().to_owned();
         if user == "root" {
             // Compiled into sshd as its empty folder; a package's service makes it at boot.
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o755)
-                .create("/run/sshd")
-                .unwrap();
+            fs::DirBuilder::new().recursive(true).mode(0o755).create("/run/sshd").unwrap();
         }
         let identity = Identity::from_openssh(&private, None).unwrap();
         let (process, port) = spawn(folder.path());
-        Self {
-            folder,
-            process,
-            port,
-            user,
-            identity,
-        }
+        Self { folder, process, port, user, identity }
     }
 
     pub(super) fn route(&self) -> Route {
@@ -74,11 +61,7 @@ impl Server {
 
     /// The same server under another name, reached through `outer`.
     pub(super) fn behind(&self, outer: &Route, host: &str) -> Route {
-        Route {
-            host: host.to_owned(),
-            via: Some(Box::new(outer.clone())),
-            ..self.route()
-        }
+        Route { host: host.to_owned(), via: Some(Box::new(outer.clone())), ..self.route() }
     }
 
     pub(super) fn host_keys(&self) -> Vec<HostKey> {
@@ -91,20 +74,12 @@ impl Server {
     }
 
     pub(super) fn path(&self, name: &str) -> String {
-        self.folder
-            .path()
-            .join("files")
-            .join(name)
-            .to_str()
-            .unwrap()
-            .to_owned()
+        self.folder.path().join("files").join(name).to_str().unwrap().to_owned()
     }
 
     pub(super) fn files(&self) -> Vec<String> {
         let entries = fs::read_dir(self.folder.path().join("files")).unwrap();
-        entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect()
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
     pub(super) fn log(&self) -> String {
@@ -140,10 +115,7 @@ fn host_key_files() -> &'static [(String, String)] {
         let entries = fs::read_dir(folder.path()).unwrap().map(Result::unwrap);
         entries
             .map(|entry| {
-                (
-                    entry.file_name().into_string().unwrap(),
-                    fs::read_to_string(entry.path()).unwrap(),
-                )
+                (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap())
             })
             .collect()
     })
@@ -161,11 +133,7 @@ fn keygen(path: &Path, kind: &str, bits: &str) {
 /// Starts sshd on a port that was free a moment ago; another one where it was taken in between.
 fn spawn(folder: &Path) -> (Child, u16) {
     for _ in 0..10 {
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let shown = folder.display();
         let config = format!(
             "ListenAddress 127.0.0.1:{port}\nHostKey {shown}/host_ed25519\nHostKey {shown}/host_ecdsa\n\
@@ -181,9 +149,7 @@ fn spawn(folder: &Path) -> (Child, u16) {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(process.stderr.take().unwrap())
-            .lines()
-            .map_while(Result::ok);
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
         let mut seen = String::new();
         let listening = lines.by_ref().any(|line| {
             seen.push_str(&line);
@@ -203,10 +169,7 @@ fn spawn(folder: &Path) -> (Child, u16) {
             return (process, port);
         }
         let _ = process.wait();
-        assert!(
-            seen.contains("Address already in use"),
-            "sshd did not start:\n{seen}"
-        );
+        assert!(seen.contains("Address already in use"), "sshd did not start:\n{seen}");
     }
     panic!("no free port for sshd");
 }

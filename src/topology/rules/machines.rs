@@ -21,9 +21,7 @@ fn instance_name(name: &str, place: &Path, findings: &mut Findings<'_>) {
     let good = (2..=40).contains(&name.len())
         && name.starts_with(|letter: char| letter.is_ascii_lowercase())
         && !name.ends_with('-')
-        && name
-            .chars()
-            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
     if !good {
         findings.at_key(
             place,
@@ -48,11 +46,7 @@ fn vswitch(document: &Document, instance: &Instance, place: &Path, findings: &mu
             code: "unknown-vswitch",
             message: format!("no vSwitch is called `{}`", instance.vswitch),
             cause: format!("there is {}", one_of(known.keys().map(String::as_str))),
-            help: suggestion(
-                &instance.vswitch,
-                known.keys().map(String::as_str),
-                "network.vswitches",
-            ),
+            help: suggestion(&instance.vswitch, known.keys().map(String::as_str), "network.vswitches"),
         },
     );
 }
@@ -118,11 +112,7 @@ fn cycle_from(document: &Document, name: &str) -> Option<Vec<String>> {
     let mut way = vec![name.to_owned()];
     let mut seen = BTreeSet::from([name]);
     let mut current = name;
-    while let Some(via) = document
-        .instances
-        .get(current)
-        .and_then(|instance| instance.via.as_deref())
-    {
+    while let Some(via) = document.instances.get(current).and_then(|instance| instance.via.as_deref()) {
         way.push(via.to_owned());
         if !seen.insert(via) {
             return Some(way);

@@ -21,9 +21,7 @@ fn stack_name(document: &Document, findings: &mut Findings<'_>) {
     let name = &document.stack;
     let good = (2..=30).contains(&name.len())
         && name.starts_with(|letter: char| letter.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
+        && name.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-');
     if !good {
         findings.at_value(
             &path("stack"),

@@ -43,20 +43,15 @@ fn zones(document: &Document, findings: &mut Findings<'_>) {
                 code: "no-vswitch",
                 message: "the network has no vSwitch".to_owned(),
                 cause: "neither `zones` nor `vswitches` is written here".to_owned(),
-                help: format!(
-                    "add `zones: [{0}-h, {0}-i]` with two zones of your region",
-                    document.region
-                ),
+                help: format!("add `zones: [{0}-h, {0}-i]` with two zones of your region", document.region),
             },
         );
     }
     for (index, zone) in network.zones.iter().enumerate() {
         zone_in_region(document, zone, &below(&path("network.zones"), index), findings);
     }
-    for (name, vswitch) in network
-        .vswitches
-        .iter()
-        .filter(|(_, vswitch)| !network.zones.contains(&vswitch.zone))
+    for (name, vswitch) in
+        network.vswitches.iter().filter(|(_, vswitch)| !network.zones.contains(&vswitch.zone))
     {
         let place = below(&below(&path("network.vswitches"), name), "zone");
         zone_in_region(document, &vswitch.zone, &place, findings);
@@ -66,9 +61,7 @@ fn zones(document: &Document, findings: &mut Findings<'_>) {
 /// A zone is its region, a hyphen in most regions, and one letter: `cn-hangzhou-h`, `ap-southeast-1a`.
 fn zone_in_region(document: &Document, zone: &str, place: &Path, findings: &mut Findings<'_>) {
     let region = &document.region;
-    let letter = zone
-        .strip_prefix(region.as_str())
-        .map(|rest| rest.strip_prefix('-').unwrap_or(rest));
+    let letter = zone.strip_prefix(region.as_str()).map(|rest| rest.strip_prefix('-').unwrap_or(rest));
     if letter.is_some_and(|letter| letter.len() == 1 && letter.chars().all(|one| one.is_ascii_lowercase())) {
         return;
     }
@@ -127,9 +120,8 @@ fn overlaps(document: &Document, findings: &mut Findings<'_>) {
         .filter_map(|(name, vswitch)| Some((name, parse_range(&vswitch.cidr)?)))
         .collect();
     for (index, (name, range)) in ranges.iter().enumerate() {
-        let earlier = ranges[..index]
-            .iter()
-            .find(|(_, other)| range.contains(other) || other.contains(range));
+        let earlier =
+            ranges[..index].iter().find(|(_, other)| range.contains(other) || other.contains(range));
         let Some((other_name, other)) = earlier else {
             continue;
         };

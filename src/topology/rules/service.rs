@@ -62,41 +62,17 @@ fn placement(document: &Document, findings: &mut Findings<'_>) {
 fn ports(document: &Document, findings: &mut Findings<'_>) {
     let listener = &document.load_balancer.listener;
     let listener_default = default_listener_port(listener.protocol.unwrap_or(Protocol::Http));
-    let node = number(
-        &path("node.port"),
-        document.node.port,
-        DEFAULT_NODE_PORT,
-        findings,
-    );
-    let redis = number(
-        &path("redis.port"),
-        document.redis.port,
-        DEFAULT_REDIS_PORT,
-        findings,
-    );
-    number(
-        &path("load_balancer.listener.port"),
-        listener.port,
-        listener_default,
-        findings,
-    );
-    let mut taken: BTreeMap<(&str, i64), &str> = document
-        .instances
-        .keys()
-        .map(|name| ((name.as_str(), 22), "SSH"))
-        .collect();
+    let node = number(&path("node.port"), document.node.port, DEFAULT_NODE_PORT, findings);
+    let redis = number(&path("redis.port"), document.redis.port, DEFAULT_REDIS_PORT, findings);
+    number(&path("load_balancer.listener.port"), listener.port, listener_default, findings);
+    let mut taken: BTreeMap<(&str, i64), &str> =
+        document.instances.keys().map(|name| ((name.as_str(), 22), "SSH")).collect();
     if let (Some(port), Some(host)) = (redis, document.redis.on.as_deref()) {
         take(&mut taken, (host, port), "Redis", &path("redis.port"), findings);
     }
     for host in &document.node.on {
         if let Some(port) = node {
-            take(
-                &mut taken,
-                (host, port),
-                "the chat node",
-                &path("node.port"),
-                findings,
-            );
+            take(&mut taken, (host, port), "the chat node", &path("node.port"), findings);
         }
     }
 }
@@ -186,11 +162,7 @@ fn load_balancer_zones(document: &Document, findings: &mut Findings<'_>) {
     }
     if zones.len() < 2 {
         findings.at_key(
-            if document.load_balancer.listener.port.is_some() {
-                &place
-            } else {
-                &place[..1]
-            },
+            if document.load_balancer.listener.port.is_some() { &place } else { &place[..1] },
             Finding {
                 code: "too-few-zones",
                 message: "the ALB needs two zones".to_owned(),
@@ -203,10 +175,9 @@ fn load_balancer_zones(document: &Document, findings: &mut Findings<'_>) {
 
 fn timeouts(document: &Document, findings: &mut Findings<'_>) {
     let listener = &document.load_balancer.listener;
-    for (field, value) in [
-        ("idle_timeout", listener.idle_timeout),
-        ("request_timeout", listener.request_timeout),
-    ] {
+    for (field, value) in
+        [("idle_timeout", listener.idle_timeout), ("request_timeout", listener.request_timeout)]
+    {
         if let Some(value) = value.filter(|value| !(1..=600).contains(&value.count())) {
             findings.at_value(
                 &below(&path("load_balancer.listener"), field),
@@ -298,11 +269,7 @@ fn dns(document: &Document, findings: &mut Findings<'_>) {
             },
         );
     }
-    if let Some(host) = dns
-        .host
-        .as_deref()
-        .filter(|host| *host != "@" && !is_host_record(host))
-    {
+    if let Some(host) = dns.host.as_deref().filter(|host| *host != "@" && !is_host_record(host)) {
         findings.at_value(
             &path("dns.host"),
             Finding {
@@ -338,7 +305,5 @@ fn is_label(label: &str) -> bool {
     (1..=63).contains(&label.len())
         && !label.starts_with('-')
         && !label.ends_with('-')
-        && label
-            .chars()
-            .all(|letter| letter.is_alphanumeric() || letter == '-')
+        && label.chars().all(|letter| letter.is_alphanumeric() || letter == '-')
 }

@@ -35,9 +35,7 @@ fn answer(record: &Record, question: &Message) -> Option<Message> {
     let (name, kind) = (query.name().clone(), query.query_type());
     let mut lines = Vec::new();
     let address = |name: &Name, address: &IpAddr| {
-        let IpAddr::V4(address) = address else {
-            panic!("only IPv4 here")
-        };
+        let IpAddr::V4(address) = address else { panic!("only IPv4 here") };
         Line::from_rdata(name.clone(), 600, RData::A(A(*address)))
     };
     match record {
@@ -47,22 +45,14 @@ fn answer(record: &Record, question: &Message) -> Option<Message> {
         Record::Alias(target, found) => {
             let target = Name::from_ascii(format!("{target}.")).unwrap();
             if name != target {
-                lines.push(Line::from_rdata(
-                    name.clone(),
-                    600,
-                    RData::CNAME(CNAME(target.clone())),
-                ));
+                lines.push(Line::from_rdata(name.clone(), 600, RData::CNAME(CNAME(target.clone()))));
             }
             if kind == RecordType::A {
                 lines.push(address(&target, found));
             }
         }
     }
-    let mut answer = Message::new(
-        question.metadata.id,
-        MessageType::Response,
-        question.metadata.op_code,
-    );
+    let mut answer = Message::new(question.metadata.id, MessageType::Response, question.metadata.op_code);
     answer.metadata.authoritative = true;
     if matches!(record, Record::Missing) {
         answer.metadata.response_code = ResponseCode::NXDomain;

@@ -77,19 +77,11 @@ async fn connection(mut stream: TcpStream, node: &'static str, behaviour: Behavi
     }
     #[expect(clippy::result_large_err, reason = "the handshake's callback type has it so")]
     let name_node = |_: &Request, mut response: Response| {
-        response
-            .headers_mut()
-            .insert("X-Chat-Node", node.parse().unwrap());
+        response.headers_mut().insert("X-Chat-Node", node.parse().unwrap());
         Ok(response)
     };
     if let Ok(socket) = tokio_tungstenite::accept_hdr_async(stream, name_node).await {
-        let mut seat = Seat {
-            socket,
-            node,
-            behaviour,
-            bus,
-            name: None,
-        };
+        let mut seat = Seat { socket, node, behaviour, bus, name: None };
         let _ = seat.sit().await;
         if let Some(name) = seat.name.take() {
             seat.spread(format!("{name} left the chatroom."));
@@ -148,10 +140,7 @@ impl Seat {
                 self.name = Some(text.to_owned());
                 self.tell(&format!("Your username is set to {text}")).await
             }
-            ("message", None) => {
-                self.tell("Failed to send the message. Specify a username first.")
-                    .await
-            }
+            ("message", None) => self.tell("Failed to send the message. Specify a username first.").await,
             ("message", Some(name)) => {
                 self.spread(format!("{name}: {text}"));
                 Some(())

@@ -35,11 +35,7 @@ mod tests {
         let delays: Vec<Duration> = (0..40).map(|_| backoff.next_delay()).collect();
         assert!(delays[0] >= Duration::from_millis(25) && delays[0] <= Duration::from_millis(50));
         assert!(delays[3] >= Duration::from_millis(200) && delays[3] <= Duration::from_millis(400));
-        assert!(
-            delays[10..]
-                .iter()
-                .all(|delay| (1..=2).contains(&delay.as_secs()))
-        );
+        assert!(delays[10..].iter().all(|delay| (1..=2).contains(&delay.as_secs())));
         backoff.reset();
         assert!(backoff.next_delay() <= Duration::from_millis(50));
     }

@@ -35,10 +35,7 @@ pub struct Connectivity {
 impl Default for Connectivity {
     fn default() -> Self {
         let unknown = || Some("not connected yet".to_owned());
-        Self {
-            trouble: Mutex::new([unknown(), unknown()]),
-            suspicion: Notify::new(),
-        }
+        Self { trouble: Mutex::new([unknown(), unknown()]), suspicion: Notify::new() }
     }
 }
 
@@ -68,18 +65,9 @@ impl Connectivity {
         let sides = [Side::Write, Side::Read];
         let reasons: Vec<String> = sides
             .into_iter()
-            .filter_map(|side| {
-                Some(format!(
-                    "{side} does not work: {}",
-                    trouble[side as usize].as_ref()?
-                ))
-            })
+            .filter_map(|side| Some(format!("{side} does not work: {}", trouble[side as usize].as_ref()?)))
             .collect();
-        if reasons.is_empty() {
-            Ok(())
-        } else {
-            Err(reasons.join("; "))
-        }
+        if reasons.is_empty() { Ok(()) } else { Err(reasons.join("; ")) }
     }
 
     /// Asks the writer to look at its connection now rather than at its next turn.

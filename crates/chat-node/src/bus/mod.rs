@@ -75,11 +75,7 @@ impl Bus {
         let writer = writer::Writer::new(config, room.clone(), metrics.clone(), connectivity.clone());
         let tail = tail::Tail::new(config, room.clone(), metrics.clone(), connectivity.clone());
         let tasks = vec![tokio::spawn(writer.run(received)), tokio::spawn(tail.run())];
-        Self {
-            commands,
-            connectivity,
-            tasks,
-        }
+        Self { commands, connectivity, tasks }
     }
 
     /// Queues a command, in the order of the calls.
@@ -87,9 +83,7 @@ impl Bus {
     /// # Errors
     /// Gives the command back when the queue is full.
     pub fn submit(&self, command: Command) -> Result<(), Command> {
-        self.commands
-            .try_send(command)
-            .map_err(mpsc::error::TrySendError::into_inner)
+        self.commands.try_send(command).map_err(mpsc::error::TrySendError::into_inner)
     }
 
     /// How the connections to Redis are.
@@ -113,7 +107,5 @@ impl Drop for Bus {
 }
 
 fn connection_settings(response: Duration) -> AsyncConnectionConfig {
-    AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(response))
+    AsyncConnectionConfig::new().set_connection_timeout(Some(PATIENCE)).set_response_timeout(Some(response))
 }

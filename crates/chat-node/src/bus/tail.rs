@@ -49,13 +49,7 @@ impl Tail {
         metrics: Arc<Metrics>,
         connectivity: Arc<Connectivity>,
     ) -> Self {
-        Self {
-            redis: config.redis.clone(),
-            room,
-            metrics,
-            connectivity,
-            position: None,
-        }
+        Self { redis: config.redis.clone(), room, metrics, connectivity, position: None }
     }
 
     /// Follows the stream for ever.
@@ -79,11 +73,8 @@ impl Tail {
 
     async fn connect(&mut self) -> RedisResult<MultiplexedConnection> {
         let settings = connection_settings(BLOCK + GRACE);
-        let mut connection = self
-            .redis
-            .client()
-            .get_multiplexed_async_connection_with_config(&settings)
-            .await?;
+        let mut connection =
+            self.redis.client().get_multiplexed_async_connection_with_config(&settings).await?;
         let newest = newest(&mut connection).await?;
         self.position = Some(self.position.map_or(newest, |position| position.min(newest)));
         Ok(connection)
@@ -138,10 +129,7 @@ async fn newest(connection: &mut MultiplexedConnection) -> RedisResult<Position>
     let mut command = redis::cmd("XREVRANGE");
     command.arg(STREAM).arg("+").arg("-").arg("COUNT").arg(1);
     let reply: Value = command.query_async(connection).await?;
-    Ok(entries(reply)
-        .first()
-        .map(|entry| entry.position)
-        .unwrap_or_default())
+    Ok(entries(reply).first().map(|entry| entry.position).unwrap_or_default())
 }
 
 /// The id of an entry: milliseconds and a number within the millisecond.
@@ -162,10 +150,7 @@ impl FromStr for Position {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (milliseconds, sequence) = text.split_once('-').unwrap_or((text, "0"));
-        Ok(Self {
-            milliseconds: milliseconds.parse()?,
-            sequence: sequence.parse()?,
-        })
+        Ok(Self { milliseconds: milliseconds.parse()?, sequence: sequence.parse()? })
     }
 }
 
@@ -196,29 +181,18 @@ fn entry(value: Value) -> Option<Entry> {
     let mut fields = array(parts.next().unwrap_or(Value::Nil)).into_iter();
     while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
         if string(name).as_deref() == Some(TEXT) {
-            return Some(Entry {
-                position,
-                text: string(value),
-            });
+            return Some(Entry { position, text: string(value) });
         }
     }
     Some(Entry { position, text: None })
 }
 
 fn array(value: Value) -> Vec<Value> {
-    if let Value::Array(values) = value {
-        values
-    } else {
-        Vec::new()
-    }
+    if let Value::Array(values) = value { values } else { Vec::new() }
 }
 
 fn string(value: Value) -> Option<String> {
-    if let Value::BulkString(bytes) = value {
-        String::from_utf8(bytes).ok()
-    } else {
-        None
-    }
+    if let Value::BulkString(bytes) = value { String::from_utf8(bytes).ok() } else { None }
 }
 
 #[cfg(test)]
@@ -230,10 +204,7 @@ mod tests {
     }
 
     fn stream_entry(id: &[u8], fields: &[&[u8]]) -> Value {
-        Value::Array(vec![
-            bulk(id),
-            Value::Array(fields.iter().map(|field| bulk(field)).collect()),
-        ])
+        Value::Array(vec![bulk(id), Value::Array(fields.iter().map(|field| bulk(field)).collect())])
     }
 
     #[test]

@@ -165,11 +165,7 @@ impl Writer {
             return redis::cmd("PING").exec_async(connection).await;
         }
         let mut probe = redis::cmd("SET");
-        probe
-            .arg(format!("chat:probe:{}", self.node_id))
-            .arg(1)
-            .arg("EX")
-            .arg(10);
+        probe.arg(format!("chat:probe:{}", self.node_id)).arg(1).arg("EX").arg(10);
         match probe.exec_async(connection).await {
             Err(error) if !is_refusal(&error) => Err(error),
             outcome => {
@@ -218,17 +214,8 @@ impl Writer {
                 Command::Remember(sessions) => {
                     for (sid, username) in sessions {
                         let (key, name, node) = (session_key(sid), username.as_str(), self.node_id.as_str());
-                        pipeline
-                            .cmd("HSET")
-                            .arg(&key)
-                            .arg("username")
-                            .arg(name)
-                            .arg("node")
-                            .arg(node);
-                        pipeline
-                            .cmd("EXPIRE")
-                            .arg(&key)
-                            .arg(self.session_lifetime.as_secs().max(1));
+                        pipeline.cmd("HSET").arg(&key).arg("username").arg(name).arg("node").arg(node);
+                        pipeline.cmd("EXPIRE").arg(&key).arg(self.session_lifetime.as_secs().max(1));
                     }
                 }
                 Command::Finish(_) => {}
@@ -238,13 +225,7 @@ impl Writer {
     }
 
     fn append(&self, pipeline: &mut Pipeline, text: &str) {
-        let stream = pipeline
-            .cmd("XADD")
-            .arg(STREAM)
-            .arg("MAXLEN")
-            .arg("~")
-            .arg(self.stream_length)
-            .arg("*");
+        let stream = pipeline.cmd("XADD").arg(STREAM).arg("MAXLEN").arg("~").arg(self.stream_length).arg("*");
         stream.arg(TEXT).arg(text).arg("node").arg(self.node_id.as_str());
     }
 
@@ -338,20 +319,14 @@ impl Writer {
 /// A connection that has answered once: logging in alone does not show that Redis has finished loading.
 async fn greet(redis: RedisAddress) -> RedisResult<MultiplexedConnection> {
     let settings = connection_settings(PATIENCE);
-    let mut connection = redis
-        .client()
-        .get_multiplexed_async_connection_with_config(&settings)
-        .await?;
+    let mut connection = redis.client().get_multiplexed_async_connection_with_config(&settings).await?;
     redis::cmd("PING").exec_async(&mut connection).await?;
     Ok(connection)
 }
 
 /// Whether Redis answered, if only with an error: the connection itself is fine then.
 fn is_refusal(error: &RedisError) -> bool {
-    matches!(
-        error.kind(),
-        redis::ErrorKind::Server(_) | redis::ErrorKind::Extension
-    )
+    matches!(error.kind(), redis::ErrorKind::Server(_) | redis::ErrorKind::Extension)
 }
 
 fn session_key(sid: impl std::fmt::Display) -> String {

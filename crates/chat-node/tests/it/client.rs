@@ -39,11 +39,7 @@ impl Client {
         let (socket, response) = tokio_tungstenite::client_async(url, stream).await.unwrap();
         assert_eq!(response.status(), 101);
         let node = response.headers()["x-chat-node"].to_str().unwrap().to_owned();
-        let mut client = Self {
-            socket,
-            node,
-            sid: String::new(),
-        };
+        let mut client = Self { socket, node, sid: String::new() };
         let open = client.packet().await.unwrap();
         assert!(open.starts_with("0{"), "{open}");
         client.send("40").await;
@@ -66,15 +62,12 @@ impl Client {
 
     /// Emits an event with one string.
     pub(crate) async fn emit(&mut self, event: &str, text: &str) {
-        self.send(&format!("42{}", serde_json::json!([event, text])))
-            .await;
+        self.send(&format!("42{}", serde_json::json!([event, text]))).await;
     }
 
     /// The next packet that is not a ping; those are answered. `None` when the server has closed.
     pub(crate) async fn packet(&mut self) -> Option<String> {
-        timeout(DEADLINE, self.packet_but_ping())
-            .await
-            .expect("nothing came in time")
+        timeout(DEADLINE, self.packet_but_ping()).await.expect("nothing came in time")
     }
 
     async fn packet_but_ping(&mut self) -> Option<String> {

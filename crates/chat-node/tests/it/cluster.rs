@@ -25,21 +25,14 @@ impl Node {
 
     /// A node with other settings.
     pub(crate) async fn start_with(id: &str, redis_url: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::new(
-            NodeId::parse(id).unwrap(),
-            RedisAddress::parse(redis_url).unwrap(),
-        );
+        let mut config = Config::new(NodeId::parse(id).unwrap(), RedisAddress::parse(redis_url).unwrap());
         change(&mut config);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let shutdown = CancellationToken::new();
         let told = shutdown.clone().cancelled_owned();
         let serving = tokio::spawn(async move { chat_node::serve(listener, config, told).await.unwrap() });
-        Self {
-            address,
-            shutdown,
-            serving,
-        }
+        Self { address, shutdown, serving }
     }
 
     /// A node that Redis has answered.
@@ -50,10 +43,8 @@ impl Node {
     }
 
     pub(crate) async fn wait_until_ready(&self) {
-        eventually("the node is ready", async || {
-            (self.get("/readyz").await.status() == 200).then_some(())
-        })
-        .await;
+        eventually("the node is ready", async || (self.get("/readyz").await.status() == 200).then_some(()))
+            .await;
     }
 
     /// Returns what `/readyz` says once the node has noticed that it cannot write: a message sent from then on is
@@ -69,20 +60,14 @@ impl Node {
     }
 
     pub(crate) async fn get(&self, path: &str) -> reqwest::Response {
-        reqwest::get(format!("http://{}{path}", self.address))
-            .await
-            .unwrap()
+        reqwest::get(format!("http://{}{path}", self.address)).await.unwrap()
     }
 
     /// The value of one of `/metrics`' numbers.
     pub(crate) async fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").await.text().await.unwrap();
-        let line = text
-            .lines()
-            .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.unwrap_or_else(|| panic!("no {name} in {text}"))
-            .parse()
-            .unwrap()
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
     }
 
     /// A client that was welcomed.
@@ -107,9 +92,6 @@ impl Node {
 
     /// Returns when it has drained.
     pub(crate) async fn ended(self) {
-        tokio::time::timeout(DEADLINE, self.serving)
-            .await
-            .expect("the node did not end")
-            .unwrap();
+        tokio::time::timeout(DEADLINE, self.serving).await.expect("the node did not end").unwrap();
     }
 }

@@ -82,10 +82,8 @@ async fn a_drain_is_announced_closes_clients_and_leaves_no_name_behind() {
     let (mut ada, mut bob) = (leaving.named("Ada").await, staying.named("Bob").await);
 
     leaving.shut_down();
-    eventually("the health is off", async || {
-        (leaving.get("/healthz").await.status() == 503).then_some(())
-    })
-    .await;
+    eventually("the health is off", async || (leaving.get("/healthz").await.status() == 503).then_some(()))
+        .await;
     let refused = leaving.get("/socket.io/?EIO=4&transport=polling").await;
     assert_eq!(
         (refused.status().as_u16(), &refused.headers()["x-chat-node"]),
@@ -111,9 +109,5 @@ async fn a_drain_does_not_wait_for_clients_that_do_not_read() {
     let started = std::time::Instant::now();
     node.shut_down();
     node.ended().await;
-    assert!(
-        started.elapsed() < Duration::from_secs(10),
-        "took {:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(10), "took {:?}", started.elapsed());
 }

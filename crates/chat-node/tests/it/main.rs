@@ -3,10 +3,7 @@
 //! Every wait is for a named condition with a deadline. Where `redis-server` is missing, the tests that need it are
 //! skipped by name; with `CI=true` they fail instead.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a helper that panics fails its test, as it should"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper that panics fails its test, as it should")]
 
 mod client;
 mod cluster;
@@ -32,7 +29,5 @@ async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(DEADLINE, looking)
-        .await
-        .unwrap_or_else(|_| panic!("not in time: {what}"))
+    tokio::time::timeout(DEADLINE, looking).await.unwrap_or_else(|_| panic!("not in time: {what}"))
 }

@@ -34,31 +34,15 @@ async fn the_page_and_the_health_answer_to_head_too() {
     assert_eq!(node.get("/healthz").await.text().await.unwrap(), "ok");
     let browser = reqwest::Client::new();
     for path in ["/", "/healthz"] {
-        let response = browser
-            .head(format!("http://{}{path}", node.address))
-            .send()
-            .await
-            .unwrap();
+        let response = browser.head(format!("http://{}{path}", node.address)).send().await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
         assert_eq!(response.headers()["x-chat-node"], "ecs01");
     }
     let page = node.get("/").await;
-    let policy = page.headers()["content-security-policy"]
-        .to_str()
-        .unwrap()
-        .to_owned();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
     let text = page.text().await.unwrap();
-    let nonce = policy
-        .split("'nonce-")
-        .nth(1)
-        .unwrap()
-        .split('\'')
-        .next()
-        .unwrap();
-    assert!(
-        text.contains(&format!("<script nonce=\"{nonce}\">")),
-        "the script would not run"
-    );
+    let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap();
+    assert!(text.contains(&format!("<script nonce=\"{nonce}\">")), "the script would not run");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,29 +55,15 @@ async fn a_client_may_poll() {
     let open = browser.get(&base).send().await.unwrap().text().await.unwrap();
     let open: serde_json::Value = serde_json::from_str(open.strip_prefix('0').unwrap()).unwrap();
     assert_eq!(open["maxPayload"], 64 * 1024);
-    assert_eq!(
-        (&open["pingInterval"], &open["pingTimeout"]),
-        (&10_000.into(), &10_000.into())
-    );
+    assert_eq!((&open["pingInterval"], &open["pingTimeout"]), (&10_000.into(), &10_000.into()));
     let session = format!("{base}&sid={}", open["sid"].as_str().unwrap());
-    let post = async |body: &str| {
-        browser
-            .post(&session)
-            .body(body.to_owned())
-            .send()
-            .await
-            .unwrap()
-            .status()
-    };
+    let post = async |body: &str| browser.post(&session).body(body.to_owned()).send().await.unwrap().status();
     assert_eq!(post("40").await, 200);
     let mut polled = String::new();
     while !polled.contains("Welcome") {
         polled += &browser.get(&session).send().await.unwrap().text().await.unwrap();
     }
-    assert_eq!(
-        post("42[\"set_username\",\"Ada\"]\u{1e}42[\"message\",\"by post\"]").await,
-        200
-    );
+    assert_eq!(post("42[\"set_username\",\"Ada\"]\u{1e}42[\"message\",\"by post\"]").await, 200);
     while !polled.contains("Ada: by post") {
         polled += &browser.get(&session).send().await.unwrap().text().await.unwrap();
     }
@@ -110,15 +80,10 @@ async fn only_allowed_origins_may_read_from_another_site() {
     let browser = reqwest::Client::new();
     let url = format!("http://{}/socket.io/?EIO=4&transport=polling", node.address);
 
-    for (origin, allowed) in [
-        ("https://chat.example.com", true),
-        ("https://elsewhere.example", false),
-    ] {
+    for (origin, allowed) in [("https://chat.example.com", true), ("https://elsewhere.example", false)] {
         let response = browser.get(&url).header("origin", origin).send().await.unwrap();
-        let header = response
-            .headers()
-            .get("access-control-allow-origin")
-            .map(|value| value.to_str().unwrap());
+        let header =
+            response.headers().get("access-control-allow-origin").map(|value| value.to_str().unwrap());
         assert_eq!(header, allowed.then_some(origin));
     }
 }

@@ -19,10 +19,7 @@ fn program() -> Command {
 
 async fn run(arguments: &[&str]) -> Output {
     let output = program().args(arguments).output();
-    tokio::time::timeout(DEADLINE, output)
-        .await
-        .expect("the program did not end")
-        .unwrap()
+    tokio::time::timeout(DEADLINE, output).await.expect("the program did not end").unwrap()
 }
 
 fn stderr(output: &Output) -> String {
@@ -36,31 +33,13 @@ async fn usage_errors_are_64_and_never_repeat_the_redis_url() {
         &["--listen", "127.0.0.1:0"],
         &["--listen", "nowhere", "--redis", "redis://:hunter2@127.0.0.1/0"],
         &["--listen", "127.0.0.1:0", "--redis", "hunter2"],
-        &[
-            "--listen",
-            "127.0.0.1:0",
-            "--redis",
-            "redis://:hunter2@127.0.0.1/0",
-            "--ping-interval",
-            "0s",
-        ],
-        &[
-            "--listen",
-            "127.0.0.1:0",
-            "--redis",
-            "redis://:hunter2@127.0.0.1/0",
-            "--node-id",
-            "two words",
-        ],
+        &["--listen", "127.0.0.1:0", "--redis", "redis://:hunter2@127.0.0.1/0", "--ping-interval", "0s"],
+        &["--listen", "127.0.0.1:0", "--redis", "redis://:hunter2@127.0.0.1/0", "--node-id", "two words"],
     ];
     for arguments in cases {
         let output = run(arguments).await;
         assert_eq!(output.status.code(), Some(64), "{arguments:?}");
-        assert!(
-            !stderr(&output).is_empty() && !stderr(&output).contains("hunter2"),
-            "{}",
-            stderr(&output)
-        );
+        assert!(!stderr(&output).is_empty() && !stderr(&output).contains("hunter2"), "{}", stderr(&output));
     }
 }
 
@@ -74,10 +53,7 @@ async fn help_hides_the_value_of_the_redis_url() {
         .unwrap();
     let help = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0));
-    assert!(
-        help.contains("CHAT_NODE_REDIS") && !help.contains("hunter2"),
-        "{help}"
-    );
+    assert!(help.contains("CHAT_NODE_REDIS") && !help.contains("hunter2"), "{help}");
 }
 
 #[tokio::test]
@@ -103,27 +79,14 @@ async fn it_is_configured_by_the_environment_and_drains_at_sigterm() {
     let started = std::time::Instant::now();
     node.terminate().await;
     client.closed().await;
-    let status = tokio::time::timeout(DEADLINE, node.child.wait())
-        .await
-        .expect("it did not end")
-        .unwrap();
+    let status = tokio::time::timeout(DEADLINE, node.child.wait()).await.expect("it did not end").unwrap();
     assert_eq!(status.code(), Some(0));
-    assert!(
-        started.elapsed() < Duration::from_secs(10),
-        "took {:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(10), "took {:?}", started.elapsed());
 
     let mut connection = redis.connection().await.unwrap();
     let mut command = redis::cmd("XREVRANGE");
     command.arg("chat:messages").arg("+").arg("-").arg("COUNT").arg(1);
-    let entry = format!(
-        "{:?}",
-        command
-            .query_async::<redis::Value>(&mut connection)
-            .await
-            .unwrap()
-    );
+    let entry = format!("{:?}", command.query_async::<redis::Value>(&mut connection).await.unwrap());
     assert!(entry.contains("Ada left the chatroom."), "{entry}");
     let log = node.rest_of_log().await;
     assert!(log.contains("drained") && !log.contains(PASSWORD), "{log}");
@@ -139,21 +102,11 @@ async fn it_ends_in_time_when_redis_is_away_and_says_nothing_secret() {
 
     let started = std::time::Instant::now();
     node.terminate().await;
-    let status = tokio::time::timeout(DEADLINE, node.child.wait())
-        .await
-        .expect("it did not end")
-        .unwrap();
+    let status = tokio::time::timeout(DEADLINE, node.child.wait()).await.expect("it did not end").unwrap();
     assert_eq!(status.code(), Some(0));
-    assert!(
-        started.elapsed() < Duration::from_secs(10),
-        "took {:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(10), "took {:?}", started.elapsed());
     let log = node.rest_of_log().await;
-    assert!(
-        log.contains("redis did not take the farewells in time") && !log.contains(PASSWORD),
-        "{log}"
-    );
+    assert!(log.contains("redis did not take the farewells in time") && !log.contains(PASSWORD), "{log}");
 }
 
 struct Running {
@@ -165,29 +118,16 @@ struct Running {
 impl Running {
     async fn start(redis_url: &str) -> Self {
         let mut command = program();
-        command
-            .env("CHAT_NODE_LISTEN", "127.0.0.1:0")
-            .env("CHAT_NODE_REDIS", redis_url);
-        command
-            .env("CHAT_NODE_ID", "from-environment")
-            .env("CHAT_NODE_PING_INTERVAL", "5s");
+        command.env("CHAT_NODE_LISTEN", "127.0.0.1:0").env("CHAT_NODE_REDIS", redis_url);
+        command.env("CHAT_NODE_ID", "from-environment").env("CHAT_NODE_PING_INTERVAL", "5s");
         command.env("CHAT_NODE_ALLOWED_ORIGINS", "https://a.example,https://b.example");
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         let reading = log.read_line(&mut line);
-        tokio::time::timeout(DEADLINE, reading)
-            .await
-            .expect("it did not listen")
-            .unwrap();
-        let address = line
-            .split("address=")
-            .nth(1)
-            .and_then(|rest| rest.split_whitespace().next());
-        let address = address
-            .unwrap_or_else(|| panic!("no address in {line}"))
-            .parse()
-            .unwrap();
+        tokio::time::timeout(DEADLINE, reading).await.expect("it did not listen").unwrap();
+        let address = line.split("address=").nth(1).and_then(|rest| rest.split_whitespace().next());
+        let address = address.unwrap_or_else(|| panic!("no address in {line}")).parse().unwrap();
         assert!(!line.contains(PASSWORD), "{line}");
         Self { child, log, address }
     }

@@ -34,10 +34,8 @@ async fn a_node_starts_without_redis_and_recovers_when_it_comes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_restarts_and_both_nodes_go_on() {
     let mut redis = redis_or_skip!();
-    let (first, second) = (
-        Node::ready("ecs01", &redis.url()).await,
-        Node::ready("ecs02", &redis.url()).await,
-    );
+    let (first, second) =
+        (Node::ready("ecs01", &redis.url()).await, Node::ready("ecs02", &redis.url()).await);
     let (mut ada, mut bob) = (first.named("Ada").await, second.named("Bob").await);
     ada.emit("message", "before").await;
     assert_eq!(ada.message().await, "Ada: before");
@@ -100,10 +98,8 @@ async fn a_farewell_waits_until_redis_is_back() {
     way.close();
     second.wait_until_unready().await;
     bob.leave().await;
-    crate::eventually("bob is gone", async || {
-        (second.metric("chat_connections").await == 0).then_some(())
-    })
-    .await;
+    crate::eventually("bob is gone", async || (second.metric("chat_connections").await == 0).then_some(()))
+        .await;
     way.reopen().await;
 
     assert_eq!(ada.message().await, "Bob left the chatroom.");
@@ -143,10 +139,7 @@ async fn an_emptied_redis_does_not_stop_the_messages() {
 
     let mut connection = redis.connection().await.unwrap();
     // Ids are milliseconds: an entry of the same one would look like the one just seen.
-    crate::eventually("the millisecond is over", async || {
-        later(&mut connection).await.then_some(())
-    })
-    .await;
+    crate::eventually("the millisecond is over", async || later(&mut connection).await.then_some(())).await;
     redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
 
     client.emit("message", "after").await;
@@ -164,11 +157,7 @@ async fn a_stream_that_begins_anew_with_a_clock_behind_is_noticed() {
     let mut connection = redis.connection().await.unwrap();
     redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
     let mut command = redis::cmd("XADD");
-    command
-        .arg("chat:messages")
-        .arg("1-1")
-        .arg("text")
-        .arg("somebody: from long ago");
+    command.arg("chat:messages").arg("1-1").arg("text").arg("somebody: from long ago");
     command.exec_async(&mut connection).await.unwrap();
 
     assert_eq!(client.message().await, "somebody: from long ago");
@@ -194,11 +183,7 @@ struct Way {
 impl Way {
     async fn open(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let way = Self {
-            address: listener.local_addr().unwrap(),
-            target,
-            closing: CancellationToken::new(),
-        };
+        let way = Self { address: listener.local_addr().unwrap(), target, closing: CancellationToken::new() };
         way.relay(listener);
         way
     }
@@ -209,10 +194,9 @@ impl Way {
 
     async fn reopen(&self) {
         // The old listener goes when its task has seen the cancellation.
-        let listener = crate::eventually("the port is free again", async || {
-            TcpListener::bind(self.address).await.ok()
-        })
-        .await;
+        let listener =
+            crate::eventually("the port is free again", async || TcpListener::bind(self.address).await.ok())
+                .await;
         self.relay(listener);
     }
 

@@ -15,9 +15,8 @@ pub(crate) const PASSWORD: &str = "correct-horse-battery";
 /// Where `redis-server` is. Without one: a visible skip, or a failure under `CI=true`.
 pub(crate) fn find(test: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join("redis-server"))
-        .find(|file| file.is_file());
+    let found =
+        std::env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|file| file.is_file());
     if found.is_none() {
         assert!(
             std::env::var_os("CI").is_none_or(|value| value != "true"),
@@ -53,12 +52,7 @@ impl RedisServer {
     pub(crate) async fn start(program: PathBuf) -> Self {
         let address = free_address();
         let data = tempfile::tempdir().unwrap();
-        let mut server = Self {
-            program,
-            data,
-            address,
-            child: None,
-        };
+        let mut server = Self { program, data, address, child: None };
         server.resume().await;
         server
     }
@@ -75,16 +69,7 @@ impl RedisServer {
     pub(crate) async fn resume(&mut self) {
         let child = Command::new(&self.program)
             .args(["--bind", "127.0.0.1", "--port", &self.address.port().to_string()])
-            .args([
-                "--requirepass",
-                PASSWORD,
-                "--save",
-                "",
-                "--appendonly",
-                "yes",
-                "--appendfsync",
-                "no",
-            ])
+            .args(["--requirepass", PASSWORD, "--save", "", "--appendonly", "yes", "--appendfsync", "no"])
             .arg("--dir")
             .arg(self.data.path())
             .stdin(Stdio::null())
@@ -134,8 +119,5 @@ pub(crate) fn url(address: SocketAddr) -> String {
 
 /// An address nobody listens on. Another process could take it meanwhile; nobody here asks for a port by number.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }

@@ -41,14 +41,8 @@ fn create_load_balancer(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.region = region;
     let name = parameters.owned("LoadBalancerName");
     vpc::check_name(&name, "InvalidParameter")?;
-    if parameters
-        .text("LoadBalancerBillingConfig.PayType")
-        .is_some_and(|kind| kind != "PostPay")
-    {
-        return Err(ApiError::invalid(
-            "LoadBalancerBillingConfig.PayType",
-            "only PostPay is possible",
-        ));
+    if parameters.text("LoadBalancerBillingConfig.PayType").is_some_and(|kind| kind != "PostPay") {
+        return Err(ApiError::invalid("LoadBalancerBillingConfig.PayType", "only PostPay is possible"));
     }
     let places = check_places(call, network)?;
     let tags = tags::read(parameters)?;
@@ -79,8 +73,7 @@ fn create_load_balancer(call: &mut Call<'_>) -> Result<Value, ApiError> {
         meta: call.world.meta(&call.region, tags),
     };
     call.world.load_balancers.insert(id.clone(), balancer);
-    call.world
-        .schedule(Step::LoadBalancerMade, Event::LoadBalancerSettled(id.clone()));
+    call.world.schedule(Step::LoadBalancerMade, Event::LoadBalancerSettled(id.clone()));
     Ok(json!({"LoadBalancerId": id}))
 }
 
@@ -88,18 +81,12 @@ fn check_places(call: &Call<'_>, network: &str) -> Result<Vec<Place>, ApiError> 
     let mappings = call.parameters.list("ZoneMappings");
     let zones_here = regions::find(&call.region).map_or(0, |region| region.zones().len());
     if mappings.len() < 2 && zones_here >= 2 {
-        return Err(ApiError::invalid(
-            "ZoneMappings",
-            "an ALB needs two zones at least",
-        ));
+        return Err(ApiError::invalid("ZoneMappings", "an ALB needs two zones at least"));
     }
     let mut places: Vec<Place> = Vec::new();
     for mapping in &mappings {
         let place = check_place(call.world, network, mapping)?;
-        if places
-            .iter()
-            .any(|earlier| earlier.vswitch.zone == place.vswitch.zone)
-        {
+        if places.iter().any(|earlier| earlier.vswitch.zone == place.vswitch.zone) {
             let message = format!("The zone {} is given twice.", place.vswitch.zone);
             return Err(ApiError::bad_request("DuplicatedParam.ZoneId", message));
         }
@@ -110,36 +97,22 @@ fn check_places(call: &Call<'_>, network: &str) -> Result<Vec<Place>, ApiError> 
 
 fn check_place(world: &World, network: &str, mapping: &Parameters) -> Result<Place, ApiError> {
     let (zone, id) = (mapping.required("ZoneId")?, mapping.required("VSwitchId")?);
-    let missing = || {
-        ApiError::not_found(
-            "ResourceNotFound.VSwitch",
-            format!("The vSwitch {id} does not exist."),
-        )
-    };
-    let vswitch = world
-        .vswitches
-        .get(id)
-        .filter(|own| own.vpc == network && !own.deleting)
-        .ok_or_else(missing)?;
+    let missing =
+        || ApiError::not_found("ResourceNotFound.VSwitch", format!("The vSwitch {id} does not exist."));
+    let vswitch =
+        world.vswitches.get(id).filter(|own| own.vpc == network && !own.deleting).ok_or_else(missing)?;
     if vswitch.zone != zone {
         let message = format!("The vSwitch {id} is in {}, not in {zone}.", vswitch.zone);
         return Err(ApiError::bad_request("Mismatch.ZoneIdAndVSwitchId", message));
     }
-    let exhausted = || {
-        ApiError::bad_request(
-            "ResourceNotEnough.VSwitchIp",
-            format!("{id} has no addresses left."),
-        )
-    };
+    let exhausted =
+        || ApiError::bad_request("ResourceNotEnough.VSwitchIp", format!("{id} has no addresses left."));
     let address = match mapping.text("IntranetAddress").and_then(|text| text.parse().ok()) {
         Some(wanted) if world.address_is_free(vswitch, wanted) => wanted,
         Some(_) => return Err(exhausted()),
         None => *world.free_addresses(vswitch, 1).first().ok_or_else(exhausted)?,
     };
-    Ok(Place {
-        vswitch: vswitch.clone(),
-        address,
-    })
+    Ok(Place { vswitch: vswitch.clone(), address })
 }
 
 /// What an ALB makes by itself in one zone: a network interface and, towards the Internet, an EIP.
@@ -159,25 +132,12 @@ fn settle(call: &mut Call<'_>, id: &str, place: Place) -> ZoneMapping {
     let public = internet.then(|| {
         let (eip, address) = (call.regional_id("eip"), call.world.free_public_address());
         let name = format!("ALB-{id}");
-        let own = Eip {
-            id: eip.clone(),
-            address,
-            load_balancer: id.to_owned(),
-            name,
-            meta,
-        };
+        let own = Eip { id: eip.clone(), address, load_balancer: id.to_owned(), name, meta };
         call.world.eips.insert(eip.clone(), own);
         (address, eip)
     });
-    let VSwitch {
-        id: vswitch, zone, ..
-    } = place.vswitch;
-    ZoneMapping {
-        zone,
-        vswitch,
-        private_address: place.address,
-        public,
-    }
+    let VSwitch { id: vswitch, zone, .. } = place.vswitch;
+    ZoneMapping { zone, vswitch, private_address: place.address, public }
 }
 
 fn make_managed_group(call: &mut Call<'_>, id: &str, network: &str) {
@@ -222,25 +182,16 @@ fn delete_load_balancer(call: &mut Call<'_>) -> Result<Value, ApiError> {
     require_active(balancer)?;
     if balancer.deletion_protection.is_some() {
         let message = format!("The ALB instance {id} has deletion protection.");
-        return Err(ApiError::bad_request(
-            "OperationDenied.DeletionProtectionEnabled",
-            message,
-        ));
+        return Err(ApiError::bad_request("OperationDenied.DeletionProtectionEnabled", message));
     }
     call.begin_effect()?;
     if let Some(balancer) = call.world.load_balancers.get_mut(&id) {
         balancer.status = LoadBalancerStatus::Deleting;
     }
-    for listener in call
-        .world
-        .listeners
-        .values_mut()
-        .filter(|own| own.load_balancer == id)
-    {
+    for listener in call.world.listeners.values_mut().filter(|own| own.load_balancer == id) {
         listener.status = ListenerStatus::Deleting;
     }
-    call.world
-        .schedule(Step::LoadBalancerGone, Event::LoadBalancerGone(id.clone()));
+    call.world.schedule(Step::LoadBalancerGone, Event::LoadBalancerGone(id.clone()));
     Ok(json!({"JobId": begin_job(call, ("loadbalancer", &id), Step::LoadBalancerGone)}))
 }
 
@@ -266,10 +217,7 @@ fn protect(call: &mut Call<'_>, since: Option<i64>) -> Result<Value, ApiError> {
 /// The ALB instance with this id.
 pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a LoadBalancer, ApiError> {
     let message = format!("The specified ALB instance {id} does not exist.");
-    world
-        .load_balancers
-        .get(id)
-        .ok_or_else(|| ApiError::not_found("ResourceNotFound.LoadBalancer", message))
+    world.load_balancers.get(id).ok_or_else(|| ApiError::not_found("ResourceNotFound.LoadBalancer", message))
 }
 
 /// Refuses while a change is under way.

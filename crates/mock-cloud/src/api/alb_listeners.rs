@@ -26,8 +26,7 @@ fn create_listener(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.begin_effect()?;
     let (id, group) = (listener.id.clone(), listener.server_group.clone());
     call.world.listeners.insert(id.clone(), listener);
-    call.world
-        .move_listener(&id, ListenerStatus::Provisioning, ListenerStatus::Running);
+    call.world.move_listener(&id, ListenerStatus::Provisioning, ListenerStatus::Running);
     call.world.configure_server_group(&group);
     let job = begin_job(call, ("listener", &id), Step::Listener);
     Ok(json!({"ListenerId": id, "JobId": job}))
@@ -37,31 +36,19 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
     let parameters = call.parameters;
     let balancer = alb_balancers::find(call.world, parameters.required("LoadBalancerId")?)?.clone();
     require_active(&balancer)?;
-    let port = parameters
-        .unsigned("ListenerPort")
-        .ok_or_else(|| ApiError::missing("ListenerPort"))?;
-    let siblings = call
-        .world
-        .listeners
-        .values()
-        .filter(|own| own.load_balancer == balancer.id);
+    let port = parameters.unsigned("ListenerPort").ok_or_else(|| ApiError::missing("ListenerPort"))?;
+    let siblings = call.world.listeners.values().filter(|own| own.load_balancer == balancer.id);
     if siblings.clone().any(|own| own.port == port) {
         let message = format!("The port {port} of {} has a listener already.", balancer.id);
         return Err(ApiError::bad_request("ResourceAlreadyExist.Listener", message));
     }
     if siblings.count() >= LIMIT {
         let message = "An ALB instance has at most 50 listeners.";
-        return Err(ApiError::bad_request(
-            "ResourceQuotaExceeded.LoadBalancerListenersNum",
-            message,
-        ));
+        return Err(ApiError::bad_request("ResourceQuotaExceeded.LoadBalancerListenersNum", message));
     }
     let protocol = parameters.required("ListenerProtocol")?.to_ascii_uppercase();
-    let certificates: Vec<String> = parameters
-        .list("Certificates")
-        .iter()
-        .map(|own| own.owned("CertificateId"))
-        .collect();
+    let certificates: Vec<String> =
+        parameters.list("Certificates").iter().map(|own| own.owned("CertificateId")).collect();
     check_certificates(&protocol, &certificates)?;
     let server_group = check_default_action(call.world, &balancer, &protocol, parameters)?;
     let tags = tags::read(parameters)?;
@@ -111,13 +98,9 @@ fn check_default_action(
     parameters: &Parameters,
 ) -> Result<String, ApiError> {
     let actions = parameters.list("DefaultActions");
-    let tuples = actions
-        .first()
-        .map(|own| own.object("ForwardGroupConfig").list("ServerGroupTuples"));
+    let tuples = actions.first().map(|own| own.object("ForwardGroupConfig").list("ServerGroupTuples"));
     let tuples = tuples.unwrap_or_default();
-    let forwards = actions
-        .first()
-        .is_some_and(|own| own.text("Type") == Some("ForwardGroup"));
+    let forwards = actions.first().is_some_and(|own| own.text("Type") == Some("ForwardGroup"));
     let (1, 1, true) = (actions.len(), tuples.len(), forwards) else {
         return Err(ApiError::invalid(
             "DefaultActions",
@@ -126,23 +109,16 @@ fn check_default_action(
     };
     let group = alb_server_groups::find(world, tuples[0].required("ServerGroupId")?)?;
     if group.vpc != balancer.vpc {
-        let message = format!(
-            "The server group {} and {} are in two VPCs.",
-            group.id, balancer.id
-        );
+        let message = format!("The server group {} and {} are in two VPCs.", group.id, balancer.id);
         return Err(ApiError::bad_request("Mismatch.VpcId", message));
     }
     match group.protocol.as_str() {
-        "gRPC" if protocol == "HTTP" => Err(ApiError::bad_request(
-            "OperationDenied.GRPCServerGroup",
-            "A gRPC group needs TLS.",
-        )),
+        "gRPC" if protocol == "HTTP" => {
+            Err(ApiError::bad_request("OperationDenied.GRPCServerGroup", "A gRPC group needs TLS."))
+        }
         "HTTPS" if protocol != "HTTPS" => {
             let message = format!("A {} group cannot serve a {protocol} listener.", group.protocol);
-            Err(ApiError::bad_request(
-                "OperationDenied.ServerGroupProtocolNotSupport",
-                message,
-            ))
+            Err(ApiError::bad_request("OperationDenied.ServerGroupProtocolNotSupport", message))
         }
         _ => Ok(group.id.clone()),
     }
@@ -156,28 +132,22 @@ fn update_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
         changed.server_group = check_default_action(call.world, &balancer, &changed.protocol, parameters)?;
     }
     if parameters.has("Certificates") {
-        let certificates: Vec<String> = parameters
-            .list("Certificates")
-            .iter()
-            .map(|own| own.owned("CertificateId"))
-            .collect();
+        let certificates: Vec<String> =
+            parameters.list("Certificates").iter().map(|own| own.owned("CertificateId")).collect();
         check_certificates(&changed.protocol, &certificates)?;
         changed.certificates = certificates;
     }
     vpc::update(&mut changed.description, parameters.text("ListenerDescription"));
     vpc::update(&mut changed.security_policy, parameters.text("SecurityPolicyId"));
     changed.idle_timeout = parameters.unsigned("IdleTimeout").unwrap_or(changed.idle_timeout);
-    changed.request_timeout = parameters
-        .unsigned("RequestTimeout")
-        .unwrap_or(changed.request_timeout);
+    changed.request_timeout = parameters.unsigned("RequestTimeout").unwrap_or(changed.request_timeout);
     changed.gzip = parameters.boolean("GzipEnabled").unwrap_or(changed.gzip);
     changed.http2 = parameters.boolean("Http2Enabled").unwrap_or(changed.http2);
     changed.forwarded = changed_forwarding(&changed.forwarded, &parameters.object("XForwardedForConfig"));
     call.begin_effect()?;
     let (id, settled) = (changed.id.clone(), changed.status);
     call.world.listeners.insert(id.clone(), changed);
-    call.world
-        .move_listener(&id, ListenerStatus::Configuring, settled);
+    call.world.move_listener(&id, ListenerStatus::Configuring, settled);
     Ok(json!({"JobId": begin_job(call, ("listener", &id), Step::Listener)}))
 }
 
@@ -195,8 +165,7 @@ fn switch(call: &mut Call<'_>, from: ListenerStatus, to: ListenerStatus) -> Resu
         return Err(incorrect_status(&listener));
     }
     call.begin_effect()?;
-    call.world
-        .move_listener(&listener.id, ListenerStatus::Configuring, to);
+    call.world.move_listener(&listener.id, ListenerStatus::Configuring, to);
     Ok(json!({"JobId": begin_job(call, ("listener", &listener.id), Step::Listener)}))
 }
 
@@ -206,8 +175,7 @@ fn delete_listener(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if let Some(own) = call.world.listeners.get_mut(&listener.id) {
         own.status = ListenerStatus::Deleting;
     }
-    call.world
-        .schedule(Step::Listener, Event::ListenerSettled(listener.id.clone()));
+    call.world.schedule(Step::Listener, Event::ListenerSettled(listener.id.clone()));
     call.world.configure_server_group(&listener.server_group);
     Ok(json!({"JobId": begin_job(call, ("listener", &listener.id), Step::Listener)}))
 }
@@ -234,10 +202,7 @@ fn incorrect_status(listener: &Listener) -> ApiError {
 /// The listener with this id.
 pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a Listener, ApiError> {
     let message = format!("The specified listener {id} does not exist.");
-    world
-        .listeners
-        .get(id)
-        .ok_or_else(|| ApiError::not_found("ResourceNotFound.Listener", message))
+    world.listeners.get(id).ok_or_else(|| ApiError::not_found("ResourceNotFound.Listener", message))
 }
 
 fn default_forwarding() -> ForwardedFor {

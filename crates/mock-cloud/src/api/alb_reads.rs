@@ -23,11 +23,7 @@ pub(super) const ACTIONS: &[(&str, Handler)] = &[
     ("ListAsynJobs", list_asyn_jobs),
 ];
 
-const SIZE: Size = Size {
-    default: 20,
-    minimum: 1,
-    maximum: 100,
-};
+const SIZE: Size = Size { default: 20, minimum: 1, maximum: 100 };
 
 /// A bare list with the numbers that every ALB list has.
 fn list(all: Vec<Value>, parameters: &Parameters, name: &str) -> Result<Value, ApiError> {
@@ -70,18 +66,12 @@ fn list_load_balancers(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .filter(|own| accepts(parameters, "LoadBalancerStatus", &format!("{:?}", own.status)))
         .filter(|own| accepts(parameters, "DNSName", &own.dns_name))
         .filter(|own| {
-            parameters
-                .text("ZoneId")
-                .is_none_or(|zone| own.zones.iter().any(|own| own.zone == zone))
+            parameters.text("ZoneId").is_none_or(|zone| own.zones.iter().any(|own| own.zone == zone))
         })
         .filter(|own| tags::matches(&own.meta, parameters))
         .collect();
     balancers.sort_by_key(|own| (own.meta.created, &own.id));
-    list(
-        balancers.into_iter().map(describe_balancer).collect(),
-        parameters,
-        "LoadBalancers",
-    )
+    list(balancers.into_iter().map(describe_balancer).collect(), parameters, "LoadBalancers")
 }
 
 fn describe_balancer(own: &LoadBalancer) -> Value {
@@ -136,10 +126,7 @@ fn describe_zone(own: &ZoneMapping) -> Value {
 fn get_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let listener = alb_listeners::find(call.world, call.parameters.required("ListenerId")?)?;
     let mut reply = describe_listener(listener);
-    let certificates = listener
-        .certificates
-        .iter()
-        .map(|id| json!({"CertificateId": id}));
+    let certificates = listener.certificates.iter().map(|id| json!({"CertificateId": id}));
     reply["Certificates"] = certificates.collect();
     reply["CaCertificates"] = json!([]);
     reply["CaEnabled"] = json!(false);
@@ -159,11 +146,7 @@ fn list_listeners(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .filter(|own| tags::matches(&own.meta, parameters))
         .collect();
     listeners.sort_by_key(|own| (own.meta.created, &own.id));
-    list(
-        listeners.into_iter().map(describe_listener).collect(),
-        parameters,
-        "Listeners",
-    )
+    list(listeners.into_iter().map(describe_listener).collect(), parameters, "Listeners")
 }
 
 fn describe_listener(own: &Listener) -> Value {
@@ -206,10 +189,8 @@ fn describe_forwarding(own: &ForwardedFor) -> Value {
 fn get_listener_health_status(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let listener = alb_listeners::find(call.world, call.parameters.required("ListenerId")?)?;
     let group = call.world.server_groups.get(&listener.server_group);
-    let groups: Vec<Value> = group
-        .map(|group| describe_health(call.world, listener, group))
-        .into_iter()
-        .collect();
+    let groups: Vec<Value> =
+        group.map(|group| describe_health(call.world, listener, group)).into_iter().collect();
     Ok(json!({
         "ListenerHealthStatus": [{
             "ListenerId": listener.id,
@@ -283,17 +264,12 @@ fn list_server_groups(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .filter(|own| tags::matches(&own.meta, parameters))
         .collect();
     groups.sort_by_key(|own| (own.meta.created, &own.id));
-    let all = groups
-        .into_iter()
-        .map(|own| describe_group(call.world, own))
-        .collect();
+    let all = groups.into_iter().map(|own| describe_group(call.world, own)).collect();
     list(all, parameters, "ServerGroups")
 }
 
 fn describe_group(world: &World, own: &ServerGroup) -> Value {
-    let users = world
-        .listeners_of_group(&own.id)
-        .filter_map(|id| world.listeners.get(id));
+    let users = world.listeners_of_group(&own.id).filter_map(|id| world.listeners.get(id));
     let mut balancers: Vec<&str> = users.map(|listener| listener.load_balancer.as_str()).collect();
     balancers.dedup();
     json!({
@@ -392,9 +368,7 @@ fn list_asyn_jobs(call: &mut Call<'_>) -> Result<Value, ApiError> {
 }
 
 fn describe_job(own: &Job) -> Value {
-    let operation = ["Create", "Delete", "Update"]
-        .into_iter()
-        .find(|verb| own.action.starts_with(verb));
+    let operation = ["Create", "Delete", "Update"].into_iter().find(|verb| own.action.starts_with(verb));
     json!({
         "Id": own.id,
         "ApiName": own.action,

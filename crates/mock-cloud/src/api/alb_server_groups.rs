@@ -49,13 +49,7 @@ fn create_server_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
         status: ServerGroupStatus::Creating,
         health_check: changed_health_check(&default_health_check(), &parameters.object("HealthCheckConfig")),
         sticky: changed_sticky(&default_sticky(), &parameters.object("StickySessionConfig")),
-        drain: read_switch(
-            parameters,
-            "ConnectionDrainConfig",
-            "ConnectionDrain",
-            "Timeout",
-            300,
-        ),
+        drain: read_switch(parameters, "ConnectionDrainConfig", "ConnectionDrain", "Timeout", 300),
         slow_start,
         cross_zone: parameters.boolean("CrossZoneEnabled").unwrap_or(true),
         keepalive: parameters.flag("UpstreamKeepaliveEnabled"),
@@ -63,8 +57,7 @@ fn create_server_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
         meta: call.world.meta(&call.region, tags),
     };
     call.world.server_groups.insert(id.clone(), group);
-    call.world
-        .schedule(Step::ServerGroup, Event::ServerGroupSettled(id.clone()));
+    call.world.schedule(Step::ServerGroup, Event::ServerGroupSettled(id.clone()));
     let job = begin_job(call, ("servergroup", &id), Step::ServerGroup);
     Ok(json!({"ServerGroupId": id, "JobId": job}))
 }
@@ -74,21 +67,13 @@ fn update_server_group_attribute(call: &mut Call<'_>) -> Result<Value, ApiError>
     let id = parameters.required("ServerGroupId")?.to_owned();
     let mut changed = find(call.world, &id)?.clone();
     require_available(&changed)?;
-    vpc::check_name(
-        parameters.text("ServerGroupName").unwrap_or_default(),
-        "InvalidParameter",
-    )?;
+    vpc::check_name(parameters.text("ServerGroupName").unwrap_or_default(), "InvalidParameter")?;
     vpc::update(&mut changed.name, parameters.text("ServerGroupName"));
     vpc::update(&mut changed.scheduler, parameters.text("Scheduler"));
     if parameters.has("ConnectionDrainConfig") {
         let default = changed.drain.unwrap_or(300);
-        changed.drain = read_switch(
-            parameters,
-            "ConnectionDrainConfig",
-            "ConnectionDrain",
-            "Timeout",
-            default,
-        );
+        changed.drain =
+            read_switch(parameters, "ConnectionDrainConfig", "ConnectionDrain", "Timeout", default);
     }
     if parameters.has("SlowStartConfig") {
         let default = changed.slow_start.unwrap_or(30);
@@ -98,12 +83,8 @@ fn update_server_group_attribute(call: &mut Call<'_>) -> Result<Value, ApiError>
     changed.health_check =
         changed_health_check(&changed.health_check, &parameters.object("HealthCheckConfig"));
     changed.sticky = changed_sticky(&changed.sticky, &parameters.object("StickySessionConfig"));
-    changed.cross_zone = parameters
-        .boolean("CrossZoneEnabled")
-        .unwrap_or(changed.cross_zone);
-    changed.keepalive = parameters
-        .boolean("UpstreamKeepaliveEnabled")
-        .unwrap_or(changed.keepalive);
+    changed.cross_zone = parameters.boolean("CrossZoneEnabled").unwrap_or(changed.cross_zone);
+    changed.keepalive = parameters.boolean("UpstreamKeepaliveEnabled").unwrap_or(changed.keepalive);
     call.begin_effect()?;
     call.world.server_groups.insert(id.clone(), changed);
     call.world.configure_server_group(&id);
@@ -121,18 +102,14 @@ fn delete_server_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if let Some(group) = call.world.server_groups.get_mut(&id) {
         group.status = ServerGroupStatus::Deleting;
     }
-    call.world
-        .schedule(Step::ServerGroup, Event::ServerGroupSettled(id.clone()));
+    call.world.schedule(Step::ServerGroup, Event::ServerGroupSettled(id.clone()));
     Ok(json!({"JobId": begin_job(call, ("servergroup", &id), Step::ServerGroup)}))
 }
 
 /// The group with this id.
 pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a ServerGroup, ApiError> {
     let message = format!("The specified server group {id} does not exist.");
-    world
-        .server_groups
-        .get(id)
-        .ok_or_else(|| ApiError::not_found("ResourceNotFound.ServerGroup", message))
+    world.server_groups.get(id).ok_or_else(|| ApiError::not_found("ResourceNotFound.ServerGroup", message))
 }
 
 /// Refuses while a change is under way.
@@ -147,8 +124,7 @@ pub(super) fn require_available(group: &ServerGroup) -> Result<(), ApiError> {
 /// `<outer>.<name>Enabled` with its `<name><unit>`.
 fn read_switch(parameters: &Parameters, outer: &str, name: &str, unit: &str, default: i64) -> Option<i64> {
     let own = parameters.object(outer);
-    own.flag(&format!("{name}Enabled"))
-        .then(|| own.integer(&format!("{name}{unit}")).unwrap_or(default))
+    own.flag(&format!("{name}Enabled")).then(|| own.integer(&format!("{name}{unit}")).unwrap_or(default))
 }
 
 fn check_slow_start(scheduler: &str, slow_start: Option<i64>) -> Result<(), ApiError> {
@@ -156,10 +132,7 @@ fn check_slow_start(scheduler: &str, slow_start: Option<i64>) -> Result<(), ApiE
         return Ok(());
     }
     let message = "Slow start goes with the scheduler Wrr only.";
-    Err(ApiError::bad_request(
-        "Mismatch.ServerGroupSchedulerAndSlowStartEnable",
-        message,
-    ))
+    Err(ApiError::bad_request("Mismatch.ServerGroupSchedulerAndSlowStartEnable", message))
 }
 
 fn default_health_check() -> HealthCheck {
@@ -191,27 +164,14 @@ fn changed_health_check(own: &HealthCheck, given: &Parameters) -> HealthCheck {
         port: given.unsigned("HealthCheckConnectPort").unwrap_or(own.port),
         interval: given.unsigned("HealthCheckInterval").unwrap_or(own.interval),
         timeout: given.unsigned("HealthCheckTimeout").unwrap_or(own.timeout),
-        healthy_threshold: given
-            .unsigned("HealthyThreshold")
-            .unwrap_or(own.healthy_threshold),
-        unhealthy_threshold: given
-            .unsigned("UnhealthyThreshold")
-            .unwrap_or(own.unhealthy_threshold),
-        codes: if codes.is_empty() {
-            own.codes.clone()
-        } else {
-            codes
-        },
+        healthy_threshold: given.unsigned("HealthyThreshold").unwrap_or(own.healthy_threshold),
+        unhealthy_threshold: given.unsigned("UnhealthyThreshold").unwrap_or(own.unhealthy_threshold),
+        codes: if codes.is_empty() { own.codes.clone() } else { codes },
     }
 }
 
 fn default_sticky() -> Sticky {
-    Sticky {
-        enabled: false,
-        kind: "Insert".to_owned(),
-        cookie: String::new(),
-        timeout: 1000,
-    }
+    Sticky { enabled: false, kind: "Insert".to_owned(), cookie: String::new(), timeout: 1000 }
 }
 
 fn changed_sticky(own: &Sticky, given: &Parameters) -> Sticky {

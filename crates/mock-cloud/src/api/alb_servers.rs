@@ -83,21 +83,14 @@ fn check_added(world: &World, group: &ServerGroup, given: &[Parameters]) -> Resu
             return Err(ApiError::bad_request("DuplicatedParam.BackendServer", message));
         }
         if group.servers.iter().any(|own| own.key() == server.key()) {
-            let message = format!(
-                "The server {} is in the group {} already.",
-                server.key(),
-                group.id
-            );
+            let message = format!("The server {} is in the group {} already.", server.key(), group.id);
             return Err(ApiError::bad_request("Conflict.BackendServer", message));
         }
         added.push(server);
     }
     if group.servers.len() + added.len() > LIMIT {
         let message = "A server group has at most 1000 servers.";
-        return Err(ApiError::bad_request(
-            "ResourceQuotaExceeded.LoadBalancerServersNum",
-            message,
-        ));
+        return Err(ApiError::bad_request("ResourceQuotaExceeded.LoadBalancerServersNum", message));
     }
     Ok(added)
 }
@@ -107,17 +100,9 @@ fn read_server(world: &World, group: &ServerGroup, given: &Parameters) -> Result
     let mismatch = |code: &str, message: String| Err(ApiError::bad_request(code, message));
     let address: Ipv4Addr = match (group.kind.as_str(), kind) {
         ("Instance", "Ecs") => {
-            let missing = || {
-                ApiError::not_found(
-                    "ResourceNotFound.Ecs",
-                    format!("The instance {id} does not exist."),
-                )
-            };
-            let instance = world
-                .instances
-                .get(id)
-                .filter(|own| !own.releasing)
-                .ok_or_else(missing)?;
+            let missing =
+                || ApiError::not_found("ResourceNotFound.Ecs", format!("The instance {id} does not exist."));
+            let instance = world.instances.get(id).filter(|own| !own.releasing).ok_or_else(missing)?;
             if instance.vpc != group.vpc {
                 return mismatch(
                     "Mismatch.VpcId",
@@ -133,10 +118,7 @@ fn read_server(world: &World, group: &ServerGroup, given: &Parameters) -> Result
             text.parse().map_err(malformed)?
         }
         _ => {
-            return mismatch(
-                "Mismatch.ServerType",
-                format!("A group of {} takes no {kind}.", group.kind),
-            );
+            return mismatch("Mismatch.ServerType", format!("A group of {} takes no {kind}.", group.kind));
         }
     };
     Ok(Server {
@@ -152,10 +134,7 @@ fn read_server(world: &World, group: &ServerGroup, given: &Parameters) -> Result
 
 fn check_removed(group: &ServerGroup, given: &[Parameters]) -> Result<Vec<String>, ApiError> {
     let keys: Vec<String> = given.iter().map(key_of).collect();
-    match keys
-        .iter()
-        .find(|key| group.servers.iter().all(|own| own.key() != **key))
-    {
+    match keys.iter().find(|key| group.servers.iter().all(|own| own.key() != **key)) {
         None => Ok(keys),
         Some(missing) => {
             let message = format!("The server {missing} is not in the group {}.", group.id);
@@ -166,11 +145,7 @@ fn check_removed(group: &ServerGroup, given: &[Parameters]) -> Result<Vec<String
 
 fn change(call: &mut Call<'_>, id: &str, removed: &[String], added: Vec<Server>) -> Result<Value, ApiError> {
     if let Some(group) = call.world.server_groups.get_mut(id) {
-        for server in group
-            .servers
-            .iter_mut()
-            .filter(|server| removed.contains(&server.key()))
-        {
+        for server in group.servers.iter_mut().filter(|server| removed.contains(&server.key())) {
             server.status = ServerStatus::Removing;
         }
         group.servers.extend(added);
@@ -178,10 +153,7 @@ fn change(call: &mut Call<'_>, id: &str, removed: &[String], added: Vec<Server>)
     settle(call, id)
 }
 
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "the last step of handlers, which have one type"
-)]
+#[expect(clippy::unnecessary_wraps, reason = "the last step of handlers, which have one type")]
 fn settle(call: &mut Call<'_>, id: &str) -> Result<Value, ApiError> {
     call.world.configure_server_group(id);
     Ok(json!({"JobId": begin_job(call, ("servergroup", id), Step::ServerGroup)}))

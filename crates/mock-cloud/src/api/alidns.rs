@@ -32,16 +32,7 @@ const TYPES: &[&str] = &[
     "PTR",
 ];
 /// Types that cannot stand beside a CNAME anywhere.
-const AGAINST_CNAME: &[&str] = &[
-    "A",
-    "AAAA",
-    "SRV",
-    "CAA",
-    "REDIRECT_URL",
-    "FORWARD_URL",
-    "SVCB",
-    "HTTPS",
-];
+const AGAINST_CNAME: &[&str] = &["A", "AAAA", "SRV", "CAA", "REDIRECT_URL", "FORWARD_URL", "SVCB", "HTTPS"];
 /// The free edition takes no shorter time.
 const SHORTEST_TTL: i64 = 600;
 
@@ -165,11 +156,7 @@ fn read(parameters: &Parameters) -> Result<Wanted, ApiError> {
     let host = parameters.required("RR")?.to_ascii_lowercase();
     Ok(Wanted {
         host,
-        value: if kind == "CNAME" {
-            value.trim_end_matches('.').to_ascii_lowercase()
-        } else {
-            value
-        },
+        value: if kind == "CNAME" { value.trim_end_matches('.').to_ascii_lowercase() } else { value },
         kind,
         ttl,
         priority,
@@ -183,9 +170,7 @@ fn check_value(kind: &str, value: &str) -> Result<(), ApiError> {
         "AAAA" => value.parse::<std::net::Ipv6Addr>().is_ok(),
         "CNAME" | "NS" | "MX" => {
             let name = value.trim_end_matches('.');
-            let labels = name
-                .split('.')
-                .all(|label| !label.is_empty() && label.len() <= 63);
+            let labels = name.split('.').all(|label| !label.is_empty() && label.len() <= 63);
             labels && name.contains('.') && name.parse::<std::net::Ipv4Addr>().is_err()
         }
         _ => true,
@@ -193,10 +178,7 @@ fn check_value(kind: &str, value: &str) -> Result<(), ApiError> {
     if good {
         Ok(())
     } else {
-        Err(ApiError::bad_request(
-            "DomainRecordValueInvalid",
-            format!("{value} is no {kind} value."),
-        ))
+        Err(ApiError::bad_request("DomainRecordValueInvalid", format!("{value} is no {kind} value.")))
     }
 }
 
@@ -251,10 +233,7 @@ pub(super) fn own_domain(world: &World, name: &str) -> Result<String, ApiError> 
 /// The record with this id; one that does not exist is said to belong to somebody else.
 pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a DomainRecord, ApiError> {
     let message = "The domain record does not belong to this account.";
-    world
-        .records
-        .get(id)
-        .ok_or_else(|| ApiError::bad_request("DomainRecordNotBelongToUser", message))
+    world.records.get(id).ok_or_else(|| ApiError::bad_request("DomainRecordNotBelongToUser", message))
 }
 
 #[cfg(test)]

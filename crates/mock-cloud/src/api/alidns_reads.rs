@@ -20,40 +20,23 @@ pub(super) const ACTIONS: &[(&str, Handler)] = &[
 
 fn describe_domain_records(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let domain = own_domain(call.world, call.parameters.required("DomainName")?)?;
-    let mut records: Vec<&DomainRecord> = call
-        .world
-        .records_of(&domain)
-        .filter(|own| chosen(own, call.parameters))
-        .collect();
+    let mut records: Vec<&DomainRecord> =
+        call.world.records_of(&domain).filter(|own| chosen(own, call.parameters)).collect();
     records.sort_by_key(|own| (std::cmp::Reverse(own.created), &own.id));
-    let all = records
-        .into_iter()
-        .map(|own| describe(own, Times::With))
-        .collect();
-    let size = Size {
-        default: 20,
-        minimum: 1,
-        maximum: 500,
-    };
+    let all = records.into_iter().map(|own| describe(own, Times::With)).collect();
+    let size = Size { default: 20, minimum: 1, maximum: 500 };
     Ok(page::by_number(all, call.parameters, size).reply("DomainRecords", "Record"))
 }
 
 /// `RRKeyWord` and `ValueKeyWord` are fuzzy, `TypeKeyWord` and `Type` are not.
 fn chosen(own: &DomainRecord, parameters: &Parameters) -> bool {
     let fuzzy = |name: &str, text: &str| parameters.text(name).is_none_or(|word| text.contains(word));
-    let equal = |name: &str, text: &str| {
-        parameters
-            .text(name)
-            .is_none_or(|word| word.eq_ignore_ascii_case(text))
-    };
+    let equal =
+        |name: &str, text: &str| parameters.text(name).is_none_or(|word| word.eq_ignore_ascii_case(text));
     let word = parameters.text("KeyWord");
     let exact = parameters.text("SearchMode") == Some("EXACT");
     let any = word.is_none_or(|word| {
-        if exact {
-            own.host == word
-        } else {
-            own.host.contains(word) || own.value.contains(word)
-        }
+        if exact { own.host == word } else { own.host.contains(word) || own.value.contains(word) }
     });
     any && fuzzy("RRKeyWord", &own.host)
         && fuzzy("ValueKeyWord", &own.value)
@@ -67,17 +50,11 @@ fn describe_sub_domain_records(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let name = call.parameters.required("SubDomain")?.to_ascii_lowercase();
     let name = name.strip_prefix("@.").unwrap_or(&name).to_owned();
     let given = call.parameters.text("DomainName").map(str::to_ascii_lowercase);
-    let domains = call
-        .world
-        .domains
-        .keys()
-        .filter(|domain| given.as_ref().is_none_or(|given| given == *domain));
+    let domains =
+        call.world.domains.keys().filter(|domain| given.as_ref().is_none_or(|given| given == *domain));
     let mut fitting = domains.filter(|domain| name == **domain || name.ends_with(&format!(".{domain}")));
     let domain = fitting.next().cloned().ok_or_else(|| {
-        ApiError::bad_request(
-            "IncorrectDomainUser",
-            format!("No domain of this account holds {name}."),
-        )
+        ApiError::bad_request("IncorrectDomainUser", format!("No domain of this account holds {name}."))
     })?;
     let kind = call.parameters.text("Type");
     let line = call.parameters.text("Line");
@@ -89,22 +66,14 @@ fn describe_sub_domain_records(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .filter(|own| line.is_none_or(|line| line == own.line))
         .map(|own| describe(own, Times::Without))
         .collect();
-    let size = Size {
-        default: 20,
-        minimum: 1,
-        maximum: 100,
-    };
+    let size = Size { default: 20, minimum: 1, maximum: 100 };
     Ok(page::by_number(all, call.parameters, size).reply("DomainRecords", "Record"))
 }
 
 fn describe_domain_record_info(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let own = find(call.world, call.parameters.required("RecordId")?)?;
     let mut reply = describe(own, Times::Without);
-    let id = call
-        .world
-        .domains
-        .get(&own.domain)
-        .map(|domain| domain.id.clone());
+    let id = call.world.domains.get(&own.domain).map(|domain| domain.id.clone());
     reply["DomainId"] = json!(id.unwrap_or_default());
     reply["PunyCode"] = json!(own.domain);
     reply["GroupId"] = json!("");
@@ -153,15 +122,7 @@ fn describe_domains(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .world
         .domains
         .values()
-        .filter(|own| {
-            word.is_none_or(|word| {
-                if exact {
-                    own.name == word
-                } else {
-                    own.name.contains(word)
-                }
-            })
-        })
+        .filter(|own| word.is_none_or(|word| if exact { own.name == word } else { own.name.contains(word) }))
         .map(|own| {
             let mut row = describe_domain(own);
             row["RecordCount"] = json!(call.world.records_of(&own.name).count());
@@ -169,11 +130,7 @@ fn describe_domains(call: &mut Call<'_>) -> Result<Value, ApiError> {
             row
         })
         .collect();
-    let size = Size {
-        default: 20,
-        minimum: 1,
-        maximum: 100,
-    };
+    let size = Size { default: 20, minimum: 1, maximum: 100 };
     Ok(page::by_number(all, call.parameters, size).reply("Domains", "Domain"))
 }
 
@@ -198,10 +155,7 @@ fn domain_of_call<'a>(call: &'a Call<'_>) -> Result<&'a Domain, ApiError> {
     let world: &World = call.world;
     let name = call.parameters.required("DomainName")?.to_ascii_lowercase();
     let message = format!("The domain {name} is not in this account.");
-    world
-        .domains
-        .get(&name)
-        .ok_or_else(|| ApiError::bad_request("InvalidDomainName.NoExist", message))
+    world.domains.get(&name).ok_or_else(|| ApiError::bad_request("InvalidDomainName.NoExist", message))
 }
 
 fn describe_domain_info(call: &mut Call<'_>) -> Result<Value, ApiError> {

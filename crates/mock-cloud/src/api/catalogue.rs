@@ -28,23 +28,11 @@ pub struct InstanceType {
 }
 
 const fn x86(id: &'static str, family: &'static str, processors: u32, memory: u32) -> InstanceType {
-    InstanceType {
-        id,
-        family,
-        processors,
-        memory,
-        architecture: "X86",
-    }
+    InstanceType { id, family, processors, memory, architecture: "X86" }
 }
 
 const fn arm(id: &'static str, family: &'static str, processors: u32, memory: u32) -> InstanceType {
-    InstanceType {
-        id,
-        family,
-        processors,
-        memory,
-        architecture: "ARM",
-    }
+    InstanceType { id, family, processors, memory, architecture: "ARM" }
 }
 
 /// What can be had.
@@ -82,14 +70,8 @@ pub const TYPES: &[InstanceType] = &[
 ];
 
 /// Kinds of system disk.
-pub const DISK_CATEGORIES: &[&str] = &[
-    "cloud_essd",
-    "cloud_auto",
-    "cloud_essd_entry",
-    "cloud_ssd",
-    "cloud_efficiency",
-    "cloud",
-];
+pub const DISK_CATEGORIES: &[&str] =
+    &["cloud_essd", "cloud_auto", "cloud_essd_entry", "cloud_ssd", "cloud_efficiency", "cloud"];
 
 /// The type with this id.
 pub fn find(id: &str) -> Option<&'static InstanceType> {
@@ -103,16 +85,10 @@ pub fn takes_disk(kind: &InstanceType, category: &str) -> bool {
 
 fn describe_instance_types(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let parameters = call.parameters;
-    let (ids, mut families) = (
-        parameters.texts("InstanceTypes"),
-        parameters.texts("InstanceTypeFamilies"),
-    );
+    let (ids, mut families) = (parameters.texts("InstanceTypes"), parameters.texts("InstanceTypeFamilies"));
     families.extend(parameters.text("InstanceTypeFamily").map(str::to_owned));
-    let at_least = |name: &str, own: u32| {
-        parameters
-            .integer(name)
-            .is_none_or(|wanted| i64::from(own) >= wanted)
-    };
+    let at_least =
+        |name: &str, own: u32| parameters.integer(name).is_none_or(|wanted| i64::from(own) >= wanted);
     let all = TYPES
         .iter()
         .filter(|kind| ids.is_empty() || ids.iter().any(|id| id == kind.id))
@@ -120,22 +96,10 @@ fn describe_instance_types(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .filter(|kind| {
             at_least("MinimumCpuCoreCount", kind.processors) && at_least("MinimumMemorySize", kind.memory)
         })
-        .filter(|kind| {
-            parameters
-                .text("CpuArchitecture")
-                .is_none_or(|wanted| wanted == kind.architecture)
-        })
+        .filter(|kind| parameters.text("CpuArchitecture").is_none_or(|wanted| wanted == kind.architecture))
         .map(describe_type)
         .collect();
-    let page = page::by_token(
-        all,
-        parameters,
-        Size {
-            default: 1600,
-            minimum: 1,
-            maximum: 1600,
-        },
-    )?;
+    let page = page::by_token(all, parameters, Size { default: 1600, minimum: 1, maximum: 1600 })?;
     Ok(json!({"InstanceTypes": {"InstanceType": page.items}, "NextToken": page.next_token}))
 }
 
@@ -163,11 +127,7 @@ fn describe_available_resource(call: &mut Call<'_>) -> Result<Value, ApiError> {
         "Zone" | "IoOptimized" | "Network" | "ddh" => Vec::new(),
         _ => return Err(ApiError::invalid("DestinationResource", "it is not known")),
     };
-    let (unit, minimum, maximum) = if wanted.ends_with("Disk") {
-        ("GiB", 20, 2048)
-    } else {
-        ("", 0, 0)
-    };
+    let (unit, minimum, maximum) = if wanted.ends_with("Disk") { ("GiB", 20, 2048) } else { ("", 0, 0) };
     let supported: Vec<Value> = values
         .iter()
         .map(|value| {
@@ -181,11 +141,8 @@ fn describe_available_resource(call: &mut Call<'_>) -> Result<Value, ApiError> {
         })
         .collect();
     let zones = regions::find(&call.region).map(Region::zones).unwrap_or_default();
-    let chosen = zones.iter().filter(|zone| {
-        call.parameters
-            .text("ZoneId")
-            .is_none_or(|own| own == zone.as_str())
-    });
+    let chosen =
+        zones.iter().filter(|zone| call.parameters.text("ZoneId").is_none_or(|own| own == zone.as_str()));
     let rows: Vec<Value> = chosen
         .map(|zone| {
             json!({
@@ -204,22 +161,15 @@ fn describe_available_resource(call: &mut Call<'_>) -> Result<Value, ApiError> {
 
 fn types_on_offer(call: &Call<'_>) -> Vec<String> {
     let parameters = call.parameters;
-    let equal = |name: &str, own: u32| {
-        parameters
-            .text(name)
-            .is_none_or(|wanted| wanted.parse() == Ok(own))
-    };
-    let types = TYPES
-        .iter()
-        .filter(|kind| parameters.text("InstanceType").is_none_or(|id| id == kind.id));
+    let equal = |name: &str, own: u32| parameters.text(name).is_none_or(|wanted| wanted.parse() == Ok(own));
+    let types = TYPES.iter().filter(|kind| parameters.text("InstanceType").is_none_or(|id| id == kind.id));
     let sized = types.filter(|kind| equal("Cores", kind.processors) && equal("Memory", kind.memory));
     sized.map(|kind| kind.id.to_owned()).collect()
 }
 
 fn disks_on_offer(call: &Call<'_>) -> Vec<String> {
     let kind = call.parameters.text("InstanceType").and_then(find);
-    let categories = DISK_CATEGORIES
-        .iter()
-        .filter(|category| kind.is_none_or(|kind| takes_disk(kind, category)));
+    let categories =
+        DISK_CATEGORIES.iter().filter(|category| kind.is_none_or(|kind| takes_disk(kind, category)));
     categories.map(|category| (*category).to_owned()).collect()
 }

@@ -24,43 +24,26 @@ pub(super) const ACTIONS: &[(&str, Handler)] = &[
 
 /// Base64 of a command.
 const CONTENT_LIMIT: usize = 24 * 1024;
-const SIZE: Size = Size {
-    default: 10,
-    minimum: 1,
-    maximum: 50,
-};
+const SIZE: Size = Size { default: 10, minimum: 1, maximum: 50 };
 
 fn run_command(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let parameters = call.parameters;
     let (script, content) = read_script(parameters)?;
     let instances = parameters.texts("InstanceId");
     if instances.is_empty() {
-        return Err(ApiError::bad_request(
-            "MissingParam.InstanceId",
-            "At least one InstanceId is needed.",
-        ));
+        return Err(ApiError::bad_request("MissingParam.InstanceId", "At least one InstanceId is needed."));
     }
     for id in &instances {
-        let missing = |_| {
-            ApiError::not_found(
-                "InvalidInstance.NotFound",
-                format!("The instance {id} does not exist."),
-            )
-        };
+        let missing =
+            |_| ApiError::not_found("InvalidInstance.NotFound", format!("The instance {id} does not exist."));
         let instance = find(call.world, id).map_err(missing)?;
         if instance.status != InstanceStatus::Running {
             return Err(wrong_status(instance));
         }
     }
     let mark = call.identity.clone();
-    let (id, command) = (
-        call.ids().make("t-hz0", &mark, 17),
-        call.ids().make("c-hz0", &mark, 17),
-    );
-    let results = instances
-        .into_iter()
-        .map(|id| (id, InvocationResult::default()))
-        .collect();
+    let (id, command) = (call.ids().make("t-hz0", &mark, 17), call.ids().make("c-hz0", &mark, 17));
+    let results = instances.into_iter().map(|id| (id, InvocationResult::default())).collect();
     let invocation = Invocation {
         id: id.clone(),
         command: command.clone(),
@@ -106,10 +89,7 @@ fn fill_placeholders(mut script: String, parameters: &Parameters) -> Result<Stri
         return Ok(script);
     };
     let values: BTreeMap<String, String> = serde_json::from_str(text).map_err(|_| {
-        ApiError::bad_request(
-            "Parameter.NotMatched",
-            "Parameters is not a JSON object of texts.",
-        )
+        ApiError::bad_request("Parameter.NotMatched", "Parameters is not a JSON object of texts.")
     })?;
     for (name, value) in values {
         script = script.replace(&format!("{{{{{name}}}}}"), &value);
@@ -120,9 +100,8 @@ fn fill_placeholders(mut script: String, parameters: &Parameters) -> Result<Stri
 fn describe_invocation_results(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let parameters = call.parameters;
     let plain = parameters.text("ContentEncoding") == Some("PlainText");
-    let rows = invocations(call)
-        .into_iter()
-        .flat_map(|own| own.results.iter().map(move |result| (own, result)));
+    let rows =
+        invocations(call).into_iter().flat_map(|own| own.results.iter().map(move |result| (own, result)));
     let all = rows
         .filter(|(_, (instance, _))| accepts(parameters, "InstanceId", instance))
         .filter(|(_, (_, result))| accepts(parameters, "InvokeRecordStatus", record_status(result)))
@@ -160,11 +139,7 @@ fn record_status(result: &InvocationResult) -> &'static str {
 }
 
 fn output(result: &InvocationResult, plain: bool) -> String {
-    if plain {
-        String::from_utf8_lossy(&result.output).into_owned()
-    } else {
-        STANDARD.encode(&result.output)
-    }
+    if plain { String::from_utf8_lossy(&result.output).into_owned() } else { STANDARD.encode(&result.output) }
 }
 
 fn describe_result(own: &Invocation, instance: &str, result: &InvocationResult, plain: bool) -> Value {
@@ -201,11 +176,7 @@ fn describe_invocations(call: &mut Call<'_>) -> Result<Value, ApiError> {
             accepts(parameters, "CommandName", &own.name) && accepts(parameters, "CommandType", &own.kind)
         })
         .filter(|own| accepts(parameters, "InvokeStatus", own.status()))
-        .filter(|own| {
-            parameters
-                .text("InstanceId")
-                .is_none_or(|id| own.results.contains_key(id))
-        })
+        .filter(|own| parameters.text("InstanceId").is_none_or(|id| own.results.contains_key(id)))
         .map(|own| describe_invocation(own, plain, with_output))
         .collect();
     page::either(all, parameters, SIZE, ("Invocations", "Invocation"))

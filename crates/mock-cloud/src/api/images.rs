@@ -7,10 +7,8 @@ use crate::api::vpc::accepts;
 use crate::api::{Call, Handler};
 use crate::wire::ApiError;
 
-pub(super) const ACTIONS: &[(&str, Handler)] = &[
-    ("DescribeImages", describe_images),
-    ("DescribeImageFromFamily", describe_image_from_family),
-];
+pub(super) const ACTIONS: &[(&str, Handler)] =
+    &[("DescribeImages", describe_images), ("DescribeImageFromFamily", describe_image_from_family)];
 
 /// One public image.
 #[derive(Debug)]
@@ -116,24 +114,12 @@ fn describe_images(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .filter(|image| ids.as_ref().is_none_or(|ids| ids.iter().any(|id| id == image.id)))
         .filter(|image| accepts(parameters, "ImageFamily", image.family))
         .filter(|image| accepts(parameters, "Architecture", image.architecture))
-        .filter(|image| {
-            parameters
-                .text("ImageName")
-                .is_none_or(|name| name.trim_matches('*') == image.id)
-        })
+        .filter(|image| parameters.text("ImageName").is_none_or(|name| name.trim_matches('*') == image.id))
         .filter(|_| accepts(parameters, "ImageOwnerAlias", "system"))
         .filter(|_| accepts(parameters, "OSType", "linux"))
         .map(describe)
         .collect();
-    let page = page::by_number(
-        all,
-        parameters,
-        Size {
-            default: 10,
-            minimum: 1,
-            maximum: 100,
-        },
-    );
+    let page = page::by_number(all, parameters, Size { default: 10, minimum: 1, maximum: 100 });
     let mut reply = page.reply("Images", "Image");
     reply["RegionId"] = json!(call.region);
     Ok(reply)

@@ -33,19 +33,13 @@ fn delete(call: &mut Call<'_>, ids: &[String]) -> Result<Value, ApiError> {
         let instance = find(call.world, id)?;
         if instance.deletion_protection {
             let message = format!("The instance {id} has deletion protection.");
-            return Err(ApiError::forbidden(
-                "InvalidOperation.DeletionProtection",
-                message,
-            ));
+            return Err(ApiError::forbidden("InvalidOperation.DeletionProtection", message));
         }
         match instance.status {
             InstanceStatus::Stopped => {}
             InstanceStatus::Pending => {
                 let message = format!("The instance {id} is still being made.");
-                return Err(ApiError::forbidden(
-                    "IncorrectInstanceStatus.Initializing",
-                    message,
-                ));
+                return Err(ApiError::forbidden("IncorrectInstanceStatus.Initializing", message));
             }
             InstanceStatus::Running | InstanceStatus::Starting | InstanceStatus::Stopping if force => {}
             InstanceStatus::Running | InstanceStatus::Starting | InstanceStatus::Stopping => {
@@ -91,11 +85,7 @@ fn modify_instance_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
 
 fn describe_user_data(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let instance = find(call.world, call.parameters.required("InstanceId")?)?;
-    let text = instance
-        .user_data
-        .as_ref()
-        .map(|data| STANDARD.encode(data))
-        .unwrap_or_default();
+    let text = instance.user_data.as_ref().map(|data| STANDARD.encode(data)).unwrap_or_default();
     Ok(json!({"InstanceId": instance.id, "RegionId": instance.meta.region, "UserData": text}))
 }
 
@@ -108,10 +98,8 @@ pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a Instance, ApiEr
 
 /// The refusal that most actions give in the wrong state.
 pub(super) fn wrong_status(instance: &Instance) -> ApiError {
-    let message = format!(
-        "The instance {} is {:?}, which does not allow this.",
-        instance.id, instance.status
-    );
+    let message =
+        format!("The instance {} is {:?}, which does not allow this.", instance.id, instance.status);
     ApiError::forbidden("IncorrectInstanceStatus", message)
 }
 
@@ -120,10 +108,7 @@ pub(super) fn check_instance_name(name: Option<&str>) -> Result<(), ApiError> {
     let Some(name) = name else { return Ok(()) };
     let url = name.starts_with("http://") || name.starts_with("https://");
     if url || !(2..=128).contains(&name.chars().count()) {
-        return Err(ApiError::bad_request(
-            "InvalidInstanceName.Malformed",
-            "The InstanceName is not valid.",
-        ));
+        return Err(ApiError::bad_request("InvalidInstanceName.Malformed", "The InstanceName is not valid."));
     }
     Ok(())
 }
@@ -136,16 +121,11 @@ pub(super) fn check_host_name(name: Option<&str>) -> Result<(), ApiError> {
         (Some(open), Some(close)) if open < close => format!("{}0{}", &plain[..open], &plain[close + 1..]),
         _ => plain,
     };
-    let good = plain
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
+    let good = plain.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
     let edges = plain.starts_with(['.', '-']) || plain.ends_with(['.', '-']);
     let repeated = ["..", "--", ".-", "-."].iter().any(|pair| plain.contains(pair));
     if !good || edges || repeated || !(2..=64).contains(&plain.len()) {
-        return Err(ApiError::bad_request(
-            "InvalidHostName.Malformed",
-            "The HostName is not valid.",
-        ));
+        return Err(ApiError::bad_request("InvalidHostName.Malformed", "The HostName is not valid."));
     }
     Ok(())
 }

@@ -93,11 +93,7 @@ fn change_many(call: &mut Call<'_>, change: Change) -> Result<Value, ApiError> {
 
 fn check(call: &Call<'_>, id: &str, change: Change) -> Result<(), ApiError> {
     let instance = find(call.world, id)?;
-    if instance.status == change.from() {
-        Ok(())
-    } else {
-        Err(wrong_status(instance))
-    }
+    if instance.status == change.from() { Ok(()) } else { Err(wrong_status(instance)) }
 }
 
 fn reboot_instance(call: &mut Call<'_>) -> Result<Value, ApiError> {

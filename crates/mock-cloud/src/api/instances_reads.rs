@@ -29,25 +29,12 @@ fn describe_instances(call: &mut Call<'_>) -> Result<Value, ApiError> {
     };
     let chosen = sorted(call).into_iter().filter(|instance| filter.takes(instance));
     let all = chosen.map(|instance| describe(call.world, instance)).collect();
-    page::either(
-        all,
-        parameters,
-        Size {
-            default: 10,
-            minimum: 10,
-            maximum: 100,
-        },
-        ("Instances", "Instance"),
-    )
+    page::either(all, parameters, Size { default: 10, minimum: 10, maximum: 100 }, ("Instances", "Instance"))
 }
 
 /// Instances that lists show, the oldest first.
 fn sorted<'a>(call: &'a Call<'_>) -> Vec<&'a Instance> {
-    let shown = call
-        .world
-        .instances
-        .values()
-        .filter(|own| call.world.shows(&own.meta, &call.region));
+    let shown = call.world.instances.values().filter(|own| call.world.shows(&own.meta, &call.region));
     let mut instances: Vec<&Instance> = shown.collect();
     instances.sort_by_key(|own| (own.meta.created, &own.name, &own.id));
     instances
@@ -66,17 +53,12 @@ impl Filter<'_> {
         let among = |wanted: &Option<Vec<String>>, text: String| {
             wanted.as_ref().is_none_or(|all| all.contains(&text))
         };
-        let public = own
-            .public_address
-            .map(|address| address.to_string())
-            .unwrap_or_default();
+        let public = own.public_address.map(|address| address.to_string()).unwrap_or_default();
         let group = parameters.text("SecurityGroupId");
         among(&self.ids, own.id.clone())
             && among(&self.private, own.private_address.to_string())
             && among(&self.public, public)
-            && parameters
-                .text("InstanceName")
-                .is_none_or(|pattern| is_like(pattern, &own.name))
+            && parameters.text("InstanceName").is_none_or(|pattern| is_like(pattern, &own.name))
             && accepts(parameters, "Status", &format!("{:?}", own.status))
             && accepts(parameters, "VpcId", &own.vpc)
             && accepts(parameters, "VSwitchId", &own.vswitch)
@@ -84,11 +66,7 @@ impl Filter<'_> {
             && accepts(parameters, "ImageId", &own.image)
             && accepts(parameters, "InstanceType", &own.instance_type)
             && accepts(parameters, "InstanceChargeType", &own.charge_type)
-            && accepts(
-                parameters,
-                "KeyPairName",
-                own.key_pair.as_deref().unwrap_or_default(),
-            )
+            && accepts(parameters, "KeyPairName", own.key_pair.as_deref().unwrap_or_default())
             && group.is_none_or(|group| own.security_groups.iter().any(|member| member == group))
             && tags::matches(&own.meta, parameters)
     }
@@ -154,10 +132,8 @@ fn describe_network(world: &World, own: &Instance) -> Value {
         "Type": "Primary",
         "PrivateIpSets": {"PrivateIpSet": [{"PrivateIpAddress": private, "Primary": true}]},
     });
-    let interfaces = world
-        .network_interfaces
-        .contains_key(&own.network_interface)
-        .then_some(region_interface);
+    let interfaces =
+        world.network_interfaces.contains_key(&own.network_interface).then_some(region_interface);
     json!({
         "InstanceNetworkType": "vpc",
         "VpcAttributes": {
@@ -186,11 +162,7 @@ fn describe_instance_status(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .filter(|own| accepts(call.parameters, "ZoneId", &own.zone))
         .map(|own| json!({"InstanceId": own.id, "Status": own.status}))
         .collect();
-    let size = Size {
-        default: 10,
-        minimum: 1,
-        maximum: 50,
-    };
+    let size = Size { default: 10, minimum: 1, maximum: 50 };
     Ok(page::by_number(all, call.parameters, size).reply("InstanceStatuses", "InstanceStatus"))
 }
 

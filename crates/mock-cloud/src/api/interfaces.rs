@@ -23,17 +23,8 @@ fn describe_network_interfaces(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .filter(|own| world.shows(&own.meta, &call.region) && chosen(world, own, parameters))
         .map(|own| describe_interface(world, own))
         .collect();
-    let size = Size {
-        default: 10,
-        minimum: 10,
-        maximum: 500,
-    };
-    page::either(
-        all,
-        parameters,
-        size,
-        ("NetworkInterfaceSets", "NetworkInterfaceSet"),
-    )
+    let size = Size { default: 10, minimum: 10, maximum: 500 };
+    page::either(all, parameters, size, ("NetworkInterfaceSets", "NetworkInterfaceSet"))
 }
 
 fn chosen(world: &World, own: &NetworkInterface, parameters: &Parameters) -> bool {
@@ -48,9 +39,7 @@ fn chosen(world: &World, own: &NetworkInterface, parameters: &Parameters) -> boo
         && accepts(parameters, "VSwitchId", &own.vswitch)
         && accepts(parameters, "VpcId", &vpc)
         && accepts(parameters, "Type", kind_of(own))
-        && parameters
-            .boolean("ServiceManaged")
-            .is_none_or(|managed| managed == instance.is_empty())
+        && parameters.boolean("ServiceManaged").is_none_or(|managed| managed == instance.is_empty())
         && tags::matches(&own.meta, parameters)
 }
 
@@ -69,18 +58,11 @@ fn kind_of(own: &NetworkInterface) -> &'static str {
 }
 
 fn vpc_of(world: &World, own: &NetworkInterface) -> String {
-    world
-        .vswitches
-        .get(&own.vswitch)
-        .map(|vswitch| vswitch.vpc.clone())
-        .unwrap_or_default()
+    world.vswitches.get(&own.vswitch).map(|vswitch| vswitch.vpc.clone()).unwrap_or_default()
 }
 
 fn describe_interface(world: &World, own: &NetworkInterface) -> Value {
-    let zone = world
-        .vswitches
-        .get(&own.vswitch)
-        .map(|vswitch| vswitch.zone.clone());
+    let zone = world.vswitches.get(&own.vswitch).map(|vswitch| vswitch.zone.clone());
     let managed = matches!(own.owner, InterfaceOwner::LoadBalancer(_));
     let description = match &own.owner {
         InterfaceOwner::Instance(_) => String::new(),
@@ -126,22 +108,14 @@ fn describe_eip_addresses(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .eips
         .values()
         .filter(|own| world.shows(&own.meta, &call.region))
-        .filter(|own| {
-            addresses
-                .as_ref()
-                .is_none_or(|wanted| wanted.contains(&own.address.to_string()))
-        })
+        .filter(|own| addresses.as_ref().is_none_or(|wanted| wanted.contains(&own.address.to_string())))
         .filter(|own| ids.as_ref().is_none_or(|wanted| wanted.contains(&own.id)))
         .filter(|own| accepts(parameters, "AssociatedInstanceId", &own.load_balancer))
         .filter(|_| accepts(parameters, "Status", "InUse"))
         .filter(|own| tags::matches(&own.meta, parameters))
         .map(describe_eip)
         .collect();
-    let size = Size {
-        default: 10,
-        minimum: 1,
-        maximum: 100,
-    };
+    let size = Size { default: 10, minimum: 1, maximum: 100 };
     Ok(page::by_number(all, parameters, size).reply("EipAddresses", "EipAddress"))
 }
 

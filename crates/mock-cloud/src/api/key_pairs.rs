@@ -22,10 +22,7 @@ fn import_key_pair(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let name = call.parameters.required("KeyPairName")?.to_owned();
     let good = name.chars().all(|c| c.is_alphanumeric() || "-_:.".contains(c));
     if !(2..=128).contains(&name.chars().count()) || !good || name.starts_with("http") {
-        return Err(ApiError::bad_request(
-            "InvalidKeyPairName.Malformed",
-            "The KeyPairName is not valid.",
-        ));
+        return Err(ApiError::bad_request("InvalidKeyPairName.Malformed", "The KeyPairName is not valid."));
     }
     let public_key = call.parameters.required("PublicKeyBody")?.trim().to_owned();
     let Some(blob) = key_blob(&public_key) else {
@@ -42,12 +39,7 @@ fn import_key_pair(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let fingerprint = hex::encode(&Sha256::digest(blob)[..16]);
     let tags = tags::read(call.parameters)?;
     let meta = call.world.meta(&call.region, tags);
-    let pair = KeyPair {
-        name: name.clone(),
-        public_key,
-        fingerprint: fingerprint.clone(),
-        meta,
-    };
+    let pair = KeyPair { name: name.clone(), public_key, fingerprint: fingerprint.clone(), meta };
     call.world.key_pairs.insert(key, pair);
     Ok(json!({"KeyPairName": name, "KeyPairFingerPrint": fingerprint}))
 }
@@ -68,11 +60,7 @@ fn describe_key_pairs(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let pairs = call.world.key_pairs.values();
     let all = pairs
         .filter(|pair| call.world.shows(&pair.meta, &call.region))
-        .filter(|pair| {
-            parameters
-                .text("KeyPairName")
-                .is_none_or(|pattern| is_like(pattern, &pair.name))
-        })
+        .filter(|pair| parameters.text("KeyPairName").is_none_or(|pattern| is_like(pattern, &pair.name)))
         .filter(|pair| accepts(parameters, "KeyPairFingerPrint", &pair.fingerprint))
         .filter(|pair| tags::matches(&pair.meta, parameters))
         .map(|pair| {
@@ -89,28 +77,17 @@ fn describe_key_pairs(call: &mut Call<'_>) -> Result<Value, ApiError> {
             row
         })
         .collect();
-    let size = Size {
-        default: 10,
-        minimum: 1,
-        maximum: 50,
-    };
+    let size = Size { default: 10, minimum: 1, maximum: 50 };
     Ok(page::by_number(all, parameters, size).reply("KeyPairs", "KeyPair"))
 }
 
 fn delete_key_pairs(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let names = call.parameters.json_texts("KeyPairNames")?.unwrap_or_default();
     for name in &names {
-        let mut users = call
-            .world
-            .instances
-            .values()
-            .filter(|own| own.meta.region == call.region);
+        let mut users = call.world.instances.values().filter(|own| own.meta.region == call.region);
         if let Some(user) = users.find(|own| own.key_pair.as_ref() == Some(name)) {
             let message = format!("The key pair {name} is attached to the instance {}.", user.id);
-            return Err(ApiError::bad_request(
-                "InvalidParameter.KeypairAlreadyAttachedInstance",
-                message,
-            ));
+            return Err(ApiError::bad_request("InvalidParameter.KeypairAlreadyAttachedInstance", message));
         }
     }
     for name in names {
@@ -122,10 +99,7 @@ fn delete_key_pairs(call: &mut Call<'_>) -> Result<Value, ApiError> {
 /// ECS name filters take `*` at either end.
 pub(super) fn is_like(pattern: &str, text: &str) -> bool {
     let inner = pattern.trim_matches('*');
-    match (
-        pattern.starts_with('*'),
-        pattern.len() > 1 && pattern.ends_with('*'),
-    ) {
+    match (pattern.starts_with('*'), pattern.len() > 1 && pattern.ends_with('*')) {
         (true, true) => text.contains(inner),
         (true, false) => text.ends_with(inner),
         (false, true) => text.starts_with(inner),

@@ -103,24 +103,13 @@ impl Call<'_> {
         if !self.parameters.flag("DryRun") {
             return Ok(());
         }
-        let power = [
-            "StartInstance",
-            "StopInstance",
-            "DeleteInstance",
-            "RebootInstance",
-        ];
-        let code = if power
-            .iter()
-            .any(|prefix| self.operation.action.starts_with(prefix))
-        {
+        let power = ["StartInstance", "StopInstance", "DeleteInstance", "RebootInstance"];
+        let code = if power.iter().any(|prefix| self.operation.action.starts_with(prefix)) {
             "DRYRUN.SUCCESS"
         } else {
             "DryRunOperation"
         };
-        Err(ApiError::bad_request(
-            code,
-            "Request validation has been passed with DryRun flag set.",
-        ))
+        Err(ApiError::bad_request(code, "Request validation has been passed with DryRun flag set."))
     }
 
     /// A new id with the mark of the region, `i-bp1...`.
@@ -150,11 +139,7 @@ pub fn execute(
     strictness: Strictness,
 ) -> Outcome {
     let region = region_of_call(world, parameters);
-    let mut outcome = Outcome {
-        answer: Ok(Value::Null),
-        ignored: BTreeSet::new(),
-        region: region.clone(),
-    };
+    let mut outcome = Outcome { answer: Ok(Value::Null), ignored: BTreeSet::new(), region: region.clone() };
     let Some((handler, action)) =
         handler(operation).zip(facts().action(&operation.product, &operation.action))
     else {
@@ -201,13 +186,7 @@ fn answer(
         }
     }
     let identity = format!("{key} {}", token.unwrap_or(&fingerprint));
-    let answer = handler(&mut Call {
-        world,
-        parameters,
-        region,
-        operation,
-        identity,
-    });
+    let answer = handler(&mut Call { world, parameters, region, operation, identity });
     if let Some(token) = token {
         world.tokens.store(&key, token, &fingerprint, &answer);
     }
@@ -222,9 +201,7 @@ pub fn remember(world: &mut World, operation: &Operation, parameters: &Parameter
     };
     if let Some(token) = parameters.text(name) {
         let fingerprint = parameters.fingerprint(Some(name));
-        world
-            .tokens
-            .store(&operation.to_string(), token, &fingerprint, &Err(refusal.clone()));
+        world.tokens.store(&operation.to_string(), token, &fingerprint, &Err(refusal.clone()));
     }
 }
 
@@ -243,11 +220,7 @@ fn region_of_call(world: &World, parameters: &Parameters) -> String {
         "InstanceId.1",
     ];
     let given = parameters.text("RegionId");
-    let named = || {
-        NAMES
-            .iter()
-            .find_map(|name| world.region_of(parameters.text(name)?))
-    };
+    let named = || NAMES.iter().find_map(|name| world.region_of(parameters.text(name)?));
     given.or_else(named).unwrap_or(&world.settings.region).to_owned()
 }
 
@@ -286,26 +259,19 @@ fn handlers() -> &'static BTreeMap<(&'static str, &'static str), Handler> {
             ("Alidns", alidns_reads::ACTIONS),
         ];
         let flat = groups.iter().flat_map(|(product, actions)| {
-            actions
-                .iter()
-                .map(move |(action, handler)| ((*product, *action), *handler))
+            actions.iter().map(move |(action, handler)| ((*product, *action), *handler))
         });
         flat.collect()
     })
 }
 
 fn handler(operation: &Operation) -> Option<Handler> {
-    handlers()
-        .get(&(operation.product.as_str(), operation.action.as_str()))
-        .copied()
+    handlers().get(&(operation.product.as_str(), operation.action.as_str())).copied()
 }
 
 /// Every emulated `Product.Action`, sorted.
 pub fn emulated() -> Vec<String> {
-    handlers()
-        .keys()
-        .map(|(product, action)| format!("{product}.{action}"))
-        .collect()
+    handlers().keys().map(|(product, action)| format!("{product}.{action}")).collect()
 }
 
 #[cfg(test)]

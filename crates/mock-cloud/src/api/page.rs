@@ -42,17 +42,8 @@ pub fn by_token(all: Vec<Value>, parameters: &Parameters, size: Size) -> Result<
     let total = all.len();
     let items: Vec<Value> = all.into_iter().skip(start).take(limit).collect();
     let end = start + items.len();
-    let next_token = if end < total {
-        write_token(end)
-    } else {
-        String::new()
-    };
-    Ok(TokenPage {
-        items,
-        next_token,
-        total,
-        size: limit,
-    })
+    let next_token = if end < total { write_token(end) } else { String::new() };
+    Ok(TokenPage { items, next_token, total, size: limit })
 }
 
 /// One page of a numbered list.
@@ -71,18 +62,10 @@ pub struct NumberedPage {
 /// Cuts a list by `PageNumber` and `PageSize`.
 pub fn by_number(all: Vec<Value>, parameters: &Parameters, size: Size) -> NumberedPage {
     let number = parameters.unsigned::<usize>("PageNumber").unwrap_or(1).max(1);
-    let limit = parameters
-        .unsigned("PageSize")
-        .unwrap_or(size.default)
-        .clamp(size.minimum, size.maximum);
+    let limit = parameters.unsigned("PageSize").unwrap_or(size.default).clamp(size.minimum, size.maximum);
     let total = all.len();
     let items = all.into_iter().skip((number - 1) * limit).take(limit).collect();
-    NumberedPage {
-        items,
-        number,
-        size: limit,
-        total,
-    }
+    NumberedPage { items, number, size: limit, total }
 }
 
 impl NumberedPage {
@@ -128,11 +111,7 @@ fn write_token(position: usize) -> String {
 }
 
 fn parse_token(token: &str) -> Result<usize, ApiError> {
-    let decoded = hex::decode(token)
-        .ok()
-        .and_then(|bytes| String::from_utf8(bytes).ok());
-    let position = decoded
-        .as_deref()
-        .and_then(|text| text.strip_prefix("mock-next-")?.parse().ok());
+    let decoded = hex::decode(token).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let position = decoded.as_deref().and_then(|text| text.strip_prefix("mock-next-")?.parse().ok());
     position.ok_or_else(|| ApiError::bad_request("InvalidNextToken", "The specified NextToken is not valid."))
 }

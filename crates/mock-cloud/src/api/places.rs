@@ -40,9 +40,7 @@ fn bare_regions(call: &mut Call<'_>) -> Result<Value, ApiError> {
 }
 
 fn zones(call: &Call<'_>) -> Vec<String> {
-    regions::find(&call.region)
-        .map(regions::Region::zones)
-        .unwrap_or_default()
+    regions::find(&call.region).map(regions::Region::zones).unwrap_or_default()
 }
 
 /// `Zone B` for `cn-hangzhou-b`.
@@ -61,9 +59,7 @@ fn vpc_zones(call: &mut Call<'_>) -> Result<Value, ApiError> {
 
 #[expect(clippy::unnecessary_wraps, reason = "all handlers have one type")]
 fn bare_zones(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let rows = zones(call)
-        .into_iter()
-        .map(|zone| json!({"ZoneId": zone, "LocalName": local_name(&zone)}));
+    let rows = zones(call).into_iter().map(|zone| json!({"ZoneId": zone, "LocalName": local_name(&zone)}));
     Ok(json!({"Zones": rows.collect::<Vec<_>>()}))
 }
 

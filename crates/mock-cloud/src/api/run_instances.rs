@@ -35,9 +35,8 @@ struct Blueprint {
 fn run_instances(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let blueprint = check(call)?;
     call.begin_effect()?;
-    let ids: Vec<String> = (0..blueprint.addresses.len())
-        .map(|index| make(call, &blueprint, index))
-        .collect();
+    let ids: Vec<String> =
+        (0..blueprint.addresses.len()).map(|index| make(call, &blueprint, index)).collect();
     Ok(json!({"InstanceIdSets": {"InstanceIdSet": ids}, "OrderId": "", "TradePrice": 0.0}))
 }
 
@@ -49,10 +48,7 @@ fn check(call: &Call<'_>) -> Result<Blueprint, ApiError> {
     let security_groups = read_security_groups(call, &vswitch)?;
     let key_pair = parameters.text("KeyPairName").map(str::to_owned);
     if let Some(name) = &key_pair
-        && !call
-            .world
-            .key_pairs
-            .contains_key(&(call.region.clone(), name.clone()))
+        && !call.world.key_pairs.contains_key(&(call.region.clone(), name.clone()))
     {
         let message = format!("The specified key pair {name} does not exist.");
         return Err(ApiError::not_found("InvalidKeyPairName.NotFound", message));
@@ -77,10 +73,7 @@ fn read_image(parameters: &Parameters) -> Result<&'static images::Image, ApiErro
     match (parameters.text("ImageId"), parameters.text("ImageFamily")) {
         (Some(_), Some(_)) => {
             let message = "ImageId and ImageFamily exclude each other.";
-            Err(ApiError::bad_request(
-                "UnexpectedImageFamily.ImageIdSupplied",
-                message,
-            ))
+            Err(ApiError::bad_request("UnexpectedImageFamily.ImageIdSupplied", message))
         }
         (Some(id), None) => images::find(id).ok_or_else(|| {
             ApiError::not_found(
@@ -100,43 +93,27 @@ fn read_type(parameters: &Parameters, image: &images::Image) -> Result<&'static 
     let id = parameters.required("InstanceType")?;
     let Some(kind) = catalogue::find(id) else {
         let message = format!("The specified InstanceType {id} does not exist or is not on sale here.");
-        return Err(ApiError::bad_request(
-            "InvalidInstanceType.ValueNotSupported",
-            message,
-        ));
+        return Err(ApiError::bad_request("InvalidInstanceType.ValueNotSupported", message));
     };
     if (kind.architecture == "ARM") != (image.architecture == "arm64") {
-        let message = format!(
-            "The image {} is for {}, the instance type {id} is not.",
-            image.id, image.architecture
-        );
+        let message =
+            format!("The image {} is for {}, the instance type {id} is not.", image.id, image.architecture);
         return Err(ApiError::forbidden("ImageNotSupportInstanceType", message));
     }
     let disk = parameters.object("SystemDisk");
     let category = disk.text("Category").unwrap_or("cloud_essd");
     if !catalogue::DISK_CATEGORIES.contains(&category) {
         let message = format!("The system disk category {category} is not supported.");
-        return Err(ApiError::bad_request(
-            "InvalidSystemDiskCategory.ValueNotSupported",
-            message,
-        ));
+        return Err(ApiError::bad_request("InvalidSystemDiskCategory.ValueNotSupported", message));
     }
     if !catalogue::takes_disk(kind, category) {
         let message = format!("The instance type {id} does not take {category}.");
-        return Err(ApiError::forbidden(
-            "InvalidInstanceType.NotSupportDiskCategory",
-            message,
-        ));
+        return Err(ApiError::forbidden("InvalidInstanceType.NotSupportDiskCategory", message));
     }
-    let size = disk
-        .text("Size")
-        .map(|size| size.parse::<i64>().unwrap_or_default());
+    let size = disk.text("Size").map(|size| size.parse::<i64>().unwrap_or_default());
     if size.is_some_and(|size| size < image.size) {
         let message = format!("The system disk is smaller than the image, {} GiB.", image.size);
-        return Err(ApiError::not_found(
-            "InvalidSystemDiskSize.LessThanImageSize",
-            message,
-        ));
+        return Err(ApiError::not_found("InvalidSystemDiskSize.LessThanImageSize", message));
     }
     Ok(kind.id)
 }
@@ -144,20 +121,13 @@ fn read_type(parameters: &Parameters, image: &images::Image) -> Result<&'static 
 fn read_vswitch(call: &Call<'_>) -> Result<VSwitch, ApiError> {
     let vswitch = vswitch::find(call.world, call.parameters.required("VSwitchId")?)?;
     if vswitch.meta.region != call.region {
-        return Err(ApiError::not_found(
-            "InvalidVSwitchId.NotFound",
-            "The vSwitch is in another region.",
-        ));
+        return Err(ApiError::not_found("InvalidVSwitchId.NotFound", "The vSwitch is in another region."));
     }
     if vswitch.status != NetworkStatus::Available {
         let message = format!("The vSwitch {} is not Available.", vswitch.id);
         return Err(ApiError::bad_request("IncorrectVSwitchStatus", message));
     }
-    if call
-        .parameters
-        .text("ZoneId")
-        .is_some_and(|zone| zone != vswitch.zone)
-    {
+    if call.parameters.text("ZoneId").is_some_and(|zone| zone != vswitch.zone) {
         let message = format!("The vSwitch {} is in {}.", vswitch.id, vswitch.zone);
         return Err(ApiError::bad_request("InvalidParameter.Mismatch", message));
     }
@@ -179,10 +149,7 @@ fn read_security_groups(call: &Call<'_>, vswitch: &VSwitch) -> Result<Vec<String
         let group = security_groups::find(call.world, id)?;
         security_groups::refuse_managed(group)?;
         if group.vpc != vswitch.vpc {
-            let message = format!(
-                "The security group {id} and the vSwitch {} are in two VPCs.",
-                vswitch.id
-            );
+            let message = format!("The security group {id} and the vSwitch {} are in two VPCs.", vswitch.id);
             return Err(ApiError::bad_request("InvalidSecurityGroup.VpcMismatch", message));
         }
     }
@@ -193,12 +160,8 @@ fn read_user_data(parameters: &Parameters) -> Result<Option<Vec<u8>>, ApiError> 
     let Some(text) = parameters.text("UserData") else {
         return Ok(None);
     };
-    let malformed = |_| {
-        ApiError::bad_request(
-            "InvalidUserData.Base64FormatInvalid",
-            "The UserData is not Base64.",
-        )
-    };
+    let malformed =
+        |_| ApiError::bad_request("InvalidUserData.Base64FormatInvalid", "The UserData is not Base64.");
     let decoded = STANDARD.decode(text).map_err(malformed)?;
     if decoded.len() > USER_DATA_LIMIT {
         return Err(ApiError::bad_request(
@@ -227,20 +190,13 @@ fn read_addresses(call: &Call<'_>, vswitch: &VSwitch) -> Result<Vec<Ipv4Addr>, A
         }
         if !call.world.address_is_free(vswitch, address) {
             let message = format!("The address {address} is taken or reserved.");
-            return Err(ApiError::bad_request(
-                "InvalidPrivateIpAddress.Duplicated",
-                message,
-            ));
+            return Err(ApiError::bad_request("InvalidPrivateIpAddress.Duplicated", message));
         }
         return Ok(vec![address]);
     }
     let addresses = call.world.free_addresses(vswitch, amount);
     if addresses.len() < minimum {
-        let message = format!(
-            "The vSwitch {} has {} addresses left.",
-            vswitch.id,
-            addresses.len()
-        );
+        let message = format!("The vSwitch {} has {} addresses left.", vswitch.id, addresses.len());
         return Err(ApiError::bad_request("InvalidVSwitchId.IpNotEnough", message));
     }
     Ok(addresses)
@@ -295,8 +251,7 @@ fn make(call: &mut Call<'_>, blueprint: &Blueprint, index: usize) -> String {
         id: id.clone(),
     };
     call.world.instances.insert(id.clone(), instance);
-    call.world
-        .schedule(Step::InstanceAllocated, Event::InstanceAllocated(id.clone()));
+    call.world.schedule(Step::InstanceAllocated, Event::InstanceAllocated(id.clone()));
     id
 }
 
@@ -331,11 +286,7 @@ pub(super) fn numbered(pattern: &str, index: usize, unique_suffix: bool) -> Stri
         Some((prefix, begin, bits, suffix)) => {
             let number = begin + index;
             let name = format!("{prefix}{number:0bits$}{suffix}");
-            if unique_suffix && !suffix.is_empty() {
-                format!("{name}{counted}")
-            } else {
-                name
-            }
+            if unique_suffix && !suffix.is_empty() { format!("{name}{counted}") } else { name }
         }
     }
 }
@@ -346,11 +297,7 @@ fn sequence(pattern: &str) -> Option<(&str, usize, usize, &str)> {
     let (inside, suffix) = rest.split_once(']')?;
     let (begin, bits) = inside.split_once(',')?;
     let number = |text: &str, default: usize| {
-        if text.is_empty() {
-            Some(default)
-        } else {
-            text.parse().ok()
-        }
+        if text.is_empty() { Some(default) } else { text.parse().ok() }
     };
     let (first, width) = (number(begin, 0)?, number(bits, 6)?);
     let good = !prefix.is_empty() && first <= 999_999 && (1..=6).contains(&width);
@@ -365,19 +312,11 @@ mod tests {
     #[test]
     fn sequential_names_follow_the_documented_form() {
         assert_eq!(numbered("ecs[1,2]", 0, false), "ecs01");
-        assert_eq!(
-            numbered("ecs[1,2]", 1, true),
-            "ecs02",
-            "no suffix behind the number, so none is added"
-        );
+        assert_eq!(numbered("ecs[1,2]", 1, true), "ecs02", "no suffix behind the number, so none is added");
         assert_eq!(numbered("ecs[99,2]-a", 1, false), "ecs100-a");
         assert_eq!(numbered("ecs[1,2]-a", 1, true), "ecs02-a002");
         assert_eq!(numbered("ecs[,]", 3, false), "ecs000003");
-        assert_eq!(
-            numbered("ecs[123,2]", 0, false),
-            "ecs000123",
-            "more digits than bits: six bits"
-        );
+        assert_eq!(numbered("ecs[123,2]", 0, false), "ecs000123", "more digits than bits: six bits");
         assert_eq!(numbered("plain", 4, false), "plain");
         assert_eq!(numbered("plain", 4, true), "plain005");
     }

@@ -15,10 +15,7 @@ use crate::world::security_group::SecurityGroup;
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
     ("CreateSecurityGroup", create_security_group),
     ("DescribeSecurityGroups", describe_security_groups),
-    (
-        "DescribeSecurityGroupAttribute",
-        describe_security_group_attribute,
-    ),
+    ("DescribeSecurityGroupAttribute", describe_security_group_attribute),
     ("DeleteSecurityGroup", delete_security_group),
 ];
 
@@ -71,19 +68,13 @@ fn describe_security_groups(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .filter(|own| accepts(parameters, "SecurityGroupType", &own.kind))
         .filter(|own| ids.as_ref().is_none_or(|ids| ids.contains(&own.id)))
         .filter(|own| {
-            parameters
-                .boolean("ServiceManaged")
-                .is_none_or(|wanted| wanted == own.managed_by.is_some())
+            parameters.boolean("ServiceManaged").is_none_or(|wanted| wanted == own.managed_by.is_some())
         })
         .filter(|own| tags::matches(&own.meta, parameters))
         .collect();
     groups.sort_by_key(|own| (own.meta.created, &own.id));
     let all = groups.into_iter().map(|own| describe(call.world, own)).collect();
-    let size = Size {
-        default: 10,
-        minimum: 1,
-        maximum: 100,
-    };
+    let size = Size { default: 10, minimum: 1, maximum: 100 };
     let mut reply = page::either(all, parameters, size, ("SecurityGroups", "SecurityGroup"))?;
     reply["RegionId"] = json!(call.region);
     Ok(reply)
@@ -108,15 +99,9 @@ fn describe(world: &World, group: &SecurityGroup) -> Value {
 fn describe_security_group_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let group = find(call.world, call.parameters.required("SecurityGroupId")?)?;
     let direction = call.parameters.text("Direction").unwrap_or("all");
-    let rules = group
-        .rules
-        .iter()
-        .filter(|rule| direction == "all" || direction == rule.permission.direction);
-    let size = Size {
-        default: 500,
-        minimum: 10,
-        maximum: 1000,
-    };
+    let rules =
+        group.rules.iter().filter(|rule| direction == "all" || direction == rule.permission.direction);
+    let size = Size { default: 500, minimum: 10, maximum: 1000 };
     let page = page::by_token(rules.map(describe_rule).collect(), call.parameters, size)?;
     Ok(json!({
         "SecurityGroupId": group.id,
@@ -137,20 +122,12 @@ fn delete_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
         return Err(ApiError::not_found("InvalidSecurityGroup.NotFound", message));
     };
     refuse_managed(group)?;
-    let in_interface = call
-        .world
-        .network_interfaces
-        .values()
-        .any(|own| own.security_groups.iter().any(|own| own == id));
+    let in_interface =
+        call.world.network_interfaces.values().any(|own| own.security_groups.iter().any(|own| own == id));
     let others = call.world.security_groups.values().filter(|other| other.id != id);
-    let named = others
-        .flat_map(|other| &other.rules)
-        .any(|rule| rule.permission.source_group == id);
-    let joined = call
-        .world
-        .load_balancers
-        .values()
-        .any(|own| own.security_groups.iter().any(|own| own == id));
+    let named = others.flat_map(|other| &other.rules).any(|rule| rule.permission.source_group == id);
+    let joined =
+        call.world.load_balancers.values().any(|own| own.security_groups.iter().any(|own| own == id));
     if in_interface || named || joined {
         let message =
             format!("The security group {id} is still used by instances, load balancers or other groups.");
@@ -174,14 +151,9 @@ pub(super) fn refuse_managed(group: &SecurityGroup) -> Result<(), ApiError> {
     match &group.managed_by {
         None => Ok(()),
         Some(balancer) => {
-            let message = format!(
-                "The security group {} is managed by the ALB instance {balancer}.",
-                group.id
-            );
-            Err(ApiError::forbidden(
-                "InvalidOperation.ResourceManagedByCloudProduct",
-                message,
-            ))
+            let message =
+                format!("The security group {} is managed by the ALB instance {balancer}.", group.id);
+            Err(ApiError::forbidden("InvalidOperation.ResourceManagedByCloudProduct", message))
         }
     }
 }

@@ -10,10 +10,8 @@ use crate::world::World;
 use crate::world::meta::timestamp;
 use crate::world::security_group::{Permission, Rule};
 
-pub(super) const ACTIONS: &[(&str, Handler)] = &[
-    ("AuthorizeSecurityGroup", authorize_security_group),
-    ("RevokeSecurityGroup", revoke_security_group),
-];
+pub(super) const ACTIONS: &[(&str, Handler)] =
+    &[("AuthorizeSecurityGroup", authorize_security_group), ("RevokeSecurityGroup", revoke_security_group)];
 
 /// Rules of one group.
 const LIMIT: usize = 200;
@@ -23,9 +21,7 @@ fn authorize_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     refuse_managed(find(call.world, &id)?)?;
     let permissions = read_permissions(call.world, call.parameters)?;
     let known = find(call.world, &id)?.rules.clone();
-    let new = permissions
-        .into_iter()
-        .filter(|(own, _)| known.iter().all(|rule| rule.permission != *own));
+    let new = permissions.into_iter().filter(|(own, _)| known.iter().all(|rule| rule.permission != *own));
     let new: Vec<(Permission, String)> = new.collect();
     if known.len() + new.len() > LIMIT {
         return Err(ApiError::forbidden(
@@ -34,12 +30,7 @@ fn authorize_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
         ));
     }
     for (permission, description) in new {
-        let rule = Rule {
-            id: call.regional_id("sgr"),
-            permission,
-            description,
-            created: call.world.now,
-        };
+        let rule = Rule { id: call.regional_id("sgr"), permission, description, created: call.world.now };
         if let Some(group) = call.world.security_groups.get_mut(&id) {
             group.rules.push(rule);
         }
@@ -53,16 +44,9 @@ fn revoke_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let rule_ids = call.parameters.texts("SecurityGroupRuleId");
     if let Some(missing) = rule_ids.iter().find(|rule| !has_rule(call.world, &id, rule)) {
         let message = format!("The security group {id} has no rule {missing}.");
-        return Err(ApiError::not_found(
-            "InvalidSecurityGroupRuleId.NotFound",
-            message,
-        ));
+        return Err(ApiError::not_found("InvalidSecurityGroupRuleId.NotFound", message));
     }
-    let named = if rule_ids.is_empty() {
-        read_permissions(call.world, call.parameters)?
-    } else {
-        Vec::new()
-    };
+    let named = if rule_ids.is_empty() { read_permissions(call.world, call.parameters)? } else { Vec::new() };
     if let Some(group) = call.world.security_groups.get_mut(&id) {
         group.rules.retain(|rule| {
             !rule_ids.contains(&rule.id) && named.iter().all(|(permission, _)| *permission != rule.permission)
@@ -72,10 +56,7 @@ fn revoke_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
 }
 
 fn has_rule(world: &World, group: &str, rule: &str) -> bool {
-    world
-        .security_groups
-        .get(group)
-        .is_some_and(|group| group.rules.iter().any(|own| own.id == rule))
+    world.security_groups.get(group).is_some_and(|group| group.rules.iter().any(|own| own.id == rule))
 }
 
 /// `Permissions.N`, or the deprecated form with one rule among the parameters.
@@ -84,20 +65,12 @@ fn read_permissions(world: &World, parameters: &Parameters) -> Result<Vec<(Permi
     if listed.is_empty() {
         listed.push(parameters.clone());
     }
-    let read = listed
-        .iter()
-        .map(|own| Ok((read_permission(world, own)?, own.owned("Description"))));
+    let read = listed.iter().map(|own| Ok((read_permission(world, own)?, own.owned("Description"))));
     let permissions: Vec<(Permission, String)> = read.collect::<Result<_, ApiError>>()?;
     for (index, (permission, _)) in permissions.iter().enumerate() {
-        if permissions[..index]
-            .iter()
-            .any(|(earlier, _)| earlier == permission)
-        {
+        if permissions[..index].iter().any(|(earlier, _)| earlier == permission) {
             let message = "The same permission is given twice.";
-            return Err(ApiError::bad_request(
-                "InvalidParam.DuplicatePermissions",
-                message,
-            ));
+            return Err(ApiError::bad_request("InvalidParam.DuplicatePermissions", message));
         }
     }
     Ok(permissions)
@@ -117,12 +90,8 @@ fn read_permission(world: &World, given: &Parameters) -> Result<Permission, ApiE
     if !["accept", "drop"].contains(&policy.as_str()) {
         return Err(malformed("InvalidPolicy.Malformed", "Policy"));
     }
-    let priority = given
-        .text("Priority")
-        .unwrap_or("1")
-        .parse()
-        .ok()
-        .filter(|priority| (1..=100).contains(priority));
+    let priority =
+        given.text("Priority").unwrap_or("1").parse().ok().filter(|priority| (1..=100).contains(priority));
     let source_group = given.owned("SourceGroupId");
     if !source_group.is_empty() && !world.security_groups.contains_key(&source_group) {
         return Err(ApiError::not_found(
@@ -132,11 +101,7 @@ fn read_permission(world: &World, given: &Parameters) -> Result<Permission, ApiE
     }
     let source_cidr = read_addresses(given, "SourceCidrIp")?;
     let has_source = !source_cidr.is_empty() || !source_group.is_empty();
-    if !has_source
-        && !["SourcePrefixListId", "Ipv6SourceCidrIp"]
-            .iter()
-            .any(|name| given.has(name))
-    {
+    if !has_source && !["SourcePrefixListId", "Ipv6SourceCidrIp"].iter().any(|name| given.has(name)) {
         return Err(ApiError::bad_request(
             "MissingParameter.Source",
             "One of the source parameters is needed.",
@@ -171,11 +136,7 @@ fn read_addresses(given: &Parameters, name: &str) -> Result<String, ApiError> {
         return Ok(String::new());
     };
     let good = text.parse::<Ipv4Net>().is_ok() || text.parse::<std::net::Ipv4Addr>().is_ok();
-    if good {
-        Ok(text.to_owned())
-    } else {
-        Err(malformed_addresses(name))
-    }
+    if good { Ok(text.to_owned()) } else { Err(malformed_addresses(name)) }
 }
 
 fn malformed_addresses(name: &str) -> ApiError {

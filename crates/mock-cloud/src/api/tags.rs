@@ -10,21 +10,12 @@ use crate::wire::{ApiError, Parameters};
 use crate::world::World;
 use crate::world::meta::Meta;
 
-pub(super) const ECS_ACTIONS: &[(&str, Handler)] = &[
-    ("TagResources", tag),
-    ("UntagResources", untag),
-    ("ListTagResources", list_wrapped),
-];
-pub(super) const VPC_ACTIONS: &[(&str, Handler)] = &[
-    ("TagResources", tag),
-    ("UnTagResources", untag),
-    ("ListTagResources", list_wrapped),
-];
-pub(super) const ALB_ACTIONS: &[(&str, Handler)] = &[
-    ("TagResources", tag),
-    ("UnTagResources", untag),
-    ("ListTagResources", list_bare),
-];
+pub(super) const ECS_ACTIONS: &[(&str, Handler)] =
+    &[("TagResources", tag), ("UntagResources", untag), ("ListTagResources", list_wrapped)];
+pub(super) const VPC_ACTIONS: &[(&str, Handler)] =
+    &[("TagResources", tag), ("UnTagResources", untag), ("ListTagResources", list_wrapped)];
+pub(super) const ALB_ACTIONS: &[(&str, Handler)] =
+    &[("TagResources", tag), ("UnTagResources", untag), ("ListTagResources", list_bare)];
 
 /// The most a resource carries.
 const LIMIT: usize = 20;
@@ -48,10 +39,7 @@ pub fn read(parameters: &Parameters) -> Result<BTreeMap<String, String>, ApiErro
             ));
         }
         if tags.insert(key.to_owned(), tag.owned("Value")).is_some() {
-            return Err(ApiError::bad_request(
-                "Duplicate.TagKey",
-                "The Tag.N.Key contains duplicate keys.",
-            ));
+            return Err(ApiError::bad_request("Duplicate.TagKey", "The Tag.N.Key contains duplicate keys."));
         }
     }
     Ok(tags)
@@ -68,10 +56,7 @@ pub fn matches(meta: &Meta, parameters: &Parameters) -> bool {
 
 /// ECS spells tags `TagKey` and `TagValue`.
 pub fn ecs_tags(meta: &Meta) -> Value {
-    let tags = meta
-        .tags
-        .iter()
-        .map(|(key, value)| json!({"TagKey": key, "TagValue": value}));
+    let tags = meta.tags.iter().map(|(key, value)| json!({"TagKey": key, "TagValue": value}));
     json!({"Tag": tags.collect::<Vec<_>>()})
 }
 
@@ -82,10 +67,7 @@ pub fn vpc_tags(meta: &Meta) -> Value {
 
 /// ALB has a bare list of `Key` and `Value`.
 pub fn alb_tags(meta: &Meta) -> Value {
-    meta.tags
-        .iter()
-        .map(|(key, value)| json!({"Key": key, "Value": value}))
-        .collect()
+    meta.tags.iter().map(|(key, value)| json!({"Key": key, "Value": value})).collect()
 }
 
 fn tag(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -95,10 +77,7 @@ fn tag(call: &mut Call<'_>) -> Result<Value, ApiError> {
         let own = find(call, id)?;
         let new = tags.keys().filter(|key| !own.tags.contains_key(*key)).count();
         if own.tags.len() + new > LIMIT {
-            return Err(ApiError::bad_request(
-                "QuotaExceeded.TagNum",
-                "A resource has at most 20 tags.",
-            ));
+            return Err(ApiError::bad_request("QuotaExceeded.TagNum", "A resource has at most 20 tags."));
         }
     }
     for id in &ids {
@@ -121,28 +100,12 @@ fn untag(call: &mut Call<'_>) -> Result<Value, ApiError> {
 }
 
 fn list_wrapped(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let page = page::by_token(
-        rows(call)?,
-        call.parameters,
-        Size {
-            default: 50,
-            minimum: 1,
-            maximum: 50,
-        },
-    )?;
+    let page = page::by_token(rows(call)?, call.parameters, Size { default: 50, minimum: 1, maximum: 50 })?;
     Ok(json!({"TagResources": {"TagResource": page.items}, "NextToken": page.next_token}))
 }
 
 fn list_bare(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let page = page::by_token(
-        rows(call)?,
-        call.parameters,
-        Size {
-            default: 20,
-            minimum: 1,
-            maximum: 100,
-        },
-    )?;
+    let page = page::by_token(rows(call)?, call.parameters, Size { default: 20, minimum: 1, maximum: 100 })?;
     Ok(json!({"TagResources": page.items, "NextToken": page.next_token, "MaxResults": page.size}))
 }
 
@@ -226,12 +189,10 @@ impl Kind {
         let word = call.parameters.required("ResourceType")?;
         let product = call.operation.product.as_str();
         let mut kinds = Self::ALL.into_iter().filter(|kind| kind.product() == product);
-        kinds
-            .find(|kind| kind.word().eq_ignore_ascii_case(word))
-            .ok_or_else(|| {
-                let message = format!("The ResourceType {word} is not emulated by mock-cloud.");
-                ApiError::not_found("InvalidResourceType.NotFound", message)
-            })
+        kinds.find(|kind| kind.word().eq_ignore_ascii_case(word)).ok_or_else(|| {
+            let message = format!("The ResourceType {word} is not emulated by mock-cloud.");
+            ApiError::not_found("InvalidResourceType.NotFound", message)
+        })
     }
 
     fn missing(self, id: &str) -> ApiError {
@@ -267,46 +228,20 @@ impl Kind {
 
     fn all(self, world: &World) -> Vec<(&str, &Meta)> {
         match self {
-            Self::Instance => world
-                .instances
-                .iter()
-                .map(|(id, own)| (id.as_str(), &own.meta))
-                .collect(),
-            Self::SecurityGroup => world
-                .security_groups
-                .iter()
-                .map(|(id, own)| (id.as_str(), &own.meta))
-                .collect(),
-            Self::KeyPair => world
-                .key_pairs
-                .values()
-                .map(|own| (own.name.as_str(), &own.meta))
-                .collect(),
-            Self::Vpc => world
-                .vpcs
-                .iter()
-                .map(|(id, own)| (id.as_str(), &own.meta))
-                .collect(),
-            Self::VSwitch => world
-                .vswitches
-                .iter()
-                .map(|(id, own)| (id.as_str(), &own.meta))
-                .collect(),
-            Self::Eip => world
-                .eips
-                .iter()
-                .map(|(id, own)| (id.as_str(), &own.meta))
-                .collect(),
-            Self::LoadBalancer => world
-                .load_balancers
-                .iter()
-                .map(|(id, own)| (id.as_str(), &own.meta))
-                .collect(),
-            Self::ServerGroup => world
-                .server_groups
-                .iter()
-                .map(|(id, own)| (id.as_str(), &own.meta))
-                .collect(),
+            Self::Instance => world.instances.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect(),
+            Self::SecurityGroup => {
+                world.security_groups.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect()
+            }
+            Self::KeyPair => world.key_pairs.values().map(|own| (own.name.as_str(), &own.meta)).collect(),
+            Self::Vpc => world.vpcs.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect(),
+            Self::VSwitch => world.vswitches.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect(),
+            Self::Eip => world.eips.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect(),
+            Self::LoadBalancer => {
+                world.load_balancers.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect()
+            }
+            Self::ServerGroup => {
+                world.server_groups.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect()
+            }
         }
     }
 }

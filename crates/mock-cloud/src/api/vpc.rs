@@ -27,20 +27,14 @@ fn create_vpc(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let cidr = parse_network(call.parameters.text("CidrBlock").unwrap_or("172.16.0.0/12"))
         .filter(|cidr| (8..=28).contains(&cidr.prefix_len()) && !is_reserved(*cidr));
     let Some(cidr) = cidr else {
-        return Err(ApiError::invalid(
-            "CidrBlock",
-            "it is not an address range a VPC can have",
-        ));
+        return Err(ApiError::invalid("CidrBlock", "it is not an address range a VPC can have"));
     };
     let name = call.parameters.owned("VpcName");
     check_name(&name, "InvalidVpcName.Malformed")?;
     let tags = tags::read(call.parameters)?;
     call.begin_effect()?;
-    let (id, router, route_table) = (
-        call.regional_id("vpc"),
-        call.regional_id("vrt"),
-        call.regional_id("vtb"),
-    );
+    let (id, router, route_table) =
+        (call.regional_id("vpc"), call.regional_id("vrt"), call.regional_id("vtb"));
     let vpc = Vpc {
         id: id.clone(),
         name,
@@ -52,8 +46,7 @@ fn create_vpc(call: &mut Call<'_>) -> Result<Value, ApiError> {
         meta: call.world.meta(&call.region, tags),
     };
     call.world.vpcs.insert(id.clone(), vpc);
-    call.world
-        .schedule(Step::Network, Event::VpcAvailable(id.clone()));
+    call.world.schedule(Step::Network, Event::VpcAvailable(id.clone()));
     Ok(json!({"VpcId": id, "VRouterId": router, "RouteTableId": route_table, "ResourceGroupId": ""}))
 }
 
@@ -73,16 +66,7 @@ fn describe_vpcs(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .collect();
     vpcs.sort_by_key(|vpc| (vpc.meta.created, &vpc.id));
     let all = vpcs.into_iter().map(|vpc| describe(call.world, vpc)).collect();
-    Ok(page::by_number(
-        all,
-        parameters,
-        Size {
-            default: 10,
-            minimum: 1,
-            maximum: 50,
-        },
-    )
-    .reply("Vpcs", "Vpc"))
+    Ok(page::by_number(all, parameters, Size { default: 10, minimum: 1, maximum: 50 }).reply("Vpcs", "Vpc"))
 }
 
 fn describe_vpc_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -118,17 +102,11 @@ fn delete_vpc(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let id = call.parameters.required("VpcId")?.to_owned();
     let vpc = find(call.world, &id)?;
     if vpc.status != NetworkStatus::Available {
-        return Err(ApiError::bad_request(
-            "IncorrectVpcStatus",
-            format!("The VPC {id} is not Available."),
-        ));
+        return Err(ApiError::bad_request("IncorrectVpcStatus", format!("The VPC {id} is not Available.")));
     }
     let in_use = |kind: &str| {
         let message = format!("The VPC {id} still holds a {kind}.");
-        Err(ApiError::bad_request(
-            format!("DependencyViolation.{kind}"),
-            message,
-        ))
+        Err(ApiError::bad_request(format!("DependencyViolation.{kind}"), message))
     };
     if call.world.vswitches_of(&id).next().is_some() {
         return in_use("VSwitch");
@@ -146,20 +124,14 @@ fn delete_vpc(call: &mut Call<'_>) -> Result<Value, ApiError> {
 
 /// The VPC with this id.
 pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a Vpc, ApiError> {
-    let missing = || {
-        ApiError::not_found(
-            "InvalidVpcId.NotFound",
-            format!("The specified VPC {id} does not exist."),
-        )
-    };
+    let missing =
+        || ApiError::not_found("InvalidVpcId.NotFound", format!("The specified VPC {id} does not exist."));
     world.vpcs.get(id).ok_or_else(missing)
 }
 
 /// A network with all host bits zero.
 pub(super) fn parse_network(text: &str) -> Option<Ipv4Net> {
-    text.parse::<Ipv4Net>()
-        .ok()
-        .filter(|network| network.addr() == network.network())
+    text.parse::<Ipv4Net>().ok().filter(|network| network.addr() == network.network())
 }
 
 /// Names are empty or 2 to 128 characters, and not a URL.
@@ -169,10 +141,7 @@ pub(super) fn check_name(name: &str, code: &str) -> Result<(), ApiError> {
     if length == 0 || ((1..=128).contains(&length) && !url) {
         return Ok(());
     }
-    Err(ApiError::bad_request(
-        code,
-        format!("The name {name} is not valid."),
-    ))
+    Err(ApiError::bad_request(code, format!("The name {name} is not valid.")))
 }
 
 /// Replaces a text when the call gives a new one.
@@ -184,16 +153,11 @@ pub(super) fn update(own: &mut String, given: Option<&str>) {
 
 fn is_reserved(cidr: Ipv4Net) -> bool {
     let reserved = RESERVED.iter().filter_map(|text| parse_network(text));
-    reserved
-        .into_iter()
-        .any(|range| range.contains(&cidr) || cidr.contains(&range))
+    reserved.into_iter().any(|range| range.contains(&cidr) || cidr.contains(&range))
 }
 
 fn describe(world: &World, vpc: &Vpc) -> Value {
-    let switches: Vec<&str> = world
-        .vswitches_of(&vpc.id)
-        .map(|vswitch| vswitch.id.as_str())
-        .collect();
+    let switches: Vec<&str> = world.vswitches_of(&vpc.id).map(|vswitch| vswitch.id.as_str()).collect();
     json!({
         "VpcId": vpc.id,
         "VpcName": vpc.name,

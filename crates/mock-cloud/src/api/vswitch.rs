@@ -28,8 +28,7 @@ fn create_vswitch(call: &mut Call<'_>) -> Result<Value, ApiError> {
     call.begin_effect()?;
     let id = vswitch.id.clone();
     call.world.vswitches.insert(id.clone(), vswitch);
-    call.world
-        .schedule(Step::Network, Event::VSwitchAvailable(id.clone()));
+    call.world.schedule(Step::Network, Event::VSwitchAvailable(id.clone()));
     Ok(json!({"VSwitchId": id}))
 }
 
@@ -42,50 +41,28 @@ fn check_new(call: &mut Call<'_>) -> Result<VSwitch, ApiError> {
         return Err(ApiError::not_found("InvalidZoneId.NotFound", message));
     }
     if owner.status != NetworkStatus::Available {
-        return Err(ApiError::bad_request(
-            "IncorrectVpcStatus",
-            "The VPC is not Available.",
-        ));
+        return Err(ApiError::bad_request("IncorrectVpcStatus", "The VPC is not Available."));
     }
-    if call
-        .world
-        .vswitches_of(&owner.id)
-        .any(|own| own.status == NetworkStatus::Pending)
-    {
-        return Err(ApiError::bad_request(
-            "TaskConflict",
-            "Another vSwitch of this VPC is being changed.",
-        ));
+    if call.world.vswitches_of(&owner.id).any(|own| own.status == NetworkStatus::Pending) {
+        return Err(ApiError::bad_request("TaskConflict", "Another vSwitch of this VPC is being changed."));
     }
-    let malformed = || {
-        ApiError::bad_request(
-            "InvalidCidrBlock.Malformed",
-            "The CIDR block is not one of this VPC.",
-        )
-    };
+    let malformed =
+        || ApiError::bad_request("InvalidCidrBlock.Malformed", "The CIDR block is not one of this VPC.");
     let cidr = parse_network(parameters.required("CidrBlock")?).ok_or_else(malformed)?;
     if !(16..=29).contains(&cidr.prefix_len()) {
-        return Err(ApiError::bad_request(
-            "InvalidCirdrBlock.MaskLength",
-            "The mask has 16 to 29 bits.",
-        ));
+        return Err(ApiError::bad_request("InvalidCirdrBlock.MaskLength", "The mask has 16 to 29 bits."));
     }
     if !owner.cidr.contains(&cidr) {
         return Err(malformed());
     }
-    let sibling = call
-        .world
-        .vswitches_of(&owner.id)
-        .find(|own| own.cidr.contains(&cidr) || cidr.contains(&own.cidr));
+    let sibling =
+        call.world.vswitches_of(&owner.id).find(|own| own.cidr.contains(&cidr) || cidr.contains(&own.cidr));
     if let Some(other) = sibling {
         let message = format!("The CIDR block {cidr} overlaps {} of {}.", other.cidr, other.id);
         return Err(ApiError::bad_request("InvalidCidrBlock.Overlapped", message));
     }
     if call.world.vswitches_of(&owner.id).count() >= LIMIT {
-        return Err(ApiError::bad_request(
-            "QuotaExceeded.VSwitch",
-            "A VPC has at most 150 vSwitches.",
-        ));
+        return Err(ApiError::bad_request("QuotaExceeded.VSwitch", "A VPC has at most 150 vSwitches."));
     }
     let name = parameters.owned("VSwitchName");
     check_name(&name, "InvalidVSwitchName.Malformed")?;
@@ -113,37 +90,22 @@ fn describe_vswitches(call: &mut Call<'_>) -> Result<Value, ApiError> {
         .values()
         .filter(|own| call.world.shows(&own.meta, &call.region))
         .filter(|own| accepts(parameters, "VpcId", &own.vpc))
-        .filter(|own| {
-            parameters
-                .comma_texts("VSwitchId")
-                .is_none_or(|ids| ids.contains(&own.id))
-        })
+        .filter(|own| parameters.comma_texts("VSwitchId").is_none_or(|ids| ids.contains(&own.id)))
         .filter(|own| accepts(parameters, "VSwitchName", &own.name))
         .filter(|own| accepts(parameters, "ZoneId", &own.zone))
         .filter(|_| !parameters.flag("IsDefault"))
         .filter(|own| tags::matches(&own.meta, parameters))
         .collect();
     switches.sort_by_key(|own| (own.meta.created, &own.id));
-    let all = switches
-        .into_iter()
-        .map(|own| describe(call.world, own))
-        .collect();
-    let size = Size {
-        default: 10,
-        minimum: 1,
-        maximum: 50,
-    };
+    let all = switches.into_iter().map(|own| describe(call.world, own)).collect();
+    let size = Size { default: 10, minimum: 1, maximum: 50 };
     Ok(page::by_number(all, parameters, size).reply("VSwitches", "VSwitch"))
 }
 
 fn describe_vswitch_attributes(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let id = call.parameters.required("VSwitchId")?;
-    let missing = || {
-        ApiError::bad_request(
-            "InvalidVSwitchId.NotFound",
-            format!("The vSwitch {id} does not exist."),
-        )
-    };
+    let missing =
+        || ApiError::bad_request("InvalidVSwitchId.NotFound", format!("The vSwitch {id} does not exist."));
     let vswitch = call.world.vswitches.get(id).ok_or_else(missing)?;
     Ok(describe(call.world, vswitch))
 }
@@ -157,22 +119,10 @@ fn delete_vswitch(call: &mut Call<'_>) -> Result<Value, ApiError> {
             format!("The vSwitch {id} is not Available."),
         ));
     }
-    if call
-        .world
-        .vswitches_of(&vswitch.vpc)
-        .any(|own| own.status == NetworkStatus::Pending)
-    {
-        return Err(ApiError::bad_request(
-            "TaskConflict",
-            "Another vSwitch of this VPC is being changed.",
-        ));
+    if call.world.vswitches_of(&vswitch.vpc).any(|own| own.status == NetworkStatus::Pending) {
+        return Err(ApiError::bad_request("TaskConflict", "Another vSwitch of this VPC is being changed."));
     }
-    if call
-        .world
-        .network_interfaces
-        .values()
-        .any(|interface| interface.vswitch == id)
-    {
+    if call.world.network_interfaces.values().any(|interface| interface.vswitch == id) {
         let message = format!("The vSwitch {id} still holds network interfaces.");
         return Err(ApiError::bad_request("DependencyViolation", message));
     }
@@ -188,18 +138,11 @@ fn delete_vswitch(call: &mut Call<'_>) -> Result<Value, ApiError> {
 /// The vSwitch with this id.
 pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a VSwitch, ApiError> {
     let message = format!("The specified vSwitch {id} does not exist.");
-    world
-        .vswitches
-        .get(id)
-        .ok_or_else(|| ApiError::not_found("InvalidVSwitchId.NotFound", message))
+    world.vswitches.get(id).ok_or_else(|| ApiError::not_found("InvalidVSwitchId.NotFound", message))
 }
 
 fn describe(world: &World, vswitch: &VSwitch) -> Value {
-    let table = world
-        .vpcs
-        .get(&vswitch.vpc)
-        .map(|vpc| vpc.route_table.clone())
-        .unwrap_or_default();
+    let table = world.vpcs.get(&vswitch.vpc).map(|vpc| vpc.route_table.clone()).unwrap_or_default();
     json!({
         "VSwitchId": vswitch.id,
         "VSwitchName": vswitch.name,

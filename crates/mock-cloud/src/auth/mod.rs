@@ -42,18 +42,13 @@ pub struct SignedRequest {
 impl SignedRequest {
     /// The first header of this (lower-case) name.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(own, _)| own == name)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     /// A parameter of the query or of the form.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         let mut pairs = self.query.iter().chain(&self.form);
-        pairs
-            .find(|(own, _)| own == name)
-            .map(|(_, value)| value.as_str())
+        pairs.find(|(own, _)| own == name).map(|(_, value)| value.as_str())
     }
 
     /// Which signature version it carries.

@@ -10,23 +10,13 @@ use crate::wire::ApiError;
 use crate::wire::encoding::encode;
 
 pub(super) fn claim(request: &SignedRequest) -> Result<Claim, ApiError> {
-    let parameter = |name: &str| {
-        request
-            .parameter(name)
-            .map(str::to_owned)
-            .ok_or_else(|| ApiError::missing(name))
-    };
-    let mut pairs: Vec<&(String, String)> = request
-        .query
-        .iter()
-        .chain(&request.form)
-        .filter(|(name, _)| name != "Signature")
-        .collect();
+    let parameter =
+        |name: &str| request.parameter(name).map(str::to_owned).ok_or_else(|| ApiError::missing(name));
+    let mut pairs: Vec<&(String, String)> =
+        request.query.iter().chain(&request.form).filter(|(name, _)| name != "Signature").collect();
     pairs.sort();
-    let encoded: Vec<String> = pairs
-        .into_iter()
-        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
-        .collect();
+    let encoded: Vec<String> =
+        pairs.into_iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     let method = &request.method;
     Ok(Claim {
         access_key_id: parameter("AccessKeyId")?,

@@ -128,9 +128,7 @@ impl ActionFacts {
     /// `InstanceId.1` of a list of texts has no entry of its own.
     fn is_list_item(&self, name: &str) -> bool {
         let general = general(name);
-        let list = general
-            .strip_suffix(".N")
-            .and_then(|name| self.parameters.get(name));
+        let list = general.strip_suffix(".N").and_then(|name| self.parameters.get(name));
         list.is_some_and(|parameter| parameter.kind == Kind::List)
     }
 
@@ -157,10 +155,7 @@ impl ActionFacts {
         for (path, maximum) in lists.filter_map(|(path, facts)| Some((path, facts.maximum_items?))) {
             let count = parameters.texts(path).len().max(parameters.list(path).len());
             if count > maximum {
-                return Err(ApiError::invalid(
-                    path,
-                    format!("{count} items, at most {maximum} are allowed"),
-                ));
+                return Err(ApiError::invalid(path, format!("{count} items, at most {maximum} are allowed")));
             }
         }
         Ok(())
@@ -171,9 +166,9 @@ impl ParameterFacts {
     fn check(&self, name: &str, value: &str) -> Result<(), ApiError> {
         match self.kind {
             Kind::Integer => self.check_integer(name, value),
-            Kind::Boolean if !["true", "false"].contains(&value.to_ascii_lowercase().as_str()) => Err(
-                ApiError::invalid(name, format!("{value} is neither true nor false")),
-            ),
+            Kind::Boolean if !["true", "false"].contains(&value.to_ascii_lowercase().as_str()) => {
+                Err(ApiError::invalid(name, format!("{value} is neither true nor false")))
+            }
             Kind::Number if value.parse::<f64>().is_err() => {
                 Err(ApiError::invalid(name, format!("{value} is not a number")))
             }
@@ -206,10 +201,7 @@ impl ParameterFacts {
 /// `Tag.12.Key` becomes `Tag.N.Key`.
 fn general(name: &str) -> String {
     let is_index = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    let parts: Vec<&str> = name
-        .split('.')
-        .map(|part| if is_index(part) { "N" } else { part })
-        .collect();
+    let parts: Vec<&str> = name.split('.').map(|part| if is_index(part) { "N" } else { part }).collect();
     parts.join(".")
 }
 
@@ -229,10 +221,8 @@ mod tests {
 
     fn check(name: &str, pairs: &[(&str, &str)]) -> Result<BTreeSet<String>, ApiError> {
         let (product, action) = name.split_once('.').unwrap();
-        let parameters = pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let parameters =
+            pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         facts().action(product, action).unwrap().check(&parameters)
     }
 
@@ -248,14 +238,8 @@ mod tests {
 
     #[test]
     fn ranges_types_and_values_are_checked() {
-        let base = [
-            ("LoadBalancerId", "alb-1"),
-            ("DefaultActions.1.Type", "ForwardGroup"),
-        ];
-        let group = (
-            "DefaultActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId",
-            "sgp-1",
-        );
+        let base = [("LoadBalancerId", "alb-1"), ("DefaultActions.1.Type", "ForwardGroup")];
+        let group = ("DefaultActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId", "sgp-1");
         let with = |port: &'static str, protocol: &'static str| {
             let mut pairs = vec![("ListenerPort", port), ("ListenerProtocol", protocol), group];
             pairs.extend(base);
@@ -269,11 +253,7 @@ mod tests {
 
     #[test]
     fn unknown_names_are_reported_not_refused() {
-        let unknown = check(
-            "Vpc.CreateVpc",
-            &[("RegionId", "cn-hangzhou"), ("Tags.1.Key", "a")],
-        )
-        .unwrap();
+        let unknown = check("Vpc.CreateVpc", &[("RegionId", "cn-hangzhou"), ("Tags.1.Key", "a")]).unwrap();
         assert_eq!(unknown.into_iter().collect::<Vec<_>>(), ["Tags.1.Key"]);
         let listed = [("RegionId", "cn-hangzhou"), ("InstanceId.1", "i-1")];
         assert!(check("Ecs.StopInstances", &listed).unwrap().is_empty());

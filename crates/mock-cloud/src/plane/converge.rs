@@ -68,12 +68,7 @@ impl Region {
             folder: folder.canonicalize()?,
             dns,
             proxy: Proxy::new(Arc::clone(&network), changed.clone()),
-            surroundings: Surroundings {
-                network,
-                zones,
-                supervisor: Supervisor(supervisor),
-                changed,
-            },
+            surroundings: Surroundings { network, zones, supervisor: Supervisor(supervisor), changed },
             slots: Mutex::default(),
             wish: watch::Sender::new(Desired::default()),
             seen: Mutex::default(),
@@ -124,22 +119,15 @@ impl Region {
     /// Without machines every instance is at once as it should be.
     fn pretend(&self, desired: &Desired) {
         let state = |power| {
-            if power == Power::On {
-                HostState::Ready
-            } else {
-                HostState::Off
-            }
+            if power == Power::On { HostState::Ready } else { HostState::Off }
         };
         let slot = |instance: &Instance| Slot {
             state: state(instance.power),
             machine: None,
             off: CancellationToken::new(),
         };
-        *self.slots.lock().unwrap_or_else(PoisonError::into_inner) = desired
-            .instances
-            .iter()
-            .map(|(id, instance)| (id.clone(), slot(instance)))
-            .collect();
+        *self.slots.lock().unwrap_or_else(PoisonError::into_inner) =
+            desired.instances.iter().map(|(id, instance)| (id.clone(), slot(instance))).collect();
     }
 
     fn map_addresses(&self, desired: &Desired) {
@@ -187,10 +175,7 @@ impl Region {
     }
 
     fn set_slot(&self, id: &str, slot: Slot) {
-        self.slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(id.to_owned(), slot);
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), slot);
         self.surroundings.changed.notify();
     }
 
@@ -205,33 +190,17 @@ impl Region {
             (Power::On, slot) => self.boot(instance, slot.and_then(|slot| slot.machine)).await,
             (Power::Off, Some(slot)) if is_on => {
                 switch_off(&slot).await;
-                self.set_slot(
-                    &instance.id,
-                    Slot {
-                        state: HostState::Off,
-                        ..slot
-                    },
-                );
+                self.set_slot(&instance.id, Slot { state: HostState::Off, ..slot });
                 true
             }
             (Power::Off, Some(slot)) => {
-                self.set_slot(
-                    &instance.id,
-                    Slot {
-                        state: HostState::Off,
-                        ..slot
-                    },
-                );
+                self.set_slot(&instance.id, Slot { state: HostState::Off, ..slot });
                 true
             }
             (Power::Off, None) => {
                 self.set_slot(
                     &instance.id,
-                    Slot {
-                        state: HostState::Off,
-                        machine: None,
-                        off: CancellationToken::new(),
-                    },
+                    Slot { state: HostState::Off, machine: None, off: CancellationToken::new() },
                 );
                 true
             }
@@ -241,37 +210,16 @@ impl Region {
     async fn boot(&self, instance: Instance, machine: Option<Arc<Machine>>) -> bool {
         let id = instance.id.clone();
         let off = CancellationToken::new();
-        self.set_slot(
-            &id,
-            Slot {
-                state: HostState::Booting,
-                machine: machine.clone(),
-                off: off.clone(),
-            },
-        );
+        self.set_slot(&id, Slot { state: HostState::Booting, machine: machine.clone(), off: off.clone() });
         match self.power_on(instance, machine, off.clone()).await {
             Ok(machine) => {
                 tracing::info!(instance = id, address = %machine.address, "a host is ready");
-                self.set_slot(
-                    &id,
-                    Slot {
-                        state: HostState::Ready,
-                        machine: Some(machine),
-                        off,
-                    },
-                );
+                self.set_slot(&id, Slot { state: HostState::Ready, machine: Some(machine), off });
                 true
             }
             Err(error) => {
                 tracing::warn!(instance = id, %error, "a host does not boot");
-                self.set_slot(
-                    &id,
-                    Slot {
-                        state: HostState::Failed(error.to_string()),
-                        machine: None,
-                        off,
-                    },
-                );
+                self.set_slot(&id, Slot { state: HostState::Failed(error.to_string()), machine: None, off });
                 false
             }
         }
@@ -290,11 +238,7 @@ impl Region {
             let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
             let (folder, surroundings) = (self.folder.join(&instance.id), self.surroundings.clone());
             let open = move || Machine::open(folder, instance, address, surroundings);
-            Arc::new(
-                tokio::task::spawn_blocking(open)
-                    .await
-                    .map_err(io::Error::other)??,
-            )
+            Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??)
         };
         ssh::serve(Arc::clone(&machine), off).await?;
         machine.start_enabled().await;
@@ -314,10 +258,7 @@ impl Region {
             Ok(_) | Err(_) => {}
         }
         self.surroundings.network.release(id);
-        self.slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(id);
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
         true
     }
 
@@ -325,26 +266,16 @@ impl Region {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let mut status = Status::default();
         for (id, slot) in slots.iter() {
-            let processes = slot
-                .machine
-                .as_ref()
-                .map(|machine| machine.services.processes())
-                .unwrap_or_default();
-            status.hosts.insert(
-                id.clone(),
-                Host {
-                    state: slot.state.clone(),
-                    processes,
-                },
-            );
+            let processes =
+                slot.machine.as_ref().map(|machine| machine.services.processes()).unwrap_or_default();
+            status.hosts.insert(id.clone(), Host { state: slot.state.clone(), processes });
             if let Some(machine) = &slot.machine
                 && slot.state == HostState::Ready
                 && let Some(public) = machine.instance().public_address
             {
-                status.connect_to.insert(
-                    format!("{public}:22"),
-                    SocketAddr::from((machine.address, outer_port(22))),
-                );
+                status
+                    .connect_to
+                    .insert(format!("{public}:22"), SocketAddr::from((machine.address, outer_port(22))));
             }
         }
         drop(slots);
@@ -359,10 +290,7 @@ impl Region {
 
     pub(crate) fn status(&self) -> Status {
         let status = self.compute();
-        self.seen
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_from(&status);
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&status);
         status
     }
 
@@ -377,12 +305,7 @@ impl Region {
     }
 
     pub(crate) async fn run_command(&self, instance: &str, script: &str) -> Result<CommandResult, String> {
-        let slot = self
-            .slots
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(instance)
-            .cloned();
+        let slot = self.slots.lock().unwrap_or_else(PoisonError::into_inner).get(instance).cloned();
         let slot = slot.ok_or("the instance does not exist")?;
         if slot.state != HostState::Ready {
             return Err("the instance is not running".to_owned());
@@ -421,23 +344,13 @@ async fn switch_off(slot: &Slot) {
 }
 
 fn pretended_health(desired: &Desired) -> BTreeMap<String, BTreeMap<String, Health>> {
-    let listeners = desired
-        .load_balancers
-        .values()
-        .flat_map(|balancer| &balancer.listeners);
+    let listeners = desired.load_balancers.values().flat_map(|balancer| &balancer.listeners);
     listeners
         .map(|(id, listener)| {
             let judge = |weight| {
-                if weight == 0 {
-                    Health::Unused
-                } else {
-                    Health::Healthy
-                }
+                if weight == 0 { Health::Unused } else { Health::Healthy }
             };
-            let servers = listener
-                .servers
-                .iter()
-                .map(|(key, server)| (key.clone(), judge(server.weight)));
+            let servers = listener.servers.iter().map(|(key, server)| (key.clone(), judge(server.weight)));
             (id.clone(), servers.collect())
         })
         .collect()

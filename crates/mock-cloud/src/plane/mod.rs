@@ -51,10 +51,7 @@ pub struct Plane {
 
 impl std::fmt::Debug for Plane {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Plane")
-            .field("dns", &self.region.dns())
-            .finish_non_exhaustive()
+        formatter.debug_struct("Plane").field("dns", &self.region.dns()).finish_non_exhaustive()
     }
 }
 
@@ -73,9 +70,7 @@ impl Plane {
     /// # Errors
     /// As [`Plane::start`].
     pub async fn start_with_supervisor(config: PlaneConfig, supervisor: PathBuf) -> std::io::Result<Self> {
-        Ok(Self {
-            region: Region::start(config, supervisor).await?,
-        })
+        Ok(Self { region: Region::start(config, supervisor).await? })
     }
 
     /// Address of the authoritative DNS server.
@@ -115,9 +110,5 @@ impl Plane {
 /// The running executable; by its link in `/proc` it is found even after a new build replaced it.
 fn own_program() -> std::io::Result<PathBuf> {
     let link = PathBuf::from("/proc/self/exe");
-    if link.exists() {
-        Ok(link)
-    } else {
-        std::env::current_exe()
-    }
+    if link.exists() { Ok(link) } else { std::env::current_exe() }
 }

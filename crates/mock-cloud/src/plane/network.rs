@@ -23,11 +23,7 @@ pub fn outer_port(port: u16) -> u16 {
 
 /// The port of the API that a loopback port stands for.
 pub fn inner_port(port: u16) -> u16 {
-    if (10_000..11_024).contains(&port) {
-        port - 10_000
-    } else {
-        port
-    }
+    if (10_000..11_024).contains(&port) { port - 10_000 } else { port }
 }
 
 /// A free network, held by the sockets of its DNS server.
@@ -84,10 +80,7 @@ struct Inner {
 
 impl Network {
     pub(crate) fn new(number: u8) -> Self {
-        Self {
-            number,
-            inner: RwLock::new(Inner::default()),
-        }
+        Self { number, inner: RwLock::new(Inner::default()) }
     }
 
     /// The loopback address of an instance, the same as long as it exists.
@@ -107,13 +100,11 @@ impl Network {
         }
         let total = u32::from(thirds.end - thirds.start) * 254;
         let cursor = inner.cursors.get(&thirds.start).copied().unwrap_or(0);
-        let (index, address) = (0..total)
-            .map(|offset| (cursor + offset) % total)
-            .find_map(|index| {
-                let third = thirds.start + u8::try_from(index / 254).ok()?;
-                let address = Ipv4Addr::new(127, self.number, third, u8::try_from(index % 254 + 1).ok()?);
-                (!inner.taken.contains(&address)).then_some((index, address))
-            })?;
+        let (index, address) = (0..total).map(|offset| (cursor + offset) % total).find_map(|index| {
+            let third = thirds.start + u8::try_from(index / 254).ok()?;
+            let address = Ipv4Addr::new(127, self.number, third, u8::try_from(index % 254 + 1).ok()?);
+            (!inner.taken.contains(&address)).then_some((index, address))
+        })?;
         inner.cursors.insert(thirds.start, (index + 1) % total);
         inner.taken.insert(address);
         inner.assigned.insert(key.to_owned(), address);
@@ -148,22 +139,12 @@ impl Network {
         {
             return Some(own);
         }
-        self.inner
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .map
-            .get(&address)
-            .copied()
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).map.get(&address).copied()
     }
 
     /// The VPC address of the host at a loopback address.
     pub(crate) fn inner_address(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
-        self.inner
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .names
-            .get(&address)
-            .copied()
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).names.get(&address).copied()
     }
 
     /// Rewrites every address of the API in a text, and the privileged port behind it, to where it really is.
@@ -191,18 +172,16 @@ impl Network {
         if before.is_some_and(|before| before.is_ascii_alphanumeric() || before == '.') {
             return None;
         }
-        let length = rest
-            .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
-            .unwrap_or(rest.len());
+        let length =
+            rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(rest.len());
         let address: Ipv4Addr = rest[..length].parse().ok()?;
         let mapped = self.outer_address(address, Some(own))?;
         let port = rest[length..].strip_prefix(':').unwrap_or_default();
         let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
         match digits.parse::<u16>() {
-            Ok(port) if port > 0 => Some((
-                length + 1 + digits.len(),
-                format!("{mapped}:{}", outer_port(port)),
-            )),
+            Ok(port) if port > 0 => {
+                Some((length + 1 + digits.len(), format!("{mapped}:{}", outer_port(port))))
+            }
             Ok(_) | Err(_) => Some((length, mapped.to_string())),
         }
     }

@@ -83,26 +83,16 @@ impl Probe {
             .header(hyper::header::CONNECTION, "close")
             .body(Empty::<Bytes>::new())
             .map_err(|_| NoAnswer::SendFailed)?;
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|_| NoAnswer::ReceiveFailed)?;
+        let response = sender.send_request(request).await.map_err(|_| NoAnswer::ReceiveFailed)?;
         let (parts, body) = response.into_parts();
-        let body = Limited::new(body, MOST_BODY)
-            .collect()
-            .await
-            .map_err(|_| NoAnswer::ReceiveFailed)?
-            .to_bytes();
+        let body =
+            Limited::new(body, MOST_BODY).collect().await.map_err(|_| NoAnswer::ReceiveFailed)?.to_bytes();
         connection.abort();
         let mut head = format!("HTTP/1.1 {}\r\n", parts.status).into_bytes();
         for (name, value) in &parts.headers {
             head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat());
         }
         head.extend(b"\r\n");
-        Ok(Answer {
-            status: parts.status,
-            head,
-            body,
-        })
+        Ok(Answer { status: parts.status, head, body })
     }
 }

@@ -33,11 +33,7 @@ impl Drop for Waiting {
 
 impl Activity {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {
-            born: Instant::now(),
-            last: AtomicU64::new(0),
-            waiting: AtomicUsize::new(0),
-        })
+        Arc::new(Self { born: Instant::now(), last: AtomicU64::new(0), waiting: AtomicUsize::new(0) })
     }
 
     fn stamp(&self) {
@@ -79,11 +75,7 @@ pub(crate) struct Guarded<S> {
 impl<S> Guarded<S> {
     /// Wraps a stream; cancelling `cut` makes every read and write fail.
     pub(crate) fn new(inner: S, activity: Arc<Activity>, cut: CancellationToken) -> Self {
-        Self {
-            inner,
-            activity,
-            cut: Box::pin(cut.cancelled_owned()),
-        }
+        Self { inner, activity, cut: Box::pin(cut.cancelled_owned()) }
     }
 
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {

@@ -48,11 +48,7 @@ pub fn main(arguments: impl IntoIterator<Item = String>) -> ExitCode {
 }
 
 fn start(program: &str, arguments: impl Iterator<Item = String>) -> io::Result<std::process::Child> {
-    Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .process_group(0)
-        .spawn()
+    Command::new(program).args(arguments).stdin(Stdio::null()).process_group(0).spawn()
 }
 
 /// Waits for the program without reaping it, ends what is left of its group, and only then reaps it.

@@ -28,34 +28,22 @@ impl Cloud {
             (Method::GET, "/_mock/status") => json_reply(&self.status()),
             (Method::GET, "/_mock/world") => json_reply(&self.world()),
             (Method::GET, "/_mock/calls") => text(StatusCode::OK, "application/x-ndjson", self.log.read()),
-            (Method::GET, "/_mock/console") => text(
-                StatusCode::OK,
-                "text/html; charset=utf-8",
-                include_str!("console.html").to_owned(),
-            ),
+            (Method::GET, "/_mock/console") => {
+                text(StatusCode::OK, "text/html; charset=utf-8", include_str!("console.html").to_owned())
+            }
             (Method::POST, "/_mock/faults") => self.add_faults(request).await,
             (Method::POST, "/_mock/shutdown") => {
                 self.stop_soon();
                 json_reply(&json!({"stopping": true}))
             }
-            _ => text(
-                StatusCode::NOT_FOUND,
-                JSON,
-                json!({"error": "there is no such endpoint"}).to_string(),
-            ),
+            _ => text(StatusCode::NOT_FOUND, JSON, json!({"error": "there is no such endpoint"}).to_string()),
         }
     }
 
     fn admits(&self, request: &Request<Incoming>) -> bool {
-        let header = request
-            .headers()
-            .get("x-mock-token")
-            .and_then(|value| value.to_str().ok());
+        let header = request.headers().get("x-mock-token").and_then(|value| value.to_str().ok());
         let query = decode_pairs(request.uri().query().unwrap_or_default());
-        let parameter = query
-            .iter()
-            .find(|(name, _)| name == "token")
-            .map(|(_, value)| value.as_str());
+        let parameter = query.iter().find(|(name, _)| name == "token").map(|(_, value)| value.as_str());
         header.or(parameter) == Some(self.admin_token.as_str())
     }
 
@@ -78,11 +66,7 @@ impl Cloud {
             }
             Err(error) => {
                 let sentence = format!("the faults cannot be read: {error}");
-                text(
-                    StatusCode::BAD_REQUEST,
-                    JSON,
-                    json!({"error": sentence}).to_string(),
-                )
+                text(StatusCode::BAD_REQUEST, JSON, json!({"error": sentence}).to_string())
             }
         }
     }
@@ -103,10 +87,8 @@ impl Cloud {
         self.settle(&mut state);
         let world = &state.world;
         let census = world.census();
-        let connect_to = plane
-            .connect_to
-            .iter()
-            .map(|(from, to)| json!({"from": from, "to": to.to_string()}));
+        let connect_to =
+            plane.connect_to.iter().map(|(from, to)| json!({"from": from, "to": to.to_string()}));
         json!({
             "endpoint": self.endpoint,
             "dns": self.plane.dns().to_string(),

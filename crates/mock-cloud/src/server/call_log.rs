@@ -11,16 +11,8 @@ use serde::Serialize;
 use crate::wire::Parameters;
 
 /// Parameters whose values are nobody's business.
-const SECRET: &[&str] = &[
-    "Password",
-    "Secret",
-    "SecurityToken",
-    "Key",
-    "PrivateKey",
-    "UserData",
-    "CommandContent",
-    "Parameters",
-];
+const SECRET: &[&str] =
+    &["Password", "Secret", "SecurityToken", "Key", "PrivateKey", "UserData", "CommandContent", "Parameters"];
 
 /// The log of one cloud.
 #[derive(Debug)]
@@ -57,20 +49,11 @@ pub(super) struct Entry {
 impl CallLog {
     pub(super) fn open(path: &Path) -> std::io::Result<Self> {
         let file = File::options().create(true).append(true).open(path)?;
-        Ok(Self {
-            path: path.to_owned(),
-            inner: Mutex::new(Inner {
-                file,
-                counts: BTreeMap::new(),
-            }),
-        })
+        Ok(Self { path: path.to_owned(), inner: Mutex::new(Inner { file, counts: BTreeMap::new() }) })
     }
 
     pub(super) fn write(&self, entry: &Entry) {
-        let mut inner = self
-            .inner
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         *inner.counts.entry(entry.operation.clone()).or_default() += 1;
         let mut line = serde_json::to_vec(entry).unwrap_or_default();
         line.push(b'\n');
@@ -80,11 +63,7 @@ impl CallLog {
     }
 
     pub(super) fn counts(&self) -> BTreeMap<String, u64> {
-        self.inner
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .counts
-            .clone()
+        self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner).counts.clone()
     }
 
     pub(super) fn read(&self) -> String {
@@ -96,21 +75,9 @@ impl CallLog {
 pub(super) fn redacted(parameters: &Parameters) -> BTreeMap<String, String> {
     let entries = parameters.iter().map(|(name, value)| {
         let last = name.rsplit('.').next().unwrap_or(name);
-        let secret = SECRET.iter().any(|word| {
-            if *word == "Key" {
-                name == "Key"
-            } else {
-                last.contains(word)
-            }
-        });
-        (
-            name.to_owned(),
-            if secret {
-                "***".to_owned()
-            } else {
-                value.to_owned()
-            },
-        )
+        let secret =
+            SECRET.iter().any(|word| if *word == "Key" { name == "Key" } else { last.contains(word) });
+        (name.to_owned(), if secret { "***".to_owned() } else { value.to_owned() })
     });
     entries.collect()
 }
@@ -121,17 +88,9 @@ mod tests {
 
     #[test]
     fn secrets_are_not_written_down() {
-        let given = [
-            ("Password", "x"),
-            ("UserData", "x"),
-            ("Tag.1.Key", "app"),
-            ("KeyPairName", "k"),
-            ("Key", "x"),
-        ];
-        let given = given
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect();
+        let given =
+            [("Password", "x"), ("UserData", "x"), ("Tag.1.Key", "app"), ("KeyPairName", "k"), ("Key", "x")];
+        let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let redacted = redacted(&given);
         assert_eq!(redacted["Password"], "***");
         assert_eq!(redacted["UserData"], "***");

@@ -57,10 +57,7 @@ impl Faults {
         for plan in self.0.iter_mut().filter(|plan| plan.action == name) {
             plan.seen += 1;
         }
-        let index = self
-            .0
-            .iter()
-            .position(|plan| plan.action == name && plan.seen == plan.occurrence)?;
+        let index = self.0.iter().position(|plan| plan.action == name && plan.seen == plan.occurrence)?;
         Some(self.0.remove(index).fault)
     }
 }
@@ -69,24 +66,19 @@ impl Fault {
     /// The refusal, for faults that keep the call from doing anything.
     pub(super) fn refusal(&self) -> Option<ApiError> {
         match self {
-            Self::Throttle {} => Some(ApiError::bad_request(
-                "Throttling.User",
-                "Request was denied due to user flow control.",
-            )),
-            Self::ServerError {} => Some(ApiError::new(
-                500,
-                "InternalError",
-                "The request processing has failed.",
-            )),
+            Self::Throttle {} => {
+                Some(ApiError::bad_request("Throttling.User", "Request was denied due to user flow control."))
+            }
+            Self::ServerError {} => {
+                Some(ApiError::new(500, "InternalError", "The request processing has failed."))
+            }
             Self::NoStock {} => Some(ApiError::forbidden(
                 "OperationDenied.NoStock",
                 "The requested resource is sold out in the specified zone; try other types or zones.",
             )),
-            Self::Error { status, code } => Some(ApiError::new(
-                *status,
-                code.clone(),
-                "This error was asked for by a test.",
-            )),
+            Self::Error { status, code } => {
+                Some(ApiError::new(*status, code.clone(), "This error was asked for by a test."))
+            }
             Self::LostReply {} | Self::SlowReply { .. } => None,
         }
     }

@@ -130,10 +130,7 @@ impl Cloud {
         self.log.write(&Entry {
             at: timestamp(now()),
             request_id: request_id.to_owned(),
-            operation: handled
-                .operation
-                .as_ref()
-                .map_or_else(|| "unknown".to_owned(), ToString::to_string),
+            operation: handled.operation.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string),
             region: handled.region.clone(),
             parameters: redacted(parameters),
             ignored: handled.ignored.clone(),
@@ -150,10 +147,7 @@ impl Cloud {
 
 fn business_parameters(request: &SignedRequest) -> Parameters {
     let pairs = request.query.iter().chain(&request.form);
-    pairs
-        .filter(|(name, _)| !PROTOCOL.contains(&name.as_str()))
-        .cloned()
-        .collect()
+    pairs.filter(|(name, _)| !PROTOCOL.contains(&name.as_str())).cloned().collect()
 }
 
 /// Action and version, from the headers (V3) or the parameters (V1).
@@ -163,10 +157,7 @@ fn operation(request: &SignedRequest) -> Result<Operation, ApiError> {
     let action = find("x-acs-action", "Action").ok_or_else(|| ApiError::missing("Action"))?;
     let version = find("x-acs-version", "Version").ok_or_else(|| ApiError::missing("Version"))?;
     match (facts().product_of(version), facts().product_with(action)) {
-        (Some(product), _) => Ok(Operation {
-            product: product.to_owned(),
-            action: action.to_owned(),
-        }),
+        (Some(product), _) => Ok(Operation { product: product.to_owned(), action: action.to_owned() }),
         (None, Some(_)) => {
             let message = format!("Specified parameter Version {version} is not valid for {action}.");
             Err(ApiError::bad_request("InvalidVersion", message))
@@ -193,24 +184,12 @@ fn reply(request: &SignedRequest, handled: Handled, request_id: String) -> Reply
     let envelope = Envelope {
         request_id,
         host: request.header("host").unwrap_or_default().to_owned(),
-        action: handled
-            .operation
-            .map_or_else(|| "Unknown".to_owned(), |operation| operation.action),
+        action: handled.operation.map_or_else(|| "Unknown".to_owned(), |operation| operation.action),
         format,
     };
     let (status, body, throttled) = match handled.answer {
         Ok(body) => (200, envelope.success(body), false),
-        Err(error) => (
-            error.status,
-            envelope.error(&error),
-            error.code.starts_with("Throttling"),
-        ),
+        Err(error) => (error.status, envelope.error(&error), error.code.starts_with("Throttling")),
     };
-    Reply {
-        status,
-        content_type: format.content_type(),
-        request_id: envelope.request_id,
-        body,
-        throttled,
-    }
+    Reply { status, content_type: format.content_type(), request_id: envelope.request_id, body, throttled }
 }

@@ -58,18 +58,11 @@ async fn route(cloud: &Arc<Cloud>, request: Request<Incoming>) -> Result<HttpRep
         Ok(request) => request,
         Err(error) => {
             tracing::debug!(%error, "a body ended early");
-            return Ok(text(
-                StatusCode::BAD_REQUEST,
-                "text/plain",
-                "the body ended early\n".to_owned(),
-            ));
+            return Ok(text(StatusCode::BAD_REQUEST, "text/plain", "the body ended early\n".to_owned()));
         }
     };
     if request.path != "/" {
-        let sentence = format!(
-            "mock-cloud: there is nothing at {}; the API is at /\n",
-            request.path
-        );
+        let sentence = format!("mock-cloud: there is nothing at {}; the API is at /\n", request.path);
         return Ok(text(StatusCode::NOT_FOUND, "text/plain", sentence));
     }
     Ok(http_reply(cloud.answer(request).await?))
@@ -79,27 +72,17 @@ async fn plain(request: Request<Incoming>) -> Result<SignedRequest, hyper::Error
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes().to_vec();
     let headers = parts.headers.iter().map(|(name, value)| {
-        (
-            name.as_str().to_owned(),
-            String::from_utf8_lossy(value.as_bytes()).into_owned(),
-        )
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     });
     let headers: Vec<(String, String)> = headers.collect();
     let is_form = headers.iter().any(|(name, value)| {
-        name == "content-type"
-            && value
-                .to_ascii_lowercase()
-                .starts_with("application/x-www-form-urlencoded")
+        name == "content-type" && value.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded")
     });
     Ok(SignedRequest {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: decode_pairs(parts.uri.query().unwrap_or_default()),
-        form: if is_form {
-            decode_pairs(&String::from_utf8_lossy(&body))
-        } else {
-            Vec::new()
-        },
+        form: if is_form { decode_pairs(&String::from_utf8_lossy(&body)) } else { Vec::new() },
         headers,
         body,
     })
@@ -113,9 +96,7 @@ fn http_reply(reply: Reply) -> HttpReply {
     }
     if reply.throttled {
         // Milliseconds; official clients take any positive value as a throttling error.
-        response
-            .headers_mut()
-            .insert("x-acs-retry-after", HeaderValue::from_static("200"));
+        response.headers_mut().insert("x-acs-retry-after", HeaderValue::from_static("200"));
     }
     response
 }
@@ -124,17 +105,11 @@ fn http_reply(reply: Reply) -> HttpReply {
 pub(super) fn text(status: StatusCode, content_type: &'static str, body: String) -> HttpReply {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
 /// Reads a whole body; an unreadable one is empty.
 pub(super) async fn read_body(body: Incoming) -> Result<Bytes, Infallible> {
-    Ok(body
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default())
+    Ok(body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default())
 }

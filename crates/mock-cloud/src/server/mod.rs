@@ -128,29 +128,14 @@ struct State {
 /// When it cannot be started; once it runs it ends without one.
 pub async fn serve(options: Options) -> Result<(), ServeError> {
     let (data, temporary) = data_folder(&options)?;
-    let data_error = |source| ServeError::Data {
-        path: data.clone(),
-        source,
-    };
+    let data_error = |source| ServeError::Data { path: data.clone(), source };
     let log = CallLog::open(&data.join("calls.ndjson")).map_err(data_error)?;
     let listener = TcpListener::bind(options.listen)
         .await
-        .map_err(|source| ServeError::Listen {
-            address: options.listen,
-            source,
-        })?;
+        .map_err(|source| ServeError::Listen { address: options.listen, source })?;
     let address = listener.local_addr().map_err(ServeError::Process)?;
-    let plane = Plane::start(PlaneConfig {
-        hosts: options.hosts,
-        data: data.clone(),
-    })
-    .await;
-    let cloud = Arc::new(Cloud::new(
-        options,
-        plane.map_err(ServeError::Plane)?,
-        log,
-        address,
-    ));
+    let plane = Plane::start(PlaneConfig { hosts: options.hosts, data: data.clone() }).await;
+    let cloud = Arc::new(Cloud::new(options, plane.map_err(ServeError::Plane)?, log, address));
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Process)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Process)?;
     if cloud.options.lifetime == Lifetime::UntilInputCloses {
@@ -174,21 +159,12 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
 fn data_folder(options: &Options) -> Result<(PathBuf, Option<tempfile::TempDir>), ServeError> {
     use std::os::unix::fs::DirBuilderExt as _;
     if let Some(path) = &options.data {
-        let made = std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path);
-        made.map_err(|source| ServeError::Data {
-            path: path.clone(),
-            source,
-        })?;
+        let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(|source| ServeError::Data { path: path.clone(), source })?;
         return Ok((path.clone(), None));
     }
     let made = tempfile::Builder::new().prefix("mock-cloud-").tempdir();
-    let folder = made.map_err(|source| ServeError::Data {
-        path: std::env::temp_dir(),
-        source,
-    })?;
+    let folder = made.map_err(|source| ServeError::Data { path: std::env::temp_dir(), source })?;
     Ok((folder.path().to_owned(), Some(folder)))
 }
 
@@ -210,11 +186,7 @@ impl Cloud {
             pace: options.pace,
             seed,
             hosts: options.hosts,
-            domains: options
-                .domains
-                .iter()
-                .map(|name| name.to_ascii_lowercase())
-                .collect(),
+            domains: options.domains.iter().map(|name| name.to_ascii_lowercase()).collect(),
         };
         let state = State {
             world: World::new(settings, now()),
@@ -238,10 +210,7 @@ impl Cloud {
 
     /// The state, with the world moved on to now.
     fn lock(&self) -> MutexGuard<'_, State> {
-        let mut state = self
-            .state
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         state.world.advance(now());
         state
     }
@@ -289,17 +258,12 @@ impl Cloud {
         let running = self.plane.run_command(&errand.instance, &errand.script);
         let result = tokio::time::timeout(limit, running).await;
         let result = result.unwrap_or_else(|_| Err("the script did not end within its timeout".to_owned()));
-        self.lock()
-            .world
-            .script_ended(&errand.invocation, &errand.instance, result);
+        self.lock().world.script_ended(&errand.invocation, &errand.instance, result);
     }
 
     fn access_key(state: &State) -> AccessKey {
         let account = &state.world.account;
-        AccessKey {
-            id: account.access_key_id.clone(),
-            secret: account.access_key_secret.clone(),
-        }
+        AccessKey { id: account.access_key_id.clone(), secret: account.access_key_secret.clone() }
     }
 
     fn console(&self) -> String {

@@ -17,11 +17,7 @@ pub struct ApiError {
 impl ApiError {
     /// An error with any status.
     pub fn new(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            status,
-            code: code.into(),
-            message: message.into(),
-        }
+        Self { status, code: code.into(), message: message.into() }
     }
 
     /// HTTP 400.
@@ -41,22 +37,14 @@ impl ApiError {
 
     /// The answer of the gateway to a parameter that must be there.
     pub fn missing(name: &str) -> Self {
-        let short: String = name
-            .split('.')
-            .filter(|part| !part.chars().all(|c| c.is_ascii_digit()))
-            .collect();
-        Self::bad_request(
-            format!("Missing{short}"),
-            format!("{name} is mandatory for this action."),
-        )
+        let short: String =
+            name.split('.').filter(|part| !part.chars().all(|c| c.is_ascii_digit())).collect();
+        Self::bad_request(format!("Missing{short}"), format!("{name} is mandatory for this action."))
     }
 
     /// A value outside of what the parameter takes.
     pub fn invalid(name: &str, reason: impl std::fmt::Display) -> Self {
-        Self::bad_request(
-            "InvalidParameter",
-            format!("The parameter {name} is not valid: {reason}."),
-        )
+        Self::bad_request("InvalidParameter", format!("The parameter {name} is not valid: {reason}."))
     }
 
     /// Whether the same call may well succeed a little later; such an answer is not kept for a client token.

@@ -27,10 +27,7 @@ impl Parameters {
 
     /// A text that is there and not empty.
     pub fn text(&self, name: &str) -> Option<&str> {
-        self.0
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     /// A copy of a text, empty when absent.
@@ -73,32 +70,21 @@ impl Parameters {
 
     /// The objects of a list, in the order of their indices.
     pub fn list(&self, name: &str) -> Vec<Parameters> {
-        self.indices(name)
-            .into_iter()
-            .map(|index| self.object(&format!("{name}.{index}")))
-            .collect()
+        self.indices(name).into_iter().map(|index| self.object(&format!("{name}.{index}"))).collect()
     }
 
     /// The texts of a list, in the order of their indices.
     pub fn texts(&self, name: &str) -> Vec<String> {
         let key = |index: u32| format!("{name}.{index}");
-        self.indices(name)
-            .into_iter()
-            .filter_map(|index| self.text(&key(index)).map(str::to_owned))
-            .collect()
+        self.indices(name).into_iter().filter_map(|index| self.text(&key(index)).map(str::to_owned)).collect()
     }
 
     /// The fields of an object, with the object's name taken off.
     #[must_use]
     pub fn object(&self, name: &str) -> Parameters {
         let prefix = format!("{name}.");
-        let fields = self
-            .0
-            .range(prefix.clone()..)
-            .take_while(|(key, _)| key.starts_with(&prefix));
-        fields
-            .map(|(key, value)| (key[prefix.len()..].to_owned(), value.clone()))
-            .collect()
+        let fields = self.0.range(prefix.clone()..).take_while(|(key, _)| key.starts_with(&prefix));
+        fields.map(|(key, value)| (key[prefix.len()..].to_owned(), value.clone())).collect()
     }
 
     /// Whether anything of this name is there: a text, a list or an object.
@@ -115,19 +101,12 @@ impl Parameters {
             return Ok(None);
         };
         let parsed = serde_json::from_str::<Vec<String>>(text);
-        parsed
-            .map(Some)
-            .map_err(|_| ApiError::invalid(name, "it must be a JSON array of strings"))
+        parsed.map(Some).map_err(|_| ApiError::invalid(name, "it must be a JSON array of strings"))
     }
 
     /// A list that travels as one text joined by commas.
     pub fn comma_texts(&self, name: &str) -> Option<Vec<String>> {
-        Some(
-            self.text(name)?
-                .split(',')
-                .map(|part| part.trim().to_owned())
-                .collect(),
-        )
+        Some(self.text(name)?.split(',').map(|part| part.trim().to_owned()).collect())
     }
 
     /// A digest of everything but this name: equal for equal calls.
@@ -144,12 +123,8 @@ impl Parameters {
 
     fn indices(&self, name: &str) -> BTreeSet<u32> {
         let prefix = format!("{name}.");
-        let keys = self
-            .0
-            .range(prefix.clone()..)
-            .map_while(|(key, _)| key.strip_prefix(&prefix));
-        keys.filter_map(|rest| rest.split('.').next()?.parse().ok())
-            .collect()
+        let keys = self.0.range(prefix.clone()..).map_while(|(key, _)| key.strip_prefix(&prefix));
+        keys.filter_map(|rest| rest.split('.').next()?.parse().ok()).collect()
     }
 }
 
@@ -158,10 +133,7 @@ mod tests {
     use super::*;
 
     fn parameters(pairs: &[(&str, &str)]) -> Parameters {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
@@ -182,10 +154,7 @@ mod tests {
     fn the_fingerprint_leaves_the_token_out() {
         let one = parameters(&[("A", "1"), ("ClientToken", "x")]);
         let two = parameters(&[("A", "1"), ("ClientToken", "y")]);
-        assert_eq!(
-            one.fingerprint(Some("ClientToken")),
-            two.fingerprint(Some("ClientToken"))
-        );
+        assert_eq!(one.fingerprint(Some("ClientToken")), two.fingerprint(Some("ClientToken")));
         assert_ne!(one.fingerprint(None), two.fingerprint(None));
     }
 }

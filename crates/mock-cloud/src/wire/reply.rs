@@ -125,10 +125,7 @@ mod tests {
         };
         let text = envelope.success(json!({"Vpcs": {"Vpc": [{"Id": "a&b"}, {"Id": "c"}]}, "TotalCount": 2}));
         assert!(text.contains("<DescribeVpcsResponse>"), "{text}");
-        assert!(
-            text.contains("<Vpcs><Vpc><Id>a&amp;b</Id></Vpc><Vpc><Id>c</Id></Vpc></Vpcs>"),
-            "{text}"
-        );
+        assert!(text.contains("<Vpcs><Vpc><Id>a&amp;b</Id></Vpc><Vpc><Id>c</Id></Vpc></Vpcs>"), "{text}");
         assert!(text.contains("<TotalCount>2</TotalCount>"), "{text}");
     }
 }

@@ -21,10 +21,7 @@ impl Account {
     /// The account of a seed.
     pub fn new(seed: u64) -> Self {
         let bytes = digest(seed, "account", "");
-        let digits: String = bytes[..15]
-            .iter()
-            .map(|byte| char::from(b'0' + byte % 10))
-            .collect();
+        let digits: String = bytes[..15].iter().map(|byte| char::from(b'0' + byte % 10)).collect();
         Self {
             id: format!("1{digits}"),
             access_key_id: format!("mockAccessKeyId{}", hex::encode(&bytes[16..21])),

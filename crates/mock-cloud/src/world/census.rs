@@ -8,14 +8,8 @@ use crate::world::network::InterfaceOwner;
 impl World {
     /// Everything created by calls, and what load balancers made by themselves.
     pub fn census(&self) -> BTreeMap<&'static str, usize> {
-        let own_groups = self
-            .security_groups
-            .values()
-            .filter(|group| group.managed_by.is_none());
-        let managed_groups = self
-            .security_groups
-            .values()
-            .filter(|group| group.managed_by.is_some());
+        let own_groups = self.security_groups.values().filter(|group| group.managed_by.is_none());
+        let managed_groups = self.security_groups.values().filter(|group| group.managed_by.is_some());
         let balancer_interfaces = self
             .network_interfaces
             .values()
@@ -24,19 +18,13 @@ impl World {
             ("vpc", self.vpcs.len()),
             ("vswitch", self.vswitches.len()),
             ("security_group", own_groups.count()),
-            (
-                "security_group_rule",
-                self.security_groups.values().map(|group| group.rules.len()).sum(),
-            ),
+            ("security_group_rule", self.security_groups.values().map(|group| group.rules.len()).sum()),
             ("key_pair", self.key_pairs.len()),
             ("instance", self.instances.len()),
             ("load_balancer", self.load_balancers.len()),
             ("listener", self.listeners.len()),
             ("server_group", self.server_groups.len()),
-            (
-                "server",
-                self.server_groups.values().map(|group| group.servers.len()).sum(),
-            ),
+            ("server", self.server_groups.values().map(|group| group.servers.len()).sum()),
             ("dns_record", self.records.len()),
             ("eip", self.eips.len()),
             ("network_interface", balancer_interfaces.count()),

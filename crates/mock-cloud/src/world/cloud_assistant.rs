@@ -86,11 +86,7 @@ impl InvocationResult {
 impl Invocation {
     /// `Running` until all are over, then `Finished`, `Failed` or `PartialFailed`.
     pub fn status(&self) -> &'static str {
-        let failed = self
-            .results
-            .values()
-            .filter(|result| result.status() == "Failed")
-            .count();
+        let failed = self.results.values().filter(|result| result.status() == "Failed").count();
         if self.results.values().any(|result| !result.is_over()) {
             "Running"
         } else if failed == 0 {
@@ -110,10 +106,7 @@ impl World {
             match self.settings.hosts {
                 HostKind::None => self.schedule(
                     Step::Script,
-                    Event::ScriptAnswered {
-                        invocation: invocation.id.clone(),
-                        instance: instance.clone(),
-                    },
+                    Event::ScriptAnswered { invocation: invocation.id.clone(), instance: instance.clone() },
                 ),
                 HostKind::Process => self.errands.push(Errand {
                     invocation: invocation.id.clone(),
@@ -144,24 +137,15 @@ impl World {
 
     /// Without hosts there is one file that can be read: the host key.
     pub(super) fn answer_script(&mut self, invocation: &str, instance: &str) {
-        let Some(script) = self
-            .invocations
-            .get(invocation)
-            .map(|invocation| invocation.script.clone())
+        let Some(script) = self.invocations.get(invocation).map(|invocation| invocation.script.clone())
         else {
             return;
         };
         let result = if script.contains("/etc/ssh/ssh_host_ed25519_key.pub") {
-            CommandResult {
-                exit_code: 0,
-                output: format!("{}\n", self.host_key(instance)).into_bytes(),
-            }
+            CommandResult { exit_code: 0, output: format!("{}\n", self.host_key(instance)).into_bytes() }
         } else {
             let sentence = "mock host: this cloud runs without hosts, only the SSH host key can be read\n";
-            CommandResult {
-                exit_code: 127,
-                output: sentence.into(),
-            }
+            CommandResult { exit_code: 127, output: sentence.into() }
         };
         self.script_ended(invocation, instance, Ok(result));
     }
@@ -169,10 +153,7 @@ impl World {
     /// A made-up ed25519 key in OpenSSH form.
     fn host_key(&self, instance: &str) -> String {
         let mut blob = Vec::new();
-        for part in [
-            b"ssh-ed25519".as_slice(),
-            &digest(self.settings.seed, "host key", instance),
-        ] {
+        for part in [b"ssh-ed25519".as_slice(), &digest(self.settings.seed, "host key", instance)] {
             blob.extend(u32::try_from(part.len()).unwrap_or_default().to_be_bytes());
             blob.extend(part);
         }

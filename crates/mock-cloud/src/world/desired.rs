@@ -12,24 +12,16 @@ use crate::world::server_group::{HealthCheck, ServerGroup, ServerStatus};
 impl World {
     /// Everything the data plane should hold.
     pub fn desired(&self) -> Desired {
-        let instances = self
-            .instances
-            .values()
-            .map(|instance| (instance.id.clone(), self.desired_instance(instance)));
+        let instances =
+            self.instances.values().map(|instance| (instance.id.clone(), self.desired_instance(instance)));
         let balancers = self
             .load_balancers
             .values()
             .filter(|balancer| balancer.status != LoadBalancerStatus::Provisioning);
         Desired {
             instances: instances.collect(),
-            load_balancers: balancers
-                .map(|own| (own.id.clone(), self.desired_balancer(own)))
-                .collect(),
-            domains: self
-                .domains
-                .keys()
-                .map(|name| (name.clone(), self.desired_records(name)))
-                .collect(),
+            load_balancers: balancers.map(|own| (own.id.clone(), self.desired_balancer(own))).collect(),
+            domains: self.domains.keys().map(|name| (name.clone(), self.desired_records(name))).collect(),
         }
     }
 
@@ -55,10 +47,7 @@ impl World {
         });
         let listeners = self.listeners.values().filter(|listener| {
             listener.load_balancer == balancer.id
-                && !matches!(
-                    listener.status,
-                    ListenerStatus::Provisioning | ListenerStatus::Deleting
-                )
+                && !matches!(listener.status, ListenerStatus::Provisioning | ListenerStatus::Deleting)
         });
         spec::LoadBalancer {
             id: balancer.id.clone(),
@@ -95,9 +84,7 @@ impl World {
     }
 
     fn desired_records(&self, domain: &str) -> Vec<spec::Record> {
-        let records = self
-            .records_of(domain)
-            .filter(|record| record.enabled && record.line == "default");
+        let records = self.records_of(domain).filter(|record| record.enabled && record.line == "default");
         records
             .map(|record| spec::Record {
                 host: record.host.clone(),
@@ -110,21 +97,11 @@ impl World {
 }
 
 fn desired_servers(group: &ServerGroup) -> BTreeMap<String, spec::Server> {
-    let servers = group
-        .servers
-        .iter()
-        .filter(|server| server.status != ServerStatus::Removing);
+    let servers = group.servers.iter().filter(|server| server.status != ServerStatus::Removing);
     servers
         .map(|server| {
             let weight = server.weight;
-            (
-                server.key(),
-                spec::Server {
-                    address: server.address,
-                    port: server.port,
-                    weight,
-                },
-            )
+            (server.key(), spec::Server { address: server.address, port: server.port, weight })
         })
         .collect()
 }

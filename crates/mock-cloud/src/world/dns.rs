@@ -23,12 +23,7 @@ impl Domain {
     pub fn new(name: &str, now: Moment, seed: u64) -> Self {
         let id = crate::world::ids::uuid(&digest(seed, "domain", name)).to_lowercase();
         let name_servers = vec!["dns1.hichina.com".to_owned(), "dns2.hichina.com".to_owned()];
-        Self {
-            name: name.to_ascii_lowercase(),
-            id,
-            created: now,
-            name_servers,
-        }
+        Self { name: name.to_ascii_lowercase(), id, created: now, name_servers }
     }
 }
 
@@ -64,19 +59,13 @@ pub struct DomainRecord {
 impl DomainRecord {
     /// The name it answers for.
     pub fn full_name(&self) -> String {
-        if self.host == "@" {
-            self.domain.clone()
-        } else {
-            format!("{}.{}", self.host, self.domain)
-        }
+        if self.host == "@" { self.domain.clone() } else { format!("{}.{}", self.host, self.domain) }
     }
 }
 
 impl World {
     /// Records of a domain.
     pub fn records_of<'a>(&'a self, domain: &'a str) -> impl Iterator<Item = &'a DomainRecord> {
-        self.records
-            .values()
-            .filter(move |record| record.domain == domain)
+        self.records.values().filter(move |record| record.domain == domain)
     }
 }

@@ -19,29 +19,21 @@ pub struct Ids {
 impl Ids {
     /// A source for this seed.
     pub fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            used: BTreeMap::new(),
-        }
+        Self { seed, used: BTreeMap::new() }
     }
 
     /// An id of lower-case letters and digits after a prefix, as `vpc-bp1` and twenty more.
     pub fn make(&mut self, prefix: &str, identity: &str, length: usize) -> String {
         let digest = self.digest(prefix, identity);
-        let tail = digest
-            .iter()
-            .take(length)
-            .map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
+        let tail =
+            digest.iter().take(length).map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
         format!("{prefix}{}", tail.collect::<String>())
     }
 
     /// A decimal id that does not start with zero.
     pub fn make_decimal(&mut self, kind: &str, identity: &str, length: usize) -> String {
         let digest = self.digest(kind, identity);
-        let digits = digest
-            .iter()
-            .take(length - 1)
-            .map(|byte| char::from(b'0' + byte % 10));
+        let digits = digest.iter().take(length - 1).map(|byte| char::from(b'0' + byte % 10));
         let first = char::from(b'1' + digest[31] % 9);
         std::iter::once(first).chain(digits).collect()
     }
@@ -72,14 +64,7 @@ pub fn digest(seed: u64, kind: &str, identity: &str) -> [u8; 32] {
 /// Writes sixteen bytes as an upper-case UUID.
 pub fn uuid(bytes: &[u8; 32]) -> String {
     let text = hex::encode_upper(&bytes[..16]);
-    format!(
-        "{}-{}-{}-{}-{}",
-        &text[..8],
-        &text[8..12],
-        &text[12..16],
-        &text[16..20],
-        &text[20..]
-    )
+    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
 }
 
 #[cfg(test)]
@@ -93,15 +78,7 @@ mod tests {
         let (a, b) = (one.make("vpc-", "token a", 20), one.make("vpc-", "token b", 20));
         let (b2, a2) = (two.make("vpc-", "token b", 20), two.make("vpc-", "token a", 20));
         assert_eq!((a.clone(), b), (a2, b2));
-        assert_ne!(
-            a,
-            one.make("vpc-", "token a", 20),
-            "a repeated call gets a new id"
-        );
-        assert_ne!(
-            a,
-            Ids::new(8).make("vpc-", "token a", 20),
-            "another seed gives other ids"
-        );
+        assert_ne!(a, one.make("vpc-", "token a", 20), "a repeated call gets a new id");
+        assert_ne!(a, Ids::new(8).make("vpc-", "token a", 20), "another seed gives other ids");
     }
 }

@@ -29,10 +29,7 @@ pub enum InstanceStatus {
 
 /// One instance.
 #[derive(Debug, Clone, Serialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "four facts that do not depend on each other"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "four facts that do not depend on each other")]
 pub struct Instance {
     /// `i-...`.
     pub id: String,
@@ -127,10 +124,8 @@ impl World {
         if !self.set_status(id, InstanceStatus::Stopping, InstanceStatus::Stopped) {
             return;
         }
-        let rebooting = self
-            .instances
-            .get_mut(id)
-            .is_some_and(|instance| std::mem::take(&mut instance.rebooting));
+        let rebooting =
+            self.instances.get_mut(id).is_some_and(|instance| std::mem::take(&mut instance.rebooting));
         if rebooting {
             self.start_instance(id);
         }
@@ -184,10 +179,8 @@ impl World {
 
     /// Moves an instance on when it is where it should be.
     fn set_status(&mut self, id: &str, from: InstanceStatus, to: InstanceStatus) -> bool {
-        let instance = self
-            .instances
-            .get_mut(id)
-            .filter(|instance| instance.status == from && !instance.releasing);
+        let instance =
+            self.instances.get_mut(id).filter(|instance| instance.status == from && !instance.releasing);
         instance.map(|instance| instance.status = to).is_some()
     }
 }

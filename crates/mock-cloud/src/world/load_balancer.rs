@@ -125,10 +125,7 @@ pub struct Listener {
 
 /// Which headers a listener adds.
 #[derive(Debug, Clone, Serialize)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of its own in the API"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the API")]
 pub struct ForwardedFor {
     /// X-Forwarded-For.
     pub client_address: bool,
@@ -168,10 +165,7 @@ impl World {
     pub fn configure_load_balancer(&mut self, id: &str) {
         if let Some(balancer) = self.load_balancers.get_mut(id) {
             balancer.status = LoadBalancerStatus::Configuring;
-            self.schedule(
-                Step::LoadBalancerConfigured,
-                Event::LoadBalancerSettled(id.to_owned()),
-            );
+            self.schedule(Step::LoadBalancerConfigured, Event::LoadBalancerSettled(id.to_owned()));
         }
     }
 
@@ -195,10 +189,8 @@ impl World {
     pub(super) fn leftovers_gone(&mut self, id: &str) {
         let owner = InterfaceOwner::LoadBalancer(id.to_owned());
         self.eips.retain(|_, eip| eip.load_balancer != id);
-        self.network_interfaces
-            .retain(|_, interface| interface.owner != owner);
-        self.security_groups
-            .retain(|_, group| group.managed_by.as_deref() != Some(id));
+        self.network_interfaces.retain(|_, interface| interface.owner != owner);
+        self.security_groups.retain(|_, group| group.managed_by.as_deref() != Some(id));
     }
 
     /// Lets a listener pass through one state into another.

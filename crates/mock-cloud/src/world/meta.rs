@@ -21,9 +21,7 @@ pub struct Meta {
 
 /// `2026-11-23T10:00:00Z`.
 pub fn timestamp(moment: Moment) -> String {
-    jiff::Timestamp::from_second(moment.div_euclid(1000))
-        .unwrap_or(jiff::Timestamp::UNIX_EPOCH)
-        .to_string()
+    jiff::Timestamp::from_second(moment.div_euclid(1000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
 }
 
 /// ECS leaves the seconds out: `2026-11-23T10:00Z`.

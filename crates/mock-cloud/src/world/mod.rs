@@ -115,10 +115,8 @@ impl World {
     pub fn new(settings: Settings, now: Moment) -> Self {
         let account = Account::new(settings.seed);
         let ids = Ids::new(settings.seed);
-        let domains = settings
-            .domains
-            .iter()
-            .map(|name| (name.clone(), Domain::new(name, now, settings.seed)));
+        let domains =
+            settings.domains.iter().map(|name| (name.clone(), Domain::new(name, now, settings.seed)));
         Self {
             now,
             account,
@@ -181,12 +179,7 @@ impl World {
     /// What a new resource of a call gets: its region, its moment, when lists show it.
     pub fn meta(&self, region: &str, tags: BTreeMap<String, String>) -> Meta {
         let lag = self.settings.pace.milliseconds(Step::ListLag);
-        Meta {
-            region: region.to_owned(),
-            created: self.now,
-            visible_from: self.now + lag,
-            tags,
-        }
+        Meta { region: region.to_owned(), created: self.now, visible_from: self.now + lag, tags }
     }
 
     /// Whether lists show a resource yet.
@@ -196,10 +189,7 @@ impl World {
 
     /// Takes in how far the data plane is.
     pub fn observe(&mut self, status: &Status) {
-        let ready = status
-            .hosts
-            .iter()
-            .filter(|(_, host)| host.state == HostState::Ready);
+        let ready = status.hosts.iter().filter(|(_, host)| host.state == HostState::Ready);
         self.ready_hosts = ready.map(|(id, _)| id.clone()).collect();
         self.health.clone_from(&status.health);
         for id in self.ready_hosts.clone() {

@@ -116,21 +116,14 @@ impl VSwitch {
 impl World {
     /// Addresses of a vSwitch that are taken.
     fn taken(&self, vswitch: &str) -> BTreeSet<Ipv4Addr> {
-        let interfaces = self
-            .network_interfaces
-            .values()
-            .filter(|interface| interface.vswitch == vswitch);
+        let interfaces = self.network_interfaces.values().filter(|interface| interface.vswitch == vswitch);
         interfaces.map(|interface| interface.address).collect()
     }
 
     /// The lowest addresses of a vSwitch that are free, up to this many.
     pub fn free_addresses(&self, vswitch: &VSwitch, count: usize) -> Vec<Ipv4Addr> {
         let taken = self.taken(&vswitch.id);
-        vswitch
-            .usable()
-            .filter(|address| !taken.contains(address))
-            .take(count)
-            .collect()
+        vswitch.usable().filter(|address| !taken.contains(address)).take(count).collect()
     }
 
     /// Whether an address can be asked for by name.
@@ -146,21 +139,11 @@ impl World {
 
     /// The next free public address, from the range that is set aside for benchmarks (RFC 2544).
     pub fn free_public_address(&self) -> Ipv4Addr {
-        let instances = self
-            .instances
-            .values()
-            .filter_map(|instance| instance.public_address);
-        let taken: BTreeSet<Ipv4Addr> = self
-            .eips
-            .values()
-            .map(|eip| eip.address)
-            .chain(instances)
-            .collect();
+        let instances = self.instances.values().filter_map(|instance| instance.public_address);
+        let taken: BTreeSet<Ipv4Addr> = self.eips.values().map(|eip| eip.address).chain(instances).collect();
         let first = u32::from(Ipv4Addr::new(198, 18, 0, 1));
         let mut addresses = (first..first + 0x1_fffe).map(Ipv4Addr::from);
-        addresses
-            .find(|address| !taken.contains(address))
-            .unwrap_or(Ipv4Addr::new(198, 19, 255, 254))
+        addresses.find(|address| !taken.contains(address)).unwrap_or(Ipv4Addr::new(198, 19, 255, 254))
     }
 
     /// vSwitches of a VPC.

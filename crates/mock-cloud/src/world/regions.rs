@@ -21,13 +21,7 @@ const fn region(
     id_mark: &'static str,
     zones: &'static [&'static str],
 ) -> Region {
-    Region {
-        id,
-        name,
-        id_mark,
-        zones,
-        mainland: false,
-    }
+    Region { id, name, id_mark, zones, mainland: false }
 }
 
 const fn mainland(
@@ -36,53 +30,22 @@ const fn mainland(
     id_mark: &'static str,
     zones: &'static [&'static str],
 ) -> Region {
-    Region {
-        id,
-        name,
-        id_mark,
-        zones,
-        mainland: true,
-    }
+    Region { id, name, id_mark, zones, mainland: true }
 }
 
 /// The regions this cloud knows.
 pub const REGIONS: &[Region] = &[
-    mainland(
-        "cn-hangzhou",
-        "China (Hangzhou)",
-        "bp1",
-        &["b", "e", "f", "g", "h", "i", "j", "k"],
-    ),
-    mainland(
-        "cn-shanghai",
-        "China (Shanghai)",
-        "uf6",
-        &["a", "b", "e", "f", "g", "l", "m", "n"],
-    ),
-    mainland(
-        "cn-beijing",
-        "China (Beijing)",
-        "2ze",
-        &["a", "c", "e", "f", "g", "h", "i", "j", "k", "l"],
-    ),
-    mainland(
-        "cn-shenzhen",
-        "China (Shenzhen)",
-        "wz9",
-        &["a", "c", "d", "e", "f"],
-    ),
+    mainland("cn-hangzhou", "China (Hangzhou)", "bp1", &["b", "e", "f", "g", "h", "i", "j", "k"]),
+    mainland("cn-shanghai", "China (Shanghai)", "uf6", &["a", "b", "e", "f", "g", "l", "m", "n"]),
+    mainland("cn-beijing", "China (Beijing)", "2ze", &["a", "c", "e", "f", "g", "h", "i", "j", "k", "l"]),
+    mainland("cn-shenzhen", "China (Shenzhen)", "wz9", &["a", "c", "d", "e", "f"]),
     mainland("cn-zhangjiakou", "China (Zhangjiakou)", "8vb", &["a", "b", "c"]),
     mainland("cn-chengdu", "China (Chengdu)", "2vc", &["a", "b"]),
     mainland("cn-qingdao", "China (Qingdao)", "m5e", &["b", "c"]),
     mainland("cn-guangzhou", "China (Guangzhou)", "7xv", &["a", "b"]),
     region("cn-hongkong", "China (Hong Kong)", "j6c", &["b", "c", "d"]),
     region("ap-southeast-1", "Singapore", "t4n", &["a", "b", "c"]),
-    region(
-        "ap-southeast-3",
-        "Malaysia (Kuala Lumpur)",
-        "8ps",
-        &["a", "b", "c"],
-    ),
+    region("ap-southeast-3", "Malaysia (Kuala Lumpur)", "8ps", &["a", "b", "c"]),
     region("ap-southeast-5", "Indonesia (Jakarta)", "k1a", &["a", "b", "c"]),
     region("ap-southeast-7", "Thailand (Bangkok)", "0jo", &["a", "b"]),
     region("ap-northeast-1", "Japan (Tokyo)", "6we", &["a", "b", "c"]),
@@ -97,15 +60,8 @@ pub const REGIONS: &[Region] = &[
 impl Region {
     /// The zones, `cn-hangzhou-b` and so on; abroad a zone is named without the hyphen (`us-west-1a`).
     pub fn zones(&self) -> Vec<String> {
-        let join = if self.id.ends_with(|c: char| c.is_ascii_digit()) {
-            ""
-        } else {
-            "-"
-        };
-        self.zones
-            .iter()
-            .map(|zone| format!("{}{join}{zone}", self.id))
-            .collect()
+        let join = if self.id.ends_with(|c: char| c.is_ascii_digit()) { "" } else { "-" };
+        self.zones.iter().map(|zone| format!("{}{join}{zone}", self.id)).collect()
     }
 }
 

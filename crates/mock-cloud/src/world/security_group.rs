@@ -67,8 +67,6 @@ impl World {
     /// How many instances are in a group.
     pub fn members_of(&self, group: &str) -> usize {
         let instances = self.instances.values();
-        instances
-            .filter(|instance| instance.security_groups.iter().any(|own| own == group))
-            .count()
+        instances.filter(|instance| instance.security_groups.iter().any(|own| own == group)).count()
     }
 }

@@ -141,10 +141,7 @@ impl Server {
 impl World {
     /// Listeners whose default action forwards to a group.
     pub fn listeners_of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
-        let listeners = self
-            .listeners
-            .values()
-            .filter(move |listener| listener.server_group == group);
+        let listeners = self.listeners.values().filter(move |listener| listener.server_group == group);
         listeners.map(|listener| listener.id.as_str())
     }
 
@@ -166,9 +163,7 @@ impl World {
             }
             ServerGroupStatus::Creating | ServerGroupStatus::Configuring | ServerGroupStatus::Available => {
                 group.status = ServerGroupStatus::Available;
-                group
-                    .servers
-                    .retain(|server| server.status != ServerStatus::Removing);
+                group.servers.retain(|server| server.status != ServerStatus::Removing);
                 for server in &mut group.servers {
                     server.status = ServerStatus::Available;
                 }

@@ -36,10 +36,7 @@ impl Tokens {
         if answer.as_ref().is_err_and(ApiError::passes_by_itself) {
             return;
         }
-        let stored = Stored {
-            fingerprint: fingerprint.to_owned(),
-            answer: answer.clone(),
-        };
+        let stored = Stored { fingerprint: fingerprint.to_owned(), answer: answer.clone() };
         self.0.insert((action.to_owned(), token.to_owned()), stored);
     }
 }

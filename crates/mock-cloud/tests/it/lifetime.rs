@@ -20,37 +20,23 @@ async fn it_ends_when_it_is_told_to() {
 async fn strangers_see_nothing() {
     let cloud = Cloud::instant();
     for path in ["status", "world", "calls", "console"] {
-        let status = reqwest::get(format!("{}/_mock/{path}", cloud.endpoint()))
-            .await
-            .unwrap()
-            .status();
+        let status = reqwest::get(format!("{}/_mock/{path}", cloud.endpoint())).await.unwrap().status();
         assert_eq!(status.as_u16(), 401, "{path}");
     }
-    let console = reqwest::get(cloud.ready["console"].as_str().unwrap())
-        .await
-        .unwrap();
+    let console = reqwest::get(cloud.ready["console"].as_str().unwrap()).await.unwrap();
     assert!(console.text().await.unwrap().contains("mock-cloud"));
 }
 
 #[tokio::test]
 async fn the_call_log_holds_no_secrets() {
     let cloud = Cloud::start(&["--pace", "instant"]);
-    let parameters = [
-        ("RegionId", "cn-hangzhou"),
-        ("Password", "hunter2"),
-        ("UserData", "aHVudGVyMg=="),
-    ];
+    let parameters = [("RegionId", "cn-hangzhou"), ("Password", "hunter2"), ("UserData", "aHVudGVyMg==")];
     cloud.call("Ecs.RunInstances", &parameters).await;
     let mut wrong = cloud.signer();
     wrong.secret = "wrong".to_owned();
-    cloud
-        .signed(&wrong, "Ecs.RunInstances", &parameters, &[])
-        .await
-        .unwrap();
+    cloud.signed(&wrong, "Ecs.RunInstances", &parameters, &[]).await.unwrap();
     let token = cloud.ready["admin_token"].as_str().unwrap();
-    let log = reqwest::get(format!("{}/_mock/calls?token={token}", cloud.endpoint()))
-        .await
-        .unwrap();
+    let log = reqwest::get(format!("{}/_mock/calls?token={token}", cloud.endpoint())).await.unwrap();
     let log = log.text().await.unwrap();
     assert_eq!(log.lines().count(), 2, "{log}");
     assert!(!log.contains("hunter2") && !log.contains("aHVudGVyMg"), "{log}");

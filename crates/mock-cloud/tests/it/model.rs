@@ -14,28 +14,14 @@ const REGION: (&str, &str) = ("RegionId", "cn-hangzhou");
 
 fn world(pace: Pace, hosts: HostKind) -> World {
     let domains = vec!["example.com".to_owned()];
-    World::new(
-        Settings {
-            region: "cn-hangzhou".to_owned(),
-            pace,
-            seed: 1,
-            hosts,
-            domains,
-        },
-        0,
-    )
+    World::new(Settings { region: "cn-hangzhou".to_owned(), pace, seed: 1, hosts, domains }, 0)
 }
 
 fn call(world: &mut World, name: &str, parameters: &[(&str, &str)]) -> Result<Value, ApiError> {
     let (product, action) = name.split_once('.').unwrap();
-    let operation = Operation {
-        product: product.to_owned(),
-        action: action.to_owned(),
-    };
-    let parameters = parameters
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let operation = Operation { product: product.to_owned(), action: action.to_owned() };
+    let parameters =
+        parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let answer = execute(world, &operation, &parameters, Strictness::Strict).answer;
     world.advance(world.now);
     answer
@@ -49,12 +35,7 @@ fn text(value: &Value) -> String {
 fn places(world: &mut World) -> (String, String) {
     let vpc = text(&call(world, "Vpc.CreateVpc", &[REGION, ("CidrBlock", "10.0.0.0/8")]).unwrap()["VpcId"]);
     world.advance(world.now + 60_000);
-    let new = [
-        REGION,
-        ("VpcId", &vpc),
-        ("ZoneId", "cn-hangzhou-j"),
-        ("CidrBlock", "10.0.0.0/29"),
-    ];
+    let new = [REGION, ("VpcId", &vpc), ("ZoneId", "cn-hangzhou-j"), ("CidrBlock", "10.0.0.0/29")];
     let switch = text(&call(world, "Vpc.CreateVSwitch", &new).unwrap()["VSwitchId"]);
     world.advance(world.now + 60_000);
     let group = call(world, "Ecs.CreateSecurityGroup", &[REGION, ("VpcId", &vpc)]).unwrap();
@@ -74,25 +55,14 @@ fn run(world: &mut World, places: &(String, String), more: &[(&str, &str)]) -> R
 }
 
 fn status_of(world: &mut World, id: &str) -> String {
-    let listed = call(
-        world,
-        "Ecs.DescribeInstanceStatus",
-        &[REGION, ("InstanceId.1", id)],
-    )
-    .unwrap();
+    let listed = call(world, "Ecs.DescribeInstanceStatus", &[REGION, ("InstanceId.1", id)]).unwrap();
     let row = &listed["InstanceStatuses"]["InstanceStatus"][0]["Status"];
     row.as_str().unwrap_or("absent").to_owned()
 }
 
 fn report(id: &str, state: HostState) -> Status {
-    let host = Host {
-        state,
-        processes: Vec::new(),
-    };
-    Status {
-        hosts: BTreeMap::from([(id.to_owned(), host)]),
-        ..Status::default()
-    }
+    let host = Host { state, processes: Vec::new() };
+    Status { hosts: BTreeMap::from([(id.to_owned(), host)]), ..Status::default() }
 }
 
 #[test]
@@ -110,11 +80,7 @@ fn an_instance_goes_through_its_states_as_time_passes() {
             seen.push(status);
         }
     }
-    assert_eq!(
-        seen,
-        ["absent", "Pending", "Starting", "Running"],
-        "absent: lists lag behind"
-    );
+    assert_eq!(seen, ["absent", "Pending", "Starting", "Running"], "absent: lists lag behind");
 }
 
 #[test]
@@ -144,27 +110,13 @@ fn with_real_hosts_a_script_is_an_errand_whose_result_comes_back() {
     let places = places(&mut world);
     let made = run(&mut world, &places, &[]).unwrap();
     let id = text(&made["InstanceIdSets"]["InstanceIdSet"][0]);
-    let command = [
-        REGION,
-        ("Type", "RunShellScript"),
-        ("CommandContent", "hostname"),
-        ("InstanceId.1", &id),
-    ];
-    assert_eq!(
-        call(&mut world, "Ecs.RunCommand", &command).unwrap_err().code,
-        "IncorrectInstanceStatus"
-    );
+    let command = [REGION, ("Type", "RunShellScript"), ("CommandContent", "hostname"), ("InstanceId.1", &id)];
+    assert_eq!(call(&mut world, "Ecs.RunCommand", &command).unwrap_err().code, "IncorrectInstanceStatus");
     world.observe(&report(&id, HostState::Ready));
     call(&mut world, "Ecs.RunCommand", &command).unwrap();
     let errand = world.errands.pop().unwrap();
-    assert_eq!(
-        (errand.instance.as_str(), errand.script.as_str()),
-        (id.as_str(), "hostname")
-    );
-    let result = CommandResult {
-        exit_code: 3,
-        output: b"ecs01\n".to_vec(),
-    };
+    assert_eq!((errand.instance.as_str(), errand.script.as_str()), (id.as_str(), "hostname"));
+    let result = CommandResult { exit_code: 3, output: b"ecs01\n".to_vec() };
     world.script_ended(&errand.invocation, &errand.instance, Ok(result));
     let results = call(&mut world, "Ecs.DescribeInvocationResults", &[REGION]).unwrap();
     let result = &results["Invocation"]["InvocationResults"]["InvocationResult"][0];
@@ -195,12 +147,7 @@ fn a_server_that_is_not_healthy_is_listed_with_its_reason() {
     let mut world = world(Pace::Instant, HostKind::Process);
     let places = places(&mut world);
     let vpc = world.vpcs.keys().next().unwrap().clone();
-    let new = [
-        REGION,
-        ("VpcId", &vpc),
-        ("ZoneId", "cn-hangzhou-k"),
-        ("CidrBlock", "10.0.1.0/24"),
-    ];
+    let new = [REGION, ("VpcId", &vpc), ("ZoneId", "cn-hangzhou-k"), ("CidrBlock", "10.0.1.0/24")];
     let second = text(&call(&mut world, "Vpc.CreateVSwitch", &new).unwrap()["VSwitchId"]);
     let made = run(&mut world, &places, &[]).unwrap();
     let instance = text(&made["InstanceIdSets"]["InstanceIdSet"][0]);
@@ -216,12 +163,9 @@ fn a_server_that_is_not_healthy_is_listed_with_its_reason() {
     ];
     let balancer = text(&call(&mut world, "Alb.CreateLoadBalancer", &zones).unwrap()["LoadBalancerId"]);
     let on = ("HealthCheckConfig.HealthCheckEnabled", "true");
-    let group = call(
-        &mut world,
-        "Alb.CreateServerGroup",
-        &[("ServerGroupName", "chat"), ("VpcId", &vpc), on],
-    )
-    .unwrap();
+    let group =
+        call(&mut world, "Alb.CreateServerGroup", &[("ServerGroupName", "chat"), ("VpcId", &vpc), on])
+            .unwrap();
     let group = text(&group["ServerGroupId"]);
     let server = [
         ("ServerGroupId", group.as_str()),
@@ -235,10 +179,7 @@ fn a_server_that_is_not_healthy_is_listed_with_its_reason() {
         ("ListenerPort", "5000"),
         ("ListenerProtocol", "HTTP"),
         ("DefaultActions.1.Type", "ForwardGroup"),
-        (
-            "DefaultActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId",
-            &group,
-        ),
+        ("DefaultActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId", &group),
     ];
     let listener = text(&call(&mut world, "Alb.CreateListener", &new).unwrap()["ListenerId"]);
     let desired = world.desired().load_balancers[&balancer].listeners[&listener].clone();
@@ -246,16 +187,8 @@ fn a_server_that_is_not_healthy_is_listed_with_its_reason() {
     assert_eq!(desired.servers[&key].address.to_string(), "10.0.0.1");
     let mut listed = |health: Option<Health>| {
         let servers = health.map(|health| (key.clone(), health)).into_iter().collect();
-        world.observe(&Status {
-            health: BTreeMap::from([(listener.clone(), servers)]),
-            ..Status::default()
-        });
-        let reply = call(
-            &mut world,
-            "Alb.GetListenerHealthStatus",
-            &[("ListenerId", &listener)],
-        )
-        .unwrap();
+        world.observe(&Status { health: BTreeMap::from([(listener.clone(), servers)]), ..Status::default() });
+        let reply = call(&mut world, "Alb.GetListenerHealthStatus", &[("ListenerId", &listener)]).unwrap();
         reply["ListenerHealthStatus"][0]["ServerGroupInfos"][0]["NonNormalServers"].clone()
     };
     assert_eq!(listed(None)[0]["Status"], "Initial");

@@ -23,19 +23,12 @@ fn vectors() -> Vec<Vector> {
 
 impl Vector {
     fn request(&self) -> SignedRequest {
-        let form = self
-            .headers
-            .get("content-type")
-            .is_some_and(|kind| kind.contains("form"));
+        let form = self.headers.get("content-type").is_some_and(|kind| kind.contains("form"));
         SignedRequest {
             method: self.method.clone(),
             path: self.path.clone(),
             query: decode_pairs(&self.query),
-            form: if form {
-                decode_pairs(&self.body)
-            } else {
-                Vec::new()
-            },
+            form: if form { decode_pairs(&self.body) } else { Vec::new() },
             headers: self.headers.clone().into_iter().collect(),
             body: self.body.clone().into_bytes(),
         }
@@ -47,25 +40,15 @@ fn claim(request: &SignedRequest) -> (String, i64) {
     let (id, date) = match request.version() {
         SignatureVersion::V3 => {
             let authorization = request.header("authorization").unwrap();
-            let id = authorization
-                .split("Credential=")
-                .nth(1)
-                .unwrap()
-                .split(',')
-                .next()
-                .unwrap();
+            let id = authorization.split("Credential=").nth(1).unwrap().split(',').next().unwrap();
             (id, request.header("x-acs-date").unwrap())
         }
-        SignatureVersion::V1 => (
-            request.parameter("AccessKeyId").unwrap(),
-            request.parameter("Timestamp").unwrap(),
-        ),
+        SignatureVersion::V1 => {
+            (request.parameter("AccessKeyId").unwrap(), request.parameter("Timestamp").unwrap())
+        }
         SignatureVersion::None => panic!("not signed"),
     };
-    (
-        id.to_owned(),
-        date.parse::<jiff::Timestamp>().unwrap().as_millisecond(),
-    )
+    (id.to_owned(), date.parse::<jiff::Timestamp>().unwrap().as_millisecond())
 }
 
 #[test]
@@ -73,24 +56,13 @@ fn every_vector_is_accepted_with_its_secret_and_refused_with_another() {
     for vector in vectors() {
         let request = vector.request();
         let (id, moment) = claim(&request);
-        let key = AccessKey {
-            id: id.clone(),
-            secret: vector.secret.clone(),
-        };
+        let key = AccessKey { id: id.clone(), secret: vector.secret.clone() };
         let accepted = request.authenticate(&key, &mut Nonces::default(), moment);
         assert_eq!(accepted, Ok(()), "{}", vector.name);
-        let other = AccessKey {
-            id,
-            secret: "another".to_owned(),
-        };
-        let refused = request
-            .authenticate(&other, &mut Nonces::default(), moment)
-            .unwrap_err();
+        let other = AccessKey { id, secret: "another".to_owned() };
+        let refused = request.authenticate(&other, &mut Nonces::default(), moment).unwrap_err();
         assert_eq!(refused.code, "SignatureDoesNotMatch", "{}", vector.name);
-        assert!(
-            refused.message.contains(':'),
-            "an official client splits the message at its colon"
-        );
+        assert!(refused.message.contains(':'), "an official client splits the message at its colon");
     }
 }
 
@@ -100,10 +72,7 @@ fn a_changed_parameter_breaks_the_signature() {
         let mut request = vector.request();
         request.query.push(("Added".to_owned(), "1".to_owned()));
         let (id, moment) = claim(&request);
-        let key = AccessKey {
-            id,
-            secret: vector.secret.clone(),
-        };
+        let key = AccessKey { id, secret: vector.secret.clone() };
         let refused = request.authenticate(&key, &mut Nonces::default(), moment);
         assert!(refused.is_err(), "{}", vector.name);
     }
@@ -114,10 +83,7 @@ fn the_window_is_fifteen_minutes_to_both_sides() {
     let vector = &vectors()[0];
     let request = vector.request();
     let (id, moment) = claim(&request);
-    let key = AccessKey {
-        id,
-        secret: vector.secret.clone(),
-    };
+    let key = AccessKey { id, secret: vector.secret.clone() };
     let at = |minutes: i64| request.authenticate(&key, &mut Nonces::default(), moment + minutes * 60_000);
     assert!(at(14).is_ok() && at(-14).is_ok());
     assert_eq!(at(16).unwrap_err().code, "InvalidTimeStamp.Expired");

@@ -68,13 +68,8 @@ impl Cloud {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        Self {
-            child,
-            ready: serde_json::from_str(&line).unwrap(),
-        }
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, ready: serde_json::from_str(&line).unwrap() }
     }
 
     pub(crate) fn instant() -> Self {
@@ -92,12 +87,7 @@ impl Cloud {
     pub(crate) fn signer(&self) -> Signer {
         let account = &self.ready["account"];
         let text = |name: &str| account[name].as_str().unwrap().to_owned();
-        Signer {
-            key_id: text("access_key_id"),
-            secret: text("access_key_secret"),
-            date: None,
-            nonce: None,
-        }
+        Signer { key_id: text("access_key_id"), secret: text("access_key_secret"), date: None, nonce: None }
     }
 
     /// Calls `Product.Action` with query parameters.
@@ -128,11 +118,7 @@ impl Cloud {
             if !codes.iter().any(|code| answer.code().starts_with(code)) {
                 return answer.good();
             }
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{name} is still refused: {}",
-                answer.text
-            );
+            assert!(begun.elapsed() < PATIENCE, "{name} is still refused: {}", answer.text);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -150,11 +136,7 @@ impl Cloud {
             if answer.status == 200 && wanted(&answer.body) {
                 return answer.body;
             }
-            assert!(
-                begun.elapsed() < PATIENCE,
-                "{name} does not settle: {}",
-                answer.text
-            );
+            assert!(begun.elapsed() < PATIENCE, "{name} does not settle: {}", answer.text);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -181,10 +163,7 @@ impl Cloud {
             ("x-acs-version", version_of(product)),
         ];
         let names = headers.map(|(name, _)| name).join(";");
-        let block: String = headers
-            .iter()
-            .map(|(name, value)| format!("{name}:{value}\n"))
-            .collect();
+        let block: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
         let canonical = format!("POST\n/\n{query}\n{block}\n{names}\n{hash}");
         let to_sign = format!("ACS3-HMAC-SHA256\n{}", hex::encode(Sha256::digest(canonical)));
         let mut code = Hmac::<Sha256>::new_from_slice(signer.secret.as_bytes()).unwrap();
@@ -207,21 +186,13 @@ impl Cloud {
     pub(crate) async fn admin(&self, path: &str) -> Value {
         let request = reqwest::Client::new().get(format!("{}{path}", self.endpoint()));
         let token = self.ready["admin_token"].as_str().unwrap();
-        read(request.header("x-mock-token", token).send().await.unwrap())
-            .await
-            .unwrap()
-            .good()
+        read(request.header("x-mock-token", token).send().await.unwrap()).await.unwrap().good()
     }
 
     pub(crate) async fn post_admin(&self, path: &str, body: &str) -> Answer {
         let request = reqwest::Client::new().post(format!("{}{path}", self.endpoint()));
         let token = self.ready["admin_token"].as_str().unwrap();
-        let sent = request
-            .header("x-mock-token", token)
-            .body(body.to_owned())
-            .send()
-            .await
-            .unwrap();
+        let sent = request.header("x-mock-token", token).body(body.to_owned()).send().await.unwrap();
         read(sent).await.unwrap()
     }
 
@@ -233,11 +204,7 @@ impl Cloud {
 pub(crate) async fn read(response: reqwest::Response) -> reqwest::Result<Answer> {
     let status = response.status().as_u16();
     let text = response.text().await?;
-    Ok(Answer {
-        status,
-        body: serde_json::from_str(&text).unwrap_or_default(),
-        text,
-    })
+    Ok(Answer { status, body: serde_json::from_str(&text).unwrap_or_default(), text })
 }
 
 pub(crate) fn now() -> String {
@@ -252,11 +219,7 @@ pub(crate) fn fresh_nonce() -> String {
 pub(crate) fn percent(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
     let one = |byte: u8| {
-        if plain(byte) {
-            char::from(byte).to_string()
-        } else {
-            format!("%{byte:02X}")
-        }
+        if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
     };
     text.bytes().map(one).collect()
 }
@@ -264,9 +227,7 @@ pub(crate) fn percent(text: &str) -> String {
 fn canonical(pairs: &[(&str, &str)]) -> String {
     let mut sorted = pairs.to_vec();
     sorted.sort_unstable();
-    let encoded = sorted
-        .iter()
-        .map(|(name, value)| format!("{}={}", percent(name), percent(value)));
+    let encoded = sorted.iter().map(|(name, value)| format!("{}={}", percent(name), percent(value)));
     encoded.collect::<Vec<_>>().join("&")
 }
 

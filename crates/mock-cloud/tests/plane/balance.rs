@@ -33,10 +33,7 @@ struct Backend {
 
 impl Backend {
     async fn serve(name: &'static str, address: SocketAddr) -> Arc<Self> {
-        let backend = Arc::new(Self {
-            name,
-            is_healthy: AtomicBool::new(true),
-        });
+        let backend = Arc::new(Self { name, is_healthy: AtomicBool::new(true) });
         let listener = TcpListener::bind(address).await.unwrap();
         let served = Arc::clone(&backend);
         tokio::spawn(async move {
@@ -70,10 +67,7 @@ impl Backend {
                     let (mut read, mut write) = tokio::io::split(TokioIo::new(upgrade.await.unwrap()));
                     let mut buffer = vec![0; 1024];
                     while let Ok(length @ 1..) = read.read(&mut buffer).await {
-                        write
-                            .write_all(&buffer[..length].to_ascii_uppercase())
-                            .await
-                            .unwrap();
+                        write.write_all(&buffer[..length].to_ascii_uppercase()).await.unwrap();
                     }
                 });
                 let response = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
@@ -83,19 +77,11 @@ impl Backend {
                     .body(full(String::new()))
                     .unwrap()
             }
-            "/echo" => Response::new(
-                request
-                    .into_body()
-                    .map_err(|error| panic!("{error}"))
-                    .boxed_unsync(),
-            ),
+            "/echo" => Response::new(request.into_body().map_err(|error| panic!("{error}")).boxed_unsync()),
             "/drip" => {
                 let (sender, receiver) = tokio::sync::mpsc::channel::<Result<Frame<Bytes>, Infallible>>(1);
                 tokio::spawn(async move {
-                    sender
-                        .send(Ok(Frame::data(Bytes::from_static(b"first"))))
-                        .await
-                        .unwrap();
+                    sender.send(Ok(Frame::data(Bytes::from_static(b"first")))).await.unwrap();
                     sender.closed().await;
                 });
                 let stream = futures_util::stream::unfold(receiver, async |mut receiver| {
@@ -104,10 +90,8 @@ impl Backend {
                 Response::new(BodyExt::boxed_unsync(StreamBody::new(StreamExt::boxed(stream))))
             }
             _ => {
-                let forwarded = request
-                    .headers()
-                    .get("x-forwarded-for")
-                    .map(|value| value.to_str().unwrap().to_owned());
+                let forwarded =
+                    request.headers().get("x-forwarded-for").map(|value| value.to_str().unwrap().to_owned());
                 Response::new(full(format!("{} {}", self.name, forwarded.unwrap_or_default())))
             }
         })
@@ -142,10 +126,7 @@ impl Setup {
         let servers = [1, 2].map(|number: u8| (vpc(number), 5000, weights[usize::from(number) - 1]));
         let mut balancer = balancer(&servers);
         change(balancer.listeners.get_mut("lsn-1").unwrap());
-        region
-            .desired
-            .load_balancers
-            .insert(balancer.id.clone(), balancer);
+        region.desired.load_balancers.insert(balancer.id.clone(), balancer);
         region.apply();
         let status = region
             .until("both servers are judged", |status| {
@@ -172,10 +153,7 @@ impl Setup {
             format!("GET {path} HTTP/1.1\r\nHost: example.com\r\nConnection: close\r\n{headers}\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer))
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::time::timeout(PATIENCE, stream.read_to_end(&mut answer)).await.unwrap().unwrap();
         String::from_utf8(answer).unwrap()
     }
 
@@ -199,10 +177,7 @@ impl Setup {
         while !head.ends_with("\r\n\r\n") {
             assert!(stream.read_line(&mut head).await.unwrap() > 0, "{head}");
         }
-        assert!(
-            head.starts_with("HTTP/1.1 101 ") && head.contains("upgrade: websocket"),
-            "{head}"
-        );
+        assert!(head.starts_with("HTTP/1.1 101 ") && head.contains("upgrade: websocket"), "{head}");
         stream
     }
 }
@@ -222,64 +197,35 @@ async fn closes(stream: &mut (impl tokio::io::AsyncRead + Unpin)) -> bool {
 async fn turns_follow_weights_and_health() {
     let mut setup = Setup::new([100, 50]).await;
     assert_eq!(setup.turns(30).await, (20, 10));
-    setup
-        .listener()
-        .servers
-        .get_mut("192.168.0.2:5000")
-        .unwrap()
-        .weight = 0;
+    setup.listener().servers.get_mut("192.168.0.2:5000").unwrap().weight = 0;
     setup.region.apply();
     let unused = |status: &mock_cloud::plane::spec::Status| {
         status.health["lsn-1"]["192.168.0.2:5000"] == Health::Unused
     };
     setup.region.until("weight 0 counts", unused).await;
     assert_eq!(setup.turns(10).await, (10, 0));
-    setup
-        .listener()
-        .servers
-        .get_mut("192.168.0.2:5000")
-        .unwrap()
-        .weight = 100;
+    setup.listener().servers.get_mut("192.168.0.2:5000").unwrap().weight = 100;
     setup.region.apply();
-    setup
-        .region
-        .until("weight 100 counts", |status| !unused(status))
-        .await;
+    setup.region.until("weight 100 counts", |status| !unused(status)).await;
     assert_eq!(setup.turns(10).await, (5, 5));
     setup.first.is_healthy.store(false, Ordering::Relaxed);
     let sick = Health::Unhealthy("RESPONSE_MISMATCH".to_owned());
-    setup
-        .region
-        .until("it is seen", |status| {
-            status.health["lsn-1"]["192.168.0.1:5000"] == sick
-        })
-        .await;
+    setup.region.until("it is seen", |status| status.health["lsn-1"]["192.168.0.1:5000"] == sick).await;
     assert_eq!(setup.turns(10).await, (0, 10));
     setup.first.is_healthy.store(true, Ordering::Relaxed);
     setup
         .region
-        .until("it is back", |status| {
-            status.health["lsn-1"]["192.168.0.1:5000"] == Health::Healthy
-        })
+        .until("it is back", |status| status.health["lsn-1"]["192.168.0.1:5000"] == Health::Healthy)
         .await;
     assert_eq!(setup.turns(10).await, (5, 5));
     // A server nothing listens on.
-    let server = Server {
-        address: vpc(1),
-        port: 5999,
-        weight: 100,
-    };
-    setup
-        .listener()
-        .servers
-        .insert("192.168.0.1:5999".to_owned(), server);
+    let server = Server { address: vpc(1), port: 5999, weight: 100 };
+    setup.listener().servers.insert("192.168.0.1:5999".to_owned(), server);
     setup.region.apply();
     let refused = Health::Unhealthy("CONNECT_FAILED".to_owned());
     setup
         .region
-        .until("refused", |status| {
-            status.health["lsn-1"].get("192.168.0.1:5999") == Some(&refused)
-        })
+        .until("refused", |status| status.health["lsn-1"].get("192.168.0.1:5999") == Some(&refused))
         .await;
     assert_eq!(setup.turns(10).await, (5, 5));
     // Without checks it gets requests, which fail.
@@ -288,17 +234,12 @@ async fn turns_follow_weights_and_health() {
     setup.region.apply();
     setup
         .region
-        .until("believed", |status| {
-            status.health["lsn-1"].get("192.168.0.1:5999") == Some(&Health::Healthy)
-        })
+        .until("believed", |status| status.health["lsn-1"].get("192.168.0.1:5999") == Some(&Health::Healthy))
         .await;
     assert!(setup.ask("/", "").await.starts_with("HTTP/1.1 502 "));
     setup.listener().servers.clear();
     setup.region.apply();
-    setup
-        .region
-        .until("nobody is left", |status| status.health["lsn-1"].is_empty())
-        .await;
+    setup.region.until("nobody is left", |status| status.health["lsn-1"].is_empty()).await;
     assert!(setup.ask("/", "").await.starts_with("HTTP/1.1 503 "));
     setup.region.plane.shutdown().await;
 }
@@ -307,16 +248,8 @@ async fn turns_follow_weights_and_health() {
 async fn headers_and_names() {
     let setup = Setup::new([100, 100]).await;
     assert!(setup.ask("/", "").await.contains(" 127.0.0.1"));
-    assert!(
-        setup
-            .ask("/", "X-Forwarded-For: 10.9.8.7\r\n")
-            .await
-            .contains(" 10.9.8.7, 127.0.0.1")
-    );
-    for host in [
-        "alb-1.cn-hangzhou.alb.aliyuncsslb.com",
-        "ALB-1.cn-hangzhou.alb.aliyuncsslb.com:5000",
-    ] {
+    assert!(setup.ask("/", "X-Forwarded-For: 10.9.8.7\r\n").await.contains(" 10.9.8.7, 127.0.0.1"));
+    for host in ["alb-1.cn-hangzhou.alb.aliyuncsslb.com", "ALB-1.cn-hangzhou.alb.aliyuncsslb.com:5000"] {
         let mut stream = TcpStream::connect(setup.front).await.unwrap();
         let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
@@ -334,20 +267,10 @@ async fn sticky_clients_stay() {
     })
     .await;
     let first = setup.ask("/", "").await;
-    let cookie = first
-        .lines()
-        .find_map(|line| line.strip_prefix("set-cookie: "))
-        .unwrap();
+    let cookie = first.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
     let cookie = cookie.split(';').next().unwrap();
     assert!(cookie.starts_with("SERVERID="), "{cookie}");
-    let name = first
-        .rsplit("\r\n")
-        .next()
-        .unwrap()
-        .split(' ')
-        .next()
-        .unwrap()
-        .to_owned();
+    let name = first.rsplit("\r\n").next().unwrap().split(' ').next().unwrap().to_owned();
     for _ in 0..6 {
         let answer = setup.ask("/", &format!("Cookie: a=b; {cookie}\r\n")).await;
         assert!(answer.contains(&format!("\r\n{name} ")), "{answer}");
@@ -377,11 +300,7 @@ async fn websockets_go_both_ways_until_their_server_leaves() {
     }
     // Settings and weights change without a connection noticing.
     setup.listener().idle_timeout = Duration::from_mins(1);
-    setup
-        .listener()
-        .servers
-        .values_mut()
-        .for_each(|server| server.weight = 0);
+    setup.listener().servers.values_mut().for_each(|server| server.weight = 0);
     setup.region.apply();
     let unused = |status: &mock_cloud::plane::spec::Status| {
         status.health["lsn-1"].values().all(|one| *one == Health::Unused)
@@ -405,10 +324,7 @@ async fn websockets_go_both_ways_until_their_server_leaves() {
     setup.listener().running = false;
     setup.region.apply();
     assert!(closes(&mut two).await);
-    setup
-        .region
-        .until("the listener is closed", |status| status.connect_to.len() == 2)
-        .await;
+    setup.region.until("the listener is closed", |status| status.connect_to.len() == 2).await;
     crate::support::eventually("refused", async || TcpStream::connect(setup.front).await.is_err()).await;
     setup.region.plane.shutdown().await;
 }
@@ -440,11 +356,7 @@ async fn silence_and_lateness_end() {
     }
     let silent = tokio::time::Instant::now();
     assert!(closes(&mut upgraded).await);
-    assert!(
-        silent.elapsed() >= Duration::from_millis(250),
-        "{:?}",
-        silent.elapsed()
-    );
+    assert!(silent.elapsed() >= Duration::from_millis(250), "{:?}", silent.elapsed());
     // A body that stops coming is silence, too.
     assert!(setup.ask("/drip", "").await.contains("first"));
     setup.region.plane.shutdown().await;
@@ -459,10 +371,7 @@ async fn bodies_stream_both_ways() {
     let mut line = String::new();
     // The answer starts while the request is still under way, so nothing waits for a whole body.
     for part in ["first", "second", "third"] {
-        stream
-            .write_all(format!("{:x}\r\n{part}\r\n", part.len()).as_bytes())
-            .await
-            .unwrap();
+        stream.write_all(format!("{:x}\r\n{part}\r\n", part.len()).as_bytes()).await.unwrap();
         let wait = async {
             while line.trim() != part {
                 line.clear();
@@ -478,10 +387,7 @@ async fn bodies_stream_both_ways() {
     stream.write_all(head.as_bytes()).await.unwrap();
     let chunk = vec![b'x'; 1 << 20];
     let mut sent = 0;
-    while tokio::time::timeout(Duration::from_millis(500), stream.write_all(&chunk))
-        .await
-        .is_ok()
-    {
+    while tokio::time::timeout(Duration::from_millis(500), stream.write_all(&chunk)).await.is_ok() {
         sent += chunk.len();
         assert!(sent < 200 << 20, "the proxy swallows everything");
     }
@@ -490,10 +396,7 @@ async fn bodies_stream_both_ways() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tls_is_ended_with_the_listeners_certificate() {
-    if !has(
-        "tls_is_ended_with_the_listeners_certificate",
-        &["openssl", "curl"],
-    ) {
+    if !has("tls_is_ended_with_the_listeners_certificate", &["openssl", "curl"]) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -510,35 +413,16 @@ async fn tls_is_ended_with_the_listeners_certificate() {
         "-days",
         "2",
     ]);
-    openssl.args([
-        "-subj",
-        "/CN=example.com",
-        "-addext",
-        "subjectAltName=DNS:example.com",
-    ]);
+    openssl.args(["-subj", "/CN=example.com", "-addext", "subjectAltName=DNS:example.com"]);
     openssl.args(["-keyout", &path("key"), "-out", &path("chain")]);
     let made = run(openssl, "").await;
     assert!(made.status.success(), "{made:?}");
     let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
-    let protocol = ListenerProtocol::Https {
-        chain: read("chain"),
-        key: read("key"),
-    };
+    let protocol = ListenerProtocol::Https { chain: read("chain"), key: read("key") };
     let setup = Setup::with([100, 100], |listener| listener.protocol = protocol.clone()).await;
     let mut curl = Command::new("curl");
-    curl.args([
-        "--silent",
-        "--show-error",
-        "--noproxy",
-        "*",
-        "--cacert",
-        &path("chain"),
-    ]);
-    curl.args([
-        "--connect-to",
-        &format!("example.com:443:{}", setup.front),
-        "https://example.com/",
-    ]);
+    curl.args(["--silent", "--show-error", "--noproxy", "*", "--cacert", &path("chain")]);
+    curl.args(["--connect-to", &format!("example.com:443:{}", setup.front), "https://example.com/"]);
     let output = run(curl, "").await;
     assert!(output.stdout.ends_with(b" 127.0.0.1"), "{output:?}");
     setup.region.plane.shutdown().await;

@@ -9,12 +9,7 @@ use crate::support::{Region, eventually, has, is_alive};
 /// A supervisor of its own with a program that starts another one.
 fn supervised(program: &[&str]) -> std::process::Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mock-cloud"));
-    command
-        .arg("supervise")
-        .arg("--")
-        .args(program)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
+    command.arg("supervise").arg("--").args(program).stdin(Stdio::piped()).stdout(Stdio::piped());
     command.spawn().unwrap()
 }
 
@@ -40,15 +35,9 @@ async fn a_closed_input_ends_the_whole_group() {
     if !has("a_closed_input_ends_the_whole_group", &["sh", "sleep"]) {
         return;
     }
-    let mut child = supervised(&[
-        "sh",
-        "-c",
-        "trap '' TERM HUP INT; sleep 1000 & echo $!; echo $$; wait",
-    ]);
+    let mut child = supervised(&["sh", "-c", "trap '' TERM HUP INT; sleep 1000 & echo $!; echo $$; wait"]);
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let pids: Vec<u32> = (0..2)
-        .map(|_| lines.next().unwrap().unwrap().parse().unwrap())
-        .collect();
+    let pids: Vec<u32> = (0..2).map(|_| lines.next().unwrap().unwrap().parse().unwrap()).collect();
     assert!(pids.iter().all(|pid| is_alive(*pid)));
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(137));
@@ -60,32 +49,18 @@ async fn a_closed_input_ends_the_whole_group() {
 /// This test starts itself anew as the cloud: that one is killed without a chance to clean up.
 #[tokio::test(flavor = "multi_thread")]
 async fn killing_the_cloud_ends_redis() {
-    if !has(
-        "killing_the_cloud_ends_redis",
-        &["redis-server", "ssh-keygen", "ssh"],
-    ) {
+    if !has("killing_the_cloud_ends_redis", &["redis-server", "ssh-keygen", "ssh"]) {
         return;
     }
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", "death::be_the_cloud", "--nocapture"])
-        .env(BE_THE_CLOUD, "yes");
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .process_group(0);
+    command.args(["--exact", "death::be_the_cloud", "--nocapture"]).env(BE_THE_CLOUD, "yes");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).process_group(0);
     let mut cloud = command.spawn().unwrap();
-    let mut lines = BufReader::new(cloud.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
+    let mut lines = BufReader::new(cloud.stdout.take().unwrap()).lines().map_while(Result::ok);
     let line = lines.find_map(|line| line.split_once("redis ").map(|(_, pid)| pid.to_owned()));
     let redis: u32 = line.unwrap().trim().parse().unwrap();
     assert!(is_alive(redis));
-    assert!(
-        std::fs::read_to_string(format!("/proc/{redis}/comm"))
-            .unwrap()
-            .starts_with("redis-server")
-    );
+    assert!(std::fs::read_to_string(format!("/proc/{redis}/comm")).unwrap().starts_with("redis-server"));
     cloud.kill().unwrap();
     cloud.wait().unwrap();
     eventually("redis ends with the cloud", async || !is_alive(redis)).await;
@@ -107,8 +82,5 @@ async fn be_the_cloud() {
     let pid = text.split("MainPID=").nth(1).unwrap().trim().to_owned();
     writeln!(std::io::stdout(), "redis {pid}").unwrap();
     // Waits to be killed; ends as well when the test that started it dies.
-    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()))
-        .await
-        .unwrap()
-        .unwrap();
+    tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new())).await.unwrap().unwrap();
 }

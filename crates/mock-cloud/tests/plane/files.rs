@@ -10,9 +10,7 @@ async fn files_go_up_and_come_back() {
     }
     let region = Region::with_hosts(1).await;
     let local = region.path("big");
-    let bytes: Vec<u8> = (0..3_000_000_u32)
-        .map(|number| u8::try_from(number * 7 % 251).unwrap())
-        .collect();
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|number| u8::try_from(number * 7 % 251).unwrap()).collect();
     std::fs::write(&local, &bytes).unwrap();
     let back = region.path("back");
     let batch = format!(
@@ -29,17 +27,11 @@ async fn files_go_up_and_come_back() {
     assert_eq!(region.ok("readlink /data/second").await, "relative\n");
     let server = region.ssh_server();
     let mut command = Command::new("scp");
-    command
-        .arg("-q")
-        .args(["-P", &server.port().to_string()])
-        .args(region.options("key"));
+    command.arg("-q").args(["-P", &server.port().to_string()]).args(region.options("key"));
     command.arg(&local).arg(format!("root@{}:copied", server.ip()));
     let output = run(command, "").await;
     assert!(output.status.success(), "{}", text(&output));
-    assert_eq!(
-        std::fs::read(region.root("i-ecs01").join("root/copied")).unwrap(),
-        bytes
-    );
+    assert_eq!(std::fs::read(region.root("i-ecs01").join("root/copied")).unwrap(), bytes);
     region.plane.shutdown().await;
 }
 
@@ -73,17 +65,11 @@ async fn no_client_leaves_the_root() {
             let output = region.ssh(&format!("{line} '{path}'")).await;
             assert!(!output.status.success(), "{line} {path}: {}", text(&output));
         }
-        let output = region
-            .sftp(&format!("get {path} {}\n", region.path("stolen").display()))
-            .await;
+        let output = region.sftp(&format!("get {path} {}\n", region.path("stolen").display())).await;
         assert!(!output.status.success(), "{path}: {}", text(&output));
         // Writing is either refused or lands inside.
-        let _ = region
-            .sftp(&format!(
-                "-put {} {path}\n-chmod 777 {path}\n-rm {path}\n",
-                local.display()
-            ))
-            .await;
+        let _ =
+            region.sftp(&format!("-put {} {path}\n-chmod 777 {path}\n-rm {path}\n", local.display())).await;
         assert_eq!(std::fs::read_to_string(&secret).unwrap(), "outside", "{path}");
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "ecs02\n", "{path}");
     }

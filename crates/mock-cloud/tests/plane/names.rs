@@ -22,12 +22,7 @@ async fn dig(region: &Region, question: &[&str]) -> String {
 }
 
 fn record(host: &str, kind: &str, value: &str) -> Record {
-    Record {
-        host: host.to_owned(),
-        kind: kind.to_owned(),
-        value: value.to_owned(),
-        ttl: 600,
-    }
+    Record { host: host.to_owned(), kind: kind.to_owned(), value: value.to_owned(), ttl: 600 }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -39,14 +34,8 @@ async fn names_are_answered_as_alidns_does() {
         let mut region = Region::empty(hosts).await;
         let balancer = balancer(&[]);
         let name = balancer.dns_name.clone();
-        region
-            .desired
-            .load_balancers
-            .insert(balancer.id.clone(), balancer);
-        region
-            .desired
-            .domains
-            .insert("example.com".to_owned(), vec![record("@", "CNAME", &name)]);
+        region.desired.load_balancers.insert(balancer.id.clone(), balancer);
+        region.desired.domains.insert("example.com".to_owned(), vec![record("@", "CNAME", &name)]);
         region.apply();
         let chain = format!("{name}.\n198.18.0.50\n198.18.0.51\n");
         eventually("the apex leads to the load balancer", async || {
@@ -54,30 +43,12 @@ async fn names_are_answered_as_alidns_does() {
         })
         .await;
         assert_eq!(dig(&region, &["+short", "+tcp", "example.com", "A"]).await, chain);
-        assert_eq!(
-            dig(&region, &["+short", "example.com", "CNAME"]).await,
-            format!("{name}.\n")
-        );
-        assert_eq!(
-            dig(&region, &["+short", "example.com", "AAAA"]).await,
-            format!("{name}.\n")
-        );
-        assert!(
-            dig(&region, &["+short", "example.com", "SOA"])
-                .await
-                .starts_with("dns1.hichina.com.")
-        );
+        assert_eq!(dig(&region, &["+short", "example.com", "CNAME"]).await, format!("{name}.\n"));
+        assert_eq!(dig(&region, &["+short", "example.com", "AAAA"]).await, format!("{name}.\n"));
+        assert!(dig(&region, &["+short", "example.com", "SOA"]).await.starts_with("dns1.hichina.com."));
         assert!(dig(&region, &["example.com", "A"]).await.contains("flags: qr aa"));
-        assert!(
-            dig(&region, &["none.example.com", "A"])
-                .await
-                .contains("status: NXDOMAIN")
-        );
-        assert!(
-            dig(&region, &["example.org", "A"])
-                .await
-                .contains("status: REFUSED")
-        );
+        assert!(dig(&region, &["none.example.com", "A"]).await.contains("status: NXDOMAIN"));
+        assert!(dig(&region, &["example.org", "A"]).await.contains("status: REFUSED"));
         // Records change while it runs.
         let domain = region.desired.domains.get_mut("example.com").unwrap();
         *domain = vec![record("www", "A", "1.2.3.4"), record("www", "TXT", "hello there")];
@@ -86,10 +57,7 @@ async fn names_are_answered_as_alidns_does() {
             dig(&region, &["+short", "www.example.com", "A"]).await == "1.2.3.4\n"
         })
         .await;
-        assert_eq!(
-            dig(&region, &["+short", "www.example.com", "TXT"]).await,
-            "\"hello there\"\n"
-        );
+        assert_eq!(dig(&region, &["+short", "www.example.com", "TXT"]).await, "\"hello there\"\n");
         assert_eq!(dig(&region, &["+short", "example.com", "A"]).await, "");
         region.plane.shutdown().await;
     }
@@ -97,10 +65,7 @@ async fn names_are_answered_as_alidns_does() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_regions_run_side_by_side() {
-    let (one, two) = (
-        Region::empty(HostKind::None).await,
-        Region::empty(HostKind::Process).await,
-    );
+    let (one, two) = (Region::empty(HostKind::None).await, Region::empty(HostKind::Process).await);
     assert_ne!(one.plane.dns().ip(), two.plane.dns().ip());
     one.plane.shutdown().await;
     two.plane.shutdown().await;

@@ -17,9 +17,7 @@ fn unit(start: &str, more: &str) -> String {
 
 fn real_program(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap();
-    let found = std::env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file());
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.is_file());
     found.unwrap().canonicalize().unwrap()
 }
 
@@ -30,9 +28,7 @@ async fn put_program(region: &Region, name: &str, to: &str) {
 }
 
 async fn main_pid(region: &Region, unit: &str) -> u32 {
-    let shown = region
-        .ok(&format!("systemctl show {unit} --property=MainPID"))
-        .await;
+    let shown = region.ok(&format!("systemctl show {unit} --property=MainPID")).await;
     shown.trim().strip_prefix("MainPID=").unwrap().parse().unwrap()
 }
 
@@ -45,17 +41,9 @@ async fn a_unit_is_started_restarted_and_stopped() {
     region.ok("mkdir -p /opt/x").await;
     put_program(&region, "sleep", "/opt/x/sleep").await;
     let file = "/etc/systemd/system/nap.service";
-    region
-        .write(
-            &unit("/opt/x/sleep 1000", "Restart=on-failure\nRestartSec=10ms"),
-            file,
-        )
-        .await;
+    region.write(&unit("/opt/x/sleep 1000", "Restart=on-failure\nRestartSec=10ms"), file).await;
     region.ok("systemctl daemon-reload").await;
-    assert_eq!(
-        region.ssh("systemctl is-enabled nap").await.status.code(),
-        Some(1)
-    );
+    assert_eq!(region.ssh("systemctl is-enabled nap").await.status.code(), Some(1));
     let enabled = region.ssh("systemctl enable --now nap.service").await;
     assert!(text(&enabled).contains("Created symlink"), "{}", text(&enabled));
     assert_eq!(region.ok("systemctl is-enabled nap").await, "enabled\n");
@@ -80,9 +68,7 @@ async fn a_unit_is_started_restarted_and_stopped() {
             process.state == "active" && process.pid != Some(first)
         })
         .await;
-    let shown = region
-        .ok("systemctl show nap --property=ActiveState,NRestarts,Result")
-        .await;
+    let shown = region.ok("systemctl show nap --property=ActiveState,NRestarts,Result").await;
     assert_eq!(shown, "ActiveState=active\nNRestarts=1\nResult=success\n");
     let second = main_pid(&region, "nap").await;
     region.ok("systemctl restart nap").await;
@@ -124,9 +110,7 @@ async fn what_cannot_run_fails_as_systemd_says() {
     }
     let region = Region::with_hosts(1).await;
     region.ok("mkdir -p /opt/x").await;
-    region
-        .write("#!/bin/sh\ntouch /tmp/never\n", "/opt/x/script")
-        .await;
+    region.write("#!/bin/sh\ntouch /tmp/never\n", "/opt/x/script").await;
     let mut foreign = std::fs::read(real_program("sleep")).unwrap();
     foreign[18..20].copy_from_slice(&[0xf3, 0x00]);
     std::fs::write(region.path("foreign"), foreign).unwrap();
@@ -141,21 +125,14 @@ async fn what_cannot_run_fails_as_systemd_says() {
         ("/opt/x/plain", "Permission denied"),
         ("/opt/x", "Permission denied"),
     ] {
-        region
-            .write(&unit(program, ""), "/etc/systemd/system/bad.service")
-            .await;
+        region.write(&unit(program, ""), "/etc/systemd/system/bad.service").await;
         region.ok("systemctl daemon-reload").await;
         let output = region.ssh("systemctl start bad").await;
         assert_eq!(output.status.code(), Some(1), "{program}");
         let sentence = "Job for bad.service failed because the control process exited with error code.";
         assert!(text(&output).contains(sentence), "{}", text(&output));
-        let shown = region
-            .ok("systemctl show bad --property=ActiveState,Result,ExecMainStatus")
-            .await;
-        assert_eq!(
-            shown, "ActiveState=failed\nResult=exit-code\nExecMainStatus=203\n",
-            "{program}"
-        );
+        let shown = region.ok("systemctl show bad --property=ActiveState,Result,ExecMainStatus").await;
+        assert_eq!(shown, "ActiveState=failed\nResult=exit-code\nExecMainStatus=203\n", "{program}");
         let journal = region.ok("journalctl -u bad -n 3 --no-pager -o cat").await;
         assert!(journal.contains(reason), "{program}: {journal}");
     }
@@ -164,16 +141,12 @@ async fn what_cannot_run_fails_as_systemd_says() {
     // One that ends at once again and again is given up.
     put_program(&region, "false", "/opt/x/false").await;
     let more = "Restart=on-failure\nRestartSec=1ms";
-    region
-        .write(&unit("/opt/x/false", more), "/etc/systemd/system/crash.service")
-        .await;
+    region.write(&unit("/opt/x/false", more), "/etc/systemd/system/crash.service").await;
     region.ok("systemctl start crash").await;
     region
         .until("it is given up", |status| {
             let processes = &status.hosts["i-ecs01"].processes;
-            processes
-                .iter()
-                .any(|process| process.unit == "crash.service" && process.state == "failed")
+            processes.iter().any(|process| process.unit == "crash.service" && process.state == "failed")
         })
         .await;
     assert!(
@@ -193,36 +166,20 @@ async fn what_a_program_gets_and_prints() {
     let region = Region::with_hosts(2).await;
     region.ok("mkdir -p /opt/x /etc/albatross").await;
     put_program(&region, "env", "/opt/x/env").await;
-    region
-        .write(
-            "SECRET=redis://:p@192.168.0.2:80/0\nQUOTED=\"a b\"\n",
-            "/etc/albatross/x.env",
-        )
-        .await;
+    region.write("SECRET=redis://:p@192.168.0.2:80/0\nQUOTED=\"a b\"\n", "/etc/albatross/x.env").await;
     let more =
         "Environment=LISTEN=0.0.0.0:5000\nEnvironmentFile=/etc/albatross/x.env\nEnvironmentFile=-/none";
-    region
-        .write(&unit("/opt/x/env", more), "/etc/systemd/system/show.service")
-        .await;
+    region.write(&unit("/opt/x/env", more), "/etc/systemd/system/show.service").await;
     region.ok("systemctl start show").await;
     let own = region.ssh_server().ip();
-    let expected = [
-        "QUOTED=a b".to_owned(),
-        format!("LISTEN={own}:5000"),
-        ":10080/0".to_owned(),
-    ];
+    let expected = ["QUOTED=a b".to_owned(), format!("LISTEN={own}:5000"), ":10080/0".to_owned()];
     eventually("the environment is in the journal", async || {
         let journal = region.ok("journalctl -u show -n 50 --no-pager -o cat").await;
         expected.iter().all(|line| journal.contains(line.as_str())) && !journal.contains("HOME=")
     })
     .await;
     let missing = "EnvironmentFile=/none";
-    region
-        .write(
-            &unit("/opt/x/env", missing),
-            "/etc/systemd/system/missing.service",
-        )
-        .await;
+    region.write(&unit("/opt/x/env", missing), "/etc/systemd/system/missing.service").await;
     assert_eq!(region.ssh("systemctl start missing").await.status.code(), Some(1));
     region.plane.shutdown().await;
 }
@@ -231,74 +188,44 @@ const REDIS: &str = "bind 192.168.0.1 127.0.0.1\nport 6379\nrequirepass secret\n
                      pidfile /run/redis.pid\n";
 
 async fn install_redis(region: &Region) {
-    let installed = region
-        .ok("apt-get install -y --no-install-recommends redis-server")
-        .await;
+    let installed = region.ok("apt-get install -y --no-install-recommends redis-server").await;
     assert!(installed.contains("Setting up redis-server"));
-    assert_eq!(
-        region
-            .ok("dpkg-query -W -f '${db:Status-Status}' redis-server")
-            .await,
-        "installed"
-    );
+    assert_eq!(region.ok("dpkg-query -W -f '${db:Status-Status}' redis-server").await, "installed");
     assert_eq!(
         region.ok("systemctl is-active redis-server").await,
         "active\n",
         "Debian starts what it installs"
     );
     region.ok("systemctl disable --now redis-server").await;
-    region
-        .ok("mkdir -p /var/lib/albatross-redis /etc/albatross")
-        .await;
+    region.ok("mkdir -p /var/lib/albatross-redis /etc/albatross").await;
     region.write(REDIS, "/etc/albatross/redis.conf").await;
     let unit = unit(
         "/usr/bin/redis-server /etc/albatross/redis.conf",
         "Restart=on-failure\nUser=redis\nProtectSystem=strict",
     );
-    region
-        .write(&unit, "/etc/systemd/system/albatross-redis.service")
-        .await;
+    region.write(&unit, "/etc/systemd/system/albatross-redis.service").await;
     region.ok("systemctl daemon-reload").await;
     region.ok("systemctl enable --now albatross-redis").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn redis_runs_on_its_vpc_address() {
-    if !has(
-        "redis_runs_on_its_vpc_address",
-        &["ssh", "sftp", "ssh-keygen", "redis-server", "redis-cli"],
-    ) {
+    if !has("redis_runs_on_its_vpc_address", &["ssh", "sftp", "ssh-keygen", "redis-server", "redis-cli"]) {
         return;
     }
     let mut region = Region::with_hosts(2).await;
     install_redis(&region).await;
     eventually("redis listens", async || {
-        region
-            .ok("ss -ltnH sport = :6379")
-            .await
-            .contains("192.168.0.1:6379")
+        region.ok("ss -ltnH sport = :6379").await.contains("192.168.0.1:6379")
     })
     .await;
     let listening = region.ok("ss -ltnHp").await;
-    assert!(
-        listening.contains("192.168.0.1:22") && listening.contains("redis-server"),
-        "{listening}"
-    );
-    assert_eq!(
-        region.ok("cat /etc/albatross/redis.conf").await,
-        REDIS,
-        "the original stays"
-    );
-    let ping = region
-        .ssh_with(
-            "redis-cli -h 192.168.0.1 -p 6379 --no-auth-warning",
-            "AUTH secret\nPING\n",
-        )
-        .await;
+    assert!(listening.contains("192.168.0.1:22") && listening.contains("redis-server"), "{listening}");
+    assert_eq!(region.ok("cat /etc/albatross/redis.conf").await, REDIS, "the original stays");
+    let ping =
+        region.ssh_with("redis-cli -h 192.168.0.1 -p 6379 --no-auth-warning", "AUTH secret\nPING\n").await;
     assert_eq!(text(&ping), "OK\nPONG\n");
-    let ping = region
-        .ok("env REDISCLI_AUTH=secret redis-cli -h 192.168.0.1 -p 6379 PING")
-        .await;
+    let ping = region.ok("env REDISCLI_AUTH=secret redis-cli -h 192.168.0.1 -p 6379 PING").await;
     assert_eq!(ping, "PONG\n");
     assert!(region.ok("redis-cli PING").await.contains("NOAUTH"));
     // A second one on the same port fails by itself, as on a real host.
@@ -310,19 +237,14 @@ async fn redis_runs_on_its_vpc_address() {
     })
     .await;
     assert!(
-        region
-            .ok("journalctl -u second -n 20 --no-pager -o cat")
-            .await
-            .contains("Address already in use")
+        region.ok("journalctl -u second -n 20 --no-pager -o cat").await.contains("Address already in use")
     );
     // Switched off and on again: enabled units come back, files were kept.
     let before = main_pid(&region, "albatross-redis").await;
     region.desired.instances.get_mut("i-ecs01").unwrap().power = mock_cloud::plane::spec::Power::Off;
     region.apply();
     let off = mock_cloud::plane::spec::HostState::Off;
-    region
-        .until("it is off", |status| status.hosts["i-ecs01"].state == off)
-        .await;
+    region.until("it is off", |status| status.hosts["i-ecs01"].state == off).await;
     assert!(!is_alive(before));
     region.desired.instances.get_mut("i-ecs01").unwrap().power = mock_cloud::plane::spec::Power::On;
     region.apply();
@@ -332,9 +254,7 @@ async fn redis_runs_on_its_vpc_address() {
     // Gone: nothing is left.
     region.desired.instances.remove("i-ecs01");
     region.apply();
-    region
-        .until("it is gone", |status| !status.hosts.contains_key("i-ecs01"))
-        .await;
+    region.until("it is gone", |status| !status.hosts.contains_key("i-ecs01")).await;
     assert!(!is_alive(after) && !region.root("i-ecs01").exists());
     region.plane.shutdown().await;
     assert!(!region.root("i-ecs02").exists());
@@ -348,17 +268,9 @@ async fn a_private_host_is_reached_through_a_public_one() {
     let region = Region::with_hosts(2).await;
     let server = region.ssh_server();
     let options = region.options("key").join(" ");
-    let through = format!(
-        "ProxyCommand=ssh {options} -p {} -W %h:%p root@{}",
-        server.port(),
-        server.ip()
-    );
+    let through = format!("ProxyCommand=ssh {options} -p {} -W %h:%p root@{}", server.port(), server.ip());
     let mut command = Command::new("ssh");
-    command
-        .args(region.options("key"))
-        .arg("-o")
-        .arg(&through)
-        .args(["root@192.168.0.2", "hostname"]);
+    command.args(region.options("key")).arg("-o").arg(&through).args(["root@192.168.0.2", "hostname"]);
     let output = run(command, "").await;
     assert_eq!(text(&output), "ecs02\n");
     // What is not of the region is refused by the server, not tried.
@@ -367,10 +279,6 @@ async fn a_private_host_is_reached_through_a_public_one() {
     command.args(["-p", &server.port().to_string(), "-W", "8.8.8.8:53"]);
     command.arg(format!("root@{}", server.ip()));
     let output = run(command, "").await;
-    assert!(
-        text(&output).contains("administratively prohibited"),
-        "{}",
-        text(&output)
-    );
+    assert!(text(&output).contains("administratively prohibited"), "{}", text(&output));
     region.plane.shutdown().await;
 }

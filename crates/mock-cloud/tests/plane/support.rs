@@ -28,10 +28,7 @@ pub(crate) fn has(test: &str, programs: &[&str]) -> bool {
     if missing.is_empty() {
         return true;
     }
-    assert!(
-        std::env::var("CI").as_deref() != Ok("true"),
-        "{test} needs {missing:?}"
-    );
+    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test} needs {missing:?}");
     // Not by the macro: the test harness would hide it.
     let line = format!("SKIPPED {test}: {missing:?} not on PATH\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();
@@ -62,17 +59,10 @@ impl Region {
     /// Starts a plane without anything in it.
     pub(crate) async fn empty(hosts: HostKind) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = PlaneConfig {
-            hosts,
-            data: folder.path().join("data"),
-        };
+        let config = PlaneConfig { hosts, data: folder.path().join("data") };
         let supervisor = PathBuf::from(env!("CARGO_BIN_EXE_mock-cloud"));
         let plane = Plane::start_with_supervisor(config, supervisor).await.unwrap();
-        Self {
-            plane,
-            desired: Desired::default(),
-            folder,
-        }
+        Self { plane, desired: Desired::default(), folder }
     }
 
     /// Starts a plane with ready hosts; `ecs01` at .1 and so on; all have the key, the first is public.
@@ -99,12 +89,7 @@ impl Region {
     pub(crate) async fn all_ready(&self) {
         let ids: Vec<String> = self.desired.instances.keys().cloned().collect();
         self.until("all hosts are ready", |status| {
-            ids.iter().all(|id| {
-                status
-                    .hosts
-                    .get(id)
-                    .is_some_and(|host| host.state == HostState::Ready)
-            })
+            ids.iter().all(|id| status.hosts.get(id).is_some_and(|host| host.state == HostState::Ready))
         })
         .await;
     }
@@ -135,18 +120,13 @@ impl Region {
 
     pub(crate) async fn make_key(&self, name: &str) {
         let path = self.path(name);
-        let output = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-            .arg(&path)
-            .output();
+        let output =
+            Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).output();
         assert!(output.await.unwrap().status.success());
     }
 
     pub(crate) fn public_key(&self, name: &str) -> String {
-        std::fs::read_to_string(self.path(&format!("{name}.pub")))
-            .unwrap()
-            .trim()
-            .to_owned()
+        std::fs::read_to_string(self.path(&format!("{name}.pub"))).unwrap().trim().to_owned()
     }
 
     /// The SSH server of the public host.
@@ -191,9 +171,7 @@ impl Region {
     pub(crate) async fn ssh_with(&self, line: &str, input: &str) -> Output {
         let server = self.ssh_server();
         let mut command = Command::new("ssh");
-        command
-            .args(self.options("key"))
-            .args(["-p", &server.port().to_string()]);
+        command.args(self.options("key")).args(["-p", &server.port().to_string()]);
         command.arg(format!("root@{}", server.ip())).arg(line);
         run(command, input).await
     }
@@ -209,9 +187,7 @@ impl Region {
     pub(crate) async fn sftp(&self, batch: &str) -> Output {
         let server = self.ssh_server();
         let mut command = Command::new("sftp");
-        command
-            .args(["-q", "-b", "-", "-P", &server.port().to_string()])
-            .args(self.options("key"));
+        command.args(["-q", "-b", "-", "-P", &server.port().to_string()]).args(self.options("key"));
         command.arg(format!("root@{}", server.ip()));
         run(command, batch).await
     }
@@ -232,11 +208,7 @@ impl Region {
 
 /// Runs a program to its end with this input, within the patience of a test.
 pub(crate) async fn run(mut command: Command, input: &str) -> Output {
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.as_bytes().to_vec();
@@ -245,18 +217,12 @@ pub(crate) async fn run(mut command: Command, input: &str) -> Output {
         drop(stdin);
         child.wait_with_output().await.unwrap()
     };
-    tokio::time::timeout(PATIENCE, work)
-        .await
-        .unwrap_or_else(|_| panic!("{command:?} did not end"))
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("{command:?} did not end"))
 }
 
 /// Text of what a program printed to both.
 pub(crate) fn text(output: &Output) -> String {
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// Asks again until it holds; for conditions nothing announces.
@@ -266,31 +232,19 @@ pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, holds: impl
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, wait)
-        .await
-        .unwrap_or_else(|_| panic!("never: {what}"));
+    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 /// Whether a process of the outer machine exists and is not a zombie.
 pub(crate) fn is_alive(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        stat.rsplit(')')
-            .next()
-            .is_some_and(|rest| !rest.trim_start().starts_with('Z'))
-    })
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit(')').next().is_some_and(|rest| !rest.trim_start().starts_with('Z')))
 }
 
 /// A load balancer with one HTTP listener on port 5000 and quick checks.
 pub(crate) fn balancer(servers: &[(Ipv4Addr, u16, u16)]) -> LoadBalancer {
     let server = |&(address, port, weight): &(Ipv4Addr, u16, u16)| {
-        (
-            format!("{address}:{port}"),
-            Server {
-                address,
-                port,
-                weight,
-            },
-        )
+        (format!("{address}:{port}"), Server { address, port, weight })
     };
     let listener = Listener {
         port: 5000,

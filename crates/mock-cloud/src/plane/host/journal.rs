@@ -42,11 +42,7 @@ impl Journal {
             end -= 1;
         }
         let message = message[..end].to_owned();
-        self.entries.push_back(Entry {
-            at: Timestamp::now(),
-            source: source.to_owned(),
-            message,
-        });
+        self.entries.push_back(Entry { at: Timestamp::now(), source: source.to_owned(), message });
     }
 
     /// The last lines, oldest first.

@@ -52,39 +52,23 @@ impl Keeper {
         let (unit, services) = (&self.unit, &self.machine.services);
         let (result, status, is_clean, text) = match end {
             End::Exited(0) => ("success", 0, true, None),
-            End::Exited(status) => (
-                "exit-code",
-                status,
-                false,
-                Some(format!("code=exited, status={status}/FAILURE")),
-            ),
+            End::Exited(status) => {
+                ("exit-code", status, false, Some(format!("code=exited, status={status}/FAILURE")))
+            }
             End::Killed(signal) => {
                 let is_clean = matches!(signal, 1 | 2 | 13 | 15);
                 let text = format!("code=killed, status={signal}/{}", signal_name(signal));
-                (
-                    if is_clean { "success" } else { "signal" },
-                    signal,
-                    is_clean,
-                    Some(text),
-                )
+                (if is_clean { "success" } else { "signal" }, signal, is_clean, Some(text))
             }
         };
         if let Some(text) = text {
-            services.note(
-                unit,
-                "systemd[1]",
-                &format!("{unit}: Main process exited, {text}"),
-            );
+            services.note(unit, "systemd[1]", &format!("{unit}: Main process exited, {text}"));
         }
-        let delay = self
-            .machine
-            .unit(unit)
-            .ok()
-            .and_then(|definition| match definition.restart {
-                Restart::Always => Some(definition.restart_delay),
-                Restart::OnFailure if !is_clean => Some(definition.restart_delay),
-                Restart::OnFailure | Restart::No => None,
-            });
+        let delay = self.machine.unit(unit).ok().and_then(|definition| match definition.restart {
+            Restart::Always => Some(definition.restart_delay),
+            Restart::OnFailure if !is_clean => Some(definition.restart_delay),
+            Restart::OnFailure | Restart::No => None,
+        });
         let text = if is_clean {
             "Deactivated successfully.".to_owned()
         } else {
@@ -99,13 +83,7 @@ impl Keeper {
                 None if is_clean => Active::Inactive,
                 None => Active::Failed,
             };
-            entry.state = State {
-                active,
-                pid: None,
-                restarts,
-                result,
-                status,
-            };
+            entry.state = State { active, pid: None, restarts, result, status };
         });
         self.machine.changed.notify();
         delay
@@ -130,11 +108,7 @@ impl Keeper {
                     return Some(started);
                 }
             } else {
-                services.note(
-                    &unit,
-                    "systemd[1]",
-                    &format!("{unit}: Start request repeated too quickly."),
-                );
+                services.note(&unit, "systemd[1]", &format!("{unit}: Start request repeated too quickly."));
                 let State { result, status, .. } = services.state(&unit);
                 self.machine.set_failed(&unit, result, status);
             }
@@ -166,11 +140,7 @@ impl Keeper {
         let end = if let Ok(end) = tokio::time::timeout(patience, running.end()).await {
             end
         } else {
-            services.note(
-                &unit,
-                "systemd[1]",
-                &format!("{unit}: State 'stop-sigterm' timed out. Killing."),
-            );
+            services.note(&unit, "systemd[1]", &format!("{unit}: State 'stop-sigterm' timed out. Killing."));
             running.signal(9).await;
             running.end().await
         };
@@ -188,21 +158,11 @@ impl Keeper {
             End::Killed(by) if by == signal || matches!(by, 1 | 2 | 13 | 15) => ("success", by),
             End::Killed(by) => ("signal", by),
         };
-        let active = if result == "success" {
-            Active::Inactive
-        } else {
-            Active::Failed
-        };
+        let active = if result == "success" { Active::Inactive } else { Active::Failed };
         services.note(unit, "systemd[1]", &format!("Stopped {unit}."));
         services.with(unit, |entry| {
             let restarts = entry.state.restarts;
-            entry.state = State {
-                active,
-                pid: None,
-                restarts,
-                result,
-                status,
-            };
+            entry.state = State { active, pid: None, restarts, result, status };
         });
     }
 

@@ -40,10 +40,7 @@ impl Machine {
             arguments.iter().map(|argument| self.argument(argument)).collect()
         };
         let mut inherited = BTreeMap::from([
-            (
-                "PATH".to_owned(),
-                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned(),
-            ),
+            ("PATH".to_owned(), "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".to_owned()),
             ("LANG".to_owned(), "C.UTF-8".to_owned()),
         ]);
         for (name, value) in environment {
@@ -53,12 +50,7 @@ impl Machine {
         if !directory.is_dir() {
             return Err(Errno::NOENT.into());
         }
-        Ok(Launch {
-            program,
-            arguments,
-            environment: inherited,
-            directory,
-        })
+        Ok(Launch { program, arguments, environment: inherited, directory })
     }
 
     /// The file to execute, and the name of the real program when it is a stand-in.
@@ -72,10 +64,7 @@ impl Machine {
         place.open(OFlags::RDONLY, 0)?.take(64).read_to_end(&mut head)?;
         if let Some(name) = head.strip_prefix(STAND_IN.as_bytes()) {
             let name = String::from_utf8_lossy(name);
-            let real = REAL_PROGRAMS
-                .iter()
-                .find(|real| **real == name.trim())
-                .ok_or(Errno::NOEXEC)?;
+            let real = REAL_PROGRAMS.iter().find(|real| **real == name.trim()).ok_or(Errno::NOEXEC)?;
             return Ok((outer_program(real).ok_or(Errno::NOENT)?, Some(real)));
         }
         if !is_native(&head) {
@@ -105,10 +94,7 @@ impl Machine {
         let mut is_bound = false;
         if let Some(path) = arguments.first().filter(|first| !first.starts_with('-')) {
             let text = redis_configuration(&self.root.read_text(path)?, self);
-            let copy = format!(
-                "/run/mock-host/{}",
-                path.trim_start_matches('/').replace('/', "-")
-            );
+            let copy = format!("/run/mock-host/{}", path.trim_start_matches('/').replace('/', "-"));
             self.root.write(&copy, text.as_bytes(), 0o600)?;
             mapped.push(self.root.outer_path(&copy).to_string_lossy().into_owned());
             rest.next();
@@ -170,10 +156,7 @@ fn redis_configuration(text: &str, machine: &Machine) -> String {
     let mut written = String::new();
     let mut is_bound = false;
     for line in text.lines() {
-        let (key, value) = line
-            .trim()
-            .split_once(char::is_whitespace)
-            .unwrap_or((line.trim(), ""));
+        let (key, value) = line.trim().split_once(char::is_whitespace).unwrap_or((line.trim(), ""));
         let (key, value) = (key.to_ascii_lowercase(), value.trim());
         let line = match key.as_str() {
             "bind" => {
@@ -186,10 +169,7 @@ fn redis_configuration(text: &str, machine: &Machine) -> String {
                 format!("{key} {}", machine.network.rewrite(value, machine.address))
             }
             key if REDIS_PATHS.contains(&key) && value.trim_matches('"').starts_with('/') => {
-                format!(
-                    "{key} \"{}\"",
-                    machine.root.outer_path(value.trim_matches('"')).display()
-                )
+                format!("{key} \"{}\"", machine.root.outer_path(value.trim_matches('"')).display())
             }
             _ => line.to_owned(),
         };
@@ -205,16 +185,11 @@ fn redis_configuration(text: &str, machine: &Machine) -> String {
 /// The mapped addresses of a `bind` line, each once: several of a host's addresses are one here.
 fn bound_addresses(value: &str, machine: &Machine) -> String {
     let mut bound: Vec<String> = Vec::new();
-    for address in value
-        .split_whitespace()
-        .map(|address| address.trim_matches('"').trim_start_matches('-'))
-    {
+    for address in value.split_whitespace().map(|address| address.trim_matches('"').trim_start_matches('-')) {
         let mapped = match address.parse::<Ipv4Addr>() {
-            Ok(parsed) => machine
-                .network
-                .outer_address(parsed, Some(machine.address))
-                .unwrap_or(parsed)
-                .to_string(),
+            Ok(parsed) => {
+                machine.network.outer_address(parsed, Some(machine.address)).unwrap_or(parsed).to_string()
+            }
             Err(_) if address == "*" => machine.address.to_string(),
             Err(_) if address.contains(':') => continue,
             Err(_) => address.to_owned(),

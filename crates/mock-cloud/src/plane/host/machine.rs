@@ -112,12 +112,7 @@ impl Machine {
             install(&root, distribution, &instance)?;
         }
         let key = host_key(&root, &instance.host_name)?;
-        let Surroundings {
-            network,
-            zones,
-            supervisor,
-            changed,
-        } = surroundings;
+        let Surroundings { network, zones, supervisor, changed } = surroundings;
         Ok(Self {
             root,
             network,
@@ -134,10 +129,7 @@ impl Machine {
 
     /// What the control plane says of it.
     pub(crate) fn instance(&self) -> Instance {
-        self.instance
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.instance.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Takes over what the control plane says of it now.
@@ -148,32 +140,17 @@ impl Machine {
     /// What `hostname` prints.
     pub(crate) fn host_name(&self) -> String {
         let instance = self.instance.read().unwrap_or_else(PoisonError::into_inner);
-        if instance.host_name.is_empty() {
-            instance.id.clone()
-        } else {
-            instance.host_name.clone()
-        }
+        if instance.host_name.is_empty() { instance.id.clone() } else { instance.host_name.clone() }
     }
 
     /// The lock that `flock` takes on a file.
     pub(crate) fn file_lock(&self, path: PathBuf) -> Arc<tokio::sync::Mutex<()>> {
-        Arc::clone(
-            self.locks
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .entry(path)
-                .or_default(),
-        )
+        Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(path).or_default())
     }
 
     /// Public keys that may log in now, in OpenSSH form.
     pub(crate) fn authorized_keys(&self) -> Vec<String> {
-        let mut keys = self
-            .instance
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .authorized_keys
-            .clone();
+        let mut keys = self.instance.read().unwrap_or_else(PoisonError::into_inner).authorized_keys.clone();
         if let Ok(text) = self.root.read_text("/root/.ssh/authorized_keys") {
             keys.extend(text.lines().map(str::to_owned));
         }
@@ -183,10 +160,7 @@ impl Machine {
     /// Starts what is enabled, as a boot does.
     pub(crate) async fn start_enabled(self: &Arc<Self>) {
         let wants = "/etc/systemd/system/multi-user.target.wants";
-        let units = self
-            .root
-            .place(wants, Last::Follow)
-            .and_then(|place| Root::list(&place));
+        let units = self.root.place(wants, Last::Follow).and_then(|place| Root::list(&place));
         for unit in units.unwrap_or_default() {
             if let Err(error) = self.start_unit(&unit).await {
                 tracing::info!(unit, ?error, "an enabled unit did not start at boot");
@@ -213,37 +187,21 @@ fn install(root: &Root, distribution: Distribution, instance: &Instance) -> io::
     root.make_folders("/root/.ssh", 0o700)?;
     root.place("/root", Last::Follow)?.set_mode(0o700)?;
     root.make_folders("/tmp", 0o1777)?;
-    for (link, target) in [
-        ("/bin", "usr/bin"),
-        ("/sbin", "usr/sbin"),
-        ("/lib", "usr/lib"),
-        ("/var/run", "/run"),
-    ] {
+    for (link, target) in
+        [("/bin", "usr/bin"), ("/sbin", "usr/sbin"), ("/lib", "usr/lib"), ("/var/run", "/run")]
+    {
         root.place(link, Last::Keep)?.link_to(target)?;
     }
     root.write("/usr/lib/os-release", distribution.os_release().as_bytes(), 0o644)?;
-    root.place("/etc/os-release", Last::Keep)?
-        .link_to("../usr/lib/os-release")?;
-    root.write(
-        "/etc/hostname",
-        format!("{}\n", instance.host_name).as_bytes(),
-        0o644,
-    )?;
-    root.write(
-        "/etc/machine-id",
-        format!("{}\n", machine_id(&instance.id)).as_bytes(),
-        0o444,
-    )?;
+    root.place("/etc/os-release", Last::Keep)?.link_to("../usr/lib/os-release")?;
+    root.write("/etc/hostname", format!("{}\n", instance.host_name).as_bytes(), 0o644)?;
+    root.write("/etc/machine-id", format!("{}\n", machine_id(&instance.id)).as_bytes(), 0o444)?;
     root.write(
         "/etc/passwd",
         b"root:x:0:0:root:/root:/bin/bash\nnobody:x:65534:65534:nobody:/:/sbin/nologin\n",
         0o644,
     )?;
-    let keys = instance
-        .authorized_keys
-        .iter()
-        .flat_map(|key| [key.trim_end(), "\n"])
-        .collect::<String>();
+    let keys = instance.authorized_keys.iter().flat_map(|key| [key.trim_end(), "\n"]).collect::<String>();
     root.write("/root/.ssh/authorized_keys", keys.as_bytes(), 0o600)?;
     if let Some(user_data) = &instance.user_data {
         root.write("/var/lib/cloud/instance/user-data.txt", user_data, 0o600)?;
@@ -265,18 +223,8 @@ fn host_key(root: &Root, name: &str) -> io::Result<PrivateKey> {
     rand::rng().fill_bytes(&mut seed);
     let pair = KeypairData::from(Ed25519Keypair::from_seed(&seed));
     let key = PrivateKey::new(pair, format!("root@{name}")).map_err(io::Error::other)?;
-    root.write(
-        HOST_KEY,
-        key.to_openssh(LineEnding::LF)
-            .map_err(io::Error::other)?
-            .as_bytes(),
-        0o600,
-    )?;
+    root.write(HOST_KEY, key.to_openssh(LineEnding::LF).map_err(io::Error::other)?.as_bytes(), 0o600)?;
     let public = key.public_key().to_openssh().map_err(io::Error::other)?;
-    root.write(
-        &format!("{HOST_KEY}.pub"),
-        format!("{public}\n").as_bytes(),
-        0o644,
-    )?;
+    root.write(&format!("{HOST_KEY}.pub"), format!("{public}\n").as_bytes(), 0o644)?;
     Ok(key)
 }

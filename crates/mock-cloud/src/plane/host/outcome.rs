@@ -13,11 +13,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Status 0 with this output.
     pub(crate) fn printed(stdout: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status: 0,
-            stdout: stdout.into(),
-            stderr: Vec::new(),
-        }
+        Self { status: 0, stdout: stdout.into(), stderr: Vec::new() }
     }
 
     /// Status 0, nothing printed.
@@ -27,19 +23,12 @@ impl Outcome {
 
     /// A status without a word.
     pub(crate) fn status(status: i32) -> Self {
-        Self {
-            status,
-            ..Self::default()
-        }
+        Self { status, ..Self::default() }
     }
 
     /// A status and a line on standard error.
     pub(crate) fn failed(status: i32, line: impl AsRef<str>) -> Self {
-        Self {
-            status,
-            stdout: Vec::new(),
-            stderr: format!("{}\n", line.as_ref()).into_bytes(),
-        }
+        Self { status, stdout: Vec::new(), stderr: format!("{}\n", line.as_ref()).into_bytes() }
     }
 
     /// Refused: this part is not understood here.

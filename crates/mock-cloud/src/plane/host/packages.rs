@@ -26,13 +26,7 @@ pub(crate) struct Package {
 }
 
 const fn preinstalled(name: &'static str, version: &'static str) -> Package {
-    Package {
-        name,
-        version,
-        programs: &[],
-        unit: None,
-        is_preinstalled: true,
-    }
+    Package { name, version, programs: &[], unit: None, is_preinstalled: true }
 }
 
 const REDIS: &[&str] = &["redis-server", "redis-cli"];
@@ -100,20 +94,13 @@ impl Package {
 
     /// The real program it needs that the outer machine lacks.
     pub(crate) fn lacks(&self) -> Option<&'static str> {
-        self.programs
-            .iter()
-            .find(|program| outer_program(program).is_none())
-            .copied()
+        self.programs.iter().find(|program| outer_program(program).is_none()).copied()
     }
 
     /// Puts its programs and its unit into place.
     pub(crate) fn install(&self, root: &Root, manager: Manager) -> io::Result<()> {
         for program in self.programs {
-            root.write(
-                &format!("/usr/bin/{program}"),
-                format!("{STAND_IN}{program}\n").as_bytes(),
-                0o755,
-            )?;
+            root.write(&format!("/usr/bin/{program}"), format!("{STAND_IN}{program}\n").as_bytes(), 0o755)?;
         }
         if let Some(unit) = self.unit {
             let configuration = manager.configuration();

@@ -81,31 +81,19 @@ pub(crate) async fn start(supervisor: &Supervisor, launch: Launch) -> io::Result
     let first = reports.next_line().await?.unwrap_or_default();
     if let Some(pid) = first.strip_prefix("started ").and_then(|pid| pid.parse().ok()) {
         return Ok((
-            Running {
-                pid,
-                orders,
-                reports,
-                supervisor: child,
-                ended: None,
-            },
+            Running { pid, orders, reports, supervisor: child, ended: None },
             Printed { stdout, stderr },
         ));
     }
     let _ = child.wait().await;
-    let number = first
-        .strip_prefix("failed ")
-        .and_then(|number| number.parse().ok())
-        .unwrap_or(0);
+    let number = first.strip_prefix("failed ").and_then(|number| number.parse().ok()).unwrap_or(0);
     Err(io::Error::from_raw_os_error(number))
 }
 
 impl Running {
     /// Sends a signal to its whole group.
     pub(crate) async fn signal(&mut self, signal: i32) {
-        let _ = self
-            .orders
-            .write_all(format!("signal {signal}\n").as_bytes())
-            .await;
+        let _ = self.orders.write_all(format!("signal {signal}\n").as_bytes()).await;
     }
 
     /// Waits for its end. May be dropped and called again.
@@ -116,10 +104,7 @@ impl Running {
         let line = self.reports.next_line().await.ok().flatten();
         let end = line.and_then(|line| parse_end(&line)).unwrap_or_else(|| {
             // The supervisor was killed: its program is ours to end.
-            if let Some(group) = i32::try_from(self.pid)
-                .ok()
-                .and_then(rustix::process::Pid::from_raw)
-            {
+            if let Some(group) = i32::try_from(self.pid).ok().and_then(rustix::process::Pid::from_raw) {
                 let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
             }
             End::Killed(9)

@@ -65,8 +65,7 @@ impl Root {
 
     /// The path on the outer machine of a looked up one; for handing to programs we start.
     pub(crate) fn outer(&self, place: &Place) -> PathBuf {
-        self.base
-            .join(place.path.strip_prefix("/").unwrap_or(&place.path))
+        self.base.join(place.path.strip_prefix("/").unwrap_or(&place.path))
     }
 
     /// The path on the outer machine that a path of the host stands for, whether or not it exists.
@@ -74,18 +73,12 @@ impl Root {
         let found = self.place(path, Last::Follow).map(|place| self.outer(&place));
         // Whatever is in the way may be a link that the kernel would follow out of the root: what cannot be looked
         // up is given a name that does not exist.
-        found.unwrap_or_else(|_| {
-            self.base
-                .join("run/mock-host/missing")
-                .join(path.replace('/', "-"))
-        })
+        found.unwrap_or_else(|_| self.base.join("run/mock-host/missing").join(path.replace('/', "-")))
     }
 
     /// Whether a file of whatever kind is there.
     pub(crate) fn exists(&self, path: &str) -> bool {
-        self.place(path, Last::Follow)
-            .and_then(|place| place.stat())
-            .is_ok()
+        self.place(path, Last::Follow).and_then(|place| place.stat()).is_ok()
     }
 
     /// The whole of a file.
@@ -213,9 +206,7 @@ impl<'a> Walk<'a> {
     }
 
     fn here(&self) -> Arc<OwnedFd> {
-        self.inside
-            .last()
-            .map_or_else(|| Arc::clone(&self.root.descriptor), |(here, _)| Arc::clone(here))
+        self.inside.last().map_or_else(|| Arc::clone(&self.root.descriptor), |(here, _)| Arc::clone(here))
     }
 
     fn arrived(&self, name: OsString) -> Place {
@@ -224,11 +215,7 @@ impl<'a> Walk<'a> {
         if name != "." {
             path.push(&name);
         }
-        Place {
-            directory: self.here(),
-            name,
-            path,
-        }
+        Place { directory: self.here(), name, path }
     }
 
     fn run(mut self) -> io::Result<Place> {
@@ -303,16 +290,11 @@ impl Place {
 
     /// Attributes, of a link itself when the place is one.
     pub(crate) fn stat(&self) -> io::Result<Stat> {
-        Ok(rustix::fs::statat(
-            &self.directory,
-            &self.name,
-            AtFlags::SYMLINK_NOFOLLOW,
-        )?)
+        Ok(rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW)?)
     }
 
     pub(crate) fn is_directory(&self) -> bool {
-        self.stat()
-            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+        self.stat().is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
     }
 
     /// Opens the file; never through a link, and never waiting for a peer.
@@ -335,41 +317,22 @@ impl Place {
     }
 
     pub(crate) fn remove_file(&self) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(
-            &self.directory,
-            &self.name,
-            AtFlags::empty(),
-        )?)
+        Ok(rustix::fs::unlinkat(&self.directory, &self.name, AtFlags::empty())?)
     }
 
     pub(crate) fn remove_folder(&self) -> io::Result<()> {
-        Ok(rustix::fs::unlinkat(
-            &self.directory,
-            &self.name,
-            AtFlags::REMOVEDIR,
-        )?)
+        Ok(rustix::fs::unlinkat(&self.directory, &self.name, AtFlags::REMOVEDIR)?)
     }
 
     /// Moves it, replacing what is there.
     pub(crate) fn rename(&self, to: &Place) -> io::Result<()> {
-        Ok(rustix::fs::renameat(
-            &self.directory,
-            &self.name,
-            &to.directory,
-            &to.name,
-        )?)
+        Ok(rustix::fs::renameat(&self.directory, &self.name, &to.directory, &to.name)?)
     }
 
     /// Moves it to a name that is free.
     pub(crate) fn rename_new(&self, to: &Place) -> io::Result<()> {
         let flags = RenameFlags::NOREPLACE;
-        Ok(rustix::fs::renameat_with(
-            &self.directory,
-            &self.name,
-            &to.directory,
-            &to.name,
-            flags,
-        )?)
+        Ok(rustix::fs::renameat_with(&self.directory, &self.name, &to.directory, &to.name, flags)?)
     }
 
     /// Makes a link here; its text is kept as it is and judged when it is followed.

@@ -110,11 +110,7 @@ pub(crate) struct Services {
 
 /// `chat-node` is short for `chat-node.service`.
 pub(crate) fn full_name(unit: &str) -> String {
-    if unit.contains('.') {
-        unit.to_owned()
-    } else {
-        format!("{unit}.service")
-    }
+    if unit.contains('.') { unit.to_owned() } else { format!("{unit}.service") }
 }
 
 impl Services {
@@ -125,12 +121,7 @@ impl Services {
 
     /// Forgets all definitions, so that they are read again.
     pub(crate) fn reload(&self) {
-        for entry in self
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .values_mut()
-        {
+        for entry in self.entries.lock().unwrap_or_else(PoisonError::into_inner).values_mut() {
             entry.definition = None;
         }
     }
@@ -138,10 +129,7 @@ impl Services {
     /// How a unit is, as far as it was ever started.
     pub(crate) fn state(&self, unit: &str) -> State {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries
-            .get(unit)
-            .map(|entry| entry.state.clone())
-            .unwrap_or_default()
+        entries.get(unit).map(|entry| entry.state.clone()).unwrap_or_default()
     }
 
     /// Clears a failure.
@@ -159,11 +147,7 @@ impl Services {
     pub(crate) fn journal(&self, unit: &str, count: usize, host: &str, format: Format) -> String {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.get(unit).map_or_else(String::new, |entry| {
-            entry
-                .journal
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .tail(count, host, format)
+            entry.journal.lock().unwrap_or_else(PoisonError::into_inner).tail(count, host, format)
         })
     }
 
@@ -183,10 +167,7 @@ impl Services {
     pub(super) fn note(&self, unit: &str, source: &str, message: &str) {
         tracing::debug!(unit, source, message, "journal");
         let journal = self.with(unit, |entry| Arc::clone(&entry.journal));
-        journal
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .add(source, message);
+        journal.lock().unwrap_or_else(PoisonError::into_inner).add(source, message);
     }
 }
 
@@ -196,10 +177,7 @@ impl Machine {
         if unit.contains('/') {
             return None;
         }
-        FOLDERS
-            .iter()
-            .map(|folder| format!("{folder}/{unit}"))
-            .find(|path| self.root.exists(path))
+        FOLDERS.iter().map(|folder| format!("{folder}/{unit}")).find(|path| self.root.exists(path))
     }
 
     /// The definition of a unit: the one read before, else its file.
@@ -210,12 +188,10 @@ impl Machine {
         let path = self.unit_file(unit).ok_or(JobError::NotFound)?;
         let text = self.root.read_text(&path).map_err(|_| JobError::NotFound)?;
         let definition = Unit::parse(&text).map_err(|error| {
-            self.services
-                .note(unit, "systemd[1]", &format!("{unit}: {error}"));
+            self.services.note(unit, "systemd[1]", &format!("{unit}: {error}"));
             JobError::BadSetting(error.to_string())
         })?;
-        self.services
-            .with(unit, |entry| entry.definition = Some(definition.clone()));
+        self.services.with(unit, |entry| entry.definition = Some(definition.clone()));
         Ok(definition)
     }
 
@@ -230,24 +206,15 @@ impl Machine {
             Active::Inactive | Active::Deactivating | Active::Failed => {}
         }
         self.services.with(unit, |entry| {
-            entry.state = State {
-                active: Active::Activating,
-                ..State::default()
-            };
+            entry.state = State { active: Active::Activating, ..State::default() };
             entry.recent_restarts.clear();
         });
         let started = self.execute_unit(unit).await;
         match started {
             Ok((running, output)) => {
                 let (orders, inbox) = mpsc::channel(4);
-                self.services
-                    .with(unit, |entry| entry.orders = Some(orders.clone()));
-                let keeper = Keeper {
-                    machine: Arc::clone(self),
-                    unit: unit.to_owned(),
-                    inbox,
-                    own: orders,
-                };
+                self.services.with(unit, |entry| entry.orders = Some(orders.clone()));
+                let keeper = Keeper { machine: Arc::clone(self), unit: unit.to_owned(), inbox, own: orders };
                 tokio::spawn(keeper.run(running, output));
                 Ok(())
             }
@@ -276,11 +243,7 @@ impl Machine {
     /// Kills everything that runs; used when the machine is switched off.
     pub(crate) async fn kill_units(self: &Arc<Self>) {
         let units: Vec<String> = {
-            let entries = self
-                .services
-                .entries
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let entries = self.services.entries.lock().unwrap_or_else(PoisonError::into_inner);
             entries.keys().cloned().collect()
         };
         let mut ends = JoinSet::new();
@@ -289,11 +252,7 @@ impl Machine {
             ends.spawn(async move { machine.order(&unit, Order::Kill).await });
         }
         while ends.join_next().await.is_some() {}
-        self.services
-            .entries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        self.services.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     async fn order(&self, unit: &str, order: impl FnOnce(oneshot::Sender<()>) -> Order) {
@@ -313,8 +272,7 @@ impl Machine {
     ) -> Result<(Running, JoinSet<()>), JobError> {
         let definition = self.unit(unit)?;
         let title = title(unit, &definition);
-        self.services
-            .note(unit, "systemd[1]", &format!("Starting {title}..."));
+        self.services.note(unit, "systemd[1]", &format!("Starting {title}..."));
         for line in &definition.before_start {
             let outcome = self.run_quietly(&line.argv).await;
             if outcome.status != 0 && !line.may_fail {
@@ -340,8 +298,7 @@ impl Machine {
         };
         match started {
             Ok((running, printed)) => {
-                self.services
-                    .note(unit, "systemd[1]", &format!("Started {title}."));
+                self.services.note(unit, "systemd[1]", &format!("Started {title}."));
                 self.services.with(unit, |entry| {
                     entry.state.active = Active::Running;
                     entry.state.pid = Some(running.pid);
@@ -386,20 +343,10 @@ impl Machine {
     }
 
     pub(super) fn set_failed(&self, unit: &str, result: &'static str, status: i32) {
-        self.services.note(
-            unit,
-            "systemd[1]",
-            &format!("{unit}: Failed with result '{result}'."),
-        );
+        self.services.note(unit, "systemd[1]", &format!("{unit}: Failed with result '{result}'."));
         self.services.with(unit, |entry| {
             let restarts = entry.state.restarts;
-            entry.state = State {
-                active: Active::Failed,
-                pid: None,
-                restarts,
-                result,
-                status,
-            };
+            entry.state = State { active: Active::Failed, pid: None, restarts, result, status };
         });
         self.changed.notify();
     }
@@ -432,11 +379,7 @@ async fn copy_lines(stream: impl AsyncRead + Unpin, source: String, journal: Arc
     let mut line = Vec::new();
     loop {
         line.clear();
-        match (&mut stream)
-            .take(LONGEST_PIECE)
-            .read_until(b'\n', &mut line)
-            .await
-        {
+        match (&mut stream).take(LONGEST_PIECE).read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {}
         }

@@ -40,18 +40,11 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new(machine: Arc<Machine>) -> Self {
-        Self {
-            machine,
-            open: BTreeMap::new(),
-            next: 0,
-        }
+        Self { machine, open: BTreeMap::new(), next: 0 }
     }
 
     fn place(&self, path: &str, last: Last) -> Result<Place, StatusReply> {
-        self.machine
-            .root
-            .place(path, last)
-            .map_err(|error| refusal(&error))
+        self.machine.root.place(path, last).map_err(|error| refusal(&error))
     }
 
     fn keep(&mut self, id: u32, open: Open) -> Result<Handle, StatusReply> {
@@ -73,10 +66,7 @@ impl Files {
 }
 
 /// The answer for an error of the operating system.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the protocol has a code for few of the many kinds"
-)]
+#[expect(clippy::wildcard_enum_match_arm, reason = "the protocol has a code for few of the many kinds")]
 fn refusal(error: &io::Error) -> StatusReply {
     let code = match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => StatusCode::NoSuchFile,
@@ -149,11 +139,7 @@ fn set_attributes(place: &Place, attributes: &FileAttributes) -> io::Result<()> 
 
 fn set_times(file: &File, accessed: u32, modified: u32) -> io::Result<()> {
     let at = |seconds: u32| UNIX_EPOCH + Duration::from_secs(u64::from(seconds));
-    file.set_times(
-        std::fs::FileTimes::new()
-            .set_accessed(at(accessed))
-            .set_modified(at(modified)),
-    )
+    file.set_times(std::fs::FileTimes::new().set_accessed(at(accessed)).set_modified(at(modified)))
 }
 
 /// Strings of an extension: each a length and its bytes.
@@ -195,32 +181,18 @@ impl Handler for Files {
         attrs: FileAttributes,
     ) -> Result<Handle, Self::Error> {
         // An exclusive creation does not follow a link, as the kernel has it.
-        let last = if pflags.contains(OpenFlags::EXCLUDE) {
-            Last::Keep
-        } else {
-            Last::Follow
-        };
+        let last = if pflags.contains(OpenFlags::EXCLUDE) { Last::Keep } else { Last::Follow };
         let place = self.place(&filename, last)?;
         if place.is_directory() {
             return Err(StatusCode::Failure.with_message("Is a directory"));
         }
         let is_new = place.stat().is_err();
         let mode = attrs.permissions.unwrap_or(0o666) & 0o7777;
-        let file = place
-            .open(open_flags(pflags), mode & !0o022)
-            .map_err(|error| refusal(&error))?;
+        let file = place.open(open_flags(pflags), mode & !0o022).map_err(|error| refusal(&error))?;
         if is_new && let Some(mode) = attrs.permissions {
-            place
-                .set_mode(mode & 0o7777 & !0o022)
-                .map_err(|error| refusal(&error))?;
+            place.set_mode(mode & 0o7777 & !0o022).map_err(|error| refusal(&error))?;
         }
-        self.keep(
-            id,
-            Open::File {
-                file,
-                appends: pflags.contains(OpenFlags::APPEND),
-            },
-        )
+        self.keep(id, Open::File { file, appends: pflags.contains(OpenFlags::APPEND) })
     }
 
     async fn close(&mut self, id: u32, handle: String) -> Result<Status, Self::Error> {
@@ -251,34 +223,18 @@ impl Handler for Files {
         let (mut file, appends) = self.file(&handle)?;
         done(
             id,
-            if appends {
-                io::Write::write_all(&mut file, &data)
-            } else {
-                file.write_all_at(&data, offset)
-            },
+            if appends { io::Write::write_all(&mut file, &data) } else { file.write_all_at(&data, offset) },
         )
     }
 
     async fn lstat(&mut self, id: u32, path: String) -> Result<Attrs, Self::Error> {
-        let stat = self
-            .place(&path, Last::Keep)?
-            .stat()
-            .map_err(|error| refusal(&error))?;
-        Ok(Attrs {
-            id,
-            attrs: attributes(&stat),
-        })
+        let stat = self.place(&path, Last::Keep)?.stat().map_err(|error| refusal(&error))?;
+        Ok(Attrs { id, attrs: attributes(&stat) })
     }
 
     async fn stat(&mut self, id: u32, path: String) -> Result<Attrs, Self::Error> {
-        let stat = self
-            .place(&path, Last::Follow)?
-            .stat()
-            .map_err(|error| refusal(&error))?;
-        Ok(Attrs {
-            id,
-            attrs: attributes(&stat),
-        })
+        let stat = self.place(&path, Last::Follow)?.stat().map_err(|error| refusal(&error))?;
+        Ok(Attrs { id, attrs: attributes(&stat) })
     }
 
     async fn fstat(&mut self, id: u32, handle: String) -> Result<Attrs, Self::Error> {
@@ -366,10 +322,7 @@ impl Handler for Files {
 
     async fn mkdir(&mut self, id: u32, path: String, attrs: FileAttributes) -> Result<Status, Self::Error> {
         let place = self.place(path.trim_end_matches('/'), Last::Keep)?;
-        done(
-            id,
-            place.make_folder(attrs.permissions.unwrap_or(0o755) & 0o7777 & !0o022),
-        )
+        done(id, place.make_folder(attrs.permissions.unwrap_or(0o755) & 0o7777 & !0o022))
     }
 
     async fn rmdir(&mut self, id: u32, path: String) -> Result<Status, Self::Error> {
@@ -379,10 +332,7 @@ impl Handler for Files {
 
     async fn realpath(&mut self, id: u32, path: String) -> Result<Name, Self::Error> {
         let place = self.place(&path, Last::Follow)?;
-        Ok(Name {
-            id,
-            files: vec![Listed::dummy(place.path().to_string_lossy())],
-        })
+        Ok(Name { id, files: vec![Listed::dummy(place.path().to_string_lossy())] })
     }
 
     async fn rename(&mut self, id: u32, oldpath: String, newpath: String) -> Result<Status, Self::Error> {
@@ -392,17 +342,13 @@ impl Handler for Files {
 
     async fn readlink(&mut self, id: u32, path: String) -> Result<Name, Self::Error> {
         let place = self.place(&path, Last::Keep)?;
-        let is_link = place
-            .stat()
-            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+        let is_link =
+            place.stat().is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
         if !is_link && place.stat().is_ok() {
             return Err(StatusCode::Failure.with_message("Invalid argument"));
         }
         let target = place.link_target().map_err(|error| refusal(&error))?;
-        Ok(Name {
-            id,
-            files: vec![Listed::dummy(target)],
-        })
+        Ok(Name { id, files: vec![Listed::dummy(target)] })
     }
 
     /// OpenSSH's clients and server have the two paths the other way round than the draft; so do we.

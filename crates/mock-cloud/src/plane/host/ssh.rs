@@ -70,11 +70,7 @@ async fn converse(
 ) {
     let _ = stream.set_nodelay(true);
     let stream = Guarded::new(stream, Activity::new(), cut.clone());
-    let connection = Connection {
-        machine,
-        channels: HashMap::new(),
-        cut: cut.clone(),
-    };
+    let connection = Connection { machine, channels: HashMap::new(), cut: cut.clone() };
     let ended = match server::run_stream(config, stream, connection).await {
         Ok(session) => session.await,
         Err(error) => Err(error),
@@ -97,9 +93,7 @@ struct Connection {
 impl Connection {
     fn knows(&self, user: &str, offered: &PublicKey) -> bool {
         let keys = self.machine.authorized_keys();
-        let mut known = keys
-            .iter()
-            .filter_map(|line| PublicKey::from_openssh(line.trim()).ok());
+        let mut known = keys.iter().filter_map(|line| PublicKey::from_openssh(line.trim()).ok());
         user == "root" && known.any(|key| key.key_data() == offered.key_data())
     }
 
@@ -220,11 +214,7 @@ impl server::Handler for Connection {
         let target = port.and_then(|port| self.machine.reach(host_to_connect, port));
         let source = self.machine.address;
         let Some(target) = target else {
-            tracing::info!(
-                host_to_connect,
-                port_to_connect,
-                "forwarding outside of the region refused"
-            );
+            tracing::info!(host_to_connect, port_to_connect, "forwarding outside of the region refused");
             reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
             return Ok(());
         };

@@ -68,9 +68,9 @@ impl Unit {
         }
         match unit.start.first() {
             None => Err(BadUnit("Service has no ExecStart= setting. Refusing.".to_owned())),
-            Some(program) if !program.starts_with('/') => Err(BadUnit(format!(
-                "Neither a valid executable name nor an absolute path: {program}"
-            ))),
+            Some(program) if !program.starts_with('/') => {
+                Err(BadUnit(format!("Neither a valid executable name nor an absolute path: {program}")))
+            }
             Some(_) => Ok(unit),
         }
     }
@@ -85,12 +85,11 @@ impl Unit {
             ("Service", "Environment") => self.environment.extend(assignments(&words(value)?)),
             ("Service", "EnvironmentFile") => {
                 let path = value.strip_prefix('-');
-                self.environment_files
-                    .push((path.unwrap_or(value).to_owned(), path.is_some()));
+                self.environment_files.push((path.unwrap_or(value).to_owned(), path.is_some()));
             }
-            ("Service", "WorkingDirectory") => value
-                .trim_start_matches('-')
-                .clone_into(&mut self.working_directory),
+            ("Service", "WorkingDirectory") => {
+                value.trim_start_matches('-').clone_into(&mut self.working_directory);
+            }
             ("Service", "Restart") => {
                 self.restart = match value {
                     "always" => Restart::Always,
@@ -135,10 +134,7 @@ fn words(value: &str) -> Result<Vec<String>, BadUnit> {
 fn command(value: &str) -> Result<Line, BadUnit> {
     let bare = value.trim_start_matches(['-', '+', '!', ':', '@']);
     let may_fail = value[..value.len() - bare.len()].contains('-');
-    Ok(Line {
-        argv: words(bare)?,
-        may_fail,
-    })
+    Ok(Line { argv: words(bare)?, may_fail })
 }
 
 fn assignments(words: &[String]) -> impl Iterator<Item = (String, String)> {
@@ -150,10 +146,7 @@ fn assignments(words: &[String]) -> impl Iterator<Item = (String, String)> {
 
 /// Reads an environment file: `NAME=VALUE` lines, values quoted or not, `#` and `;` comments.
 pub(crate) fn environment_file(text: &str) -> BTreeMap<String, String> {
-    let lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.starts_with(['#', ';']));
+    let lines = text.lines().map(str::trim).filter(|line| !line.starts_with(['#', ';']));
     lines
         .filter_map(|line| line.split_once('='))
         .map(|(name, value)| (name.trim().to_owned(), unquoted(value.trim())))
@@ -162,10 +155,7 @@ pub(crate) fn environment_file(text: &str) -> BTreeMap<String, String> {
 
 fn unquoted(value: &str) -> String {
     for quote in ['"', '\''] {
-        if let Some(inner) = value
-            .strip_prefix(quote)
-            .and_then(|value| value.strip_suffix(quote))
-        {
+        if let Some(inner) = value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote)) {
             return if quote == '"' {
                 inner.replace("\\\"", "\"").replace("\\\\", "\\")
             } else {
@@ -183,9 +173,7 @@ fn span(value: &str) -> Option<Duration> {
     }
     let mut total = Duration::ZERO;
     for part in value.split_whitespace() {
-        let end = part
-            .find(|letter: char| !letter.is_ascii_digit() && letter != '.')
-            .unwrap_or(part.len());
+        let end = part.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(part.len());
         let number: f64 = part[..end].parse().ok()?;
         let unit = match &part[end..] {
             "" | "s" | "sec" => 1.0,
@@ -215,19 +203,14 @@ const SIGNALS: &[(&str, i32)] = &[
 ];
 
 fn signal_number(name: &str) -> Option<i32> {
-    let known = SIGNALS
-        .iter()
-        .find(|(known, _)| *known == name || known.strip_prefix("SIG") == Some(name));
+    let known = SIGNALS.iter().find(|(known, _)| *known == name || known.strip_prefix("SIG") == Some(name));
     known.map(|(_, number)| *number).or_else(|| name.parse().ok())
 }
 
 /// The short name of a signal, as systemd logs it.
 pub(crate) fn signal_name(number: i32) -> String {
     let known = SIGNALS.iter().find(|(_, known)| *known == number);
-    known.map_or_else(
-        || number.to_string(),
-        |(name, _)| name.trim_start_matches("SIG").to_owned(),
-    )
+    known.map_or_else(|| number.to_string(), |(name, _)| name.trim_start_matches("SIG").to_owned())
 }
 
 #[cfg(test)]
@@ -243,23 +226,11 @@ mod tests {
         )
         .unwrap();
         assert_eq!(unit.start, ["/opt/x", "--flag", "a b"]);
-        assert_eq!(
-            unit.before_start,
-            [Line {
-                argv: vec!["/bin/true".to_owned()],
-                may_fail: true
-            }]
-        );
+        assert_eq!(unit.before_start, [Line { argv: vec!["/bin/true".to_owned()], may_fail: true }]);
         assert_eq!(unit.environment["B"], "2 3");
         assert_eq!(unit.environment_files, [("/etc/x.env".to_owned(), true)]);
-        assert_eq!(
-            (unit.restart, unit.restart_delay),
-            (Restart::OnFailure, Duration::from_millis(250))
-        );
-        assert_eq!(
-            (unit.kill_signal, unit.stop_timeout),
-            (2, Duration::from_secs(90))
-        );
+        assert_eq!((unit.restart, unit.restart_delay), (Restart::OnFailure, Duration::from_millis(250)));
+        assert_eq!((unit.kill_signal, unit.stop_timeout), (2, Duration::from_secs(90)));
         assert_eq!(unit.wanted_by, ["multi-user.target"]);
     }
 

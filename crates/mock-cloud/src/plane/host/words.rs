@@ -8,9 +8,7 @@
 pub(crate) struct NotUnderstood(pub(crate) String);
 
 /// Characters that mean something to a shell when they are not quoted.
-const SPECIAL: &[char] = &[
-    '$', '`', '|', '&', ';', '<', '>', '(', ')', '*', '?', '[', ']', '#', '~', '\n',
-];
+const SPECIAL: &[char] = &['$', '`', '|', '&', ';', '<', '>', '(', ')', '*', '?', '[', ']', '#', '~', '\n'];
 
 /// Splits by the rules of shell words.
 pub(crate) fn split(line: &str) -> Result<Vec<String>, NotUnderstood> {

@@ -38,9 +38,9 @@ impl RequestHandler for Answerer {
     ) -> ResponseInfo {
         let mut metadata = Metadata::response_from_request(&request.metadata);
         let answer = match request.request_info() {
-            Ok(info) if request.metadata.op_code == OpCode::Query => self
-                .0
-                .look_up(&info.query.name().to_string(), info.query.query_type()),
+            Ok(info) if request.metadata.op_code == OpCode::Query => {
+                self.0.look_up(&info.query.name().to_string(), info.query.query_type())
+            }
             Ok(_) => zones::Answer::code(ResponseCode::NotImp),
             Err(_) => zones::Answer::code(ResponseCode::FormErr),
         };
@@ -57,11 +57,8 @@ impl RequestHandler for Answerer {
             Ok(info) => info,
             Err(error) => {
                 tracing::debug!(%error, "a DNS answer could not be sent");
-                let mut metadata = Metadata::new(
-                    request.metadata.id,
-                    MessageType::Response,
-                    request.metadata.op_code,
-                );
+                let mut metadata =
+                    Metadata::new(request.metadata.id, MessageType::Response, request.metadata.op_code);
                 metadata.response_code = ResponseCode::ServFail;
                 let counts = hickory_proto::op::HeaderCounts::default();
                 hickory_proto::op::Header { metadata, counts }.into()

@@ -35,12 +35,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn code(code: ResponseCode) -> Self {
-        Self {
-            code,
-            is_authoritative: false,
-            records: Vec::new(),
-            authority: Vec::new(),
-        }
+        Self { code, is_authoritative: false, records: Vec::new(), authority: Vec::new() }
     }
 }
 
@@ -70,9 +65,7 @@ impl Zones {
     /// Replaces every record.
     pub(crate) fn replace(&self, desired: &spec::Desired) {
         let mut content = Content::default();
-        content
-            .domains
-            .extend(BALANCER_DOMAINS.iter().map(|domain| (*domain).to_owned()));
+        content.domains.extend(BALANCER_DOMAINS.iter().map(|domain| (*domain).to_owned()));
         for (domain, records) in &desired.domains {
             let domain = plain(domain);
             for record in records {
@@ -90,25 +83,15 @@ impl Zones {
             content.domains.insert(domain);
         }
         for balancer in desired.load_balancers.values() {
-            let addresses = balancer
-                .addresses
-                .iter()
-                .map(|address| (BALANCER_TTL, RData::A(A(*address))));
-            content
-                .records
-                .entry(plain(&balancer.dns_name))
-                .or_default()
-                .extend(addresses);
+            let addresses = balancer.addresses.iter().map(|address| (BALANCER_TTL, RData::A(A(*address))));
+            content.records.entry(plain(&balancer.dns_name)).or_default().extend(addresses);
         }
         *self.content.write().unwrap_or_else(PoisonError::into_inner) = content;
     }
 
     /// Answers a question.
     pub(crate) fn look_up(&self, name: &str, kind: RecordType) -> Answer {
-        self.content
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .look_up(&plain(name), kind)
+        self.content.read().unwrap_or_else(PoisonError::into_inner).look_up(&plain(name), kind)
     }
 
     /// The first address of a name, through CNAMEs.
@@ -116,13 +99,7 @@ impl Zones {
         self.look_up(name, RecordType::A)
             .records
             .iter()
-            .find_map(|record| {
-                if let RData::A(address) = &record.data {
-                    Some(address.0)
-                } else {
-                    None
-                }
-            })
+            .find_map(|record| if let RData::A(address) = &record.data { Some(address.0) } else { None })
     }
 }
 
@@ -130,15 +107,9 @@ impl Content {
     fn zone(&self, name: &str) -> Option<&str> {
         let ends_in = |domain: &&String| {
             name == domain.as_str()
-                || name
-                    .strip_suffix(domain.as_str())
-                    .is_some_and(|rest| rest.ends_with('.'))
+                || name.strip_suffix(domain.as_str()).is_some_and(|rest| rest.ends_with('.'))
         };
-        self.domains
-            .iter()
-            .filter(ends_in)
-            .max_by_key(|domain| domain.len())
-            .map(String::as_str)
+        self.domains.iter().filter(ends_in).max_by_key(|domain| domain.len()).map(String::as_str)
     }
 
     /// Records of a name, or those of the wildcard that stands for it.
@@ -171,10 +142,7 @@ impl Content {
         let Some(zone) = self.zone(name) else {
             return Answer::code(ResponseCode::Refused);
         };
-        let mut answer = Answer {
-            is_authoritative: true,
-            ..Answer::code(ResponseCode::NoError)
-        };
+        let mut answer = Answer { is_authoritative: true, ..Answer::code(ResponseCode::NoError) };
         answer.records = self.apex(name, zone, kind);
         if answer.records.is_empty() {
             self.follow(name.to_owned(), kind, &mut answer);
@@ -214,27 +182,18 @@ impl Content {
                 }
                 return;
             };
-            let found = records
-                .iter()
-                .filter(|(_, data)| kind == RecordType::ANY || data.record_type() == kind);
+            let found =
+                records.iter().filter(|(_, data)| kind == RecordType::ANY || data.record_type() == kind);
             let before = answer.records.len();
-            answer
-                .records
-                .extend(found.filter_map(|(ttl, data)| record(&name, *ttl, data.clone())));
+            answer.records.extend(found.filter_map(|(ttl, data)| record(&name, *ttl, data.clone())));
             if answer.records.len() > before {
                 return;
             }
             let alias = records.iter().find_map(|(ttl, data)| {
-                if let RData::CNAME(target) = data {
-                    Some((*ttl, target))
-                } else {
-                    None
-                }
+                if let RData::CNAME(target) = data { Some((*ttl, target)) } else { None }
             });
             let Some((ttl, target)) = alias else { return };
-            answer
-                .records
-                .extend(record(&name, ttl, RData::CNAME(target.clone())));
+            answer.records.extend(record(&name, ttl, RData::CNAME(target.clone())));
             name = plain(&target.0.to_string());
         }
     }
@@ -247,11 +206,7 @@ fn record(name: &str, ttl: u32, data: RData) -> Option<Record> {
 fn soa(zone: &str) -> Option<Record> {
     let master = absolute(NAME_SERVERS[0])?;
     let mail = absolute("hostmaster.hichina.com")?;
-    record(
-        zone,
-        SOA_TTL,
-        RData::SOA(SOA::new(master, mail, 1, 3600, 1200, 86_400, 600)),
-    )
+    record(zone, SOA_TTL, RData::SOA(SOA::new(master, mail, 1, 3600, 1200, 86_400, 600)))
 }
 
 /// The data of a record as the API has it.
@@ -323,38 +278,16 @@ mod tests {
             ("a.b.example.com.", RecordType::TXT, ResponseCode::NoError, 0),
             ("x.wild.example.com.", RecordType::A, ResponseCode::NoError, 1),
             ("nothing.example.com.", RecordType::A, ResponseCode::NXDomain, 0),
-            (
-                "loop.example.com.",
-                RecordType::A,
-                ResponseCode::NoError,
-                LONGEST_CHAIN,
-            ),
-            (
-                "alb-1.cn-hangzhou.alb.aliyuncsslb.com.",
-                RecordType::A,
-                ResponseCode::NoError,
-                2,
-            ),
-            (
-                "alb-2.cn-hangzhou.alb.aliyuncsslb.com.",
-                RecordType::A,
-                ResponseCode::NXDomain,
-                0,
-            ),
+            ("loop.example.com.", RecordType::A, ResponseCode::NoError, LONGEST_CHAIN),
+            ("alb-1.cn-hangzhou.alb.aliyuncsslb.com.", RecordType::A, ResponseCode::NoError, 2),
+            ("alb-2.cn-hangzhou.alb.aliyuncsslb.com.", RecordType::A, ResponseCode::NXDomain, 0),
             ("example.org.", RecordType::A, ResponseCode::Refused, 0),
             ("notexample.com.", RecordType::A, ResponseCode::Refused, 0),
         ];
         for (name, kind, code, count) in cases {
             let answer = zones.look_up(name, kind);
-            assert_eq!(
-                (answer.code, answer.records.len()),
-                (code, count),
-                "{name} {kind}"
-            );
+            assert_eq!((answer.code, answer.records.len()), (code, count), "{name} {kind}");
         }
-        assert_eq!(
-            zones.address("www.example.com"),
-            Some("198.18.0.1".parse().unwrap())
-        );
+        assert_eq!(zones.address("www.example.com"), Some("198.18.0.1".parse().unwrap()));
     }
 }

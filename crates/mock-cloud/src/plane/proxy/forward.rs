@@ -23,13 +23,7 @@ use crate::plane::stream::Activity;
 pub(super) type Body = BoxBody<Bytes, hyper::Error>;
 
 /// Headers that belong to one connection, not to the request.
-const HOP_BY_HOP: &[&str] = &[
-    "keep-alive",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-];
+const HOP_BY_HOP: &[&str] = &["keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"];
 /// The sticky cookie.
 const STICKY: &str = "SERVERID";
 
@@ -54,14 +48,8 @@ pub(super) async fn forward(client: Client, mut request: Request<Incoming>) -> R
     if is_own_name(&setting, &request) {
         return plain(StatusCode::FORBIDDEN);
     }
-    let sticky = setting
-        .listener
-        .sticky
-        .and_then(|lifetime| Sticky::read(request.headers(), lifetime));
-    let Some(backend) = setting
-        .group
-        .pick(sticky.as_ref().map(|sticky| sticky.server.as_str()))
-    else {
+    let sticky = setting.listener.sticky.and_then(|lifetime| Sticky::read(request.headers(), lifetime));
+    let Some(backend) = setting.group.pick(sticky.as_ref().map(|sticky| sticky.server.as_str())) else {
         return plain(StatusCode::SERVICE_UNAVAILABLE);
     };
     let wants_upgrade = is_upgrade(request.headers());
@@ -93,37 +81,25 @@ fn plain(status: StatusCode) -> Response<Body> {
         "<html><head><title>{status}</title></head><body><h1>{}: {reason}</h1></body></html>\n",
         status.as_u16()
     );
-    let body = Full::new(Bytes::from(page))
-        .map_err(|never| match never {})
-        .boxed();
+    let body = Full::new(Bytes::from(page)).map_err(|never| match never {}).boxed();
     let mut response = Response::new(body);
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(hyper::header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
+    response.headers_mut().insert(hyper::header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
     response
 }
 
 /// Whether the request names the load balancer itself instead of a domain that leads to it.
 fn is_own_name(setting: &Setting, request: &Request<Incoming>) -> bool {
     let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let host = request
-        .uri()
-        .authority()
-        .map_or(named.unwrap_or_default(), |authority| authority.as_str());
+    let host = request.uri().authority().map_or(named.unwrap_or_default(), |authority| authority.as_str());
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     name.trim_end_matches('.').eq_ignore_ascii_case(&setting.dns_name)
 }
 
 fn is_upgrade(headers: &HeaderMap) -> bool {
-    let tokens = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok());
+    let tokens = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
     headers.contains_key(UPGRADE)
-        && tokens
-            .flat_map(|value| value.split(','))
-            .any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
+        && tokens.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
 }
 
 /// The request as the server gets it.
@@ -135,11 +111,7 @@ fn outgoing(
 ) -> Option<Request<Incoming>> {
     let target = backend.target(backend.port())?;
     let host = request.uri().authority().map(ToString::to_string);
-    let path = request
-        .uri()
-        .path_and_query()
-        .cloned()
-        .unwrap_or_else(|| PathAndQuery::from_static("/"));
+    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::builder()
         .scheme(Scheme::HTTP)
         .authority(target.to_string())
@@ -153,17 +125,10 @@ fn outgoing(
     }
     clean(headers, is_upgrade);
     let forwarded = HeaderName::from_static("x-forwarded-for");
-    let before: Vec<&str> = headers
-        .get_all(&forwarded)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .collect();
-    let chain = before
-        .into_iter()
-        .map(str::to_owned)
-        .chain([peer.to_string()])
-        .collect::<Vec<_>>()
-        .join(", ");
+    let before: Vec<&str> =
+        headers.get_all(&forwarded).iter().filter_map(|value| value.to_str().ok()).collect();
+    let chain =
+        before.into_iter().map(str::to_owned).chain([peer.to_string()]).collect::<Vec<_>>().join(", ");
     headers.insert(forwarded, HeaderValue::from_str(&chain).ok()?);
     Some(request)
 }
@@ -176,10 +141,7 @@ fn clean(headers: &mut HeaderMap, is_upgrade: bool) {
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(',').map(|token| token.trim().to_ascii_lowercase()))
         .collect();
-    let named = named
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !(is_upgrade && *name == "upgrade"));
+    let named = named.iter().map(String::as_str).filter(|name| !(is_upgrade && *name == "upgrade"));
     for name in HOP_BY_HOP.iter().copied().chain(named) {
         headers.remove(name);
     }
@@ -243,10 +205,7 @@ struct Sticky {
 impl Sticky {
     /// Reads `SERVERID=<server>|<last>|<first>` unless it is older than its lifetime.
     fn read(headers: &HeaderMap, lifetime: Duration) -> Option<Self> {
-        let cookies = headers
-            .get_all(COOKIE)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
+        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
         let value = cookies.flat_map(|value| value.split(';')).find_map(|cookie| {
             let (name, value) = cookie.trim().split_once('=')?;
             (name == STICKY).then_some(value)
@@ -255,10 +214,7 @@ impl Sticky {
         let (server, last, first) = (parts.next()?, parts.next()?, parts.next()?);
         let age = now() - last.parse::<i64>().ok()?;
         let is_fresh = age <= i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
-        is_fresh.then_some(Self {
-            server: server.to_owned(),
-            since: first.parse().ok()?,
-        })
+        is_fresh.then_some(Self { server: server.to_owned(), since: first.parse().ok()? })
     }
 }
 
@@ -268,9 +224,7 @@ fn now() -> i64 {
 
 fn stick(response: &mut Response<Incoming>, backend: &Backend, before: Option<&Sticky>) {
     let server = backend.cookie();
-    let first = before
-        .filter(|before| before.server == server)
-        .map_or_else(now, |before| before.since);
+    let first = before.filter(|before| before.server == server).map_or_else(now, |before| before.since);
     if let Ok(cookie) = HeaderValue::from_str(&format!("{STICKY}={server}|{}|{first};Path=/", now())) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }

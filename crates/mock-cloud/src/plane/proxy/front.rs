@@ -49,11 +49,8 @@ impl Front {
     /// Binds and starts to serve.
     pub(super) async fn open(socket: SocketAddr, setting: Setting) -> io::Result<Self> {
         let listener = TcpListener::bind(socket).await?;
-        let front = Self {
-            socket,
-            live: Arc::new(RwLock::new(Arc::new(setting))),
-            cut: CancellationToken::new(),
-        };
+        let front =
+            Self { socket, live: Arc::new(RwLock::new(Arc::new(setting))), cut: CancellationToken::new() };
         tokio::spawn(accept(listener, Arc::clone(&front.live), front.cut.clone()));
         Ok(front)
     }

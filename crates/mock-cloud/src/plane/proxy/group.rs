@@ -53,13 +53,7 @@ pub(crate) struct Group {
 
 impl Group {
     pub(crate) fn new(network: Arc<Network>, source: Option<Ipv4Addr>, changed: Changed) -> Self {
-        Self {
-            network,
-            source,
-            changed,
-            slots: Mutex::default(),
-            check: Arc::default(),
-        }
+        Self { network, source, changed, slots: Mutex::default(), check: Arc::default() }
     }
 
     /// Takes over servers and their check; servers that stay keep their connections and their health.
@@ -87,14 +81,7 @@ impl Group {
                 self.source,
                 self.changed.clone(),
             ));
-            slots.insert(
-                key.clone(),
-                Slot {
-                    backend,
-                    weight: server.weight,
-                    credit: 0,
-                },
-            );
+            slots.insert(key.clone(), Slot { backend, weight: server.weight, credit: 0 });
         }
     }
 
@@ -122,9 +109,7 @@ impl Group {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let may_serve = |slot: &Slot| slot.weight > 0 && slot.backend.health() == Health::Healthy;
         if let Some(name) = sticky
-            && let Some(slot) = slots
-                .values()
-                .find(|slot| may_serve(slot) && slot.backend.cookie() == name)
+            && let Some(slot) = slots.values().find(|slot| may_serve(slot) && slot.backend.cookie() == name)
         {
             return Some(Arc::clone(&slot.backend));
         }
@@ -147,16 +132,9 @@ impl Group {
     pub(crate) fn health(&self) -> BTreeMap<String, Health> {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         let judge = |slot: &Slot| {
-            if slot.weight == 0 {
-                Health::Unused
-            } else {
-                slot.backend.health()
-            }
+            if slot.weight == 0 { Health::Unused } else { slot.backend.health() }
         };
-        slots
-            .iter()
-            .map(|(key, slot)| (key.clone(), judge(slot)))
-            .collect()
+        slots.iter().map(|(key, slot)| (key.clone(), judge(slot))).collect()
     }
 
     /// The group is gone: so are its servers.
@@ -203,11 +181,7 @@ impl Backend {
         let probe = Probe {
             target,
             source,
-            method: if check.method.eq_ignore_ascii_case("GET") {
-                Method::GET
-            } else {
-                Method::HEAD
-            },
+            method: if check.method.eq_ignore_ascii_case("GET") { Method::GET } else { Method::HEAD },
             host: self.server.address.to_string(),
             path: check.path.clone(),
             limit: check.timeout,
@@ -215,11 +189,7 @@ impl Backend {
         match probe.ask().await {
             Ok(answer) => {
                 let class = format!("http_{}xx", answer.status.as_u16() / 100);
-                check
-                    .codes
-                    .contains(&class)
-                    .then_some(())
-                    .ok_or("RESPONSE_MISMATCH")
+                check.codes.contains(&class).then_some(()).ok_or("RESPONSE_MISMATCH")
             }
             Err(NoAnswer::ConnectFailed) => Err("CONNECT_FAILED"),
             Err(NoAnswer::ConnectTimeout) => Err("CONNECT_TIMEOUT"),
@@ -248,11 +218,8 @@ async fn watch(
                 result = backend.probe(&check, source) => result,
                 () = backend.gone.cancelled() => return,
             };
-            (good, bad) = if result.is_ok() {
-                (good.saturating_add(1), 0)
-            } else {
-                (0, bad.saturating_add(1))
-            };
+            (good, bad) =
+                if result.is_ok() { (good.saturating_add(1), 0) } else { (0, bad.saturating_add(1)) };
             match result {
                 Ok(()) if good >= check.healthy_threshold => backend.set_health(Health::Healthy, &changed),
                 Err(reason) if bad >= check.unhealthy_threshold => {

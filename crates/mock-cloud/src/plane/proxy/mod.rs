@@ -38,11 +38,7 @@ struct State {
 
 impl Proxy {
     pub(crate) fn new(network: Arc<Network>, changed: Changed) -> Self {
-        Self {
-            network,
-            changed,
-            state: Mutex::default(),
-        }
+        Self { network, changed, state: Mutex::default() }
     }
 
     /// Makes it so; whether everything is as wanted now.
@@ -70,10 +66,7 @@ impl Proxy {
                 }
             }
         }
-        self.state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .listeners = listeners;
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).listeners = listeners;
         self.reconcile_fronts(wanted).await
     }
 
@@ -83,11 +76,8 @@ impl Proxy {
         for (id, balancer) in &desired.load_balancers {
             for listener in balancer.listeners.values() {
                 let name = (id.clone(), listener.server_group.clone());
-                let group = state
-                    .groups
-                    .remove(&name)
-                    .or_else(|| kept.get(&name).cloned())
-                    .unwrap_or_else(|| {
+                let group =
+                    state.groups.remove(&name).or_else(|| kept.get(&name).cloned()).unwrap_or_else(|| {
                         Arc::new(Group::new(
                             Arc::clone(&self.network),
                             self.source(balancer),
@@ -107,10 +97,7 @@ impl Proxy {
 
     /// The address that servers see a load balancer come from.
     fn source(&self, balancer: &LoadBalancer) -> Option<Ipv4Addr> {
-        balancer
-            .addresses
-            .first()
-            .and_then(|address| self.network.balancer(&key(&balancer.id, *address)))
+        balancer.addresses.first().and_then(|address| self.network.balancer(&key(&balancer.id, *address)))
     }
 
     async fn reconcile_fronts(
@@ -120,9 +107,7 @@ impl Proxy {
         let mut fronts =
             std::mem::take(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner).fronts);
         fronts.retain(|key, front| {
-            let stays = wanted
-                .get(key)
-                .is_some_and(|(socket, _)| *socket == front.socket());
+            let stays = wanted.get(key).is_some_and(|(socket, _)| *socket == front.socket());
             if !stays {
                 front.close();
             }
@@ -149,11 +134,7 @@ impl Proxy {
     /// Health by listener and server.
     pub(crate) fn health(&self) -> BTreeMap<String, BTreeMap<String, Health>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state
-            .listeners
-            .iter()
-            .map(|(listener, group)| (listener.clone(), group.health()))
-            .collect()
+        state.listeners.iter().map(|(listener, group)| (listener.clone(), group.health())).collect()
     }
 
     /// From each address and port of a listener to the socket that serves it.

@@ -41,10 +41,6 @@ pub(crate) struct Call {
 
 impl Call {
     pub(crate) fn new(argv: Vec<String>, stdin: Stdin) -> Self {
-        Self {
-            argv,
-            environment: BTreeMap::new(),
-            stdin,
-        }
+        Self { argv, environment: BTreeMap::new(), stdin }
     }
 }

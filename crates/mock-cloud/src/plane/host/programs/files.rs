@@ -18,20 +18,14 @@ fn each(
     let mut outcome = Outcome::done();
     for path in paths {
         if let Err(error) = what(path) {
-            outcome.and(Outcome::failed(
-                1,
-                format!("{}: {}", complaint(path), sentence(&error)),
-            ));
+            outcome.and(Outcome::failed(1, format!("{}: {}", complaint(path), sentence(&error))));
         }
     }
     outcome
 }
 
 fn missing_operand(program: &str) -> Outcome {
-    Outcome::failed(
-        1,
-        format!("{program}: missing operand\nTry '{program} --help' for more information."),
-    )
+    Outcome::failed(1, format!("{program}: missing operand\nTry '{program} --help' for more information."))
 }
 
 pub(crate) fn cat(machine: &Machine, arguments: &[String]) -> Outcome {
@@ -68,23 +62,14 @@ pub(crate) fn mkdir(machine: &Machine, arguments: &[String]) -> Outcome {
     let make = |path: &str| {
         if options.has("-p") {
             // An existing folder keeps its mode.
-            if machine
-                .root
-                .place(path, Last::Follow)
-                .is_ok_and(|place| place.is_directory())
-            {
+            if machine.root.place(path, Last::Follow).is_ok_and(|place| place.is_directory()) {
                 return Ok(());
             }
             return machine.root.make_folders(path, mode);
         }
-        machine
-            .root
-            .place(path.trim_end_matches('/'), Last::Keep)?
-            .make_folder(mode)
+        machine.root.place(path.trim_end_matches('/'), Last::Keep)?.make_folder(mode)
     };
-    each(&options.operands, make, |path| {
-        format!("mkdir: cannot create directory '{path}'")
-    })
+    each(&options.operands, make, |path| format!("mkdir: cannot create directory '{path}'"))
 }
 
 pub(crate) fn rm(machine: &Machine, arguments: &[String]) -> Outcome {
@@ -108,22 +93,17 @@ pub(crate) fn rm(machine: &Machine, arguments: &[String]) -> Outcome {
 fn remove(machine: &Machine, path: &str, is_recursive: bool, is_forced: bool) -> Result<(), String> {
     let last = path.trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     if last == "." || last == ".." {
-        return Err(format!(
-            "refusing to remove '.' or '..' directory: skipping '{path}'"
-        ));
+        return Err(format!("refusing to remove '.' or '..' directory: skipping '{path}'"));
     }
     if last.is_empty() {
         return Err("it is dangerous to operate recursively on '/'".to_owned());
     }
-    let removed = machine
-        .root
-        .place(path.trim_end_matches('/'), Last::Keep)
-        .and_then(|place| {
-            if !is_recursive && place.is_directory() {
-                return Err(rustix::io::Errno::ISDIR.into());
-            }
-            Root::remove_all(&place)
-        });
+    let removed = machine.root.place(path.trim_end_matches('/'), Last::Keep).and_then(|place| {
+        if !is_recursive && place.is_directory() {
+            return Err(rustix::io::Errno::ISDIR.into());
+        }
+        Root::remove_all(&place)
+    });
     match removed {
         Ok(()) => Ok(()),
         Err(error) if is_forced && error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -144,19 +124,12 @@ pub(crate) fn mv(machine: &Machine, arguments: &[String]) -> Outcome {
         Err(error) if error.kind() == io::ErrorKind::NotFound && !exists(machine, from) => {
             Outcome::failed(1, format!("mv: cannot stat '{from}': {}", sentence(&error)))
         }
-        Err(error) => Outcome::failed(
-            1,
-            format!("mv: cannot move '{from}' to '{to}': {}", sentence(&error)),
-        ),
+        Err(error) => Outcome::failed(1, format!("mv: cannot move '{from}' to '{to}': {}", sentence(&error))),
     }
 }
 
 fn exists(machine: &Machine, path: &str) -> bool {
-    machine
-        .root
-        .place(path, Last::Keep)
-        .and_then(|place| place.stat())
-        .is_ok()
+    machine.root.place(path, Last::Keep).and_then(|place| place.stat()).is_ok()
 }
 
 /// Without `-T` a folder (or a link to one) as target means: into it.
@@ -167,10 +140,7 @@ fn move_file(machine: &Machine, from: &str, to: &str, is_exact: bool) -> io::Res
 }
 
 fn into_folder(machine: &Machine, from: &str, to: &str, is_exact: bool) -> String {
-    let is_folder = machine
-        .root
-        .place(to, Last::Follow)
-        .is_ok_and(|place| place.is_directory());
+    let is_folder = machine.root.place(to, Last::Follow).is_ok_and(|place| place.is_directory());
     if is_exact || !is_folder {
         return to.to_owned();
     }
@@ -187,16 +157,8 @@ pub(crate) fn ln(machine: &Machine, arguments: &[String]) -> Outcome {
         return Outcome::refused("ln without -s and two paths");
     };
     // With -n a link to a folder is not a folder.
-    let is_link = machine
-        .root
-        .place(link, Last::Keep)
-        .is_ok_and(|place| place.link_target().is_ok());
-    let path = into_folder(
-        machine,
-        target,
-        link,
-        options.has("-T") || (options.has("-n") && is_link),
-    );
+    let is_link = machine.root.place(link, Last::Keep).is_ok_and(|place| place.link_target().is_ok());
+    let path = into_folder(machine, target, link, options.has("-T") || (options.has("-n") && is_link));
     let made = machine.root.place(&path, Last::Keep).and_then(|place| {
         if options.has("-f") && place.stat().is_ok() {
             place.remove_file()?;
@@ -205,13 +167,9 @@ pub(crate) fn ln(machine: &Machine, arguments: &[String]) -> Outcome {
     });
     match made {
         Ok(()) => Outcome::done(),
-        Err(error) => Outcome::failed(
-            1,
-            format!(
-                "ln: failed to create symbolic link '{path}': {}",
-                sentence(&error)
-            ),
-        ),
+        Err(error) => {
+            Outcome::failed(1, format!("ln: failed to create symbolic link '{path}': {}", sentence(&error)))
+        }
     }
 }
 
@@ -220,11 +178,7 @@ pub(crate) fn chmod(machine: &Machine, arguments: &[String]) -> Outcome {
         Ok(options) => options,
         Err(refusal) => return refusal,
     };
-    let Some((mode, paths)) = options
-        .operands
-        .split_first()
-        .filter(|(_, paths)| !paths.is_empty())
-    else {
+    let Some((mode, paths)) = options.operands.split_first().filter(|(_, paths)| !paths.is_empty()) else {
         return missing_operand("chmod");
     };
     let change = |path: &str| {
@@ -278,11 +232,7 @@ pub(crate) fn chown(machine: &Machine, arguments: &[String]) -> Outcome {
         Ok(options) => options,
         Err(refusal) => return refusal,
     };
-    let Some((owner, paths)) = options
-        .operands
-        .split_first()
-        .filter(|(_, paths)| !paths.is_empty())
-    else {
+    let Some((owner, paths)) = options.operands.split_first().filter(|(_, paths)| !paths.is_empty()) else {
         return missing_operand("chown");
     };
     if let Some(refusal) = unknown_owner(machine, "chown", owner) {
@@ -300,10 +250,7 @@ fn unknown_owner(machine: &Machine, program: &str, owner: &str) -> Option<Outcom
             || name.bytes().all(|byte| byte.is_ascii_digit())
             || super::system::user(machine, name).is_some();
         if !is_known {
-            return Some(Outcome::failed(
-                1,
-                format!("{program}: invalid {what}: '{owner}'"),
-            ));
+            return Some(Outcome::failed(1, format!("{program}: invalid {what}: '{owner}'")));
         }
     }
     None
@@ -323,9 +270,7 @@ pub(crate) fn touch(machine: &Machine, arguments: &[String]) -> Outcome {
         let now = std::time::SystemTime::now();
         file.set_times(std::fs::FileTimes::new().set_accessed(now).set_modified(now))
     };
-    each(&options.operands, touch, |path| {
-        format!("touch: cannot touch '{path}'")
-    })
+    each(&options.operands, touch, |path| format!("touch: cannot touch '{path}'"))
 }
 
 pub(crate) fn install(machine: &Machine, arguments: &[String]) -> Outcome {
@@ -348,7 +293,5 @@ pub(crate) fn install(machine: &Machine, arguments: &[String]) -> Outcome {
         machine.root.make_folders(path, mode)?;
         machine.root.place(path, Last::Follow)?.set_mode(mode)
     };
-    each(&options.operands, make, |path| {
-        format!("install: cannot create directory '{path}'")
-    })
+    each(&options.operands, make, |path| format!("install: cannot create directory '{path}'"))
 }

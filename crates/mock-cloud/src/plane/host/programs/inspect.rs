@@ -30,11 +30,7 @@ pub(crate) fn test(machine: &Machine, arguments: &[String]) -> Outcome {
     let [question, path] = arguments else {
         return Outcome::refused("test with other than a question and a path");
     };
-    let last = if question == "-L" || question == "-h" {
-        Last::Keep
-    } else {
-        Last::Follow
-    };
+    let last = if question == "-L" || question == "-h" { Last::Keep } else { Last::Follow };
     let stat = machine.root.place(path, last).and_then(|place| place.stat()).ok();
     let kind = stat.as_ref().map(|stat| FileType::from_raw_mode(stat.st_mode));
     let holds = match question.as_str() {
@@ -59,21 +55,13 @@ pub(crate) fn stat(machine: &Machine, arguments: &[String]) -> Outcome {
     };
     let mut outcome = Outcome::done();
     for path in &options.operands {
-        outcome.and(
-            match machine
-                .root
-                .place(path, Last::Keep)
-                .and_then(|place| place.stat())
-            {
-                Ok(stat) => match formatted(format, path, stat.st_mode & 0o7777, stat.st_size) {
-                    Ok(line) => Outcome::printed(line + "\n"),
-                    Err(letter) => return Outcome::refused(format!("stat %{letter}")),
-                },
-                Err(error) => {
-                    Outcome::failed(1, format!("stat: cannot statx '{path}': {}", sentence(&error)))
-                }
+        outcome.and(match machine.root.place(path, Last::Keep).and_then(|place| place.stat()) {
+            Ok(stat) => match formatted(format, path, stat.st_mode & 0o7777, stat.st_size) {
+                Ok(line) => Outcome::printed(line + "\n"),
+                Err(letter) => return Outcome::refused(format!("stat %{letter}")),
             },
-        );
+            Err(error) => Outcome::failed(1, format!("stat: cannot statx '{path}': {}", sentence(&error))),
+        });
     }
     outcome
 }
@@ -109,15 +97,9 @@ pub(crate) fn readlink(machine: &Machine, arguments: &[String]) -> Outcome {
         return Outcome::refused("readlink with other than one path");
     };
     let found = if options.has("-f") {
-        machine
-            .root
-            .place(path, Last::Follow)
-            .map(|place| place.path().to_string_lossy().into_owned())
+        machine.root.place(path, Last::Follow).map(|place| place.path().to_string_lossy().into_owned())
     } else {
-        machine
-            .root
-            .place(path, Last::Keep)
-            .and_then(|place| place.link_target())
+        machine.root.place(path, Last::Keep).and_then(|place| place.link_target())
     };
     found.map_or_else(|_| Outcome::status(1), |target| Outcome::printed(target + "\n"))
 }
@@ -134,11 +116,7 @@ pub(crate) fn ls(machine: &Machine, arguments: &[String]) -> Outcome {
     let shows_all = options.has("-a") || options.has("-A");
     let list = |place: Place| {
         place.stat()?;
-        if place.is_directory() {
-            Root::list(&place)
-        } else {
-            Ok(vec![path.to_owned()])
-        }
+        if place.is_directory() { Root::list(&place) } else { Ok(vec![path.to_owned()]) }
     };
     match machine.root.place(path, Last::Follow).and_then(list) {
         Ok(names) => {
@@ -157,19 +135,13 @@ pub(crate) fn df(machine: &Machine, arguments: &[String]) -> Outcome {
     let (Some("avail"), [path]) = (options.value("--output"), options.operands.as_slice()) else {
         return Outcome::refused("df without --output=avail and one path");
     };
-    if let Err(error) = machine
-        .root
-        .place(path, Last::Follow)
-        .and_then(|place| place.stat())
-    {
+    if let Err(error) = machine.root.place(path, Last::Follow).and_then(|place| place.stat()) {
         return Outcome::failed(1, format!("df: {path}: {}", sentence(&error)));
     }
     match rustix::fs::statvfs(machine.root.outer_path("/")) {
-        Ok(found) => Outcome::printed(format!(
-            "{:>10}\n{:>10}\n",
-            "Avail",
-            found.f_bavail * found.f_frsize / 1024
-        )),
+        Ok(found) => {
+            Outcome::printed(format!("{:>10}\n{:>10}\n", "Avail", found.f_bavail * found.f_frsize / 1024))
+        }
         Err(error) => Outcome::failed(1, format!("df: {path}: {error}")),
     }
 }

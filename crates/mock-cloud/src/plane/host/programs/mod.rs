@@ -60,19 +60,11 @@ struct Program {
 }
 
 const fn quick(name: &'static str, run: fn(&Machine, &[String]) -> Outcome) -> Program {
-    Program {
-        name,
-        presence: Presence::Always,
-        kind: Kind::Quick(run),
-    }
+    Program { name, presence: Presence::Always, kind: Kind::Quick(run) }
 }
 
 const fn slow(name: &'static str, run: Slow) -> Program {
-    Program {
-        name,
-        presence: Presence::Always,
-        kind: Kind::Slow(run),
-    }
+    Program { name, presence: Presence::Always, kind: Kind::Slow(run) }
 }
 
 /// Every program there is.
@@ -110,11 +102,7 @@ const PROGRAMS: &[Program] = &[
     slow("flock", Slow::Flock),
     slow("systemctl", Slow::Systemctl),
     slow("timeout", Slow::Timeout),
-    Program {
-        name: "redis-cli",
-        presence: Presence::Packaged,
-        kind: Kind::Slow(Slow::RedisCli),
-    },
+    Program { name: "redis-cli", presence: Presence::Packaged, kind: Kind::Slow(Slow::RedisCli) },
     Program {
         name: "apt-get",
         presence: Presence::With(Manager::Apt),
@@ -130,11 +118,7 @@ const PROGRAMS: &[Program] = &[
         presence: Presence::With(Manager::Dnf),
         kind: Kind::Slow(Slow::Install(Manager::Dnf)),
     },
-    Program {
-        name: "rpm",
-        presence: Presence::With(Manager::Dnf),
-        kind: Kind::Quick(packages::rpm),
-    },
+    Program { name: "rpm", presence: Presence::With(Manager::Dnf), kind: Kind::Quick(packages::rpm) },
 ];
 
 /// Puts a stand-in for each program that a fresh machine has into its `/usr/bin`.
@@ -154,10 +138,7 @@ pub(crate) fn install(root: &Root, manager: Manager) -> io::Result<()> {
 /// The name in the table for how a program was called.
 fn plain_name(called: &str) -> &str {
     let folders = ["/usr/bin/", "/usr/sbin/", "/bin/", "/sbin/"];
-    folders
-        .iter()
-        .find_map(|folder| called.strip_prefix(folder))
-        .unwrap_or(called)
+    folders.iter().find_map(|folder| called.strip_prefix(folder)).unwrap_or(called)
 }
 
 impl Machine {
@@ -209,11 +190,7 @@ impl Machine {
     /// Runs a script line by line, as `sh -e` would run these lines; output and errors together.
     pub(crate) async fn run_script(self: &std::sync::Arc<Self>, script: &str) -> (i32, Vec<u8>) {
         let mut output = Vec::new();
-        for line in script
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        {
+        for line in script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let outcome = self.run_line(line, Stdin::empty()).await;
             output.extend(outcome.stdout);
             output.extend(outcome.stderr);

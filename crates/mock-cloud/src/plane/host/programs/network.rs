@@ -28,16 +28,7 @@ impl Machine {
     }
 }
 
-const CURL_FLAGS: &[&str] = &[
-    "--silent",
-    "--show-error",
-    "--fail",
-    "--head",
-    "-s",
-    "-S",
-    "-f",
-    "-I",
-];
+const CURL_FLAGS: &[&str] = &["--silent", "--show-error", "--fail", "--head", "-s", "-S", "-f", "-I"];
 /// Time for a request without `--max-time`; curl itself has none, but nothing here may wait for ever.
 const LONGEST_REQUEST: Duration = Duration::from_mins(1);
 const CURL_VALUES: &[&str] = &["--max-time", "--output", "--write-out", "-m", "-o", "-w"];
@@ -68,25 +59,14 @@ pub(crate) async fn curl(machine: &Arc<Machine>, call: Call) -> Outcome {
         Err(reason) => failed(reason, &probe),
     };
     if let Some(format) = value("--write-out", "-w") {
-        let code = if outcome.1 == 0 {
-            "000".to_owned()
-        } else {
-            outcome.1.to_string()
-        };
-        outcome
-            .0
-            .stdout
-            .extend(format.replace("%{http_code}", &code).replace("\\n", "\n").bytes());
+        let code = if outcome.1 == 0 { "000".to_owned() } else { outcome.1.to_string() };
+        outcome.0.stdout.extend(format.replace("%{http_code}", &code).replace("\\n", "\n").bytes());
     }
     outcome.0
 }
 
 fn probe(machine: &Machine, url: &str, is_head: bool, limit: Duration) -> Result<Probe, Outcome> {
-    let full = if url.contains("://") {
-        url.to_owned()
-    } else {
-        format!("http://{url}")
-    };
+    let full = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
     let uri: Uri = full
         .parse()
         .map_err(|_| Outcome::failed(3, "curl: (3) URL using bad/illegal format or missing URL"))?;
@@ -100,26 +80,13 @@ fn probe(machine: &Machine, url: &str, is_head: bool, limit: Duration) -> Result
         if is_name {
             Outcome::failed(6, format!("curl: (6) Could not resolve host: {host}"))
         } else {
-            Outcome::failed(
-                7,
-                format!("curl: (7) Failed to connect to {host} port {port}: No route to host"),
-            )
+            Outcome::failed(7, format!("curl: (7) Failed to connect to {host} port {port}: No route to host"))
         }
     })?;
     let method = if is_head { Method::HEAD } else { Method::GET };
-    let path = uri
-        .path_and_query()
-        .map_or("/", hyper::http::uri::PathAndQuery::as_str)
-        .to_owned();
+    let path = uri.path_and_query().map_or("/", hyper::http::uri::PathAndQuery::as_str).to_owned();
     let host = uri.authority().map(ToString::to_string).unwrap_or_default();
-    Ok(Probe {
-        target,
-        source: Some(machine.address),
-        method,
-        host,
-        path,
-        limit,
-    })
+    Ok(Probe { target, source: Some(machine.address), method, host, path, limit })
 }
 
 /// What is printed for an answer, and its status.
@@ -127,41 +94,23 @@ fn shown(answer: &Answer, is_head: bool, fails: bool, is_shown: bool) -> (Outcom
     let status = answer.status.as_u16();
     if fails {
         return (
-            Outcome::failed(
-                22,
-                format!("curl: (22) The requested URL returned error: {status}"),
-            ),
+            Outcome::failed(22, format!("curl: (22) The requested URL returned error: {status}")),
             status,
         );
     }
-    let bytes = if is_head {
-        answer.head.clone()
-    } else {
-        answer.body.to_vec()
-    };
-    (
-        if is_shown {
-            Outcome::printed(bytes)
-        } else {
-            Outcome::done()
-        },
-        status,
-    )
+    let bytes = if is_head { answer.head.clone() } else { answer.body.to_vec() };
+    (if is_shown { Outcome::printed(bytes) } else { Outcome::done() }, status)
 }
 
 fn failed(reason: NoAnswer, probe: &Probe) -> (Outcome, u16) {
     let host = &probe.host;
     let outcome = match reason {
-        NoAnswer::ConnectFailed => Outcome::failed(
-            7,
-            format!("curl: (7) Failed to connect to {host}: Connection refused"),
-        ),
+        NoAnswer::ConnectFailed => {
+            Outcome::failed(7, format!("curl: (7) Failed to connect to {host}: Connection refused"))
+        }
         NoAnswer::ConnectTimeout | NoAnswer::ReceiveTimeout => {
             let milliseconds = probe.limit.as_millis();
-            Outcome::failed(
-                28,
-                format!("curl: (28) Operation timed out after {milliseconds} milliseconds"),
-            )
+            Outcome::failed(28, format!("curl: (28) Operation timed out after {milliseconds} milliseconds"))
         }
         NoAnswer::SendFailed | NoAnswer::ReceiveFailed => {
             Outcome::failed(52, "curl: (52) Empty reply from server")
@@ -186,34 +135,21 @@ pub(crate) fn ss(machine: &Machine, arguments: &[String]) -> Outcome {
         return Outcome::refused("ss without -ltn");
     }
     let filter = options.operands.join(" ");
-    let port = filter
-        .trim()
-        .strip_prefix("sport = :")
-        .and_then(|port| port.parse::<u16>().ok());
+    let port = filter.trim().strip_prefix("sport = :").and_then(|port| port.parse::<u16>().ok());
     if !filter.is_empty() && port.is_none() {
         return Outcome::refused(format!("ss {filter}"));
     }
-    let local = machine
-        .network
-        .inner_address(machine.address)
-        .unwrap_or(machine.address);
+    let local = machine.network.inner_address(machine.address).unwrap_or(machine.address);
     let mut text = String::new();
     if !options.has("-H") {
         text.push_str("State  Recv-Q Send-Q Local Address:Port  Peer Address:PortProcess\n");
     }
-    for socket in listening(machine.address)
-        .iter()
-        .filter(|socket| port.is_none_or(|port| port == socket.port))
+    for socket in
+        listening(machine.address).iter().filter(|socket| port.is_none_or(|port| port == socket.port))
     {
         let place = format!("{local}:{}", socket.port);
-        let process = if options.has("-p") {
-            holder(machine, socket)
-        } else {
-            String::new()
-        };
-        text.extend([format!(
-            "LISTEN 0      511    {place:>21}      0.0.0.0:*    {process}\n"
-        )]);
+        let process = if options.has("-p") { holder(machine, socket) } else { String::new() };
+        text.extend([format!("LISTEN 0      511    {place:>21}      0.0.0.0:*    {process}\n")]);
     }
     Outcome::printed(text)
 }
@@ -232,10 +168,7 @@ fn listening(own: Ipv4Addr) -> Vec<Listening> {
             && address == wanted
             && let (Ok(port), Ok(inode)) = (u16::from_str_radix(port, 16), inode.parse())
         {
-            found.push(Listening {
-                port: inner_port(port),
-                inode,
-            });
+            found.push(Listening { port: inner_port(port), inode });
         }
     }
     found.sort_by_key(|socket| socket.port);

@@ -41,15 +41,11 @@ impl Options {
                 let value = rest.next().ok_or_else(refused)?;
                 options.values.insert(argument.clone(), value.clone());
             } else if argument.starts_with("--") {
-                let (name, value) = argument
-                    .split_once('=')
-                    .filter(|(name, _)| valued.contains(name))
-                    .ok_or_else(refused)?;
+                let (name, value) =
+                    argument.split_once('=').filter(|(name, _)| valued.contains(name)).ok_or_else(refused)?;
                 options.values.insert(name.to_owned(), value.to_owned());
             } else {
-                options
-                    .read_cluster(argument, flags, valued)
-                    .ok_or_else(refused)?;
+                options.read_cluster(argument, flags, valued).ok_or_else(refused)?;
             }
         }
         Ok(options)

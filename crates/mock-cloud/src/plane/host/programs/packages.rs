@@ -49,9 +49,8 @@ async fn install_all(machine: &Arc<Machine>, manager: Manager, names: &[String])
         }
     }
     wanted.retain(|package| !package.is_installed(&machine.root));
-    if let Some((package, program)) = wanted
-        .iter()
-        .find_map(|package| package.lacks().map(|lacks| (package, lacks)))
+    if let Some((package, program)) =
+        wanted.iter().find_map(|package| package.lacks().map(|lacks| (package, lacks)))
     {
         let reason = format!("{program} is not installed on the machine that runs the mock cloud");
         return match manager {
@@ -67,9 +66,7 @@ async fn install_all(machine: &Arc<Machine>, manager: Manager, names: &[String])
         if let Err(error) = package.install(&machine.root, manager) {
             return Outcome::failed(100, format!("E: {}: {}", package.name, sentence(&error)));
         }
-        outcome
-            .stdout
-            .extend(format!("Setting up {} ({}) ...\n", package.name, package.version).bytes());
+        outcome.stdout.extend(format!("Setting up {} ({}) ...\n", package.name, package.version).bytes());
         // A Debian package enables and starts what it brings; others leave that to the administrator.
         if let (Some(unit), Manager::Apt) = (package.unit, manager) {
             for verb in ["enable", "start"] {
@@ -85,12 +82,7 @@ async fn install_all(machine: &Arc<Machine>, manager: Manager, names: &[String])
 }
 
 pub(crate) fn dpkg_query(machine: &Machine, arguments: &[String]) -> Outcome {
-    let options = match Options::read(
-        "dpkg-query",
-        arguments,
-        &["-W", "--show"],
-        &["-f", "--showformat"],
-    ) {
+    let options = match Options::read("dpkg-query", arguments, &["-W", "--show"], &["-f", "--showformat"]) {
         Ok(options) => options,
         Err(refusal) => return refusal,
     };
@@ -101,9 +93,7 @@ pub(crate) fn dpkg_query(machine: &Machine, arguments: &[String]) -> Outcome {
         .to_owned();
     let mut outcome = Outcome::done();
     for name in &options.operands {
-        let package = Manager::Apt
-            .package(name)
-            .filter(|package| package.is_installed(&machine.root));
+        let package = Manager::Apt.package(name).filter(|package| package.is_installed(&machine.root));
         outcome.and(match package {
             Some(package) => Outcome::printed(
                 format
@@ -130,20 +120,12 @@ pub(crate) fn rpm(machine: &Machine, arguments: &[String]) -> Outcome {
     }
     let mut outcome = Outcome::done();
     for name in &options.operands {
-        let package = Manager::Dnf
-            .package(name)
-            .filter(|package| package.is_installed(&machine.root));
+        let package = Manager::Dnf.package(name).filter(|package| package.is_installed(&machine.root));
         outcome.and(match package {
-            Some(package) => Outcome::printed(format!(
-                "{}-{}.{}\n",
-                package.name,
-                package.version,
-                std::env::consts::ARCH
-            )),
-            None => Outcome {
-                status: 1,
-                ..Outcome::printed(format!("package {name} is not installed\n"))
-            },
+            Some(package) => {
+                Outcome::printed(format!("{}-{}.{}\n", package.name, package.version, std::env::consts::ARCH))
+            }
+            None => Outcome { status: 1, ..Outcome::printed(format!("package {name} is not installed\n")) },
         });
     }
     outcome

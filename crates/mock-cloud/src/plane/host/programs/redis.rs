@@ -23,11 +23,7 @@ pub(crate) async fn redis_cli(machine: &Arc<Machine>, mut call: Call) -> Outcome
         Ok(launch) => launch,
         Err(error) => return Outcome::failed(126, format!("redis-cli: {}", sentence(&error))),
     };
-    if has_command {
-        supervised(machine, launch).await
-    } else {
-        fed(launch, call).await
-    }
+    if has_command { supervised(machine, launch).await } else { fed(launch, call).await }
 }
 
 /// Whether there is a command among the arguments, so that none is read from standard input.

@@ -124,18 +124,12 @@ fn reload(machine: &Machine, unit: &str) -> Outcome {
 /// The links that make a unit start at boot.
 fn wants(machine: &Machine, unit: &str) -> Vec<String> {
     let targets = machine.unit(unit).map(|unit| unit.wanted_by).unwrap_or_default();
-    targets
-        .iter()
-        .map(|target| format!("/etc/systemd/system/{target}.wants/{unit}"))
-        .collect()
+    targets.iter().map(|target| format!("/etc/systemd/system/{target}.wants/{unit}")).collect()
 }
 
 fn enable(machine: &Machine, unit: &str) -> Outcome {
     let Some(path) = machine.unit_file(unit) else {
-        return Outcome::failed(
-            1,
-            format!("Failed to enable unit: Unit file {unit} does not exist."),
-        );
+        return Outcome::failed(1, format!("Failed to enable unit: Unit file {unit} does not exist."));
     };
     // As systemd does, an enable reads unit files again.
     machine.services.reload();
@@ -150,14 +144,11 @@ fn enable(machine: &Machine, unit: &str) -> Outcome {
             place.link_to(&path).map(|()| true)
         });
         match made {
-            Ok(true) => outcome
-                .stderr
-                .extend(format!("Created symlink {link} → {path}.\n").bytes()),
+            Ok(true) => outcome.stderr.extend(format!("Created symlink {link} → {path}.\n").bytes()),
             Ok(false) => {}
-            Err(error) => outcome.and(Outcome::failed(
-                1,
-                format!("Failed to enable unit: {}", sentence(&error)),
-            )),
+            Err(error) => {
+                outcome.and(Outcome::failed(1, format!("Failed to enable unit: {}", sentence(&error))));
+            }
         }
     }
     outcome
@@ -165,18 +156,11 @@ fn enable(machine: &Machine, unit: &str) -> Outcome {
 
 fn disable(machine: &Machine, unit: &str) -> Outcome {
     if machine.unit_file(unit).is_none() {
-        return Outcome::failed(
-            1,
-            format!("Failed to disable unit: Unit file {unit} does not exist."),
-        );
+        return Outcome::failed(1, format!("Failed to disable unit: Unit file {unit} does not exist."));
     }
     let mut outcome = Outcome::done();
     for link in wants(machine, unit) {
-        if machine
-            .root
-            .place(&link, Last::Keep)
-            .is_ok_and(|place| place.remove_file().is_ok())
-        {
+        if machine.root.place(&link, Last::Keep).is_ok_and(|place| place.remove_file().is_ok()) {
             outcome.stderr.extend(format!("Removed \"{link}\".\n").bytes());
         }
     }
@@ -194,19 +178,12 @@ fn is_enabled(machine: &Machine, unit: &str) -> Outcome {
     if links.is_empty() {
         return Outcome::printed("static\n");
     }
-    let is_linked = |link: &String| {
-        machine
-            .root
-            .place(link, Last::Keep)
-            .is_ok_and(|place| place.stat().is_ok())
-    };
+    let is_linked =
+        |link: &String| machine.root.place(link, Last::Keep).is_ok_and(|place| place.stat().is_ok());
     if links.iter().any(is_linked) {
         return Outcome::printed("enabled\n");
     }
-    Outcome {
-        status: 1,
-        ..Outcome::printed("disabled\n")
-    }
+    Outcome { status: 1, ..Outcome::printed("disabled\n") }
 }
 
 fn is_active(machine: &Machine, unit: &str) -> Outcome {
@@ -216,10 +193,7 @@ fn is_active(machine: &Machine, unit: &str) -> Outcome {
         Active::Inactive if machine.unit_file(unit).is_none() => 4,
         Active::Inactive | Active::Activating | Active::Deactivating | Active::Failed => 3,
     };
-    Outcome {
-        status,
-        ..Outcome::printed(format!("{}\n", active.word()))
-    }
+    Outcome { status, ..Outcome::printed(format!("{}\n", active.word())) }
 }
 
 fn status(machine: &Machine, unit: &str) -> Outcome {
@@ -227,16 +201,9 @@ fn status(machine: &Machine, unit: &str) -> Outcome {
         return Outcome::failed(4, format!("Unit {unit} could not be found."));
     };
     let state = machine.services.state(unit);
-    let description = machine
-        .unit(unit)
-        .map(|unit| unit.description)
-        .unwrap_or_default();
+    let description = machine.unit(unit).map(|unit| unit.description).unwrap_or_default();
     let mut text = format!("● {unit} - {description}\n     Loaded: loaded ({path})\n");
-    text.extend([format!(
-        "     Active: {} ({})",
-        state.active.word(),
-        state.sub_state()
-    )]);
+    text.extend([format!("     Active: {} ({})", state.active.word(), state.sub_state())]);
     if state.active == Active::Failed {
         text.extend([format!(" (Result: {})", state.result)]);
     }
@@ -245,16 +212,9 @@ fn status(machine: &Machine, unit: &str) -> Outcome {
         text.extend([format!("   Main PID: {pid}\n")]);
     }
     text.push('\n');
-    text.push_str(
-        &machine
-            .services
-            .journal(unit, 10, &machine.host_name(), Format::Short),
-    );
+    text.push_str(&machine.services.journal(unit, 10, &machine.host_name(), Format::Short));
     let code = if state.active == Active::Running { 0 } else { 3 };
-    Outcome {
-        status: code,
-        ..Outcome::printed(text)
-    }
+    Outcome { status: code, ..Outcome::printed(text) }
 }
 
 fn show(machine: &Machine, unit: &str, properties: Option<&str>) -> Outcome {
@@ -272,12 +232,7 @@ fn show(machine: &Machine, unit: &str, properties: Option<&str>) -> Outcome {
             "SubState" => state.sub_state().to_owned(),
             "MainPID" => state.pid.unwrap_or(0).to_string(),
             "NRestarts" => state.restarts.to_string(),
-            "Result" => if state.result.is_empty() {
-                "success"
-            } else {
-                state.result
-            }
-            .to_owned(),
+            "Result" => if state.result.is_empty() { "success" } else { state.result }.to_owned(),
             "ExecMainStatus" => state.status.to_string(),
             other => return Outcome::refused(format!("systemctl show --property={other}")),
         };
@@ -304,12 +259,6 @@ pub(crate) fn journalctl(machine: &Machine, arguments: &[String]) -> Outcome {
         Some(Ok(count)) => count,
         Some(Err(_)) => return Outcome::refused("journalctl -n with other than a number"),
     };
-    let text = machine
-        .services
-        .journal(&full_name(unit), count, &machine.host_name(), format);
-    Outcome::printed(if text.is_empty() {
-        "-- No entries --\n".to_owned()
-    } else {
-        text
-    })
+    let text = machine.services.journal(&full_name(unit), count, &machine.host_name(), format);
+    Outcome::printed(if text.is_empty() { "-- No entries --\n".to_owned() } else { text })
 }

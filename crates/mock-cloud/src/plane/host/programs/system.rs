@@ -45,10 +45,7 @@ pub(crate) fn hostname(machine: &Machine, arguments: &[String]) -> Outcome {
 }
 
 pub(crate) fn nproc(_machine: &Machine, _arguments: &[String]) -> Outcome {
-    Outcome::printed(format!(
-        "{}\n",
-        std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-    ))
+    Outcome::printed(format!("{}\n", std::thread::available_parallelism().map_or(1, std::num::NonZero::get)))
 }
 
 pub(crate) fn date(_machine: &Machine, arguments: &[String]) -> Outcome {
@@ -71,10 +68,7 @@ pub(crate) fn getconf(_machine: &Machine, arguments: &[String]) -> Outcome {
     if arguments != ["GNU_LIBC_VERSION"] {
         return Outcome::refused(format!("getconf {}", arguments.join(" ")));
     }
-    match std::process::Command::new("getconf")
-        .arg("GNU_LIBC_VERSION")
-        .output()
-    {
+    match std::process::Command::new("getconf").arg("GNU_LIBC_VERSION").output() {
         Ok(output) if output.status.success() => Outcome::printed(output.stdout),
         _ => Outcome::failed(1, "getconf: Unrecognized variable `GNU_LIBC_VERSION'"),
     }
@@ -97,10 +91,7 @@ pub(crate) fn openssl(_machine: &Machine, arguments: &[String]) -> Outcome {
 /// The line of a user in `/etc/passwd`.
 pub(crate) fn user(machine: &Machine, name: &str) -> Option<String> {
     let users = machine.root.read_text("/etc/passwd").ok()?;
-    users
-        .lines()
-        .find(|line| line.split(':').next() == Some(name))
-        .map(str::to_owned)
+    users.lines().find(|line| line.split(':').next() == Some(name)).map(str::to_owned)
 }
 
 pub(crate) fn id(machine: &Machine, arguments: &[String]) -> Outcome {
@@ -125,22 +116,15 @@ pub(crate) fn getent(machine: &Machine, arguments: &[String]) -> Outcome {
 }
 
 pub(crate) fn useradd(machine: &Machine, arguments: &[String]) -> Outcome {
-    let options = match Options::read(
-        "useradd",
-        arguments,
-        &["--system", "--no-create-home"],
-        &["--shell"],
-    ) {
+    let options = match Options::read("useradd", arguments, &["--system", "--no-create-home"], &["--shell"]) {
         Ok(options) => options,
         Err(refusal) => return refusal,
     };
     let [name] = options.operands.as_slice() else {
         return Outcome::refused("useradd with other than one name");
     };
-    let is_valid = name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-        && !name.is_empty();
+    let is_valid =
+        name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) && !name.is_empty();
     if !is_valid {
         return Outcome::failed(3, format!("useradd: invalid user name '{name}'"));
     }
@@ -153,9 +137,6 @@ pub(crate) fn useradd(machine: &Machine, arguments: &[String]) -> Outcome {
     let line = format!("{users}{name}:x:{number}:{number}::/home/{name}:{shell}\n");
     match machine.root.write("/etc/passwd", line.as_bytes(), 0o644) {
         Ok(()) => Outcome::done(),
-        Err(error) => Outcome::failed(
-            1,
-            format!("useradd: cannot open /etc/passwd: {}", sentence(&error)),
-        ),
+        Err(error) => Outcome::failed(1, format!("useradd: cannot open /etc/passwd: {}", sentence(&error))),
     }
 }

@@ -69,10 +69,7 @@ pub(crate) async fn flock(machine: &Arc<Machine>, mut call: Call) -> Outcome {
     let lock = match opened {
         Ok(path) => machine.file_lock(path),
         Err(error) => {
-            return Outcome::failed(
-                66,
-                format!("flock: cannot open lock file {path}: {}", sentence(&error)),
-            );
+            return Outcome::failed(66, format!("flock: cannot open lock file {path}: {}", sentence(&error)));
         }
     };
     let held = match patience {

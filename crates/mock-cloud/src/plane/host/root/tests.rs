@@ -36,11 +36,7 @@ fn no_spelling_leaves_the_root() {
     ] {
         let place = root.place(path, Last::Follow).unwrap();
         assert_eq!(place.path(), Path::new("/outside"), "{path}");
-        assert_eq!(
-            root.read(path).unwrap_err().kind(),
-            io::ErrorKind::NotFound,
-            "{path}"
-        );
+        assert_eq!(root.read(path).unwrap_err().kind(), io::ErrorKind::NotFound, "{path}");
     }
 }
 
@@ -48,17 +44,11 @@ fn no_spelling_leaves_the_root() {
 fn links_to_real_places_outside_are_looked_up_inside() {
     let (folder, root) = root();
     let outside = folder.path().join("outside");
-    root.place("/direct", Last::Keep)
-        .unwrap()
-        .link_to(outside.to_str().unwrap())
-        .unwrap();
+    root.place("/direct", Last::Keep).unwrap().link_to(outside.to_str().unwrap()).unwrap();
     assert_eq!(root.read("/direct").unwrap_err().kind(), io::ErrorKind::NotFound);
     let place = root.place("/direct", Last::Keep).unwrap();
     assert!(place.open(OFlags::RDONLY, 0).is_err(), "a link is never opened");
-    assert!(
-        place.set_mode(0o777).is_err(),
-        "a link's target never changes its mode"
-    );
+    assert!(place.set_mode(0o777).is_err(), "a link's target never changes its mode");
     Root::remove_all(&place).unwrap();
     assert_eq!(std::fs::read_to_string(outside).unwrap(), "secret");
 }
@@ -82,29 +72,14 @@ fn a_path_handed_to_a_program_leads_nowhere_outside() {
     let (folder, root) = root();
     let inner = folder.path().join("root");
     let outside = folder.path().display().to_string();
-    for target in [
-        outside.clone(),
-        format!("{outside}/none/x"),
-        "../..".to_owned(),
-        "loop".to_owned(),
-    ] {
+    for target in [outside.clone(), format!("{outside}/none/x"), "../..".to_owned(), "loop".to_owned()] {
         let place = root.place("/loop", Last::Keep).unwrap();
         let _ = place.remove_file();
         place.link_to(&target).unwrap();
-        for path in [
-            "/loop",
-            "/loop/outside",
-            "/loop/none/x",
-            "/loop/../../outside",
-            "/none/../../outside",
-        ] {
+        for path in ["/loop", "/loop/outside", "/loop/none/x", "/loop/../../outside", "/none/../../outside"] {
             let outer = root.outer_path(path);
             assert!(outer.starts_with(&inner), "{path} {target}");
-            assert!(
-                std::fs::read(&outer).is_err(),
-                "{path} {target}: {}",
-                outer.display()
-            );
+            assert!(std::fs::read(&outer).is_err(), "{path} {target}: {}", outer.display());
         }
     }
 }
