@@ -12,6 +12,11 @@
 //!
 //! Reading order: [`topology::load`], [`plan::make`], [`apply::engine`], then whatever a step of yours calls.
 
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "tests write files, read CI and wait for processes")
+)]
+
 pub mod apply;
 pub mod base;
 pub mod cli;

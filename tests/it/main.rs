@@ -1,1 +1,3 @@
-//! Skeleton.
+//! The program from outside, and the house it is built as.
+
+mod architecture;

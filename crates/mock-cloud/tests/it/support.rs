@@ -151,7 +151,7 @@ impl Cloud {
         let (product, action) = name.split_once('.').unwrap();
         let host = self.endpoint().trim_start_matches("http://").to_owned();
         let (query, body) = (canonical(query), canonical(form));
-        let date = signer.date.clone().unwrap_or_else(|| now());
+        let date = signer.date.clone().unwrap_or_else(now);
         let nonce = signer.nonce.clone().unwrap_or_else(fresh_nonce);
         let hash = hex::encode(Sha256::digest(&body));
         let headers = [
@@ -163,7 +163,8 @@ impl Cloud {
             ("x-acs-version", version_of(product)),
         ];
         let names = headers.map(|(name, _)| name).join(";");
-        let block: String = headers.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+        let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}:{value}")).collect();
+        let block = lines.join("\n") + "\n";
         let canonical = format!("POST\n/\n{query}\n{block}\n{names}\n{hash}");
         let to_sign = format!("ACS3-HMAC-SHA256\n{}", hex::encode(Sha256::digest(canonical)));
         let mut code = Hmac::<Sha256>::new_from_slice(signer.secret.as_bytes()).unwrap();
