@@ -40,7 +40,10 @@ async fn a_closed_input_ends_the_whole_group() {
     let pids: Vec<u32> = (0..2).map(|_| lines.next().unwrap().unwrap().parse().unwrap()).collect();
     assert!(pids.iter().all(|pid| is_alive(*pid)));
     drop(child.stdin.take());
-    assert_eq!(child.wait().unwrap().code(), Some(137));
+    let child = std::sync::Mutex::new(child);
+    let is_over = || child.lock().unwrap().try_wait().unwrap().is_some();
+    eventually("the supervisor ends", async || is_over()).await;
+    assert_eq!(child.lock().unwrap().wait().unwrap().code(), Some(137));
     for pid in pids {
         eventually("the group is gone", async || !is_alive(pid)).await;
     }
