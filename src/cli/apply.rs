@@ -97,7 +97,11 @@ fn conclude(outcome: Outcome, plan: &Plan) -> Result<ExitStatus, Failure> {
     let changed = !outcome.done.is_empty() || plan.steps.iter().any(|step| step.current.is_some());
     let not_begun = outcome.not_begun.len();
     if outcome.is_complete() {
-        anstream::println!("\nDone: {}.", render::plan::summary_words(plan.summary()).replace("to ", ""));
+        let words = render::plan::summary_words(plan.summary(), render::plan::Tense::Past);
+        anstream::println!(
+            "
+Done: {words}."
+        );
         return Ok(ExitStatus::Done);
     }
     let rolled_back = outcome.failed.iter().any(|failure| failure.error.rolled_back());

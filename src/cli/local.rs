@@ -97,6 +97,9 @@ pub(super) struct CloudStatus {
     /// From addresses of the API to loopback ones.
     #[serde(default)]
     pub connect_to: Vec<Connection>,
+    /// What its instances are: `process`, `none`.
+    #[serde(default)]
+    pub(super) hosts_mode: String,
     /// How many resources there are.
     #[serde(default)]
     pub resources: u64,

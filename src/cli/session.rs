@@ -145,7 +145,11 @@ pub(super) async fn begin_at(
         }
     };
     let hosts = Hosts::new(key::identity(&topology)?, address_map(&target));
-    let desired = desired(&topology, hosts.public_key());
+    let mut desired = desired(&topology, hosts.public_key());
+    if !has_machines(&target).await? {
+        desired = desired.without_hosts();
+        anstream::eprintln!("this cloud has no machines: Redis and releases are left out");
+    }
     let artifact = Artifact::load(&node_binary(options)?)?;
     let provider = Provider::new(client, topology.stack.clone(), hosts, Some(artifact), Ledger::new(journal));
     Ok(Session { topology, desired, provider, target, _lock: lock })
@@ -175,6 +179,14 @@ async fn target(options: &GlobalOptions, topology: &Topology) -> Result<Target, 
     let cloud = LocalCloud::start(&options.state_dir, &cloud_options, Some(topology.region.as_str())).await?;
     anstream::eprintln!("started a local cloud at {}; `albatross cloud down` ends it", cloud.endpoint);
     Ok(Target::Local(Box::new(cloud)))
+}
+
+/// A local cloud may be a control plane alone.
+async fn has_machines(target: &Target) -> Result<bool, Failure> {
+    match target {
+        Target::Local(cloud) => Ok(cloud.status().await?.hosts_mode != "none"),
+        Target::Remote => Ok(true),
+    }
 }
 
 fn client(options: &GlobalOptions, topology: &Topology, target: &Target) -> Result<Client, Failure> {

@@ -54,6 +54,13 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// Without what lives on machines, for a cloud that has none.
+    #[must_use]
+    pub fn without_hosts(mut self) -> Self {
+        self.resources.retain(|address, _| !address.kind.is_on_host());
+        self
+    }
+
     fn add(
         &mut self,
         address: ResourceAddress,
@@ -231,7 +238,8 @@ fn load_balancer(topology: &Topology, desired: &mut Desired) {
     desired.add(only(Kind::ServerGroup), Spec::ServerGroup(group), [only(Kind::Vpc)]);
     for name in &topology.node.on {
         let spec = ServerSpec { instance: name.clone(), port: topology.node.port };
-        let needs = [only(Kind::ServerGroup), ResourceAddress::new(Kind::Release, name)];
+        let needs = [Kind::Release, Kind::Instance].map(|kind| ResourceAddress::new(kind, name));
+        let needs = needs.into_iter().chain([only(Kind::ServerGroup)]);
         desired.add(ResourceAddress::new(Kind::Server, name), Spec::Server(spec), needs);
     }
     listener(topology, desired);

@@ -177,3 +177,21 @@ fn what_stands_on_something_new_says_that_nobody_knows_yet() {
     let record = plan.steps.iter().find(|step| step.address.kind == Kind::Record).unwrap();
     assert_eq!(record.action.changes()[0].to, AFTER_APPLY);
 }
+
+#[test]
+fn what_a_resource_refers_to_is_there_before_it() {
+    for wanted in [desired_of(&topology(CHATROOM)), desired_of(&topology(CHATROOM)).without_hosts()] {
+        for resource in wanted.resources.values() {
+            for (field, value) in resource.spec.wanted() {
+                let Wanted::Outputs(addresses, _) = value else { continue };
+                for address in addresses {
+                    assert!(
+                        resource.depends_on.contains(&address),
+                        "{}: {field} needs {address}",
+                        resource.address
+                    );
+                }
+            }
+        }
+    }
+}

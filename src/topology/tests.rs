@@ -113,7 +113,7 @@ fn hostile_files_are_refused_at_once() {
     let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..12 {
         let item = format!("*a{}", level - 1);
-        bomb += &format!("a{level}: &a{level} [{}]\n", [item.as_str(); 10].join(", "));
+        bomb = format!("{bomb}a{level}: &a{level} [{}]\n", [item.as_str(); 10].join(", "));
     }
     let found = load(bomb.as_bytes()).unwrap_err();
     assert_eq!(found[0].code, "syntax", "{found:?}");

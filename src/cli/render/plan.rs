@@ -21,7 +21,7 @@ pub(crate) fn print(plan: &Plan) {
     for step in shown {
         print_step(step, width);
     }
-    anstream::println!("\nPlan: {}.", summary_words(plan.summary()));
+    anstream::println!("\nPlan: {}.", summary_words(plan.summary(), Tense::Future));
 }
 
 fn print_step(step: &Step, width: usize) {
@@ -77,15 +77,23 @@ fn describe(spec: &Spec) -> String {
     }
 }
 
-/// `22 to create, 1 to update`; what there is none of is left out.
-pub(crate) fn summary_words(summary: Summary) -> String {
-    let parts = [
-        (summary.create, "to create"),
-        (summary.update, "to update"),
-        (summary.replace, "to replace"),
-        (summary.delete, "to delete"),
-        (summary.unknown, "unknown until apply"),
-    ];
+/// Whether a plan is ahead or behind us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tense {
+    /// It would be carried out.
+    Future,
+    /// It has been.
+    Past,
+}
+
+/// `22 to create, 1 to update`, or `22 created, 1 updated`; what there is none of is left out.
+pub(crate) fn summary_words(summary: Summary, tense: Tense) -> String {
+    let words = match tense {
+        Tense::Future => ["to create", "to update", "to replace", "to delete", "unknown until apply"],
+        Tense::Past => ["created", "updated", "replaced", "deleted", "brought up to date"],
+    };
+    let numbers = [summary.create, summary.update, summary.replace, summary.delete, summary.unknown];
+    let parts = numbers.into_iter().zip(words);
     let words: Vec<String> = parts
         .into_iter()
         .filter(|(number, _)| *number > 0)

@@ -48,9 +48,13 @@ fn failed(address: &ResourceAddress, took: Duration) -> String {
     format!("  {red}!!{red:#} {address}: failed after {}", seconds(took))
 }
 
-/// `0.3 s`.
+/// `12 ms`, `0.3 s`.
 pub(crate) fn seconds(duration: Duration) -> String {
-    format!("{:.1} s", duration.as_secs_f64())
+    if duration < Duration::from_millis(100) {
+        format!("{} ms", duration.as_millis())
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
 }
 
 /// One live line for each thing under way, the finished ones above.

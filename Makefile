@@ -1,0 +1,30 @@
+# Every target installs what it misses first and says so; `make` alone lists them.
+# Times are budgets on two cores, from a clean clone (first figure) and when all is built (second).
+
+.PHONY: help setup setup-test build demo test bench clean
+
+help: ## List the targets
+	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again
+	@awk -F ':.*## | [|] ' '/^[a-z-]+:.*## / { printf "  make %-11s %-55s %-8s %s\n", $$1, $$2, $$3, $$4 }' $(MAKEFILE_LIST)
+
+setup: ## Install what building and the demo need | 2 min | 1 s
+	@.ci/setup build
+
+setup-test: ## Install what the tests need too | 4 min | 1 s
+	@.ci/setup test
+
+build: setup ## Build the three programs, optimised | 10 min | 5 s
+	cargo build --release --workspace --locked
+
+demo: build ## The whole road once: plan, apply, verify, destroy | 11 min | 60 s
+	target/release/albatross smoke examples/chatroom.yaml
+
+test: setup-test ## Every check and every test | 20 min | 6 min
+	.ci/test
+
+bench: build ## Time the road, stage by stage; see BENCHMARKS.md | 12 min | 2 min
+	cargo run --release --locked --example bench_road
+
+clean: ## Remove what was built
+	cargo clean
+	rm -rf tests/browser/node_modules
