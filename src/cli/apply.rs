@@ -64,7 +64,7 @@ pub(super) async fn bring_about(
         return Ok(ExitStatus::Done);
     }
     if !agreed(consent, "Apply these changes?")? {
-        return Ok(ExitStatus::Interrupted);
+        return Ok(ExitStatus::Failed);
     }
     carry_out(session, &plan, &observed).await
 }
@@ -138,7 +138,11 @@ pub(super) fn agreed(consent: Consent, question: &str) -> Result<bool, Failure> 
     let mut answer = String::new();
     let asked = std::io::stdout().flush().and_then(|()| std::io::stdin().lock().read_line(&mut answer));
     asked.map_err(|error| Failure::new(ExitStatus::Failed, error, None))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let agreed = matches!(answer.trim(), "y" | "Y" | "yes");
+    if !agreed {
+        anstream::println!("Nothing was changed.");
+    }
+    Ok(agreed)
 }
 
 /// Prints where the chatroom is.

@@ -42,7 +42,7 @@ pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<Ex
     render::plan::print(&plan);
     if plan.has_work() {
         if !agreed(consent, "Remove all of this?")? {
-            return Ok(ExitStatus::Interrupted);
+            return Ok(ExitStatus::Failed);
         }
         carry_out(session, &plan, &observed).await?;
     }

@@ -6,6 +6,7 @@ use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::alb::{self, HealthCheck, ListenerSettings, NewLoadBalancer, NewServerGroup};
+use crate::cloud::ecs;
 use crate::cloud::wait::{Condition, Look, until};
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::{console_name, remark};
@@ -68,7 +69,7 @@ impl Provider {
                     Look::Never(found.load_balancer_status)
                 }
                 Some(found) => Look::NotYet(found.load_balancer_status),
-                None => Look::NotYet("not listed yet".to_owned()),
+                None => Look::Absent,
             })
         };
         Ok(load_balancer_outputs(&until(condition, look).await?))
@@ -85,6 +86,19 @@ impl Provider {
         let look = || async {
             let found = alb::load_balancer(&self.client, id).await?;
             Ok(found.map_or(Look::Done(()), |found| Look::NotYet(found.load_balancer_status)))
+        };
+        until(condition, look).await?;
+        self.interfaces_gone(id).await
+    }
+
+    /// What a load balancer made for itself in the VPC goes a little after it.
+    async fn interfaces_gone(&self, id: &CloudId) -> Result<(), ApplyError> {
+        let Ok(vpc) = self.known.only(Kind::Vpc) else { return Ok(()) };
+        let condition = Condition { subject: "the VPC", name: "free of its interfaces", deadline: PROVISION };
+        let look = || async {
+            let interfaces = ecs::network_interfaces(&self.client, &vpc).await?;
+            let of_it = interfaces.iter().filter(|one| one.description.contains(id.as_str())).count();
+            Ok(if of_it == 0 { Look::Done(()) } else { Look::NotYet(format!("holding {of_it} of them")) })
         };
         Ok(until(condition, look).await?)
     }
@@ -121,7 +135,7 @@ impl Provider {
             Ok(match alb::server_group(&self.client, id).await? {
                 Some(found) if found.server_group_status == "Available" => Look::Done(()),
                 Some(found) => Look::NotYet(found.server_group_status),
-                None => Look::NotYet("not listed yet".to_owned()),
+                None => Look::Absent,
             })
         };
         Ok(until(condition, look).await?)
@@ -155,7 +169,7 @@ impl Provider {
             Ok(match found {
                 Some(server) if server.status == "Available" => Look::Done(()),
                 Some(server) => Look::NotYet(server.status),
-                None => Look::NotYet("not listed yet".to_owned()),
+                None => Look::Absent,
             })
         };
         until(condition, look).await?;
@@ -226,7 +240,7 @@ impl Provider {
             Ok(match alb::listener(&self.client, id).await? {
                 Some(found) if found.listener_status == "Running" => Look::Done(()),
                 Some(found) => Look::NotYet(found.listener_status),
-                None => Look::NotYet("not listed yet".to_owned()),
+                None => Look::Absent,
             })
         };
         Ok(until(condition, look).await?)

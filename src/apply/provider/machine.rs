@@ -113,7 +113,7 @@ impl Provider {
             Ok(match found {
                 Some(instance) if instance.status == "Running" => Look::Done(instance_outputs(&instance)),
                 Some(instance) => Look::NotYet(instance.status),
-                None => Look::NotYet("not listed yet".to_owned()),
+                None => Look::Absent,
             })
         };
         Ok(until(condition, look).await?)
@@ -193,7 +193,7 @@ impl Provider {
             Ok(match ecs::invocation_result(&self.client, invocation).await? {
                 Some(result) if is_over(&result.invoke_record_status) => Look::Done(result),
                 Some(result) => Look::NotYet(result.invoke_record_status),
-                None => Look::NotYet("not listed yet".to_owned()),
+                None => Look::Absent,
             })
         };
         let result = until(condition, look).await?;

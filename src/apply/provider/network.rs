@@ -176,7 +176,6 @@ fn available(status: Option<String>) -> Look<()> {
     match status.as_deref() {
         Some("Available") => Look::Done(()),
         Some(status) => Look::NotYet(status.to_owned()),
-        // Right after creation a list may not have it yet.
-        None => Look::NotYet("not listed yet".to_owned()),
+        None => Look::Absent,
     }
 }
