@@ -1,8 +1,5 @@
 //! `albatross apply FILE`
 
-use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
-
 use crate::apply::provider::Known;
 use crate::apply::recover::recover;
 use crate::apply::refresh::{Depth, refresh};
@@ -11,20 +8,11 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Target, Use};
-use crate::cli::{GlobalOptions, stop_on_interrupt};
+use crate::cli::{ChangeArguments, GlobalOptions, stop_on_interrupt};
 use crate::plan::{self, Plan};
 use crate::resource::observed::{Observed, Output};
 use crate::resource::{Kind, ResourceAddress};
-
-/// Arguments of `apply`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-}
+use std::io::{BufRead, IsTerminal, Write};
 
 /// Whether somebody is asked before anything changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +29,7 @@ impl From<bool> for Consent {
     }
 }
 
-pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Change("apply")).await?;
     let session = session.with_sink(progress::sink());
     let status = bring_about(&session, arguments.yes.into(), |_| Ok(())).await?;

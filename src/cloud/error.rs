@@ -182,6 +182,11 @@ impl CloudError {
         }
     }
 
+    /// Whether no connection could be made at all.
+    pub fn is_unconnected(&self) -> bool {
+        matches!(self, Self::Unreachable { source, .. } if source.is_connect())
+    }
+
     /// Whether a delete failed because something still uses the resource.
     pub fn is_still_in_use(&self) -> bool {
         self.code().is_some_and(|code| STILL_IN_USE.iter().any(|one| code == *one || is_below(code, one)))

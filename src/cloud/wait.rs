@@ -70,6 +70,36 @@ where
     }
 }
 
+/// Looks until a resource has a status; `look` gives the one it has, or none when it is not there.
+///
+/// # Errors
+/// As [`until`].
+pub async fn until_status<L>(condition: Condition<'_>, wanted: &str, look: L) -> Result<(), CloudError>
+where
+    L: AsyncFn() -> Result<Option<String>, CloudError>,
+{
+    let look = || async {
+        Ok(match look().await? {
+            Some(status) if status == wanted => Look::Done(()),
+            Some(status) => Look::NotYet(status),
+            None => Look::Absent,
+        })
+    };
+    until(condition, look).await
+}
+
+/// Looks until a resource is not there any more; `look` gives the status it still has.
+///
+/// # Errors
+/// As [`until`].
+pub async fn until_gone<L>(subject: &str, deadline: Duration, look: L) -> Result<(), CloudError>
+where
+    L: AsyncFn() -> Result<Option<String>, CloudError>,
+{
+    let condition = Condition { subject, name: "gone", deadline };
+    until(condition, || async { Ok(look().await?.map_or(Look::Done(()), Look::NotYet)) }).await
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
