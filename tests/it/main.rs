@@ -1,3 +1,7 @@
 //! The program from outside, and the house it is built as.
 
+#![expect(clippy::disallowed_methods, reason = "tests write files, read CI and wait for processes")]
+
 mod architecture;
+mod chatroom;
+mod support;
