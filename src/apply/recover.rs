@@ -100,7 +100,8 @@ async fn settle_one(provider: &Provider, address: &ResourceAddress, id: &CloudId
     match wait_for(provider, address, id).await {
         Ok(outputs) => Ok(provider.ledger.ready(address, &outputs)?),
         Err(ApplyError::Cloud(CloudError::Broken { .. })) => Ok(provider.ledger.taint(address)?),
-        // It is gone, or not listed: refresh looks again and the plan says what that means.
+        Err(ApplyError::Cloud(CloudError::Vanished { .. })) => Ok(provider.ledger.remove(address)?),
+        // Still being made: refresh sees how far it is, and the plan says what that means.
         Err(ApplyError::Cloud(CloudError::TimedOut { .. })) => Ok(()),
         Err(error) => Err(error),
     }

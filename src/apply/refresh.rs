@@ -34,7 +34,7 @@ use crate::resource::{Kind, ResourceAddress};
 use crate::state::Memory;
 
 /// How long a list may lag behind what the journal knows for sure.
-const LAG: Duration = Duration::from_secs(5);
+const LAG: Duration = Duration::from_secs(10);
 
 /// Whether hosts are read too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -305,32 +305,38 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The record is ours by its remark, or by our journal; one that is there and as wanted is used but not owned.
+    /// The record is ours by our journal, wherever it is, or by its remark; one that is there and as wanted is used
+    /// but not owned.
     async fn add_record(&mut self, address: &ResourceAddress, spec: &RecordSpec) -> Result<(), ApplyError> {
+        let client = &self.provider.client;
+        if let Some(id) = self.memory.id(address)
+            && let Some((domain, record)) = dns::record(client, &id).await?
+        {
+            self.insert(address.clone(), record_observation(&domain, &record));
+            return Ok(());
+        }
         let balancer = self.found.get(&ResourceAddress::only(Kind::LoadBalancer));
         let value =
             balancer.and_then(|found| found.outputs.get(&Output::DnsName)).cloned().unwrap_or_default();
-        for record in dns::records(&self.provider.client, &spec.domain, &spec.host).await? {
+        let intended = matches!(self.memory.phase(address), Phase::Intended(_));
+        for record in dns::records(client, &spec.domain, &spec.host).await? {
             let marked = record.remark.as_deref().and_then(|remark| remarked(&self.provider.stack, remark));
-            let journalled = match self.memory.phase(address) {
-                Phase::Intended(_) => is_wanted(&record, &value),
-                phase @ (Phase::Accepted(_) | Phase::Ready(_) | Phase::Tainted(_)) => {
-                    phase.id() == Some(&record.record_id)
-                }
-                Phase::Absent => false,
-            };
-            let ours = marked.as_ref() == Some(address) || journalled;
-            if !ours && !is_wanted(&record, &value) {
-                continue;
+            let observation = record_observation(&spec.domain, &record);
+            if marked.as_ref() == Some(address) || (intended && is_wanted(&record, &value)) {
+                self.insert(address.clone(), observation);
+            } else if is_wanted(&record, &value) {
+                self.insert(address.clone(), observation.of_others());
             }
-            let observation = Observation::new(record.record_id.clone())
-                .field("name", format!("{} {}", record.host, spec.domain))
-                .field("value", record.value.trim_end_matches('.'))
-                .field("ttl", record.ttl);
-            self.insert(address.clone(), if ours { observation } else { observation.of_others() });
         }
         Ok(())
     }
+}
+
+fn record_observation(domain: &str, record: &dns::Record) -> Observation {
+    Observation::new(record.record_id.clone())
+        .field("name", format!("{} {domain}", record.host))
+        .field("value", record.value.trim_end_matches('.'))
+        .field("ttl", record.ttl)
 }
 
 fn load_balancer_observation(found: &alb::LoadBalancer) -> Observation {

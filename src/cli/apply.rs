@@ -1,8 +1,5 @@
 //! `albatross apply FILE`
 
-use std::io::{BufRead, IsTerminal, Write};
-use std::path::PathBuf;
-
 use crate::apply::provider::Known;
 use crate::apply::recover::recover;
 use crate::apply::refresh::{Depth, refresh};
@@ -11,20 +8,11 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Target, Use};
-use crate::cli::{GlobalOptions, stop_on_interrupt};
+use crate::cli::{ChangeArguments, GlobalOptions, stop_on_interrupt};
 use crate::plan::{self, Plan};
 use crate::resource::observed::{Observed, Output};
 use crate::resource::{Kind, ResourceAddress};
-
-/// Arguments of `apply`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-}
+use std::io::{BufRead, IsTerminal, Write};
 
 /// Whether somebody is asked before anything changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +29,7 @@ impl From<bool> for Consent {
     }
 }
 
-pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Change("apply")).await?;
     let session = session.with_sink(progress::sink());
     let status = bring_about(&session, arguments.yes.into(), |_| Ok(())).await?;
@@ -64,7 +52,7 @@ pub(super) async fn bring_about(
         return Ok(ExitStatus::Done);
     }
     if !agreed(consent, "Apply these changes?")? {
-        return Ok(ExitStatus::Interrupted);
+        return Ok(ExitStatus::Failed);
     }
     carry_out(session, &plan, &observed).await
 }
@@ -138,7 +126,11 @@ pub(super) fn agreed(consent: Consent, question: &str) -> Result<bool, Failure> 
     let mut answer = String::new();
     let asked = std::io::stdout().flush().and_then(|()| std::io::stdin().lock().read_line(&mut answer));
     asked.map_err(|error| Failure::new(ExitStatus::Failed, error, None))?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    let agreed = matches!(answer.trim(), "y" | "Y" | "yes");
+    if !agreed {
+        anstream::println!("Nothing was changed.");
+    }
+    Ok(agreed)
 }
 
 /// Prints where the chatroom is.

@@ -1,27 +1,15 @@
 //! `albatross deploy FILE`
 
-use std::path::PathBuf;
-
-use crate::cli::GlobalOptions;
 use crate::cli::apply::bring_about;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::{count, progress};
 use crate::cli::session::{self, Use};
+use crate::cli::{ChangeArguments, GlobalOptions};
 use crate::plan::Plan;
 use crate::resource::Kind;
 
-/// Arguments of `deploy`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-}
-
-pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Change("deploy")).await?;
     let session = session.with_sink(progress::sink());
     bring_about(&session, arguments.yes.into(), only_releases).await

@@ -1,34 +1,23 @@
 //! `albatross destroy FILE`
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::apply::recover::recover;
 use crate::apply::refresh::{Depth, refresh};
 use crate::base::retry::{Backoff, Deadline};
-use crate::cli::GlobalOptions;
 use crate::cli::apply::{Consent, agreed, carry_out};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Use};
+use crate::cli::{ChangeArguments, GlobalOptions};
 use crate::plan;
 use crate::resource::observed::Owner;
 
 /// How long lists may show what is gone.
 const LAG: Duration = Duration::from_secs(30);
 
-/// Arguments of `destroy`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-}
-
-pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Change("destroy")).await?;
     let session = session.with_sink(progress::sink());
     remove_all(&session, arguments.yes.into()).await
@@ -42,7 +31,7 @@ pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<Ex
     render::plan::print(&plan);
     if plan.has_work() {
         if !agreed(consent, "Remove all of this?")? {
-            return Ok(ExitStatus::Interrupted);
+            return Ok(ExitStatus::Failed);
         }
         carry_out(session, &plan, &observed).await?;
     }

@@ -63,6 +63,16 @@ pub(crate) struct GlobalOptions {
     chat_node: Option<PathBuf>,
 }
 
+/// Arguments of the verbs that change something.
+#[derive(Debug, Args)]
+pub(crate) struct ChangeArguments {
+    /// The topology
+    file: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check a topology and show all that is wrong with it
@@ -70,15 +80,15 @@ enum Command {
     /// Show what would change
     Plan(plan::Arguments),
     /// Make it so: machines, Redis, load balancer, name and release
-    Apply(apply::Arguments),
+    Apply(ChangeArguments),
     /// Bring Redis and the chat node up to date on machines that are there
-    Deploy(deploy::Arguments),
+    Deploy(ChangeArguments),
     /// Prove from outside that messages cross the nodes
     Verify(verify::Arguments),
     /// Show what there is
     Status(status::Arguments),
     /// Remove everything and show that nothing is left
-    Destroy(destroy::Arguments),
+    Destroy(ChangeArguments),
     /// All of it once on a local cloud of its own: validate, plan, apply, verify, destroy
     Smoke(smoke::Arguments),
     /// Start, look at or end the local cloud of this folder

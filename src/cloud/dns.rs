@@ -59,6 +59,27 @@ pub async fn records(client: &Client, domain: &str, host: &str) -> Result<Vec<Re
     Ok(client.call::<RecordsReply>(&call).await?.domain_records.record)
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct RecordInfo {
+    domain_name: String,
+    #[serde(flatten)]
+    record: Record,
+}
+
+/// `DescribeDomainRecordInfo`: a record and its domain, wherever it is; none when it is not there.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn record(client: &Client, id: &CloudId) -> Result<Option<(String, Record)>, CloudError> {
+    let call = Call::new(Product::Alidns, "DescribeDomainRecordInfo").with("RecordId", id);
+    match client.call::<RecordInfo>(&call).await {
+        Ok(found) => Ok(Some((found.domain_name, found.record))),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// A record to write.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRecord<'a> {

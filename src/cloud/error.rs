@@ -64,6 +64,12 @@ pub enum CloudError {
         /// How long.
         waited: Duration,
     },
+    /// A resource that was waited for is gone.
+    #[error("{subject} is not there any more")]
+    Vanished {
+        /// The resource.
+        subject: String,
+    },
     /// A resource went into a state it does not come back from.
     #[error("{subject} is {state}")]
     Broken {
@@ -140,9 +146,11 @@ impl CloudError {
     pub fn code(&self) -> Option<&str> {
         match self {
             Self::Refused { code, .. } => Some(code),
-            Self::Unreachable { .. } | Self::Garbled { .. } | Self::TimedOut { .. } | Self::Broken { .. } => {
-                None
-            }
+            Self::Unreachable { .. }
+            | Self::Garbled { .. }
+            | Self::TimedOut { .. }
+            | Self::Vanished { .. }
+            | Self::Broken { .. } => None,
         }
     }
 
@@ -150,9 +158,11 @@ impl CloudError {
     pub fn request_id(&self) -> Option<&RequestId> {
         match self {
             Self::Refused { request_id, .. } => request_id.as_ref(),
-            Self::Unreachable { .. } | Self::Garbled { .. } | Self::TimedOut { .. } | Self::Broken { .. } => {
-                None
-            }
+            Self::Unreachable { .. }
+            | Self::Garbled { .. }
+            | Self::TimedOut { .. }
+            | Self::Vanished { .. }
+            | Self::Broken { .. } => None,
         }
     }
 
@@ -166,8 +176,15 @@ impl CloudError {
             }
             // A connection that could not be made is final: the address is wrong or nobody is there.
             Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
-            Self::Garbled { .. } | Self::TimedOut { .. } | Self::Broken { .. } => false,
+            Self::Garbled { .. } | Self::TimedOut { .. } | Self::Vanished { .. } | Self::Broken { .. } => {
+                false
+            }
         }
+    }
+
+    /// Whether no connection could be made at all.
+    pub fn is_unconnected(&self) -> bool {
+        matches!(self, Self::Unreachable { source, .. } if source.is_connect())
     }
 
     /// Whether a delete failed because something still uses the resource.
@@ -192,6 +209,7 @@ impl CloudError {
                 "something between here and the cloud answered: check --endpoint and any proxy".to_owned(),
             ),
             Self::TimedOut { .. } => Some("run the same command again: it goes on from here".to_owned()),
+            Self::Vanished { .. } => Some("run the same command again: what is gone is made anew".to_owned()),
             Self::Broken { .. } => Some("run the same command again: what is broken is replaced".to_owned()),
         }
     }

@@ -23,6 +23,8 @@ use crate::cloud::sign;
 const CALL_DEADLINE: Duration = Duration::from_mins(1);
 /// How long one attempt may take: the slowest answers of the real cloud take a few seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long a refused connection is tried again: a hiccup passes, a wrong address does not.
+const RECONNECT: Duration = Duration::from_secs(2);
 const FIRST_GAP: Duration = Duration::from_millis(150);
 const LONGEST_GAP: Duration = Duration::from_secs(8);
 
@@ -103,6 +105,7 @@ impl Client {
         time: Duration,
     ) -> Result<T, CloudError> {
         let deadline = Deadline::after(time);
+        let reconnect = Deadline::after(RECONNECT);
         let mut backoff = Backoff::new(FIRST_GAP, LONGEST_GAP);
         loop {
             let (error, asked) = match self.attempt(call).await {
@@ -113,6 +116,7 @@ impl Client {
                 Patience::Passing => error.is_passing(),
                 Patience::StillInUse => error.is_passing() || error.is_still_in_use(),
             };
+            let again = again || (error.is_unconnected() && !reconnect.passed());
             if !again || !backoff.wait_at_least(asked, &deadline).await {
                 return Err(error);
             }

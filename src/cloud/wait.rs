@@ -12,9 +12,14 @@ pub enum Look<T> {
     Done(T),
     /// Not yet; the state, for messages.
     NotYet(String),
+    /// It is not there. Right after a write a list may not have it yet; for longer than that it is gone.
+    Absent,
     /// It will never hold; the state it is stuck in.
     Never(String),
 }
+
+/// How long a list may lag behind a write before what it does not show counts as gone.
+const LAG: Duration = Duration::from_secs(30);
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy)]
@@ -30,16 +35,24 @@ pub struct Condition<'a> {
 /// Looks until the condition holds.
 ///
 /// # Errors
-/// When it never will, when the deadline passes, or when a look fails.
+/// When it never will, when the resource is gone, when the deadline passes, or when a look fails.
 pub async fn until<T, L, F>(condition: Condition<'_>, mut look: L) -> Result<T, CloudError>
 where
     L: FnMut() -> F,
     F: Future<Output = Result<Look<T>, CloudError>>,
 {
     let deadline = Deadline::after(condition.deadline);
+    let lag = Deadline::after(LAG.min(condition.deadline));
+    let mut seen = false;
     let mut backoff = Backoff::new(Duration::from_millis(80), Duration::from_secs(5));
     loop {
-        let last = match look().await? {
+        let found = look().await?;
+        seen |= !matches!(found, Look::Absent);
+        let last = match found {
+            Look::Absent if seen || lag.passed() => {
+                return Err(CloudError::Vanished { subject: condition.subject.to_owned() });
+            }
+            Look::Absent => "not listed yet".to_owned(),
             Look::Done(value) => return Ok(value),
             Look::Never(state) => {
                 return Err(CloudError::Broken { subject: condition.subject.to_owned(), state });
@@ -55,6 +68,36 @@ where
             });
         }
     }
+}
+
+/// Looks until a resource has a status; `look` gives the one it has, or none when it is not there.
+///
+/// # Errors
+/// As [`until`].
+pub async fn until_status<L>(condition: Condition<'_>, wanted: &str, look: L) -> Result<(), CloudError>
+where
+    L: AsyncFn() -> Result<Option<String>, CloudError>,
+{
+    let look = || async {
+        Ok(match look().await? {
+            Some(status) if status == wanted => Look::Done(()),
+            Some(status) => Look::NotYet(status),
+            None => Look::Absent,
+        })
+    };
+    until(condition, look).await
+}
+
+/// Looks until a resource is not there any more; `look` gives the status it still has.
+///
+/// # Errors
+/// As [`until`].
+pub async fn until_gone<L>(subject: &str, deadline: Duration, look: L) -> Result<(), CloudError>
+where
+    L: AsyncFn() -> Result<Option<String>, CloudError>,
+{
+    let condition = Condition { subject, name: "gone", deadline };
+    until(condition, || async { Ok(look().await?.map_or(Look::Done(()), Look::NotYet)) }).await
 }
 
 #[cfg(test)]
@@ -73,6 +116,24 @@ mod tests {
             async move { Ok(if done { Look::Done(7) } else { Look::NotYet("Pending".to_owned()) }) }
         });
         assert_eq!(found.await.unwrap(), 7);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_listed_late_is_waited_for_and_what_goes_away_is_gone() {
+        let mut looks = 0;
+        let late = until(CONDITION, || {
+            looks += 1;
+            let listed = looks == 3;
+            async move { Ok(if listed { Look::Done(()) } else { Look::Absent }) }
+        });
+        assert!(late.await.is_ok());
+        let mut looks = 0;
+        let gone = until::<(), _, _>(CONDITION, || {
+            looks += 1;
+            let listed = looks == 1;
+            async move { Ok(if listed { Look::NotYet("Pending".to_owned()) } else { Look::Absent }) }
+        });
+        assert_eq!(gone.await.unwrap_err().to_string(), "vpc.main is not there any more");
     }
 
     #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ pub mod places;
 mod resolve;
 mod rules;
 pub mod schema;
+mod wording;
 
 use serde::Deserialize;
 
@@ -105,20 +106,13 @@ fn flatten(path: &serde_ignored::Path<'_>) -> Path {
 
 fn syntax(text: &str, error: &serde_yaml::Error) -> Diagnostic {
     let plain = error.without_snippet();
-    let message = plain.to_string();
-    // The reader ends its sentence with the place, which the diagnostic shows by itself.
-    let message = message.split(" at line ").next().unwrap_or(&message).to_owned();
-    let help = if message.contains("alias") {
-        "write the values out, or use fewer aliases"
-    } else {
-        "mend this first: the rest of the file is checked after it"
-    };
+    let (cause, help) = wording::explain(&plain.to_string());
     Diagnostic {
         code: "syntax",
         message: "the topology cannot be read".to_owned(),
         place: plain.location().map(|location| places::place(text, location)),
-        cause: message,
-        help: Some(help.to_owned()),
+        cause,
+        help: Some(help),
     }
 }
 

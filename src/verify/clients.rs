@@ -45,7 +45,16 @@ impl Person {
 
     /// Waits until exactly this text arrives; what others say in the meantime is passed over.
     async fn hear(&mut self, text: &str, deadline: Duration) -> Result<Duration, String> {
-        let started = Instant::now();
+        self.hear_since(Instant::now(), text, deadline).await
+    }
+
+    /// As [`Person::hear`]; the time is counted from `started`, which is before the text was sent.
+    async fn hear_since(
+        &mut self,
+        started: Instant,
+        text: &str,
+        deadline: Duration,
+    ) -> Result<Duration, String> {
         loop {
             let left = deadline.saturating_sub(started.elapsed());
             match self.client.next_event(left).await {
@@ -222,8 +231,9 @@ impl Pair {
         let Self { mut first, second, deadline, .. } = self;
         let text = format!("{} left the chatroom.", second.name);
         let node = second.on().to_owned();
+        let started = Instant::now();
         second.client.close().await;
-        let heard = first.hear(&text, deadline).await;
+        let heard = first.hear_since(started, &text, deadline).await;
         let finding = match heard {
             Ok(after) => Ok(Finding::new("a departure reaches the other node").with("latency", shown(after))),
             Err(why) => Err(Finding::new(format!(
@@ -247,8 +257,12 @@ async fn speak(speaker: &mut Person, listener: &mut Person, deadline: Duration) 
             .with("nonce", &nonce)
             .hint(REDIS_HINT)
     };
+    let started = Instant::now();
     speaker.say("message", &nonce).await.map_err(&fail)?;
-    let (echo, heard) = tokio::join!(speaker.hear(&text, deadline), listener.hear(&text, deadline));
+    let (echo, heard) = tokio::join!(
+        speaker.hear_since(started, &text, deadline),
+        listener.hear_since(started, &text, deadline)
+    );
     match (echo, heard) {
         (Ok(own), Ok(other)) => {
             Ok(Finding::new(format!("a message went from {from} to {to} in {}", shown(other)))

@@ -6,7 +6,9 @@ use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::alb::{self, HealthCheck, ListenerSettings, NewLoadBalancer, NewServerGroup};
-use crate::cloud::wait::{Condition, Look, until};
+use crate::cloud::ecs;
+use crate::cloud::error::CloudError;
+use crate::cloud::wait::{Condition, Look, until, until_gone, until_status};
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::{console_name, remark};
 use crate::resource::spec::{ListenerSpec, LoadBalancerSpec, ServerGroupSpec, ServerSpec, Source};
@@ -68,7 +70,7 @@ impl Provider {
                     Look::Never(found.load_balancer_status)
                 }
                 Some(found) => Look::NotYet(found.load_balancer_status),
-                None => Look::NotYet("not listed yet".to_owned()),
+                None => Look::Absent,
             })
         };
         Ok(load_balancer_outputs(&until(condition, look).await?))
@@ -80,11 +82,22 @@ impl Provider {
         id: &CloudId,
     ) -> Result<(), ApplyError> {
         self.client.delete(&alb::delete_load_balancer(id), PROVISION).await?;
-        let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "gone", deadline: PROVISION };
-        let look = || async {
+        let status = async || {
             let found = alb::load_balancer(&self.client, id).await?;
-            Ok(found.map_or(Look::Done(()), |found| Look::NotYet(found.load_balancer_status)))
+            Ok(found.map(|found| found.load_balancer_status))
+        };
+        until_gone(&address.to_string(), PROVISION, status).await?;
+        self.interfaces_gone(id).await
+    }
+
+    /// What a load balancer made for itself in the VPC goes a little after it.
+    async fn interfaces_gone(&self, id: &CloudId) -> Result<(), ApplyError> {
+        let Ok(vpc) = self.known.only(Kind::Vpc) else { return Ok(()) };
+        let condition = Condition { subject: "the VPC", name: "free of its interfaces", deadline: PROVISION };
+        let look = || async {
+            let interfaces = ecs::network_interfaces(&self.client, &vpc).await?;
+            let of_it = interfaces.iter().filter(|one| one.description.contains(id.as_str())).count();
+            Ok(if of_it == 0 { Look::Done(()) } else { Look::NotYet(format!("holding {of_it} of them")) })
         };
         Ok(until(condition, look).await?)
     }
@@ -117,14 +130,11 @@ impl Provider {
     ) -> Result<(), ApplyError> {
         let subject = address.to_string();
         let condition = Condition { subject: &subject, name: "available", deadline: CONFIGURE };
-        let look = || async {
-            Ok(match alb::server_group(&self.client, id).await? {
-                Some(found) if found.server_group_status == "Available" => Look::Done(()),
-                Some(found) => Look::NotYet(found.server_group_status),
-                None => Look::NotYet("not listed yet".to_owned()),
-            })
+        let status = async || {
+            let found = alb::server_group(&self.client, id).await?;
+            Ok(found.map(|found| found.server_group_status))
         };
-        Ok(until(condition, look).await?)
+        Ok(until_status(condition, "Available", status).await?)
     }
 
     pub(super) async fn delete_server_group(&self, id: &CloudId) -> Result<(), ApplyError> {
@@ -149,16 +159,8 @@ impl Provider {
         self.ledger.accept(address, &id)?;
         let subject = address.to_string();
         let condition = Condition { subject: &subject, name: "available", deadline: CONFIGURE };
-        let look = || async {
-            let servers = alb::servers(&self.client, &group).await?;
-            let found = servers.into_iter().find(|one| one.server_id == instance && one.port == spec.port);
-            Ok(match found {
-                Some(server) if server.status == "Available" => Look::Done(()),
-                Some(server) => Look::NotYet(server.status),
-                None => Look::NotYet("not listed yet".to_owned()),
-            })
-        };
-        until(condition, look).await?;
+        let status = async || self.server_status(&group, &instance, spec.port).await;
+        until_status(condition, "Available", status).await?;
         self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group).await?;
         Ok(id_only(&id))
     }
@@ -174,15 +176,24 @@ impl Provider {
         let port = field("port").parse().map_err(|_| missing())?;
         let (group, instance) = (CloudId::new(field("group")), CloudId::new(field("instance")));
         self.client.delete(&alb::remove_server(&group, &instance, port), CONFIGURE).await?;
-        let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "out of the group", deadline: CONFIGURE };
-        let look = || async {
-            let servers = alb::servers(&self.client, &group).await?;
-            let found = servers.into_iter().find(|one| one.server_id == instance && one.port == port);
-            Ok(found.map_or(Look::Done(()), |server| Look::NotYet(server.status)))
-        };
-        until(condition, look).await?;
+        let status = async || self.server_status(&group, &instance, port).await;
+        until_gone(&address.to_string(), CONFIGURE, status).await?;
         self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group).await
+    }
+
+    async fn server_status(
+        &self,
+        group: &CloudId,
+        instance: &CloudId,
+        port: u16,
+    ) -> Result<Option<String>, CloudError> {
+        let servers = alb::servers(&self.client, group).await?;
+        let found = servers.into_iter().find(|one| one.server_id == *instance && one.port == port);
+        Ok(found.map(|server| server.status))
+    }
+
+    async fn listener_status(&self, id: &CloudId) -> Result<Option<String>, CloudError> {
+        Ok(alb::listener(&self.client, id).await?.map(|found| found.listener_status))
     }
 
     pub(super) async fn put_listener(
@@ -222,14 +233,7 @@ impl Provider {
     ) -> Result<(), ApplyError> {
         let subject = address.to_string();
         let condition = Condition { subject: &subject, name: "running", deadline: CONFIGURE };
-        let look = || async {
-            Ok(match alb::listener(&self.client, id).await? {
-                Some(found) if found.listener_status == "Running" => Look::Done(()),
-                Some(found) => Look::NotYet(found.listener_status),
-                None => Look::NotYet("not listed yet".to_owned()),
-            })
-        };
-        Ok(until(condition, look).await?)
+        Ok(until_status(condition, "Running", async || self.listener_status(id).await).await?)
     }
 
     /// An empty list of servers without traffic means that all have some.
@@ -246,9 +250,7 @@ impl Provider {
         };
         match until(condition, look).await {
             Ok(()) => Ok(()),
-            Err(crate::cloud::error::CloudError::TimedOut { last, .. }) => {
-                Err(ApplyError::Unhealthy { servers: last })
-            }
+            Err(CloudError::TimedOut { last, .. }) => Err(ApplyError::Unhealthy { servers: last }),
             Err(error) => Err(error.into()),
         }
     }
@@ -259,13 +261,8 @@ impl Provider {
         id: &CloudId,
     ) -> Result<(), ApplyError> {
         self.client.delete(&alb::delete_listener(id), CONFIGURE).await?;
-        let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "gone", deadline: CONFIGURE };
-        let look = || async {
-            let found = alb::listener(&self.client, id).await?;
-            Ok(found.map_or(Look::Done(()), |found| Look::NotYet(found.listener_status)))
-        };
-        Ok(until(condition, look).await?)
+        let status = async || self.listener_status(id).await;
+        Ok(until_gone(&address.to_string(), CONFIGURE, status).await?)
     }
 }
 

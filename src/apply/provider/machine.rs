@@ -9,7 +9,7 @@ use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::ecs::{self, NewInstance};
 use crate::cloud::vpc::Selection;
-use crate::cloud::wait::{Condition, Look, until};
+use crate::cloud::wait::{Condition, Look, until, until_gone};
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::HOST_KEY_TAG;
 use crate::resource::spec::{Exposure, HostSpec, InstanceSpec, KeyPairSpec};
@@ -113,7 +113,7 @@ impl Provider {
             Ok(match found {
                 Some(instance) if instance.status == "Running" => Look::Done(instance_outputs(&instance)),
                 Some(instance) => Look::NotYet(instance.status),
-                None => Look::NotYet("not listed yet".to_owned()),
+                None => Look::Absent,
             })
         };
         Ok(until(condition, look).await?)
@@ -138,13 +138,11 @@ impl Provider {
         id: &CloudId,
     ) -> Result<(), ApplyError> {
         self.client.delete(&ecs::delete_instance(self.client.region(), id), BOOT).await?;
-        let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "gone", deadline: BOOT };
-        let look = || async {
+        let status = async || {
             let found = ecs::instances(&self.client, Selection::Id(id)).await?.into_iter().next();
-            Ok(found.map_or(Look::Done(()), |instance| Look::NotYet(instance.status)))
+            Ok(found.map(|instance| instance.status))
         };
-        Ok(until(condition, look).await?)
+        Ok(until_gone(&address.to_string(), BOOT, status).await?)
     }
 
     /// Reads the SSH host key through the Cloud Assistant, the cloud's own authenticated channel, and pins it as a tag
@@ -193,7 +191,7 @@ impl Provider {
             Ok(match ecs::invocation_result(&self.client, invocation).await? {
                 Some(result) if is_over(&result.invoke_record_status) => Look::Done(result),
                 Some(result) => Look::NotYet(result.invoke_record_status),
-                None => Look::NotYet("not listed yet".to_owned()),
+                None => Look::Absent,
             })
         };
         let result = until(condition, look).await?;

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
+use crate::cloud::error::CloudError;
 use crate::cloud::vpc::{NewVSwitch, Selection};
-use crate::cloud::wait::{Condition, Look, until};
+use crate::cloud::wait::{Condition, until_gone, until_status};
 use crate::cloud::{ecs, vpc};
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::{console_name, remark};
@@ -47,11 +48,7 @@ impl Provider {
     ) -> Result<(), ApplyError> {
         let subject = address.to_string();
         let condition = Condition { subject: &subject, name: "available", deadline: SETTLE };
-        let look = || async {
-            let found = vpc::vpcs(&self.client, Selection::Id(id)).await?.into_iter().next();
-            Ok(available(found.map(|vpc| vpc.status)))
-        };
-        Ok(until(condition, look).await?)
+        Ok(until_status(condition, "Available", async || self.vpc_status(id).await).await?)
     }
 
     pub(super) async fn put_vswitch(
@@ -86,11 +83,7 @@ impl Provider {
     ) -> Result<(), ApplyError> {
         let subject = address.to_string();
         let condition = Condition { subject: &subject, name: "available", deadline: SETTLE };
-        let look = || async {
-            let found = vpc::vswitches(&self.client, Selection::Id(id)).await?.into_iter().next();
-            Ok(available(found.map(|vswitch| vswitch.status)))
-        };
-        Ok(until(condition, look).await?)
+        Ok(until_status(condition, "Available", async || self.vswitch_status(id).await).await?)
     }
 
     pub(super) async fn put_security_group(
@@ -147,6 +140,16 @@ impl Provider {
         Ok(self.client.delete(&ecs::revoke(self.client.region(), &rule), SETTLE).await?)
     }
 
+    async fn vpc_status(&self, id: &CloudId) -> Result<Option<String>, CloudError> {
+        let found = vpc::vpcs(&self.client, Selection::Id(id)).await?.into_iter().next();
+        Ok(found.map(|vpc| vpc.status))
+    }
+
+    async fn vswitch_status(&self, id: &CloudId) -> Result<Option<String>, CloudError> {
+        let found = vpc::vswitches(&self.client, Selection::Id(id)).await?.into_iter().next();
+        Ok(found.map(|vswitch| vswitch.status))
+    }
+
     pub(super) async fn delete_vpc(&self, id: &CloudId) -> Result<(), ApplyError> {
         Ok(self.client.delete(&vpc::delete_vpc(self.client.region(), id), LEAVE).await?)
     }
@@ -154,12 +157,7 @@ impl Provider {
     pub(super) async fn delete_vswitch(&self, id: &CloudId) -> Result<(), ApplyError> {
         let _turn = self.one_vswitch_at_a_time.lock().await;
         self.client.delete(&vpc::delete_vswitch(self.client.region(), id), LEAVE).await?;
-        let condition = Condition { subject: id.as_str(), name: "gone", deadline: SETTLE };
-        let look = || async {
-            let found = vpc::vswitches(&self.client, Selection::Id(id)).await?.into_iter().next();
-            Ok(found.map_or(Look::Done(()), |vswitch| Look::NotYet(vswitch.status)))
-        };
-        Ok(until(condition, look).await?)
+        Ok(until_gone(id.as_str(), SETTLE, async || self.vswitch_status(id).await).await?)
     }
 
     pub(super) async fn delete_security_group(&self, id: &CloudId) -> Result<(), ApplyError> {
@@ -170,13 +168,4 @@ impl Provider {
 /// A rule has no id of its own here: group, port and source name it.
 pub(crate) fn rule_id(group: &CloudId, port: u16, source: &str) -> CloudId {
     CloudId::new(format!("{group}:{port}:{source}"))
-}
-
-fn available(status: Option<String>) -> Look<()> {
-    match status.as_deref() {
-        Some("Available") => Look::Done(()),
-        Some(status) => Look::NotYet(status.to_owned()),
-        // Right after creation a list may not have it yet.
-        None => Look::NotYet("not listed yet".to_owned()),
-    }
 }

@@ -48,9 +48,11 @@ fn failed(address: &ResourceAddress, took: Duration) -> String {
     format!("  {red}!!{red:#} {address}: failed after {}", seconds(took))
 }
 
-/// `12 ms`, `0.3 s`.
+/// `0.4 ms`, `12 ms`, `0.3 s`.
 pub(crate) fn seconds(duration: Duration) -> String {
-    if duration < Duration::from_millis(100) {
+    if duration < Duration::from_millis(10) {
+        format!("{:.1} ms", duration.as_secs_f64() * 1e3)
+    } else if duration < Duration::from_millis(100) {
         format!("{} ms", duration.as_millis())
     } else {
         format!("{:.1} s", duration.as_secs_f64())
