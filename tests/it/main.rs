@@ -4,4 +4,5 @@
 
 mod architecture;
 mod chatroom;
+mod smoke;
 mod support;

@@ -42,7 +42,11 @@ impl LocalCloud {
     }
 
     fn text(&self, pointer: &str) -> String {
-        self.ready.pointer(pointer).and_then(Value::as_str).unwrap_or_else(|| panic!("no {pointer}")).to_owned()
+        self.ready
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_else(|| panic!("no {pointer}"))
+            .to_owned()
     }
 
     pub(crate) fn endpoint(&self) -> String {

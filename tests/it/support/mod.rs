@@ -193,7 +193,10 @@ impl TestEnv {
     #[track_caller]
     pub(crate) fn expect_exactly_the_chatroom(&self) {
         self.expect_empty_plan();
-        let expected: Value = CHATROOM_RESOURCES.iter().map(|(kind, number)| ((*kind).to_owned(), Value::from(*number))).collect();
+        let expected: Value = CHATROOM_RESOURCES
+            .iter()
+            .map(|(kind, number)| ((*kind).to_owned(), Value::from(*number)))
+            .collect();
         let found = self.cloud().status()["resources_by_kind"].clone();
         assert_eq!(found, expected);
     }
@@ -274,7 +277,7 @@ pub(crate) fn redacted(text: &str) -> String {
     let rules = [
         (r"\b(vpc|vsw|sg|i|alb|lsn|sgp)-[0-9a-z]{15,}", "[ID]"),
         (r"\b127\.\d+\.\d+\.\d+(:\d+)?", "[ADDRESS]"),
-        (r"\b\d+\.\d s\b", "[TIME]"),
+        (r"\b\d+(\.\d)? (s|ms)\b", "[TIME]"),
         (r"\b[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}\b", "[REQUEST]"),
         (r"/\S*albatross-it-[^/\s]+", "[FOLDER]"),
     ];

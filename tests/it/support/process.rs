@@ -21,7 +21,8 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let errors = BufReader::new(child.stderr.take().expect("a pipe"));
         let mut output = child.stdout.take().expect("a pipe");
         let (sender, lines) = channel();
