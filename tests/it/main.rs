@@ -4,5 +4,7 @@
 
 mod architecture;
 mod chatroom;
+mod input;
 mod smoke;
+mod state;
 mod support;

@@ -42,7 +42,7 @@ fn ten_checks_pass_and_nothing_is_left() {
     let report: serde_json::Value = serde_json::from_str(&env.read("out.json")).expect("JSON");
     let checks = report["checks"].as_array().expect("a list");
     let passed: Vec<_> =
-        checks.iter().filter(|check| check["status"] == "passed").map(|check| &check["name"]).collect();
+        checks.iter().filter(|check| check["status"] == "passed").map(|check| &check["id"]).collect();
     assert_eq!(passed, CHECKS);
     smoke.expect_in_order(&["10 checks passed, 0 failed, 0 skipped", "0 resources left"]);
     assert!(!env.file(".albatross").exists(), "it left a state folder");
