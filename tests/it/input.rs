@@ -33,7 +33,9 @@ fn place(file: &str, text: &str, part: &str) -> String {
 fn a_huge_file() {
     let env = TestEnv::new();
     env.write("huge.yaml", "# filler\n".repeat(10 * 1024 * 1024 / 9));
-    assert_data_eq!(refused(&env, "huge.yaml", 65).stderr, str![[r#"
+    assert_data_eq!(
+        refused(&env, "huge.yaml", 65).stderr,
+        str![[r#"
 error[file-too-large]: the file is too large for a topology
  |
  = note: huge.yaml: it has more than 1024 KiB
@@ -41,7 +43,8 @@ error[file-too-large]: the file is too large for a topology
 
 huge.yaml: 1 error
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
@@ -50,7 +53,9 @@ fn an_alias_bomb() {
     let levels = (1..10)
         .map(|level| format!("a{level}: &a{level} [{}]\n", vec![format!("*a{}", level - 1); 10].join(", ")));
     env.write("bomb.yaml", format!("a0: &a0 [x]\n{}", levels.collect::<String>()));
-    assert_data_eq!(refused(&env, "bomb.yaml", 65).stderr, str![[r#"
+    assert_data_eq!(
+        refused(&env, "bomb.yaml", 65).stderr,
+        str![[r#"
 error[syntax]: the topology cannot be read
  --> bomb.yaml:5:15
   |
@@ -61,14 +66,17 @@ error[syntax]: the topology cannot be read
 
 bomb.yaml: 1 error
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn bytes_that_are_no_text() {
     let env = TestEnv::new();
     env.write("bytes.yaml", b"stack: chatroom\nregion: \xff\xfe\n");
-    assert_data_eq!(refused(&env, "bytes.yaml", 65).stderr, str![[r#"
+    assert_data_eq!(
+        refused(&env, "bytes.yaml", 65).stderr,
+        str![[r#"
 error[not-utf-8]: the file is not UTF-8 text
  |
  = note: bytes.yaml: line 2 has a byte that is not UTF-8
@@ -76,30 +84,37 @@ error[not-utf-8]: the file is not UTF-8 text
 
 bytes.yaml: 1 error
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn a_file_that_is_not_there() {
     let env = TestEnv::new();
-    assert_data_eq!(refused(&env, "missing.yaml", 64).stderr, str![[r#"
+    assert_data_eq!(
+        refused(&env, "missing.yaml", 64).stderr,
+        str![[r#"
 error: cannot read the topology `missing.yaml`
   caused by: No such file or directory (os error 2)
 help: give the path of a topology, such as examples/chatroom.yaml
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]
 fn a_folder() {
     let env = TestEnv::new();
     std::fs::create_dir(env.file("folder")).expect("writable");
-    assert_data_eq!(refused(&env, "folder", 64).stderr, str![[r#"
+    assert_data_eq!(
+        refused(&env, "folder", 64).stderr,
+        str![[r#"
 error: cannot read the topology `folder`
   caused by: Is a directory (os error 21)
 help: give the path of a topology, such as examples/chatroom.yaml
 
-"#]]);
+"#]]
+    );
 }
 
 /// A topology that names a key.
@@ -179,7 +194,9 @@ fn several_errors_are_shown_together() {
             ("idle_timeout:", "idel_timeout:"),
         ],
     );
-    assert_data_eq!(refused(&env, "wrong.yaml", 65).stderr, str![[r#"
+    assert_data_eq!(
+        refused(&env, "wrong.yaml", 65).stderr,
+        str![[r#"
 error[zone-outside-region]: zone `cn-beijing-h` is not in region `cn-hangzhou`
  --> wrong.yaml:9:16
   |
@@ -222,7 +239,8 @@ error[unknown-field]: unknown field `idel_timeout`
 
 wrong.yaml: 5 errors
 
-"#]]);
+"#]]
+    );
 }
 
 #[test]

@@ -4,7 +4,9 @@
 
 mod architecture;
 mod chatroom;
+mod faults;
 mod input;
+mod kept;
 mod smoke;
 mod state;
 mod support;

@@ -100,7 +100,7 @@ fn killed_again_and_again_it_still_arrives() {
         ".. key_pair.main",
         ".. vswitch.b",
         ".. load_balancer.main",
-        "ok instance",
+        "ok host_key",
         "redis.ecs03: ecs03",
         ".. listener",
     ];

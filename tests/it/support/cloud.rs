@@ -1,5 +1,8 @@
 //! A running local cloud, asked and told things beside its API.
 
+use std::io::{BufRead, BufReader};
+use std::ops::{Deref, RangeInclusive};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use albatross::base::ids::RegionId;
@@ -100,12 +103,35 @@ impl LocalCloud {
 
     /// The first call of each action from now on goes wrong in this way.
     pub(crate) fn fail_first(&self, actions: &[&str], fault: &str) {
-        let plans: Vec<Value> = actions
-            .iter()
-            .map(|action| json!({"action": action, "occurrence": 1, "fault": {fault: {}}}))
-            .collect();
-        let answer = self.administer(reqwest::Method::POST, "faults", Some(json!(plans)));
-        assert_eq!(answer["faults"], actions.len(), "{answer}");
+        self.break_calls(actions.iter().map(|action| (*action, 1)), fault);
+    }
+
+    /// These calls of an action, counted from now on, go wrong in this way.
+    pub(crate) fn fail_calls(&self, action: &str, occurrences: RangeInclusive<u64>, fault: &str) {
+        self.break_calls(occurrences.map(|occurrence| (action, occurrence)), fault);
+    }
+
+    /// A host is broken in this way until another one, or `none`, is asked for.
+    pub(crate) fn break_host(&self, host: &str, fault: &str) {
+        self.ask_for_faults(&[json!({"host": host, "fault": {fault: {}}})]);
+    }
+
+    fn break_calls<'a>(&self, calls: impl Iterator<Item = (&'a str, u64)>, fault: &str) {
+        let one =
+            |(action, occurrence)| json!({"action": action, "occurrence": occurrence, "fault": {fault: {}}});
+        self.ask_for_faults(&calls.map(one).collect::<Vec<Value>>());
+    }
+
+    fn ask_for_faults(&self, faults: &[Value]) {
+        let answer = self.administer(reqwest::Method::POST, "faults", Some(json!(faults)));
+        assert_eq!(answer["faults"], faults.len(), "{answer}");
+    }
+
+    /// An instance as the cloud itself sees it.
+    pub(crate) fn instance(&self, name: &str) -> Value {
+        let world = self.world();
+        let instances = world["instances"].as_object().expect("by id");
+        instances.values().find(|one| one["name"] == name).expect("the instance is there").clone()
     }
 
     /// What an ALB made by itself goes a little later than the ALB.
@@ -136,6 +162,44 @@ impl LocalCloud {
             let text = answer.text().await.expect("the whole answer");
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
         })
+    }
+}
+
+/// A cloud of the test's own, without machines, that ends with it.
+pub(crate) struct ServedCloud {
+    child: Child,
+    cloud: LocalCloud,
+}
+
+impl ServedCloud {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(super::program("mock-cloud"))
+            .args(["serve", "--strict", "--hosts", "none", "--pace", "instant", "--until-stdin-closes"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the cloud starts");
+        let mut ready = String::new();
+        let mut output = BufReader::new(child.stdout.take().expect("a pipe"));
+        output.read_line(&mut ready).expect("a ready line");
+        Self { child, cloud: LocalCloud::of(&ready) }
+    }
+}
+
+impl Deref for ServedCloud {
+    type Target = LocalCloud;
+
+    fn deref(&self) -> &LocalCloud {
+        &self.cloud
+    }
+}
+
+impl Drop for ServedCloud {
+    fn drop(&mut self) {
+        drop(self.child.stdin.take());
+        // It ends by itself now.
+        let _ = self.child.wait();
     }
 }
 

@@ -54,6 +54,12 @@ fn build_programs() {
     });
 }
 
+/// A program that goes with the one under test, built.
+pub(crate) fn program(name: &str) -> PathBuf {
+    build_programs();
+    Path::new(ALBATROSS).with_file_name(name)
+}
+
 /// A folder, an environment, and perhaps a local cloud.
 pub(crate) struct TestEnv {
     folder: tempfile::TempDir,

@@ -47,7 +47,11 @@ impl Running {
     pub(crate) fn wait_for_line(&mut self, part: &str) {
         loop {
             let line = self.lines.recv_timeout(PATIENCE);
-            let line = line.unwrap_or_else(|_| panic!("`{part}` was not said in\n{}", self.said));
+            let Ok(line) = line else {
+                let _ = self.child.kill();
+                let output = self.output.take().and_then(|output| output.join().ok()).unwrap_or_default();
+                panic!("`{part}` was not said in\n{output}\n{}", self.said);
+            };
             self.said += &line;
             self.said.push('\n');
             if line.contains(part) {
