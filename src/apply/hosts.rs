@@ -21,9 +21,6 @@ use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::{HostKey, Identity, Limits, Route, Session, SshError};
 
-/// How long a machine that was just made may take until its SSH server answers.
-const BOOT: Duration = Duration::from_mins(3);
-
 /// How patient a login is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Patience {
@@ -40,6 +37,7 @@ pub type AddressMapSource = Arc<dyn Fn() -> BoxFuture<'static, AddressMap> + Sen
 pub struct Hosts {
     identity: Identity,
     address_map: AddressMapSource,
+    boot_limit: Duration,
     sessions: Mutex<BTreeMap<Way, Arc<OnceCell<Arc<Session>>>>>,
 }
 
@@ -47,9 +45,9 @@ pub struct Hosts {
 type Way = String;
 
 impl Hosts {
-    /// Of an operator, reached through a map.
-    pub fn new(identity: Identity, address_map: AddressMapSource) -> Self {
-        Self { identity, address_map, sessions: Mutex::new(BTreeMap::new()) }
+    /// Of an operator, reached through a map; a machine that was just made may take `boot_limit` until it answers.
+    pub fn new(identity: Identity, address_map: AddressMapSource, boot_limit: Duration) -> Self {
+        Self { identity, address_map, boot_limit, sessions: Mutex::new(BTreeMap::new()) }
     }
 
     /// The operator's public key.
@@ -75,10 +73,27 @@ impl Hosts {
         let route = route(host, known, &self.address_map().await)?;
         let cell = self.sessions.lock().await.entry(format!("{route:?}")).or_default().clone();
         let connect = || async {
-            let session = connect(&route, &self.identity, patience).await?;
+            let session = self.connect(&route, patience).await?;
             Ok::<_, ApplyError>(Arc::new(session))
         };
         cell.get_or_try_init(connect).await.cloned()
+    }
+
+    async fn connect(&self, route: &Route, patience: Patience) -> Result<Session, SshError> {
+        let deadline = Deadline::after(self.boot_limit);
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
+        loop {
+            match Session::connect(route, &self.identity, &Limits::default()).await {
+                Err(error)
+                    if patience == Patience::WhileItBoots
+                        && error.may_pass()
+                        && backoff.wait(&deadline).await =>
+                {
+                    tracing::debug!(host = route.host, %error, "trying again");
+                }
+                done => return done,
+            }
+        }
     }
 
     /// Closes every session: the machines may be other ones from now on.
@@ -105,23 +120,6 @@ fn route(host: &HostSpec, known: &Known, address_map: &AddressMap) -> Result<Rou
     }
     let missing = || ApplyError::Missing { address: ResourceAddress::only(Kind::Instance), what: "route" };
     via.map(|route| *route).ok_or_else(missing)
-}
-
-async fn connect(route: &Route, identity: &Identity, patience: Patience) -> Result<Session, SshError> {
-    let deadline = Deadline::after(BOOT);
-    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
-    loop {
-        match Session::connect(route, identity, &Limits::default()).await {
-            Err(error)
-                if patience == Patience::WhileItBoots
-                    && error.may_pass()
-                    && backoff.wait(&deadline).await =>
-            {
-                tracing::debug!(host = route.host, %error, "trying again");
-            }
-            done => return done,
-        }
-    }
 }
 
 fn address_of(

@@ -61,6 +61,9 @@ pub(crate) struct GlobalOptions {
     /// The chat node's binary; default: `chat-node` beside this program or on the search path
     #[arg(long, global = true, value_name = "FILE", env = "ALBATROSS_CHAT_NODE")]
     chat_node: Option<PathBuf>,
+    /// How long an instance may take to boot until its SSH server answers
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 180)]
+    boot_limit: u64,
 }
 
 /// Arguments of the verbs that change something.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::apply::hosts::{AddressMapSource, Hosts};
 use crate::apply::ledger::Ledger;
@@ -144,7 +145,8 @@ pub(super) async fn begin_at(
             (Some(lock), journal)
         }
     };
-    let hosts = Hosts::new(key::identity(&topology)?, address_map(&target));
+    let boot_limit = Duration::from_secs(options.boot_limit);
+    let hosts = Hosts::new(key::identity(&topology)?, address_map(&target), boot_limit);
     let mut desired = desired(&topology, hosts.public_key());
     if !has_machines(&target).await? {
         desired = desired.without_hosts();

@@ -284,7 +284,9 @@ pub async fn load_balancers(
     key: &str,
     value: &str,
 ) -> Result<Vec<LoadBalancer>, CloudError> {
-    let call = Call::new(Product::Alb, "ListLoadBalancers").with_tags(&[(key, value)]);
+    let call = Call::new(Product::Alb, "ListLoadBalancers")
+        .with("RegionId", client.region())
+        .with_tags(&[(key, value)]);
     all::<LoadBalancersPage>(client, call).await
 }
 
@@ -303,7 +305,9 @@ pub async fn load_balancer(client: &Client, id: &CloudId) -> Result<Option<LoadB
 /// # Errors
 /// What the cloud says.
 pub async fn server_groups(client: &Client, key: &str, value: &str) -> Result<Vec<ServerGroup>, CloudError> {
-    let call = Call::new(Product::Alb, "ListServerGroups").with_tags(&[(key, value)]);
+    let call = Call::new(Product::Alb, "ListServerGroups")
+        .with("RegionId", client.region())
+        .with_tags(&[(key, value)]);
     all::<ServerGroupsPage>(client, call).await
 }
 
@@ -312,7 +316,9 @@ pub async fn server_groups(client: &Client, key: &str, value: &str) -> Result<Ve
 /// # Errors
 /// What the cloud says.
 pub async fn server_group(client: &Client, id: &CloudId) -> Result<Option<ServerGroup>, CloudError> {
-    let call = Call::new(Product::Alb, "ListServerGroups").with_list("ServerGroupIds", [id]);
+    let call = Call::new(Product::Alb, "ListServerGroups")
+        .with("RegionId", client.region())
+        .with_list("ServerGroupIds", [id]);
     Ok(all::<ServerGroupsPage>(client, call).await?.into_iter().next())
 }
 
@@ -330,7 +336,9 @@ pub async fn servers(client: &Client, group: &CloudId) -> Result<Vec<BackendServ
 /// # Errors
 /// What the cloud says.
 pub async fn listeners(client: &Client, load_balancer: &CloudId) -> Result<Vec<Listener>, CloudError> {
-    let call = Call::new(Product::Alb, "ListListeners").with_list("LoadBalancerIds", [load_balancer]);
+    let call = Call::new(Product::Alb, "ListListeners")
+        .with("RegionId", client.region())
+        .with_list("LoadBalancerIds", [load_balancer]);
     all::<ListenersPage>(client, call).await
 }
 

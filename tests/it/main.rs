@@ -1,9 +1,16 @@
 //! The program from outside, and the house it is built as.
 
-#![expect(clippy::disallowed_methods, reason = "tests write files and read CI and the search path")]
+#![expect(clippy::disallowed_methods, reason = "tests write files, read CI and wait for processes")]
 
 mod architecture;
 mod browser;
+mod chatroom;
 mod docs;
+mod faults;
+mod input;
+mod kept;
+mod smoke;
+mod state;
+mod support;
 mod transcripts;
 mod walk;

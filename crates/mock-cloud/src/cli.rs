@@ -69,6 +69,15 @@ struct ServeArguments {
     /// Refuses parameters the real cloud would ignore.
     #[arg(long)]
     strict: bool,
+    /// Seconds by which the clock that signatures are held against is ahead of this machine's.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value_t = 0,
+        allow_hyphen_values = true,
+        hide_short_help = true
+    )]
+    clock_offset: i64,
 }
 
 #[derive(Debug, Args)]
@@ -148,6 +157,7 @@ impl ServeArguments {
             data: self.data,
             domains: std::iter::once("example.com".to_owned()).chain(self.domains).collect(),
             lifetime: if self.until_stdin_closes { Lifetime::UntilInputCloses } else { Lifetime::UntilTold },
+            clock_offset: self.clock_offset,
             strictness: if self.strict { Strictness::Strict } else { Strictness::AsTheCloud },
         })
     }

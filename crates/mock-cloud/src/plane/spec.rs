@@ -42,6 +42,8 @@ pub struct Instance {
     pub user_data: Option<Vec<u8>>,
     /// Whether it should run; a stopped instance keeps its files.
     pub power: Power,
+    /// Whether nothing listens on its SSH port: a fault.
+    pub refuses_ssh: bool,
 }
 
 /// Whether an instance should be running.

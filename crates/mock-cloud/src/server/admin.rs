@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::plane::spec::Status;
 use crate::server::Cloud;
-use crate::server::faults::Plan;
+use crate::server::faults::Wish;
 use crate::server::http::{HttpReply, read_body, text};
 use crate::wire::encoding::decode_pairs;
 use crate::world::World;
@@ -58,10 +58,12 @@ impl Cloud {
 
     async fn add_faults(&self, request: Request<Incoming>) -> HttpReply {
         let Ok(body) = read_body(request.into_body()).await;
-        match serde_json::from_slice::<Vec<Plan>>(&body) {
-            Ok(plans) => {
-                let count = plans.len();
-                self.lock().faults.add(plans);
+        match serde_json::from_slice::<Vec<Wish>>(&body) {
+            Ok(wishes) => {
+                let count = wishes.len();
+                let mut state = self.lock();
+                state.faults.add(wishes);
+                self.tell_plane(&mut state);
                 json_reply(&json!({"faults": count}))
             }
             Err(error) => {

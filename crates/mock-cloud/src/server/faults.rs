@@ -1,4 +1,7 @@
-//! Faults that a test asked for: by action and occurrence, counted from the moment it asked.
+//! Faults that a test asked for: of calls, by action and occurrence, counted from the moment it asked; of hosts,
+//! until it takes them back.
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
@@ -6,6 +9,34 @@ use crate::api::Operation;
 use crate::wire::ApiError;
 
 /// One fault, as the endpoint takes it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Wish {
+    /// Of a call.
+    Call(Plan),
+    /// Of a host.
+    Host(HostPlan),
+}
+
+/// What is wrong with a host from now on.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct HostPlan {
+    /// Its `InstanceName`; it need not be there yet.
+    host: String,
+    fault: HostFault,
+}
+
+/// What goes wrong on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum HostFault {
+    /// Nothing listens on its SSH port.
+    RefuseSsh {},
+    /// Nothing any more.
+    None {},
+}
+
+/// A fault of a call.
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct Plan {
     action: String,
@@ -44,21 +75,39 @@ pub(super) enum Fault {
 
 /// Faults that are still to come.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Vec<Plan>);
+pub(super) struct Faults {
+    calls: Vec<Plan>,
+    hosts_without_ssh: BTreeSet<String>,
+}
 
 impl Faults {
-    pub(super) fn add(&mut self, plans: Vec<Plan>) {
-        self.0.extend(plans);
+    pub(super) fn add(&mut self, wishes: Vec<Wish>) {
+        for wish in wishes {
+            match wish {
+                Wish::Call(plan) => self.calls.push(plan),
+                Wish::Host(HostPlan { host, fault: HostFault::RefuseSsh {} }) => {
+                    self.hosts_without_ssh.insert(host);
+                }
+                Wish::Host(HostPlan { host, fault: HostFault::None {} }) => {
+                    self.hosts_without_ssh.remove(&host);
+                }
+            }
+        }
+    }
+
+    /// Whether a host's SSH port is closed.
+    pub(super) fn refuses_ssh(&self, host: &str) -> bool {
+        self.hosts_without_ssh.contains(host)
     }
 
     /// The fault of this call, if it has one; it is used up.
     pub(super) fn take(&mut self, operation: &Operation) -> Option<Fault> {
         let name = operation.to_string();
-        for plan in self.0.iter_mut().filter(|plan| plan.action == name) {
+        for plan in self.calls.iter_mut().filter(|plan| plan.action == name) {
             plan.seen += 1;
         }
-        let index = self.0.iter().position(|plan| plan.action == name && plan.seen == plan.occurrence)?;
-        Some(self.0.remove(index).fault)
+        let index = self.calls.iter().position(|plan| plan.action == name && plan.seen == plan.occurrence)?;
+        Some(self.calls.remove(index).fault)
     }
 }
 

@@ -95,7 +95,7 @@ impl Cloud {
             fault: None,
         };
         let key = Self::access_key(state);
-        if let Err(error) = request.authenticate(&key, &mut state.nonces, now()) {
+        if let Err(error) = request.authenticate(&key, &mut state.nonces, self.clock()) {
             handled.answer = Err(error);
             return handled;
         }

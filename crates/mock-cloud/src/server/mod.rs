@@ -56,6 +56,8 @@ pub struct Options {
     pub lifetime: Lifetime,
     /// What to do with unknown parameters.
     pub strictness: Strictness,
+    /// Seconds by which the clock that signatures are held against is ahead of the machine's.
+    pub clock_offset: i64,
 }
 
 /// When a cloud ends.
@@ -245,7 +247,11 @@ impl Cloud {
     }
 
     fn tell_plane(&self, state: &mut State) {
-        let desired = state.world.desired();
+        let mut desired = state.world.desired();
+        for instance in desired.instances.values_mut() {
+            let name = state.world.instances.get(&instance.id).map(|instance| instance.name.as_str());
+            instance.refuses_ssh = name.is_some_and(|name| state.faults.refuses_ssh(name));
+        }
         if state.told.as_ref() != Some(&desired) {
             state.told = Some(desired.clone());
             self.plane.reconcile(desired);
@@ -259,6 +265,11 @@ impl Cloud {
         let result = tokio::time::timeout(limit, running).await;
         let result = result.unwrap_or_else(|_| Err("the script did not end within its timeout".to_owned()));
         self.lock().world.script_ended(&errand.invocation, &errand.instance, result);
+    }
+
+    /// The clock that signatures are held against.
+    fn clock(&self) -> Moment {
+        now() + self.options.clock_offset * 1_000
     }
 
     fn access_key(state: &State) -> AccessKey {

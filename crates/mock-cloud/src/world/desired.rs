@@ -38,6 +38,7 @@ impl World {
             authorized_keys: key_pair.map(|pair| pair.public_key.clone()).into_iter().collect(),
             user_data: instance.user_data.clone(),
             power: if instance.is_on() { Power::On } else { Power::Off },
+            refuses_ssh: false,
         }
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn instance(id: &str, last: u8) -> Instance {
         authorized_keys: Vec::new(),
         user_data: None,
         power: Power::On,
+        refuses_ssh: false,
     }
 }
 

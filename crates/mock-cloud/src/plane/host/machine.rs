@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rand::RngCore;
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
+use tokio::sync::watch;
 
 use crate::plane::host::packages::Manager;
 use crate::plane::host::process::Supervisor;
@@ -91,7 +92,7 @@ pub(crate) struct Machine {
     pub(crate) address: Ipv4Addr,
     pub(crate) services: Services,
     pub(crate) key: PrivateKey,
-    instance: RwLock<Instance>,
+    instance: watch::Sender<Instance>,
     /// Locks taken with `flock`, by file.
     locks: Mutex<BTreeMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -122,24 +123,29 @@ impl Machine {
             address,
             services: Services::default(),
             key,
-            instance: RwLock::new(instance),
+            instance: watch::Sender::new(instance),
             locks: Mutex::default(),
         })
     }
 
     /// What the control plane says of it.
     pub(crate) fn instance(&self) -> Instance {
-        self.instance.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.instance.borrow().clone()
     }
 
     /// Takes over what the control plane says of it now.
     pub(crate) fn update(&self, instance: Instance) {
-        *self.instance.write().unwrap_or_else(PoisonError::into_inner) = instance;
+        self.instance.send_replace(instance);
+    }
+
+    /// Wakes whenever the control plane says something new of it.
+    pub(crate) fn news(&self) -> watch::Receiver<Instance> {
+        self.instance.subscribe()
     }
 
     /// What `hostname` prints.
     pub(crate) fn host_name(&self) -> String {
-        let instance = self.instance.read().unwrap_or_else(PoisonError::into_inner);
+        let instance = self.instance.borrow();
         if instance.host_name.is_empty() { instance.id.clone() } else { instance.host_name.clone() }
     }
 
@@ -150,7 +156,7 @@ impl Machine {
 
     /// Public keys that may log in now, in OpenSSH form.
     pub(crate) fn authorized_keys(&self) -> Vec<String> {
-        let mut keys = self.instance.read().unwrap_or_else(PoisonError::into_inner).authorized_keys.clone();
+        let mut keys = self.instance.borrow().authorized_keys.clone();
         if let Ok(text) = self.root.read_text("/root/.ssh/authorized_keys") {
             keys.extend(text.lines().map(str::to_owned));
         }

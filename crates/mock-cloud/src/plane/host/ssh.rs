@@ -29,9 +29,10 @@ const SFTP_BUFFER: usize = 256 * 1024;
 /// How long a forwarded connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Listens on the host's SSH port and serves until `off`.
+/// Listens on the host's SSH port and serves until `off`; while the host refuses SSH nothing listens there.
 pub(crate) async fn serve(machine: Arc<Machine>, off: CancellationToken) -> io::Result<()> {
-    let listener = TcpListener::bind(SocketAddr::from((machine.address, outer_port(22)))).await?;
+    let mut news = machine.news();
+    let mut listener = listen(&machine).await?;
     let config = Arc::new(server::Config {
         server_id: SshId::Standard("SSH-2.0-mockcloud_1".into()),
         methods: MethodSet::from(&[MethodKind::PublicKey][..]),
@@ -47,7 +48,13 @@ pub(crate) async fn serve(machine: Arc<Machine>, off: CancellationToken) -> io::
         loop {
             tokio::select! {
                 () = off.cancelled() => return,
-                accepted = listener.accept() => match accepted {
+                _ = news.changed() => if machine.instance().refuses_ssh == listener.is_some() {
+                    listener = listen(&machine).await.unwrap_or_else(|error| {
+                        tracing::warn!(%error, "the SSH port cannot be listened on again");
+                        None
+                    });
+                },
+                accepted = accept(listener.as_ref()) => match accepted {
                     Ok((stream, _)) => {
                         tokio::spawn(converse(Arc::clone(&machine), stream, Arc::clone(&config), off.child_token()));
                     }
@@ -60,6 +67,22 @@ pub(crate) async fn serve(machine: Arc<Machine>, off: CancellationToken) -> io::
         }
     });
     Ok(())
+}
+
+/// The listener on the host's SSH port, unless it refuses.
+async fn listen(machine: &Machine) -> io::Result<Option<TcpListener>> {
+    if machine.instance().refuses_ssh {
+        return Ok(None);
+    }
+    TcpListener::bind(SocketAddr::from((machine.address, outer_port(22)))).await.map(Some)
+}
+
+/// The next connection; never one when nothing listens.
+async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, SocketAddr)> {
+    match listener {
+        Some(listener) => listener.accept().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn converse(

@@ -1,0 +1,263 @@
+//! What goes wrong, one test each: a clear message, the right exit code, and the way on from there.
+
+use std::fs;
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+
+use albatross::base::ids::CloudId;
+use albatross::cloud::ecs;
+use albatross::resource::ownership::HOST_KEY_TAG;
+use albatross::ssh::Identity;
+use serde_json::{Value, json};
+
+use crate::support::cloud::{ServedCloud, block_on};
+use crate::support::{Run, TestEnv, program};
+
+/// A folder that talks to a cloud as to the real one: by its endpoint, with keys in the environment.
+fn by_endpoint(cloud: &ServedCloud) -> TestEnv {
+    let mut env = TestEnv::new();
+    env.set("ALBATROSS_ENDPOINT", &cloud.endpoint());
+    env.set("ALIBABA_CLOUD_ACCESS_KEY_ID", &cloud.access_key_id());
+    env.set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", &cloud.access_key_secret());
+    env
+}
+
+/// The first call is refused, so nothing is changed.
+fn refused_at_once(env: &TestEnv) -> Run {
+    let run = env.run(&["apply", "--yes", "chatroom.yaml"]).expect_code(1);
+    assert!(!env.file(".albatross").exists(), "state was written");
+    run
+}
+
+#[test]
+fn a_wrong_access_key() {
+    let cloud = ServedCloud::start(&[]);
+    let mut env = by_endpoint(&cloud);
+    env.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "mockAccessKeyIdOfNobody");
+    refused_at_once(&env).expect_in_order(&[
+        "error: ",
+        "GetCallerIdentity",
+        "InvalidAccessKeyId.NotFound",
+        "request id: ",
+        "help: ",
+    ]);
+    env.set("ALIBABA_CLOUD_ACCESS_KEY_ID", &cloud.access_key_id());
+    env.run(&["plan", "chatroom.yaml"]).expect_code(0);
+}
+
+#[test]
+fn a_wrong_secret() {
+    let cloud = ServedCloud::start(&[]);
+    let mut env = by_endpoint(&cloud);
+    env.set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", "not-the-secret");
+    refused_at_once(&env)
+        .expect_in_order(&["error: ", "GetCallerIdentity", "SignatureDoesNotMatch", "request id: ", "help: "])
+        .expect_absent("not-the-secret");
+    env.set("ALIBABA_CLOUD_ACCESS_KEY_SECRET", &cloud.access_key_secret());
+    env.run(&["plan", "chatroom.yaml"]).expect_code(0);
+}
+
+#[test]
+fn a_clock_that_is_off_by_an_hour() {
+    for offset in ["3600", "-3600"] {
+        let cloud = ServedCloud::start(&["--clock-offset", offset]);
+        refused_at_once(&by_endpoint(&cloud)).expect_in_order(&[
+            "error: ",
+            "GetCallerIdentity",
+            "InvalidTimeStamp.Expired",
+            "request id: ",
+            "help: ",
+            "clock",
+        ]);
+    }
+}
+
+#[test]
+fn an_endpoint_that_is_not_reachable() {
+    let mut env = by_endpoint(&ServedCloud::start(&[]));
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    drop(listener);
+    env.set("ALBATROSS_ENDPOINT", &format!("http://{address}"));
+    refused_at_once(&env).expect_in_order(&["error: ", &address, "caused by: ", "help: "]);
+}
+
+#[test]
+fn no_credentials_at_all() {
+    let mut env = by_endpoint(&ServedCloud::start(&[]));
+    env.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "");
+    refused_at_once(&env).expect_in_order(&[
+        "error: ",
+        ".aliyun/config.json",
+        "help: set ALIBABA_CLOUD_ACCESS_KEY_ID",
+    ]);
+}
+
+#[test]
+fn a_credentials_file_that_cannot_be_read() {
+    let cloud = ServedCloud::start(&[]);
+    let mut env = by_endpoint(&cloud);
+    env.set("ALIBABA_CLOUD_ACCESS_KEY_ID", "");
+    env.write(".aliyun/config.json", "{ \"current\": \"default\", ");
+    refused_at_once(&env).expect_in_order(&[
+        "error: ",
+        ".aliyun/config.json",
+        "caused by: ",
+        "help: run `aliyun configure",
+    ]);
+
+    let profile = json!({
+        "name": "default",
+        "mode": "AK",
+        "access_key_id": cloud.access_key_id(),
+        "access_key_secret": cloud.access_key_secret(),
+    });
+    env.write(".aliyun/config.json", json!({"current": "default", "profiles": [profile]}).to_string());
+    env.run(&["plan", "chatroom.yaml"]).expect_code(0);
+}
+
+/// What was made is recorded; without the cause the same command finishes.
+#[track_caller]
+fn goes_on(env: &TestEnv) {
+    let status = env.run(&["--local", "status", "--json", "chatroom.yaml"]).expect_code(0).json();
+    let recorded = status["resources"].as_array().map_or(0, Vec::len);
+    assert!(recorded > 10, "only {recorded} resources are known");
+    env.local("apply").expect_code(0).expect_absent("+ vpc.main");
+    env.expect_exactly_the_chatroom();
+}
+
+#[test]
+fn an_ssh_server_that_refuses() {
+    let env = TestEnv::with_cloud(&["--pace", "instant"]);
+    env.cloud().break_host("ecs02", "refuse_ssh");
+    env.run(&["--local", "--boot-limit", "1", "apply", "--yes", "chatroom.yaml"])
+        .expect_code(3)
+        .expect_in_order(&[
+            "error: ecs02: 127.",
+            " refuses the connection: no SSH server listens there",
+            "resource: release.ecs02",
+            "help: see whether the instance runs and its sshd is up: `nc -vz 127.",
+        ]);
+    env.cloud().break_host("ecs02", "none");
+    goes_on(&env);
+}
+
+#[test]
+fn a_host_key_that_changed() {
+    let env = TestEnv::with_chatroom();
+    let host = env.cloud().instance("ecs02");
+    let pinned = host["tags"][HOST_KEY_TAG].as_str().expect("its key is pinned").to_owned();
+    let (_, other) = Identity::generate_ed25519("another").expect("a key");
+    let pin = |key: &str| {
+        let client = env.cloud().client("cn-hangzhou");
+        let id = CloudId::new(host["id"].as_str().expect("an id"));
+        let call = ecs::tag_instance(client.region(), &id, &[(HOST_KEY_TAG, key.trim())]);
+        let _: Value = block_on(client.call(&call)).expect("the tag is set");
+    };
+    pin(&other);
+    let plan = env.run(&["--local", "plan", "--detailed-exitcode", "chatroom.yaml"]);
+    plan.expect_in_order(&["release.ecs02", "unknown until apply: ecs02: the host key has changed"]);
+    env.local("apply").expect_code(3).expect_in_order(&[
+        "error: ecs02: the host key has changed: expected SHA256:",
+        "found SHA256:",
+        "resource: release.ecs02",
+        "help: go on only when the cloud itself shows the new fingerprint",
+    ]);
+    pin(&pinned);
+    goes_on(&env);
+}
+
+#[test]
+fn a_redis_that_does_not_start() {
+    let mut env = TestEnv::new();
+    let programs = env.file("programs");
+    env.write("programs/redis-server", "#!/bin/sh\necho 'Fatal error: no memory'\nexit 1\n");
+    let broken = programs.join("redis-server");
+    fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).expect("ours");
+    env.search_first(&programs);
+    env.cloud_up(&["--pace", "instant"]);
+    env.local("apply").expect_code(3).expect_in_order(&[
+        "error: ecs03: Redis did not start: ",
+        "resource: redis.ecs03",
+        "help: on ecs03: `journalctl -u albatross-redis.service",
+    ]);
+    fs::remove_file(broken).expect("ours");
+    goes_on(&env);
+}
+
+#[test]
+fn a_port_that_is_in_use() {
+    let env = TestEnv::with_cloud(&["--pace", "instant"]);
+    let network = env.cloud().dns().replace(".0.2:10053", "");
+    let holders: Vec<TcpListener> = (1..=3)
+        .map(|host| {
+            TcpListener::bind(format!("{network}.1.{host}:5000")).expect("an address of the cloud's own")
+        })
+        .collect();
+    env.local("apply").expect_code(3).expect_in_order(&[
+        "error: ecs01: port 5000 is already in use",
+        "resource: release.ecs01",
+        "help: on ecs01: `ss -ltnp sport = :5000` shows who",
+    ]);
+    drop(holders);
+    goes_on(&env);
+}
+
+#[test]
+fn a_binary_for_another_architecture() {
+    let env = TestEnv::with_cloud(&["--pace", "instant"]);
+    let mut binary = fs::read(program("chat-node")).expect("it is built");
+    // The ELF header's machine, little-endian: 183 is AArch64.
+    binary[18..20].copy_from_slice(&183_u16.to_le_bytes());
+    env.write("chat-node-of-another-machine", binary);
+    let arguments =
+        ["--local", "--chat-node", "chat-node-of-another-machine", "apply", "--yes", "chatroom.yaml"];
+    env.run(&arguments).expect_code(3).expect_in_order(&[
+        "error: ecs01: the binary is for aarch64, but the host is x86_64",
+        "resource: release.ecs01",
+        "help: `cargo build --release -p chat-node --target x86_64-",
+    ]);
+    goes_on(&env);
+}
+
+/// Types of the instances that were made.
+fn instance_types(env: &TestEnv) -> Vec<String> {
+    let world = env.cloud().world();
+    let instances = world["instances"].as_object().expect("by id");
+    let mut types: Vec<String> = instances.values().map(|one| one["instance_type"].to_string()).collect();
+    types.sort();
+    types
+}
+
+#[test]
+fn no_stock_of_the_first_type_takes_the_second() {
+    let env = TestEnv::with_cloud(&["--pace", "instant"]);
+    env.cloud().fail_first(&["Ecs.RunInstances"], "no_stock");
+    env.local("apply").expect_code(0).expect_in_order(&["ecs.e-c1m2.large is out of stock"]);
+    let types = instance_types(&env);
+    assert_eq!(
+        (types.len(), types.iter().filter(|one| one.contains("ecs.e-c1m2.large")).count()),
+        (3, 2),
+        "{types:?}"
+    );
+    env.expect_exactly_the_chatroom();
+}
+
+#[test]
+fn no_stock_of_any_type() {
+    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    env.write_changed(
+        "chatroom.yaml",
+        &[(
+            "ecs01: { vswitch: a, access: public }",
+            "ecs01: { vswitch: a, access: public, types: [ecs.g9i.large] }",
+        )],
+    );
+    env.cloud().fail_calls("Ecs.RunInstances", 1..=12, "no_stock");
+    env.local("apply").expect_code(3).expect_in_order(&[
+        "OperationDenied.NoStock",
+        "resource: instance.ecs0",
+        "request id: ",
+        "help: ",
+    ]);
+}

@@ -1,0 +1,182 @@
+//! What survives: a lost state folder, a torn journal, a killed command, a lost answer.
+
+use std::fs::File;
+
+use rustix::process::Signal;
+
+use crate::support::TestEnv;
+
+#[test]
+fn a_lost_state_is_found_again_in_the_cloud() {
+    let env = TestEnv::with_chatroom();
+    std::fs::remove_dir_all(env.state()).expect("a state folder");
+    env.expect_exactly_the_chatroom();
+    std::fs::remove_dir_all(env.file(".albatross").join(env.cloud().account_id())).ok();
+    env.expect_destroyed_to_nothing();
+}
+
+#[test]
+fn a_torn_last_line_is_dropped() {
+    let env = TestEnv::with_chatroom();
+    let path = env.state().join("journal");
+    let journal = std::fs::read(&path).expect("a journal");
+    std::fs::write(&path, &journal[..journal.len() - 20]).expect("writable");
+    env.local("apply").expect_code(0);
+    env.expect_exactly_the_chatroom();
+    env.expect_destroyed_to_nothing();
+}
+
+#[test]
+fn damage_in_the_middle_is_an_error_with_a_way_out() {
+    let env = TestEnv::with_chatroom();
+    let path = env.state().join("journal");
+    let journal = std::fs::read_to_string(&path).expect("a journal");
+    let mut lines: Vec<&str> = journal.lines().collect();
+    lines[4] = "0123456789abcdef {}";
+    std::fs::write(&path, lines.join("\n") + "\n").expect("writable");
+    env.local("apply").expect_code(1).expect_in_order(&[
+        "error: line 5 of the journal `",
+        "` is damaged",
+        "help: move `",
+        "everything is found again by its tags",
+    ]);
+    std::fs::rename(&path, env.file("journal.away")).expect("movable");
+    env.expect_exactly_the_chatroom();
+}
+
+#[test]
+fn a_second_command_is_told_who_is_at_work() {
+    let env = TestEnv::with_cloud(&["--pace", "real", "--hosts", "none"]);
+    let mut first = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
+    first.wait_for_line(".. vpc.main");
+    let holder = format!("process {} (apply", first.id());
+    for verb in ["apply", "destroy"] {
+        env.local(verb).expect_code(5).expect_in_order(&[
+            "error: the stack is locked by",
+            &holder,
+            "help: wait until",
+        ]);
+    }
+    env.local("plan").expect_code(0);
+    first.signal(Signal::KILL);
+    first.finish();
+    let lock = File::options().write(true).open(env.state().join("lock")).expect("a lock file");
+    lock.try_lock().expect("the lock ends with its holder");
+}
+
+/// Kills an apply when it says a line, then runs it again.
+fn killed_at(line: &str) -> TestEnv {
+    let env = TestEnv::with_cloud(&[]);
+    let mut apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
+    apply.wait_for_line(line);
+    apply.signal(Signal::KILL);
+    assert_eq!(apply.finish().code, None, "it ended before it was killed");
+    env.local("apply").expect_code(0);
+    env
+}
+
+#[test]
+fn killed_at_the_first_step_it_goes_on() {
+    killed_at(".. vpc.main").expect_exactly_the_chatroom();
+}
+
+#[test]
+fn killed_while_instances_are_made_it_goes_on() {
+    killed_at(".. instance.ecs01").expect_exactly_the_chatroom();
+}
+
+#[test]
+fn killed_while_a_release_is_sent_it_goes_on() {
+    let env = killed_at("release.ecs01: ecs01: sending release");
+    env.expect_exactly_the_chatroom();
+    env.local("verify").expect_code(0);
+    env.expect_destroyed_to_nothing();
+}
+
+#[test]
+fn killed_again_and_again_it_still_arrives() {
+    let env = TestEnv::with_cloud(&[]);
+    let moments = [
+        ".. key_pair.main",
+        ".. vswitch.b",
+        ".. load_balancer.main",
+        "ok host_key",
+        "redis.ecs03: ecs03",
+        ".. listener",
+    ];
+    for moment in moments {
+        let mut apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
+        apply.wait_for_line(moment);
+        apply.signal(Signal::KILL);
+        apply.finish();
+    }
+    env.local("apply").expect_code(0);
+    env.expect_exactly_the_chatroom();
+}
+
+#[test]
+fn a_destroy_that_was_killed_goes_on() {
+    let env = TestEnv::with_chatroom();
+    let mut destroy = env.start(&["--local", "destroy", "--yes", "chatroom.yaml"]);
+    destroy.wait_for_line(".. listener.main");
+    destroy.signal(Signal::KILL);
+    destroy.finish();
+    env.expect_destroyed_to_nothing();
+}
+
+#[test]
+fn an_interrupted_apply_finishes_what_is_under_way() {
+    let env = TestEnv::with_cloud(&[]);
+    let mut apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
+    apply.wait_for_line(".. instance.ecs01");
+    apply.signal(Signal::INT);
+    apply.finish().expect_code(130).expect_in_order(&[
+        "stopping after what is under way; once more ends at once",
+        "ok instance.ecs01: done",
+        "not begun; the same command goes on from here",
+    ]);
+    env.local("apply").expect_code(0);
+    env.expect_exactly_the_chatroom();
+}
+
+/// Everything that makes something, and takes part in an apply.
+const MAKING: [&str; 12] = [
+    "Vpc.CreateVpc",
+    "Vpc.CreateVSwitch",
+    "Ecs.CreateSecurityGroup",
+    "Ecs.AuthorizeSecurityGroup",
+    "Ecs.ImportKeyPair",
+    "Ecs.RunInstances",
+    "Ecs.RunCommand",
+    "Alb.CreateLoadBalancer",
+    "Alb.CreateServerGroup",
+    "Alb.AddServersToServerGroup",
+    "Alb.CreateListener",
+    "Alidns.AddDomainRecord",
+];
+
+/// Every making call goes wrong once; the apply neither fails nor makes anything twice.
+fn applied_despite(fault: &str) {
+    let env = TestEnv::with_cloud(&["--pace", "instant"]);
+    env.cloud().fail_first(&MAKING, fault);
+    env.local("apply").expect_code(0);
+    env.expect_exactly_the_chatroom();
+    let calls = env.cloud().calls();
+    assert!(calls["Vpc.CreateVpc"].as_u64() > Some(1), "the fault did not happen: {calls}");
+    env.expect_destroyed_to_nothing();
+}
+
+#[test]
+fn lost_answers_double_nothing() {
+    applied_despite("lost_reply");
+}
+
+#[test]
+fn throttled_calls_are_made_again() {
+    applied_despite("throttle");
+}
+
+#[test]
+fn calls_that_failed_in_the_cloud_are_made_again() {
+    applied_despite("server_error");
+}
