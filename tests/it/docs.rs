@@ -75,6 +75,7 @@ fn the_readme_does_what_it_shows() {
     let examples = examples(&text);
     assert!(examples.len() >= 9, "the walk has become short: {examples:#?}");
     let walk = Walk::new();
+    walk.run("cp examples/chatroom.yaml .");
     let assert = Assert::new().redact_with(redactions());
     for Example { line, command, expected } in examples {
         let said = walk.run(&command);
