@@ -9,6 +9,7 @@ mod docs;
 mod faults;
 mod input;
 mod kept;
+mod neighbours;
 mod smoke;
 mod state;
 mod support;
