@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use albatross::base::ids::CloudId;
 use albatross::cloud::ecs;
 use albatross::resource::ownership::HOST_KEY_TAG;
-use albatross::ssh::Identity;
+use albatross::ssh::{Identity, KeyKind};
 use serde_json::{Value, json};
 
 use crate::support::cloud::{ServedCloud, block_on};
@@ -147,7 +147,7 @@ fn a_host_key_that_changed() {
     let env = TestEnv::with_chatroom();
     let host = env.cloud().instance("ecs02");
     let pinned = host["tags"][HOST_KEY_TAG].as_str().expect("its key is pinned").to_owned();
-    let (_, other) = Identity::generate_ed25519("another").expect("a key");
+    let (_, other) = Identity::generate(KeyKind::Ed25519, "another").expect("a key");
     let pin = |key: &str| {
         let client = env.cloud().client("cn-hangzhou");
         let id = CloudId::new(host["id"].as_str().expect("an id"));
