@@ -83,8 +83,8 @@ async fn print_status(cloud: &LocalCloud) -> Result<(), Failure> {
         anstream::println!("  reach     {} at {}", connection.from, connection.to);
     }
     let calls: u64 = status.calls.values().sum();
-    let kinds: Vec<String> =
-        status.resources_by_kind.iter().map(|(kind, number)| format!("{number} {kind}")).collect();
+    let kinds = status.resources_by_kind.iter().filter(|(_, number)| **number > 0);
+    let kinds: Vec<String> = kinds.map(|(kind, number)| format!("{number} {kind}")).collect();
     anstream::println!("  calls     {calls}");
     let resources = count(usize::try_from(status.resources).unwrap_or(usize::MAX), "resource");
     if kinds.is_empty() {

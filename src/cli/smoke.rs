@@ -147,13 +147,17 @@ impl Smoke<'_> {
 
     fn say_what_is_kept(&self, report: &Report) -> ExitStatus {
         let file = self.arguments.file.display();
+        let next = [
+            (format!("albatross --local status {file}"), "what there is, and the address to open"),
+            (format!("albatross --local verify {file}"), "the checks again"),
+            (format!("albatross --local destroy --yes {file}"), "remove it"),
+            ("albatross cloud down".to_owned(), "end the cloud"),
+        ];
+        let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
         anstream::println!("\nEverything is up:");
-        anstream::println!(
-            "  albatross --local status {file}         what there is, and the address to open"
-        );
-        anstream::println!("  albatross --local verify {file}         the checks again");
-        anstream::println!("  albatross --local destroy --yes {file}  remove it");
-        anstream::println!("  albatross cloud down                    end the cloud");
+        for (command, what) in next {
+            anstream::println!("  {command:width$}  {what}");
+        }
         verdict(report)
     }
 

@@ -230,27 +230,8 @@ impl<H: Host> Change<'_, H> {
         unit::restart(self.host, UNIT).await
     }
 
-    /// Looks until the node is ready; the inner error is why it will not be.
     async fn wait_until_ready(&self) -> Result<Result<(), String>, DeployError> {
-        let started = tokio::time::Instant::now();
-        let (address, port) = (self.settings.address, self.settings.port);
-        for look in 0.. {
-            let answer = self.host.run(command::probe(address, port, "/readyz")).await?;
-            let answer = Answer::read(&String::from_utf8_lossy(&answer.stdout), &answer.tail(1));
-            if answer.is_ready() {
-                return Ok(Ok(()));
-            }
-            let state = unit::state(self.host, UNIT).await?;
-            if state.is_hopeless() {
-                return Ok(Err(state.words()));
-            }
-            if started.elapsed() > PATIENCE {
-                let seconds = PATIENCE.as_secs();
-                return Ok(Err(format!("/readyz says {} after {seconds} s", answer.words())));
-            }
-            unit::pause(look).await;
-        }
-        unreachable!("the loop has no end of its own")
+        wait_until_ready(self.host, self.settings.address, self.settings.port).await
     }
 
     /// Puts the release before back in force, or stops the unit where there was none.
@@ -278,6 +259,35 @@ impl<H: Host> Change<'_, H> {
             }
         }
     }
+}
+
+/// Looks until the node of a host is ready; the inner error is why it will not be.
+///
+/// # Errors
+/// When the host cannot be asked.
+pub async fn wait_until_ready(
+    host: &impl Host,
+    address: Ipv4Addr,
+    port: u16,
+) -> Result<Result<(), String>, DeployError> {
+    let started = tokio::time::Instant::now();
+    for look in 0.. {
+        let answer = host.run(command::probe(address, port, "/readyz")).await?;
+        let answer = Answer::read(&String::from_utf8_lossy(&answer.stdout), &answer.tail(1));
+        if answer.is_ready() {
+            return Ok(Ok(()));
+        }
+        let state = unit::state(host, UNIT).await?;
+        if state.is_hopeless() {
+            return Ok(Err(state.words()));
+        }
+        if started.elapsed() > PATIENCE {
+            let seconds = PATIENCE.as_secs();
+            return Ok(Err(format!("/readyz says {} after {seconds} s", answer.words())));
+        }
+        unit::pause(look).await;
+    }
+    unreachable!("the loop has no end of its own")
 }
 
 /// What a probe of the node came back with.

@@ -192,6 +192,8 @@ fn service(topology: &Topology, desired: &mut Desired) {
             model::Persistence::None => Persistence::None,
             model::Persistence::AppendOnly => Persistence::AppendOnly,
         },
+        nodes: topology.node.on.iter().map(|name| host(topology, name)).collect(),
+        node_port: topology.node.port,
     };
     desired.add(redis.clone(), Spec::Redis(spec), needs);
     for name in &topology.node.on {

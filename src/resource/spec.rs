@@ -187,6 +187,10 @@ pub struct RedisSpec {
     pub max_memory: u32,
     /// Whether it survives a restart.
     pub persistence: Persistence,
+    /// The machines whose nodes talk through it, and the nodes' port: a new Redis is done when they are back.
+    pub nodes: Vec<HostSpec>,
+    /// The nodes' port.
+    pub node_port: u16,
 }
 
 /// What of Redis survives a restart.

@@ -41,12 +41,13 @@ impl<'a> Findings<'a> {
         self.push(place, finding);
     }
 
-    /// All of them in the order of the file.
-    pub(super) fn into_sorted(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by_key(|diagnostic| {
+    /// All so far in the order of the file; none are left.
+    pub(super) fn take_sorted(&mut self) -> Vec<Diagnostic> {
+        let mut list = std::mem::take(&mut self.list);
+        list.sort_by_key(|diagnostic| {
             diagnostic.place.as_ref().map_or((0, 0), |place| (place.line, place.column))
         });
-        self.list
+        list
     }
 
     fn push(&mut self, place: Option<Place>, finding: Finding) {

@@ -31,15 +31,21 @@ pub const LARGEST_FILE: usize = 1024 * 1024;
 /// Everything that is wrong with it.
 pub fn load(bytes: &[u8]) -> Result<Topology, Vec<Diagnostic>> {
     let text = readable(bytes).map_err(|diagnostic| vec![diagnostic])?;
-    let (document, unknown) = parse(text).map_err(|error| vec![syntax(text, &error)])?;
+    let (document, unknown) = parse(text);
     let places = Places::read(text, options());
     let mut findings = Findings::new(&places);
     for path in unknown {
         unknown_field(&mut findings, &path);
     }
+    let document = document.map_err(|error| {
+        // A mistyped field that is required is both unknown and missing: whoever reads that needs both. Without
+        // places the file is not even YAML.
+        let placed = findings.take_sorted().into_iter().filter(|finding| finding.place.is_some());
+        placed.chain([syntax(text, &error)]).collect::<Vec<_>>()
+    })?;
     let document = resolve::with_default_shape(document);
     rules::check(&document, &mut findings);
-    let list = findings.into_sorted();
+    let list = findings.take_sorted();
     if list.is_empty() { Ok(resolve::resolve(document)) } else { Err(list) }
 }
 
@@ -83,13 +89,14 @@ fn options() -> serde_yaml::Options {
     options
 }
 
-fn parse(text: &str) -> Result<(Document, Vec<Path>), serde_yaml::Error> {
+/// The document, and the unknown fields that were met on the way.
+fn parse(text: &str) -> (Result<Document, serde_yaml::Error>, Vec<Path>) {
     let mut unknown = Vec::new();
     let document = serde_yaml::with_deserializer_from_str_with_options(text, options(), |deserializer| {
         let mut note = |path: serde_ignored::Path<'_>| unknown.push(flatten(&path));
         Document::deserialize(serde_ignored::Deserializer::new(deserializer, &mut note))
-    })?;
-    Ok((document, unknown))
+    });
+    (document, unknown)
 }
 
 fn flatten(path: &serde_ignored::Path<'_>) -> Path {

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::check::{Finding, Verdict};
@@ -16,6 +17,8 @@ const ATTEMPTS: usize = 24;
 const REDIS_HINT: &str = "on the Redis host: `systemctl status albatross-redis.service`; on each node: `curl -s \
                           http://ADDRESS:PORT/readyz`";
 const GREETING: &str = "Welcome to the chatroom!";
+/// How a node begins when it could not pass a message on.
+const NOT_SENT: &str = "Failed to send the message.";
 const NAME_FIRST: &str = "Failed to send the message. Specify a username first.";
 
 /// One connected person.
@@ -55,15 +58,42 @@ impl Person {
         text: &str,
         deadline: Duration,
     ) -> Result<Duration, String> {
+        while self.next_said(started, deadline).await? != text {}
+        Ok(started.elapsed())
+    }
+
+    /// The next text of the room, until so long after `started`.
+    async fn next_said(&mut self, started: Instant, deadline: Duration) -> Result<String, String> {
         loop {
             let left = deadline.saturating_sub(started.elapsed());
             match self.client.next_event(left).await {
-                Ok(event) if event.name == "message" && event.text() == text => return Ok(started.elapsed()),
+                Ok(event) if event.name == "message" => return Ok(event.text().to_owned()),
                 Ok(_) => {}
                 Err(ClientError::TimedOut { .. }) => {
                     return Err(format!("nothing like it came within {:.1} s", deadline.as_secs_f64()));
                 }
                 Err(error) => return Err(words(&error)),
+            }
+        }
+    }
+
+    /// As [`Person::hear_since`] for one's own words, but a node that says that it could not send them is believed at
+    /// once, and `refused` is told.
+    async fn hear_own(
+        &mut self,
+        started: Instant,
+        text: &str,
+        deadline: Duration,
+        refused: &Notify,
+    ) -> Result<Duration, String> {
+        loop {
+            let said = self.next_said(started, deadline).await?;
+            if said == text {
+                return Ok(started.elapsed());
+            }
+            if said.starts_with(NOT_SENT) {
+                refused.notify_one();
+                return Err(format!("the node said `{said}`"));
             }
         }
     }
@@ -259,10 +289,14 @@ async fn speak(speaker: &mut Person, listener: &mut Person, deadline: Duration) 
     };
     let started = Instant::now();
     speaker.say("message", &nonce).await.map_err(&fail)?;
-    let (echo, heard) = tokio::join!(
-        speaker.hear_since(started, &text, deadline),
-        listener.hear_since(started, &text, deadline)
-    );
+    let refused = Notify::new();
+    let listening = async {
+        tokio::select! {
+            heard = listener.hear_since(started, &text, deadline) => heard,
+            () = refused.notified() => Err("its sender was turned down".to_owned()),
+        }
+    };
+    let (echo, heard) = tokio::join!(speaker.hear_own(started, &text, deadline, &refused), listening);
     match (echo, heard) {
         (Ok(own), Ok(other)) => {
             Ok(Finding::new(format!("a message went from {from} to {to} in {}", shown(other)))

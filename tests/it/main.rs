@@ -4,10 +4,14 @@
 #![expect(clippy::needless_raw_string_hashes, reason = "`SNAPSHOTS=overwrite` writes them so")]
 
 mod architecture;
+mod browser;
 mod chatroom;
+mod docs;
 mod faults;
 mod input;
 mod kept;
 mod smoke;
 mod state;
 mod support;
+mod transcripts;
+mod walk;

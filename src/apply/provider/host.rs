@@ -24,7 +24,25 @@ impl Provider {
         self.ledger.intend_on_host(address)?;
         let session = self.hosts.session(&spec.host, &self.known, Patience::WhileItBoots).await?;
         redis::install(session.as_ref(), &settings, &self.notes(address)).await?;
+        self.nodes_are_back(address, spec).await?;
         self.on_host_ready(address, spec.host.instance())
+    }
+
+    /// Nodes that ran before Redis was changed find it again by themselves; the change is done when they have.
+    async fn nodes_are_back(&self, address: &ResourceAddress, spec: &RedisSpec) -> Result<(), ApplyError> {
+        for host in &spec.nodes {
+            let release = ResourceAddress::new(Kind::Release, host.instance());
+            if self.known.output(&release, Output::Id).is_none() {
+                continue;
+            }
+            self.note(address, format!("waiting until the node on {} has found it again", host.instance()));
+            let session = self.hosts.session(host, &self.known, Patience::AtOnce).await?;
+            let node = private_address(host.instance(), &self.known)?;
+            if let Err(why) = node::wait_until_ready(session.as_ref(), node, spec.node_port).await? {
+                self.note(address, format!("the node on {} has not: {why}", host.instance()));
+            }
+        }
+        Ok(())
     }
 
     pub(super) async fn put_release(

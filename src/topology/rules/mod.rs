@@ -37,15 +37,7 @@ fn stack_name(document: &Document, findings: &mut Findings<'_>) {
 
 fn region(document: &Document, findings: &mut Findings<'_>) {
     let region = &document.region;
-    let parts: Vec<&str> = region.split('-').collect();
-    let lower = |part: &&str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_lowercase());
-    let number = |part: &&str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_digit());
-    let good = match parts.as_slice() {
-        [country, place] => lower(country) && lower(place),
-        [country, place, last] => lower(country) && lower(place) && (number(last) || lower(last)),
-        _ => false,
-    };
-    if !good {
+    if !is_region(region) {
         findings.at_value(
             &path("region"),
             Finding {
@@ -55,6 +47,18 @@ fn region(document: &Document, findings: &mut Findings<'_>) {
                 help: "write the region's id, not its name and not a zone".to_owned(),
             },
         );
+    }
+}
+
+/// Whether a text has the form of a region's id.
+fn is_region(region: &str) -> bool {
+    let parts: Vec<&str> = region.split('-').collect();
+    let lower = |part: &&str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_lowercase());
+    let number = |part: &&str| !part.is_empty() && part.chars().all(|letter| letter.is_ascii_digit());
+    match parts.as_slice() {
+        [country, place] => lower(country) && lower(place),
+        [country, place, last] => lower(country) && lower(place) && (number(last) || lower(last)),
+        _ => false,
     }
 }
 

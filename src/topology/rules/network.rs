@@ -5,6 +5,7 @@ use ipnet::Ipv4Net;
 use crate::topology::findings::{Finding, Findings, below};
 use crate::topology::places::{Path, path};
 use crate::topology::resolve::{DEFAULT_VPC, parse_range};
+use crate::topology::rules::is_region;
 use crate::topology::schema::Document;
 
 /// Runs the rules of this file.
@@ -61,6 +62,9 @@ fn zones(document: &Document, findings: &mut Findings<'_>) {
 /// A zone is its region, a hyphen in most regions, and one letter: `cn-hangzhou-h`, `ap-southeast-1a`.
 fn zone_in_region(document: &Document, zone: &str, place: &Path, findings: &mut Findings<'_>) {
     let region = &document.region;
+    if !is_region(region) {
+        return;
+    }
     let letter = zone.strip_prefix(region.as_str()).map(|rest| rest.strip_prefix('-').unwrap_or(rest));
     if letter.is_some_and(|letter| letter.len() == 1 && letter.chars().all(|one| one.is_ascii_lowercase())) {
         return;

@@ -25,6 +25,10 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
 }
 
 fn placement(document: &Document, findings: &mut Findings<'_>) {
+    if document.instances.is_empty() {
+        // Only without a vSwitch are there no instances by default, and that is reported as such.
+        return;
+    }
     let redis = document.redis.on.as_deref().unwrap_or_default();
     if !document.instances.contains_key(redis) {
         findings.at_value(&path("redis.on"), unknown_instance(document, redis));
@@ -70,7 +74,8 @@ fn ports(document: &Document, findings: &mut Findings<'_>) {
     if let (Some(port), Some(host)) = (redis, document.redis.on.as_deref()) {
         take(&mut taken, (host, port), "Redis", &path("redis.port"), findings);
     }
-    for host in &document.node.on {
+    let hosts: BTreeSet<&String> = document.node.on.iter().collect();
+    for host in hosts {
         if let Some(port) = node {
             take(&mut taken, (host, port), "the chat node", &path("node.port"), findings);
         }
@@ -130,7 +135,7 @@ fn redis_memory(document: &Document, findings: &mut Findings<'_>) {
 }
 
 fn load_balancer_zones(document: &Document, findings: &mut Findings<'_>) {
-    if document.load_balancer.id.is_some() {
+    if document.load_balancer.id.is_some() || document.network.vswitches.is_empty() {
         return;
     }
     let place = path("load_balancer.vswitches");
@@ -166,7 +171,7 @@ fn load_balancer_zones(document: &Document, findings: &mut Findings<'_>) {
             Finding {
                 code: "too-few-zones",
                 message: "the ALB needs two zones".to_owned(),
-                cause: format!("its vSwitches are in {} zone", zones.len()),
+                cause: "its vSwitches are all in one".to_owned(),
                 help: "add a vSwitch in a second zone".to_owned(),
             },
         );
