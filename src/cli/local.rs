@@ -28,7 +28,7 @@ use crate::cli::programs;
 /// How a local cloud is started.
 #[derive(Debug, Clone, Args)]
 pub(super) struct CloudOptions {
-    /// What its instances are: processes of this machine, real machines, or nothing
+    /// What its instances are: processes of this machine, or nothing
     #[arg(long, value_enum, default_value_t = HostKind::Auto)]
     pub hosts: HostKind,
     /// How long things take: no time, a little, or as in the real cloud
@@ -46,7 +46,7 @@ pub(super) enum HostKind {
     Auto,
     /// Processes behind an embedded SSH server; needs no privileges.
     Process,
-    /// Machines of their own.
+    /// Machines of their own; not available yet.
     Machine,
     /// Nothing: control plane only.
     None,

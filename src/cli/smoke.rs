@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     quick: bool,
     #[command(flatten)]
     cloud: CloudOptions,
-    /// Write the report as `JUnit` XML, one test case a check
+    /// Write the report as JUnit XML, one test case a check
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Write the report as JSON

@@ -27,7 +27,7 @@ const CHECK: Duration = Duration::from_secs(10);
 pub(super) struct Arguments {
     /// The topology
     file: PathBuf,
-    /// Write the report as `JUnit` XML, one test case a check
+    /// Write the report as JUnit XML, one test case a check
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Write the report as JSON

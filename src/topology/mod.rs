@@ -40,8 +40,8 @@ pub fn load(bytes: &[u8]) -> Result<Topology, Vec<Diagnostic>> {
     let document = document.map_err(|error| {
         // A mistyped field that is required is both unknown and missing: whoever reads that needs both. Without
         // places the file is not even YAML.
-        let with_place = findings.take_sorted().into_iter().filter(|finding| finding.place.is_some());
-        with_place.chain([syntax(text, &error)]).collect::<Vec<_>>()
+        let found = findings.take_sorted().into_iter().filter(|finding| finding.place.is_some());
+        found.chain([syntax(text, &error)]).collect::<Vec<_>>()
     })?;
     let document = resolve::with_default_shape(document);
     rules::check(&document, &mut findings);

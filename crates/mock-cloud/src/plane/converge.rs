@@ -20,7 +20,7 @@ use crate::plane::host::machine::Surroundings;
 use crate::plane::host::process::Supervisor;
 use crate::plane::host::{Machine, ssh};
 use crate::plane::names::{self, Answerer, Zones};
-use crate::plane::network::{self, Network, outer_port};
+use crate::plane::network::{self, AddressMap, Network, outer_port};
 use crate::plane::proxy::{self, Proxy};
 use crate::plane::report::Changed;
 use crate::plane::spec::{CommandResult, Desired, Health, Host, HostState, Instance, Power, Status};
@@ -132,26 +132,23 @@ impl Region {
 
     fn map_addresses(&self, desired: &Desired) {
         let network = &self.surroundings.network;
-        let (mut map, mut names) = (BTreeMap::new(), BTreeMap::new());
-        // Running instances last: where two VPCs use one address, the one that runs has it.
-        let mut instances: Vec<&Instance> = desired.instances.values().collect();
-        instances.sort_by_key(|instance| instance.power == Power::On);
-        for instance in instances {
+        let mut map = AddressMap::default();
+        for instance in desired.instances.values() {
             let Some(outer) = network.host(&instance.id) else {
                 continue;
             };
-            map.insert(instance.private_address, outer);
-            map.extend(instance.public_address.map(|address| (address, outer)));
-            names.insert(outer, instance.private_address);
+            map.private.insert((instance.vpc.clone(), instance.private_address), outer);
+            map.public.extend(instance.public_address.map(|address| (address, outer)));
+            map.names.insert(outer, (instance.vpc.clone(), instance.private_address));
         }
         for balancer in desired.load_balancers.values() {
             for address in &balancer.addresses {
                 if let Some(outer) = network.balancer(&proxy::key(&balancer.id, *address)) {
-                    map.insert(*address, outer);
+                    map.public.insert(*address, outer);
                 }
             }
         }
-        network.replace(map, names);
+        network.replace(map);
     }
 
     async fn converge_hosts(self: &Arc<Self>, desired: &Desired) -> bool {

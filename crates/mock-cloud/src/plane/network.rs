@@ -72,10 +72,27 @@ struct Inner {
     /// Where the search for a free address goes on, by first third octet: an address is not reused at once,
     /// since connections to its last holder may still be closing.
     cursors: BTreeMap<u8, u32>,
-    /// Loopback address by address of the API.
-    map: BTreeMap<Ipv4Addr, Ipv4Addr>,
-    /// Address of the API by loopback address: what a host calls itself.
-    names: BTreeMap<Ipv4Addr, Ipv4Addr>,
+    map: AddressMap,
+}
+
+/// From addresses of the API to loopback ones, and back.
+#[derive(Debug, Default)]
+pub(crate) struct AddressMap {
+    /// By address, for what has one that is seen from everywhere: public ones, and those of load balancers.
+    pub(crate) public: BTreeMap<Ipv4Addr, Ipv4Addr>,
+    /// By VPC and address: two VPCs may use the same addresses.
+    pub(crate) private: BTreeMap<(String, Ipv4Addr), Ipv4Addr>,
+    /// VPC and address by loopback address: what a host calls itself.
+    pub(crate) names: BTreeMap<Ipv4Addr, (String, Ipv4Addr)>,
+}
+
+impl AddressMap {
+    /// Where an address is as seen from the host at `own`, or from outside.
+    fn find(&self, address: Ipv4Addr, own: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
+        let vpc = own.and_then(|own| self.names.get(&own)).map(|(vpc, _)| vpc.clone());
+        let near = vpc.and_then(|vpc| self.private.get(&(vpc, address)));
+        near.or_else(|| self.public.get(&address)).copied()
+    }
 }
 
 impl Network {
@@ -120,10 +137,15 @@ impl Network {
     }
 
     /// Replaces the whole map from addresses of the API to loopback ones.
-    pub(crate) fn replace(&self, map: BTreeMap<Ipv4Addr, Ipv4Addr>, names: BTreeMap<Ipv4Addr, Ipv4Addr>) {
-        let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
-        inner.map = map;
-        inner.names = names;
+    pub(crate) fn replace(&self, map: AddressMap) {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner).map = map;
+    }
+
+    /// Where an address and port of a VPC really is.
+    pub(crate) fn outer_in(&self, vpc: &str, address: Ipv4Addr, port: u16) -> Option<SocketAddr> {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        let mapped = inner.map.private.get(&(vpc.to_owned(), address))?;
+        Some(SocketAddr::new(IpAddr::V4(*mapped), outer_port(port)))
     }
 
     /// Where an address and port of the API really is, as seen from the host at `own`.
@@ -139,12 +161,13 @@ impl Network {
         {
             return Some(own);
         }
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).map.get(&address).copied()
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).map.find(address, own)
     }
 
     /// The VPC address of the host at a loopback address.
     pub(crate) fn inner_address(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
-        self.inner.read().unwrap_or_else(PoisonError::into_inner).names.get(&address).copied()
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        inner.map.names.get(&address).map(|(_, address)| *address)
     }
 
     /// Rewrites every address of the API in a text, and the privileged port behind it, to where it really is.
@@ -193,10 +216,31 @@ mod tests {
 
     fn network() -> Network {
         let network = Network::new(70);
-        let vpc: Ipv4Addr = "192.168.0.12".parse().unwrap();
-        let outer = network.host("i-1").unwrap();
-        network.replace(BTreeMap::from([(vpc, outer)]), BTreeMap::from([(outer, vpc)]));
+        let address: Ipv4Addr = "192.168.0.12".parse().unwrap();
+        let mut map = AddressMap::default();
+        for (vpc, instance) in [("vpc-1", "i-1"), ("vpc-2", "i-2")] {
+            let outer = network.host(instance).unwrap();
+            map.private.insert((vpc.to_owned(), address), outer);
+            map.names.insert(outer, (vpc.to_owned(), address));
+        }
+        let neighbour = Ipv4Addr::new(127, 70, 1, 9);
+        map.names.insert(neighbour, ("vpc-1".to_owned(), Ipv4Addr::new(192, 168, 0, 13)));
+        network.replace(map);
         network
+    }
+
+    #[test]
+    fn two_vpcs_may_use_one_address() {
+        let network = network();
+        let address = Ipv4Addr::new(192, 168, 0, 12);
+        let (first, second) = (network.host("i-1"), network.host("i-2"));
+        assert_eq!(network.outer_address(address, first), first);
+        assert_eq!(network.outer_address(address, second), second);
+        assert_eq!(network.outer_address(address, None), None);
+        let there = |vpc| network.outer_in(vpc, address, 80).map(|found| found.to_string());
+        assert_eq!(there("vpc-1"), Some("127.70.1.1:10080".to_owned()));
+        assert_eq!(there("vpc-2"), Some("127.70.1.2:10080".to_owned()));
+        assert_eq!(there("vpc-3"), None);
     }
 
     #[test]

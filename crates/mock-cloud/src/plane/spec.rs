@@ -30,6 +30,8 @@ pub struct Instance {
     pub host_name: String,
     /// The image id or family it was made from; decides what `/etc/os-release` says.
     pub image: String,
+    /// `vpc-...`; another VPC may use the same addresses.
+    pub vpc: String,
     /// Address in its `vSwitch`.
     pub private_address: Ipv4Addr,
     /// Public address, when it has bandwidth to the Internet.
@@ -106,6 +108,8 @@ pub enum ListenerProtocol {
 /// One server of a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Server {
+    /// `vpc-...` the address is of.
+    pub vpc: String,
     /// VPC address of the server.
     pub address: Ipv4Addr,
     /// Port on the server.

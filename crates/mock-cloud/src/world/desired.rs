@@ -32,6 +32,7 @@ impl World {
             id: instance.id.clone(),
             host_name: instance.host_name.clone(),
             image: instance.image.clone(),
+            vpc: instance.vpc.clone(),
             private_address: instance.private_address,
             public_address: instance.public_address,
             authorized_keys: key_pair.map(|pair| pair.public_key.clone()).into_iter().collect(),
@@ -101,8 +102,8 @@ fn desired_servers(group: &ServerGroup) -> BTreeMap<String, spec::Server> {
     let servers = group.servers.iter().filter(|server| server.status != ServerStatus::Removing);
     servers
         .map(|server| {
-            let weight = server.weight;
-            (server.key(), spec::Server { address: server.address, port: server.port, weight })
+            let (vpc, weight) = (group.vpc.clone(), server.weight);
+            (server.key(), spec::Server { vpc, address: server.address, port: server.port, weight })
         })
         .collect()
 }

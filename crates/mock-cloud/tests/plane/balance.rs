@@ -219,7 +219,7 @@ async fn turns_follow_weights_and_health() {
         .await;
     assert_eq!(setup.turns(10).await, (5, 5));
     // A server nothing listens on.
-    let server = Server { address: vpc(1), port: 5999, weight: 100 };
+    let server = Server { vpc: crate::support::VPC.to_owned(), address: vpc(1), port: 5999, weight: 100 };
     setup.listener().servers.insert("192.168.0.1:5999".to_owned(), server);
     setup.region.apply();
     let refused = Health::Unhealthy("CONNECT_FAILED".to_owned());

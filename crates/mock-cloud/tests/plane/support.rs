@@ -42,11 +42,15 @@ pub(crate) struct Region {
     folder: TempDir,
 }
 
+/// The VPC of all hosts.
+pub(crate) const VPC: &str = "vpc-1";
+
 pub(crate) fn instance(id: &str, last: u8) -> Instance {
     Instance {
         id: id.to_owned(),
         host_name: id.trim_start_matches("i-").to_owned(),
         image: "debian_12_x64".to_owned(),
+        vpc: VPC.to_owned(),
         private_address: Ipv4Addr::new(192, 168, 0, last),
         public_address: None,
         authorized_keys: Vec::new(),
@@ -245,7 +249,7 @@ pub(crate) fn is_alive(pid: u32) -> bool {
 /// A load balancer with one HTTP listener on port 5000 and quick checks.
 pub(crate) fn balancer(servers: &[(Ipv4Addr, u16, u16)]) -> LoadBalancer {
     let server = |&(address, port, weight): &(Ipv4Addr, u16, u16)| {
-        (format!("{address}:{port}"), Server { address, port, weight })
+        (format!("{address}:{port}"), Server { vpc: VPC.to_owned(), address, port, weight })
     };
     let listener = Listener {
         port: 5000,

@@ -152,7 +152,7 @@ impl Backend {
 
     /// Where it is now; its host may be gone.
     pub(crate) fn target(&self, port: u16) -> Option<SocketAddr> {
-        self.network.outer(self.server.address, port, None)
+        self.network.outer_in(&self.server.vpc, self.server.address, port)
     }
 
     pub(crate) fn port(&self) -> u16 {
