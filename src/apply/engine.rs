@@ -18,6 +18,7 @@ use crate::plan::action::Action;
 use crate::plan::graph::{Cycle, Operation, Verb, operations};
 use crate::plan::{Plan, Step};
 use crate::resource::ResourceAddress;
+use crate::resource::observed::Owner;
 
 /// How many operations are under way at once. The cloud throttles callers that ask for more than about ten a second.
 const AT_ONCE: usize = 10;
@@ -131,9 +132,17 @@ async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) ->
     (provider.sink)(Event::Started { address: address.clone(), verb: operation.verb, word });
     let result = match (operation.verb, &step.current) {
         (Verb::Put, _) => provider.put(step).await.map(|id| Some(id.to_string())),
+        // No plan removes what is not ours; should one ever do, it stops here.
+        (Verb::Delete, Some(current)) if current.owner == Owner::Other => {
+            Err(ApplyError::NotOurs { address: address.clone(), id: current.id.to_string() })
+        }
         (Verb::Delete, Some(current)) => provider.delete(&address, current).await.map(|()| None),
         (Verb::Delete, None) => Ok(None),
     };
+    if matches!(&result, Err(ApplyError::Ssh(_) | ApplyError::Deploy(_))) {
+        // A connection that failed is over; whoever comes next makes a new one.
+        provider.hosts.forget().await;
+    }
     let took = started.elapsed();
     let event = match &result {
         Ok(id) => Event::Finished { address, verb: operation.verb, id: id.clone(), took },

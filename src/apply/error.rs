@@ -34,6 +34,34 @@ pub enum ApplyError {
         /// What.
         what: &'static str,
     },
+    /// A plan wants to remove what others own: a fault of ours.
+    #[error("{address} is {id}, which this stack did not make and does not remove")]
+    NotOurs {
+        /// The resource.
+        address: ResourceAddress,
+        /// Its id.
+        id: String,
+    },
+    /// The topology names a resource by id where the stack has made one of its own.
+    #[error("the topology names {named} for {address}, but this stack has made {made} there")]
+    MadeBefore {
+        /// The resource.
+        address: ResourceAddress,
+        /// What is named.
+        named: String,
+        /// What was made.
+        made: String,
+    },
+    /// A resource named by id is not what the topology says of it.
+    #[error("{address} is {theirs} in the cloud, and {ours} in the topology")]
+    Mismatch {
+        /// The resource.
+        address: ResourceAddress,
+        /// What the cloud says.
+        theirs: String,
+        /// What the topology says.
+        ours: String,
+    },
     /// The host key that the cloud reported cannot be used.
     #[error("the host key of {instance} could not be read through the Cloud Assistant: {why}")]
     HostKey {
@@ -72,6 +100,13 @@ impl ApplyError {
                 "only public addresses of the local cloud are mapped: `albatross cloud status`".to_owned(),
             ),
             Self::Missing { .. } => Some("run the same command again: it plans anew".to_owned()),
+            Self::NotOurs { .. } => {
+                Some("report this with your topology: it is a fault of Albatross".to_owned())
+            }
+            Self::MadeBefore { .. } => {
+                Some("destroy the stack first, or take the `id` out of the topology again".to_owned())
+            }
+            Self::Mismatch { .. } => Some("write into the topology what the cloud says".to_owned()),
             Self::HostKey { .. } => Some(
                 "see in the console whether the Cloud Assistant agent of the instance is online".to_owned(),
             ),
@@ -96,6 +131,9 @@ impl ApplyError {
             | Self::State(_)
             | Self::Unmapped(_)
             | Self::Missing { .. }
+            | Self::NotOurs { .. }
+            | Self::MadeBefore { .. }
+            | Self::Mismatch { .. }
             | Self::HostKey { .. }
             | Self::RecordTaken { .. }
             | Self::Unhealthy { .. } => None,

@@ -2,19 +2,27 @@
 //!
 //! 1. A call whose outcome is not known is sent again as it was, token included: the cloud answers with what the
 //!    first one made. A call that carries no token is left to [`super::refresh`], which looks by name.
+//!    An old one is not sent again either: its token may have expired, and it would make a second resource.
 //! 2. A resource that has an id but was never seen ready is waited for; one that broke is marked, to be made anew.
+
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::apply::error::ApplyError;
 use crate::apply::provider::{Provider, created_id};
+use crate::base::clock;
 use crate::base::ids::CloudId;
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
-use crate::resource::observed::{Output, Outputs};
+use crate::resource::observed::{Observed, Output, Outputs, Owner};
 use crate::resource::phase::Phase;
 use crate::resource::{Kind, ResourceAddress};
+use crate::state::memory::InFlight;
+
+/// How long a token is trusted to give the first answer again. The cloud does not say; after that, look first.
+const TOKEN_LIFETIME: Duration = Duration::from_mins(30);
 
 /// What was found out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,10 +50,7 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
     let mut resent = 0;
     let memory = provider.ledger.memory();
     for (address, remembered) in memory.in_flight() {
-        let call = remembered.in_flight.clone().and_then(|value| serde_json::from_value::<Call>(value).ok());
-        let Some(call) =
-            call.filter(|call| is_creating(address.kind) && call.query.contains_key("ClientToken"))
-        else {
+        let Some(call) = remembered.in_flight.as_ref().and_then(|flight| still_good(address, flight)) else {
             continue;
         };
         resent += 1;
@@ -56,12 +61,38 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
                     || ApplyError::Missing { address: address.clone(), what: "id in the cloud's answer" };
                 provider.ledger.accept(address, &id.ok_or_else(missing)?)?;
             }
-            // The first one was refused too, or its token has expired: what exists is found by its tag.
-            Err(CloudError::Refused { .. }) => provider.ledger.refuse(address)?,
+            // Refused for good, as the first one was; anything that passes must be asked again later.
+            Err(error @ CloudError::Refused { .. }) if !error.is_passing() => {
+                provider.ledger.refuse(address)?;
+            }
             Err(error) => return Err(error.into()),
         }
     }
     Ok(resent)
+}
+
+/// The call, when sending it again cannot make a second resource: it creates, carries a token, and the token is young.
+fn still_good(address: &ResourceAddress, flight: &InFlight) -> Option<Call> {
+    let call = serde_json::from_value::<Call>(flight.call.clone()).ok()?;
+    let creates = call.action.starts_with("Create") || call.action == "RunInstances";
+    let age = Duration::try_from(clock::now().duration_since(flight.since)).unwrap_or(Duration::MAX);
+    let good = is_creating(address.kind) && creates && call.query.contains_key("ClientToken");
+    (good && age < TOKEN_LIFETIME).then_some(call)
+}
+
+/// Takes into the journal what was found of the stack and is not known there: made before the state was lost, or by a
+/// call that was too old to be sent again.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn adopt(provider: &Provider, observed: &Observed) -> Result<(), ApplyError> {
+    let memory = provider.ledger.memory();
+    let ours = observed.resources.iter().filter(|(_, found)| found.owner == Owner::Stack);
+    for (address, found) in ours.filter(|(address, _)| memory.id(address).is_none()) {
+        provider.ledger.accept(address, &found.id)?;
+        provider.ledger.ready(address, &found.outputs)?;
+    }
+    Ok(())
 }
 
 /// Kinds whose creating call answers with an id and takes a token.

@@ -1,7 +1,7 @@
 //! `albatross apply FILE`
 
 use crate::apply::provider::Known;
-use crate::apply::recover::recover;
+use crate::apply::recover::{adopt, recover};
 use crate::apply::refresh::{Depth, refresh};
 use crate::apply::{self, Outcome};
 use crate::cli::exit::ExitStatus;
@@ -11,7 +11,9 @@ use crate::cli::session::{self, Session, Target, Use};
 use crate::cli::{ChangeArguments, GlobalOptions, stop_on_interrupt};
 use crate::plan::{self, Plan};
 use crate::resource::observed::{Observed, Output};
+use crate::resource::phase::Phase;
 use crate::resource::{Kind, ResourceAddress};
+use crate::state::Memory;
 use std::io::{BufRead, IsTerminal, Write};
 
 /// Whether somebody is asked before anything changes.
@@ -65,6 +67,7 @@ async fn prepare(session: &Session) -> Result<(Plan, Observed), Failure> {
         anstream::eprintln!("going on from an earlier command: {unfinished} it had begun");
     }
     let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
+    adopt(&session.provider, &observed)?;
     let topology = &session.topology;
     Ok((plan::make(&topology.stack, &topology.region, &session.desired, &observed), observed))
 }
@@ -77,12 +80,14 @@ pub(super) async fn carry_out(
 ) -> Result<ExitStatus, Failure> {
     session.provider.known.replace(Known::from_observed(observed));
     let outcome = apply::apply(plan, &session.provider, &stop_on_interrupt()).await?;
-    conclude(outcome, plan)
+    conclude(outcome, plan, &session.provider.ledger.memory())
 }
 
 /// Says what became of a plan; every failure is shown, the last one ends the command.
-fn conclude(outcome: Outcome, plan: &Plan) -> Result<ExitStatus, Failure> {
-    let changed = !outcome.done.is_empty() || plan.steps.iter().any(|step| step.current.is_some());
+fn conclude(outcome: Outcome, plan: &Plan, memory: &Memory) -> Result<ExitStatus, Failure> {
+    // What was begun may exist, whatever its call was answered.
+    let begun = memory.resources.values().any(|remembered| remembered.phase != Phase::Absent);
+    let changed = begun || !outcome.done.is_empty() || plan.steps.iter().any(|step| step.current.is_some());
     let not_begun = outcome.not_begun.len();
     if outcome.is_complete() {
         let words = render::plan::summary_words(plan.summary(), render::plan::Tense::Past);

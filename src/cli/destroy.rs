@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::apply::recover::recover;
+use crate::apply::recover::{adopt, recover};
 use crate::apply::refresh::{Depth, refresh};
 use crate::base::retry::{Backoff, Deadline};
 use crate::cli::apply::{Consent, agreed, carry_out};
@@ -18,7 +18,7 @@ use crate::resource::observed::Owner;
 const LAG: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Change("destroy")).await?;
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Remove("destroy")).await?;
     let session = session.with_sink(progress::sink());
     remove_all(&session, arguments.yes.into()).await
 }
@@ -27,6 +27,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) ->
 pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<ExitStatus, Failure> {
     recover(&session.provider).await?;
     let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
+    adopt(&session.provider, &observed)?;
     let plan = plan::make_destroy(&session.topology.stack, &session.topology.region, &observed);
     render::plan::print(&plan);
     if plan.has_work() {

@@ -62,6 +62,9 @@ impl From<ApplyError> for Failure {
             | ApplyError::Ssh(_)
             | ApplyError::Unmapped(_)
             | ApplyError::Missing { .. }
+            | ApplyError::NotOurs { .. }
+            | ApplyError::MadeBefore { .. }
+            | ApplyError::Mismatch { .. }
             | ApplyError::HostKey { .. }
             | ApplyError::RecordTaken { .. }
             | ApplyError::Unhealthy { .. } => ExitStatus::Failed,

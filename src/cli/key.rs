@@ -10,7 +10,7 @@ use crate::base::secret::Secret;
 use crate::cli::environment;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::ssh::Identity;
+use crate::ssh::{Identity, KeyKind};
 use crate::topology::model::Topology;
 use crate::topology::place_of;
 
@@ -34,16 +34,16 @@ fn unreadable(path: &Path, error: std::io::Error) -> Failure {
 
 fn own_key() -> Result<PathBuf, Failure> {
     let folder = environment::configuration_folder();
-    let path = folder.join("id_ed25519");
+    let path = folder.join("id_ecdsa");
     if path.exists() {
         return Ok(path);
     }
     let refuse = |error: durable::FileError| {
         Failure::new(ExitStatus::Failed, error, Some("name a key of yours under `ssh.key`".to_owned()))
     };
-    let (private, public) = Identity::generate_ed25519("albatross")?;
+    let (private, public) = Identity::generate(KeyKind::EcdsaP256, "albatross")?;
     durable::create_private_folder(&folder).map_err(refuse)?;
-    durable::replace(&folder.join("id_ed25519.pub"), public.as_bytes()).map_err(refuse)?;
+    durable::replace(&folder.join("id_ecdsa.pub"), public.as_bytes()).map_err(refuse)?;
     durable::replace(&path, private.expose().as_bytes()).map_err(refuse)?;
     Ok(path)
 }
@@ -66,20 +66,26 @@ pub(super) fn check(text: &str, topology: &Topology) -> Option<Diagnostic> {
             format!("its mode is {:o}", found.permissions().mode() & 0o777),
             format!("run `chmod 600 {shown}`"),
         ),
-        Ok(_) => {
-            let error = read_key(&path).err()?;
-            (
+        Ok(_) => match read_key(&path) {
+            Err(error) => (
                 "not-a-key",
                 format!("`{shown}` is not a key that can be used"),
                 error,
                 "write the path of a private key in OpenSSH form without a passphrase".to_owned(),
-            )
-        }
+            ),
+            Ok(identity) if identity.public_line().starts_with("ssh-ed25519 ") => (
+                "key-kind",
+                format!("the cloud does not take `{shown}` as a key pair"),
+                "it takes RSA and ECDSA keys, and this is an ed25519 one".to_owned(),
+                "leave `key` out: one is then made; or make one with `ssh-keygen -t ecdsa`".to_owned(),
+            ),
+            Ok(_) => return None,
+        },
     };
     Some(Diagnostic { code, message, place: place_of(text, "ssh.key"), cause, help: Some(help) })
 }
 
-fn read_key(path: &Path) -> Result<(), String> {
+fn read_key(path: &Path) -> Result<Identity, String> {
     let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    Identity::from_openssh(&Secret::new(text), None).map(drop).map_err(|error| error.to_string())
+    Identity::from_openssh(&Secret::new(text), None).map_err(|error| error.to_string())
 }

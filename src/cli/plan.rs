@@ -24,7 +24,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Read).await?;
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Plan).await?;
     let plan = make(&session).await?;
     if arguments.json {
         anstream::println!("{:#}", render::plan::to_json(&plan));

@@ -84,10 +84,14 @@ pub(super) enum Target {
 /// How a command uses the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Use {
+    /// It changes nothing, needs no lock, and compares no releases.
+    Look,
     /// It changes nothing and needs no lock.
-    Read,
+    Plan,
     /// It holds the lock for as long as it runs.
     Change(&'static str),
+    /// As that, but it deploys nothing.
+    Remove(&'static str),
 }
 
 /// Everything a command with a topology works with.
@@ -135,8 +139,8 @@ pub(super) async fn begin_at(
     let folder =
         options.state_dir.join(&account).join(topology.region.as_str()).join(topology.stack.as_str());
     let (lock, journal) = match access {
-        Use::Read => (None, Journal::open_for_reading(&folder, &identity)?),
-        Use::Change(what) => {
+        Use::Look | Use::Plan => (None, Journal::open_for_reading(&folder, &identity)?),
+        Use::Change(what) | Use::Remove(what) => {
             let lock = Lock::take(&folder, what)?;
             let (journal, tail) = Journal::open(&folder, identity)?;
             if tail == Tail::Torn {
@@ -152,8 +156,11 @@ pub(super) async fn begin_at(
         desired = desired.without_hosts();
         anstream::eprintln!("this cloud has no machines: Redis and releases are left out");
     }
-    let artifact = Artifact::load(&node_binary(options)?)?;
-    let provider = Provider::new(client, topology.stack.clone(), hosts, Some(artifact), Ledger::new(journal));
+    let artifact = match access {
+        Use::Look | Use::Remove(_) => None,
+        Use::Plan | Use::Change(_) => Some(Artifact::load(&node_binary(options)?)?),
+    };
+    let provider = Provider::new(client, topology.stack.clone(), hosts, artifact, Ledger::new(journal));
     Ok(Session { topology, desired, provider, target, _lock: lock })
 }
 

@@ -131,7 +131,7 @@ impl Smoke<'_> {
         bring_about(&session, Consent::Given, |_| Ok(())).await?;
         drop(session);
         stage("plan");
-        let session = self.session(Use::Read).await?;
+        let session = self.session(Use::Plan).await?;
         let again = plan::make(&session).await?;
         render::plan::print(&again);
         if again.has_work() {

@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Read).await?;
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
     let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
     session.provider.known.replace(Known::from_observed(&observed));
     let address = local_address(&session).await;

@@ -36,7 +36,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Read).await?;
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
     let report = prove(&session).await?;
     write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified })

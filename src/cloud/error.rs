@@ -129,7 +129,11 @@ const STILL_IN_USE: [&str; 7] = [
 ];
 
 /// Codes that mean: the thing is not there.
-const ABSENT: [&str; 9] = [
+const ABSENT: [&str; 13] = [
+    "InvalidSecurityGroup.NotFound",
+    "Forbidden.VpcNotFound",
+    "Forbidden.InstanceNotFound",
+    "InvalidRR.NoExist",
     "InvalidInstanceId.NotFound",
     "InvalidVpcId.NotFound",
     "InvalidVpcID.NotFound",
@@ -176,9 +180,9 @@ impl CloudError {
             }
             // A connection that could not be made is final: the address is wrong or nobody is there.
             Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
-            Self::Garbled { .. } | Self::TimedOut { .. } | Self::Vanished { .. } | Self::Broken { .. } => {
-                false
-            }
+            // A proxy's page in place of an answer.
+            Self::Garbled { status, .. } => *status >= 500 || *status == 429,
+            Self::TimedOut { .. } | Self::Vanished { .. } | Self::Broken { .. } => false,
         }
     }
 

@@ -105,7 +105,7 @@ impl Client {
         time: Duration,
     ) -> Result<T, CloudError> {
         let deadline = Deadline::after(time);
-        let reconnect = Deadline::after(RECONNECT);
+        let mut reconnect = Deadline::after(RECONNECT);
         let mut backoff = Backoff::new(FIRST_GAP, LONGEST_GAP);
         loop {
             let (error, asked) = match self.attempt(call).await {
@@ -116,6 +116,9 @@ impl Client {
                 Patience::Passing => error.is_passing(),
                 Patience::StillInUse => error.is_passing() || error.is_still_in_use(),
             };
+            if !error.is_unconnected() {
+                reconnect = Deadline::after(RECONNECT);
+            }
             let again = again || (error.is_unconnected() && !reconnect.passed());
             if !again || !backoff.wait_at_least(asked, &deadline).await {
                 return Err(error);

@@ -28,8 +28,8 @@ impl Architecture {
     /// The compiler's name for a static binary on it.
     pub(super) fn target(self) -> &'static str {
         match self {
-            Self::X86_64 => "x86_64-unknown-linux-musl",
-            Self::Aarch64 => "aarch64-unknown-linux-musl",
+            Self::X86_64 => "x86_64-unknown-linux-gnu",
+            Self::Aarch64 => "aarch64-unknown-linux-gnu",
         }
     }
 }
@@ -77,8 +77,7 @@ impl ArtifactError {
         Some(match self {
             Self::Unreadable { .. } => "`cargo build --release -p chat-node` makes it".to_owned(),
             Self::NotAProgram { .. } | Self::UnknownProcessor { .. } => {
-                "`cargo build --release -p chat-node --target x86_64-unknown-linux-musl` makes one that fits"
-                    .to_owned()
+                "`make build` makes one that fits".to_owned()
             }
         })
     }

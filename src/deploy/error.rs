@@ -186,9 +186,7 @@ impl DeployError {
                 )
             }
             Self::GlibcTooOld { .. } => {
-                "use the static binary: `cargo build --release -p chat-node --target \
-                                         x86_64-unknown-linux-musl`, or a newer image"
-                    .to_owned()
+                "use the static binary that `make build` makes, or a newer image".to_owned()
             }
             Self::PortInUse { host, port, .. } => {
                 format!(

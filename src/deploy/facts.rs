@@ -140,7 +140,7 @@ mod tests {
         assert!(facts.accept("ecs01", &artifact(Architecture::X86_64, Some((2, 32)))).is_ok());
         let error = facts.accept("ecs01", &artifact(Architecture::Aarch64, None)).unwrap_err();
         assert_eq!(error.to_string(), "ecs01: the binary is for aarch64, but the host is x86_64");
-        assert!(error.hint().unwrap().contains("x86_64-unknown-linux-musl"));
+        assert!(error.hint().unwrap().contains("x86_64-unknown-linux-gnu"));
         let error = facts.accept("ecs01", &artifact(Architecture::X86_64, Some((2, 36)))).unwrap_err();
         assert_eq!(error.to_string(), "ecs01: the binary needs glibc 2.36, but the host has 2.32");
     }

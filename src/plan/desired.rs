@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::Ipv4Net;
 
 use crate::base::ids::{CloudId, InstanceName};
+use crate::resource::ownership::record_remark;
 use crate::resource::spec::{
     Exposure, HostSpec, InstanceSpec, KeyPairSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence,
     RecordSpec, RedisSpec, ReleaseSpec, SecurityGroupSpec, SecurityRuleSpec, ServerGroupSpec, ServerSpec,
@@ -266,6 +267,7 @@ fn listener(topology: &Topology, desired: &mut Desired) {
         domain: topology.dns.domain.clone(),
         host: topology.dns.host.clone(),
         ttl: topology.dns.ttl,
+        remark: record_remark(&topology.stack),
     };
     desired.add(only(Kind::Record), Spec::Record(record), [only(Kind::Listener), only(Kind::LoadBalancer)]);
 }

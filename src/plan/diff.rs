@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::plan::Step;
 use crate::plan::action::{AFTER_APPLY, Change};
 use crate::plan::desired::Resource;
-use crate::resource::ResourceAddress;
 use crate::resource::observed::{Observation, Observed, Output};
-use crate::resource::spec::{Wanted, forces_replacement};
+use crate::resource::spec::{Spec, Wanted, forces_replacement};
+use crate::resource::{Kind, ResourceAddress};
 
 /// The fields of a resource that are not as they shall be.
 pub(super) fn changes(
@@ -24,6 +24,7 @@ pub(super) fn changes(
             Wanted::OneOf(values) if values.contains(&from) => from.clone(),
             Wanted::OneOf(values) => values.first().cloned().unwrap_or_default(),
             Wanted::Outputs(addresses, output) => outputs(&addresses, output, earlier),
+            Wanted::Computed if stands_on_something_new(&resource.spec, earlier) => AFTER_APPLY.to_owned(),
             Wanted::Computed => observed
                 .computed
                 .get(&(resource.address.clone(), field))
@@ -33,6 +34,14 @@ pub(super) fn changes(
         (from != to).then(|| Change { field, from, to, forces_replacement: forces_replacement(kind, field) })
     };
     resource.spec.wanted().into_iter().filter_map(differs).collect()
+}
+
+/// A release knows Redis by address and password: another machine or another Redis makes another release.
+fn stands_on_something_new(spec: &Spec, earlier: &BTreeMap<ResourceAddress, Step>) -> bool {
+    let makes_new = |address| earlier.get(&address).is_some_and(|step: &Step| step.action.makes_new());
+    spec.redis_instance().is_some_and(|redis| {
+        [Kind::Instance, Kind::Redis].into_iter().any(|kind| makes_new(ResourceAddress::new(kind, redis)))
+    })
 }
 
 /// The outputs of resources that stay as they are, sorted and joined; otherwise nobody knows yet.

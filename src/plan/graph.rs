@@ -85,6 +85,8 @@ fn waits_for<'p>(
             let mut before = BTreeSet::new();
             puts_below(address, nodes, steps, &mut before);
             before.extend(nodes.get(&(address, Verb::Delete)));
+            before.extend(release_before(address, nodes, steps));
+            before.extend(room_for(address, nodes));
             before
         }
         Verb::Delete => {
@@ -92,10 +94,44 @@ fn waits_for<'p>(
             let stands_on_it = |other: &&Node<'p>| match other.1 {
                 Verb::Delete => stands_on(other.0, address),
                 // While something is replaced, old things must make room first.
-                Verb::Put => !replaced && address.kind.dependents().contains(&other.0.kind),
+                // A vSwitch goes first in any case: a new one may have its range.
+                Verb::Put => {
+                    !replaced
+                        && address.kind != Kind::VSwitch
+                        && address.kind.dependents().contains(&other.0.kind)
+                }
             };
             nodes.iter().filter(stands_on_it).copied().collect()
         }
+    }
+}
+
+/// Nodes that serve people are replaced one after another, so that a bad release stops at the first. New ones are not
+/// in anybody's way.
+fn release_before<'p>(
+    address: &ResourceAddress,
+    nodes: &BTreeSet<Node<'p>>,
+    steps: &BTreeMap<&'p ResourceAddress, &'p Step>,
+) -> Option<Node<'p>> {
+    let is_running = |address: &ResourceAddress| {
+        address.kind == Kind::Release
+            && steps.get(address).is_some_and(|step| !step.action.makes_new() || step.current.is_some())
+    };
+    if !is_running(address) {
+        return None;
+    }
+    let earlier =
+        nodes.iter().filter(|(other, verb)| *verb == Verb::Put && *other < address && is_running(other));
+    earlier.copied().next_back()
+}
+
+/// A new vSwitch waits for those that go: it may have the range of one of them.
+fn room_for<'p>(address: &ResourceAddress, nodes: &BTreeSet<Node<'p>>) -> Vec<Node<'p>> {
+    let is_vswitch = |node: &&Node<'p>| node.1 == Verb::Delete && node.0.kind == Kind::VSwitch;
+    if address.kind == Kind::VSwitch {
+        nodes.iter().filter(is_vswitch).copied().collect()
+    } else {
+        Vec::new()
     }
 }
 

@@ -195,3 +195,48 @@ fn what_a_resource_refers_to_is_there_before_it() {
         }
     }
 }
+
+#[test]
+fn another_redis_machine_makes_other_releases() {
+    let before = as_applied(&topology(CHATROOM));
+    let plan = plan_of(&topology(&CHATROOM.replace("ecs03: { vswitch: a", "ecs03: { vswitch: b")), &before);
+    let found = changed(&plan);
+    for (address, word) in
+        [("instance.ecs03", "replace"), ("redis.ecs03", "create"), ("release.ecs01", "update")]
+    {
+        assert!(found.contains(&(address.to_owned(), word)), "{address} {word}: {found:?}");
+    }
+    assert_order(&plan, "put redis.ecs03", "put release.ecs02");
+}
+
+#[test]
+fn releases_that_are_running_are_replaced_one_after_another() {
+    let topology = topology(CHATROOM);
+    let mut before = as_applied(&topology);
+    for name in ["ecs01", "ecs02"] {
+        before.computed.insert((ResourceAddress::new(Kind::Release, name), "release"), "new".to_owned());
+    }
+    let plan = plan_of(&topology, &before);
+    let order = operations(&plan).unwrap();
+    let second = order.iter().find(|one| one.address.name == "ecs02").unwrap();
+    assert_eq!(
+        second.after.iter().map(|index| order[*index].address.name.as_str()).collect::<Vec<_>>(),
+        ["ecs01"]
+    );
+    let fresh = operations(&plan_of(&topology, &Observed::default())).unwrap();
+    let second =
+        fresh.iter().find(|one| one.address == ResourceAddress::new(Kind::Release, "ecs02")).unwrap();
+    assert!(
+        second.after.iter().all(|index| fresh[*index].address.kind != Kind::Release),
+        "new ones need not wait"
+    );
+}
+
+#[test]
+fn a_renamed_vswitch_makes_room_first() {
+    let before = as_applied(&topology(CHATROOM));
+    let text = CHATROOM.replace("    b: {", "    c: {").replace("vswitch: b", "vswitch: c");
+    let plan = plan_of(&topology(&text), &before);
+    assert_order(&plan, "delete instance.ecs02", "delete vswitch.b");
+    assert_order(&plan, "delete vswitch.b", "put vswitch.c");
+}

@@ -16,14 +16,19 @@ pub const RESOURCE_TAG: &str = "albatross:resource";
 /// channel, and a lost state directory loses no pin.
 pub const HOST_KEY_TAG: &str = "albatross:host-key";
 
-/// Remark or description of what cannot be tagged.
+/// Description of a security rule, which cannot be tagged. Dots: the cloud's fields of this kind take no colons.
 pub fn remark(stack: &StackName, address: &ResourceAddress) -> String {
-    format!("albatross:{stack}:{address}")
+    format!("albatross.{stack}.{address}")
 }
 
-/// The resource a remark names, when it is one of this stack.
+/// The resource a description names, when it is one of this stack.
 pub fn remarked(stack: &StackName, remark: &str) -> Option<ResourceAddress> {
-    remark.strip_prefix(&format!("albatross:{stack}:"))?.parse().ok()
+    remark.strip_prefix(&format!("albatross.{stack}."))?.parse().ok()
+}
+
+/// Remark of the DNS record, of which a stack has one; the field holds 50 characters.
+pub fn record_remark(stack: &StackName) -> String {
+    format!("albatross.{stack}")
 }
 
 /// Name shown in consoles.
@@ -38,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_remark_names_its_resource_and_no_other_stacks() {
-        let address = ResourceAddress::only(Kind::Record);
+        let address = ResourceAddress::new(Kind::SecurityRule, "ssh-203.0.113.0-24");
         let remark = remark(&StackName::new("chat"), &address);
         assert_eq!(remarked(&StackName::new("chat"), &remark), Some(address));
         assert_eq!(remarked(&StackName::new("chatroom"), &remark), None);

@@ -277,6 +277,8 @@ pub struct RecordSpec {
     pub host: String,
     /// Seconds.
     pub ttl: u32,
+    /// Says whose record it is.
+    pub remark: String,
 }
 
 impl Spec {
@@ -303,6 +305,11 @@ impl Spec {
     /// How a machine is logged into, when this is about one's host key.
     pub fn host_key(&self) -> Option<&HostSpec> {
         if let Self::HostKey(host) = self { Some(host) } else { None }
+    }
+
+    /// The machine with the Redis that a release talks through.
+    pub fn redis_instance(&self) -> Option<&InstanceName> {
+        if let Self::Release(release) = self { Some(&release.redis) } else { None }
     }
 
     /// The id of a resource that was there before us.
@@ -371,6 +378,7 @@ impl Spec {
                 ("name", Wanted::Exactly(format!("{} {}", spec.host, spec.domain))),
                 ("value", Wanted::Outputs(vec![ResourceAddress::only(Kind::LoadBalancer)], Output::DnsName)),
                 ("ttl", Wanted::Exactly(spec.ttl.to_string())),
+                ("remark", Wanted::Exactly(spec.remark.clone())),
             ]),
         }
     }

@@ -8,7 +8,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use ssh_key::rand_core::OsRng;
-use ssh_key::{Algorithm, LineEnding, PrivateKey};
+use ssh_key::{Algorithm, EcdsaCurve, LineEnding, PrivateKey};
 
 use crate::base::secret::Secret;
 
@@ -154,6 +154,15 @@ impl From<HostKey> for String {
     }
 }
 
+/// What kind of key to make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// What hosts have.
+    Ed25519,
+    /// What the cloud takes as a key pair: `ImportKeyPair` lists RSA, DSA and ECDSA.
+    EcdsaP256,
+}
+
 /// The key pair we log in with, unlocked, in memory only.
 #[derive(Debug, Clone)]
 pub struct Identity {
@@ -209,12 +218,16 @@ impl Identity {
         })
     }
 
-    /// Makes an ed25519 key pair: the private key's file text and the public line.
+    /// Makes a key pair: the private key's file text and the public line.
     ///
     /// # Errors
     /// When the system has no randomness to give.
-    pub fn generate_ed25519(comment: &str) -> Result<(Secret<String>, String), KeyError> {
-        let mut key = PrivateKey::random(&mut OsRng, Algorithm::Ed25519).map_err(KeyError::Make)?;
+    pub fn generate(kind: KeyKind, comment: &str) -> Result<(Secret<String>, String), KeyError> {
+        let algorithm = match kind {
+            KeyKind::Ed25519 => Algorithm::Ed25519,
+            KeyKind::EcdsaP256 => Algorithm::Ecdsa { curve: EcdsaCurve::NistP256 },
+        };
+        let mut key = PrivateKey::random(&mut OsRng, algorithm).map_err(KeyError::Make)?;
         key.set_comment(comment);
         let private = key.to_openssh(LineEnding::LF).map_err(KeyError::Make)?;
         let public = key.public_key().to_openssh().map_err(KeyError::Make)?;
@@ -242,7 +255,7 @@ mod tests {
 
     #[test]
     fn a_host_key_reads_back_what_it_prints() {
-        let (_, line) = Identity::generate_ed25519("someone@somewhere").unwrap();
+        let (_, line) = Identity::generate(KeyKind::Ed25519, "someone@somewhere").unwrap();
         let key = HostKey::parse(&line).unwrap();
         assert_eq!(key.algorithm(), "ssh-ed25519");
         assert_eq!(format!("{key} someone@somewhere"), line);
@@ -253,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_wrong_line_is_told_apart() {
-        let (_, line) = Identity::generate_ed25519("x").unwrap();
+        let (_, line) = Identity::generate(KeyKind::Ed25519, "x").unwrap();
         let base = line.split(' ').nth(1).unwrap();
         for (line, problem) in [
             (String::new(), "expected"),
@@ -268,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_protected_key_needs_its_passphrase() {
-        let (text, line) = Identity::generate_ed25519("me").unwrap();
+        let (text, line) = Identity::generate(KeyKind::Ed25519, "me").unwrap();
         let open = Identity::from_openssh(&text, None).unwrap();
         assert_eq!(open.public_line(), line);
         assert!(!format!("{open:?}").contains("PRIVATE"));

@@ -250,10 +250,11 @@ fn handshake_error(host: &str, source: ssh2::Error) -> SshError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ssh::KeyKind;
 
     #[test]
     fn the_pinned_kind_is_asked_for_first() {
-        let (_, line) = Identity::generate_ed25519("").unwrap();
+        let (_, line) = Identity::generate(KeyKind::Ed25519, "").unwrap();
         let ed25519 = HostKey::parse(&line).unwrap();
         assert!(preferred(&[ed25519]).starts_with("ssh-ed25519,ecdsa"));
         let mut rsa = vec![0, 0, 0, 7];

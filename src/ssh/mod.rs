@@ -24,7 +24,7 @@ mod tunnel;
 
 pub use command::{Command, Output};
 pub use error::SshError;
-pub use key::{HostKey, Identity, KeyError};
+pub use key::{HostKey, Identity, KeyError, KeyKind};
 pub use quote::quote;
 pub use route::{Limits, Route};
 pub use session::Session;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{Command, HostKey, Identity, Limits, Session, SshError};
+use super::{Command, HostKey, Identity, KeyKind, Limits, Session, SshError};
 use crate::base::secret::Secret;
 use relay::Relay;
 use server::{Server, server};
@@ -29,7 +29,7 @@ async fn session(server: &Server) -> Session {
 }
 
 fn other_key() -> HostKey {
-    HostKey::parse(&Identity::generate_ed25519("").unwrap().1).unwrap()
+    HostKey::parse(&Identity::generate(KeyKind::Ed25519, "").unwrap().1).unwrap()
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn a_key_that_is_not_authorised_is_named() {
     let Some(server) = server("a_key_that_is_not_authorised_is_named") else {
         return;
     };
-    let (text, _) = Identity::generate_ed25519("stranger").unwrap();
+    let (text, _) = Identity::generate(KeyKind::Ed25519, "stranger").unwrap();
     let stranger = Identity::from_openssh(&text, None).unwrap();
     let error = Session::connect(&server.route(), &stranger, &short()).await.unwrap_err();
     assert!(matches!(error, SshError::KeyNotAccepted { .. }), "{error:?}");

@@ -66,7 +66,7 @@ struct Entry {
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
-    /// None when it was only opened for reading.
+    /// None when it was only opened for reading, or a write has failed.
     file: Option<File>,
     sequence: u64,
     memory: Memory,
@@ -129,13 +129,19 @@ impl Journal {
     /// # Errors
     /// When the disk refuses: then nothing may be done that the event announces.
     pub fn append(&mut self, event: Event) -> Result<(), StateError> {
-        let Some(file) = &mut self.file else {
-            return Err(StateError::OpenForReading { path: self.path.clone() });
+        if !self.memory.accepts(&event) {
+            return Err(StateError::Impossible { path: self.path.clone(), event: format!("{event:?}") });
+        }
+        let Some(mut file) = self.file.take() else {
+            return Err(StateError::NotOpen { path: self.path.clone() });
         };
         self.sequence += 1;
-        let line = encode(&Entry { sequence: self.sequence, at: clock::now(), event: event.clone() });
-        durable::append(file, &self.path, line.as_bytes())?;
-        self.memory.apply(self.sequence, event);
+        let at = clock::now();
+        let line = encode(&Entry { sequence: self.sequence, at, event: event.clone() });
+        // After a write that failed half-way nothing may follow it in the file: it stays closed.
+        durable::append(&mut file, &self.path, line.as_bytes())?;
+        self.file = Some(file);
+        self.memory.apply(self.sequence, at, event);
         Ok(())
     }
 }
@@ -177,9 +183,10 @@ fn fold(path: &Path, entries: Vec<Entry>, ours: &Identity) -> Result<Memory, Sta
         }
     };
     for (line, entry) in (2..).zip(entries) {
-        if !memory.apply(entry.sequence, entry.event) {
+        if !memory.accepts(&entry.event) {
             return Err(StateError::Damaged { path: path.to_owned(), line });
         }
+        memory.apply(entry.sequence, entry.at, entry.event);
     }
     Ok(memory)
 }
@@ -273,6 +280,16 @@ mod tests {
         std::fs::write(&path, damaged).unwrap();
         let error = Journal::open(folder.path(), identity()).unwrap_err();
         assert!(matches!(error, StateError::Damaged { line: 2, .. }), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_follow_is_refused_and_not_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut journal, _) = Journal::open(folder.path(), identity()).unwrap();
+        let ready = Event::Happened { address: address(), happening: Happening::Ready, call: None };
+        assert!(matches!(journal.append(ready), Err(StateError::Impossible { .. })));
+        drop(journal);
+        assert!(Journal::open(folder.path(), identity()).is_ok());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -58,6 +59,15 @@ impl std::fmt::Display for Identity {
     }
 }
 
+/// A call that was about to be sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InFlight {
+    /// The exact call.
+    pub call: serde_json::Value,
+    /// When; a token may have expired some time after.
+    pub since: Timestamp,
+}
+
 /// What is known of one resource.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Remembered {
@@ -67,11 +77,11 @@ pub struct Remembered {
     pub generation: u32,
     /// How often the cloud refused to make it: a refusal is stored with its token.
     pub attempt: u32,
-    /// How often it was changed in place.
+    /// How often it was made or changed: no two calls for it ever carry one token.
     pub revision: u32,
     /// The call whose outcome is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub in_flight: Option<serde_json::Value>,
+    pub in_flight: Option<InFlight>,
     /// What others need to know of it.
     pub outputs: Outputs,
 }
@@ -118,8 +128,16 @@ impl Memory {
         self.resources.iter().filter(|(_, remembered)| matches!(remembered.phase, Phase::Intended(_)))
     }
 
-    /// Takes an event in; false when it cannot follow what came before.
-    pub(super) fn apply(&mut self, sequence: u64, event: Event) -> bool {
+    /// Whether an event can follow what came before.
+    pub(super) fn accepts(&self, event: &Event) -> bool {
+        match event {
+            Event::Opened(_) | Event::Learned { .. } | Event::Restored { .. } => true,
+            Event::Happened { address, happening, .. } => self.phase(address).on(happening).is_ok(),
+        }
+    }
+
+    /// Takes in an event that can follow what came before.
+    pub(super) fn apply(&mut self, sequence: u64, at: Timestamp, event: Event) {
         self.sequence = sequence;
         match event {
             Event::Opened(identity) => self.identity = identity,
@@ -131,15 +149,13 @@ impl Memory {
             }
             Event::Happened { address, happening, call } => {
                 let remembered = self.resources.entry(address).or_default();
-                let Ok(phase) = std::mem::take(&mut remembered.phase).on(&happening) else {
-                    return false;
-                };
-                remembered.phase = phase;
-                remembered.count(&happening);
-                remembered.in_flight = call;
+                if let Ok(phase) = remembered.phase.clone().on(&happening) {
+                    remembered.phase = phase;
+                    remembered.count(&happening);
+                    remembered.in_flight = call.map(|call| InFlight { call, since: at });
+                }
             }
         }
-        true
     }
 }
 
@@ -151,8 +167,9 @@ impl Remembered {
                 self.generation += 1;
                 self.outputs.clear();
             }
+            Happening::Accept(_) => self.revision += 1,
             Happening::Intend(_) if self.phase.id().is_some() => self.revision += 1,
-            Happening::Intend(_) | Happening::Accept(_) | Happening::Ready | Happening::Taint => {}
+            Happening::Intend(_) | Happening::Ready | Happening::Taint => {}
         }
     }
 }

@@ -45,11 +45,19 @@ pub enum StateError {
         /// Who asks.
         ours: String,
     },
-    /// A command that only reads tried to write: a fault of ours.
-    #[error("the journal `{}` was opened for reading", path.display())]
-    OpenForReading {
+    /// It was opened for reading only, or an earlier write failed.
+    #[error("the journal `{}` cannot be written any more", path.display())]
+    NotOpen {
         /// The journal.
         path: PathBuf,
+    },
+    /// Something that cannot follow what is written: a fault of ours, caught before it is on disk.
+    #[error("the journal `{}` cannot take this: {event}", path.display())]
+    Impossible {
+        /// The journal.
+        path: PathBuf,
+        /// What it was to take.
+        event: String,
     },
     /// Somebody else is at work.
     #[error("the stack is locked by {holder}")]
@@ -63,7 +71,13 @@ impl StateError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::File(_) | Self::OpenForReading { .. } => None,
+            Self::File(_) => None,
+            Self::NotOpen { .. } => {
+                Some("see whether the disk is full, then run the same command again".to_owned())
+            }
+            Self::Impossible { .. } => {
+                Some("report this: it is a fault of Albatross; nothing was written".to_owned())
+            }
             Self::Damaged { path, .. } => Some(format!(
                 "move `{}` away and run `albatross plan`: everything is found again by its tags",
                 path.display()

@@ -54,6 +54,10 @@ fn every_rule_has_its_place() {
         ("cidr: 192.168.1.0/24", "cidr: 192.168.0.128/25", "cidr-overlap", 10),
         ("cidr: 192.168.0.0/16", "cidr: 192.168.0.0/33", "cidr", 7),
         ("[203.0.113.0/24]", "[203.0.113.1/24]", "cidr", 13),
+        ("cidr: 192.168.0.0/16", "cidr: 127.0.0.0/16", "cidr", 7),
+        ("cidr: 192.168.1.0/24", "cidr: 192.168.1.0/29", "vswitch-too-small", 10),
+        ("  address: internet", "  vswitches: [a, b, c]", "unknown-vswitch", 28),
+        ("ssh:", "ssh:\n  user: admin", "ssh-user", 13),
         ("[203.0.113.0/24]", "[]", "ssh-allow-from", 13),
         ("ecs02: { vswitch: b", "ecs02: { vswitch: c", "unknown-vswitch", 17),
         ("via: ecs01", "via: ecs1", "unknown-instance", 18),
@@ -73,6 +77,12 @@ fn every_rule_has_its_place() {
         let found = codes(&changed(from, to));
         assert!(found.contains(&(code, line)), "{to}: expected {code} at line {line}, found {found:?}");
     }
+}
+
+#[test]
+fn vswitches_of_an_existing_load_balancer_are_checked_too() {
+    let text = changed("  address: internet", "  id: alb-1\n  vswitches: [typo]");
+    assert_eq!(codes(&text), [("unknown-vswitch", 29)]);
 }
 
 #[test]

@@ -126,8 +126,8 @@ fn two_regions_in_two_folders_run_side_by_side() {
     let beijing = TestEnv::with_cloud(&["--pace", "instant"]);
     beijing.write_changed("chatroom.yaml", &[("cn-hangzhou", "cn-beijing")]);
 
-    let applies = [&hangzhou, &beijing].map(|env| env.start(&["--local", "apply", "--yes", "chatroom.yaml"]));
-    let applied = applies.map(|running| running.finish().expect_code(0));
+    let running = [&hangzhou, &beijing].map(|env| env.start(&["--local", "apply", "--yes", "chatroom.yaml"]));
+    let applied = running.map(|apply| apply.finish().expect_code(0));
     let addresses = applied.each_ref().map(|run| local_address(&run.stdout));
     assert_ne!(addresses[0], addresses[1]);
     for (env, region) in [(&hangzhou, "cn-hangzhou"), (&beijing, "cn-beijing")] {

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use albatross::base::ids::CloudId;
 use albatross::cloud::ecs;
 use albatross::resource::ownership::HOST_KEY_TAG;
-use albatross::ssh::Identity;
+use albatross::ssh::{Identity, KeyKind};
 use serde_json::{Value, json};
 
 use crate::support::cloud::{ServedCloud, block_on};
@@ -146,8 +146,8 @@ fn an_ssh_server_that_refuses() {
 fn a_host_key_that_changed() {
     let env = TestEnv::with_chatroom();
     let host = env.cloud().instance("ecs02");
-    let pinned = host["tags"][HOST_KEY_TAG].as_str().expect("its key is pinned").to_owned();
-    let (_, other) = Identity::generate_ed25519("another").expect("a key");
+    let pinned = host["meta"]["tags"][HOST_KEY_TAG].as_str().expect("its key is pinned").to_owned();
+    let (_, other) = Identity::generate(KeyKind::Ed25519, "another").expect("a key");
     let pin = |key: &str| {
         let client = env.cloud().client("cn-hangzhou");
         let id = CloudId::new(host["id"].as_str().expect("an id"));
@@ -245,19 +245,19 @@ fn no_stock_of_the_first_type_takes_the_second() {
 
 #[test]
 fn no_stock_of_any_type() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
-    env.write_changed(
-        "chatroom.yaml",
-        &[(
-            "ecs01: { vswitch: a, access: public }",
-            "ecs01: { vswitch: a, access: public, types: [ecs.g9i.large] }",
-        )],
-    );
-    env.cloud().fail_calls("Ecs.RunInstances", 1..=12, "no_stock");
+    let env = TestEnv::with_cloud(&["--pace", "instant"]);
+    let only = "ecs02: { vswitch: b, access: public, types: [ecs.g7.large] }";
+    env.write_changed("chatroom.yaml", &[("ecs02: { vswitch: b, access: public }", only)]);
+    // Three instances ask, two of them for four types each.
+    env.cloud().fail_calls("Ecs.RunInstances", 1..=9, "no_stock");
     env.local("apply").expect_code(3).expect_in_order(&[
+        "3 failed",
         "OperationDenied.NoStock",
         "resource: instance.ecs0",
         "request id: ",
         "help: ",
     ]);
+    assert_eq!(instance_types(&env), Vec::<String>::new());
+    env.local("apply").expect_code(0).expect_absent("+ vpc.main");
+    env.expect_exactly_the_chatroom();
 }

@@ -1,6 +1,7 @@
 //! The program from outside, and the house it is built as.
 
 #![expect(clippy::disallowed_methods, reason = "tests write files, read CI and wait for processes")]
+#![expect(clippy::needless_raw_string_hashes, reason = "`SNAPSHOTS=overwrite` writes them so")]
 
 mod architecture;
 mod browser;

@@ -10,7 +10,7 @@ use crate::cloud::ecs;
 use crate::cloud::error::CloudError;
 use crate::cloud::wait::{Condition, Look, until, until_gone, until_status};
 use crate::resource::observed::{Observation, Output, Outputs};
-use crate::resource::ownership::{console_name, remark};
+use crate::resource::ownership::console_name;
 use crate::resource::spec::{ListenerSpec, LoadBalancerSpec, ServerGroupSpec, ServerSpec, Source};
 use crate::resource::{Kind, ResourceAddress};
 
@@ -203,7 +203,7 @@ impl Provider {
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
         let group = self.known.only(Kind::ServerGroup)?;
-        let description = remark(&self.stack, address);
+        let description = console_name(&self.stack, address);
         let settings = ListenerSettings {
             server_group: &group,
             idle_timeout: spec.idle_timeout,

@@ -7,9 +7,11 @@ use sha2::{Digest, Sha256};
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
+use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::ecs::{self, NewInstance};
+use crate::cloud::error::CloudError;
 use crate::cloud::vpc::Selection;
-use crate::cloud::wait::{Condition, Look, until, until_gone};
+use crate::cloud::wait::{Condition, Look, until, until_gone, until_status};
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::HOST_KEY_TAG;
 use crate::resource::spec::{Exposure, HostSpec, InstanceSpec, KeyPairSpec};
@@ -20,6 +22,8 @@ use crate::ssh::HostKey;
 const BOOT: Duration = Duration::from_mins(5);
 /// How long the Cloud Assistant may take to answer after that.
 const ASSISTANT: Duration = Duration::from_mins(3);
+/// How long reading the host key is tried again.
+const HOST_KEY: Duration = Duration::from_mins(1);
 /// Mbit/s out to the Internet of a public instance; traffic is what is paid.
 const BANDWIDTH: u32 = 10;
 /// Prints the host key; `cat` is all it takes, so that it means the same everywhere.
@@ -119,17 +123,32 @@ impl Provider {
         Ok(until(condition, look).await?)
     }
 
-    /// An instance that is there but stopped.
+    /// An instance that is there but stopped, or about to be.
     pub(super) async fn start_instance(
         &self,
         address: &ResourceAddress,
         current: &Observation,
     ) -> Result<Outputs, ApplyError> {
-        let region = self.client.region();
-        if current.fields.get("status").is_some_and(|status| status == "Stopped") {
-            self.change(address, |_| ecs::start_instance(region, &current.id)).await?;
+        let status = current.fields.get("status").map_or("", String::as_str);
+        if status == "Stopping" {
+            let subject = address.to_string();
+            let condition = Condition { subject: &subject, name: "stopped", deadline: BOOT };
+            until_status(condition, "Stopped", async || self.instance_status(&current.id).await).await?;
+        }
+        if matches!(status, "Stopping" | "Stopped") {
+            let region = self.client.region();
+            match self.change(address, |_| ecs::start_instance(region, &current.id)).await {
+                // Somebody else, or an earlier try whose answer was lost, has started it.
+                Err(ApplyError::Cloud(error)) if error.code() == Some("IncorrectInstanceStatus") => {}
+                done => done?,
+            }
         }
         self.instance_running(address, &current.id).await
+    }
+
+    async fn instance_status(&self, id: &CloudId) -> Result<Option<String>, CloudError> {
+        let found = ecs::instances(&self.client, Selection::Id(id)).await?.into_iter().next();
+        Ok(found.map(|instance| instance.status))
     }
 
     pub(super) async fn delete_instance(
@@ -138,10 +157,7 @@ impl Provider {
         id: &CloudId,
     ) -> Result<(), ApplyError> {
         self.client.delete(&ecs::delete_instance(self.client.region(), id), BOOT).await?;
-        let status = async || {
-            let found = ecs::instances(&self.client, Selection::Id(id)).await?.into_iter().next();
-            Ok(found.map(|instance| instance.status))
-        };
+        let status = async || self.instance_status(id).await;
         Ok(until_gone(&address.to_string(), BOOT, status).await?)
     }
 
@@ -154,7 +170,7 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let instance = self.known.id(&ResourceAddress::new(Kind::Instance, spec.instance()))?;
         self.assistant_ready(address, &instance).await?;
-        let key = self.read_host_key(address, spec, &instance).await?.to_string();
+        let key = self.read_host_key_patiently(address, spec, &instance).await?.to_string();
         let region = self.client.region();
         let tag = ecs::tag_instance(region, &instance, &[(HOST_KEY_TAG, &key)]);
         self.client.call::<serde_json::Value>(&tag).await?;
@@ -172,6 +188,33 @@ impl Provider {
             Ok(if ready { Look::Done(()) } else { Look::NotYet("offline".to_owned()) })
         };
         Ok(until(condition, look).await?)
+    }
+
+    /// The agent may be online before the key has been made. A reading that failed is refused in the journal, so that
+    /// the next one has a token of its own and is not answered with the old result.
+    async fn read_host_key_patiently(
+        &self,
+        address: &ResourceAddress,
+        spec: &HostSpec,
+        instance: &CloudId,
+    ) -> Result<HostKey, ApplyError> {
+        let deadline = Deadline::after(HOST_KEY);
+        let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
+        loop {
+            let error = match self.read_host_key(address, spec, instance).await {
+                Ok(key) => return Ok(key),
+                Err(error) => error,
+            };
+            let harmless =
+                matches!(error, ApplyError::HostKey { .. } | ApplyError::Cloud(CloudError::TimedOut { .. }));
+            if harmless {
+                self.ledger.refuse(address)?;
+            }
+            if !harmless || !backoff.wait(&deadline).await {
+                return Err(error);
+            }
+            self.note(address, format!("not yet: {error}"));
+        }
     }
 
     async fn read_host_key(
@@ -219,8 +262,18 @@ pub(crate) fn instance_outputs(instance: &ecs::Instance) -> Outputs {
     outputs
 }
 
+/// Other codes that mean that a type cannot be had in this zone, with this disk, or any more.
+const NOT_SOLD_HERE: [&str; 5] = [
+    "InvalidResourceType.NotSupported",
+    "Zone.NotOnSale",
+    "OperationDenied.ZoneSystemCategoryNotMatch",
+    "InstanceType.Offline",
+    "LackResource",
+];
+
 fn is_out_of_stock(code: Option<&str>) -> bool {
-    code.is_some_and(|code| code.contains("NoStock") || code == "InvalidResourceType.NotSupported")
+    let Some(code) = code else { return false };
+    code.contains("NoStock") || NOT_SOLD_HERE.contains(&code) || code.starts_with("InvalidInstanceType.")
 }
 
 /// `Failed` is over too: the exit status says what happened.

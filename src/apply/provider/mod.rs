@@ -153,6 +153,10 @@ impl Provider {
         }
         // What is made anew is made as if nothing were there.
         let current = step.current.as_ref().filter(|_| !step.action.makes_new());
+        if let Some(current) = current.filter(|_| self.ledger.memory().id(address).is_none()) {
+            // Found by its tags, not known to this journal: from now on it is.
+            self.ledger.accept(address, &current.id)?;
+        }
         let outputs = match (spec, current) {
             (Spec::Vpc(spec), _) => self.put_vpc(address, spec).await?,
             (Spec::VSwitch(spec), _) => self.put_vswitch(address, spec).await?,

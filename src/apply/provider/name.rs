@@ -7,7 +7,6 @@ use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::dns::{self, NewRecord, Record};
 use crate::resource::observed::{Observation, Output, Outputs};
-use crate::resource::ownership::remark;
 use crate::resource::spec::RecordSpec;
 use crate::resource::{Kind, ResourceAddress};
 
@@ -27,14 +26,27 @@ impl Provider {
         let record = NewRecord { host: &spec.host, value: &value, ttl: spec.ttl };
         let id = match current {
             Some(current) => {
-                self.change(address, |_| dns::update_record(&current.id, record)).await?;
+                self.update_record(address, current, record).await?;
                 current.id.clone()
             }
             None => self.add_record(address, spec, record).await?,
         };
-        let remark = dns::remark_record(&id, &remark(&self.stack, address));
+        let remark = dns::remark_record(&id, &spec.remark);
         self.client.call::<serde_json::Value>(&remark).await?;
         Ok(id_only(&id))
+    }
+
+    /// The cloud refuses an update that changes nothing as a duplicate: then it is as it shall be.
+    async fn update_record(
+        &self,
+        address: &ResourceAddress,
+        current: &Observation,
+        record: NewRecord<'_>,
+    ) -> Result<(), ApplyError> {
+        match self.change(address, |_| dns::update_record(&current.id, record)).await {
+            Err(ApplyError::Cloud(error)) if error.code() == Some("DomainRecordDuplicate") => Ok(()),
+            done => done,
+        }
     }
 
     async fn add_record(

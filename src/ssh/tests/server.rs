@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::ssh::{HostKey, Identity, Route};
+use crate::ssh::{HostKey, Identity, KeyKind, Route};
 
 pub(super) struct Server {
     folder: tempfile::TempDir,
@@ -37,7 +37,7 @@ impl Server {
             fs::write(folder.path().join(name), text).unwrap();
             fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
         }
-        let (private, public) = Identity::generate_ed25519("test").unwrap();
+        let (private, public) = Identity::generate(KeyKind::Ed25519, "test").unwrap();
         fs::write(folder.path().join("authorized_keys"), public + "\n").unwrap();
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         let user = String::from_utf8(user).unwrap().trim().to_owned();

@@ -15,20 +15,31 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     vswitch_ranges(document, findings);
     overlaps(document, findings);
     allow_from(document, findings);
+    login_name(document, findings);
+}
+
+/// Ranges the cloud keeps for itself or that mean something else everywhere.
+const RESERVED: [&str; 5] = ["0.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4"];
+
+fn overlaps_with(range: Ipv4Net, taken: &str) -> bool {
+    parse_range(taken).is_some_and(|taken| taken.contains(&range) || range.contains(&taken))
 }
 
 fn vpc_range(document: &Document, findings: &mut Findings<'_>) {
     let Some(text) = &document.network.vpc.cidr else {
         return;
     };
-    let good = parse_range(text).is_some_and(|range| (8..=28).contains(&range.prefix_len()));
+    let good = parse_range(text).is_some_and(|range| {
+        (8..=28).contains(&range.prefix_len()) && !RESERVED.iter().any(|taken| overlaps_with(range, taken))
+    });
     if !good {
         findings.at_value(
             &path("network.vpc.cidr"),
             Finding {
                 code: "cidr",
                 message: format!("`{text}` cannot be the range of a VPC"),
-                cause: "an IPv4 range of /8 to /28 with no bits set after the prefix".to_owned(),
+                cause: "an IPv4 range of /8 to /28 with no bits set after the prefix, and no reserved one"
+                    .to_owned(),
                 help: format!("write for example `cidr: {DEFAULT_VPC}`"),
             },
         );
@@ -165,5 +176,20 @@ fn allow_from(document: &Document, findings: &mut Findings<'_>) {
                 },
             );
         }
+    }
+}
+
+/// Packages and units are installed as root, and nothing here asks for `sudo`.
+fn login_name(document: &Document, findings: &mut Findings<'_>) {
+    if document.ssh.user != "root" {
+        findings.at_value(
+            &path("ssh.user"),
+            Finding {
+                code: "ssh-user",
+                message: format!("`{}` cannot install packages and units", document.ssh.user),
+                cause: "machines are set up by root, without sudo".to_owned(),
+                help: "leave `user` out".to_owned(),
+            },
+        );
     }
 }

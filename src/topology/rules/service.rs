@@ -6,11 +6,11 @@ use crate::topology::findings::{Finding, Findings, below};
 use crate::topology::places::{Path, path};
 use crate::topology::resolve::{
     DEFAULT_LISTENER_TIMEOUT, DEFAULT_NODE_PORT, DEFAULT_PING_INTERVAL, DEFAULT_REDIS_PORT,
-    default_listener_port,
+    default_listener_port, parse_range,
 };
 use crate::topology::rules::is_port;
 use crate::topology::rules::machines::unknown_instance;
-use crate::topology::schema::{Document, Protocol};
+use crate::topology::schema::{Document, Protocol, VSwitch};
 
 /// Runs the rules of this file.
 pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
@@ -153,6 +153,7 @@ fn load_balancer_zones(document: &Document, findings: &mut Findings<'_>) {
             );
             continue;
         };
+        room_for_addresses(name, vswitch, findings);
         if let Some(other) = zones.insert(&vswitch.zone, name) {
             findings.at_value(
                 &below(&place, index),
@@ -165,7 +166,8 @@ fn load_balancer_zones(document: &Document, findings: &mut Findings<'_>) {
             );
         }
     }
-    if zones.len() < 2 {
+    // One that is there already has its zones.
+    if zones.len() < 2 && document.load_balancer.id.is_none() {
         findings.at_key(
             if document.load_balancer.listener.port.is_some() { &place } else { &place[..1] },
             Finding {
@@ -173,6 +175,22 @@ fn load_balancer_zones(document: &Document, findings: &mut Findings<'_>) {
                 message: "the ALB needs two zones".to_owned(),
                 cause: "its vSwitches are all in one".to_owned(),
                 help: "add a vSwitch in a second zone".to_owned(),
+            },
+        );
+    }
+}
+
+/// An ALB takes addresses of each vSwitch for itself and needs eight free ones; a /29 has four.
+fn room_for_addresses(name: &str, vswitch: &VSwitch, findings: &mut Findings<'_>) {
+    if let Some(range) = parse_range(&vswitch.cidr).filter(|range| range.prefix_len() > 28) {
+        findings.at_value(
+            &below(&below(&path("network.vswitches"), name), "cidr"),
+            Finding {
+                code: "vswitch-too-small",
+                message: format!("{range} is too small for the ALB"),
+                cause: "it needs eight free addresses, and four of each vSwitch are reserved".to_owned(),
+                help: "use a /28 or larger, or leave this vSwitch out of `load_balancer.vswitches`"
+                    .to_owned(),
             },
         );
     }

@@ -13,7 +13,7 @@ use albatross::cloud::transport::Client;
 use serde_json::{Value, json};
 
 /// How long anything may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Looks until it sees something.
 #[track_caller]

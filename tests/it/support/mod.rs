@@ -83,7 +83,7 @@ impl TestEnv {
         let folder = tempfile::Builder::new().prefix("albatross-it-").tempdir().expect("a temporary folder");
         let path = std::env::var("PATH").expect("a search path");
         let env = Self { folder, variables: Vec::new(), path };
-        env.write("chatroom.yaml", &example());
+        env.write("chatroom.yaml", example());
         env
     }
 

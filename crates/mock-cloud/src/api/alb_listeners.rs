@@ -32,6 +32,16 @@ fn create_listener(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(json!({"ListenerId": id, "JobId": job}))
 }
 
+/// 2 to 256 letters, digits, `_ . , ; / @ -` and characters beyond Latin-1, says the documentation.
+fn check_description(parameters: &Parameters) -> Result<(), ApiError> {
+    let Some(text) = parameters.text("ListenerDescription") else { return Ok(()) };
+    let allowed = |one: char| one.is_ascii_alphanumeric() || "_.,;/@-".contains(one) || u32::from(one) > 0xff;
+    if (2..=256).contains(&text.chars().count()) && text.chars().all(allowed) {
+        return Ok(());
+    }
+    Err(ApiError::bad_request("InvalidParameter", "The parameter ListenerDescription is invalid."))
+}
+
 fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
     let parameters = call.parameters;
     let balancer = alb_balancers::find(call.world, parameters.required("LoadBalancerId")?)?.clone();
@@ -50,6 +60,7 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
     let certificates: Vec<String> =
         parameters.list("Certificates").iter().map(|own| own.owned("CertificateId")).collect();
     check_certificates(&protocol, &certificates)?;
+    check_description(parameters)?;
     let server_group = check_default_action(call.world, &balancer, &protocol, parameters)?;
     let tags = tags::read(parameters)?;
     call.region.clone_from(&balancer.meta.region);
@@ -137,6 +148,7 @@ fn update_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
         check_certificates(&changed.protocol, &certificates)?;
         changed.certificates = certificates;
     }
+    check_description(parameters)?;
     vpc::update(&mut changed.description, parameters.text("ListenerDescription"));
     vpc::update(&mut changed.security_policy, parameters.text("SecurityPolicyId"));
     changed.idle_timeout = parameters.unsigned("IdleTimeout").unwrap_or(changed.idle_timeout);

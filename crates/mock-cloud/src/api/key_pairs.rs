@@ -44,12 +44,12 @@ fn import_key_pair(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(json!({"KeyPairName": name, "KeyPairFingerPrint": fingerprint}))
 }
 
-/// The binary part of `ssh-ed25519 AAAA... comment`.
+/// The binary part of `ssh-rsa AAAA... comment`. The documentation lists RSA, DSA and ECDSA; ed25519 is not among them.
 fn key_blob(line: &str) -> Option<Vec<u8>> {
     let mut words = line.split_whitespace();
     let kind = words.next()?;
     let blob = STANDARD.decode(words.next()?).ok()?;
-    let known = kind.starts_with("ssh-") || kind.starts_with("ecdsa-sha2-");
+    let known = ["ssh-rsa", "ssh-dss"].contains(&kind) || kind.starts_with("ecdsa-sha2-");
     (known && blob.get(4..4 + kind.len()) == Some(kind.as_bytes())).then_some(blob)
 }
 

@@ -64,11 +64,11 @@ async fn make_network(cloud: &Cloud) -> Network {
 }
 
 fn public_key() -> String {
-    let mut blob = vec![0, 0, 0, 11];
-    blob.extend(b"ssh-ed25519");
-    blob.extend([0, 0, 0, 32]);
+    let mut blob = vec![0, 0, 0, 7];
+    blob.extend(b"ssh-rsa");
+    blob.extend([0, 0, 0, 3, 1, 0, 1, 0, 0, 0, 32]);
     blob.extend([7; 32]);
-    format!("ssh-ed25519 {} me", base64::engine::general_purpose::STANDARD.encode(blob))
+    format!("ssh-rsa {} me", base64::engine::general_purpose::STANDARD.encode(blob))
 }
 
 async fn make_instances(cloud: &Cloud, network: &Network) -> Vec<String> {
