@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use albatross::ssh::{Identity, KeyKind};
 use snapbox::{Assert, Data};
 
 use crate::walk::Walk;
@@ -37,6 +38,10 @@ impl Rejected {
             fs::write(&path, "not a key\n").expect("written");
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode set");
         }
+        let (private, _) = Identity::generate(KeyKind::Ed25519, "me").expect("a key");
+        let path = walk.path().join("ed25519-key");
+        fs::write(&path, private.expose()).expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode set");
         Self { walk }
     }
 

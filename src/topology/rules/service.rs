@@ -135,7 +135,7 @@ fn redis_memory(document: &Document, findings: &mut Findings<'_>) {
 }
 
 fn load_balancer_zones(document: &Document, findings: &mut Findings<'_>) {
-    if document.load_balancer.id.is_some() || document.network.vswitches.is_empty() {
+    if document.network.vswitches.is_empty() {
         return;
     }
     let place = path("load_balancer.vswitches");
