@@ -3,11 +3,12 @@
 //! What was started in it ends with it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 
 use tempfile::TempDir;
+
+use crate::support::programs;
 
 /// A folder to walk in.
 pub(crate) struct Walk {
@@ -87,24 +88,4 @@ impl Drop for Walk {
         // A test that failed may have left its cloud up; one that runs no cloud says so and that is fine.
         self.run("albatross cloud down");
     }
-}
-
-/// The folder of the three programs. The two that go with `albatross` are built first, once, so that no test runs a
-/// stale one.
-pub(crate) fn programs() -> &'static Path {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(|| {
-        let albatross = Path::new(env!("CARGO_BIN_EXE_albatross"));
-        let folder = albatross.parent().expect("a program is in a folder");
-        let profile = match folder.file_name().and_then(|name| name.to_str()) {
-            Some("debug") | None => "dev",
-            Some(name) => name,
-        };
-        let target = folder.parent().expect("a profile is in the target folder");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "-p", "mock-cloud", "-p", "chat-node", "--profile", profile, "--target-dir"]);
-        let built = cargo.arg(target).stdin(Stdio::null()).output().expect("cargo can be started");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        folder.to_owned()
-    })
 }

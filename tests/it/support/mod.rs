@@ -38,26 +38,31 @@ pub(crate) const CHATROOM_RESOURCES: [(&str, u64); 14] = [
     ("vswitch", 2),
 ];
 
-/// Builds the programs that `albatross` starts, once, in the profile of this test.
-fn build_programs() {
-    static BUILT: OnceLock<()> = OnceLock::new();
-    BUILT.get_or_init(|| {
-        let folder = Path::new(ALBATROSS).parent().and_then(Path::file_name).expect("a folder of a profile");
-        let profile = if folder == "debug" { "dev" } else { folder.to_str().expect("a profile's name") };
-        // The whole workspace: a part of it would be built anew with other features of the same dependencies.
-        let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--locked", "--profile", profile])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .output()
-            .expect("cargo runs");
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    });
+/// The folder of the three programs. The two that `albatross` starts are built first, once, in the profile of this
+/// test, so that no test runs a stale one.
+pub(crate) fn programs() -> &'static Path {
+    static BUILT: OnceLock<Result<(), String>> = OnceLock::new();
+    if let Err(error) = BUILT.get_or_init(build) {
+        panic!("the programs could not be built:\n{error}");
+    }
+    Path::new(ALBATROSS).parent().expect("a program is in a folder")
+}
+
+fn build() -> Result<(), String> {
+    let folder = Path::new(ALBATROSS).parent().and_then(Path::file_name).expect("a folder of a profile");
+    let profile = if folder == "debug" { "dev" } else { folder.to_str().expect("a profile's name") };
+    // The whole workspace: a part of it would be built anew with other features of the same dependencies.
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace", "--locked", "--profile", profile])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("cargo runs");
+    if built.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&built.stderr).into_owned()) }
 }
 
 /// A program that goes with the one under test, built.
 pub(crate) fn program(name: &str) -> PathBuf {
-    build_programs();
-    Path::new(ALBATROSS).with_file_name(name)
+    programs().join(name)
 }
 
 /// A folder, an environment, and perhaps a local cloud.
@@ -79,7 +84,7 @@ pub(crate) struct Run {
 impl TestEnv {
     /// A fresh folder with the chatroom's topology in it.
     pub(crate) fn new() -> Self {
-        build_programs();
+        programs();
         let folder = tempfile::Builder::new().prefix("albatross-it-").tempdir().expect("a temporary folder");
         let path = std::env::var("PATH").expect("a search path");
         let env = Self { folder, variables: Vec::new(), path };
