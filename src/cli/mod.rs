@@ -24,7 +24,9 @@ mod verify;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::exit::ExitStatus;
@@ -46,8 +48,8 @@ pub(crate) struct GlobalOptions {
     /// Use the local cloud of this folder; one is started when none runs
     #[arg(long, global = true)]
     local: bool,
-    /// Send every call to this address; plain http is taken on the loopback only
-    #[arg(long, global = true, value_name = "URL", env = "ALBATROSS_ENDPOINT", conflicts_with = "local")]
+    /// Send every call to this address; plain http is taken on the loopback only; --local goes before it
+    #[arg(long, global = true, value_name = "URL", env = "ALBATROSS_ENDPOINT")]
     endpoint: Option<String>,
     /// Folder of the state
     #[arg(
@@ -100,7 +102,7 @@ enum Command {
 
 /// Parses the command line, runs the command, shows why it failed.
 pub fn run() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse() {
         Ok(cli) => cli,
         Err(error) => {
             // Printing help to a closed pipe is no failure.
@@ -123,6 +125,19 @@ pub fn run() -> ExitCode {
             failure.status.into()
         }
     }
+}
+
+/// Parses; an endpoint from the environment gives way to `--local`, one on the command line contradicts it.
+fn parse() -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    let written = |matches: &ArgMatches| matches.value_source("endpoint") == Some(ValueSource::CommandLine);
+    let endpoint = written(&matches) || matches.subcommand().is_some_and(|(_, matches)| written(matches));
+    if cli.options.local && endpoint {
+        let sentence = "the argument '--local' cannot be used with '--endpoint <URL>'";
+        return Err(Cli::command().error(ErrorKind::ArgumentConflict, sentence));
+    }
+    Ok(cli)
 }
 
 impl Cli {

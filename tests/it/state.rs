@@ -16,6 +16,18 @@ fn a_lost_state_is_found_again_in_the_cloud() {
 }
 
 #[test]
+fn what_was_found_again_can_be_changed_and_remembered() {
+    let env = TestEnv::with_chatroom();
+    std::fs::remove_dir_all(env.state()).expect("a state folder");
+    let path = env.file("chatroom.yaml");
+    let text = std::fs::read_to_string(&path).expect("a topology");
+    std::fs::write(&path, text.replace("idle_timeout: 60s", "idle_timeout: 90s")).expect("writable");
+    env.local("apply").expect_code(0).expect_in_order(&["~ listener.main", "1 updated"]);
+    env.expect_exactly_the_chatroom();
+    env.expect_destroyed_to_nothing();
+}
+
+#[test]
 fn a_torn_last_line_is_dropped() {
     let env = TestEnv::with_chatroom();
     let path = env.state().join("journal");
