@@ -103,12 +103,18 @@ impl LocalCloud {
 
     /// The first call of each action from now on goes wrong in this way.
     pub(crate) fn fail_first(&self, actions: &[&str], fault: &str) {
-        self.break_calls(actions.iter().map(|action| (*action, 1)), fault);
+        self.break_calls(actions.iter().map(|action| (*action, 1)), &json!({fault: {}}));
     }
 
     /// These calls of an action, counted from now on, go wrong in this way.
     pub(crate) fn fail_calls(&self, action: &str, occurrences: RangeInclusive<u64>, fault: &str) {
-        self.break_calls(occurrences.map(|occurrence| (action, occurrence)), fault);
+        self.break_calls(occurrences.map(|occurrence| (action, occurrence)), &json!({fault: {}}));
+    }
+
+    /// The next call of each action is done, and its answer comes after everybody has lost patience.
+    pub(crate) fn withhold_answers(&self, actions: &[&str]) {
+        let fault = json!({"slow_reply": {"milliseconds": 600_000}});
+        self.break_calls(actions.iter().map(|action| (*action, 1)), &fault);
     }
 
     /// A host is broken in this way until another one, or `none`, is asked for.
@@ -116,9 +122,8 @@ impl LocalCloud {
         self.ask_for_faults(&[json!({"host": host, "fault": {fault: {}}})]);
     }
 
-    fn break_calls<'a>(&self, calls: impl Iterator<Item = (&'a str, u64)>, fault: &str) {
-        let one =
-            |(action, occurrence)| json!({"action": action, "occurrence": occurrence, "fault": {fault: {}}});
+    fn break_calls<'a>(&self, calls: impl Iterator<Item = (&'a str, u64)>, fault: &Value) {
+        let one = |(action, occurrence)| json!({"action": action, "occurrence": occurrence, "fault": fault});
         self.ask_for_faults(&calls.map(one).collect::<Vec<Value>>());
     }
 
