@@ -178,23 +178,42 @@ fn broken(env: &TestEnv, fault: &str) -> BTreeSet<String> {
     calls.map(|call| call["operation"].as_str().expect("a name").to_owned()).collect()
 }
 
-/// The hardest moment: the cloud has done it, and nobody has heard.
-#[test]
-fn killed_between_every_effect_and_its_answer_it_arrives() {
-    let env = TestEnv::with_cloud(&[]);
-    env.cloud().withhold_answers(&MAKING);
+/// Starts applies and kills each once the cloud has done something that nobody has heard of, until it was all of these.
+fn kill_after_each(env: &TestEnv, actions: &[&str]) {
+    env.cloud().withhold_answers(actions);
     let mut unheard = BTreeSet::new();
-    while unheard.len() < MAKING.len() {
+    while unheard.len() < actions.len() {
         let apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
         unheard = wait_for("a call that is not answered", || {
-            Some(broken(&env, "slow_reply")).filter(|now| now.len() > unheard.len())
+            Some(broken(env, "slow_reply")).filter(|now| now.len() > unheard.len())
         });
         apply.signal(Signal::KILL);
         assert_eq!(apply.finish().code, None, "it ended before it was killed after {unheard:?}");
     }
+}
+
+/// The hardest moment: the cloud has done it, and nobody has heard.
+#[test]
+fn killed_between_every_effect_and_its_answer_it_arrives() {
+    let env = TestEnv::with_cloud(&[]);
+    kill_after_each(&env, &MAKING);
     env.local("apply").expect_code(0);
     env.expect_exactly_the_chatroom();
     env.expect_destroyed_to_nothing();
+}
+
+/// For two seconds the real cloud's lists do not show what was made: then only its token tells that it was.
+#[test]
+fn what_no_list_shows_yet_is_not_made_again() {
+    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "real"]);
+    let network = ["Vpc.CreateVpc", "Vpc.CreateVSwitch", "Ecs.CreateSecurityGroup"];
+    kill_after_each(&env, &network);
+    let mut apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
+    apply.wait_for_line(".. load_balancer.main");
+    apply.signal(Signal::KILL);
+    let kinds = env.cloud().status()["resources_by_kind"].clone();
+    let made = ["vpc", "vswitch", "security_group"].map(|kind| kinds[kind].as_u64());
+    assert_eq!(made, [Some(1), Some(2), Some(1)]);
 }
 
 /// Every making call goes wrong once; the apply neither fails nor makes anything twice.
