@@ -1,6 +1,6 @@
 //! Proof that the chatroom works, from outside: names, the page, two clients on two nodes, messages both ways.
 //!
-//! A [`Scenario`] says where to look and what to expect; [`run`] goes through the checks in order and gives a
+//! A [`Scenario`] says where to look and what to expect; [`run()`] goes through the checks in order and gives a
 //! [`Report`]. Each check passes, fails with what was expected and what was seen, or was not reached because one
 //! before it failed; that counts as a failure, never as nothing.
 
