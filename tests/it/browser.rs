@@ -2,10 +2,10 @@
 //!
 //! Needs Node.js, npm and Chromium. Where one is missing the test says so and passes; with `CI=true` it fails.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::parts::{lacks_redis, missing};
 use crate::walk::Walk;
 
 const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
@@ -41,20 +41,14 @@ fn printed_address(text: &str) -> &str {
     line.unwrap_or_else(|| panic!("apply printed no address:\n{text}"))
 }
 
-/// Says so past the test harness, which keeps what passing tests print to itself.
-fn skipped(test: &str, reason: &str) {
-    let line = format!("skipped: {test}: {reason}\n");
-    std::io::stderr().write_all(line.as_bytes()).expect("standard error is open");
-}
-
 #[test]
 fn two_people_chat_in_a_real_browser() {
+    if lacks_redis("two_people_chat_in_a_real_browser") {
+        return;
+    }
     let browser = match browser() {
         Ok(browser) => browser,
-        Err(reason) if std::env::var_os("CI").is_some_and(|ci| ci == "true") => panic!("{reason}"),
-        Err(reason) => {
-            return skipped("two_people_chat_in_a_real_browser", &reason);
-        }
+        Err(reason) => return missing("two_people_chat_in_a_real_browser", &reason),
     };
     fetch_modules();
     let walk = Walk::new();

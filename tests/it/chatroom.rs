@@ -3,6 +3,7 @@
 use serde_json::Value;
 use snapbox::{assert_data_eq, str};
 
+use crate::parts::lacks_redis;
 use crate::support::TestEnv;
 use crate::support::cloud::get;
 
@@ -47,6 +48,9 @@ pub(crate) fn test_cases(junit: &str) -> (Vec<String>, usize) {
 
 #[test]
 fn the_whole_story() {
+    if lacks_redis("the_whole_story") {
+        return;
+    }
     let env = TestEnv::with_cloud(&[]);
     let plan = env.run(&["--local", "plan", "--detailed-exitcode", "chatroom.yaml"]).expect_code(2);
     assert_data_eq!(plan.stdout, FIRST_PLAN);
@@ -122,6 +126,9 @@ Plan: 25 to create.
 
 #[test]
 fn two_regions_in_two_folders_run_side_by_side() {
+    if lacks_redis("two_regions_in_two_folders_run_side_by_side") {
+        return;
+    }
     let hangzhou = TestEnv::with_cloud(&["--pace", "instant"]);
     let beijing = TestEnv::with_cloud(&["--pace", "instant"]);
     beijing.write_changed("chatroom.yaml", &[("cn-hangzhou", "cn-beijing")]);
@@ -153,6 +160,9 @@ fn an_apply_that_cannot_ask_changes_nothing() {
 
 #[test]
 fn a_plan_only_reads() {
+    if lacks_redis("a_plan_only_reads") {
+        return;
+    }
     let env = TestEnv::with_chatroom();
     let writes_before = writes(&env.cloud().calls());
     let count = |calls: &Value, names: &[String]| -> u64 {

@@ -11,6 +11,7 @@ mod faults;
 mod input;
 mod kept;
 mod neighbours;
+mod parts;
 mod smoke;
 mod state;
 mod support;

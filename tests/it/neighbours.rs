@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::parts::lacks_redis;
 use crate::walk::Walk;
 
 fn passes(walk: &Walk, line: &str) {
@@ -11,6 +12,9 @@ fn passes(walk: &Walk, line: &str) {
 
 #[test]
 fn two_stacks_with_the_same_addresses_stand_side_by_side() {
+    if lacks_redis("two_stacks_with_the_same_addresses_stand_side_by_side") {
+        return;
+    }
     let walk = Walk::new();
     let topology = fs::read_to_string(walk.path().join("examples/minimal.yaml")).expect("the example");
     let topology = topology.replace("domain: example.com", "domain: example.com\n  host: second");

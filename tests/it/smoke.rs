@@ -5,6 +5,7 @@ use std::time::Instant;
 use rustix::process::Signal;
 
 use crate::chatroom::{CHECKS, test_cases};
+use crate::parts::lacks_redis;
 use crate::support::TestEnv;
 use crate::support::cloud::{PATIENCE, wait_for};
 use crate::support::process::{Process, Running, descendants, send};
@@ -31,6 +32,9 @@ fn expect_all_to_end(processes: &[Process]) {
 
 #[test]
 fn ten_checks_pass_and_nothing_is_left() {
+    if lacks_redis("ten_checks_pass_and_nothing_is_left") {
+        return;
+    }
     let env = TestEnv::new();
     let mut smoke = env.start(&["smoke", "chatroom.yaml", "--junit", "out.xml", "--json", "out.json"]);
     let started = started_by(&mut smoke);
@@ -50,6 +54,9 @@ fn ten_checks_pass_and_nothing_is_left() {
 
 #[test]
 fn a_quick_one_takes_no_time_in_the_cloud() {
+    if lacks_redis("a_quick_one_takes_no_time_in_the_cloud") {
+        return;
+    }
     let env = TestEnv::new();
     let begun = Instant::now();
     let smoke = env.run(&["smoke", "--quick", "chatroom.yaml"]).expect_code(0);
@@ -59,6 +66,9 @@ fn a_quick_one_takes_no_time_in_the_cloud() {
 
 #[test]
 fn one_that_is_killed_leaves_nothing_running() {
+    if lacks_redis("one_that_is_killed_leaves_nothing_running") {
+        return;
+    }
     let env = TestEnv::new();
     let mut smoke = env.start(&["smoke", "--quick", "chatroom.yaml"]);
     let started = started_by(&mut smoke);
@@ -82,6 +92,9 @@ fn verify_without_redis(signal: Signal) -> crate::support::Run {
 
 #[test]
 fn without_redis_the_same_proof_fails_and_says_so() {
+    if lacks_redis("without_redis_the_same_proof_fails_and_says_so") {
+        return;
+    }
     verify_without_redis(Signal::TERM).expect_in_order(&[
         "passed page.loads",
         "FAILED message.a_to_b",
@@ -93,5 +106,8 @@ fn without_redis_the_same_proof_fails_and_says_so() {
 
 #[test]
 fn a_redis_that_was_killed_is_missed_before_it_is_back() {
+    if lacks_redis("a_redis_that_was_killed_is_missed_before_it_is_back") {
+        return;
+    }
     verify_without_redis(Signal::KILL).expect_in_order(&["FAILED message.a_to_b", "likely layer: Redis"]);
 }

@@ -6,11 +6,15 @@ use std::fs::File;
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::parts::lacks_redis;
 use crate::support::TestEnv;
 use crate::support::cloud::wait_for;
 
 #[test]
 fn a_lost_state_is_found_again_in_the_cloud() {
+    if lacks_redis("a_lost_state_is_found_again_in_the_cloud") {
+        return;
+    }
     let env = TestEnv::with_chatroom();
     std::fs::remove_dir_all(env.state()).expect("a state folder");
     env.expect_exactly_the_chatroom();
@@ -20,6 +24,9 @@ fn a_lost_state_is_found_again_in_the_cloud() {
 
 #[test]
 fn what_was_found_again_can_be_changed_and_remembered() {
+    if lacks_redis("what_was_found_again_can_be_changed_and_remembered") {
+        return;
+    }
     let env = TestEnv::with_chatroom();
     std::fs::remove_dir_all(env.state()).expect("a state folder");
     let path = env.file("chatroom.yaml");
@@ -32,6 +39,9 @@ fn what_was_found_again_can_be_changed_and_remembered() {
 
 #[test]
 fn a_torn_last_line_is_dropped() {
+    if lacks_redis("a_torn_last_line_is_dropped") {
+        return;
+    }
     let env = TestEnv::with_chatroom();
     let path = env.state().join("journal");
     let journal = std::fs::read(&path).expect("a journal");
@@ -43,6 +53,9 @@ fn a_torn_last_line_is_dropped() {
 
 #[test]
 fn damage_in_the_middle_is_an_error_with_a_way_out() {
+    if lacks_redis("damage_in_the_middle_is_an_error_with_a_way_out") {
+        return;
+    }
     let env = TestEnv::with_chatroom();
     let path = env.state().join("journal");
     let journal = std::fs::read_to_string(&path).expect("a journal");
@@ -92,16 +105,25 @@ fn killed_at(line: &str) -> TestEnv {
 
 #[test]
 fn killed_at_the_first_step_it_goes_on() {
+    if lacks_redis("killed_at_the_first_step_it_goes_on") {
+        return;
+    }
     killed_at(".. vpc.main").expect_exactly_the_chatroom();
 }
 
 #[test]
 fn killed_while_instances_are_made_it_goes_on() {
+    if lacks_redis("killed_while_instances_are_made_it_goes_on") {
+        return;
+    }
     killed_at(".. instance.ecs01").expect_exactly_the_chatroom();
 }
 
 #[test]
 fn killed_while_a_release_is_sent_it_goes_on() {
+    if lacks_redis("killed_while_a_release_is_sent_it_goes_on") {
+        return;
+    }
     let env = killed_at("release.ecs01: ecs01: sending release");
     env.expect_exactly_the_chatroom();
     env.local("verify").expect_code(0);
@@ -110,6 +132,9 @@ fn killed_while_a_release_is_sent_it_goes_on() {
 
 #[test]
 fn killed_again_and_again_it_still_arrives() {
+    if lacks_redis("killed_again_and_again_it_still_arrives") {
+        return;
+    }
     let env = TestEnv::with_cloud(&[]);
     let moments = [
         ".. key_pair.main",
@@ -131,6 +156,9 @@ fn killed_again_and_again_it_still_arrives() {
 
 #[test]
 fn a_destroy_that_was_killed_goes_on() {
+    if lacks_redis("a_destroy_that_was_killed_goes_on") {
+        return;
+    }
     let env = TestEnv::with_chatroom();
     let mut destroy = env.start(&["--local", "destroy", "--yes", "chatroom.yaml"]);
     destroy.wait_for_line(".. listener.main");
@@ -141,6 +169,9 @@ fn a_destroy_that_was_killed_goes_on() {
 
 #[test]
 fn an_interrupted_apply_finishes_what_is_under_way() {
+    if lacks_redis("an_interrupted_apply_finishes_what_is_under_way") {
+        return;
+    }
     let env = TestEnv::with_cloud(&[]);
     let mut apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
     apply.wait_for_line(".. instance.ecs01");
@@ -195,6 +226,9 @@ fn kill_after_each(env: &TestEnv, actions: &[&str]) {
 /// The hardest moment: the cloud has done it, and nobody has heard.
 #[test]
 fn killed_between_every_effect_and_its_answer_it_arrives() {
+    if lacks_redis("killed_between_every_effect_and_its_answer_it_arrives") {
+        return;
+    }
     let env = TestEnv::with_cloud(&[]);
     kill_after_each(&env, &MAKING);
     env.local("apply").expect_code(0);
@@ -228,15 +262,24 @@ fn applied_despite(fault: &str) {
 
 #[test]
 fn lost_answers_double_nothing() {
+    if lacks_redis("lost_answers_double_nothing") {
+        return;
+    }
     applied_despite("lost_reply");
 }
 
 #[test]
 fn throttled_calls_are_made_again() {
+    if lacks_redis("throttled_calls_are_made_again") {
+        return;
+    }
     applied_despite("throttle");
 }
 
 #[test]
 fn calls_that_failed_in_the_cloud_are_made_again() {
+    if lacks_redis("calls_that_failed_in_the_cloud_are_made_again") {
+        return;
+    }
     applied_despite("server_error");
 }
