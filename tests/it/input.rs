@@ -219,7 +219,7 @@ error[unknown-instance]: no instance is called `ecs09`
 18 |   ecs03: { vswitch: a, via: ecs09 }                   # no public address
    |                             ^^^^^ there is `ecs01`, `ecs02` or `ecs03`
    |
-   = help: did you mean `ecs03`?
+   = help: did you mean `ecs02`?
 
 error[unknown-instance]: no instance is called `ecs3`
   --> wrong.yaml:21:7

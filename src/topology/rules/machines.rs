@@ -92,7 +92,10 @@ fn reach(document: &Document, name: &str, instance: &Instance, place: &Path, fin
 
 fn jump_host(document: &Document, name: &str, via: &str, place: &Path, findings: &mut Findings<'_>) {
     if !document.instances.contains_key(via) {
-        findings.at_value(place, unknown_instance(document, via));
+        // Nobody reaches a machine through itself.
+        let others = document.instances.keys().map(String::as_str).filter(|other| *other != name);
+        let help = suggestion(via, others, "instances");
+        findings.at_value(place, Finding { help, ..unknown_instance(document, via) });
         return;
     }
     if let Some(cycle) = cycle_from(document, name) {
