@@ -78,9 +78,6 @@ pub struct ServerGroup {
     /// How its servers are probed.
     #[serde(default)]
     pub health_check_config: HealthCheckConfig,
-    /// Whether a client stays with its server.
-    #[serde(default)]
-    pub sticky_session_config: StickySessionConfig,
     /// Its tags.
     #[serde(default)]
     pub tags: Vec<Tag>,
@@ -92,16 +89,6 @@ pub struct ServerGroup {
 pub struct HealthCheckConfig {
     /// Path asked.
     pub health_check_path: String,
-    /// `HEAD` or `GET`.
-    pub health_check_method: String,
-}
-
-/// Whether a client stays with its server.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct StickySessionConfig {
-    /// By an inserted cookie.
-    pub sticky_session_enabled: bool,
 }
 
 /// A server in a group.

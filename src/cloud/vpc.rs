@@ -1,6 +1,7 @@
 //! VPC: networks and vSwitches. API version 2016-04-28.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use crate::base::ids::{ClientToken, CloudId, RegionId};
 use crate::cloud::call::Call;
@@ -98,17 +99,16 @@ impl Selection<'_> {
     }
 }
 
-/// `DescribeVpcs`.
-///
-/// # Errors
-/// What the cloud says.
-pub async fn vpcs(client: &Client, selection: Selection<'_>) -> Result<Vec<Vpc>, CloudError> {
-    let call = Call::new(Product::Vpc, "DescribeVpcs").with("RegionId", client.region());
-    let call = selection.select(call, "VpcId");
+/// Asks for page after page until one is not full.
+async fn all_pages<R: DeserializeOwned, T>(
+    client: &Client,
+    call: &Call,
+    items: impl Fn(R) -> Vec<T>,
+) -> Result<Vec<T>, CloudError> {
     let mut all = Vec::new();
     for page in 1.. {
         let call = call.clone().with("PageNumber", page).with("PageSize", PAGE);
-        let found = client.call::<VpcsReply>(&call).await?.vpcs.vpc;
+        let found = items(client.call(&call).await?);
         let full = found.len() == PAGE;
         all.extend(found);
         if !full {
@@ -118,6 +118,16 @@ pub async fn vpcs(client: &Client, selection: Selection<'_>) -> Result<Vec<Vpc>,
     Ok(all)
 }
 
+/// `DescribeVpcs`.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn vpcs(client: &Client, selection: Selection<'_>) -> Result<Vec<Vpc>, CloudError> {
+    let call = Call::new(Product::Vpc, "DescribeVpcs").with("RegionId", client.region());
+    let call = selection.select(call, "VpcId");
+    all_pages(client, &call, |reply: VpcsReply| reply.vpcs.vpc).await
+}
+
 /// `DescribeVSwitches`.
 ///
 /// # Errors
@@ -125,17 +135,7 @@ pub async fn vpcs(client: &Client, selection: Selection<'_>) -> Result<Vec<Vpc>,
 pub async fn vswitches(client: &Client, selection: Selection<'_>) -> Result<Vec<VSwitch>, CloudError> {
     let call = Call::new(Product::Vpc, "DescribeVSwitches").with("RegionId", client.region());
     let call = selection.select(call, "VSwitchId");
-    let mut all = Vec::new();
-    for page in 1.. {
-        let call = call.clone().with("PageNumber", page).with("PageSize", PAGE);
-        let found = client.call::<VSwitchesReply>(&call).await?.v_switches.v_switch;
-        let full = found.len() == PAGE;
-        all.extend(found);
-        if !full {
-            break;
-        }
-    }
-    Ok(all)
+    all_pages(client, &call, |reply: VSwitchesReply| reply.v_switches.v_switch).await
 }
 
 /// `CreateVpc`; answers `VpcId`.
