@@ -83,6 +83,11 @@ impl Facts {
         self.actions.get(&format!("{product}.{action}"))
     }
 
+    /// Whether `Product.Action` is one of the real cloud's that are known here.
+    pub fn has(&self, name: &str) -> bool {
+        self.actions.contains_key(name)
+    }
+
     /// Every `Product.Action`, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.actions.keys().map(String::as_str)
