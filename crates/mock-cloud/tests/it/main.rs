@@ -8,6 +8,7 @@ mod lifetime;
 mod lists;
 mod model;
 mod redis;
+mod redis_access;
 mod redis_time;
 mod road;
 mod signatures;
