@@ -13,4 +13,5 @@ mod redis_time;
 mod road;
 mod signatures;
 mod support;
+mod tls;
 mod tokens;
