@@ -54,6 +54,22 @@ enum Kind {
     List,
 }
 
+/// What an action does to the cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// It only shows.
+    Read,
+    /// It makes, changes or removes a resource.
+    Change,
+}
+
+/// First words of the actions that only show.
+const READS: &[&str] = &["Describe", "List", "Get"];
+
+/// Actions that hand out keys: no resource is changed by them.
+const HANDS_OUT_KEYS: &[&str] = &["AssumeRole", "AssumeRoleWithOIDC"];
+
 /// Parameters that every action takes without using them, and those of the protocol itself.
 const COMMON: &[&str] = &[
     "RegionId",
@@ -81,6 +97,13 @@ impl Facts {
     /// Facts of one action.
     pub fn action(&self, product: &str, action: &str) -> Option<&ActionFacts> {
         self.actions.get(&format!("{product}.{action}"))
+    }
+
+    /// What an action does to the cloud, when it is one of the real cloud's that are known here.
+    pub fn effect(&self, product: &str, action: &str) -> Option<Effect> {
+        self.action(product, action)?;
+        let reads = READS.iter().any(|word| action.starts_with(word)) || HANDS_OUT_KEYS.contains(&action);
+        Some(if reads { Effect::Read } else { Effect::Change })
     }
 
     /// Whether `Product.Action` is one of the real cloud's that are known here.
@@ -229,6 +252,47 @@ mod tests {
         let parameters =
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         facts().action(product, action).unwrap().check(&parameters)
+    }
+
+    #[test]
+    fn every_action_reads_or_changes() {
+        let words = [
+            "Add",
+            "Allocate",
+            "Associate",
+            "Authorize",
+            "Create",
+            "Delete",
+            "Disable",
+            "Dissociate",
+            "Enable",
+            "Import",
+            "LoadBalancerJoin",
+            "Modify",
+            "Reboot",
+            "Release",
+            "Remove",
+            "Replace",
+            "Reset",
+            "Revoke",
+            "Run",
+            "Set",
+            "Start",
+            "Stop",
+            "Tag",
+            "Unassociate",
+            "UnTag",
+            "Untag",
+            "Update",
+            "Upload",
+        ];
+        for name in facts().names() {
+            let (product, action) = name.split_once('.').unwrap();
+            let changes = words.iter().any(|word| action.starts_with(word));
+            let expected = if changes { Effect::Change } else { Effect::Read };
+            assert_eq!(facts().effect(product, action), Some(expected), "{name}");
+        }
+        assert_eq!(facts().effect("Ecs", "MakeCoffee"), None);
     }
 
     #[test]

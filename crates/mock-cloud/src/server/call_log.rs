@@ -8,11 +8,21 @@ use std::sync::Mutex;
 
 use serde::Serialize;
 
+use crate::facts::Effect;
+use crate::server::mentions::Mentions;
 use crate::wire::Parameters;
 
-/// Parameters whose values are nobody's business.
-const SECRET: &[&str] =
-    &["Password", "Secret", "SecurityToken", "Key", "PrivateKey", "UserData", "CommandContent", "Parameters"];
+/// Words in the last part of a parameter's name that make its value nobody's business.
+const SECRET: &[&str] = &[
+    "Password",
+    "Secret",
+    "SecurityToken",
+    "OIDCToken",
+    "PrivateKey",
+    "UserData",
+    "CommandContent",
+    "Parameters",
+];
 
 /// The log of one cloud.
 #[derive(Debug)]
@@ -33,6 +43,10 @@ pub(super) struct Entry {
     pub(super) at: String,
     pub(super) request_id: String,
     pub(super) operation: String,
+    /// Absent when the action is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) effect: Option<Effect>,
+    pub(super) client: Client,
     pub(super) region: String,
     pub(super) parameters: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -44,6 +58,16 @@ pub(super) struct Entry {
     pub(super) message: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fault: Option<&'static str>,
+    pub(super) resources: Mentions,
+}
+
+/// Who sent a call.
+#[derive(Debug, Serialize)]
+pub(super) struct Client {
+    /// `V1`, `V3` or `none`.
+    pub(super) signature: &'static str,
+    /// Its `User-Agent`, empty when it sent none.
+    pub(super) agent: String,
 }
 
 impl CallLog {
@@ -71,13 +95,17 @@ impl CallLog {
     }
 }
 
-/// Parameters as they may be written down. A tag's key is no secret, `Tag.1.Key`.
+/// Whether a parameter's value must not be written down. A tag's key is no secret (`Tag.1.Key`), a certificate's is.
+pub(super) fn is_secret(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    name == "Key" || SECRET.iter().any(|word| last.contains(word))
+}
+
+/// Parameters as they may be written down.
 pub(super) fn redacted(parameters: &Parameters) -> BTreeMap<String, String> {
     let entries = parameters.iter().map(|(name, value)| {
-        let last = name.rsplit('.').next().unwrap_or(name);
-        let secret =
-            SECRET.iter().any(|word| if *word == "Key" { name == "Key" } else { last.contains(word) });
-        (name.to_owned(), if secret { "***".to_owned() } else { value.to_owned() })
+        let shown = if is_secret(name) { "***" } else { value };
+        (name.to_owned(), shown.to_owned())
     });
     entries.collect()
 }

@@ -14,8 +14,9 @@ use serde_json::Value;
 use crate::api::{self, Operation};
 use crate::auth::{SignatureVersion, SignedRequest};
 use crate::facts::facts;
-use crate::server::call_log::{Entry, redacted};
+use crate::server::call_log::{Client, Entry, redacted};
 use crate::server::faults::Fault;
+use crate::server::mentions::Mentions;
 use crate::server::{Cloud, State, now};
 use crate::wire::reply::{Envelope, Format};
 use crate::wire::{ApiError, Parameters};
@@ -58,6 +59,7 @@ struct Handled {
     ignored: BTreeSet<String>,
     answer: Result<Value, ApiError>,
     fault: Option<Fault>,
+    mentions: Mentions,
 }
 
 impl Cloud {
@@ -68,12 +70,14 @@ impl Cloud {
             let mut state = self.lock();
             state.requests += 1;
             let request_id = uuid(&digest(self.seed, "request", &state.requests.to_string()));
-            let handled = self.handle(&mut state, &request, &parameters);
+            let mut handled = self.handle(&mut state, &request, &parameters);
+            let shown = handled.answer.as_ref().ok();
+            handled.mentions = Mentions::find(&parameters, shown, &state.world.ids);
             self.settle(&mut state);
             (handled, request_id)
         };
         self.changed.notify_one();
-        self.record(&handled, &request_id, &parameters);
+        self.record(&handled, &request_id, &request, &parameters);
         match handled.fault {
             Some(Fault::LostReply {}) => return Err(LostReply),
             Some(Fault::SlowReply { milliseconds }) => {
@@ -93,6 +97,7 @@ impl Cloud {
             ignored: BTreeSet::new(),
             answer: Ok(Value::Null),
             fault: None,
+            mentions: Mentions::default(),
         };
         let key = Self::access_key(state);
         if let Err(error) = request.authenticate(&key, &mut state.nonces, self.clock()) {
@@ -125,12 +130,16 @@ impl Cloud {
         handled
     }
 
-    fn record(&self, handled: &Handled, request_id: &str, parameters: &Parameters) {
+    fn record(&self, handled: &Handled, request_id: &str, request: &SignedRequest, parameters: &Parameters) {
         let error = handled.answer.as_ref().err();
+        let known = handled.operation.as_ref();
+        let effect = known.and_then(|operation| facts().effect(&operation.product, &operation.action));
         self.log.write(&Entry {
             at: timestamp(now()),
             request_id: request_id.to_owned(),
-            operation: handled.operation.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string),
+            operation: known.map_or_else(|| "unknown".to_owned(), ToString::to_string),
+            effect,
+            client: client(request),
             region: handled.region.clone(),
             parameters: redacted(parameters),
             ignored: handled.ignored.clone(),
@@ -141,7 +150,19 @@ impl Cloud {
                 .filter(|error| error.code != "SignatureDoesNotMatch")
                 .map(|error| error.message.clone()),
             fault: handled.fault.as_ref().map(Fault::word),
+            resources: handled.mentions.clone(),
         });
+    }
+}
+
+fn client(request: &SignedRequest) -> Client {
+    Client {
+        signature: match request.version() {
+            SignatureVersion::V3 => "V3",
+            SignatureVersion::V1 => "V1",
+            SignatureVersion::None => "none",
+        },
+        agent: request.header("user-agent").unwrap_or_default().to_owned(),
     }
 }
 

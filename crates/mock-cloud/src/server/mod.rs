@@ -12,6 +12,7 @@ mod call_log;
 mod faults;
 mod gateway;
 mod http;
+mod mentions;
 
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;

@@ -114,7 +114,10 @@ impl World {
     /// An empty world at this moment.
     pub fn new(settings: Settings, now: Moment) -> Self {
         let account = Account::new(settings.seed);
-        let ids = Ids::new(settings.seed);
+        let mut ids = Ids::new(settings.seed);
+        for domain in &settings.domains {
+            ids.know(domain);
+        }
         let domains =
             settings.domains.iter().map(|name| (name.clone(), Domain::new(name, now, settings.seed)));
         Self {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod call_log;
 mod errors;
 mod lifetime;
 mod lists;
