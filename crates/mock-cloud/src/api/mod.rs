@@ -2,7 +2,7 @@
 //!
 //! [`execute`] takes a call through: 1. parameters against the facts, 2. the client token, 3. the region,
 //! 4. the handler. A handler first checks everything, then calls [`Call::begin_effect`] (where a dry run ends),
-//! then changes the world.
+//! then changes the world. 5. A refusal gets the HTTP status that is documented for it.
 
 pub mod alb_balancers;
 pub mod alb_listeners;
@@ -19,6 +19,7 @@ pub mod instances_power;
 pub mod instances_reads;
 pub mod interfaces;
 pub mod key_pairs;
+mod oidc;
 pub mod page;
 pub mod places;
 pub mod provenance;
@@ -30,16 +31,19 @@ pub mod tags;
 pub mod vpc;
 pub mod vswitch;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::facts::facts;
+use crate::facts::{Effect, errors, facts};
 use crate::wire::{ApiError, Parameters};
-use crate::world::World;
+use crate::world::account::Caller;
 use crate::world::ids::Ids;
 use crate::world::regions;
+use crate::world::token::{Found, Scope};
+use crate::world::{Moment, World};
 
 /// A handler.
 pub type Handler = fn(&mut Call<'_>) -> Result<Value, ApiError>;
@@ -68,6 +72,19 @@ pub enum Strictness {
     Strict,
 }
 
+/// What surrounds a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// Region of a call that names none.
+    pub region: &'a str,
+    /// What to do with unknown parameters.
+    pub strictness: Strictness,
+    /// How many instances there is stock for; enough when absent.
+    pub stock: Option<u32>,
+}
+
 /// How a call ended.
 #[derive(Debug)]
 pub struct Outcome {
@@ -90,6 +107,8 @@ pub struct Call<'a> {
     pub region: String,
     /// Which action.
     pub operation: &'a Operation,
+    /// Who calls.
+    pub caller: &'a Caller,
     /// What makes this call this call: its client token, else a digest of its parameters.
     pub identity: String,
 }
@@ -125,20 +144,49 @@ impl Call<'_> {
         self.ids().make(&format!("{prefix}-"), &identity, 18)
     }
 
+    /// Thirty-two bytes that no other call gets.
+    pub fn fresh_material(&mut self, kind: &str) -> [u8; 32] {
+        let identity = self.identity.clone();
+        self.ids().digest(kind, &identity)
+    }
+
     /// The source of ids.
     pub fn ids(&mut self) -> &mut Ids {
         &mut self.world.ids
     }
 }
 
-/// Takes one call through.
+/// Takes one call of the account itself through.
 pub fn execute(
     world: &mut World,
     operation: &Operation,
     parameters: &Parameters,
     strictness: Strictness,
 ) -> Outcome {
-    let region = region_of_call(world, parameters);
+    let region = world.settings.region.clone();
+    let context = Context { caller: &Caller::Root, region: &region, strictness, stock: None };
+    execute_in(world, operation, parameters, &context)
+}
+
+/// Takes one call through.
+pub fn execute_in(
+    world: &mut World,
+    operation: &Operation,
+    parameters: &Parameters,
+    context: &Context<'_>,
+) -> Outcome {
+    let mut outcome = take_through(world, operation, parameters, context);
+    outcome.answer = outcome.answer.map_err(|refusal| errors().settle(operation, refusal));
+    outcome
+}
+
+fn take_through(
+    world: &mut World,
+    operation: &Operation,
+    parameters: &Parameters,
+    context: &Context<'_>,
+) -> Outcome {
+    let region = region_of_call(world, parameters, context.region);
     let mut outcome = Outcome { answer: Ok(Value::Null), ignored: BTreeSet::new(), region: region.clone() };
     let Some(action) = facts().action(&operation.product, &operation.action) else {
         let message = format!("Specified api is not found: mock-cloud does not know {operation}.");
@@ -154,7 +202,7 @@ pub fn execute(
         Ok(unknown) => outcome.ignored = unknown,
         Err(error) => outcome.answer = Err(error),
     }
-    if let (Strictness::Strict, Some(name)) = (strictness, outcome.ignored.first()) {
+    if let (Strictness::Strict, Some(name)) = (context.strictness, outcome.ignored.first()) {
         let message = format!("{operation} has no parameter {name}; the real cloud would ignore it.");
         outcome.answer = Err(ApiError::bad_request("Mock.UnknownParameter", message));
     }
@@ -163,53 +211,132 @@ pub fn execute(
         outcome.answer = Err(ApiError::not_found("InvalidRegionId.NotFound", message));
     }
     if outcome.answer.is_ok() {
-        let token = action.token.as_deref();
-        outcome.answer = answer(world, operation, parameters, (handler, token, region));
+        let asked = Asked { operation, parameters, token: action.token.as_deref(), handler, region };
+        outcome.answer = answer(world, &asked, context);
     }
     outcome
 }
 
+/// A call that passed all checks which are the same for every action.
+struct Asked<'a> {
+    operation: &'a Operation,
+    parameters: &'a Parameters,
+    /// Name of the client token.
+    token: Option<&'a str>,
+    handler: Handler,
+    region: String,
+}
+
 /// Runs the handler, unless the client token was seen before.
-fn answer(
-    world: &mut World,
-    operation: &Operation,
-    parameters: &Parameters,
-    (handler, token_name, region): (Handler, Option<&str>, String),
-) -> Result<Value, ApiError> {
-    let token = token_name.and_then(|name| parameters.text(name));
-    let fingerprint = parameters.fingerprint(token_name);
-    let key = operation.to_string();
+fn answer(world: &mut World, asked: &Asked<'_>, context: &Context<'_>) -> Result<Value, ApiError> {
+    let parameters = asked.parameters;
+    let token = asked.token.and_then(|name| parameters.text(name));
+    let fingerprint = parameters.fingerprint(asked.token);
+    let scope = scope(asked.operation, &asked.region);
     if let Some(token) = token {
         if token.len() > 64 || !token.is_ascii() {
             let message = "The client token must be at most 64 ASCII characters.";
             return Err(ApiError::bad_request("InvalidClientToken.Malformed", message));
         }
-        if let Some(stored) = world.tokens.find(&key, token, &fingerprint) {
-            return stored;
+        match world.tokens.find(&scope, token, &fingerprint, world.now) {
+            Some(Found::Answer(first)) => return first,
+            Some(Found::Mismatch) => return Err(mismatch()),
+            Some(Found::InProgress) => return Err(in_progress(asked.operation)),
+            None => {}
         }
     }
-    let identity = format!("{key} {}", token.unwrap_or(&fingerprint));
-    let answer = handler(&mut Call { world, parameters, region, operation, identity });
+    let answer = within_stock(parameters, context.stock).and_then(|parameters| {
+        let identity = format!("{} {}", asked.operation, token.unwrap_or(&fingerprint));
+        let region = asked.region.clone();
+        let (operation, caller) = (asked.operation, context.caller);
+        (asked.handler)(&mut Call { world, parameters: &parameters, region, operation, caller, identity })
+    });
+    if facts().effect(&asked.operation.product, &asked.operation.action) == Some(Effect::Change) {
+        world.touch();
+    }
     if let Some(token) = token {
-        world.tokens.store(&key, token, &fingerprint, &answer);
+        world.tokens.store(scope, token, &fingerprint, &answer);
     }
     answer
 }
 
-/// Keeps a refusal for the client token of a call that never reached its handler.
-pub fn remember(world: &mut World, operation: &Operation, parameters: &Parameters, refusal: &ApiError) {
-    let action = facts().action(&operation.product, &operation.action);
-    let Some(name) = action.and_then(|action| action.token.as_deref()) else {
-        return;
+fn scope(operation: &Operation, region: &str) -> Scope {
+    format!("{operation} {region}")
+}
+
+/// As many instances as there is stock for, when the caller takes fewer.
+fn within_stock(parameters: &Parameters, stock: Option<u32>) -> Result<Cow<'_, Parameters>, ApiError> {
+    let asked = parameters.unsigned::<u32>("Amount").unwrap_or(1);
+    let Some(stock) = stock.filter(|stock| *stock < asked) else {
+        return Ok(Cow::Borrowed(parameters));
     };
-    if let Some(token) = parameters.text(name) {
+    if parameters.unsigned::<u32>("MinAmount").is_some_and(|least| least <= stock) {
+        return Ok(Cow::Owned(parameters.with("Amount", &stock.to_string())));
+    }
+    let message = "The requested resource is sold out in the specified zone; try other types or zones.";
+    Err(ApiError::forbidden("OperationDenied.NoStock", message))
+}
+
+fn mismatch() -> ApiError {
+    let message = "The request uses the same client token as a previous, but non-identical request.";
+    ApiError::bad_request("IdempotentParameterMismatch", message)
+}
+
+/// What products say while the first call of a token is under way: the code that is documented for the action, else
+/// the one other people's clients wait for.
+fn in_progress(operation: &Operation) -> ApiError {
+    const CODES: &[&str] = &[
+        "IdempotentProcessing",
+        "OperationFailed.IdempotentTokenProcessing",
+        "RequestTokenConflict",
+        "TOKEN_PROCESSING",
+    ];
+    let usual = match operation.product.as_str() {
+        "Alb" => "IdempotenceProcessing",
+        "Vpc" => "LastTokenProcessing",
+        "R-kvstore" => "RequestTokenConflict",
+        _ => "IdempotentProcessing",
+    };
+    let documented = CODES.iter().find(|code| errors().knows(operation, code));
+    let status = if operation.product == "Ecs" { 403 } else { 400 };
+    let message = "The previous request with this client token is still being processed.";
+    ApiError::new(status, *documented.unwrap_or(&usual), message)
+}
+
+/// Keeps a refusal for the client token of a call that never reached its handler.
+pub fn remember(
+    world: &mut World,
+    operation: &Operation,
+    parameters: &Parameters,
+    (region, refusal): (&str, &ApiError),
+) {
+    if let Some((name, token)) = client_token(operation, parameters) {
         let fingerprint = parameters.fingerprint(Some(name));
-        world.tokens.store(&operation.to_string(), token, &fingerprint, &Err(refusal.clone()));
+        let scope = scope(operation, &region_of_call(world, parameters, region));
+        world.tokens.store(scope, token, &fingerprint, &Err(refusal.clone()));
     }
 }
 
+/// Lets a call that had its effect be under way until this moment for whoever sends its client token again.
+pub fn delay(
+    world: &mut World,
+    operation: &Operation,
+    parameters: &Parameters,
+    (region, until): (&str, Moment),
+) {
+    if let Some((_, token)) = client_token(operation, parameters) {
+        world.tokens.delay(scope(operation, region), token, until);
+    }
+}
+
+/// Name and value of the client token.
+fn client_token<'a>(operation: &Operation, parameters: &'a Parameters) -> Option<(&'static str, &'a str)> {
+    let name = facts().action(&operation.product, &operation.action)?.token.as_deref()?;
+    Some((name, parameters.text(name)?))
+}
+
 /// `RegionId`, else the region of the resource that is named, else the default.
-fn region_of_call(world: &World, parameters: &Parameters) -> String {
+fn region_of_call(world: &World, parameters: &Parameters, default: &str) -> String {
     const NAMES: &[&str] = &[
         "VpcId",
         "VSwitchId",
@@ -224,7 +351,7 @@ fn region_of_call(world: &World, parameters: &Parameters) -> String {
     ];
     let given = parameters.text("RegionId");
     let named = || NAMES.iter().find_map(|name| world.region_of(parameters.text(name)?));
-    given.or_else(named).unwrap_or(&world.settings.region).to_owned()
+    given.or_else(named).unwrap_or(default).to_owned()
 }
 
 /// Every emulated action.

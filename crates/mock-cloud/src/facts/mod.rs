@@ -4,6 +4,10 @@
 //! taken from the official SDK models and `OpenAPI` metadata. A value is refused here, before a handler sees it;
 //! a parameter nobody knows is reported back, because the real cloud ignores it.
 
+mod errors;
+
+pub use errors::{GATEWAY_CODES, errors};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
