@@ -119,13 +119,14 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Holds it against the key it names, at this moment.
+    /// Holds it against the key it names: the end of a session by the clock of the world, the time stamp by that of
+    /// the gateway.
     ///
     /// # Errors
     /// The gateway's refusal.
-    pub fn check(&self, credential: &Credential, now: i64) -> Result<(), ApiError> {
-        self.check_token(credential, now)?;
-        self.check_signature(&credential.secret, now)
+    pub fn check(&self, credential: &Credential, world: i64, gateway: i64) -> Result<(), ApiError> {
+        self.check_token(credential, world)?;
+        self.check_signature(&credential.secret, gateway)
     }
 
     /// Time stamp and signature alone.

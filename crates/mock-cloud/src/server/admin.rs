@@ -1,4 +1,4 @@
-//! What is not part of the cloud: status, world, calls, console, faults and shutdown, under `/_mock/`.
+//! What is not part of the cloud: status, world, calls, console, faults, clock and shutdown, under `/_mock/`.
 
 use std::sync::Arc;
 
@@ -12,8 +12,12 @@ use crate::server::http::text;
 use crate::wire::encoding::decode_pairs;
 use crate::wire::http::Request;
 use crate::world::World;
+use crate::world::meta::timestamp;
 
 const JSON: &str = "application/json";
+
+/// Ten years.
+const LONGEST_PASS_SECONDS: i64 = 315_360_000;
 
 impl Cloud {
     /// Answers an admin request.
@@ -34,6 +38,7 @@ impl Cloud {
             ("GET", "/_mock/faults") => json_reply(&self.lock().faults.pending()),
             ("POST", "/_mock/faults") => self.add_faults(&request.body),
             ("DELETE", "/_mock/faults") => self.clear_faults(),
+            ("POST", "/_mock/clock") => self.pass_time(&request.body),
             ("POST", "/_mock/shutdown") => {
                 self.stop_soon();
                 json_reply(&json!({"stopping": true}))
@@ -56,6 +61,22 @@ impl Cloud {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             cloud.stop.notify_one();
         });
+    }
+
+    /// Lets time pass in the world, not for signatures: transitions come to their end, temporary keys expire.
+    fn pass_time(self: &Arc<Self>, body: &[u8]) -> HttpReply {
+        let wish: Option<Value> = serde_json::from_slice(body).ok();
+        match wish
+            .as_ref()
+            .and_then(|wish| wish["advance_seconds"].as_u64())
+            .and_then(|s| i64::try_from(s).ok())
+        {
+            Some(seconds) if seconds <= LONGEST_PASS_SECONDS => {
+                self.pass(seconds * 1_000);
+                json_reply(&json!({"now": timestamp(self.lock().world.now)}))
+            }
+            _ => complaint(400, "{\"advance_seconds\": N} is needed, N from 0 to 315360000 (ten years)"),
+        }
     }
 
     fn add_faults(self: &Arc<Self>, body: &[u8]) -> HttpReply {

@@ -161,11 +161,14 @@ impl Cloud {
             return Ok((Caller::Anonymous, None));
         }
         let claim = received.request.claim()?;
-        let credential = self.lock().world.credential(&claim.access_key_id);
+        let (credential, now) = {
+            let state = self.lock();
+            (state.world.credential(&claim.access_key_id), state.world.now)
+        };
         let credential = credential.ok_or_else(|| {
             ApiError::not_found("InvalidAccessKeyId.NotFound", "Specified access key is not found.")
         })?;
-        claim.check(&credential, self.clock())?;
+        claim.check(&credential, now, self.clock())?;
         Ok((credential.caller, Some(claim)))
     }
 

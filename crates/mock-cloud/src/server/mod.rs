@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -146,6 +147,8 @@ struct Cloud {
     /// Addresses by region.
     endpoints: BTreeMap<String, String>,
     admin_token: String,
+    /// Milliseconds by which the world is ahead of the machine.
+    ahead: AtomicI64,
     /// Wakes the time keeper: the next event may be sooner than it thinks.
     changed: Notify,
     /// Wakes the main task: it is time to end.
@@ -269,6 +272,7 @@ impl Cloud {
             seed,
             endpoints,
             admin_token: hex::encode(&digest(seed, "admin token", "")[..16]),
+            ahead: AtomicI64::new(0),
             changed: Notify::new(),
             stop: Notify::new(),
             options,
@@ -283,7 +287,7 @@ impl Cloud {
     /// The state, with the world moved on to now.
     fn lock(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        state.world.advance(now());
+        state.world.advance(self.now());
         state
     }
 
@@ -297,7 +301,7 @@ impl Cloud {
                 state.world.next_due()
             };
             let wait = due.map_or(Duration::from_hours(1), |due| {
-                Duration::from_millis(u64::try_from(due - now()).unwrap_or(0).max(1))
+                Duration::from_millis(u64::try_from(due - self.now()).unwrap_or(0).max(1))
             });
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -309,7 +313,7 @@ impl Cloud {
 
     /// What has to follow every change: due events, errands, news for the data plane.
     fn settle(self: &Arc<Self>, state: &mut State) {
-        state.world.advance(now());
+        state.world.advance(self.now());
         for errand in std::mem::take(&mut state.world.errands) {
             tokio::spawn(Arc::clone(self).run(errand));
         }
@@ -339,6 +343,18 @@ impl Cloud {
         let result = tokio::time::timeout(limit, running).await;
         let result = result.unwrap_or_else(|_| Err("the script did not end within its timeout".to_owned()));
         self.lock().world.script_ended(&errand.invocation, &errand.instance, result);
+    }
+
+    /// The moment of the world.
+    fn now(&self) -> Moment {
+        now() + self.ahead.load(Ordering::Relaxed)
+    }
+
+    /// Lets this time pass at once.
+    fn pass(self: &Arc<Self>, milliseconds: i64) {
+        self.ahead.fetch_add(milliseconds, Ordering::Relaxed);
+        self.settle(&mut self.lock());
+        self.changed.notify_one();
     }
 
     /// The clock that signatures are held against.

@@ -4,10 +4,16 @@
 
 mod call_log;
 mod errors;
+mod faults;
+mod http;
 mod lifetime;
 mod lists;
 mod model;
+mod old_client;
+mod regions;
 mod road;
 mod signatures;
+mod sts;
 mod support;
 mod tokens;
+mod xml;
