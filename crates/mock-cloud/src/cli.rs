@@ -8,7 +8,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::json;
 
-use crate::api::{self, Strictness, provenance};
+use crate::api::provenance::{self, Source};
+use crate::api::{self, Strictness};
+use crate::facts::facts;
 use crate::plane::HostKind;
 use crate::server::faults::{self, Seeded, Wish};
 use crate::server::{self, Lifetime, Options};
@@ -234,24 +236,43 @@ fn parse_share(text: &str) -> Result<f64, String> {
 }
 
 fn print_provenance(arguments: &ProvenanceArguments) -> ExitCode {
-    let counts = provenance::counts();
-    let actions = api::emulated();
+    let emulated = api::emulated();
+    let missing: Vec<&str> = facts().names().filter(|name| !emulated.iter().any(|own| own == name)).collect();
+    let (behaviours, counts) = (provenance::behaviours(), provenance::counts());
     let text = if arguments.json {
-        let document = json!({"actions": actions, "behaviours": provenance::BEHAVIOURS, "counts": counts});
+        let document = json!({
+            "actions": emulated,
+            "not_emulated": missing,
+            "behaviours": behaviours,
+            "counts": counts,
+        });
         format!("{document:#}\n")
     } else {
-        let rows = provenance::BEHAVIOURS.iter().map(|behaviour| {
-            let source = json!(behaviour.source);
-            let source = source.as_str().unwrap_or_default();
-            format!("{source:<12} {:<16} {}\n", behaviour.subject, behaviour.sentence)
-        });
-        let rows: String = rows.collect();
-        let guessed = counts.get(&provenance::Source::Guessed).copied().unwrap_or_default();
-        let behaviours = provenance::BEHAVIOURS.len();
-        format!("{rows}{} actions, {behaviours} behaviours, {guessed} guessed\n", actions.len())
+        let rows = behaviours.iter().map(|own| (word(own.source), own.id.as_str(), own.sentence.as_str()));
+        let actions = emulated.iter().map(|name| ("emulated", name.as_str(), ""));
+        let others = missing.iter().map(|name| ("not-emulated", *name, "answers 501 Mock.NotEmulated"));
+        let lines = rows.chain(actions).chain(others);
+        let lines: String = lines
+            .map(|(kind, name, text)| format!("{kind:<12} {name:<32} {text}").trim_end().to_owned() + "\n")
+            .collect();
+        let counted: Vec<String> =
+            counts.iter().map(|(source, count)| format!("{count} {}", word(*source))).collect();
+        let (done, all) = (emulated.len(), emulated.len() + missing.len());
+        let number = behaviours.len();
+        format!("{lines}{done} of {all} actions emulated; {number} behaviours: {}\n", counted.join(", "))
     };
     drop(std::io::stdout().write_all(text.as_bytes()));
     ExitCode::SUCCESS
+}
+
+/// The word of a source in the list.
+fn word(source: Source) -> &'static str {
+    match source {
+        Source::Documented => "documented",
+        Source::Sdk => "sdk",
+        Source::ClientCode => "client-code",
+        Source::Guessed => "guessed",
+    }
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

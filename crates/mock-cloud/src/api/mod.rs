@@ -20,6 +20,7 @@ pub mod instances_reads;
 pub mod interfaces;
 pub mod key_pairs;
 mod oidc;
+pub mod once;
 pub mod page;
 pub mod places;
 pub mod provenance;
@@ -31,19 +32,17 @@ pub mod tags;
 pub mod vpc;
 pub mod vswitch;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::facts::{Effect, errors, facts};
+use crate::facts::{errors, facts};
 use crate::wire::{ApiError, Parameters};
+use crate::world::World;
 use crate::world::account::Caller;
 use crate::world::ids::Ids;
 use crate::world::regions;
-use crate::world::token::{Found, Scope};
-use crate::world::{Moment, World};
 
 /// A handler.
 pub type Handler = fn(&mut Call<'_>) -> Result<Value, ApiError>;
@@ -211,128 +210,10 @@ fn take_through(
         outcome.answer = Err(ApiError::not_found("InvalidRegionId.NotFound", message));
     }
     if outcome.answer.is_ok() {
-        let asked = Asked { operation, parameters, token: action.token.as_deref(), handler, region };
-        outcome.answer = answer(world, &asked, context);
+        let asked = once::Asked { operation, parameters, token: action.token.as_deref(), handler, region };
+        outcome.answer = once::answer(world, &asked, context);
     }
     outcome
-}
-
-/// A call that passed all checks which are the same for every action.
-struct Asked<'a> {
-    operation: &'a Operation,
-    parameters: &'a Parameters,
-    /// Name of the client token.
-    token: Option<&'a str>,
-    handler: Handler,
-    region: String,
-}
-
-/// Runs the handler, unless the client token was seen before.
-fn answer(world: &mut World, asked: &Asked<'_>, context: &Context<'_>) -> Result<Value, ApiError> {
-    let parameters = asked.parameters;
-    let token = asked.token.and_then(|name| parameters.text(name));
-    let fingerprint = parameters.fingerprint(asked.token);
-    let scope = scope(asked.operation, &asked.region);
-    if let Some(token) = token {
-        if token.len() > 64 || !token.is_ascii() {
-            let message = "The client token must be at most 64 ASCII characters.";
-            return Err(ApiError::bad_request("InvalidClientToken.Malformed", message));
-        }
-        match world.tokens.find(&scope, token, &fingerprint, world.now) {
-            Some(Found::Answer(first)) => return first,
-            Some(Found::Mismatch) => return Err(mismatch()),
-            Some(Found::InProgress) => return Err(in_progress(asked.operation)),
-            None => {}
-        }
-    }
-    let answer = within_stock(parameters, context.stock).and_then(|parameters| {
-        let identity = format!("{} {}", asked.operation, token.unwrap_or(&fingerprint));
-        let region = asked.region.clone();
-        let (operation, caller) = (asked.operation, context.caller);
-        (asked.handler)(&mut Call { world, parameters: &parameters, region, operation, caller, identity })
-    });
-    if facts().effect(&asked.operation.product, &asked.operation.action) == Some(Effect::Change) {
-        world.touch();
-    }
-    if let Some(token) = token {
-        world.tokens.store(scope, token, &fingerprint, &answer);
-    }
-    answer
-}
-
-fn scope(operation: &Operation, region: &str) -> Scope {
-    format!("{operation} {region}")
-}
-
-/// As many instances as there is stock for, when the caller takes fewer.
-fn within_stock(parameters: &Parameters, stock: Option<u32>) -> Result<Cow<'_, Parameters>, ApiError> {
-    let asked = parameters.unsigned::<u32>("Amount").unwrap_or(1);
-    let Some(stock) = stock.filter(|stock| *stock < asked) else {
-        return Ok(Cow::Borrowed(parameters));
-    };
-    if parameters.unsigned::<u32>("MinAmount").is_some_and(|least| least <= stock) {
-        return Ok(Cow::Owned(parameters.with("Amount", &stock.to_string())));
-    }
-    let message = "The requested resource is sold out in the specified zone; try other types or zones.";
-    Err(ApiError::forbidden("OperationDenied.NoStock", message))
-}
-
-fn mismatch() -> ApiError {
-    let message = "The request uses the same client token as a previous, but non-identical request.";
-    ApiError::bad_request("IdempotentParameterMismatch", message)
-}
-
-/// What products say while the first call of a token is under way: the code that is documented for the action, else
-/// the one other people's clients wait for.
-fn in_progress(operation: &Operation) -> ApiError {
-    const CODES: &[&str] = &[
-        "IdempotentProcessing",
-        "OperationFailed.IdempotentTokenProcessing",
-        "RequestTokenConflict",
-        "TOKEN_PROCESSING",
-    ];
-    let usual = match operation.product.as_str() {
-        "Alb" => "IdempotenceProcessing",
-        "Vpc" => "LastTokenProcessing",
-        "R-kvstore" => "RequestTokenConflict",
-        _ => "IdempotentProcessing",
-    };
-    let documented = CODES.iter().find(|code| errors().knows(operation, code));
-    let status = if operation.product == "Ecs" { 403 } else { 400 };
-    let message = "The previous request with this client token is still being processed.";
-    ApiError::new(status, *documented.unwrap_or(&usual), message)
-}
-
-/// Keeps a refusal for the client token of a call that never reached its handler.
-pub fn remember(
-    world: &mut World,
-    operation: &Operation,
-    parameters: &Parameters,
-    (region, refusal): (&str, &ApiError),
-) {
-    if let Some((name, token)) = client_token(operation, parameters) {
-        let fingerprint = parameters.fingerprint(Some(name));
-        let scope = scope(operation, &region_of_call(world, parameters, region));
-        world.tokens.store(scope, token, &fingerprint, &Err(refusal.clone()));
-    }
-}
-
-/// Lets a call that had its effect be under way until this moment for whoever sends its client token again.
-pub fn delay(
-    world: &mut World,
-    operation: &Operation,
-    parameters: &Parameters,
-    (region, until): (&str, Moment),
-) {
-    if let Some((_, token)) = client_token(operation, parameters) {
-        world.tokens.delay(scope(operation, region), token, until);
-    }
-}
-
-/// Name and value of the client token.
-fn client_token<'a>(operation: &Operation, parameters: &'a Parameters) -> Option<(&'static str, &'a str)> {
-    let name = facts().action(&operation.product, &operation.action)?.token.as_deref()?;
-    Some((name, parameters.text(name)?))
 }
 
 /// `RegionId`, else the region of the resource that is named, else the default.

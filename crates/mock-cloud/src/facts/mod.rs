@@ -115,6 +115,11 @@ impl Facts {
         self.actions.contains_key(name)
     }
 
+    /// Whether any action has a parameter of this name; `N` stands for an index.
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.actions.values().any(|action| action.parameters.contains_key(&general(name)))
+    }
+
     /// Every `Product.Action`, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.actions.keys().map(String::as_str)

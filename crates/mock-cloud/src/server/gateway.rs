@@ -184,7 +184,7 @@ impl Cloud {
         if let Some(refusal) = handled.fault.as_ref().and_then(|fault| fault.refusal(operation)) {
             if handled.fault == Some(Fault::NoStock {}) {
                 // The real cloud keeps this refusal: the same token never gets another zone's stock.
-                api::remember(&mut state.world, operation, parameters, (received.region, &refusal));
+                api::once::remember(&mut state.world, operation, parameters, (received.region, &refusal));
             }
             handled.answer = Err(refusal);
             return;
@@ -220,7 +220,7 @@ impl Cloud {
         }
         if let Some(Fault::SlowReply { milliseconds }) = handled.fault {
             let until = state.world.now.saturating_add_unsigned(milliseconds);
-            api::delay(&mut state.world, operation, parameters, (&outcome.region, until));
+            api::once::delay(&mut state.world, operation, parameters, (&outcome.region, until));
         }
         let late = handled.fault.as_ref().and_then(Fault::late_refusal);
         handled.answer = late.map_or(outcome.answer, Err);

@@ -10,6 +10,7 @@ mod lifetime;
 mod lists;
 mod model;
 mod old_client;
+mod provenance;
 mod regions;
 mod road;
 mod signatures;
