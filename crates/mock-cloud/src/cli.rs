@@ -47,7 +47,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs a region until it is told to stop.
-    Serve(ServeArguments),
+    Serve(Box<ServeArguments>),
     /// Runs a program of a host and ends its whole group when standard input closes; started by `serve`.
     #[command(hide = true)]
     Supervise {
@@ -144,7 +144,7 @@ pub fn run() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Serve(arguments) => serve(arguments),
+        Command::Serve(arguments) => serve(*arguments),
         Command::Supervise { program } => crate::plane::supervise::main(program),
         Command::Provenance(arguments) => print_provenance(&arguments),
     }

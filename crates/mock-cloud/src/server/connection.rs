@@ -148,8 +148,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Ends the connection so that the last reply arrives: closing over unread bytes would take it back.
     pub(super) async fn close(mut self) {
         if self.stream.shutdown().await.is_ok() {
-            let mut rest = [0; BLOCK];
-            let drain = async { while self.stream.read(&mut rest).await.is_ok_and(|count| count > 0) {} };
+            let drain = async {
+                while self.read_more().await.is_ok() {
+                    self.ahead.clear();
+                }
+            };
             // A client that goes on sending has had its answer.
             drop(timeout(Duration::from_secs(1), drain).await);
         }

@@ -286,18 +286,15 @@ fn operation(request: &SignedRequest) -> Result<Operation, ApiError> {
         |header: &str, parameter: &str| request.header(header).or_else(|| request.parameter(parameter));
     let action = find("x-acs-action", "Action").ok_or_else(|| ApiError::missing("Action"))?;
     let version = find("x-acs-version", "Version").ok_or_else(|| ApiError::missing("Version"))?;
-    match (facts().product_of(version), facts().product_with(action)) {
-        (Some(product), _) => Ok(Operation { product: product.to_owned(), action: action.to_owned() }),
-        (None, Some(_)) => {
-            let message = format!("Specified parameter Version {version} is not valid for {action}.");
-            Err(ApiError::bad_request("InvalidVersion", message))
-        }
-        (None, None) => {
-            let message =
-                format!("Specified api is not found: mock-cloud knows neither {action} nor {version}.");
-            Err(ApiError::not_found("InvalidAction.NotFound", message))
-        }
+    if let Some(product) = facts().product_of(version) {
+        return Ok(Operation { product: product.to_owned(), action: action.to_owned() });
     }
+    if facts().product_with(action).is_some() {
+        let message = format!("Specified parameter Version {version} is not valid for {action}.");
+        return Err(ApiError::bad_request("InvalidVersion", message));
+    }
+    let message = format!("Specified api is not found: mock-cloud knows neither {action} nor {version}.");
+    Err(ApiError::not_found("InvalidAction.NotFound", message))
 }
 
 /// New clients always get JSON; old ones say so, and get XML when they do not.

@@ -54,6 +54,9 @@ async fn an_error_after_the_effect_is_healed_by_the_token() {
     assert!(cloud.log().await.contains("\"fault\":\"server_error_after_commit\""));
 }
 
+/// Action, how many calls of it there are then, parameters, status and code.
+type InProgress<'a> = (&'a str, usize, Vec<(&'a str, &'a str)>, u16, &'a str);
+
 #[tokio::test]
 async fn a_token_is_in_progress_while_its_first_answer_is_under_way() {
     let cloud = Cloud::instant();
@@ -61,7 +64,7 @@ async fn a_token_is_in_progress_while_its_first_answer_is_under_way() {
     let id = network["VpcId"].as_str().unwrap();
     let token = ("ClientToken", "a");
     let off = ("HealthCheckConfig.HealthCheckEnabled", "false");
-    let cases: [(&str, usize, Vec<(&str, &str)>, u16, &str); 3] = [
+    let cases: [InProgress<'_>; 3] = [
         ("Vpc.CreateVpc", 2, vec![REGION, token], 400, "TOKEN_PROCESSING"),
         ("Ecs.CreateSecurityGroup", 1, vec![REGION, ("VpcId", id), token], 403, "IdempotentProcessing"),
         (
@@ -180,15 +183,15 @@ fn a_bad_file_is_one_error_with_its_place() {
 /// What the calls of an action meet, by their number: lost answers have no status.
 async fn drawn(seed: &str, others_between: bool) -> Vec<Option<u16>> {
     let cloud = Cloud::start(&["--pace", "instant", "--fault-seed", seed, "--fault-rate", "0.6"]);
-    let mut seen = Vec::new();
+    let mut met = Vec::new();
     for _ in 0..24 {
         let answer = cloud.signed(&cloud.signer(), "Vpc.DescribeVpcs", &[REGION], &[]).await;
-        seen.push(answer.ok().map(|answer| answer.status));
+        met.push(answer.ok().map(|answer| answer.status));
         if others_between {
             drop(cloud.signed(&cloud.signer(), "Ecs.DescribeRegions", &[], &[]).await);
         }
     }
-    seen
+    met
 }
 
 #[tokio::test]

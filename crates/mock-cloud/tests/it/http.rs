@@ -84,7 +84,7 @@ async fn a_connection_serves_one_request_after_the_other() {
     for last in [false, false, true] {
         let query = signed_query(&cloud.signer(), "GET", &VPCS);
         let close = if last { "Connection: close\r\n" } else { "" };
-        requests.push_str(&format!("GET /?{query} HTTP/1.1\r\nHost: h\r\n{close}\r\n"));
+        requests.extend(["GET /?", &query, " HTTP/1.1\r\nHost: h\r\n", close, "\r\n"]);
     }
     stream.write_all(requests.as_bytes()).await.unwrap();
     let mut answers = String::new();

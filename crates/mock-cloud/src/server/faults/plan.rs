@@ -126,7 +126,7 @@ fn check_pattern(pattern: &str) -> Result<(), String> {
 }
 
 fn bad(place: Location, reason: String) -> BadFaults {
-    BadFaults { line: u64::from(place.line()).max(1), column: u64::from(place.column()).max(1), reason }
+    BadFaults { line: place.line().max(1), column: place.column().max(1), reason }
 }
 
 /// Whether a name fits a pattern in which `*` stands for any text.
