@@ -106,7 +106,7 @@ fn a_credentials_file_that_cannot_be_read() {
     env.write(".aliyun/config.json", "{ \"current\": \"default\", ");
     refused_at_once(&env).expect_in_order(&[
         "error: ",
-        ".aliyun/config.json` is not understood at line 1, column 25",
+        ".aliyun/config.json` is not understood at line 1, column 24",
         "help: run `aliyun configure",
     ]);
 
