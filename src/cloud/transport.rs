@@ -4,25 +4,22 @@
 //! and the same parameters, client token included: an answer that was lost is thus fetched, not done twice. Calls
 //! without a token are such that doing them twice shows (a second record is refused as a duplicate) or does nothing.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
-use crate::base::clock;
 use crate::base::ids::RegionId;
 use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::call::Call;
-use crate::cloud::credentials::Credentials;
+use crate::cloud::credentials::{Credentials, CredentialsError, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::error::{CloudError, Envelope};
-use crate::cloud::sign;
+use crate::cloud::http::Http;
+use crate::cloud::request;
 
 /// How long one call is tried.
 const CALL_DEADLINE: Duration = Duration::from_mins(1);
-/// How long one attempt may take: the slowest answers of the real cloud take a few seconds.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a refused connection is tried again: a hiccup passes, a wrong address does not.
 const RECONNECT: Duration = Duration::from_secs(2);
 const FIRST_GAP: Duration = Duration::from_millis(150);
@@ -36,10 +33,19 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Shared {
-    http: reqwest::Client,
-    credentials: Credentials,
+    http: Http,
+    caller: Caller,
     endpoint: Endpoint,
     region: RegionId,
+}
+
+/// Who calls.
+#[derive(Debug)]
+enum Caller {
+    /// Somebody with keys.
+    Known(Credentials),
+    /// Nobody: the few calls that carry their own proof are not signed.
+    Anonymous,
 }
 
 /// What a call is allowed to outlast.
@@ -53,18 +59,17 @@ enum Patience {
 
 impl Client {
     /// Makes a client.
-    ///
-    /// # Panics
-    /// Never on a system with working TLS.
     pub fn new(credentials: Credentials, endpoint: Endpoint, region: RegionId) -> Self {
-        let http = reqwest::Client::builder()
-            .timeout(ATTEMPT_TIMEOUT)
-            .connect_timeout(Duration::from_secs(10))
-            .redirect(reqwest::redirect::Policy::none())
-            .user_agent(concat!("albatross/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .expect("the TLS library starts");
-        Self { shared: Arc::new(Shared { http, credentials, endpoint, region }) }
+        Self::of(Caller::Known(credentials), endpoint, region)
+    }
+
+    /// A client whose calls are not signed.
+    pub fn anonymous(endpoint: Endpoint, region: RegionId) -> Self {
+        Self::of(Caller::Anonymous, endpoint, region)
+    }
+
+    fn of(caller: Caller, endpoint: Endpoint, region: RegionId) -> Self {
+        Self { shared: Arc::new(Shared { http: Http::default(), caller, endpoint, region }) }
     }
 
     /// The region.
@@ -127,10 +132,38 @@ impl Client {
         }
     }
 
-    /// One attempt; an error comes with the wait the cloud asked for.
+    /// One attempt, and a second one with new keys when those it was signed with have ended; an error comes with the
+    /// wait the cloud asked for.
     async fn attempt<T: DeserializeOwned>(&self, call: &Call) -> Result<T, (CloudError, Duration)> {
+        let unsigned = |source: CredentialsError| {
+            let (product, action, source) = (call.product, call.action.clone(), Box::new(source));
+            (CloudError::Unsigned { product, action, source }, Duration::ZERO)
+        };
+        // On the heap: every future that waits for a call would carry both otherwise.
+        let send = |keys: Option<Keys>| Box::pin(async move { self.send(call, keys.as_ref()).await });
+        let Caller::Known(credentials) = &self.shared.caller else {
+            return send(None).await;
+        };
+        let keys = credentials.current().await.map_err(unsigned)?;
+        match send(Some(keys.clone())).await {
+            Err((error, asked)) if error.is_ended_key() => {
+                match credentials.instead_of(&keys).await.map_err(unsigned)? {
+                    Some(keys) => send(Some(keys)).await,
+                    None => Err((error, asked)),
+                }
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Sends a call once.
+    async fn send<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        keys: Option<&Keys>,
+    ) -> Result<T, (CloudError, Duration)> {
         let (product, action) = (call.product, call.action.clone());
-        let request = self.request(call);
+        let request = request::build(call, self.shared.endpoint.url(call.product), keys);
         let host = request.url().host_str().unwrap_or_default().to_owned();
         let host = request.url().port().map_or(host.clone(), |port| format!("{host}:{port}"));
         let unreachable = |source: reqwest::Error| {
@@ -140,7 +173,7 @@ impl Client {
                 Duration::ZERO,
             )
         };
-        let answer = self.shared.http.execute(request).await.map_err(unreachable)?;
+        let answer = self.shared.http.of(request.url()).execute(request).await.map_err(unreachable)?;
         let status = answer.status();
         let asked = retry_after(&answer);
         let body = answer.bytes().await.map_err(unreachable)?;
@@ -152,70 +185,17 @@ impl Client {
             return serde_json::from_slice(&body).map_err(garbled);
         }
         let envelope: Envelope = serde_json::from_slice(&body).map_err(garbled)?;
-        Err((refused(call, status.as_u16(), envelope), asked))
-    }
-
-    fn request(&self, call: &Call) -> reqwest::Request {
-        let mut url = self.shared.endpoint.url(call.product);
-        let body = sign::canonical_query(&call.form).into_bytes();
-        let headers = self.headers(call, &url, &body);
-        let authorization = sign::authorization(
-            &sign::Request { method: "POST", path: "/", query: &call.query, headers: &headers, body: &body },
-            &self.shared.credentials.access_key_id,
-            self.shared.credentials.access_key_secret.expose(),
-        );
-        let query = sign::canonical_query(&call.query);
-        url.set_query((!query.is_empty()).then_some(query.as_str()));
-        let mut request = reqwest::Request::new(reqwest::Method::POST, url);
-        for (name, value) in headers.into_iter().chain([("authorization".to_owned(), authorization)]) {
-            // `host` is set from the address by the HTTP library, with the same text as was signed.
-            if name == "host" {
-                continue;
-            }
-            let (Ok(name), Ok(value)) =
-                (reqwest::header::HeaderName::try_from(name), reqwest::header::HeaderValue::try_from(value))
-            else {
-                continue;
-            };
-            request.headers_mut().insert(name, value);
-        }
-        *request.body_mut() = Some(body.into());
-        request
-    }
-
-    fn headers(&self, call: &Call, url: &reqwest::Url, body: &[u8]) -> BTreeMap<String, String> {
-        let host = url.host_str().unwrap_or_default();
-        let host = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
-        let mut headers = BTreeMap::from(
-            [
-                ("accept", "application/json".to_owned()),
-                ("host", host),
-                ("x-acs-action", call.action.clone()),
-                ("x-acs-version", call.product.version().to_owned()),
-                ("x-acs-date", clock::now_seconds()),
-                ("x-acs-signature-nonce", uuid::Uuid::new_v4().simple().to_string()),
-                ("x-acs-content-sha256", sign::body_hash(body)),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        );
-        if !body.is_empty() {
-            headers.insert("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned());
-        }
-        if let Some(token) = &self.shared.credentials.security_token {
-            headers.insert("x-acs-security-token".to_owned(), token.expose().clone());
-            headers.insert("x-acs-accesskey-id".to_owned(), self.shared.credentials.access_key_id.clone());
-        }
-        headers
+        Err((refused(call, status.as_u16(), envelope, keys), asked))
     }
 }
 
-fn refused(call: &Call, status: u16, envelope: Envelope) -> CloudError {
+fn refused(call: &Call, status: u16, envelope: Envelope, keys: Option<&Keys>) -> CloudError {
     CloudError::Refused {
         product: call.product,
         action: call.action.clone(),
         status,
         code: envelope.code,
-        message: envelope.message,
+        message: request::without_secrets(envelope.message, call, keys),
         request_id: envelope.request_id,
     }
 }

@@ -21,3 +21,15 @@ impl std::fmt::Debug for Secret {
         formatter.write_str("***")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_does_not_show() {
+        let secret = Secret::new("swordfish");
+        assert!(!format!("{secret:?}").contains("swordfish"));
+        assert_eq!(secret.expose(), "swordfish");
+    }
+}

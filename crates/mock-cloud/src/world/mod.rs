@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod census;
+pub mod certificate;
 pub mod cloud_assistant;
 pub mod desired;
 pub mod dns;
@@ -20,6 +21,7 @@ pub mod load_balancer;
 pub mod meta;
 pub mod network;
 pub mod pace;
+pub mod redis;
 pub mod regions;
 pub mod security_group;
 pub mod server_group;
@@ -31,6 +33,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::plane::HostKind;
 use crate::plane::spec::{Health, HostState, Status};
 use account::{Account, KeyPair};
+use certificate::Certificate;
 use cloud_assistant::{Errand, Invocation};
 use dns::{Domain, DomainRecord};
 use event::Event;
@@ -40,6 +43,7 @@ use load_balancer::{Job, Listener, LoadBalancer};
 use meta::Meta;
 use network::{Eip, NetworkInterface, VSwitch, Vpc};
 use pace::{Pace, Step};
+use redis::RedisInstance;
 use security_group::SecurityGroup;
 use server_group::ServerGroup;
 use session::Sessions;
@@ -100,6 +104,10 @@ pub struct World {
     pub domains: BTreeMap<String, Domain>,
     /// DNS records.
     pub records: BTreeMap<String, DomainRecord>,
+    /// Uploaded certificates by `CertId`.
+    pub certificates: BTreeMap<i64, Certificate>,
+    /// Redis and Tair instances.
+    pub redis_instances: BTreeMap<String, RedisInstance>,
     /// Sessions of assumed roles.
     pub sessions: Sessions,
     /// Client tokens.
@@ -142,6 +150,8 @@ impl World {
             server_groups: BTreeMap::new(),
             jobs: BTreeMap::new(),
             records: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            redis_instances: BTreeMap::new(),
             sessions: Sessions::default(),
             tokens: Tokens::default(),
             ids,
@@ -251,6 +261,7 @@ impl World {
             .or_else(|| self.load_balancers.get(id).map(|balancer| &balancer.meta))
             .or_else(|| self.listeners.get(id).map(|listener| &listener.meta))
             .or_else(|| self.server_groups.get(id).map(|group| &group.meta))
+            .or_else(|| self.redis_instances.get(id).map(|redis| &redis.meta))
             .or_else(|| self.eips.get(id).map(|eip| &eip.meta))?;
         Some(&meta.region)
     }

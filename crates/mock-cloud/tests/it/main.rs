@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod certificates;
 mod call_log;
 mod errors;
 mod faults;
@@ -9,6 +10,8 @@ mod http;
 mod lifetime;
 mod lists;
 mod model;
+mod redis;
+mod redis_time;
 mod old_client;
 mod provenance;
 mod regions;
