@@ -28,13 +28,14 @@ def a_command_runs_and_its_result_is_read(stage):
     ready = stage("Ecs.DescribeCloudAssistantStatus", InstanceId=[instance])
     agents = ready["InstanceCloudAssistantStatusSet"]["InstanceCloudAssistantStatus"]
     contains("the agent", one("agents", agents), {"InstanceId": instance, "CloudAssistantStatus": "true"})
-    invocation = run(stage, instance, "true", Name="nothing-much")
+    invocation = run(stage, instance, "cat /etc/ssh/ssh_host_ed25519_key.pub", Name="host-key")
     wait_for("the command has ended", lambda: result(stage, invocation)["InvokeRecordStatus"] in ENDED)
     ended = result(stage, invocation)
     contains("the result", ended, {"InstanceId": instance, "InvokeId": invocation, "ExitCode": 0})
-    base64.b64decode(ended["Output"], validate=True)
+    output = base64.b64decode(ended["Output"], validate=True).decode()
+    assert output.startswith("ssh-ed25519 "), f"the command printed {output!r}"
     listed = stage("Ecs.DescribeInvocations", InvokeId=invocation)["Invocations"]["Invocation"]
-    contains("the invocation", one("invocations", listed), {"InvokeId": invocation, "CommandName": "nothing-much"})
+    contains("the invocation", one("invocations", listed), {"InvokeId": invocation, "CommandName": "host-key"})
 
 
 @case

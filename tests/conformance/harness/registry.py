@@ -21,16 +21,12 @@ def case(function):
     return function
 
 
-def error_case(operation, code, name=None):
-    """Makes a function that ought to be refused a case: its one call answers `code` with the documented status."""
+def refused(operation, code, call, note=""):
+    """Makes a call that ought to be refused a case: it answers `code` with the documented status.
+
+    `call` gets the stage; what it has to make first it makes before its last call.
+    """
     from harness.refusals import expect_refusal
 
-    def decorate(function):
-        def run(stage):
-            expect_refusal(operation, code, lambda: function(stage))
-
-        run.__module__ = function.__module__
-        run.__name__ = name or function.__name__
-        return case(run)
-
-    return decorate
+    name = f"{operation}_is_refused_with_{code}" + (f"_{note}" if note else "")
+    CASES.append(Case(f"refusals::{name}", lambda stage: expect_refusal(operation, code, lambda: call(stage))))
