@@ -3,8 +3,9 @@
     count.py --log FILE --mock-cloud FILE
 
 A line of the log is one call as the cloud saw it: action, effect, status, code, and the resources that the request
-names and the reply shows. A change is read back when a later call of another action, which only reads, names or shows
-one of its resources. A refusal counts once for each action and code, when its status is the documented one.
+names and the reply shows. A change that makes something, which its reply shows, is read back when a later call of an
+action that only reads names or shows that; a change of what its request names when later reads name or show all of it.
+To be told that it is absent counts too. A refusal counts once for each action and code, when its status is the documented one.
 Our own client is left out: this counts what other people's clients do.
 
 Ends with 1 when an emulated action was not driven, a change was not read back, or a total is below its floor.
@@ -14,7 +15,6 @@ import argparse
 import json
 import subprocess
 import sys
-from collections import defaultdict
 from pathlib import Path
 
 ACTIONS_FLOOR = 120
@@ -57,10 +57,11 @@ class Count:
 
     def __init__(self, calls, documented):
         answered = [call for call in calls if call["status"] == 200]
+        told = [call for call in calls if call["status"] == 200 or says_absent(call)]
         self.calls = len(calls)
         self.driven = {call["operation"] for call in answered}
         self.changing = {call["operation"] for call in answered if call.get("effect") == "change"}
-        self.read_back = changes_read_back(answered)
+        self.read_back = changes_read_back(told)
         self.refused = set()
         for call in calls:
             pair = (call["operation"], call.get("code"))
@@ -102,20 +103,43 @@ def statuses(documented, operation, code):
     return documented.get(operation, {}).get(code) or documented["*"].get(code) or []
 
 
-def changes_read_back(answered):
-    """Changing actions of which at least one call was read back by another action."""
-    changed_by = defaultdict(set)
-    read_back = set()
-    for call in answered:
-        resources = set(call["resources"]["named"]) | set(call["resources"]["shown"])
-        operation = call["operation"]
-        if call.get("effect") == "change":
-            for resource in resources:
-                changed_by[resource].add(operation)
-        elif call.get("effect") == "read":
-            for resource in resources:
-                read_back |= changed_by[resource] - {operation}
+def says_absent(call):
+    """Whether a read was told that what it asked for is not there."""
+    absent = ("NotFound", "NotBelongToUser", "NoExist", "NotExist")
+    return call.get("effect") == "read" and any(word in (call.get("code") or "") for word in absent)
+
+
+def changes_read_back(calls):
+    """Changing actions of which at least one call was read back."""
+    read_back, awaited = set(), []
+    for call in calls:
+        named, shown = set(call["resources"]["named"]), set(call["resources"]["shown"])
+        if call.get("effect") == "read":
+            seen = named | shown
+            for change in awaited:
+                change.see(seen)
+            read_back |= {change.operation for change in awaited if change.is_read_back}
+            awaited = [change for change in awaited if change.operation not in read_back]
+        elif call.get("effect") == "change" and call["status"] == 200 and call["operation"] not in read_back:
+            awaited.append(Change(call["operation"], shown - named, named))
     return read_back
+
+
+class Change:
+    """A change that waits to be read back."""
+
+    def __init__(self, operation, made, named):
+        self.operation = operation
+        self.made = made
+        self.unseen = set(made or named)
+        # A change of nothing that has an id cannot be followed.
+        self.is_read_back = False
+
+    def see(self, seen):
+        """Takes in what a read has named or shown."""
+        before = len(self.unseen)
+        self.unseen -= seen
+        self.is_read_back = before > 0 and (len(self.unseen) < before if self.made else not self.unseen)
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ class ProductClient:
         self.sdk = importlib.import_module(f"{package}.client").Client(Config(**(config | settings)))
         self.shapes = shapes
         self.methods = {
-            name.removesuffix("_with_options").replace("_", ""): name
+            name.removesuffix("with_options").replace("_", ""): name
             for name in dir(self.sdk)
-            if name.endswith("_with_options")
+            if name.endswith("with_options")
         }
         send = self.sdk.call_api
 
