@@ -3,7 +3,9 @@
 import base64
 import functools
 import itertools
-import secrets
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from harness.waiting import wait_for
 
@@ -183,8 +185,7 @@ def base64_of(text):
 
 
 def public_key():
-    """A public key in OpenSSH form whose private half nobody has."""
-    kind = b"ssh-ed25519"
-    parts = [kind, secrets.token_bytes(32)]
-    blob = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
-    return f"{kind.decode()} {base64.b64encode(blob).decode()} conformance"
+    """A public key in OpenSSH form whose private half nobody keeps."""
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    form = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    return f"{key.public_bytes(*form).decode()} conformance"

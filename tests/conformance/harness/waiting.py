@@ -20,3 +20,18 @@ def wait_for(condition, look, deadline=DEADLINE):
             raise AssertionError(f"waited {deadline:.0f} s in vain until {condition}; last seen: {seen!r}")
         time.sleep(gap)
         gap = min(gap * 1.5, LONGEST_GAP)
+
+
+def wait_until_accepted(what, call, *passing):
+    """Makes a call until it is not refused with one of these codes any more; answers its reply."""
+    from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
+
+    def attempt():
+        try:
+            return [call()]
+        except AlibabaCloudException as error:
+            if error.code not in passing:
+                raise
+            return None
+
+    return wait_for(f"{what} is not refused with {' or '.join(passing)}", attempt)[0]
