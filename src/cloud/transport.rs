@@ -159,14 +159,16 @@ impl Client {
             let (product, action, source) = (call.product, call.action.clone(), Box::new(source));
             (CloudError::Unsigned { product, action, source }, Duration::ZERO)
         };
+        // On the heap: every future that waits for a call would carry both otherwise.
+        let send = |keys: Option<Keys>| Box::pin(async move { self.send(call, keys.as_ref()).await });
         let Caller::Known(credentials) = &self.shared.caller else {
-            return self.send(call, None).await;
+            return send(None).await;
         };
         let keys = credentials.current().await.map_err(unsigned)?;
-        match self.send(call, Some(&keys)).await {
+        match send(Some(keys.clone())).await {
             Err((error, asked)) if error.is_ended_key() => {
                 match credentials.instead_of(&keys).await.map_err(unsigned)? {
-                    Some(keys) => self.send(call, Some(&keys)).await,
+                    Some(keys) => send(Some(keys)).await,
                     None => Err((error, asked)),
                 }
             }

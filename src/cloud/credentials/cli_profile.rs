@@ -44,7 +44,8 @@ pub(super) struct Profile {
     expired_seconds: Option<u32>,
     policy: Option<String>,
     external_id: Option<String>,
-    source_profile: Option<String>,
+    #[serde(rename = "source_profile")]
+    base: Option<String>,
     process_command: Option<Secret<String>>,
     credentials_uri: Option<Secret<String>>,
     oidc_provider_arn: Option<String>,
@@ -101,12 +102,12 @@ impl Reader<'_> {
         })?;
         match Mode::of(profile)? {
             Mode::ChainableRamRoleArn => {
-                let base = required(profile, "source_profile", profile.source_profile.as_ref())?;
+                let base = required(profile, "source_profile", profile.base.as_ref())?;
                 let (base, _) = self.source_of(base, seen)?;
                 assumed(profile, base, self.sources)
             }
             Mode::External => external(profile, self.sources),
-            mode => without_others(profile, mode, self.sources),
+            Mode::Alone(mode) => alone(profile, mode, self.sources),
         }
     }
 }
@@ -118,20 +119,29 @@ pub(super) fn source_of_printed(profile: &Profile, sources: &Sources) -> Result<
             profile,
             "which a program cannot print; AK, StsToken and RamRoleArn are understood",
         )),
-        mode => without_others(profile, mode, sources).map(|(source, _)| source),
+        Mode::Alone(mode) => alone(profile, mode, sources).map(|(source, _)| source),
     }
 }
 
 /// How a profile gets its key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
+    /// By itself.
+    Alone(Alone),
+    /// From another profile, whose key assumes a role.
+    ChainableRamRoleArn,
+    /// From a program.
+    External,
+}
+
+/// How a profile gets its key that needs no other profile and no program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Alone {
     Ak,
     StsToken,
     RamRoleArn,
     EcsRamRole,
     Oidc,
-    ChainableRamRoleArn,
-    External,
     CredentialsUri,
 }
 
@@ -139,14 +149,14 @@ impl Mode {
     /// As written, in whatever case; one that is left out follows from the fields, as in the `aliyun` program.
     fn of(profile: &Profile) -> Result<Self, SourceError> {
         match profile.mode.to_ascii_lowercase().as_str() {
-            "ak" => Ok(Self::Ak),
-            "ststoken" => Ok(Self::StsToken),
-            "ramrolearn" => Ok(Self::RamRoleArn),
-            "ecsramrole" => Ok(Self::EcsRamRole),
-            "oidc" => Ok(Self::Oidc),
+            "ak" => Ok(Self::Alone(Alone::Ak)),
+            "ststoken" => Ok(Self::Alone(Alone::StsToken)),
+            "ramrolearn" => Ok(Self::Alone(Alone::RamRoleArn)),
+            "ecsramrole" => Ok(Self::Alone(Alone::EcsRamRole)),
+            "oidc" => Ok(Self::Alone(Alone::Oidc)),
             "chainableramrolearn" => Ok(Self::ChainableRamRoleArn),
             "external" => Ok(Self::External),
-            "credentialsuri" => Ok(Self::CredentialsUri),
+            "credentialsuri" => Ok(Self::Alone(Alone::CredentialsUri)),
             "" => Ok(Self::by_fields(profile)),
             "cloudsso" | "oauth" => {
                 Err(unsupported(profile, "which needs a browser to sign in; use StsToken or RamRoleArn"))
@@ -171,43 +181,43 @@ impl Mode {
     fn by_fields(profile: &Profile) -> Self {
         let has_key = given(profile.access_key_id.as_ref()).is_some();
         if has_key && profile.sts_token.is_some() {
-            Self::StsToken
+            Self::Alone(Alone::StsToken)
         } else if has_key && given(profile.ram_role_arn.as_ref()).is_some() {
-            Self::RamRoleArn
+            Self::Alone(Alone::RamRoleArn)
         } else if !has_key && given(profile.ram_role_name.as_ref()).is_some() {
-            Self::EcsRamRole
+            Self::Alone(Alone::EcsRamRole)
         } else if !has_key && profile.process_command.is_some() {
             Self::External
         } else if !has_key && profile.oidc_token_file.is_some() {
-            Self::Oidc
+            Self::Alone(Alone::Oidc)
         } else {
-            Self::Ak
+            Self::Alone(Alone::Ak)
         }
     }
 }
 
 /// A place that needs no other profile and no program.
-fn without_others(profile: &Profile, mode: Mode, sources: &Sources) -> Result<(Source, String), SourceError> {
+fn alone(profile: &Profile, mode: Alone, sources: &Sources) -> Result<(Source, String), SourceError> {
     match mode {
-        Mode::Ak => Ok((Source::Fixed(keys(profile, None)?), "AK".to_owned())),
-        Mode::StsToken => {
+        Alone::Ak => Ok((Source::Fixed(keys(profile, None)?), "AK".to_owned())),
+        Alone::StsToken => {
             let token = required(profile, "sts_token", profile.sts_token.as_ref())?;
             Ok((Source::Fixed(keys(profile, Some(token.clone()))?), "StsToken".to_owned()))
         }
-        Mode::RamRoleArn => {
+        Alone::RamRoleArn => {
             let base = Source::Fixed(keys(profile, profile.sts_token.clone())?);
             assumed(profile, base, sources)
         }
-        Mode::EcsRamRole => {
+        Alone::EcsRamRole => {
             let role = given(profile.ram_role_name.as_ref()).cloned();
             Ok((metadata::origin(&sources.metadata, role)?.source, "EcsRamRole".to_owned()))
         }
-        Mode::Oidc => {
+        Alone::Oidc => {
             let (provider, token) = (profile.oidc_provider_arn.clone(), profile.oidc_token_file.clone());
             let source = oidc::source(role_text(profile), provider, token, &subject(profile), sources)?;
             Ok((source, with_arn("OIDC", profile)))
         }
-        Mode::CredentialsUri => {
+        Alone::CredentialsUri => {
             if sources.no_external {
                 return Err(SourceError::SwitchedOff { variable: "ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS" });
             }
@@ -215,9 +225,6 @@ fn without_others(profile: &Profile, mode: Mode, sources: &Sources) -> Result<(S
             let uri = required(profile, "credentials_uri", uri)?;
             let origin = uri::origin(uri, &subject(profile), "credentials_uri")?;
             Ok((origin.source, format!("CredentialsURI, {}", origin.name)))
-        }
-        Mode::ChainableRamRoleArn | Mode::External => {
-            Err(unsupported(profile, "which needs another profile or a program"))
         }
     }
 }

@@ -249,8 +249,8 @@ impl CredentialsError {
         match self {
             // The service on an instance does not answer elsewhere: that is no reason to speak of.
             Self::NotFound { passed_over } => {
-                let configured = passed_over.iter().filter(|passed| passed.link != Link::Metadata);
-                configured.filter_map(|passed| passed.why.hint()).next().or(Some(general.to_owned()))
+                let mut configured = passed_over.iter().filter(|passed| passed.link != Link::Metadata);
+                configured.find_map(|passed| passed.why.hint()).or(Some(general.to_owned()))
             }
             Self::NotRenewed { source, .. } => {
                 source.hint().or(Some("run the same command again: it goes on from here".to_owned()))

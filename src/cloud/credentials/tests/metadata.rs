@@ -1,6 +1,6 @@
 //! The metadata service, well and badly behaved.
 
-use super::server::{Asked, Reply, ok, status};
+use super::server::{Asked, Refused, Reply, ok, status};
 use super::*;
 
 const TOKEN: &str = "/latest/api/token";
@@ -90,22 +90,19 @@ async fn a_token_that_is_refused_is_left_out_unless_that_is_forbidden() {
 
 #[tokio::test]
 async fn what_is_no_key_is_said_to_be_none() {
-    let answers: [(&str, fn() -> Reply, &str); 10] = [
-        (ROLES, || status(404), "answered with status 404"),
-        (ROLES, || ok("../../user-data"), "it is not the name of a role"),
-        (ROLES, || ok(""), "it is not the name of a role"),
-        (KEYS, || status(500), "answered with status 500"),
-        (KEYS, || ok("<html>hunter2</html>"), "it is not JSON"),
+    let roles: [Refused; 3] = [
+        (|| status(404), "answered with status 404"),
+        (|| ok("../../user-data"), "it is not the name of a role"),
+        (|| ok(""), "it is not the name of a role"),
+    ];
+    let keys: [Refused; 7] = [
+        (|| status(500), "answered with status 500"),
+        (|| ok("<html>hunter2</html>"), "it is not JSON"),
+        (|| ok(r#"{"Code": "NoRole", "AccessKeyId": "hunter2"}"#), "its `Code` is not `Success`"),
+        (|| ok(r#"{"Code": "Success", "AccessKeyId": "a"}"#), "it has no `AccessKeySecret`"),
+        (|| ok(issued("metadata", -1)), "gave a key that ended at"),
+        (|| ok("x".repeat(100_000)), "it is too large"),
         (
-            KEYS,
-            || ok(r#"{"Code": "AssumeRoleUnauthorized", "AccessKeyId": "hunter2"}"#),
-            "its `Code` is not `Success`",
-        ),
-        (KEYS, || ok(r#"{"Code": "Success", "AccessKeyId": "a"}"#), "it has no `AccessKeySecret`"),
-        (KEYS, || ok(issued("metadata", -1)), "gave a key that ended at"),
-        (KEYS, || ok("x".repeat(100_000)), "it is too large"),
-        (
-            KEYS,
             || {
                 let mut key = issued("metadata", 3600);
                 key["Expiration"] = json!("tomorrow");
@@ -114,7 +111,9 @@ async fn what_is_no_key_is_said_to_be_none() {
             "its expiration is not a date",
         ),
     ];
-    for (path, answer, expected) in answers {
+    let answers =
+        roles.map(|refused| (ROLES, refused)).into_iter().chain(keys.map(|refused| (KEYS, refused)));
+    for (path, (answer, expected)) in answers {
         let server = service(move |asked| (asked.path == path).then(answer)).await;
         let error = find(&at(&server)).await.unwrap_err();
         let reason = reason(&error, Link::Metadata);

@@ -35,6 +35,9 @@ pub(super) enum Reply {
     Never,
 }
 
+/// What a service answers, and a part of the reason it is passed over for.
+pub(super) type Refused = (fn() -> Reply, &'static str);
+
 /// Status 200 with this body.
 pub(super) fn ok(body: impl ToString) -> Reply {
     Reply::Text(200, body.to_string())

@@ -1,6 +1,6 @@
 //! The credentials URI: which are asked, and what is taken for a key.
 
-use super::server::{Reply, ok, status};
+use super::server::{Refused, ok, status};
 use super::*;
 
 fn at(uri: &str) -> Sources {
@@ -47,7 +47,7 @@ async fn keys_are_not_asked_for_in_the_clear() {
 
 #[tokio::test]
 async fn what_is_no_key_is_said_to_be_none() {
-    let answers: [(fn() -> Reply, &str); 6] = [
+    let answers: [Refused; 6] = [
         (|| status(404), "answered with status 404"),
         (|| status(302), "answered with status 302"),
         (|| ok("hunter2"), "it is not JSON"),
