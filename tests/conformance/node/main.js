@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 
 import { allEnded, cases } from "./harness/cases.js";
+import { NEWER } from "./harness/newer.js";
 import { end, shapes } from "./harness/stage.js";
 
 const folder = new URL("cases/", import.meta.url);
@@ -16,7 +17,8 @@ for (const file of (await readdir(folder)).filter((name) => name.endsWith(".js")
 const begun = await allEnded();
 const shape = cases("shape");
 for (const operation of Object.keys(shapes).sort()) {
-  shape(operation, () => assert.deepEqual([...shapes[operation]].sort(), [], `${operation} is not as the SDK reads it`));
+  const found = [...shapes[operation]].sort();
+  shape(operation, () => assert.deepEqual(found, NEWER[operation] ?? [], `${operation} is not as the SDK reads it`));
 }
 await allEnded();
 await end();

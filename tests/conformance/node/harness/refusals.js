@@ -41,6 +41,6 @@ export function assertErrorObject(operation, error, statuses) {
   assert.ok(error instanceof kind || code.includes("Throttling"), `${operation}: ${error.constructor.name} for ${statusCode}`);
   assert.match(requestId, /^[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12}$/, `${operation}: the request id`);
   assert.deepEqual([data.Code, data.RequestId], [code, requestId], `${operation}: the error's data`);
-  assert.ok(message.startsWith(`code: ${statusCode}, ${data.Message}`), `${operation}: ${message}`);
+  assert.ok(message.includes(`code: ${statusCode}, ${data.Message} request id: ${requestId}`), `${operation}: ${message}`);
   for (const name of ["HostId", "Message", "Recommend"]) assert.equal(typeof data[name], "string", `${operation}: data.${name}`);
 }
