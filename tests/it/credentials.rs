@@ -21,8 +21,8 @@ fn with_key(cloud: &LocalCloud) -> TestEnv {
 /// The example with these endpoints.
 fn write_topology(env: &TestEnv, endpoints: &[(&str, &str)]) {
     let example = fs::read_to_string("examples/chatroom.yaml").expect("the example");
-    let lines: String = endpoints.iter().map(|(product, url)| format!("  {product}: {url}\n")).collect();
-    let section = if lines.is_empty() { String::new() } else { format!("endpoints:\n{lines}") };
+    let lines: Vec<String> = endpoints.iter().map(|(product, url)| format!("  {product}: {url}\n")).collect();
+    let section = if lines.is_empty() { String::new() } else { format!("endpoints:\n{}", lines.join("")) };
     env.write("chatroom.yaml", format!("{example}\n{section}"));
 }
 

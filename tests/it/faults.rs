@@ -107,7 +107,7 @@ fn a_credentials_file_that_cannot_be_read() {
     refused_at_once(&env).expect_in_order(&[
         "error: ",
         ".aliyun/config.json` is not understood at line 1, column 24",
-        "help: run `aliyun configure",
+        "help: correct `",
     ]);
 
     let profile = json!({

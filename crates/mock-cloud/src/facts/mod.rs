@@ -4,6 +4,10 @@
 //! taken from the official SDK models and `OpenAPI` metadata. A value is refused here, before a handler sees it;
 //! a parameter nobody knows is reported back, because the real cloud ignores it.
 
+mod errors;
+
+pub use errors::{GATEWAY_CODES, errors};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
@@ -16,6 +20,9 @@ use crate::wire::{ApiError, Parameters};
 pub struct Facts {
     /// Actions by `Product.Action`.
     actions: BTreeMap<String, ActionFacts>,
+    /// Products by version.
+    #[serde(skip)]
+    products: BTreeMap<String, String>,
 }
 
 /// One action.
@@ -89,7 +96,12 @@ const COMMON: &[&str] = &[
 pub fn facts() -> &'static Facts {
     static FACTS: OnceLock<Facts> = OnceLock::new();
     FACTS.get_or_init(|| {
-        serde_json::from_str(include_str!("actions.json")).expect("the embedded table is checked by a test")
+        let mut facts: Facts = serde_json::from_str(include_str!("actions.json"))
+            .expect("the embedded table is checked by a test");
+        let product = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        let actions = facts.actions.iter();
+        facts.products = actions.map(|(name, own)| (own.version.clone(), product(name))).collect();
+        facts
     })
 }
 
@@ -111,6 +123,11 @@ impl Facts {
         self.actions.contains_key(name)
     }
 
+    /// Whether any action has a parameter of this name; `N` stands for an index.
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.actions.values().any(|action| action.parameters.contains_key(&general(name)))
+    }
+
     /// Every `Product.Action`, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.actions.keys().map(String::as_str)
@@ -118,8 +135,7 @@ impl Facts {
 
     /// The product that has this API version.
     pub fn product_of(&self, version: &str) -> Option<&str> {
-        let found = self.actions.iter().find(|(_, action)| action.version == version);
-        found.and_then(|(name, _)| name.split('.').next())
+        self.products.get(version).map(String::as_str)
     }
 
     /// The product that has this action, whatever the version.

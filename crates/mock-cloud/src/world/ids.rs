@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 /// The source of ids.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Ids {
     seed: u64,
     used: BTreeMap<String, u64>,

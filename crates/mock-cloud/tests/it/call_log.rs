@@ -7,9 +7,7 @@ use crate::support::Cloud;
 const REGION: (&str, &str) = ("RegionId", "cn-hangzhou");
 
 async fn calls(cloud: &Cloud) -> Vec<Value> {
-    let token = cloud.ready["admin_token"].as_str().unwrap();
-    let log = reqwest::get(format!("{}/_mock/calls?token={token}", cloud.endpoint())).await.unwrap();
-    log.text().await.unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    cloud.log().await.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[tokio::test]
