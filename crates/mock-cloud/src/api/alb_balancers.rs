@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use crate::api::{Call, Handler, tags, vpc};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
+use crate::world::elastic_ip::{Eip, EipStatus, EipUser};
 use crate::world::event::Event;
 use crate::world::load_balancer::{Job, ListenerStatus, LoadBalancer, LoadBalancerStatus, ZoneMapping};
-use crate::world::network::{Eip, InterfaceOwner, NetworkInterface, VSwitch};
+use crate::world::network::{InterfaceOwner, NetworkInterface, VSwitch};
 use crate::world::pace::Step;
 use crate::world::regions;
 use crate::world::security_group::SecurityGroup;
@@ -70,6 +71,7 @@ fn create_load_balancer(call: &mut Call<'_>) -> Result<Value, ApiError> {
         modification_protection: parameters.text_or("ModificationProtectionConfig.Status", "NonProtection"),
         modification_reason: parameters.owned("ModificationProtectionConfig.Reason"),
         security_groups: Vec::new(),
+        access_log: None,
         meta: call.world.meta(&call.region, tags),
     };
     call.world.load_balancers.insert(id.clone(), balancer);
@@ -131,8 +133,21 @@ fn settle(call: &mut Call<'_>, id: &str, place: Place) -> ZoneMapping {
     let internet = call.parameters.text("AddressType") == Some("Internet");
     let public = internet.then(|| {
         let (eip, address) = (call.regional_id("eip"), call.world.free_public_address());
-        let name = format!("ALB-{id}");
-        let own = Eip { id: eip.clone(), address, load_balancer: id.to_owned(), name, meta };
+        let own = Eip {
+            id: eip.clone(),
+            address,
+            name: format!("ALB-{id}"),
+            description: String::new(),
+            status: EipStatus::InUse,
+            user: Some(EipUser::LoadBalancer(id.to_owned())),
+            private_address: Some(place.address),
+            bandwidth: 5120,
+            internet_charge_type: "PayByTraffic".to_owned(),
+            charge_type: "PostPaid".to_owned(),
+            isp: "BGP".to_owned(),
+            service_managed: true,
+            meta,
+        };
         call.world.eips.insert(eip.clone(), own);
         (address, eip)
     });

@@ -3,12 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::api::alb_balancers::{self, begin_job, require_active};
-use crate::api::{Call, Handler, alb_server_groups, tags, vpc};
+use crate::api::{Call, Handler, alb_certificates, alb_limits, alb_options, alb_server_groups, tags, vpc};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
 use crate::world::event::Event;
 use crate::world::load_balancer::{ForwardedFor, Listener, ListenerStatus, LoadBalancer};
 use crate::world::pace::Step;
+use crate::world::rule::RuleStatus;
+use crate::world::server_group::ServerGroup;
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
     ("CreateListener", create_listener),
@@ -60,8 +62,10 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
     let certificates: Vec<String> =
         parameters.list("Certificates").iter().map(|own| own.owned("CertificateId")).collect();
     check_certificates(&protocol, &certificates)?;
+    let security_policy = read_security_policy(&protocol, parameters.text("SecurityPolicyId"))?;
     check_description(parameters)?;
     let server_group = check_default_action(call.world, &balancer, &protocol, parameters)?;
+    alb_limits::check_servers(call.world, &balancer, &[&server_group])?;
     let tags = tags::read(parameters)?;
     call.region.clone_from(&balancer.meta.region);
     let secure = protocol != "HTTP";
@@ -77,28 +81,34 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
         request_timeout: parameters.unsigned("RequestTimeout").unwrap_or(60),
         gzip: parameters.boolean("GzipEnabled").unwrap_or(true),
         http2: parameters.boolean("Http2Enabled").unwrap_or(true) && secure,
-        security_policy: if secure {
-            parameters.text_or("SecurityPolicyId", "tls_cipher_policy_1_0")
-        } else {
-            String::new()
-        },
+        security_policy,
         protocol,
         certificates,
+        additional_certificates: Vec::new(),
         forwarded: changed_forwarding(&default_forwarding(), &parameters.object("XForwardedForConfig")),
         meta: call.world.meta(&call.region, tags),
     })
 }
 
-/// No certificate service is emulated, so there is none that a TLS listener could name.
+/// A TLS listener has one default certificate, a plain one has none.
 fn check_certificates(protocol: &str, certificates: &[String]) -> Result<(), ApiError> {
-    match certificates.first() {
-        Some(id) => {
-            let message = format!("The specified certificate {id} does not exist.");
-            Err(ApiError::not_found("ResourceNotFound.Certificate", message))
-        }
-        None if protocol == "HTTP" => Ok(()),
-        None => Err(ApiError::missing("Certificates")),
+    match certificates {
+        [] if protocol == "HTTP" => Ok(()),
+        [] => Err(ApiError::missing("Certificates")),
+        [_] if protocol == "HTTP" => Err(ApiError::invalid("Certificates", "an HTTP listener has none")),
+        [id] => alb_certificates::check_exists(id),
+        _ => Err(ApiError::invalid("Certificates", "a listener has one default certificate")),
     }
+}
+
+/// The TLS policy of a listener; a plain one has none.
+fn read_security_policy(protocol: &str, given: Option<&str>) -> Result<String, ApiError> {
+    if protocol == "HTTP" {
+        return Ok(String::new());
+    }
+    let id = given.unwrap_or("tls_cipher_policy_1_0");
+    alb_options::check_security_policy(id)?;
+    Ok(id.to_owned())
 }
 
 /// Exactly one default action: forward to one server group of the same VPC.
@@ -118,29 +128,43 @@ fn check_default_action(
             "it must be one ForwardGroup action with one server group",
         ));
     };
-    let group = alb_server_groups::find(world, tuples[0].required("ServerGroupId")?)?;
+    let group = alb_server_groups::find_usable(world, tuples[0].required("ServerGroupId")?)?;
     if group.vpc != balancer.vpc {
         let message = format!("The server group {} and {} are in two VPCs.", group.id, balancer.id);
         return Err(ApiError::bad_request("Mismatch.VpcId", message));
     }
+    check_group_protocol(group, protocol, "OperationDenied.ServerGroupProtocolNotSupport")?;
+    Ok(group.id.clone())
+}
+
+/// gRPC needs TLS, and a group of HTTPS servers a listener of its kind.
+pub(super) fn check_group_protocol(
+    group: &ServerGroup,
+    protocol: &str,
+    mismatch: &str,
+) -> Result<(), ApiError> {
     match group.protocol.as_str() {
         "gRPC" if protocol == "HTTP" => {
             Err(ApiError::bad_request("OperationDenied.GRPCServerGroup", "A gRPC group needs TLS."))
         }
         "HTTPS" if protocol != "HTTPS" => {
             let message = format!("A {} group cannot serve a {protocol} listener.", group.protocol);
-            Err(ApiError::bad_request("OperationDenied.ServerGroupProtocolNotSupport", message))
+            Err(ApiError::bad_request(mismatch, message))
         }
-        _ => Ok(group.id.clone()),
+        _ => Ok(()),
     }
 }
 
 fn update_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let parameters = call.parameters;
-    let mut changed = settled_listener(call)?;
+    let mut changed = settled_listener(call.world, parameters.required("ListenerId")?)?;
+    let former = changed.server_group.clone();
     let balancer = alb_balancers::find(call.world, &changed.load_balancer)?.clone();
     if parameters.has("DefaultActions") {
         changed.server_group = check_default_action(call.world, &balancer, &changed.protocol, parameters)?;
+        if changed.server_group != former {
+            alb_limits::check_servers(call.world, &balancer, &[&changed.server_group])?;
+        }
     }
     if parameters.has("Certificates") {
         let certificates: Vec<String> =
@@ -150,7 +174,8 @@ fn update_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     check_description(parameters)?;
     vpc::update(&mut changed.description, parameters.text("ListenerDescription"));
-    vpc::update(&mut changed.security_policy, parameters.text("SecurityPolicyId"));
+    let policy = parameters.text("SecurityPolicyId").unwrap_or(&changed.security_policy);
+    changed.security_policy = read_security_policy(&changed.protocol, Some(policy))?;
     changed.idle_timeout = parameters.unsigned("IdleTimeout").unwrap_or(changed.idle_timeout);
     changed.request_timeout = parameters.unsigned("RequestTimeout").unwrap_or(changed.request_timeout);
     changed.gzip = parameters.boolean("GzipEnabled").unwrap_or(changed.gzip);
@@ -158,6 +183,10 @@ fn update_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     changed.forwarded = changed_forwarding(&changed.forwarded, &parameters.object("XForwardedForConfig"));
     call.begin_effect()?;
     let (id, settled) = (changed.id.clone(), changed.status);
+    if changed.server_group != former {
+        call.world.configure_server_group(&former);
+        call.world.configure_server_group(&changed.server_group);
+    }
     call.world.listeners.insert(id.clone(), changed);
     call.world.move_listener(&id, ListenerStatus::Configuring, settled);
     Ok(json!({"JobId": begin_job(call, ("listener", &id), Step::Listener)}))
@@ -172,7 +201,7 @@ fn stop_listener(call: &mut Call<'_>) -> Result<Value, ApiError> {
 }
 
 fn switch(call: &mut Call<'_>, from: ListenerStatus, to: ListenerStatus) -> Result<Value, ApiError> {
-    let listener = settled_listener(call)?;
+    let listener = settled_listener(call.world, call.parameters.required("ListenerId")?)?;
     if listener.status != from {
         return Err(incorrect_status(&listener));
     }
@@ -182,20 +211,23 @@ fn switch(call: &mut Call<'_>, from: ListenerStatus, to: ListenerStatus) -> Resu
 }
 
 fn delete_listener(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let listener = settled_listener(call)?;
+    let listener = settled_listener(call.world, call.parameters.required("ListenerId")?)?;
     call.begin_effect()?;
     if let Some(own) = call.world.listeners.get_mut(&listener.id) {
         own.status = ListenerStatus::Deleting;
+    }
+    for rule in call.world.rules.values_mut().filter(|rule| rule.listener == listener.id) {
+        rule.status = RuleStatus::Deleting;
     }
     call.world.schedule(Step::Listener, Event::ListenerSettled(listener.id.clone()));
     call.world.configure_server_group(&listener.server_group);
     Ok(json!({"JobId": begin_job(call, ("listener", &listener.id), Step::Listener)}))
 }
 
-/// The listener of a call, when neither it nor its ALB is under way to another state.
-fn settled_listener(call: &Call<'_>) -> Result<Listener, ApiError> {
-    let listener = find(call.world, call.parameters.required("ListenerId")?)?;
-    require_active(alb_balancers::find(call.world, &listener.load_balancer)?)?;
+/// The listener with this id, when neither it nor its ALB is under way to another state.
+pub(super) fn settled_listener(world: &World, id: &str) -> Result<Listener, ApiError> {
+    let listener = find(world, id)?;
+    require_active(alb_balancers::find(world, &listener.load_balancer)?)?;
     match listener.status {
         ListenerStatus::Running | ListenerStatus::Stopped => Ok(listener.clone()),
         ListenerStatus::Configuring | ListenerStatus::Provisioning => {

@@ -8,7 +8,7 @@ use crate::api::{Call, Handler, alb_balancers, alb_listeners, tags};
 use crate::plane::spec::Health;
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
-use crate::world::load_balancer::{ForwardedFor, Job, Listener, LoadBalancer, ZoneMapping};
+use crate::world::load_balancer::{AccessLog, ForwardedFor, Job, Listener, LoadBalancer, ZoneMapping};
 use crate::world::meta::timestamp;
 use crate::world::server_group::{Server, ServerGroup};
 
@@ -26,7 +26,7 @@ pub(super) const ACTIONS: &[(&str, Handler)] = &[
 const SIZE: Size = Size { default: 20, minimum: 1, maximum: 100 };
 
 /// A bare list with the numbers that every ALB list has.
-fn list(all: Vec<Value>, parameters: &Parameters, name: &str) -> Result<Value, ApiError> {
+pub(super) fn list(all: Vec<Value>, parameters: &Parameters, name: &str) -> Result<Value, ApiError> {
     let page = page::by_token(all, parameters, SIZE)?;
     Ok(json!({
         name: page.items,
@@ -37,7 +37,7 @@ fn list(all: Vec<Value>, parameters: &Parameters, name: &str) -> Result<Value, A
 }
 
 /// Whether a list of wanted texts is absent or holds the own one.
-fn among(parameters: &Parameters, name: &str, own: &str) -> bool {
+pub(super) fn among(parameters: &Parameters, name: &str, own: &str) -> bool {
     let wanted = parameters.texts(name);
     wanted.is_empty() || wanted.iter().any(|text| text == own)
 }
@@ -93,11 +93,15 @@ fn describe_balancer(own: &LoadBalancer) -> Value {
         "LoadBalancerBillingConfig": {"PayType": "PostPay"},
         "DeletionProtectionConfig": {"Enabled": own.deletion_protection.is_some(), "EnabledTime": since},
         "ModificationProtectionConfig": {"Status": own.modification_protection, "Reason": own.modification_reason},
-        "AccessLogConfig": {},
+        "AccessLogConfig": describe_access_log(own.access_log.as_ref()),
         "LoadBalancerOperationLocks": [],
         "SecurityGroupIds": own.security_groups,
         "Tags": tags::alb_tags(&own.meta),
     })
+}
+
+fn describe_access_log(own: Option<&AccessLog>) -> Value {
+    own.map_or_else(|| json!({}), |own| json!({"LogProject": own.project, "LogStore": own.store}))
 }
 
 fn describe_zone(own: &ZoneMapping) -> Value {
@@ -269,9 +273,6 @@ fn list_server_groups(call: &mut Call<'_>) -> Result<Value, ApiError> {
 }
 
 fn describe_group(world: &World, own: &ServerGroup) -> Value {
-    let users = world.listeners_of_group(&own.id).filter_map(|id| world.listeners.get(id));
-    let mut balancers: Vec<&str> = users.map(|listener| listener.load_balancer.as_str()).collect();
-    balancers.dedup();
     json!({
         "ServerGroupId": own.id,
         "ServerGroupName": own.name,
@@ -286,7 +287,7 @@ fn describe_group(world: &World, own: &ServerGroup) -> Value {
         "UpstreamKeepaliveEnabled": own.keepalive,
         "Ipv6Enabled": false,
         "ConfigManagedEnabled": false,
-        "RelatedLoadBalancerIds": balancers,
+        "RelatedLoadBalancerIds": world.balancers_of_group(&own.id),
         "ResourceGroupId": "",
         "HealthCheckConfig": describe_check(own),
         "StickySessionConfig": {

@@ -94,8 +94,8 @@ fn update_server_group_attribute(call: &mut Call<'_>) -> Result<Value, ApiError>
 fn delete_server_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let id = call.parameters.required("ServerGroupId")?.to_owned();
     require_available(find(call.world, &id)?)?;
-    if let Some(listener) = call.world.listeners_of_group(&id).next() {
-        let message = format!("The server group {id} is used by the listener {listener}.");
+    if let Some(user) = call.world.users_of_group(&id).next() {
+        let message = format!("The server group {id} is used by {user}.");
         return Err(ApiError::bad_request("ResourceInUse.ServerGroup", message));
     }
     call.begin_effect()?;
@@ -110,6 +110,18 @@ fn delete_server_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
 pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a ServerGroup, ApiError> {
     let message = format!("The specified server group {id} does not exist.");
     world.server_groups.get(id).ok_or_else(|| ApiError::not_found("ResourceNotFound.ServerGroup", message))
+}
+
+/// The group with this id, unless it is being deleted.
+pub(super) fn find_usable<'a>(world: &'a World, id: &str) -> Result<&'a ServerGroup, ApiError> {
+    let message = format!("The server group {id} is being deleted.");
+    let group = find(world, id)?;
+    match group.status {
+        ServerGroupStatus::Deleting => Err(ApiError::not_found("ResourceNotFound.ServerGroup", message)),
+        ServerGroupStatus::Creating | ServerGroupStatus::Available | ServerGroupStatus::Configuring => {
+            Ok(group)
+        }
+    }
 }
 
 /// Refuses while a change is under way.

@@ -78,9 +78,21 @@ pub fn find(id: &str) -> Option<&'static InstanceType> {
     TYPES.iter().find(|kind| kind.id == id)
 }
 
-/// Entry-level disks go with the entry-level families only.
+/// Older families take SSDs and ultra disks, newer ones ESSDs alone; entry-level disks go with two families.
 pub fn takes_disk(kind: &InstanceType, category: &str) -> bool {
-    category != "cloud_essd_entry" || kind.family.starts_with("ecs.u") || kind.family == "ecs.e"
+    let older = ["ecs.t5", "ecs.t6", "ecs.c6", "ecs.g6"].contains(&kind.family);
+    match category {
+        "cloud_essd" => true,
+        "cloud_auto" => !older,
+        "cloud_essd_entry" => ["ecs.u1", "ecs.e"].contains(&kind.family),
+        "cloud_ssd" | "cloud_efficiency" => older,
+        _ => false,
+    }
+}
+
+/// The category of a disk that is asked for without one.
+pub fn default_disk(kind: &InstanceType) -> &'static str {
+    if takes_disk(kind, "cloud_efficiency") { "cloud_efficiency" } else { "cloud_essd" }
 }
 
 fn describe_instance_types(call: &mut Call<'_>) -> Result<Value, ApiError> {

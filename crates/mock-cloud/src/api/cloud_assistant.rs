@@ -18,12 +18,15 @@ use crate::world::meta::timestamp;
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
     ("RunCommand", run_command),
     ("DescribeInvocationResults", describe_invocation_results),
+    ("StopInvocation", stop_invocation),
     ("DescribeInvocations", describe_invocations),
     ("DescribeCloudAssistantStatus", describe_cloud_assistant_status),
 ];
 
 /// Base64 of a command.
 const CONTENT_LIMIT: usize = 24 * 1024;
+/// Instances of one call.
+const INSTANCES: usize = 100;
 const SIZE: Size = Size { default: 10, minimum: 1, maximum: 50 };
 
 fn run_command(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -58,6 +61,26 @@ fn run_command(call: &mut Call<'_>) -> Result<Value, ApiError> {
     };
     call.world.begin_invocation(invocation);
     Ok(json!({"CommandId": command, "InvokeId": id}))
+}
+
+fn stop_invocation(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let id = call.parameters.required("InvokeId")?.to_owned();
+    let found = call.world.invocations.get(&id).filter(|own| own.region == call.region);
+    let Some(invocation) = found else {
+        let message = format!("The specified invocation {id} does not exist.");
+        return Err(ApiError::not_found("InvalidInvokeId.NotFound", message));
+    };
+    let mut instances = call.parameters.texts("InstanceId");
+    if instances.len() > INSTANCES {
+        let message = format!("A call names {INSTANCES} instances at most.");
+        return Err(ApiError::forbidden("InstanceIds.ExceedLimit", message));
+    }
+    if instances.is_empty() {
+        instances = invocation.results.keys().cloned().collect();
+    }
+    call.begin_effect()?;
+    call.world.stop_invocation(&id, &instances);
+    Ok(json!({}))
 }
 
 /// The decoded script, with placeholders filled in, and its Base64.
@@ -134,6 +157,7 @@ fn invocations<'a>(call: &'a Call<'_>) -> Vec<&'a Invocation> {
 fn record_status(result: &InvocationResult) -> &'static str {
     match result.status() {
         "Success" => "Finished",
+        "Terminated" => "Stopped",
         other => other,
     }
 }
@@ -151,11 +175,11 @@ fn describe_result(own: &Invocation, instance: &str, result: &InvocationResult, 
         "InvocationStatus": result.status(),
         "StartTime": timestamp(own.created),
         "FinishedTime": result.finished.map(timestamp).unwrap_or_default(),
-        "StopTime": "",
+        "StopTime": result.stopped.map(timestamp).unwrap_or_default(),
         "Repeats": 1,
         "Dropped": 0,
         "Output": output(result, plain),
-        "ErrorCode": if result.error.is_some() { "ExecuteException" } else { "" },
+        "ErrorCode": result.error_code(),
         "ErrorInfo": result.error.clone().unwrap_or_default(),
         "Username": "root",
         "Tags": {"Tag": []},
@@ -192,7 +216,8 @@ fn describe_invocation(own: &Invocation, plain: bool, with_output: bool) -> Valu
             "StartTime": timestamp(own.created),
             "FinishTime": result.finished.map(timestamp).unwrap_or_default(),
             "Output": if with_output { output(result, plain) } else { String::new() },
-            "ErrorCode": if result.error.is_some() { "ExecuteException" } else { "" },
+            "StopTime": result.stopped.map(timestamp).unwrap_or_default(),
+            "ErrorCode": result.error_code(),
             "ErrorInfo": result.error.clone().unwrap_or_default(),
         });
         if let Some(code) = result.exit_code {

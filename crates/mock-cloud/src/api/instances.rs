@@ -113,6 +113,15 @@ pub(super) fn check_instance_name(name: Option<&str>) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Descriptions are empty or 2 to 256 characters, and not a URL.
+pub(super) fn check_description(text: &str, code: &str) -> Result<(), ApiError> {
+    let url = text.starts_with("http://") || text.starts_with("https://");
+    if text.is_empty() || ((2..=256).contains(&text.chars().count()) && !url) {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(code, "The description must have 2 to 256 characters and not be a URL."))
+}
+
 /// 2 to 64 letters, digits, dots and hyphens; dots and hyphens neither at the ends nor in a row.
 pub(super) fn check_host_name(name: Option<&str>) -> Result<(), ApiError> {
     let Some(name) = name else { return Ok(()) };

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::interfaces::mac_address;
 use crate::api::key_pairs::is_like;
 use crate::api::page::{self, Size};
+use crate::api::rows::merged;
 use crate::api::vpc::accepts;
 use crate::api::{Call, Handler, catalogue, images, instances, tags};
 use crate::wire::{ApiError, Parameters};
@@ -73,12 +74,7 @@ impl Filter<'_> {
 }
 
 fn describe(world: &World, own: &Instance) -> Value {
-    let mut fields = describe_machine(own);
-    let mut network = describe_network(world, own);
-    if let (Some(fields), Some(network)) = (fields.as_object_mut(), network.as_object_mut()) {
-        fields.append(network);
-    }
-    fields
+    merged(describe_machine(own), describe_network(world, own))
 }
 
 fn describe_machine(own: &Instance) -> Value {
@@ -101,9 +97,9 @@ fn describe_machine(own: &Instance) -> Value {
         "OSNameEn": system,
         "OSType": "linux",
         "CreationTime": timestamp_to_the_minute(own.meta.created),
-        "StartTime": timestamp_to_the_minute(own.meta.created),
+        "StartTime": timestamp_to_the_minute(own.started),
         "ExpiredTime": "2099-12-31T15:59Z",
-        "AutoReleaseTime": "",
+        "AutoReleaseTime": own.auto_release.map(timestamp_to_the_minute).unwrap_or_default(),
         "InstanceChargeType": own.charge_type,
         "SpotStrategy": own.spot_strategy,
         "DeletionProtection": own.deletion_protection,
@@ -116,7 +112,7 @@ fn describe_machine(own: &Instance) -> Value {
         "GPUAmount": 0,
         "GPUSpec": "",
         "ResourceGroupId": "",
-        "MetadataOptions": {"HttpEndpoint": "enabled", "HttpTokens": own.http_tokens},
+        "MetadataOptions": {"HttpEndpoint": own.http_endpoint, "HttpTokens": own.http_tokens},
         "OperationLocks": {"LockReason": []},
         "Tags": tags::ecs_tags(&own.meta),
     })
@@ -144,12 +140,25 @@ fn describe_network(world: &World, own: &Instance) -> Value {
         },
         "PublicIpAddress": {"IpAddress": public},
         "InnerIpAddress": {"IpAddress": []},
-        "EipAddress": {"AllocationId": "", "IpAddress": "", "InternetChargeType": ""},
+        "EipAddress": describe_eip(world, own),
         "InternetChargeType": own.internet_charge_type,
-        "InternetMaxBandwidthIn": 10.max(own.bandwidth_out),
+        "InternetMaxBandwidthIn": own.bandwidth_in,
         "InternetMaxBandwidthOut": own.bandwidth_out,
         "SecurityGroupIds": {"SecurityGroupId": own.security_groups},
         "NetworkInterfaces": {"NetworkInterface": interfaces.into_iter().collect::<Vec<_>>()},
+    })
+}
+
+fn describe_eip(world: &World, own: &Instance) -> Value {
+    let Some(eip) = world.eip_of_instance(&own.id) else {
+        return json!({"AllocationId": "", "IpAddress": "", "InternetChargeType": ""});
+    };
+    json!({
+        "AllocationId": eip.id,
+        "IpAddress": eip.address.to_string(),
+        "Bandwidth": eip.bandwidth,
+        "InternetChargeType": eip.internet_charge_type,
+        "IsSupportUnassociate": true,
     })
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::api::page::{self, Size};
 use crate::api::security_rules::describe_rule;
 use crate::api::vpc::accepts;
-use crate::api::{Call, Handler, tags, vpc};
+use crate::api::{Call, Handler, quotas, tags, vpc};
 use crate::wire::ApiError;
 use crate::world::World;
 use crate::world::meta::timestamp;
@@ -36,6 +36,13 @@ fn create_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     let name = parameters.owned("SecurityGroupName");
     vpc::check_name(&name, "InvalidSecurityGroupName.Malformed")?;
+    let own = call.world.security_groups.values();
+    if own.filter(|own| own.managed_by.is_none() && own.meta.region == call.region).count()
+        >= quotas::SECURITY_GROUPS
+    {
+        let message = format!("The account has {} security groups already.", quotas::SECURITY_GROUPS);
+        return Err(ApiError::forbidden("QuotaExceed.SecurityGroup", message));
+    }
     let tags = tags::read(parameters)?;
     let id = call.regional_id("sg");
     let group = SecurityGroup {

@@ -44,6 +44,12 @@ pub enum Step {
     Listener,
     /// Server group settles.
     ServerGroup,
+    /// Elastic IP address settles.
+    ElasticIp,
+    /// NAT gateway settles.
+    NatGateway,
+    /// Entry of a NAT gateway settles.
+    SnatEntry,
     /// Cloud Assistant script of a control plane without hosts.
     Script,
 }
@@ -73,12 +79,12 @@ impl Step {
     fn real_milliseconds(self) -> i64 {
         match self {
             Self::ListLag | Self::Script => 2_000,
-            Self::Network | Self::InstanceAllocated => 5_000,
+            Self::Network | Self::InstanceAllocated | Self::ElasticIp | Self::SnatEntry => 5_000,
             Self::InstanceGone | Self::Listener | Self::ServerGroup | Self::LoadBalancerConfigured => 8_000,
             Self::InterfaceReleased => 10_000,
             Self::InstanceBooted | Self::InstanceStopped | Self::LoadBalancerGone => 20_000,
             Self::LoadBalancerMade => 30_000,
-            Self::LeftoversGone => 60_000,
+            Self::LeftoversGone | Self::NatGateway => 60_000,
         }
     }
 }

@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod errors;
+mod ground;
 mod lifetime;
 mod lists;
 mod model;
 mod road;
+mod rules;
 mod signatures;
 mod support;
 mod tokens;

@@ -61,7 +61,7 @@ fn status_of(world: &mut World, id: &str) -> String {
 }
 
 fn report(id: &str, state: HostState) -> Status {
-    let host = Host { state, processes: Vec::new() };
+    let host = Host { state, processes: Vec::new(), console: String::new() };
     Status { hosts: BTreeMap::from([(id.to_owned(), host)]), ..Status::default() }
 }
 
