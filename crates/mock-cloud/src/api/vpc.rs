@@ -158,6 +158,8 @@ fn is_reserved(cidr: Ipv4Net) -> bool {
 
 fn describe(world: &World, vpc: &Vpc) -> Value {
     let switches: Vec<&str> = world.vswitches_of(&vpc.id).map(|vswitch| vswitch.id.as_str()).collect();
+    let gateways = world.nat_gateways.values().filter(|own| own.vpc == vpc.id).map(|own| own.id.as_str());
+    let gateways: Vec<&str> = gateways.collect();
     json!({
         "VpcId": vpc.id,
         "VpcName": vpc.name,
@@ -173,7 +175,7 @@ fn describe(world: &World, vpc: &Vpc) -> Value {
         "ResourceGroupId": "",
         "VRouterId": vpc.router,
         "RouterTableIds": {"RouterTableIds": [vpc.route_table]},
-        "NatGatewayIds": {"NatGatewayIds": []},
+        "NatGatewayIds": {"NatGatewayIds": gateways},
         "SecondaryCidrBlocks": {"SecondaryCidrBlock": []},
         "UserCidrs": {"UserCidr": []},
         "VSwitchIds": {"VSwitchId": switches},

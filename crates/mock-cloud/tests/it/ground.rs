@@ -7,6 +7,8 @@ use mock_cloud::world::pace::Pace;
 use mock_cloud::world::{Settings, World};
 use serde_json::Value;
 
+use crate::replies;
+
 pub(crate) const REGION: (&str, &str) = ("RegionId", "cn-hangzhou");
 
 /// A world with a caller.
@@ -32,7 +34,7 @@ impl Ground {
         let given = parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let answer = execute(&mut self.world, &operation, &given.collect(), Strictness::Strict).answer;
         self.world.advance(self.world.now);
-        answer
+        answer.inspect(|reply| replies::check(name, reply))
     }
 
     /// A call that succeeds.

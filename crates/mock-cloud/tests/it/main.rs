@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod addresses;
+mod balancer_options;
 mod errors;
 mod ground;
 mod lifetime;
 mod lists;
+mod machines;
 mod model;
+mod replies;
 mod road;
 mod rules;
 mod signatures;

@@ -10,6 +10,8 @@ use mock_cloud::world::pace::Pace;
 use mock_cloud::world::{Settings, World};
 use serde_json::Value;
 
+use crate::replies;
+
 const REGION: (&str, &str) = ("RegionId", "cn-hangzhou");
 
 fn world(pace: Pace, hosts: HostKind) -> World {
@@ -24,7 +26,7 @@ fn call(world: &mut World, name: &str, parameters: &[(&str, &str)]) -> Result<Va
         parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let answer = execute(world, &operation, &parameters, Strictness::Strict).answer;
     world.advance(world.now);
-    answer
+    answer.inspect(|reply| replies::check(name, reply))
 }
 
 fn text(value: &Value) -> String {
