@@ -13,7 +13,6 @@ use crate::world::load_balancer::{
     AdditionalCertificate, CertificateStatus, Listener, ListenerStatus, LoadBalancer,
 };
 use crate::world::pace::Step;
-use crate::world::regions;
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
     ("ListListenerCertificates", list_listener_certificates),
@@ -41,7 +40,7 @@ fn associate(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let balancer = alb_balancers::find(call.world, &listener.load_balancer)?;
     let ids = read_ids(call)?;
     for id in &ids {
-        check_exists(id)?;
+        check_exists(call.world, id)?;
         if listener.certificates.contains(id) {
             let message = format!("The certificate {id} is the default one of {}.", listener.id);
             return Err(ApiError::bad_request("OperationDenied.DefaultCertificateUsed", message));
@@ -116,18 +115,12 @@ fn additional_of(world: &World, balancer: &LoadBalancer) -> usize {
     listeners.map(|listener| listener.additional_certificates.len()).sum()
 }
 
-/// A certificate is named by its number and the region of its store, `12345-cn-hangzhou`.
+/// A certificate is in the store when it was uploaded.
 ///
 /// # Errors
 /// `ResourceNotFound.Certificate`.
-pub(super) fn check_exists(id: &str) -> Result<(), ApiError> {
-    let parts = id.split_once('-');
-    let known = parts.is_some_and(|(number, region)| {
-        !number.is_empty()
-            && number.bytes().all(|byte| byte.is_ascii_digit())
-            && regions::find(region).is_some()
-    });
-    if known {
+pub(super) fn check_exists(world: &World, id: &str) -> Result<(), ApiError> {
+    if world.certificate(id).is_some() {
         return Ok(());
     }
     let message = format!("The specified certificate {id} does not exist.");

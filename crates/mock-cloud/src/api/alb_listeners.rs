@@ -61,7 +61,7 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
     let protocol = parameters.required("ListenerProtocol")?.to_ascii_uppercase();
     let certificates: Vec<String> =
         parameters.list("Certificates").iter().map(|own| own.owned("CertificateId")).collect();
-    check_certificates(&protocol, &certificates)?;
+    check_certificates(call.world, &protocol, &certificates)?;
     let security_policy = read_security_policy(&protocol, parameters.text("SecurityPolicyId"))?;
     check_description(parameters)?;
     let server_group = check_default_action(call.world, &balancer, &protocol, parameters)?;
@@ -90,13 +90,13 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
     })
 }
 
-/// A TLS listener has one default certificate, a plain one has none.
-fn check_certificates(protocol: &str, certificates: &[String]) -> Result<(), ApiError> {
+/// A TLS listener has one default certificate, and that is in the store; a plain one has none.
+fn check_certificates(world: &World, protocol: &str, certificates: &[String]) -> Result<(), ApiError> {
     match certificates {
         [] if protocol == "HTTP" => Ok(()),
         [] => Err(ApiError::missing("Certificates")),
         [_] if protocol == "HTTP" => Err(ApiError::invalid("Certificates", "an HTTP listener has none")),
-        [id] => alb_certificates::check_exists(id),
+        [id] => alb_certificates::check_exists(world, id),
         _ => Err(ApiError::invalid("Certificates", "a listener has one default certificate")),
     }
 }
@@ -169,7 +169,7 @@ fn update_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if parameters.has("Certificates") {
         let certificates: Vec<String> =
             parameters.list("Certificates").iter().map(|own| own.owned("CertificateId")).collect();
-        check_certificates(&changed.protocol, &certificates)?;
+        check_certificates(call.world, &changed.protocol, &certificates)?;
         changed.certificates = certificates;
     }
     check_description(parameters)?;

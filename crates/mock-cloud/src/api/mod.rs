@@ -18,6 +18,9 @@ pub mod alb_servers;
 pub mod alidns;
 pub mod alidns_reads;
 pub mod catalogue;
+pub mod certificate_chain;
+pub mod certificates;
+pub mod certificates_reads;
 pub mod cloud_assistant;
 pub mod console;
 pub mod disk_form;
@@ -38,6 +41,15 @@ pub mod prices;
 pub mod provenance;
 pub mod public_addresses;
 pub mod quotas;
+pub mod redis_accounts;
+pub mod redis_catalogue;
+pub mod redis_create;
+pub mod redis_instances;
+pub mod redis_places;
+pub mod redis_prices;
+pub mod redis_reads;
+pub mod redis_rules;
+pub mod redis_security;
 pub mod rows;
 pub mod run_access;
 pub mod run_billing;
@@ -68,7 +80,7 @@ pub type Handler = fn(&mut Call<'_>) -> Result<Value, ApiError>;
 /// Which action a call asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
-    /// `Ecs`, `Vpc`, `Alb`, `Alidns`, `Sts`.
+    /// `Ecs`, `Vpc`, `Alb`, `Alidns`, `R-kvstore`, `cas`, `Sts`.
     pub product: String,
     /// `RunInstances`.
     pub action: String,
@@ -235,6 +247,7 @@ fn region_of_call(world: &World, parameters: &Parameters) -> String {
         "VpcId",
         "VSwitchId",
         "InstanceId",
+        "DBInstanceId",
         "SecurityGroupId",
         "LoadBalancerId",
         "ListenerId",
@@ -298,6 +311,16 @@ fn handlers() -> &'static BTreeMap<(&'static str, &'static str), Handler> {
             ("Alb", tags::ALB_ACTIONS),
             ("Alidns", alidns::ACTIONS),
             ("Alidns", alidns_reads::ACTIONS),
+            ("R-kvstore", redis_create::ACTIONS),
+            ("R-kvstore", redis_instances::ACTIONS),
+            ("R-kvstore", redis_reads::ACTIONS),
+            ("R-kvstore", redis_security::ACTIONS),
+            ("R-kvstore", redis_accounts::ACTIONS),
+            ("R-kvstore", redis_places::ACTIONS),
+            ("R-kvstore", redis_prices::ACTIONS),
+            ("R-kvstore", tags::REDIS_ACTIONS),
+            ("cas", certificates::ACTIONS),
+            ("cas", certificates_reads::ACTIONS),
         ];
         let flat = groups.iter().flat_map(|(product, actions)| {
             actions.iter().map(move |(action, handler)| ((*product, *action), *handler))

@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod census;
+pub mod certificate;
 pub mod cloud_assistant;
 pub mod desired;
 pub mod disk;
@@ -23,6 +24,7 @@ pub mod meta;
 pub mod nat_gateway;
 pub mod network;
 pub mod pace;
+pub mod redis;
 pub mod regions;
 pub mod rule;
 pub mod security_group;
@@ -34,6 +36,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::plane::HostKind;
 use crate::plane::spec::{Health, HostState, Status};
 use account::{Account, KeyPair};
+use certificate::Certificate;
 use cloud_assistant::{Errand, Invocation};
 use disk::Disk;
 use dns::{Domain, DomainRecord};
@@ -46,6 +49,7 @@ use meta::Meta;
 use nat_gateway::{NatGateway, SnatEntry};
 use network::{NetworkInterface, VSwitch, Vpc};
 use pace::{Pace, Step};
+use redis::RedisInstance;
 use rule::Rule;
 use security_group::SecurityGroup;
 use server_group::ServerGroup;
@@ -125,6 +129,10 @@ pub struct World {
     pub domains: BTreeMap<String, Domain>,
     /// DNS records.
     pub records: BTreeMap<String, DomainRecord>,
+    /// Uploaded certificates by `CertId`.
+    pub certificates: BTreeMap<i64, Certificate>,
+    /// Redis and Tair instances.
+    pub redis_instances: BTreeMap<String, RedisInstance>,
     /// Client tokens.
     pub tokens: Tokens,
     /// Source of ids.
@@ -166,6 +174,8 @@ impl World {
             server_groups: BTreeMap::new(),
             jobs: BTreeMap::new(),
             records: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            redis_instances: BTreeMap::new(),
             tokens: Tokens::default(),
             ids,
             errands: Vec::new(),
@@ -269,6 +279,7 @@ impl World {
             .or_else(|| self.server_groups.get(id).map(|group| &group.meta))
             .or_else(|| self.rules.get(id).map(|rule| &rule.meta))
             .or_else(|| self.nat_gateways.get(id).map(|gateway| &gateway.meta))
+            .or_else(|| self.redis_instances.get(id).map(|redis| &redis.meta))
             .or_else(|| self.eips.get(id).map(|eip| &eip.meta))?;
         Some(&meta.region)
     }

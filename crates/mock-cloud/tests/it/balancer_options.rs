@@ -5,16 +5,18 @@ use serde_json::{Value, json};
 
 use crate::ground::{Ground, refusal, text};
 
+/// A TLS listener and its default certificate.
 fn secure_listener(ground: &mut Ground, edition: &str) -> (String, String) {
+    let certificate = ground.certificate("default");
     let (vpc, balancer) = ground.balancer(edition);
     let group = ground.server_group(&vpc, &[]);
     let more = [
         ("ListenerPort", "443"),
         ("ListenerProtocol", "HTTPS"),
-        ("Certificates.1.CertificateId", "100-cn-hangzhou"),
+        ("Certificates.1.CertificateId", &certificate),
     ];
     let made = ground.listener(&balancer, &group, &more).unwrap();
-    (balancer, text(&made["ListenerId"]))
+    (text(&made["ListenerId"]), certificate)
 }
 
 fn certificates(ground: &mut Ground, listener: &str) -> Vec<(String, bool, String)> {
@@ -27,11 +29,13 @@ fn certificates(ground: &mut Ground, listener: &str) -> Vec<(String, bool, Strin
 #[test]
 fn additional_certificates_come_and_go() {
     let mut ground = Ground::new(Pace::Real);
-    let (_, listener) = secure_listener(&mut ground, "Standard");
+    let (listener, default) = secure_listener(&mut ground, "Standard");
+    let other = ground.certificate("other");
     let own = ("ListenerId", listener.as_str());
-    let one = ("Certificates.1.CertificateId", "200-cn-hangzhou");
-    let default = ("100-cn-hangzhou".to_owned(), true, "Associated".to_owned());
-    let row = |status: &str| ("200-cn-hangzhou".to_owned(), false, status.to_owned());
+    let one = ("Certificates.1.CertificateId", other.as_str());
+    let first = ("Certificates.1.CertificateId", default.as_str());
+    let default = (default.clone(), true, "Associated".to_owned());
+    let row = |status: &str| (other.clone(), false, status.to_owned());
     let associate = "Alb.AssociateAdditionalCertificatesWithListener";
     let dissociate = "Alb.DissociateAdditionalCertificatesFromListener";
     assert!(ground.good(associate, &[own, one])["JobId"].is_string());
@@ -40,7 +44,8 @@ fn additional_certificates_come_and_go() {
     ground.wait(20);
     assert_eq!(certificates(&mut ground, &listener), [default.clone(), row("Associated")]);
     assert_eq!(ground.refused(associate, &[own, one]), refusal(400, "ResourceAlreadyAssociated.Certificate"));
-    let first = ("Certificates.1.CertificateId", "100-cn-hangzhou");
+    let lost = [own, ("Certificates.1.CertificateId", "1-cn-hangzhou")];
+    assert_eq!(ground.refused(associate, &lost), refusal(404, "ResourceNotFound.Certificate"));
     assert_eq!(
         ground.refused(associate, &[own, first]),
         refusal(400, "OperationDenied.DefaultCertificateUsed")
@@ -77,9 +82,9 @@ fn plain_listeners_have_no_certificates() {
 #[test]
 fn a_balancer_has_as_many_certificates_as_its_edition_allows() {
     let mut ground = Ground::instant();
-    let (_, listener) = secure_listener(&mut ground, "Basic");
+    let (listener, _) = secure_listener(&mut ground, "Basic");
     let names: Vec<(String, String)> = (1..=11)
-        .map(|n| (format!("Certificates.{n}.CertificateId"), format!("{}-cn-hangzhou", 200 + n)))
+        .map(|n| (format!("Certificates.{n}.CertificateId"), ground.certificate(&format!("extra{n}"))))
         .collect();
     let mut all: Vec<(&str, &str)> = names.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     all.push(("ListenerId", &listener));
@@ -100,6 +105,7 @@ fn a_listener_names_a_policy_and_a_certificate_that_exist() {
     let mut ground = Ground::instant();
     let (vpc, balancer) = ground.balancer("Basic");
     let group = ground.server_group(&vpc, &[]);
+    let certificate = ground.certificate("default");
     let mut listener = |more: &[(&str, &str)]| {
         let mut own = vec![("ListenerPort", "443"), ("ListenerProtocol", "HTTPS")];
         own.extend(more);
@@ -108,7 +114,7 @@ fn a_listener_names_a_policy_and_a_certificate_that_exist() {
     assert_eq!(listener(&[]).unwrap_err(), refusal(400, "MissingCertificates"));
     let name = "Certificates.1.CertificateId";
     assert_eq!(listener(&[(name, "lost")]).unwrap_err(), refusal(404, "ResourceNotFound.Certificate"));
-    let own = (name, "100-cn-hangzhou");
+    let own = (name, certificate.as_str());
     assert_eq!(
         listener(&[own, ("SecurityPolicyId", "tls_none")]).unwrap_err(),
         refusal(404, "ResourceNotFound.SecurityPolicy")

@@ -122,6 +122,15 @@ impl Ground {
         (vpc, made)
     }
 
+    /// An uploaded certificate, named as load balancers name it.
+    pub(crate) fn certificate(&mut self, name: &str) -> String {
+        let issued = rcgen::generate_simple_self_signed(vec![format!("{name}.example.com")]).unwrap();
+        let (chain, key) = (issued.cert.pem(), issued.signing_key.serialize_pem());
+        let new = [("Name", name), ("Cert", chain.as_str()), ("Key", &key)];
+        let made = self.good("cas.UploadUserCertificate", &new);
+        format!("{}-cn-hangzhou", made["CertId"])
+    }
+
     pub(crate) fn server_group(&mut self, vpc: &str, more: &[(&str, &str)]) -> String {
         let off = ("HealthCheckConfig.HealthCheckEnabled", "false");
         let mut new = vec![("ServerGroupName", "chat"), ("VpcId", vpc), off];

@@ -4,12 +4,15 @@
 
 mod addresses;
 mod balancer_options;
+mod certificates;
 mod errors;
 mod ground;
 mod lifetime;
 mod lists;
 mod machines;
 mod model;
+mod redis;
+mod redis_time;
 mod replies;
 mod road;
 mod rules;
