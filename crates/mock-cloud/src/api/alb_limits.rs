@@ -3,6 +3,7 @@
 use crate::wire::ApiError;
 use crate::world::World;
 use crate::world::load_balancer::LoadBalancer;
+use crate::world::server_group::ServerGroup;
 
 /// What an ALB was bought as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +61,44 @@ impl Edition {
     }
 }
 
+/// Connection draining and slow start are not part of the Basic edition.
+///
+/// # Errors
+/// `Mismatch.LoadBalancerEditionAndConnectionDrain`, `Mismatch.LoadBalancerEditionAndSlowStartEnable`.
+pub(super) fn check_features(group: &ServerGroup, balancer: &LoadBalancer) -> Result<(), ApiError> {
+    if Edition::of(balancer) != Edition::Basic {
+        return Ok(());
+    }
+    let lacking = match (group.drain, group.slow_start) {
+        (Some(_), _) => "ConnectionDrain",
+        (None, Some(_)) => "SlowStartEnable",
+        (None, None) => return Ok(()),
+    };
+    let message = format!("The Basic ALB {} cannot serve {}: {lacking}.", balancer.id, group.id);
+    Err(ApiError::bad_request(format!("Mismatch.LoadBalancerEditionAnd{lacking}"), message))
+}
+
+/// Refuses servers that are added to a group, unless every ALB that uses it takes them.
+///
+/// # Errors
+/// `ResourceQuotaExceeded.LoadBalancerServersNum`.
+pub(super) fn check_added(world: &World, group: &ServerGroup, added: usize) -> Result<(), ApiError> {
+    let users = world.balancers_of_group(&group.id);
+    for balancer in users.into_iter().filter_map(|id| world.load_balancers.get(id)) {
+        let limit = Edition::of(balancer).servers();
+        let uses = world.uses_of_group(&balancer.id, &group.id);
+        if world.servers_of_balancer(&balancer.id) + added * uses > limit {
+            return Err(too_many_servers(balancer, limit));
+        }
+    }
+    Ok(())
+}
+
+fn too_many_servers(balancer: &LoadBalancer, limit: usize) -> ApiError {
+    let message = format!("The ALB instance {} takes {limit} servers.", balancer.id);
+    ApiError::bad_request("ResourceQuotaExceeded.LoadBalancerServersNum", message)
+}
+
 /// Refuses to put more servers behind an ALB than it takes; each use of a group counts its servers.
 ///
 /// # Errors
@@ -70,6 +109,5 @@ pub(super) fn check_servers(world: &World, balancer: &LoadBalancer, groups: &[&s
     if world.servers_of_balancer(&balancer.id) + added.sum::<usize>() <= limit {
         return Ok(());
     }
-    let message = format!("The ALB instance {} takes {limit} servers.", balancer.id);
-    Err(ApiError::bad_request("ResourceQuotaExceeded.LoadBalancerServersNum", message))
+    Err(too_many_servers(balancer, limit))
 }

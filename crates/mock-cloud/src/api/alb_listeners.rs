@@ -3,11 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::api::alb_balancers::{self, begin_job, require_active};
-use crate::api::{Call, Handler, alb_certificates, alb_limits, alb_options, alb_server_groups, tags, vpc};
+use crate::api::{
+    Call, Handler, alb_certificates, alb_forwarding, alb_limits, alb_options, alb_server_groups, tags, vpc,
+};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
 use crate::world::event::Event;
-use crate::world::load_balancer::{ForwardedFor, Listener, ListenerStatus, LoadBalancer};
+use crate::world::load_balancer::{Listener, ListenerStatus, LoadBalancer};
 use crate::world::pace::Step;
 use crate::world::rule::RuleStatus;
 use crate::world::server_group::ServerGroup;
@@ -85,7 +87,12 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
         protocol,
         certificates,
         additional_certificates: Vec::new(),
-        forwarded: changed_forwarding(&default_forwarding(), &parameters.object("XForwardedForConfig")),
+        forwarded: alb_forwarding::changed(
+            &alb_forwarding::defaults(),
+            &parameters.object("XForwardedForConfig"),
+        ),
+        ca_enabled: parameters.flag("CaEnabled"),
+        ca_certificates: read_authorities(parameters),
         meta: call.world.meta(&call.region, tags),
     })
 }
@@ -99,6 +106,11 @@ fn check_certificates(world: &World, protocol: &str, certificates: &[String]) ->
         [id] => alb_certificates::check_exists(world, id),
         _ => Err(ApiError::invalid("Certificates", "a listener has one default certificate")),
     }
+}
+
+/// Certificates that sign those of clients.
+fn read_authorities(parameters: &Parameters) -> Vec<String> {
+    parameters.list("CaCertificates").iter().map(|own| own.owned("CertificateId")).collect()
 }
 
 /// The TLS policy of a listener; a plain one has none.
@@ -134,6 +146,7 @@ fn check_default_action(
         return Err(ApiError::bad_request("Mismatch.VpcId", message));
     }
     check_group_protocol(group, protocol, "OperationDenied.ServerGroupProtocolNotSupport")?;
+    alb_limits::check_features(group, balancer)?;
     Ok(group.id.clone())
 }
 
@@ -180,7 +193,12 @@ fn update_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     changed.request_timeout = parameters.unsigned("RequestTimeout").unwrap_or(changed.request_timeout);
     changed.gzip = parameters.boolean("GzipEnabled").unwrap_or(changed.gzip);
     changed.http2 = parameters.boolean("Http2Enabled").unwrap_or(changed.http2);
-    changed.forwarded = changed_forwarding(&changed.forwarded, &parameters.object("XForwardedForConfig"));
+    changed.forwarded =
+        alb_forwarding::changed(&changed.forwarded, &parameters.object("XForwardedForConfig"));
+    changed.ca_enabled = parameters.boolean("CaEnabled").unwrap_or(changed.ca_enabled);
+    if parameters.has("CaCertificates") {
+        changed.ca_certificates = read_authorities(parameters);
+    }
     call.begin_effect()?;
     let (id, settled) = (changed.id.clone(), changed.status);
     if changed.server_group != former {
@@ -247,29 +265,4 @@ fn incorrect_status(listener: &Listener) -> ApiError {
 pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a Listener, ApiError> {
     let message = format!("The specified listener {id} does not exist.");
     world.listeners.get(id).ok_or_else(|| ApiError::not_found("ResourceNotFound.Listener", message))
-}
-
-fn default_forwarding() -> ForwardedFor {
-    ForwardedFor {
-        client_address: true,
-        protocol: false,
-        port: false,
-        balancer_id: false,
-        source_port: false,
-        host: false,
-        mode: "append".to_owned(),
-    }
-}
-
-fn changed_forwarding(own: &ForwardedFor, given: &Parameters) -> ForwardedFor {
-    let flag = |name: &str, own: bool| given.boolean(name).unwrap_or(own);
-    ForwardedFor {
-        client_address: flag("XForwardedForEnabled", own.client_address),
-        protocol: flag("XForwardedForProtoEnabled", own.protocol),
-        port: flag("XForwardedForSLBPortEnabled", own.port),
-        balancer_id: flag("XForwardedForSLBIdEnabled", own.balancer_id),
-        source_port: flag("XForwardedForClientSrcPortEnabled", own.source_port),
-        host: flag("XForwardedForHostEnabled", own.host),
-        mode: given.text_or("XForwardedForProcessingMode", &own.mode),
-    }
 }

@@ -8,8 +8,9 @@ use crate::api::{Call, Handler, alb_balancers, alb_listeners, tags};
 use crate::plane::spec::Health;
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
-use crate::world::load_balancer::{AccessLog, ForwardedFor, Job, Listener, LoadBalancer, ZoneMapping};
+use crate::world::load_balancer::{AccessLog, Job, Listener, LoadBalancer, ZoneMapping};
 use crate::world::meta::timestamp;
+use crate::world::rule::Rule;
 use crate::world::server_group::{Server, ServerGroup};
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
@@ -132,8 +133,10 @@ fn get_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let mut reply = describe_listener(listener);
     let certificates = listener.certificates.iter().map(|id| json!({"CertificateId": id}));
     reply["Certificates"] = certificates.collect();
-    reply["CaCertificates"] = json!([]);
-    reply["CaEnabled"] = json!(false);
+    let authorities = listener.ca_certificates.iter().map(|id| json!({"CertificateId": id}));
+    reply["CaCertificates"] = authorities.collect();
+    reply["CaEnabled"] = json!(listener.ca_enabled);
+    reply["AclConfig"] = json!({});
     Ok(reply)
 }
 
@@ -170,22 +173,13 @@ fn describe_listener(own: &Listener) -> Value {
             "Type": "ForwardGroup",
             "ForwardGroupConfig": {"ServerGroupTuples": [{"ServerGroupId": own.server_group}]},
         }],
-        "LogConfig": {"AccessLogRecordCustomizedHeadersEnabled": false},
+        "LogConfig": {
+            "AccessLogRecordCustomizedHeadersEnabled": false,
+            "AccessLogTracingConfig": {"TracingEnabled": false},
+        },
         "QuicConfig": {"QuicUpgradeEnabled": false},
-        "XForwardedForConfig": describe_forwarding(&own.forwarded),
+        "XForwardedForConfig": own.forwarded,
         "Tags": tags::alb_tags(&own.meta),
-    })
-}
-
-fn describe_forwarding(own: &ForwardedFor) -> Value {
-    json!({
-        "XForwardedForEnabled": own.client_address,
-        "XForwardedForProtoEnabled": own.protocol,
-        "XForwardedForSLBPortEnabled": own.port,
-        "XForwardedForSLBIdEnabled": own.balancer_id,
-        "XForwardedForClientSrcPortEnabled": own.source_port,
-        "XForwardedForHostEnabled": own.host,
-        "XForwardedForProcessingMode": own.mode,
     })
 }
 
@@ -195,6 +189,9 @@ fn get_listener_health_status(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let group = call.world.server_groups.get(&listener.server_group);
     let groups: Vec<Value> =
         group.map(|group| describe_health(call.world, listener, group)).into_iter().collect();
+    let with_rules = call.parameters.flag("IncludeRule");
+    let rules = call.world.rules_of(&listener.id).into_iter().filter(|_| with_rules);
+    let rules: Vec<Value> = rules.map(|rule| describe_rule_health(call.world, listener, rule)).collect();
     Ok(json!({
         "ListenerHealthStatus": [{
             "ListenerId": listener.id,
@@ -202,9 +199,15 @@ fn get_listener_health_status(call: &mut Call<'_>) -> Result<Value, ApiError> {
             "ListenerProtocol": listener.protocol,
             "ServerGroupInfos": groups,
         }],
-        "RuleHealthStatus": [],
+        "RuleHealthStatus": rules,
         "NextToken": "",
     }))
+}
+
+fn describe_rule_health(world: &World, listener: &Listener, rule: &Rule) -> Value {
+    let groups = rule.groups().into_iter().filter_map(|id| world.server_groups.get(id));
+    let infos: Vec<Value> = groups.map(|group| describe_health(world, listener, group)).collect();
+    json!({"RuleId": rule.id, "ServerGroupInfos": infos})
 }
 
 fn describe_health(world: &World, listener: &Listener, group: &ServerGroup) -> Value {

@@ -219,6 +219,7 @@ fn check_groups(
                 return denied("Mismatch.VpcId", format!("{id} and {} are in two VPCs.", balancer.id));
             }
             check_group_protocol(group, &listener.protocol, "Mismatch.Protocol")?;
+            alb_limits::check_features(group, balancer)?;
             protocols.push(&group.protocol);
             if matches!(action.kind, ActionKind::TrafficMirror { .. }) {
                 if group.kind == "Ip" {

@@ -33,6 +33,7 @@ fn run_command(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let parameters = call.parameters;
     let (script, content) = read_script(parameters)?;
     let instances = parameters.texts("InstanceId");
+    check_options(parameters)?;
     if instances.is_empty() {
         return Err(ApiError::bad_request("MissingParam.InstanceId", "At least one InstanceId is needed."));
     }
@@ -54,6 +55,9 @@ fn run_command(call: &mut Call<'_>) -> Result<Value, ApiError> {
         content,
         script,
         kind: parameters.owned("Type"),
+        description: parameters.owned("Description"),
+        user: parameters.text_or("Username", "root"),
+        folder: parameters.text_or("WorkingDir", "/root"),
         timeout: parameters.integer("Timeout").unwrap_or(60),
         results,
         region: call.region.clone(),
@@ -61,6 +65,35 @@ fn run_command(call: &mut Call<'_>) -> Result<Value, ApiError> {
     };
     call.world.begin_invocation(invocation);
     Ok(json!({"CommandId": command, "InvokeId": id}))
+}
+
+/// Scripts for Linux, run once, with names and times in their bounds.
+fn check_options(parameters: &Parameters) -> Result<(), ApiError> {
+    let timeout = parameters.integer("Timeout").unwrap_or(60);
+    if !(10..=86_400).contains(&timeout) {
+        return Err(ApiError::invalid("Timeout", "it must be 10 to 86400 seconds"));
+    }
+    if parameters.text("Name").is_some_and(|name| name.chars().count() > 128) {
+        return Err(ApiError::forbidden("CmdName.ExceedLimit", "The Name is longer than 128 characters."));
+    }
+    if parameters.text("Description").is_some_and(|text| text.chars().count() > 512) {
+        let message = "The Description is longer than 512 characters.";
+        return Err(ApiError::forbidden("CmdDesc.ExceedLimit", message));
+    }
+    if parameters.text("Type") != Some("RunShellScript") {
+        let message = "All instances run Linux, which takes RunShellScript only.";
+        return Err(ApiError::bad_request("InvalidInstance.NotMatch", message));
+    }
+    match parameters.text("RepeatMode") {
+        None | Some("Once") => Ok(()),
+        Some(mode @ ("Period" | "NextRebootOnly" | "EveryReboot" | "DryRun")) => {
+            Err(ApiError::invalid("RepeatMode", format!("mock-cloud runs scripts Once, not {mode}")))
+        }
+        Some(mode) => {
+            let message = format!("The RepeatMode {mode} does not exist.");
+            Err(ApiError::not_found("InvalidRepeatMode.NotFound", message))
+        }
+    }
 }
 
 fn stop_invocation(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -181,7 +214,11 @@ fn describe_result(own: &Invocation, instance: &str, result: &InvocationResult, 
         "Output": output(result, plain),
         "ErrorCode": result.error_code(),
         "ErrorInfo": result.error.clone().unwrap_or_default(),
-        "Username": "root",
+        "Username": own.user,
+        "TerminationMode": "Process",
+        "ContainerId": "",
+        "ContainerName": "",
+        "Launcher": "",
         "Tags": {"Tag": []},
     });
     if let Some(code) = result.exit_code {
@@ -214,6 +251,10 @@ fn describe_invocation(own: &Invocation, plain: bool, with_output: bool) -> Valu
             "InvocationStatus": result.status(),
             "CreationTime": timestamp(own.created),
             "StartTime": timestamp(own.created),
+            "UpdateTime": timestamp(result.finished.unwrap_or(own.created)),
+            "Dropped": 0,
+            "Repeats": 1,
+            "Timed": false,
             "FinishTime": result.finished.map(timestamp).unwrap_or_default(),
             "Output": if with_output { output(result, plain) } else { String::new() },
             "StopTime": result.stopped.map(timestamp).unwrap_or_default(),
@@ -237,8 +278,13 @@ fn describe_invocation(own: &Invocation, plain: bool, with_output: bool) -> Valu
         "RepeatMode": "Once",
         "Timed": false,
         "Timeout": own.timeout,
-        "Username": "root",
-        "WorkingDir": "/root",
+        "Username": own.user,
+        "WorkingDir": own.folder,
+        "CommandDescription": own.description,
+        "Frequency": "",
+        "TerminationMode": "Process",
+        "ContainerId": "",
+        "ContainerName": "",
         "Parameters": "{}",
         "InvokeInstances": {"InvokeInstance": instances.collect::<Vec<_>>()},
         "Tags": {"Tag": []},

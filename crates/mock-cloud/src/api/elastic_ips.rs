@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use crate::api::page::{self, Size};
-use crate::api::vpc::{accepts, check_name};
+use crate::api::vpc::{self, accepts, check_name};
 use crate::api::{Call, Handler, tags};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
@@ -45,9 +45,7 @@ fn allocate(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let isp = read_isp(call)?;
     let (name, description) = (parameters.owned("Name"), parameters.owned("Description"));
     check_name(&name, "InvalidParameter")?;
-    if description.chars().count() > 256 || is_url(&description) {
-        return Err(ApiError::invalid("Description", "it must be at most 256 characters and not a URL"));
-    }
+    vpc::check_description(parameters, "InvalidParameter")?;
     let tags = tags::read(parameters)?;
     let own = call.world.eips.values().filter(|eip| !eip.service_managed && eip.meta.region == call.region);
     if own.count() >= LIMIT {
@@ -287,10 +285,6 @@ fn refuse_managed(eip: &Eip) -> Result<(), ApiError> {
     }
     let message = format!("The elastic IP address {} is managed by a cloud service.", eip.id);
     Err(ApiError::bad_request("Forbidden", message))
-}
-
-fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
 }
 
 fn describe_eip_addresses(call: &mut Call<'_>) -> Result<Value, ApiError> {

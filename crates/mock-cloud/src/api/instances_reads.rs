@@ -10,7 +10,7 @@ use crate::api::vpc::accepts;
 use crate::api::{Call, Handler, catalogue, images, instances, tags};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
-use crate::world::instance::Instance;
+use crate::world::instance::{Instance, InstanceStatus};
 use crate::world::meta::timestamp_to_the_minute;
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
@@ -74,7 +74,7 @@ impl Filter<'_> {
 }
 
 fn describe(world: &World, own: &Instance) -> Value {
-    merged(describe_machine(own), describe_network(world, own))
+    merged(merged(describe_machine(own), describe_absent(own)), describe_network(world, own))
 }
 
 fn describe_machine(own: &Instance) -> Value {
@@ -105,7 +105,7 @@ fn describe_machine(own: &Instance) -> Value {
         "DeletionProtection": own.deletion_protection,
         "KeyPairName": own.key_pair.clone().unwrap_or_default(),
         "SerialNumber": own.serial_number,
-        "StoppedMode": "Not-applicable",
+        "StoppedMode": stopped_mode(own),
         "IoOptimized": true,
         "DeviceAvailable": true,
         "Recyclable": false,
@@ -115,6 +115,38 @@ fn describe_machine(own: &Instance) -> Value {
         "MetadataOptions": {"HttpEndpoint": own.http_endpoint, "HttpTokens": own.http_tokens},
         "OperationLocks": {"LockReason": []},
         "Tags": tags::ecs_tags(&own.meta),
+    })
+}
+
+/// What is not stopped has no mode.
+fn stopped_mode(own: &Instance) -> &str {
+    match own.status {
+        InstanceStatus::Stopped if !own.stopped_mode.is_empty() => &own.stopped_mode,
+        InstanceStatus::Stopped => "KeepCharging",
+        InstanceStatus::Pending
+        | InstanceStatus::Starting
+        | InstanceStatus::Running
+        | InstanceStatus::Stopping => "Not-applicable",
+    }
+}
+
+/// What an instance of this cloud never has, told as the real one tells it.
+fn describe_absent(own: &Instance) -> Value {
+    let processors = catalogue::find(&own.instance_type).map_or(0, |kind| kind.processors);
+    json!({
+        "ClusterId": "",
+        "DeploymentSetId": "",
+        "HpcClusterId": "",
+        "VlanId": "",
+        "CreditSpecification": "",
+        "SpotDuration": i32::from(own.spot_strategy != "NoSpot"),
+        "SpotPriceLimit": own.spot_price_limit,
+        "HibernationOptions": {"Configured": false},
+        "ImageOptions": {"LoginAsNonRoot": false},
+        "CpuOptions": {"CoreCount": processors.div_ceil(2), "Numa": "ON", "ThreadsPerCore": 2},
+        "DedicatedHostAttribute": {"DedicatedHostId": "", "DedicatedHostName": ""},
+        "DedicatedInstanceAttribute": {"Affinity": "", "Tenancy": ""},
+        "EcsCapacityReservationAttr": {"CapacityReservationId": "", "CapacityReservationPreference": ""},
     })
 }
 
@@ -178,6 +210,8 @@ fn describe_instance_status(call: &mut Call<'_>) -> Result<Value, ApiError> {
 fn describe_instance_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let own = instances::find(call.world, call.parameters.required("InstanceId")?)?;
     let mut fields = describe(call.world, own);
+    fields["IoOptimized"] = json!("optimized");
+    fields["EnableNetworkEncryption"] = json!(false);
     if let Some(fields) = fields.as_object_mut() {
         const KEPT: &[&str] = &[
             "InstanceId",
@@ -189,6 +223,13 @@ fn describe_instance_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
             "ZoneId",
             "InstanceType",
             "Memory",
+            "Cpu",
+            "IoOptimized",
+            "EnableNetworkEncryption",
+            "ClusterId",
+            "VlanId",
+            "CreditSpecification",
+            "DedicatedHostAttribute",
             "ImageId",
             "CreationTime",
             "ExpiredTime",

@@ -85,10 +85,34 @@ fn describe_interface(world: &World, own: &NetworkInterface) -> Value {
         "CreationTime": timestamp(own.meta.created),
         "OwnerId": world.account.id,
         "ServiceManaged": managed,
+        "Attachment": describe_attachment(own),
+        "AssociatedPublicIp": describe_public(world, own),
+        "NetworkInterfaceTrafficMode": "Standard",
+        "Ipv4PrefixSets": {"Ipv4PrefixSet": []},
+        "Ipv6PrefixSets": {"Ipv6PrefixSet": []},
+        "QueueNumber": 1,
+        "SourceDestCheck": false,
         "DeleteOnRelease": true,
         "ResourceGroupId": "",
         "Tags": tags::ecs_tags(&own.meta),
     })
+}
+
+fn describe_attachment(own: &NetworkInterface) -> Value {
+    match instance_of(own) {
+        "" => json!({}),
+        id => json!({"InstanceId": id, "DeviceIndex": 0, "NetworkCardIndex": 0}),
+    }
+}
+
+/// The public address of the instance, its own or an elastic one.
+fn describe_public(world: &World, own: &NetworkInterface) -> Value {
+    let id = instance_of(own);
+    if let Some(eip) = world.eip_of_instance(id) {
+        return json!({"PublicIpAddress": eip.address.to_string(), "AllocationId": eip.id});
+    }
+    let address = world.instances.get(id).and_then(|instance| instance.public_address);
+    address.map_or_else(|| json!({}), |address| json!({"PublicIpAddress": address.to_string()}))
 }
 
 /// An address card of the range that belongs to virtual machines.

@@ -6,6 +6,7 @@
 
 pub mod alb_balancers;
 pub mod alb_certificates;
+pub mod alb_forwarding;
 pub mod alb_limits;
 pub mod alb_listeners;
 pub mod alb_options;

@@ -14,6 +14,7 @@ const RELEASE: std::ops::RangeInclusive<Moment> = HOUR / 2..=3 * 366 * 24 * HOUR
 pub(super) struct Billing {
     pub(super) charge_type: String,
     pub(super) spot_strategy: String,
+    pub(super) spot_price_limit: f64,
     pub(super) auto_release: Option<Moment>,
 }
 
@@ -38,7 +39,10 @@ pub(super) fn read(call: &Call<'_>, kind: &InstanceType) -> Result<Billing, ApiE
         let message = "What is paid in advance is not released by itself.";
         return Err(ApiError::bad_request("InvalidAutoReleaseTime.Malformed", message));
     }
-    Ok(Billing { charge_type, spot_strategy, auto_release })
+    let limited = spot_strategy == "SpotWithPriceLimit";
+    let limit = parameters.text("SpotPriceLimit").filter(|_| limited).and_then(|text| text.parse().ok());
+    let spot_price_limit = limit.unwrap_or_default();
+    Ok(Billing { charge_type, spot_strategy, spot_price_limit, auto_release })
 }
 
 fn check_period(parameters: &Parameters) -> Result<(), ApiError> {

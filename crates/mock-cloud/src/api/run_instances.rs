@@ -188,6 +188,8 @@ fn make(call: &mut Call<'_>, blueprint: &Blueprint, index: usize) -> String {
         image: blueprint.image.id.to_owned(),
         charge_type: billing.charge_type.clone(),
         spot_strategy: billing.spot_strategy.clone(),
+        spot_price_limit: billing.spot_price_limit,
+        stopped_mode: String::new(),
         auto_release: billing.auto_release,
         vpc: network.vswitch.vpc.clone(),
         vswitch: network.vswitch.id.clone(),

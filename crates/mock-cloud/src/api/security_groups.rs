@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api::instances::check_description;
 use crate::api::page::{self, Size};
 use crate::api::security_rules::describe_rule;
 use crate::api::vpc::accepts;
@@ -36,6 +37,13 @@ fn create_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     let name = parameters.owned("SecurityGroupName");
     vpc::check_name(&name, "InvalidSecurityGroupName.Malformed")?;
+    let description = parameters.text("Description").unwrap_or_default();
+    check_description(description, "InvalidSecurityGroupDiscription.Malformed")?;
+    let kind = parameters.text_or("SecurityGroupType", "normal");
+    if !["normal", "enterprise"].contains(&kind.as_str()) {
+        let message = format!("The SecurityGroupType {kind} is neither normal nor enterprise.");
+        return Err(ApiError::bad_request("InvalidParams.GroupType", message));
+    }
     let own = call.world.security_groups.values();
     if own.filter(|own| own.managed_by.is_none() && own.meta.region == call.region).count()
         >= quotas::SECURITY_GROUPS
@@ -49,7 +57,7 @@ fn create_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
         id: id.clone(),
         name,
         description: parameters.owned("Description"),
-        kind: parameters.text_or("SecurityGroupType", "normal"),
+        kind,
         vpc: network.to_owned(),
         rules: Vec::new(),
         managed_by: None,

@@ -46,6 +46,12 @@ pub struct Invocation {
     pub script: String,
     /// `RunShellScript`.
     pub kind: String,
+    /// Free text.
+    pub description: String,
+    /// Who runs it.
+    pub user: String,
+    /// Where it runs.
+    pub folder: String,
     /// Seconds.
     pub timeout: i64,
     /// Results by instance.

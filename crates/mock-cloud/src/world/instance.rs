@@ -56,6 +56,10 @@ pub struct Instance {
     pub charge_type: String,
     /// `NoSpot`, ...
     pub spot_strategy: String,
+    /// The most a spot instance may cost an hour; 0 is no limit.
+    pub spot_price_limit: f64,
+    /// `KeepCharging` or `StopCharging` of the last stop.
+    pub stopped_mode: String,
     /// When it is released by itself.
     pub auto_release: Option<Moment>,
     /// Where it is.

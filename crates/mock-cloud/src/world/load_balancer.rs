@@ -1,8 +1,10 @@
 //! ALB instances, their listeners and the jobs that change them.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::world::elastic_ip::EipUser;
 use crate::world::event::Event;
@@ -131,8 +133,12 @@ pub struct Listener {
     pub certificates: Vec<String>,
     /// Certificates for other names.
     pub additional_certificates: Vec<AdditionalCertificate>,
-    /// Switches of X-Forwarded-For as given.
-    pub forwarded: ForwardedFor,
+    /// Which headers it adds: the switches of `XForwardedForConfig` by name.
+    pub forwarded: BTreeMap<String, Value>,
+    /// Clients show certificates.
+    pub ca_enabled: bool,
+    /// Certificates that sign those of clients.
+    pub ca_certificates: Vec<String>,
     /// Region, age, tags.
     pub meta: Meta,
 }
@@ -155,26 +161,6 @@ pub struct AdditionalCertificate {
     pub id: String,
     /// State.
     pub status: CertificateStatus,
-}
-
-/// Which headers a listener adds.
-#[derive(Debug, Clone, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the API")]
-pub struct ForwardedFor {
-    /// X-Forwarded-For.
-    pub client_address: bool,
-    /// X-Forwarded-Proto.
-    pub protocol: bool,
-    /// X-Forwarded-Port.
-    pub port: bool,
-    /// SLB-ID.
-    pub balancer_id: bool,
-    /// X-Forwarded-Client-srcport.
-    pub source_port: bool,
-    /// X-Forwarded-Host.
-    pub host: bool,
-    /// `append` or `remove`.
-    pub mode: String,
 }
 
 /// An asynchronous ALB call.
@@ -234,7 +220,8 @@ impl World {
     pub(super) fn leftovers_gone(&mut self, id: &str) {
         let owner = InterfaceOwner::LoadBalancer(id.to_owned());
         let user = EipUser::LoadBalancer(id.to_owned());
-        self.eips.retain(|_, eip| eip.user.as_ref() != Some(&user));
+        self.eips.retain(|_, eip| !eip.service_managed || eip.user.as_ref() != Some(&user));
+        self.free_eips_of(&user);
         self.network_interfaces.retain(|_, interface| interface.owner != owner);
         self.security_groups.retain(|_, group| group.managed_by.as_deref() != Some(id));
     }

@@ -155,6 +155,15 @@ impl World {
         listeners.map(|listener| listener.load_balancer.as_str()).collect()
     }
 
+    /// How many listeners and rules of an ALB use a group.
+    pub fn uses_of_group(&self, balancer: &str, group: &str) -> usize {
+        let own: Vec<&Listener> =
+            self.listeners.values().filter(|listener| listener.load_balancer == balancer).collect();
+        let by_default = own.iter().filter(|listener| listener.server_group == group).count();
+        let rules = own.iter().flat_map(|listener| self.rules_of(&listener.id));
+        by_default + rules.filter(|rule| rule.groups().contains(&group)).count()
+    }
+
     /// Servers behind an ALB: those of a group count once for each listener and each rule that uses it.
     pub fn servers_of_balancer(&self, balancer: &str) -> usize {
         let count = |group: &str| self.server_groups.get(group).map_or(0, |group| group.servers.len());
