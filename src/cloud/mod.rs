@@ -14,6 +14,8 @@ pub mod dns;
 pub mod ecs;
 pub mod endpoint;
 pub mod error;
+mod http;
+mod request;
 pub mod sign;
 pub mod sts;
 pub mod transport;

@@ -48,6 +48,11 @@ impl Place {
         Self(format!("{list}.{}", index + 1))
     }
 
+    /// A part of it.
+    fn inner(&self, name: &str) -> Self {
+        Self(format!("{}.{name}", self.0))
+    }
+
     fn missing(&self, name: &str) -> ApiError {
         ApiError::missing(&format!("{}.{name}", self.0))
     }
@@ -204,8 +209,8 @@ fn read_action(place: &Place, given: &Parameters) -> Result<Action, ApiError> {
         },
         "InsertHeader" => read_insert_header(place, &config)?,
         "RemoveHeader" => {
-            let key = config.text("Key").ok_or_else(|| place.missing("RemoveHeaderConfig.Key"))?;
-            check_header_name(place, "RemoveHeaderConfig.Key", key)?;
+            let key = config.text("Key").ok_or_else(|| place.inner("RemoveHeaderConfig").missing("Key"))?;
+            check_header_name(&place.inner("RemoveHeaderConfig"), "Key", key)?;
             ActionKind::RemoveHeader { key: key.to_owned() }
         }
         "TrafficLimit" => read_limit(place, &config)?,
@@ -218,7 +223,7 @@ fn read_action(place: &Place, given: &Parameters) -> Result<Action, ApiError> {
 
 fn read_forward(place: &Place, config: &Parameters) -> Result<ActionKind, ApiError> {
     let tuples = config.list("ServerGroupTuples");
-    let name = "ForwardGroupConfig.ServerGroupTuples";
+    let (place, name) = (place.inner("ForwardGroupConfig"), "ServerGroupTuples");
     if tuples.is_empty() {
         return Err(place.missing(name));
     }
@@ -241,7 +246,9 @@ fn read_forward(place: &Place, config: &Parameters) -> Result<ActionKind, ApiErr
     let session = config.object("ServerGroupStickySession");
     let seconds: u32 = session.unsigned("Timeout").unwrap_or(1000);
     if !(1..=86_400).contains(&seconds) {
-        return Err(place.invalid("ServerGroupStickySession.Timeout", "it must be 1 to 86400 seconds"));
+        return Err(place
+            .inner("ServerGroupStickySession")
+            .invalid("Timeout", "it must be 1 to 86400 seconds"));
     }
     Ok(ActionKind::ForwardGroup { groups, sticky: session.flag("Enabled").then_some(seconds) })
 }
@@ -256,14 +263,18 @@ fn read_redirect(place: &Place, config: &Parameters) -> Result<ActionKind, ApiEr
         http_code: config.text_or("HttpCode", "301"),
     };
     if !["301", "302", "303", "307", "308"].contains(&redirect.http_code.as_str()) {
-        return Err(place.invalid("RedirectConfig.HttpCode", "it must be 301, 302, 303, 307 or 308"));
+        return Err(place
+            .inner("RedirectConfig")
+            .invalid("HttpCode", "it must be 301, 302, 303, 307 or 308"));
     }
     if !["${protocol}", "HTTP", "HTTPS"].contains(&redirect.protocol.as_str()) {
-        return Err(place.invalid("RedirectConfig.Protocol", "it must be HTTP, HTTPS or ${protocol}"));
+        return Err(place
+            .inner("RedirectConfig")
+            .invalid("Protocol", "it must be HTTP, HTTPS or ${protocol}"));
     }
     let port = redirect.port.parse::<u16>().is_ok_and(|port| (1..=63_335).contains(&port));
     if !port && redirect.port != "${port}" {
-        return Err(place.invalid("RedirectConfig.Port", "it must be 1 to 63335 or ${port}"));
+        return Err(place.inner("RedirectConfig").invalid("Port", "it must be 1 to 63335 or ${port}"));
     }
     for (name, text, bounds) in [
         ("Host", &redirect.host, (3, 256)),
@@ -286,19 +297,25 @@ fn read_redirect(place: &Place, config: &Parameters) -> Result<ActionKind, ApiEr
 fn read_fixed_response(place: &Place, config: &Parameters) -> Result<ActionKind, ApiError> {
     const TYPES: &[&str] =
         &["text/plain", "text/css", "text/html", "application/javascript", "application/json"];
-    let content = config.text("Content").ok_or_else(|| place.missing("FixedResponseConfig.Content"))?;
-    let http_code = config.text("HttpCode").ok_or_else(|| place.missing("FixedResponseConfig.HttpCode"))?;
+    let content =
+        config.text("Content").ok_or_else(|| place.inner("FixedResponseConfig").missing("Content"))?;
+    let http_code =
+        config.text("HttpCode").ok_or_else(|| place.inner("FixedResponseConfig").missing("HttpCode"))?;
     let content_type = config.text_or("ContentType", "text/plain");
     if content.len() > CONTENT_LIMIT || !content.is_ascii() {
-        return Err(place.invalid("FixedResponseConfig.Content", "it must be at most 1 KB of ASCII"));
+        return Err(place
+            .inner("FixedResponseConfig")
+            .invalid("Content", "it must be at most 1 KB of ASCII"));
     }
     if !TYPES.contains(&content_type.as_str()) {
-        return Err(place.invalid("FixedResponseConfig.ContentType", "it is not a known type"));
+        return Err(place.inner("FixedResponseConfig").invalid("ContentType", "it is not a known type"));
     }
     let status = http_code.strip_prefix("HTTP_").unwrap_or(http_code);
     let known = status.parse::<u16>().is_ok_and(|code| [2, 4, 5].contains(&(code / 100)));
     if !known {
-        return Err(place.invalid("FixedResponseConfig.HttpCode", "it must be a 2xx, 4xx or 5xx status"));
+        return Err(place
+            .inner("FixedResponseConfig")
+            .invalid("HttpCode", "it must be a 2xx, 4xx or 5xx status"));
     }
     let (content, http_code) = (content.to_owned(), http_code.to_owned());
     Ok(ActionKind::FixedResponse { content, content_type, http_code })
@@ -306,19 +323,19 @@ fn read_fixed_response(place: &Place, config: &Parameters) -> Result<ActionKind,
 
 fn read_insert_header(place: &Place, config: &Parameters) -> Result<ActionKind, ApiError> {
     const SYSTEM: &[&str] = &["ClientSrcPort", "ClientSrcIp", "Protocol", "SLBId", "SLBPort"];
-    let key = config.text("Key").ok_or_else(|| place.missing("InsertHeaderConfig.Key"))?;
-    let value = config.text("Value").ok_or_else(|| place.missing("InsertHeaderConfig.Value"))?;
-    check_header_name(place, "InsertHeaderConfig.Key", key)?;
-    place.sized("InsertHeaderConfig.Value", value, (1, 128))?;
+    let key = config.text("Key").ok_or_else(|| place.inner("InsertHeaderConfig").missing("Key"))?;
+    let value = config.text("Value").ok_or_else(|| place.inner("InsertHeaderConfig").missing("Value"))?;
+    check_header_name(&place.inner("InsertHeaderConfig"), "Key", key)?;
+    place.inner("InsertHeaderConfig").sized("Value", value, (1, 128))?;
     let value_type = config.text_or("ValueType", "UserDefined");
     let good = match value_type.as_str() {
         "SystemDefined" => SYSTEM.contains(&value),
         "UserDefined" | "ReferenceHeader" => true,
-        _ => return Err(place.invalid("InsertHeaderConfig.ValueType", "it is not a known type")),
+        _ => return Err(place.inner("InsertHeaderConfig").invalid("ValueType", "it is not a known type")),
     };
     if !good {
         let reason = format!("{value} is not one of {}", SYSTEM.join(", "));
-        return Err(place.invalid("InsertHeaderConfig.Value", reason));
+        return Err(place.inner("InsertHeaderConfig").invalid("Value", reason));
     }
     let (key, value, cover) = (key.to_owned(), value.to_owned(), config.flag("CoverEnabled"));
     Ok(ActionKind::InsertHeader { key, value, value_type, cover })
@@ -331,9 +348,9 @@ fn read_limit(place: &Place, config: &Parameters) -> Result<ActionKind, ApiError
         return Err(place.invalid("TrafficLimitConfig", "limits are 1 to 1000000 requests a second"));
     }
     match (qps, per_ip_qps) {
-        (None, None) => Err(place.missing("TrafficLimitConfig.QPS")),
+        (None, None) => Err(place.inner("TrafficLimitConfig").missing("QPS")),
         (Some(all), Some(one)) if one >= all => {
-            Err(place.invalid("TrafficLimitConfig.PerIpQps", "it must be smaller than QPS"))
+            Err(place.inner("TrafficLimitConfig").invalid("PerIpQps", "it must be smaller than QPS"))
         }
         _ => Ok(ActionKind::TrafficLimit { qps, per_ip_qps }),
     }
@@ -341,12 +358,14 @@ fn read_limit(place: &Place, config: &Parameters) -> Result<ActionKind, ApiError
 
 fn read_mirror(place: &Place, config: &Parameters) -> Result<ActionKind, ApiError> {
     if config.text("TargetType").is_some_and(|kind| kind != "ForwardGroupMirror") {
-        return Err(place.invalid("TrafficMirrorConfig.TargetType", "only ForwardGroupMirror is possible"));
+        return Err(place
+            .inner("TrafficMirrorConfig")
+            .invalid("TargetType", "only ForwardGroupMirror is possible"));
     }
     let tuples = config.object("MirrorGroupConfig").list("ServerGroupTuples");
     let groups: Vec<String> = tuples.iter().map(|tuple| tuple.owned("ServerGroupId")).collect();
     if groups.is_empty() || groups.iter().any(String::is_empty) {
-        return Err(place.missing("TrafficMirrorConfig.MirrorGroupConfig.ServerGroupTuples.ServerGroupId"));
+        return Err(place.inner("TrafficMirrorConfig").missing("MirrorGroupConfig"));
     }
     Ok(ActionKind::TrafficMirror { groups })
 }
