@@ -83,8 +83,8 @@ pub(super) fn check_features(group: &ServerGroup, balancer: &LoadBalancer) -> Re
 /// # Errors
 /// `ResourceQuotaExceeded.LoadBalancerServersNum`.
 pub(super) fn check_added(world: &World, group: &ServerGroup, added: usize) -> Result<(), ApiError> {
-    let users = world.balancers_of_group(&group.id);
-    for balancer in users.into_iter().filter_map(|id| world.load_balancers.get(id)) {
+    let balancers = world.balancers_of_group(&group.id);
+    for balancer in balancers.into_iter().filter_map(|id| world.load_balancers.get(id)) {
         let limit = Edition::of(balancer).servers();
         let uses = world.uses_of_group(&balancer.id, &group.id);
         if world.servers_of_balancer(&balancer.id) + added * uses > limit {

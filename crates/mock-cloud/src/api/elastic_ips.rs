@@ -243,8 +243,8 @@ fn unassociate(call: &mut Call<'_>) -> Result<Value, ApiError> {
         return Err(ApiError::bad_request("InvalidIpStatus.HasBeenUsedBySnatTable", message));
     }
     call.begin_effect()?;
-    let used = call.world.snat_entries.values().filter(|entry| entry.addresses.contains(&address));
-    for entry in used.map(|entry| entry.id.clone()).collect::<Vec<_>>() {
+    let entries = call.world.snat_entries.values().filter(|entry| entry.addresses.contains(&address));
+    for entry in entries.map(|entry| entry.id.clone()).collect::<Vec<_>>() {
         call.world.delete_snat_entry(&entry);
     }
     call.world.move_eip(&id, EipStatus::Unassociating);

@@ -110,11 +110,10 @@ fn read_auto_release(call: &Call<'_>) -> Result<Option<Moment>, ApiError> {
         return Ok(None);
     };
     let moment = text.parse::<jiff::Timestamp>().ok().map(|time| time.as_millisecond() / 60_000 * 60_000);
-    match moment.filter(|moment| RELEASE.contains(&(moment - call.world.now / 60_000 * 60_000))) {
-        Some(moment) => Ok(Some(moment)),
-        None => {
-            let message = format!("The AutoReleaseTime {text} is not half an hour to three years ahead.");
-            Err(ApiError::bad_request("InvalidAutoReleaseTime.Malformed", message))
-        }
+    let ahead = moment.filter(|moment| RELEASE.contains(&(moment - call.world.now / 60_000 * 60_000)));
+    if ahead.is_some() {
+        return Ok(ahead);
     }
+    let message = format!("The AutoReleaseTime {text} is not half an hour to three years ahead.");
+    Err(ApiError::bad_request("InvalidAutoReleaseTime.Malformed", message))
 }

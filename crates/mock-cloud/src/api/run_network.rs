@@ -47,6 +47,9 @@ pub(super) fn read(call: &Call<'_>, amount: usize, minimum: usize) -> Result<Net
     Ok(Network { vswitch, security_groups, addresses, bandwidth_in, bandwidth_out, internet_charge_type })
 }
 
+/// What a primary interface says in place of the call.
+const EXCLUDED: &[&str] = &["VSwitchId", "SecurityGroupId", "SecurityGroupIds", "PrivateIpAddress"];
+
 /// The interface that a call describes in place of vSwitch and groups.
 fn read_primary(parameters: &Parameters) -> Result<Option<Parameters>, ApiError> {
     let listed = parameters.list("NetworkInterface");
@@ -59,7 +62,6 @@ fn read_primary(parameters: &Parameters) -> Result<Option<Parameters>, ApiError>
         let message = "An instance has one primary network interface.";
         return Err(ApiError::bad_request("InvalidParam.NetworkInterface", message));
     }
-    const EXCLUDED: &[&str] = &["VSwitchId", "SecurityGroupId", "SecurityGroupIds", "PrivateIpAddress"];
     if let Some(name) = EXCLUDED.iter().find(|name| !listed.is_empty() && parameters.has(name)) {
         let message = format!("{name} and a primary network interface exclude each other.");
         return Err(ApiError::bad_request("InvalidParam.NetworkInterface", message));

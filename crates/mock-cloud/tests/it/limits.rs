@@ -180,6 +180,9 @@ fn an_instance_is_changed_within_its_network() {
     assert_eq!(ground.good("Ecs.DescribeUserData", &[REGION, own])["UserData"], "IyEvYmluL3No");
 }
 
+/// Name of a list, where its items are, and what it needs.
+type List<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)]);
+
 /// Pages through a numbered list: sizes of the pages, and the page after the last one.
 fn numbered(ground: &mut Ground, name: &str, place: &str, more: &[(&str, &str)]) -> Vec<usize> {
     let mut sizes = Vec::new();
@@ -208,7 +211,7 @@ fn numbered_lists_end_and_go_no_further() {
     for _ in 0..3 {
         ground.security_group(&vpc);
     }
-    let all: &[(&str, &str, &[(&str, &str)])] = &[
+    let all: &[List<'_>] = &[
         ("Vpc.DescribeVpcs", "/Vpcs/Vpc", &[REGION]),
         ("Vpc.DescribeVSwitches", "/VSwitches/VSwitch", &[REGION]),
         ("Ecs.DescribeSecurityGroups", "/SecurityGroups/SecurityGroup", &[REGION]),

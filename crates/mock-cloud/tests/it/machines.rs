@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use crate::ground::{Ground, REGION, refusal, text};
 
+/// Parameters, and the status and code they are refused with.
+type Case<'a> = (&'a [(&'a str, &'a str)], u16, &'a str);
+
 fn disks(ground: &mut Ground, more: &[(&str, &str)]) -> Vec<Value> {
     let mut own = vec![REGION];
     own.extend(more);
@@ -247,18 +250,36 @@ fn quotas_are_told_and_kept() {
     assert_eq!(ground.refused("Ecs.DescribeAccountAttributes", &unknown), refusal(403, "Invalid.Parameter"));
 }
 
+/// A network in which no instance comes to be.
+struct Scene {
+    ground: Ground,
+    vswitch: String,
+    group: String,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let mut ground = Ground::instant();
+        let (vpc, [vswitch, _]) = ground.network();
+        let group = ground.security_group(&vpc);
+        Self { ground, vswitch, group }
+    }
+
+    fn refuses(&mut self, cases: &[Case<'_>]) {
+        for (more, status, code) in cases {
+            let error = self.ground.run(&self.vswitch, &self.group, more).unwrap_err();
+            assert_eq!((error.status, error.code.as_str()), (*status, *code), "{more:?}");
+        }
+        assert!(self.ground.world.instances.is_empty() && self.ground.world.disks.is_empty());
+    }
+}
+
 #[test]
-fn what_an_instance_is_made_of_is_checked() {
-    let mut ground = Ground::instant();
-    let (vpc, [vswitch, _]) = ground.network();
-    let group = ground.security_group(&vpc);
-    let mut code = |more: &[(&str, &str)]| {
-        let error = ground.run(&vswitch, &group, more).unwrap_err();
-        (error.status, error.code)
-    };
+fn how_many_and_what_they_are_called_is_checked() {
+    let mut scene = Scene::new();
     let long = "a".repeat(129);
     let data = STANDARD.encode(vec![b'x'; 32 * 1024 + 1]);
-    let cases: &[(&[(&str, &str)], u16, &str)] = &[
+    let cases: &[Case<'_>] = &[
         (&[("Amount", "101")], 400, "InvalidMaxAmount.Malformed"),
         (&[("Amount", "0")], 400, "InvalidMaxAmount.Malformed"),
         (&[("Amount", "2"), ("MinAmount", "3")], 400, "InvalidMinAmount.Malformed"),
@@ -270,6 +291,14 @@ fn what_an_instance_is_made_of_is_checked() {
         (&[("Description", "x")], 400, "InvalidDescription.Malformed"),
         (&[("UserData", "***")], 400, "InvalidUserData.Base64FormatInvalid"),
         (&[("UserData", &data)], 400, "InvalidUserData.SizeExceeded"),
+    ];
+    scene.refuses(cases);
+}
+
+#[test]
+fn disks_bandwidth_and_access_are_checked() {
+    let mut scene = Scene::new();
+    let cases: &[Case<'_>] = &[
         (&[("SystemDisk.Category", "floppy")], 400, "InvalidSystemDiskCategory.ValueNotSupported"),
         (&[("SystemDisk.Category", "cloud_ssd")], 403, "InvalidInstanceType.NotSupportDiskCategory"),
         (&[("SystemDisk.Size", "10")], 404, "InvalidSystemDiskSize.LessThanImageSize"),
@@ -289,6 +318,15 @@ fn what_an_instance_is_made_of_is_checked() {
         (&[("InternetChargeType", "PayByLuck")], 400, "InvalidInternetChargeType.ValueNotSupported"),
         (&[("Password", "weak")], 400, "InvalidPassword.Malformed"),
         (&[("KeyPairName", "none")], 404, "InvalidKeyPairName.NotFound"),
+    ];
+    scene.refuses(cases);
+}
+
+#[test]
+fn images_types_groups_and_zones_are_checked() {
+    let mut scene = Scene::new();
+    let group = scene.group.clone();
+    let cases: &[Case<'_>] = &[
         (&[("SecurityGroupIds.1", &group)], 400, "InvalidSecurityGroupId.SingleIdAndMultiIdConflict"),
         (
             &[("SecurityGroupId", ""), ("SecurityGroupIds.1", &group), ("SecurityGroupIds.2", &group)],
@@ -307,6 +345,15 @@ fn what_an_instance_is_made_of_is_checked() {
         (&[("ZoneId", "cn-hangzhou-k")], 400, "InvalidParameter.Mismatch"),
         (&[("ZoneId", "mars-a")], 404, "InvalidZoneId.NotFound"),
         (&[("VSwitchId", "vsw-none")], 404, "InvalidVSwitchId.NotFound"),
+    ];
+    scene.refuses(cases);
+}
+
+#[test]
+fn how_instances_are_paid_and_where_they_go_is_checked() {
+    let mut scene = Scene::new();
+    let vswitch = scene.vswitch.clone();
+    let cases: &[Case<'_>] = &[
         (&[("SpotStrategy", "Luck")], 400, "InvalidSpotStrategy"),
         (&[("SpotStrategy", "SpotWithPriceLimit")], 400, "InvalidSpotPriceLimit"),
         (
@@ -344,10 +391,7 @@ fn what_an_instance_is_made_of_is_checked() {
         ),
         (&[("DryRun", "true")], 400, "DryRunOperation"),
     ];
-    for (more, status, expected) in cases {
-        assert_eq!(code(more), refusal(*status, expected), "{more:?}");
-    }
-    assert!(ground.world.instances.is_empty() && ground.world.disks.is_empty());
+    scene.refuses(cases);
 }
 
 #[test]
