@@ -2,18 +2,18 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-mod certificates;
 mod call_log;
+mod certificates;
 mod errors;
 mod faults;
 mod http;
 mod lifetime;
 mod lists;
 mod model;
-mod redis;
-mod redis_time;
 mod old_client;
 mod provenance;
+mod redis;
+mod redis_time;
 mod regions;
 mod road;
 mod signatures;
