@@ -31,7 +31,7 @@ class Home:
         return self
 
     def __exit__(self, *_):
-        self.stage.ended.append(self.cloud.address.calls())
+        self.stage.logs.append(self.cloud.address.calls())
         self.run("cloud", "down")
 
     @property
