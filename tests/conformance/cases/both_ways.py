@@ -17,6 +17,17 @@ TOPOLOGY = Path(__file__).parents[3] / "examples" / "chatroom.yaml"
 LIMIT = 100
 
 
+def run(program, folder, *words, **variables):
+    """Runs our own program with a home of its own; its standard output when it succeeds."""
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    kept |= {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "NO_COLOR": "1"} | variables
+    command = [str(program), "--state-dir", str(folder / "state"), *words]
+    ended = subprocess.run(command, env=kept, cwd=folder, capture_output=True, text=True, timeout=LIMIT)
+    shown = (ended.stdout + ended.stderr).strip()[-1500:]
+    assert ended.returncode == 0, f"albatross {' '.join(words)} ends with {ended.returncode}: {shown}"
+    return ended.stdout
+
+
 class Home:
     """A folder in which our own program keeps its state, with a cloud of its own."""
 
@@ -44,15 +55,9 @@ class Home:
         known = json.loads(self.file.read_text())
         self.file.write_text(json.dumps(known | {"endpoint": f"http://{host}"}))
 
-    def run(self, *words, wanted=0):
-        """Runs a command; its standard output when it ends as wanted."""
-        kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
-        kept |= {"HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder), "NO_COLOR": "1"}
-        command = [str(self.program), "--state-dir", str(self.folder / "state"), *words]
-        ended = subprocess.run(command, env=kept, cwd=self.folder, capture_output=True, text=True, timeout=LIMIT)
-        shown = (ended.stdout + ended.stderr).strip()[-1500:]
-        assert ended.returncode == wanted, f"albatross {' '.join(words)} ends with {ended.returncode}: {shown}"
-        return ended.stdout
+    def run(self, *words):
+        """Runs a command in this folder."""
+        return run(self.program, self.folder, *words)
 
     def plan(self):
         """The plan for the topology."""
