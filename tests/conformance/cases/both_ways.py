@@ -11,6 +11,7 @@ from harness.process import Address
 from harness.registry import case
 from harness.stage import Cloud
 from harness.tutorial import INSTANCES, NODES, PORT, RANGES, STACK, ZONES, Tutorial
+from harness.waiting import wait_for
 
 TOPOLOGY = Path(__file__).parents[3] / "examples" / "chatroom.yaml"
 #: Seconds a command may take; the longest takes two.
@@ -42,8 +43,13 @@ class Home:
         return self
 
     def __exit__(self, *_):
-        self.stage.logs.append(self.cloud.address.calls())
+        address = self.cloud.address
+        self.stage.logs.append(address.calls())
+        # Whatever was in between is gone by now.
+        self.go_through(address.host)
         self.run("cloud", "down")
+        process = Path(f"/proc/{address.ready['pid']}")
+        wait_for("the cloud of this home has ended", lambda: not process.exists())
 
     @property
     def file(self):
