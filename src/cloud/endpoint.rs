@@ -79,6 +79,8 @@ fn official_host(product: Product, region: &RegionId) -> String {
         Product::Alb => format!("alb.{region}.aliyuncs.com"),
         Product::Alidns if region.as_str() == "cn-hangzhou" => "alidns.aliyuncs.com".to_owned(),
         Product::Alidns => format!("alidns.{region}.aliyuncs.com"),
+        Product::Cas => "cas.aliyuncs.com".to_owned(),
+        Product::RKvstore => format!("r-kvstore.{region}.aliyuncs.com"),
     }
 }
 

@@ -14,6 +14,8 @@ pub mod dns;
 pub mod ecs;
 pub mod endpoint;
 pub mod error;
+pub mod explain;
+pub mod permission;
 pub mod sign;
 pub mod sts;
 pub mod transport;
@@ -35,6 +37,10 @@ pub enum Product {
     Alb,
     /// Names.
     Alidns,
+    /// Managed Redis.
+    RKvstore,
+    /// Certificates.
+    Cas,
 }
 
 impl Product {
@@ -46,6 +52,8 @@ impl Product {
             Self::Ecs => "2014-05-26",
             Self::Alb => "2020-06-16",
             Self::Alidns => "2015-01-09",
+            Self::Cas => "2020-04-07",
+            Self::RKvstore => "2015-01-01",
         }
     }
 
@@ -57,6 +65,8 @@ impl Product {
             Self::Ecs => "ECS",
             Self::Alb => "ALB",
             Self::Alidns => "Alidns",
+            Self::Cas => "CAS",
+            Self::RKvstore => "R-kvstore",
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::cloud::call::Call;
 use crate::cloud::credentials::Credentials;
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::error::{CloudError, Envelope};
+use crate::cloud::explain::subject::Subject;
 use crate::cloud::sign;
 
 /// How long one call is tried.
@@ -152,7 +153,20 @@ impl Client {
             return serde_json::from_slice(&body).map_err(garbled);
         }
         let envelope: Envelope = serde_json::from_slice(&body).map_err(garbled)?;
-        Err((refused(call, status.as_u16(), envelope), asked))
+        Err((self.refused(call, status.as_u16(), envelope), asked))
+    }
+
+    fn refused(&self, call: &Call, status: u16, envelope: Envelope) -> CloudError {
+        let subject = Subject::of(call, self.region());
+        CloudError::Refused {
+            product: call.product,
+            action: call.action.clone(),
+            status,
+            code: envelope.code,
+            message: envelope.message,
+            request_id: envelope.request_id,
+            subject: Box::new(subject.with_permission(envelope.access_denied_detail.auth_action)),
+        }
     }
 
     fn request(&self, call: &Call) -> reqwest::Request {
@@ -206,17 +220,6 @@ impl Client {
             headers.insert("x-acs-accesskey-id".to_owned(), self.shared.credentials.access_key_id.clone());
         }
         headers
-    }
-}
-
-fn refused(call: &Call, status: u16, envelope: Envelope) -> CloudError {
-    CloudError::Refused {
-        product: call.product,
-        action: call.action.clone(),
-        status,
-        code: envelope.code,
-        message: envelope.message,
-        request_id: envelope.request_id,
     }
 }
 
