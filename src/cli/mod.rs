@@ -9,6 +9,7 @@ mod deploy;
 mod destroy;
 mod environment;
 mod exit;
+mod explain;
 mod failure;
 mod key;
 mod local;
@@ -96,6 +97,8 @@ enum Command {
     Destroy(ChangeArguments),
     /// All of it once on a local cloud of its own: validate, plan, apply, verify, destroy
     Smoke(smoke::Arguments),
+    /// Say what an error code means and what to do; without one, list the codes
+    Explain(explain::Arguments),
     /// Start, look at or end the local cloud of this folder
     Cloud(cloud::Arguments),
 }
@@ -152,6 +155,7 @@ impl Cli {
             Command::Status(arguments) => status::run(options, &arguments).await,
             Command::Destroy(arguments) => destroy::run(options, &arguments).await,
             Command::Smoke(arguments) => smoke::run(options, &arguments).await,
+            Command::Explain(arguments) => explain::run(&arguments),
             Command::Cloud(arguments) => cloud::run(options, &arguments).await,
         }
     }

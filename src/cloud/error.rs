@@ -102,6 +102,9 @@ pub(crate) struct AccessDeniedDetail {
     pub(crate) auth_action: Option<String>,
 }
 
+/// An endpoint that does not have an action will not have it a moment later.
+const NOT_IMPLEMENTED: u16 = 501;
+
 /// Codes after which a call may simply be sent again: something settles, or the cloud is busy.
 ///
 /// Source: what the official Terraform provider retries, narrowed to the products used here.
@@ -187,7 +190,7 @@ impl CloudError {
     pub fn is_passing(&self) -> bool {
         match self {
             Self::Refused { status, code, .. } => {
-                *status >= 500
+                (*status >= 500 && *status != NOT_IMPLEMENTED)
                     || code.contains("Throttling")
                     || SETTLING.iter().any(|settling| code == settling || is_below(code, settling))
             }

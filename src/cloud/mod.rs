@@ -44,6 +44,10 @@ pub enum Product {
 }
 
 impl Product {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Sts, Self::Vpc, Self::Ecs, Self::Alb, Self::Alidns, Self::RKvstore, Self::Cas];
+
     /// Its API version.
     pub fn version(self) -> &'static str {
         match self {

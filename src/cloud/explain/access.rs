@@ -60,8 +60,8 @@ pub(super) const ENTRIES: &[Explanation] = &[
     Explanation {
         codes: &["Forbidden.RAM", "NoPermission", "Forbidden", "AuthorizationFailure"],
         means: "this user may not make this call",
-        why: "A RAM user or role may do only what a policy allows; a new one may do nothing. `aliyun.com` accounts \
-              themselves may do everything.",
+        why: "A RAM user or role may do only what a policy allows; a new one may do nothing. The account itself may \
+              do everything.",
         next: "let the account's owner attach a policy that allows {permission} in the RAM console \
                (ram.console.aliyun.com/policies)",
     },
