@@ -7,6 +7,7 @@ mod apply;
 mod cloud;
 mod deploy;
 mod destroy;
+mod doctor;
 mod environment;
 mod exit;
 mod explain;
@@ -83,6 +84,8 @@ pub(crate) struct ChangeArguments {
 enum Command {
     /// Check a topology and show all that is wrong with it
     Validate(validate::Arguments),
+    /// Ask the cloud, before anything is made, whether this can become real
+    Doctor(doctor::Arguments),
     /// Show what would change
     Plan(plan::Arguments),
     /// Make it so: machines, Redis, load balancer, name and release
@@ -148,6 +151,7 @@ impl Cli {
         let options = &self.options;
         match self.command {
             Command::Validate(arguments) => validate::run(&arguments),
+            Command::Doctor(arguments) => doctor::run(options, &arguments).await,
             Command::Plan(arguments) => plan::run(options, &arguments).await,
             Command::Apply(arguments) => apply::run(options, &arguments).await,
             Command::Deploy(arguments) => deploy::run(options, &arguments).await,

@@ -19,6 +19,7 @@ use crate::cloud::endpoint::Endpoint;
 use crate::cloud::error::{CloudError, Envelope};
 use crate::cloud::explain::subject::Subject;
 use crate::cloud::sign;
+use crate::cloud::skew::Skew;
 
 /// How long one call is tried.
 const CALL_DEADLINE: Duration = Duration::from_mins(1);
@@ -41,6 +42,7 @@ struct Shared {
     credentials: Credentials,
     endpoint: Endpoint,
     region: RegionId,
+    skew: Skew,
 }
 
 /// What a call is allowed to outlast.
@@ -65,7 +67,7 @@ impl Client {
             .user_agent(concat!("albatross/", env!("CARGO_PKG_VERSION")))
             .build()
             .expect("the TLS library starts");
-        Self { shared: Arc::new(Shared { http, credentials, endpoint, region }) }
+        Self { shared: Arc::new(Shared { http, credentials, endpoint, region, skew: Skew::unknown() }) }
     }
 
     /// The region.
@@ -76,6 +78,16 @@ impl Client {
     /// Where calls go.
     pub fn endpoint(&self) -> &Endpoint {
         &self.shared.endpoint
+    }
+
+    /// Seconds by which the cloud's clock is ahead of this machine's, give or take one; none before an answer.
+    pub fn clock_skew(&self) -> Option<i64> {
+        self.shared.skew.seconds()
+    }
+
+    /// Where the credentials were found, and the public part of the key.
+    pub fn credentials(&self) -> (&str, &str) {
+        (&self.shared.credentials.source, &self.shared.credentials.access_key_id)
     }
 
     /// Calls an action and reads its reply.
@@ -144,6 +156,8 @@ impl Client {
         let answer = self.shared.http.execute(request).await.map_err(unreachable)?;
         let status = answer.status();
         let asked = retry_after(&answer);
+        let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
+        self.shared.skew.learn(date, clock::now().as_second());
         let body = answer.bytes().await.map_err(unreachable)?;
         let garbled = |source| {
             let action = action.clone();

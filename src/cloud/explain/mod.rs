@@ -74,6 +74,12 @@ pub fn find(code: &str) -> Option<&'static Explanation> {
     exact(code).or_else(|| family(code))
 }
 
+/// Codes of a user who lacks permission, as opposed to an account that lacks something.
+pub fn is_missing_permission(code: &str) -> bool {
+    matches!(code, "Forbidden" | "NoPermission" | "AuthorizationFailure")
+        || ["Forbidden.RAM", "NoPermission."].iter().any(|family| code.starts_with(family))
+}
+
 /// What to do about a refused call, for the resource it was about.
 pub fn hint(product: Product, action: &str, code: &str, subject: &Subject) -> Option<String> {
     let next = find(code)?.next;
