@@ -7,6 +7,7 @@ mod architecture;
 mod browser;
 mod chatroom;
 mod docs;
+mod doctor;
 mod faults;
 mod input;
 mod kept;

@@ -45,6 +45,10 @@ fn check(call: &Call<'_>) -> Result<Blueprint, ApiError> {
     let image = read_image(parameters)?;
     let instance_type = read_type(parameters, image)?;
     let vswitch = read_vswitch(call)?;
+    if catalogue::is_sold_out(call.world, &vswitch.zone, instance_type) {
+        let message = format!("{instance_type} is sold out in {}.", vswitch.zone);
+        return Err(ApiError::forbidden("OperationDenied.NoStock", message));
+    }
     let security_groups = read_security_groups(call, &vswitch)?;
     let key_pair = parameters.text("KeyPairName").map(str::to_owned);
     if let Some(name) = &key_pair

@@ -1,9 +1,10 @@
-//! What is not part of the cloud: status, world, calls, console, faults and shutdown, under `/_mock/`.
+//! What is not part of the cloud: status, world, calls, console, faults, stock and shutdown, under `/_mock/`.
 
 use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::{Method, Request, StatusCode};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::plane::spec::Status;
@@ -14,6 +15,14 @@ use crate::wire::encoding::decode_pairs;
 use crate::world::World;
 
 const JSON: &str = "application/json";
+
+/// An instance type that a zone has none of.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SoldOut {
+    zone: String,
+    instance_type: String,
+}
 
 impl Cloud {
     /// Answers an admin request.
@@ -32,6 +41,7 @@ impl Cloud {
                 text(StatusCode::OK, "text/html; charset=utf-8", include_str!("console.html").to_owned())
             }
             (Method::POST, "/_mock/faults") => self.add_faults(request).await,
+            (Method::POST, "/_mock/stock") => self.sell_out(request).await,
             (Method::POST, "/_mock/shutdown") => {
                 self.stop_soon();
                 json_reply(&json!({"stopping": true}))
@@ -68,6 +78,23 @@ impl Cloud {
             }
             Err(error) => {
                 let sentence = format!("the faults cannot be read: {error}");
+                text(StatusCode::BAD_REQUEST, JSON, json!({"error": sentence}).to_string())
+            }
+        }
+    }
+
+    /// From now on these are sold out, and nothing else is: `[{"zone": ..., "instance_type": ...}]`.
+    async fn sell_out(&self, request: Request<Incoming>) -> HttpReply {
+        let Ok(body) = read_body(request.into_body()).await;
+        match serde_json::from_slice::<Vec<SoldOut>>(&body) {
+            Ok(rows) => {
+                let rows = rows.into_iter().map(|row| (row.zone, row.instance_type));
+                let mut state = self.lock();
+                state.world.sold_out = rows.collect();
+                json_reply(&json!({"sold_out": state.world.sold_out.len()}))
+            }
+            Err(error) => {
+                let sentence = format!("what is sold out cannot be read: {error}");
                 text(StatusCode::BAD_REQUEST, JSON, json!({"error": sentence}).to_string())
             }
         }

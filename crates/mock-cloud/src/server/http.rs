@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -65,7 +65,9 @@ async fn route(cloud: &Arc<Cloud>, request: Request<Incoming>) -> Result<HttpRep
         let sentence = format!("mock-cloud: there is nothing at {}; the API is at /\n", request.path);
         return Ok(text(StatusCode::NOT_FOUND, "text/plain", sentence));
     }
-    Ok(http_reply(cloud.answer(request).await?))
+    let mut reply = http_reply(cloud.answer(request).await?);
+    reply.headers_mut().insert(DATE, cloud.date());
+    Ok(reply)
 }
 
 async fn plain(request: Request<Incoming>) -> Result<SignedRequest, hyper::Error> {

@@ -19,6 +19,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use hyper::header::HeaderValue;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -270,6 +271,13 @@ impl Cloud {
     /// The clock that signatures are held against.
     fn clock(&self) -> Moment {
         now() + self.options.clock_offset * 1_000
+    }
+
+    /// The same as the `Date` header of a reply, from which callers learn how far their own is off.
+    fn date(&self) -> HeaderValue {
+        let clock = jiff::Timestamp::from_millisecond(self.clock()).unwrap_or_default();
+        let date = clock.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        HeaderValue::from_str(&date).unwrap_or_else(|_| HeaderValue::from_static("unknown"))
     }
 
     fn access_key(state: &State) -> AccessKey {

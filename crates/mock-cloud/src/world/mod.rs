@@ -98,6 +98,8 @@ pub struct World {
     pub domains: BTreeMap<String, Domain>,
     /// DNS records.
     pub records: BTreeMap<String, DomainRecord>,
+    /// Zone and instance type of what is sold out.
+    pub sold_out: BTreeSet<(String, String)>,
     /// Client tokens.
     pub tokens: Tokens,
     /// Source of ids.
@@ -134,6 +136,7 @@ impl World {
             server_groups: BTreeMap::new(),
             jobs: BTreeMap::new(),
             records: BTreeMap::new(),
+            sold_out: BTreeSet::new(),
             tokens: Tokens::default(),
             ids,
             errands: Vec::new(),
