@@ -25,7 +25,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let target = session::target(options, &topology).await?;
     let question = Question {
         topology: &topology,
-        client: found(session::client(options, &topology, &target))?,
+        client: found(session::client(options, &topology, &target).await)?,
         dns: match &target {
             Target::Local(cloud) => Some(cloud.dns),
             Target::Remote => None,

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::base::ids::RequestId;
 use crate::cloud::Product;
+use crate::cloud::credentials::CredentialsError;
 use crate::cloud::explain;
 use crate::cloud::explain::subject::Subject;
 
@@ -55,6 +56,16 @@ pub enum CloudError {
         /// What is wrong with it.
         #[source]
         source: serde_json::Error,
+    },
+    /// There is no key to sign with.
+    #[error("{} {action}: {source}", product.name())]
+    Unsigned {
+        /// Product called.
+        product: Product,
+        /// Action called.
+        action: String,
+        /// Why there is none.
+        source: Box<CredentialsError>,
     },
     /// A wait ended without its condition.
     #[error("{subject} is not {condition} after {} s; it is {last}", waited.as_secs())]
@@ -144,6 +155,9 @@ const STILL_IN_USE: [&str; 7] = [
     "OperationDenied.VSwitchInUse",
 ];
 
+/// Codes that mean: the temporary key has ended. Central services write it in another way than most.
+const ENDED_KEY: [&str; 2] = ["InvalidSecurityToken.Expired", "SecurityTokenExpired"];
+
 /// Codes that mean: the thing is not there.
 const ABSENT: [&str; 13] = [
     "InvalidSecurityGroup.NotFound",
@@ -168,6 +182,7 @@ impl CloudError {
             Self::Refused { code, .. } => Some(code),
             Self::Unreachable { .. }
             | Self::Garbled { .. }
+            | Self::Unsigned { .. }
             | Self::TimedOut { .. }
             | Self::Vanished { .. }
             | Self::Broken { .. } => None,
@@ -180,6 +195,7 @@ impl CloudError {
             Self::Refused { request_id, .. } => request_id.as_ref(),
             Self::Unreachable { .. }
             | Self::Garbled { .. }
+            | Self::Unsigned { .. }
             | Self::TimedOut { .. }
             | Self::Vanished { .. }
             | Self::Broken { .. } => None,
@@ -198,7 +214,9 @@ impl CloudError {
             Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
             // A proxy's page in place of an answer.
             Self::Garbled { status, .. } => *status >= 500 || *status == 429,
-            Self::TimedOut { .. } | Self::Vanished { .. } | Self::Broken { .. } => false,
+            Self::Unsigned { .. } | Self::TimedOut { .. } | Self::Vanished { .. } | Self::Broken { .. } => {
+                false
+            }
         }
     }
 
@@ -210,6 +228,11 @@ impl CloudError {
     /// Whether a delete failed because something still uses the resource.
     pub fn is_still_in_use(&self) -> bool {
         self.code().is_some_and(|code| STILL_IN_USE.iter().any(|one| code == *one || is_below(code, one)))
+    }
+
+    /// Whether the temporary key that signed the call has ended.
+    pub fn is_ended_key(&self) -> bool {
+        self.code().is_some_and(|code| ENDED_KEY.contains(&code))
     }
 
     /// Whether the resource is not there.
@@ -230,6 +253,7 @@ impl CloudError {
             Self::Garbled { .. } => Some(
                 "something between here and the cloud answered: check --endpoint and any proxy".to_owned(),
             ),
+            Self::Unsigned { source, .. } => source.hint(),
             Self::TimedOut { .. } => Some("run the same command again: it goes on from here".to_owned()),
             Self::Vanished { .. } => Some("run the same command again: what is gone is made anew".to_owned()),
             Self::Broken { .. } => Some("run the same command again: what is broken is replaced".to_owned()),

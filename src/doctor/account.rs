@@ -1,6 +1,6 @@
 //! Who calls, whether the cloud answers, whether the clock is right, and what the account may have.
 
-use std::time::Instant;
+use tokio::time::Instant;
 
 use crate::cloud::error::CloudError;
 use crate::cloud::{catalogue, explain, sts};
@@ -18,9 +18,20 @@ const WINDOW: i64 = 15 * 60;
 const SET_CLOCK: &str = "set this machine's clock, for example with `timedatectl set-ntp true`";
 
 /// The credentials that were found.
-pub(super) fn credentials(visit: &Visit<'_>) -> Finding {
-    let (source, access_key_id) = visit.client.credentials();
-    Finding::ok(CheckId::Credentials, format!("access key {access_key_id}, from: {source}"))
+pub(super) async fn credentials(visit: &Visit<'_>) -> Finding {
+    let Some(credentials) = visit.client.credentials() else {
+        return Finding::not_asked(CheckId::Credentials, "calls are not signed");
+    };
+    match credentials.current().await {
+        Ok(keys) => Finding::ok(
+            CheckId::Credentials,
+            format!("access key {}, from: {}", keys.access_key_id, credentials.source()),
+        ),
+        Err(error) => {
+            let sentence = with_causes(format!("{}: {error}", credentials.source()), &error);
+            Finding::fail(CheckId::Credentials, sentence, error.hint().unwrap_or_default())
+        }
+    }
 }
 
 /// Sends the first call, whose outcome the next checks judge: any answer of the API is an answer.
@@ -33,15 +44,17 @@ pub(super) async fn endpoint(visit: &mut Visit<'_>) -> Finding {
             CheckId::Endpoint,
             format!("{} answers in {took} ms", visit.client.endpoint().label()),
         ),
-        Err(error) => Finding { sentence: with_causes(error), ..refused(CheckId::Endpoint, error) },
+        Err(error) => {
+            Finding { sentence: with_causes(in_words(error), error), ..refused(CheckId::Endpoint, error) }
+        }
     };
     visit.identity = Some(outcome);
     finding
 }
 
-fn with_causes(error: &CloudError) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    causes.fold(in_words(error), |text, cause| format!("{text}: {cause}"))
+fn with_causes(told: String, error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(told, |text, cause| format!("{text}: {cause}"))
 }
 
 /// How far this machine's clock is off.

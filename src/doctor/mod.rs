@@ -70,10 +70,8 @@ pub async fn examine(question: &Question<'_>, show: &(dyn Fn(&Finding) + Sync)) 
 fn checks(question: &Question<'_>) -> impl Iterator<Item = CheckId> {
     let is_https = question.topology.load_balancer.listener.protocol == Protocol::Https;
     let is_mainland = certificate::is_mainland(&question.topology.region);
-    CheckId::ALL.into_iter().filter(move |check| match check {
-        CheckId::Certificate => is_https,
-        CheckId::Filing => is_mainland,
-        _ => true,
+    CheckId::ALL.into_iter().filter(move |check| {
+        (is_https || *check != CheckId::Certificate) && (is_mainland || *check != CheckId::Filing)
     })
 }
 
@@ -85,7 +83,7 @@ fn not_reached(report: &Report, check: CheckId) -> Option<Finding> {
 
 async fn make(visit: &mut Visit<'_>, check: CheckId) -> Vec<Finding> {
     match check {
-        CheckId::Credentials => vec![account::credentials(visit)],
+        CheckId::Credentials => vec![account::credentials(visit).await],
         CheckId::Endpoint => vec![account::endpoint(visit).await],
         CheckId::Clock => vec![account::clock(visit)],
         CheckId::Identity => vec![account::identity(visit)],

@@ -91,9 +91,9 @@ pub(super) async fn name_servers(visit: &Visit<'_>) -> Finding {
 async fn live(visit: &Visit<'_>, domain: &str) -> Result<BTreeSet<String>, String> {
     let resolver = resolver(visit.question.dns).map_err(|error| error.to_string())?;
     let found = records(&resolver, &format!("{}.", plain(domain)), RecordType::NS).await?;
-    let name = |(data, _): (RData, u32)| match data {
-        RData::NS(server) => Some(plain(&server.0.to_string())),
-        _ => None,
+    let name = |(data, _): (RData, u32)| {
+        let RData::NS(server) = data else { return None };
+        Some(plain(&server.0.to_string()))
     };
     Ok(found.into_iter().filter_map(name).collect())
 }

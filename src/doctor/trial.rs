@@ -16,7 +16,7 @@ use crate::cloud::explain;
 use crate::cloud::vpc::{Selection, VSwitch};
 use crate::cloud::{permission, tag_value};
 use crate::doctor::report::{CheckId, Finding};
-use crate::doctor::visit::{Visit, in_words, listed, refused, unanswered};
+use crate::doctor::visit::{Visit, listed, refused, unanswered};
 use crate::resource::ownership::STACK_TAG;
 use crate::resource::spec::Exposure;
 use crate::topology::model::{Instance, Reach, Topology, Vpc};
@@ -115,7 +115,7 @@ async fn try_instance(
         bandwidth: exposure.bandwidth(),
         tags: &[(STACK_TAG, topology.stack.as_str())],
     };
-    let call = ecs::run_instance(topology_region(visit), &new, &no_token()).as_dry_run();
+    let call = ecs::run_instance(&topology.region, &new, &no_token()).as_dry_run();
     let call = if key_pair.is_none() { call.without("KeyPairName") } else { call };
     let said = format!("{who}: a dry run of {} in {} passed", sample.instance_type, vswitch.v_switch_id);
     Ok(outcome(visit, check, &call, said).await)
@@ -188,7 +188,7 @@ pub(super) async fn balancer(visit: &mut Visit<'_>) -> Finding {
         zones: &zones,
         tags: &[(STACK_TAG, topology.stack.as_str())],
     };
-    let call = alb::create_load_balancer(topology_region(visit), &new, &no_token()).as_dry_run();
+    let call = alb::create_load_balancer(&topology.region, &new, &no_token()).as_dry_run();
     let said = format!("a dry run in {vpc} passed, and the account has ALB's service-linked role");
     outcome(visit, check, &call, said).await
 }
@@ -213,26 +213,23 @@ fn balancer_places(topology: &Topology, all: &[VSwitch]) -> Option<(CloudId, Vec
 
 /// Sends a dry run and judges the answer.
 async fn outcome(visit: &Visit<'_>, check: CheckId, call: &Call, passed: String) -> Finding {
-    match visit.client.call::<serde_json::Value>(call).await {
-        Err(error) if error.code() == Some(PASSED) => Finding::ok(check, passed),
-        Err(error) => match &error {
-            CloudError::Refused { product, action, code, .. } if explain::is_missing_permission(code) => {
-                let needed = permission::of(*product, action);
-                let sentence = format!("{}; apply needs `{needed}`", in_words(&error));
-                Finding { sentence, ..refused(check, &error) }
-            }
-            _ => refused(check, &error),
-        },
-        Ok(_) => Finding::fail(
+    let Err(error) = visit.client.call::<serde_json::Value>(call).await else {
+        return Finding::fail(
             check,
             format!("the cloud took a dry run of {} for the call itself", call.action),
             "look in the console for what it has made, and remove it there",
-        ),
+        );
+    };
+    let code = error.code().unwrap_or_default();
+    if code == PASSED {
+        return Finding::ok(check, passed);
     }
-}
-
-fn topology_region<'a>(visit: &Visit<'a>) -> &'a crate::base::ids::RegionId {
-    &visit.topology().region
+    let finding = refused(check, &error);
+    if explain::is_missing_permission(code) {
+        let needed = permission::of(call.product, &call.action);
+        return Finding { sentence: format!("{}; apply needs `{needed}`", finding.sentence), ..finding };
+    }
+    finding
 }
 
 /// A dry run has no token; the calls are made with one and lose it.

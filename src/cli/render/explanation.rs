@@ -94,12 +94,12 @@ fn calls(given: &[Given]) -> String {
     let mut text = String::new();
     let mut product = "";
     for call in given {
-        if call.product != product {
+        if call.product == product {
+            text += ",";
+        } else {
             text += if text.is_empty() { "" } else { "; " };
             text += &call.product;
             product = &call.product;
-        } else {
-            text += ",";
         }
         if !call.action.is_empty() {
             text += " ";
@@ -107,7 +107,9 @@ fn calls(given: &[Given]) -> String {
         }
         let statuses: Vec<String> = call.statuses.iter().map(ToString::to_string).collect();
         if !statuses.is_empty() {
-            text += &format!(" ({})", statuses.join(" or "));
+            text += " (";
+            text += &statuses.join(" or ");
+            text.push(')');
         }
     }
     text

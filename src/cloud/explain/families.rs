@@ -10,6 +10,12 @@ pub(super) const ENTRIES: &[Explanation] = &[
         next: "wait a minute and run the same command again; ask the quota center for more if it happens often",
     },
     Explanation {
+        codes: &["*TokenExpired*"],
+        means: "the temporary key has expired",
+        why: "Keys from STS live for an hour unless asked for longer.",
+        next: "fetch a new key, or let Albatross renew it: the README lists where it takes keys from",
+    },
+    Explanation {
         codes: &[
             "*InsufficientBalance*",
             "*INSUFFICIENT_BALANCE*",

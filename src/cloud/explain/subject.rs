@@ -65,18 +65,21 @@ impl Subject {
         let mut rest = text;
         while let Some((before, behind)) = rest.split_once('{') {
             let (field, after) = behind.split_once('}').unwrap_or((behind, ""));
-            let (name, otherwise) = field.split_once('|').unwrap_or((field, field));
-            let value = self.parameters.get(name).map(|value| format!("`{value}`"));
             filled += before;
-            filled += &match value {
-                _ if name == "permission" && permission.contains(' ') => permission.to_owned(),
-                _ if name == "permission" => format!("`{permission}`"),
-                Some(value) => value,
-                None => otherwise.to_owned(),
-            };
+            filled += &self.value(field, permission);
             rest = after;
         }
         filled + rest
+    }
+
+    /// What stands for `Name|words`: the parameter of that name, else the words.
+    fn value(&self, field: &str, permission: &str) -> String {
+        let (name, otherwise) = field.split_once('|').unwrap_or((field, field));
+        if name == "permission" {
+            // Several words are a description, one is a name to type.
+            return if permission.contains(' ') { permission.to_owned() } else { format!("`{permission}`") };
+        }
+        self.parameters.get(name).map_or_else(|| otherwise.to_owned(), |value| format!("`{value}`"))
     }
 }
 
