@@ -69,6 +69,19 @@ pub const RULES: &[RuleExplanation] = &[
         "write for example `domain: example.com`; a host such as `chat` goes to `dns.host`",
     ),
     rule(
+        "endpoint",
+        "this cannot be the address of a product",
+        "Calls carry a signature made with your key, so they travel encrypted; plain http is taken on the loopback only. \
+         The address ends after the port.",
+        "write for example `https://ecs.cn-hangzhou.aliyuncs.com` or `http://127.0.0.1:8080`",
+    ),
+    rule(
+        "endpoint-product",
+        "no product has this name",
+        "Under `endpoints` each product has one address, by the names that variables use too.",
+        "write one of `sts`, `vpc`, `ecs`, `alb`, `alidns`, `r_kvstore`, `cas`",
+    ),
+    rule(
         "file-too-large",
         "the file is too large for a topology",
         "A topology has a few thousand bytes; a file of more than a mebibyte is something else.",

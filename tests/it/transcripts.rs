@@ -88,6 +88,7 @@ fn codes_in_the_sources() -> BTreeSet<String> {
     let files = [
         "src/topology/mod.rs",
         "src/topology/rules/mod.rs",
+        "src/topology/rules/endpoints.rs",
         "src/topology/rules/machines.rs",
         "src/topology/rules/network.rs",
         "src/topology/rules/service.rs",
@@ -110,6 +111,14 @@ fn every_rule_has_a_rejected_topology() {
         shown.extend(pattern.captures_iter(&expected).map(|found| found[1].to_owned()));
     }
     assert_eq!(shown, codes_in_the_sources());
+}
+
+#[test]
+fn every_rule_is_explained_in_order() {
+    let rules = albatross::topology::explain::RULES;
+    let explained: Vec<&str> = rules.iter().map(|rule| rule.code).collect();
+    let known = codes_in_the_sources();
+    assert_eq!(explained, known.iter().map(String::as_str).collect::<Vec<_>>());
 }
 
 #[test]
