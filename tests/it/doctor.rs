@@ -303,6 +303,44 @@ fn a_zone_that_does_not_exist_is_told_with_those_that_do() {
     ]);
 }
 
+/// Uploads a certificate for a name that lasts for years, and gives its id.
+fn upload_certificate(cloud: &LocalCloud, name: &str) -> String {
+    let mut parameters = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
+    parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
+    parameters.not_after = rcgen::date_time_ymd(2040, 1, 1);
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let certificate = parameters.self_signed(&key).expect("a certificate");
+    let upload = Call::new(Product::Cas, "UploadUserCertificate").with("Name", name.replace('.', "-"));
+    let reply = call(cloud, &upload.with("Cert", certificate.pem()).with("Key", key.serialize_pem()));
+    format!("{}-cn-hangzhou", reply["CertId"])
+}
+
+#[test]
+fn a_certificate_must_be_there_and_be_for_the_name() {
+    let env = with_control_plane();
+    let with_certificate = |id: &str| {
+        let changed = format!("protocol: https\n    certificate: {id}");
+        env.write_changed("chatroom.yaml", &[("protocol: http", changed.as_str())]);
+        examine(&env)
+    };
+    with_certificate("999-cn-hangzhou").expect_code(1).expect_in_order(&[
+        "fail certificate   there is no certificate 999-cn-hangzhou in the account (CAS GetUserCertificateDetail: ",
+        "next: write the id that the certificate console",
+        "ok   domain ",
+    ]);
+    let other = upload_certificate(&env.cloud(), "chat.example.com");
+    with_certificate(&other).expect_code(1).expect_in_order(&[
+        "fail certificate   the certificate is for chat.example.com, not for example.com",
+        "next: upload a certificate for example.com",
+    ]);
+    let right = upload_certificate(&env.cloud(), "example.com");
+    let expected = format!("ok   certificate   {right} is for example.com and lasts ");
+    with_certificate(&right)
+        .expect_code(0)
+        .expect_in_order(&[expected.as_str()])
+        .expect_absent("PRIVATE KEY");
+}
+
 #[test]
 fn the_report_is_json_too() {
     let env = with_control_plane();
