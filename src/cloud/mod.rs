@@ -1,9 +1,9 @@
 //! Layer 2: the Alibaba Cloud API. Signed calls, one retry policy, typed requests and replies.
 //!
 //! - [`credentials`] finds the key pair, [`endpoint`] the host, [`sign`] makes the signature (pure);
-//! - [`transport`] sends a call and tries again when the cloud says that it may;
+//! - [`transport`] sends a call and tries again when [`retry`] says that it may, no faster than [`limiter`] lets it;
 //! - [`sts`], [`vpc`], [`ecs`], [`alb`] and [`dns`] are the products, one file each;
-//! - [`wait`] waits for a named condition until a deadline.
+//! - [`poller`] looks for all who wait, [`wait`] judges for each of them: a named condition until a deadline.
 //!
 //! Nothing here knows what a topology, a plan or a journal is.
 
@@ -14,6 +14,10 @@ pub mod dns;
 pub mod ecs;
 pub mod endpoint;
 pub mod error;
+mod limiter;
+mod pages;
+pub mod poller;
+pub mod retry;
 pub mod sign;
 pub mod sts;
 pub mod transport;
