@@ -270,9 +270,10 @@ impl<K: Ord + Clone> Waits<K> {
     }
 }
 
-/// Half the distance to when it is expected; with nothing learned that is half of what has passed.
+/// Half the distance to when it is expected; with nothing learned that is half of what has passed. A twentieth of what
+/// is expected is near enough.
 fn next_gap(usual: Duration, expected: Duration, waited: Duration) -> Duration {
-    (expected.abs_diff(waited) / 2).clamp(shortest_gap(usual), longest_gap(usual))
+    (expected.abs_diff(waited) / 2).max(expected / 20).clamp(shortest_gap(usual), longest_gap(usual))
 }
 
 fn shortest_gap(usual: Duration) -> Duration {
