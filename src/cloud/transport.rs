@@ -165,22 +165,24 @@ impl Client {
 
     /// One attempt.
     async fn attempt<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Failed> {
-        let (product, action) = (call.product, call.action.clone());
-        let request = self.request(call);
-        let host = request.url().host_str().unwrap_or_default().to_owned();
-        let host = request.url().port().map_or(host.clone(), |port| format!("{host}:{port}"));
+        let product = call.product;
         let unreachable = |source: reqwest::Error| {
+            let host = host_and_port(&self.shared.endpoint.url(product));
             // The address has every parameter in it.
             let source = source.without_url();
-            CloudError::Unreachable { product, action: action.clone(), host: host.clone(), source }
+            CloudError::Unreachable { product, action: call.action.clone(), host, source }
         };
-        let answer = self.shared.http.execute(request).await.map_err(unreachable)?;
+        let answer = self.shared.http.execute(self.request(call)).await.map_err(unreachable)?;
         let status = answer.status();
         let header = answer.headers().get("x-acs-retry-after").and_then(|value| value.to_str().ok());
         let pause = retry::asked_wait(header);
         let body = answer.bytes().await.map_err(unreachable)?;
-        let garbled =
-            |source| CloudError::Garbled { product, action: action.clone(), status: status.as_u16(), source };
+        let garbled = |source| CloudError::Garbled {
+            product,
+            action: call.action.clone(),
+            status: status.as_u16(),
+            source,
+        };
         if status.is_success() {
             return Ok(serde_json::from_slice(&body).map_err(garbled)?);
         }
@@ -220,12 +222,10 @@ impl Client {
     }
 
     fn headers(&self, call: &Call, url: &reqwest::Url, body: &[u8]) -> BTreeMap<String, String> {
-        let host = url.host_str().unwrap_or_default();
-        let host = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
         let mut headers = BTreeMap::from(
             [
                 ("accept", "application/json".to_owned()),
-                ("host", host),
+                ("host", host_and_port(url)),
                 ("x-acs-action", call.action.clone()),
                 ("x-acs-version", call.product.version().to_owned()),
                 ("x-acs-date", clock::now_seconds()),
@@ -243,6 +243,12 @@ impl Client {
         }
         headers
     }
+}
+
+/// As the HTTP library writes it into the `host` header: without the port that belongs to the scheme.
+fn host_and_port(url: &reqwest::Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 fn refused(call: &Call, status: u16, envelope: Envelope) -> CloudError {
