@@ -23,7 +23,7 @@ use albatross::base::ids::RegionId;
 use albatross::base::secret::Secret;
 use albatross::cloud::Product;
 use albatross::cloud::call::Call;
-use albatross::cloud::credentials::Credentials;
+use albatross::cloud::credentials::{Credentials, Keys};
 use albatross::cloud::endpoint::Endpoint;
 use albatross::cloud::transport::Client;
 use anyhow::{Context, Result, ensure};
@@ -168,12 +168,9 @@ impl Cloud {
             let found = self.ready.pointer(pointer).and_then(Value::as_str);
             found.map(str::to_owned).with_context(|| format!("no {pointer} in the ready line"))
         };
-        let credentials = Credentials {
-            access_key_id: text("/account/access_key_id")?,
-            access_key_secret: Secret::new(text("/account/access_key_secret")?),
-            security_token: None,
-            source: "bench".to_owned(),
-        };
+        let secret = Secret::new(text("/account/access_key_secret")?);
+        let keys = Keys::new(text("/account/access_key_id")?, secret, None);
+        let credentials = Credentials::fixed(keys, "bench");
         Ok(Client::new(credentials, Endpoint::parse_override(&text("/endpoint")?)?, RegionId::new(REGION)))
     }
 }

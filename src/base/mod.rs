@@ -1,5 +1,6 @@
 //! Layer 0: what everything else stands on. Imports nothing of ours, and is a closed list, not a drawer.
 
+pub mod address;
 pub mod address_map;
 pub mod clock;
 pub mod diagnostic;

@@ -1,9 +1,13 @@
 //! What the environment says: the only place that reads it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::base::secret::Secret;
-use crate::cloud::credentials::Sources;
+use crate::cli::external::Programs;
+use crate::cloud::Product;
+use crate::cloud::credentials::{CliProfile, Metadata, OidcVariables, Sources, StsAddress, Variables};
+use crate::cloud::endpoint::Endpoint;
 
 /// A variable that is set and not empty.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the environment")]
@@ -32,15 +36,71 @@ pub(super) fn configuration_folder() -> PathBuf {
     base.join("albatross")
 }
 
-/// What the credential chain reads.
-pub(super) fn credential_sources() -> Sources {
+/// Whether a switch is on: `true` in whatever case, as in the official libraries.
+fn is_on(name: &str) -> bool {
+    variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+/// What the credential chain reads; roles are asked for where the client's own calls to STS go.
+pub(super) fn credential_sources(endpoint: &Endpoint) -> Sources {
+    let secret = |name| variable(name).map(Secret::new);
+    let path = |name| variable(name).map(PathBuf::from);
+    let shared = home().join(".alibabacloud");
     Sources {
-        access_key_id: variable("ALIBABA_CLOUD_ACCESS_KEY_ID"),
-        access_key_secret: variable("ALIBABA_CLOUD_ACCESS_KEY_SECRET").map(Secret::new),
-        security_token: variable("ALIBABA_CLOUD_SECURITY_TOKEN").map(Secret::new),
+        variables: Variables {
+            access_key_id: variable("ALIBABA_CLOUD_ACCESS_KEY_ID"),
+            access_key_secret: secret("ALIBABA_CLOUD_ACCESS_KEY_SECRET"),
+            security_token: secret("ALIBABA_CLOUD_SECURITY_TOKEN"),
+        },
+        oidc: OidcVariables {
+            role_arn: variable("ALIBABA_CLOUD_ROLE_ARN"),
+            provider_arn: variable("ALIBABA_CLOUD_OIDC_PROVIDER_ARN"),
+            token_file: path("ALIBABA_CLOUD_OIDC_TOKEN_FILE"),
+            session_name: variable("ALIBABA_CLOUD_ROLE_SESSION_NAME"),
+        },
         profile: variable("ALIBABA_CLOUD_PROFILE"),
-        profile_file: home().join(".aliyun").join("config.json"),
+        cli_profile: CliProfile {
+            disabled: is_on("ALIBABA_CLOUD_CLI_PROFILE_DISABLED"),
+            file: path("ALIBABA_CLOUD_CONFIG_FILE")
+                .unwrap_or_else(|| home().join(".aliyun").join("config.json")),
+        },
+        credentials_files: match path("ALIBABA_CLOUD_CREDENTIALS_FILE") {
+            Some(file) => vec![file],
+            None => vec![shared.join("credentials"), shared.join("credentials.ini")],
+        },
+        metadata: Metadata {
+            disabled: is_on("ALIBABA_CLOUD_ECS_METADATA_DISABLED"),
+            token_required: is_on("ALIBABA_CLOUD_IMDSV1_DISABLED"),
+            role: variable("ALIBABA_CLOUD_ECS_METADATA"),
+            address: Metadata::ADDRESS.parse().expect("it is a URL"),
+        },
+        uri: secret("ALIBABA_CLOUD_CREDENTIALS_URI"),
+        no_external: is_on("ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS")
+            || variable("ALIBABA_CLOUD_DISABLE_EXTERNAL_PROCESS").as_deref() == Some("1"),
+        sts: StsAddress {
+            overridden: None,
+            endpoint: variable("ALIBABA_CLOUD_STS_ENDPOINT"),
+            region: variable("ALIBABA_CLOUD_STS_REGION"),
+            in_vpc: sts_in_vpc(),
+        }
+        .following(endpoint),
+        run: Arc::new(Programs),
     }
+}
+
+/// Whether STS is asked at its host inside the VPC.
+pub(super) fn sts_in_vpc() -> bool {
+    is_on("ALIBABA_CLOUD_VPC_ENDPOINT_ENABLED")
+}
+
+/// The variable that gives a product another address, as Terraform's provider spells it.
+pub(super) fn endpoint_variable(product: Product) -> String {
+    format!("ALIBABA_CLOUD_ENDPOINT_{}", product.code().to_uppercase())
+}
+
+/// Another address for a product.
+pub(super) fn endpoint_of(product: Product) -> Option<String> {
+    variable(&endpoint_variable(product))
 }
 
 /// A path as people write it, `~` included.

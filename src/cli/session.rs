@@ -14,8 +14,8 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
-use crate::cli::{environment, key, programs};
-use crate::cloud::credentials::{self, Credentials};
+use crate::cli::{endpoints, environment, key, programs};
+use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::sts;
 use crate::cloud::transport::Client;
@@ -128,7 +128,7 @@ pub(super) async fn begin_at(
     target: Target,
 ) -> Result<Session, Failure> {
     let topology = loaded.topology;
-    let client = client(options, &topology, &target)?;
+    let client = client(options, &topology, &target).await?;
     let account = sts::caller_identity(&client).await?.account_id;
     let identity = StateIdentity::new(
         &account,
@@ -198,24 +198,18 @@ async fn has_machines(target: &Target) -> Result<bool, Failure> {
     }
 }
 
-fn client(options: &GlobalOptions, topology: &Topology, target: &Target) -> Result<Client, Failure> {
+async fn client(options: &GlobalOptions, topology: &Topology, target: &Target) -> Result<Client, Failure> {
     let region = topology.region.clone();
     match target {
         Target::Local(cloud) => {
-            let credentials = Credentials {
-                access_key_id: cloud.account.access_key_id.clone(),
-                access_key_secret: cloud.secret(),
-                security_token: None,
-                source: "local cloud".to_owned(),
-            };
+            let keys = Keys::new(&cloud.account.access_key_id, cloud.secret(), None);
+            let credentials = Credentials::fixed(keys, "local cloud");
             Ok(Client::new(credentials, Endpoint::parse_override(&cloud.endpoint)?, region))
         }
         Target::Remote => {
-            let endpoint = match &options.endpoint {
-                Some(text) => Endpoint::parse_override(text)?,
-                None => Endpoint::Official(region.clone()),
-            };
-            Ok(Client::new(credentials::find(&environment::credential_sources())?, endpoint, region))
+            let endpoint = endpoints::endpoint(options, topology)?;
+            let sources = environment::credential_sources(&endpoint);
+            Ok(Client::new(credentials::find(&sources).await?, endpoint, region))
         }
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::ClientToken;
+use crate::base::secret::Secret;
 use crate::cloud::Product;
 
 /// A call.
@@ -22,12 +23,22 @@ pub struct Call {
     /// Parameters in a form body: the server lists of three ALB calls.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub form: BTreeMap<String, String>,
+    /// Parameters in the form body that are neither shown nor journalled: only for calls that are made anew instead
+    /// of being sent again after a crash.
+    #[serde(skip)]
+    pub secrets: BTreeMap<String, Secret<String>>,
 }
 
 impl Call {
     /// A call without parameters.
     pub fn new(product: Product, action: &str) -> Self {
-        Self { product, action: action.to_owned(), query: BTreeMap::new(), form: BTreeMap::new() }
+        Self {
+            product,
+            action: action.to_owned(),
+            query: BTreeMap::new(),
+            form: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+        }
     }
 
     /// With one more parameter.
@@ -70,6 +81,13 @@ impl Call {
     #[must_use]
     pub fn with_form(mut self, key: &str, value: impl ToString) -> Self {
         self.form.insert(key.to_owned(), value.to_string());
+        self
+    }
+
+    /// With one more parameter in the form body that is a secret.
+    #[must_use]
+    pub fn with_secret(mut self, key: &str, value: Secret<String>) -> Self {
+        self.secrets.insert(key.to_owned(), value);
         self
     }
 }

@@ -1,121 +1,137 @@
 //! Which host answers for a product in a region.
 //!
-//! The rule of the official SDKs: `<product>.<region>.aliyuncs.com`, with the central hosts of Alidns and STS as
-//! exceptions. One override sends every product to one address; it may be plain HTTP on the loopback only.
+//! The rule of the official SDKs is `<product>.<region>.aliyuncs.com`, with [`exceptions`]. One address can stand in
+//! for every product, or another one for some of them; each may be plain HTTP on the loopback only.
 
-use std::net::IpAddr;
+mod exceptions;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use reqwest::Url;
 
+pub use crate::base::address::AddressError as EndpointError;
+use crate::base::address::ServiceAddress;
 use crate::base::ids::RegionId;
 use crate::cloud::Product;
 
+/// The domain of the official hosts, and how they are remembered beside a state.
+const OFFICIAL: &str = "aliyuncs.com";
+
 /// Where calls go.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Endpoint {
+pub struct Endpoint {
+    base: Base,
+    overrides: BTreeMap<Product, ServiceAddress>,
+    sts_in_vpc: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Base {
     /// The official hosts of a region.
     Official(RegionId),
     /// One address for every product.
-    Override(Url),
-}
-
-/// An address that cannot be an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` cannot be an endpoint: {why}")]
-pub struct EndpointError {
-    /// What was given.
-    pub text: String,
-    /// Why not.
-    pub why: &'static str,
+    OneAddress(ServiceAddress),
 }
 
 impl Endpoint {
-    /// An override as people write it: `http://127.0.0.1:8080`, `https://proxy.example.com`.
+    /// The official hosts of a region.
+    pub fn official(region: RegionId) -> Self {
+        Self { base: Base::Official(region), overrides: BTreeMap::new(), sts_in_vpc: false }
+    }
+
+    /// One address for every product.
+    pub fn one_address(address: ServiceAddress) -> Self {
+        Self { base: Base::OneAddress(address), overrides: BTreeMap::new(), sts_in_vpc: false }
+    }
+
+    /// One address for every product, as people write it: `http://127.0.0.1:8080`, `https://proxy.example.com`.
     ///
     /// # Errors
     /// When it is not an address, or would send keys in the clear to another machine.
     pub fn parse_override(text: &str) -> Result<Self, EndpointError> {
-        let refuse = |why| EndpointError { text: text.to_owned(), why };
-        let url: Url = text.parse().map_err(|_| refuse("write it like http://127.0.0.1:8080"))?;
-        let host = url.host_str().ok_or_else(|| refuse("it has no host"))?;
-        match url.scheme() {
-            "https" => {}
-            "http" if is_loopback(host) => {}
-            "http" => return Err(refuse("plain http is taken on the loopback only")),
-            _ => return Err(refuse("its scheme must be http or https")),
-        }
-        if url.path() != "/" || url.query().is_some() || !url.username().is_empty() {
-            return Err(refuse("it must end after the port"));
-        }
-        Ok(Self::Override(url))
+        ServiceAddress::parse(text).map(Self::one_address)
+    }
+
+    /// With another address for one product.
+    #[must_use]
+    pub fn with(mut self, product: Product, address: ServiceAddress) -> Self {
+        self.overrides.insert(product, address);
+        self
+    }
+
+    /// With STS asked at its host inside the VPC of the region; an override goes before it.
+    #[must_use]
+    pub fn with_sts_in_vpc(mut self, in_vpc: bool) -> Self {
+        self.sts_in_vpc = in_vpc;
+        self
     }
 
     /// The address for a product.
     pub fn url(&self, product: Product) -> Url {
-        match self {
-            Self::Override(url) => url.clone(),
-            Self::Official(region) => {
-                let host = official_host(product, region);
+        match (self.overridden(product), &self.base) {
+            (Some(address), _) | (None, Base::OneAddress(address)) => address.url().clone(),
+            (None, Base::Official(region)) => {
+                let host = if product == Product::Sts && self.sts_in_vpc {
+                    format!("sts-vpc.{region}.{OFFICIAL}")
+                } else {
+                    official_host(product, region)
+                };
                 Url::parse(&format!("https://{host}/"))
                     .expect("regions are checked to be letters, digits and hyphens")
             }
         }
     }
 
+    /// The address for a product when it does not follow from the region.
+    pub fn overridden(&self, product: Product) -> Option<&ServiceAddress> {
+        match (&self.base, self.overrides.get(&product)) {
+            (_, Some(address)) | (Base::OneAddress(address), None) => Some(address),
+            (Base::Official(_), None) => None,
+        }
+    }
+
     /// How the endpoint is remembered beside a state, so that states of two clouds never meet.
+    ///
+    /// It follows from where each product's calls really go, however that was said: every official host is one
+    /// cloud, any other address is another. `aliyuncs.com`, `http://127.0.0.1:8080`, or
+    /// `aliyuncs.com, ecs=https://ecs.example.com` when only some products are elsewhere.
     pub fn label(&self) -> String {
-        match self {
-            Self::Official(_) => "aliyuncs.com".to_owned(),
-            Self::Override(url) => url.as_str().trim_end_matches('/').to_owned(),
+        let places: Vec<(Product, String)> =
+            Product::ALL.into_iter().map(|product| (product, cloud_of(&self.url(product)))).collect();
+        let different: BTreeSet<&String> = places.iter().map(|(_, place)| place).collect();
+        match different.first() {
+            Some(only) if different.len() == 1 => (*only).clone(),
+            _ => {
+                let elsewhere = places.iter().filter(|(_, place)| place != OFFICIAL);
+                let elsewhere = elsewhere.map(|(product, place)| format!("{}={place}", product.code()));
+                let official = different.contains(&OFFICIAL.to_owned()).then(|| OFFICIAL.to_owned());
+                official.into_iter().chain(elsewhere).collect::<Vec<_>>().join(", ")
+            }
         }
     }
 }
 
-fn official_host(product: Product, region: &RegionId) -> String {
-    match product {
-        Product::Sts => format!("sts.{region}.aliyuncs.com"),
-        Product::Vpc => format!("vpc.{region}.aliyuncs.com"),
-        Product::Ecs => format!("ecs.{region}.aliyuncs.com"),
-        Product::Alb => format!("alb.{region}.aliyuncs.com"),
-        Product::Alidns if region.as_str() == "cn-hangzhou" => "alidns.aliyuncs.com".to_owned(),
-        Product::Alidns => format!("alidns.{region}.aliyuncs.com"),
-    }
+/// The official cloud, or the address itself.
+fn cloud_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let official =
+        url.scheme() == "https" && host.strip_suffix(OFFICIAL).is_some_and(|rest| rest.ends_with('.'));
+    if official { OFFICIAL.to_owned() } else { url.as_str().trim_end_matches('/').to_owned() }
 }
 
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare == "localhost" || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+/// Host of a product in a region.
+fn official_host(product: Product, region: &RegionId) -> String {
+    let name = match product {
+        Product::RKvstore => "r-kvstore",
+        Product::Sts | Product::Vpc | Product::Ecs | Product::Alb | Product::Alidns | Product::Cas => {
+            product.code()
+        }
+    };
+    match exceptions::host(product, region.as_str()) {
+        Some(host) => format!("{host}.{OFFICIAL}"),
+        None => format!("{name}.{region}.{OFFICIAL}"),
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_http_stays_on_the_loopback() {
-        for good in
-            ["http://127.0.0.1:8080", "http://127.77.0.1:80", "http://[::1]:80/", "https://proxy.example.com"]
-        {
-            assert!(Endpoint::parse_override(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "http://example.com",
-            "ftp://127.0.0.1",
-            "127.0.0.1:80",
-            "http://127.0.0.1/x",
-            "http://u@127.0.0.1/",
-        ] {
-            assert!(Endpoint::parse_override(bad).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn official_hosts_follow_the_rule_and_its_exceptions() {
-        let host = |product, region: &str| {
-            Endpoint::Official(RegionId::new(region)).url(product).host_str().unwrap_or_default().to_owned()
-        };
-        assert_eq!(host(Product::Ecs, "cn-beijing"), "ecs.cn-beijing.aliyuncs.com");
-        assert_eq!(host(Product::Alidns, "cn-hangzhou"), "alidns.aliyuncs.com");
-        assert_eq!(host(Product::Alidns, "ap-southeast-1"), "alidns.ap-southeast-1.aliyuncs.com");
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::base::ids::RequestId;
+use crate::cloud::credentials::CredentialsError;
 use crate::cloud::{Product, retry};
 
 /// A call that did not succeed.
@@ -53,6 +54,16 @@ pub enum CloudError {
         /// What is wrong with it.
         #[source]
         source: serde_json::Error,
+    },
+    /// There is no key to sign with.
+    #[error("{} {action}: {source}", product.name())]
+    Unsigned {
+        /// Product called.
+        product: Product,
+        /// Action called.
+        action: String,
+        /// Why there is none.
+        source: Box<CredentialsError>,
     },
     /// It was tried again until its deadline, and never worked.
     #[error(transparent)]
@@ -121,6 +132,9 @@ pub(crate) struct Envelope {
     pub(crate) request_id: Option<RequestId>,
 }
 
+/// Codes that mean: the temporary key has ended. Central services write it in another way than most.
+const ENDED_KEY: [&str; 2] = ["InvalidSecurityToken.Expired", "SecurityTokenExpired"];
+
 /// The parts of a refusal that others judge.
 struct Refusal<'a> {
     product: Product,
@@ -151,7 +165,8 @@ impl CloudError {
             Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
             // A proxy's page in place of an answer.
             Self::Garbled { status, .. } => *status >= 500 || *status == 429,
-            Self::TimedOut { .. }
+            Self::Unsigned { .. }
+            | Self::TimedOut { .. }
             | Self::Vanished { .. }
             | Self::Broken { .. }
             | Self::GaveUp(_)
@@ -168,6 +183,11 @@ impl CloudError {
     /// Whether no connection could be made at all.
     pub fn is_unconnected(&self) -> bool {
         matches!(self.innermost(), Self::Unreachable { source, .. } if source.is_connect())
+    }
+
+    /// Whether the temporary key that signed the call has ended.
+    pub fn is_ended_key(&self) -> bool {
+        self.code().is_some_and(|code| ENDED_KEY.contains(&code))
     }
 
     /// Whether the resource is not there.
@@ -187,6 +207,7 @@ impl CloudError {
             }),
             Self::Unreachable { .. }
             | Self::Garbled { .. }
+            | Self::Unsigned { .. }
             | Self::TimedOut { .. }
             | Self::Vanished { .. }
             | Self::Broken { .. }
@@ -203,6 +224,7 @@ impl CloudError {
             Self::Refused { .. }
             | Self::Unreachable { .. }
             | Self::Garbled { .. }
+            | Self::Unsigned { .. }
             | Self::TimedOut { .. }
             | Self::Vanished { .. }
             | Self::Broken { .. } => self,
@@ -220,6 +242,7 @@ impl CloudError {
             Self::Garbled { .. } => Some(
                 "something between here and the cloud answered: check --endpoint and any proxy".to_owned(),
             ),
+            Self::Unsigned { source, .. } => source.hint(),
             Self::TimedOut { .. } => Some("run the same command again: it goes on from here".to_owned()),
             Self::Vanished { .. } => Some("run the same command again: what is gone is made anew".to_owned()),
             Self::Broken { .. } => Some("run the same command again: what is broken is replaced".to_owned()),
@@ -235,6 +258,9 @@ fn refused_hint(code: &str) -> Option<String> {
         }
         "SignatureDoesNotMatch" | "IncompleteSignature" => {
             "check ALIBABA_CLOUD_ACCESS_KEY_SECRET or the profile: the secret does not belong to this access key"
+        }
+        "InvalidSecurityToken.Expired" | "SecurityTokenExpired" => {
+            "get a new temporary key: the one in the environment or the profile has ended"
         }
         "InvalidTimeStamp.Expired" | "InvalidTimeStamp.Format" => {
             "set this machine's clock: the cloud takes requests that are at most 15 minutes off"

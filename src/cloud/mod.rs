@@ -1,6 +1,6 @@
 //! Layer 2: the Alibaba Cloud API. Signed calls, one retry policy, typed requests and replies.
 //!
-//! - [`credentials`] finds the key pair, [`endpoint`] the host, [`sign`] makes the signature (pure);
+//! - [`credentials`] finds the key pair and keeps it fresh, [`endpoint`] the host, [`sign`] makes the signature (pure);
 //! - [`transport`] sends a call and tries again when [`retry`] says that it may, no faster than [`limiter`] lets it;
 //! - [`sts`], [`vpc`], [`ecs`], [`alb`] and [`dns`] are the products, one file each;
 //! - [`poller`] looks for all who wait, [`wait`] judges for each of them: a named condition until a deadline.
@@ -39,9 +39,35 @@ pub enum Product {
     Alb,
     /// Names.
     Alidns,
+    /// Managed Redis.
+    RKvstore,
+    /// Certificates.
+    Cas,
 }
 
 impl Product {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Sts, Self::Vpc, Self::Ecs, Self::Alb, Self::Alidns, Self::RKvstore, Self::Cas];
+
+    /// The product of a code, as [`Product::code`] spells it.
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|product| product.code() == code)
+    }
+
+    /// Its code in the form Terraform's provider uses: in variables and topologies.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Sts => "sts",
+            Self::Vpc => "vpc",
+            Self::Ecs => "ecs",
+            Self::Alb => "alb",
+            Self::Alidns => "alidns",
+            Self::RKvstore => "r_kvstore",
+            Self::Cas => "cas",
+        }
+    }
+
     /// Its API version.
     pub fn version(self) -> &'static str {
         match self {
@@ -50,6 +76,8 @@ impl Product {
             Self::Ecs => "2014-05-26",
             Self::Alb => "2020-06-16",
             Self::Alidns => "2015-01-09",
+            Self::RKvstore => "2015-01-01",
+            Self::Cas => "2020-04-07",
         }
     }
 
@@ -61,6 +89,8 @@ impl Product {
             Self::Ecs => "ECS",
             Self::Alb => "ALB",
             Self::Alidns => "Alidns",
+            Self::RKvstore => "R-kvstore",
+            Self::Cas => "CAS",
         }
     }
 }

@@ -22,7 +22,7 @@ const PASSING: [&str; 1] = ["ServiceUnavailable"];
 /// What one action's answers mean.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
-    product: &'static str,
+    product: Product,
     action: &'static str,
     again: &'static [&'static str],
     absent: &'static [&'static str],
@@ -31,7 +31,7 @@ pub struct Rule {
 /// What we know beside the provider's rules.
 #[derive(Debug, Clone, Copy)]
 struct Addition {
-    product: &'static str,
+    product: Product,
     actions: &'static [&'static str],
     again: &'static [&'static str],
     absent: &'static [&'static str],
@@ -42,8 +42,8 @@ struct Addition {
 /// An answer after which an action is tried again, beside those that hold for all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Retried {
-    /// Product, as the API spells it.
-    pub product: &'static str,
+    /// Product.
+    pub product: Product,
     /// Action.
     pub action: &'static str,
     /// Code of the answer.
@@ -59,7 +59,7 @@ pub fn is_passing(product: Product, action: &str, status: u16, code: &str) -> bo
     failing_server
         || is_throttling(status, code)
         || stands_in(&PASSING, code)
-        || stands_in(token_still_processing(product.name()), code)
+        || stands_in(token_still_processing(product), code)
         || rules(product, action).any(|(again, _)| stands_in(again, code))
 }
 
@@ -79,7 +79,7 @@ pub fn asked_wait(header: Option<&str>) -> Duration {
 }
 
 /// Every action that has a rule, as product and action.
-pub fn ruled() -> impl Iterator<Item = (&'static str, &'static str)> {
+pub fn ruled() -> impl Iterator<Item = (Product, &'static str)> {
     table::RULES.iter().map(|rule| (rule.product, rule.action))
 }
 
@@ -105,31 +105,20 @@ type Codes = &'static [&'static str];
 
 /// What is retried and what is absent, from each table.
 fn rules(product: Product, action: &str) -> impl Iterator<Item = (Codes, Codes)> {
-    let name = product.name();
-    let own = table::RULES
-        .iter()
-        .filter(move |rule| is_product(rule.product, name) && rule.action == action)
-        .map(|rule| (rule.again, rule.absent));
-    let added = table::ADDITIONS
-        .iter()
-        .filter(move |one| adds_to(one, name, action))
-        .map(|one| (one.again, one.absent));
-    own.chain(added)
+    let own = table::RULES.iter().filter(move |rule| rule.product == product && rule.action == action);
+    let added = table::ADDITIONS.iter().filter(move |one| one.is_for(product, action));
+    own.map(|rule| (rule.again, rule.absent)).chain(added.map(|one| (one.again, one.absent)))
 }
 
-fn adds_to(addition: &Addition, product: &str, action: &str) -> bool {
-    is_product(addition.product, product) && addition.actions.contains(&action)
-}
-
-/// The API spells products otherwise than people do.
-fn is_product(spelt: &str, name: &str) -> bool {
-    spelt.eq_ignore_ascii_case(name)
+impl Addition {
+    fn is_for(&self, product: Product, action: &str) -> bool {
+        self.product == product && self.actions.contains(&action)
+    }
 }
 
 /// A call whose answer was lost is sent again with its token, perhaps while the first one is still at work.
-fn token_still_processing(product: &str) -> &'static [&'static str] {
-    let by_product = table::TOKENS.iter().find(|(spelt, _)| is_product(spelt, product));
-    by_product.map_or(&[], |(_, codes)| codes)
+fn token_still_processing(product: Product) -> Codes {
+    table::TOKENS.iter().find(|(of, _)| *of == product).map_or(&[], |(_, codes)| codes)
 }
 
 fn stands_in(codes: &[&str], code: &str) -> bool {
@@ -159,7 +148,7 @@ mod tests {
     #[test]
     fn a_busy_cloud_and_a_token_under_way_pass_for_every_action() {
         for (_, action) in ruled() {
-            for product in [Product::Sts, Product::Vpc, Product::Ecs, Product::Alb, Product::Alidns] {
+            for product in Product::ALL {
                 let passing = |status, code| is_passing(product, action, status, code);
                 assert!(
                     passing(400, "Throttling.User")
@@ -205,9 +194,8 @@ mod tests {
             assert!(!one.why.is_empty(), "{one:?}");
             assert!(one.again.len() + one.absent.len() > 0, "{one:?}");
             for action in one.actions {
-                let row = table::RULES
-                    .iter()
-                    .find(|rule| adds_to(one, rule.product, rule.action) && rule.action == *action);
+                let mut rows = table::RULES.iter().filter(|rule| one.is_for(rule.product, rule.action));
+                let row = rows.find(|rule| rule.action == *action);
                 let row = row.unwrap_or_else(|| panic!("{action} has no row"));
                 for code in one.again {
                     assert!(!row.again.contains(code), "{action} retries {code} already");

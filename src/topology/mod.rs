@@ -25,6 +25,9 @@ use crate::topology::schema::Document;
 /// The largest file that is read, in bytes. The largest sensible topology has a few thousand.
 pub const LARGEST_FILE: usize = 1024 * 1024;
 
+/// Products whose endpoint can be written, in the spelling of Terraform's provider.
+pub const PRODUCTS: [&str; 7] = ["alb", "alidns", "cas", "ecs", "r_kvstore", "sts", "vpc"];
+
 /// Reads a topology.
 ///
 /// # Errors
@@ -148,7 +151,18 @@ fn unknown_field(findings: &mut Findings<'_>, path: &Path) {
 fn known_fields(parents: &[String]) -> &'static [&'static str] {
     let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
     match parents.as_slice() {
-        [] => &["stack", "region", "network", "ssh", "instances", "redis", "node", "load_balancer", "dns"],
+        [] => &[
+            "stack",
+            "region",
+            "network",
+            "ssh",
+            "instances",
+            "redis",
+            "node",
+            "load_balancer",
+            "dns",
+            "endpoints",
+        ],
         ["network"] => &["vpc", "zones", "vswitches", "security_group"],
         ["network", "vpc"] => &["cidr", "id"],
         ["network", "vswitches", _] => &["zone", "cidr", "id"],

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
 
+use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::topology::duration::Seconds;
 pub use crate::topology::schema::{Address, Edition, Persistence, Protocol};
@@ -34,6 +35,8 @@ pub struct Topology {
     pub load_balancer: LoadBalancer,
     /// The name people open.
     pub dns: Dns,
+    /// Addresses of products that are not asked at their official hosts, by code.
+    pub endpoints: BTreeMap<String, ServiceAddress>,
 }
 
 /// A VPC.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
 
+use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::topology::duration::Seconds;
 use crate::topology::model::{
@@ -107,6 +108,11 @@ pub(super) fn resolve(document: Document) -> Topology {
         node: node(document.node),
         load_balancer: load_balancer(document.load_balancer),
         dns: dns(document.dns),
+        endpoints: document
+            .endpoints
+            .into_iter()
+            .filter_map(|(product, text)| Some((product, ServiceAddress::parse(&text).ok()?)))
+            .collect(),
     }
 }
 

@@ -33,6 +33,9 @@ pub struct Document {
     pub load_balancer: LoadBalancer,
     /// The name people open. Required: an ALB made since late 2024 refuses its own name.
     pub dns: Option<Dns>,
+    /// Addresses of products that are not asked at their official hosts, by product: `ecs: https://ecs.example.com`.
+    #[serde(default)]
+    pub endpoints: BTreeMap<String, String>,
 }
 
 /// The network.

@@ -72,10 +72,44 @@ fn every_rule_has_its_place() {
         ("idle_timeout: 60s", "idle_timeout: 601s", "timeout-range", 32),
         ("idle_timeout: 60s", "idle_timeout: 10s", "ping-interval", 32),
         ("domain: example.com", "domain: http://example.com", "domain", 36),
+        ("stack: chatroom", "endpoints: { ecs: http://example.com }\nstack: chatroom", "endpoint", 3),
+        (
+            "stack: chatroom",
+            "endpoints: { oss: https://example.com }\nstack: chatroom",
+            "endpoint-product",
+            3,
+        ),
     ];
     for (from, to, code, line) in cases {
         let found = codes(&changed(from, to));
         assert!(found.contains(&(code, line)), "{to}: expected {code} at line {line}, found {found:?}");
+    }
+}
+
+#[test]
+fn endpoints_are_taken_by_product() {
+    let text = format!(
+        "{CHATROOM}\nendpoints: {{ r_kvstore: https://redis.example.com, ecs: 'http://127.0.0.1:80' }}\n"
+    );
+    let topology = load(text.as_bytes()).expect("valid");
+    let urls: Vec<(&str, &str)> =
+        topology.endpoints.iter().map(|(product, one)| (product.as_str(), one.url().as_str())).collect();
+    assert_eq!(urls, [("ecs", "http://127.0.0.1/"), ("r_kvstore", "https://redis.example.com/")]);
+}
+
+#[test]
+fn regions_have_the_forms_the_cloud_gives_them() {
+    for region in
+        ["cn-hangzhou", "ap-southeast-1", "cn-hangzhou-finance", "cn-shanghai-finance-1", "cn-wuhan-lr"]
+    {
+        let text = CHATROOM.replace("cn-hangzhou", region);
+        assert!(load(text.as_bytes()).is_ok(), "{region}");
+    }
+    for region in ["hangzhou", "cn-", "cn-hangzhou-h-1-2", "CN-hangzhou", "cn-shanghai-1-finance"] {
+        assert!(
+            codes(&changed("region: cn-hangzhou", &format!("region: {region}"))).contains(&("region", 4)),
+            "{region}"
+        );
     }
 }
 

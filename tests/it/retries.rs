@@ -17,13 +17,6 @@ use crate::parts::lacks_redis;
 use crate::support::TestEnv;
 use crate::support::played::{Answer, PlayedApi, client_of};
 
-const PRODUCTS: [Product; 5] = [Product::Sts, Product::Vpc, Product::Ecs, Product::Alb, Product::Alidns];
-
-/// The product of a rule; none for those that nothing is called of yet.
-fn product(spelt: &str) -> Option<Product> {
-    PRODUCTS.into_iter().find(|product| product.name().eq_ignore_ascii_case(spelt))
-}
-
 /// Every answer that is retried, for every action: those of the table and those that hold for all.
 fn all_retried() -> Vec<(Product, &'static str, u16, &'static str)> {
     let of_all = [
@@ -35,14 +28,14 @@ fn all_retried() -> Vec<(Product, &'static str, u16, &'static str)> {
     let general =
         ruled().flat_map(|(product, action)| of_all.map(|(status, code)| (product, action, status, code)));
     let own = retried().map(|one| (one.product, one.action, 400, one.code));
-    let known = |(spelt, action, status, code)| Some((product(spelt)?, action, status, code));
-    general.chain(own).filter_map(known).collect()
+    general.chain(own).collect()
 }
 
 #[test]
 fn every_action_that_is_called_has_a_rule() {
-    let ruled: BTreeSet<String> =
-        ruled().map(|(product, action)| format!("{}:{action}", product.to_lowercase())).collect();
+    let ruled: BTreeSet<String> = ruled()
+        .map(|(product, action)| format!("{}:{action}", format!("{product:?}").to_lowercase()))
+        .collect();
     let without: Vec<String> = called_actions().difference(&ruled).cloned().collect();
     assert!(without.is_empty(), "say in src/cloud/retry/table.rs what is retried for {without:?}");
 }
@@ -215,8 +208,8 @@ fn an_apply_and_a_destroy_outlast_a_refusal_of_every_action() {
     let env = TestEnv::with_cloud(&["--pace", "instant"]);
     let cloud = env.cloud();
     let mut codes: BTreeMap<String, &str> = BTreeMap::new();
-    for one in retried().filter(|one| product(one.product).is_some()) {
-        codes.entry(format!("{}.{}", one.product, one.action)).or_insert(one.code);
+    for one in retried() {
+        codes.entry(format!("{:?}.{}", one.product, one.action)).or_insert(one.code);
     }
     for (action, code) in &codes {
         cloud.refuse_first(action, 400, code);
@@ -231,14 +224,16 @@ fn an_apply_and_a_destroy_outlast_a_refusal_of_every_action() {
         .filter(|call| call["fault"] == "error")
         .map(|call| call["operation"].as_str().expect("text").to_owned())
         .collect();
-    // Neither does an apply start or change what it has just made.
+    // This topology needs none of these: nothing in it is started, changed, managed Redis or a certificate.
     let unused = [
         "Alb.UpdateListenerAttribute",
         "Alb.UpdateServerGroupAttribute",
         "Alidns.UpdateDomainRecord",
         "Ecs.StartInstances",
     ];
-    let expected: BTreeSet<String> =
-        codes.into_keys().filter(|action| !unused.contains(&action.as_str())).collect();
+    let is_used = |action: &String| {
+        !unused.contains(&action.as_str()) && !action.starts_with("RKvstore.") && !action.starts_with("Cas.")
+    };
+    let expected: BTreeSet<String> = codes.into_keys().filter(is_used).collect();
     assert_eq!(refused, expected);
 }

@@ -18,6 +18,7 @@ use crate::walk::Walk;
 fn commands_print_what_is_written_down() {
     let cases = trycmd::TestCases::new();
     cases.env("NO_COLOR", "1").env("LANG", "C").env("HOME", "/nonexistent");
+    cases.env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true");
     cases.case("tests/cmd/*.trycmd");
 }
 

@@ -14,6 +14,7 @@ pub mod auth;
 pub mod cli;
 pub mod facts;
 pub mod plane;
+pub mod secret;
 pub mod server;
 pub mod wire;
 pub mod world;

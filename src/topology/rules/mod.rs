@@ -1,5 +1,6 @@
 //! Every rule a topology must keep. Each looks at the whole document and reports all it finds; none stops another.
 
+mod endpoints;
 mod machines;
 mod network;
 mod service;
@@ -15,6 +16,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     network::check(document, findings);
     machines::check(document, findings);
     service::check(document, findings);
+    endpoints::check(document, findings);
 }
 
 fn stack_name(document: &Document, findings: &mut Findings<'_>) {
@@ -58,6 +60,8 @@ fn is_region(region: &str) -> bool {
     match parts.as_slice() {
         [country, place] => lower(country) && lower(place),
         [country, place, last] => lower(country) && lower(place) && (number(last) || lower(last)),
+        // Those for banks, such as `cn-shanghai-finance-1`.
+        [country, place, kind, last] => lower(country) && lower(place) && lower(kind) && number(last),
         _ => false,
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use albatross::base::ids::RegionId;
 use albatross::base::secret::Secret;
-use albatross::cloud::credentials::Credentials;
+use albatross::cloud::credentials::{Credentials, Keys};
 use albatross::cloud::endpoint::Endpoint;
 use albatross::cloud::transport::Client;
 use serde_json::{Value, json};
@@ -74,12 +74,8 @@ impl LocalCloud {
 
     /// The library's own client of this cloud.
     pub(crate) fn client(&self, region: &str) -> Client {
-        let credentials = Credentials {
-            access_key_id: self.access_key_id(),
-            access_key_secret: Secret::new(self.access_key_secret()),
-            security_token: None,
-            source: "test".to_owned(),
-        };
+        let keys = Keys::new(self.access_key_id(), Secret::new(self.access_key_secret()), None);
+        let credentials = Credentials::fixed(keys, "test");
         let endpoint = Endpoint::parse_override(&self.endpoint()).expect("an address on the loopback");
         Client::new(credentials, endpoint, RegionId::new(region))
     }

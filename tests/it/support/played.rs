@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use albatross::base::ids::RegionId;
 use albatross::base::secret::Secret;
-use albatross::cloud::credentials::Credentials;
+use albatross::cloud::credentials::{Credentials, Keys};
 use albatross::cloud::endpoint::Endpoint;
 use albatross::cloud::transport::Client;
 use reqwest::Url;
@@ -87,12 +87,8 @@ impl PlayedApi {
 
 /// A client with made-up keys.
 pub(crate) fn client_of(endpoint: &str) -> Client {
-    let credentials = Credentials {
-        access_key_id: "playedAccessKeyId".to_owned(),
-        access_key_secret: Secret::new("played-secret".to_owned()),
-        security_token: None,
-        source: "test".to_owned(),
-    };
+    let keys = Keys::new("playedAccessKeyId".to_owned(), Secret::new("played-secret".to_owned()), None);
+    let credentials = Credentials::fixed(keys, "test");
     let endpoint = Endpoint::parse_override(endpoint).expect("an address on the loopback");
     Client::new(credentials, endpoint, RegionId::new("cn-hangzhou"))
 }

@@ -59,7 +59,7 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
     let protocol = parameters.required("ListenerProtocol")?.to_ascii_uppercase();
     let certificates: Vec<String> =
         parameters.list("Certificates").iter().map(|own| own.owned("CertificateId")).collect();
-    check_certificates(&protocol, &certificates)?;
+    check_certificates(call.world, &protocol, &certificates)?;
     check_description(parameters)?;
     let server_group = check_default_action(call.world, &balancer, &protocol, parameters)?;
     let tags = tags::read(parameters)?;
@@ -89,15 +89,16 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
     })
 }
 
-/// No certificate service is emulated, so there is none that a TLS listener could name.
-fn check_certificates(protocol: &str, certificates: &[String]) -> Result<(), ApiError> {
-    match certificates.first() {
-        Some(id) => {
-            let message = format!("The specified certificate {id} does not exist.");
-            Err(ApiError::not_found("ResourceNotFound.Certificate", message))
-        }
-        None if protocol == "HTTP" => Ok(()),
-        None => Err(ApiError::missing("Certificates")),
+/// A TLS listener has one default certificate, and that is in the store.
+fn check_certificates(world: &World, protocol: &str, certificates: &[String]) -> Result<(), ApiError> {
+    if let Some(id) = certificates.iter().find(|id| world.certificate(id).is_none()) {
+        let message = format!("The specified certificate {id} does not exist.");
+        return Err(ApiError::not_found("ResourceNotFound.Certificate", message));
+    }
+    match certificates.len() {
+        0 if protocol != "HTTP" => Err(ApiError::missing("Certificates")),
+        0 | 1 => Ok(()),
+        _ => Err(ApiError::invalid("Certificates", "a listener has one default certificate")),
     }
 }
 
@@ -145,7 +146,7 @@ fn update_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if parameters.has("Certificates") {
         let certificates: Vec<String> =
             parameters.list("Certificates").iter().map(|own| own.owned("CertificateId")).collect();
-        check_certificates(&changed.protocol, &certificates)?;
+        check_certificates(call.world, &changed.protocol, &certificates)?;
         changed.certificates = certificates;
     }
     check_description(parameters)?;

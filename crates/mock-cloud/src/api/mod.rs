@@ -12,6 +12,9 @@ pub mod alb_servers;
 pub mod alidns;
 pub mod alidns_reads;
 pub mod catalogue;
+pub mod certificate_chain;
+pub mod certificates;
+pub mod certificates_reads;
 pub mod cloud_assistant;
 pub mod images;
 pub mod instances;
@@ -22,6 +25,15 @@ pub mod key_pairs;
 pub mod page;
 pub mod places;
 pub mod provenance;
+pub mod redis_accounts;
+pub mod redis_catalogue;
+pub mod redis_create;
+pub mod redis_instances;
+pub mod redis_places;
+pub mod redis_prices;
+pub mod redis_reads;
+pub mod redis_rules;
+pub mod redis_security;
 pub mod run_instances;
 pub mod security_groups;
 pub mod security_rules;
@@ -47,7 +59,7 @@ pub type Handler = fn(&mut Call<'_>) -> Result<Value, ApiError>;
 /// Which action a call asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
-    /// `Ecs`, `Vpc`, `Alb`, `Alidns`, `Sts`.
+    /// `Ecs`, `Vpc`, `Alb`, `Alidns`, `R-kvstore`, `cas`, `Sts`.
     pub product: String,
     /// `RunInstances`.
     pub action: String,
@@ -214,6 +226,7 @@ fn region_of_call(world: &World, parameters: &Parameters) -> String {
         "VpcId",
         "VSwitchId",
         "InstanceId",
+        "DBInstanceId",
         "SecurityGroupId",
         "LoadBalancerId",
         "ListenerId",
@@ -260,6 +273,16 @@ fn handlers() -> &'static BTreeMap<(&'static str, &'static str), Handler> {
             ("Alb", tags::ALB_ACTIONS),
             ("Alidns", alidns::ACTIONS),
             ("Alidns", alidns_reads::ACTIONS),
+            ("R-kvstore", redis_create::ACTIONS),
+            ("R-kvstore", redis_instances::ACTIONS),
+            ("R-kvstore", redis_reads::ACTIONS),
+            ("R-kvstore", redis_security::ACTIONS),
+            ("R-kvstore", redis_accounts::ACTIONS),
+            ("R-kvstore", redis_places::ACTIONS),
+            ("R-kvstore", redis_prices::ACTIONS),
+            ("R-kvstore", tags::REDIS_ACTIONS),
+            ("cas", certificates::ACTIONS),
+            ("cas", certificates_reads::ACTIONS),
         ];
         let flat = groups.iter().flat_map(|(product, actions)| {
             actions.iter().map(move |(action, handler)| ((*product, *action), *handler))

@@ -61,10 +61,20 @@ pub struct NumberedPage {
 
 /// Cuts a list by `PageNumber` and `PageSize`.
 pub fn by_number(all: Vec<Value>, parameters: &Parameters, size: Size) -> NumberedPage {
-    let number = parameters.unsigned::<usize>("PageNumber").unwrap_or(1).max(1);
-    let limit = parameters.unsigned("PageSize").unwrap_or(size.default).clamp(size.minimum, size.maximum);
+    numbered(all, parameters, ("PageNumber", "PageSize"), size)
+}
+
+/// Cuts a list by the number of a page and the size of pages, under the names a product has for the two.
+pub fn numbered(
+    all: Vec<Value>,
+    parameters: &Parameters,
+    (number, limit): (&str, &str),
+    size: Size,
+) -> NumberedPage {
+    let number = parameters.unsigned::<usize>(number).unwrap_or(1).max(1);
+    let limit = parameters.unsigned(limit).unwrap_or(size.default).clamp(size.minimum, size.maximum);
     let total = all.len();
-    let items = all.into_iter().skip((number - 1) * limit).take(limit).collect();
+    let items = all.into_iter().skip((number - 1).saturating_mul(limit)).take(limit).collect();
     NumberedPage { items, number, size: limit, total }
 }
 

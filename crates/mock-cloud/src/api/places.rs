@@ -39,12 +39,12 @@ fn bare_regions(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(json!({"Regions": region_rows(call)}))
 }
 
-fn zones(call: &Call<'_>) -> Vec<String> {
+pub(super) fn zones(call: &Call<'_>) -> Vec<String> {
     regions::find(&call.region).map(regions::Region::zones).unwrap_or_default()
 }
 
 /// `Zone B` for `cn-hangzhou-b`.
-fn local_name(zone: &str) -> String {
+pub(super) fn local_name(zone: &str) -> String {
     let letter = zone.chars().last().unwrap_or('a').to_ascii_uppercase();
     format!("Zone {letter}")
 }

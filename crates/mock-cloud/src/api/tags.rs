@@ -1,4 +1,4 @@
-//! Tags: reading them from a call, filtering by them, and the tag actions of three products.
+//! Tags: reading them from a call, filtering by them, and the tag actions of four products.
 
 use std::collections::BTreeMap;
 
@@ -14,19 +14,32 @@ pub(super) const ECS_ACTIONS: &[(&str, Handler)] =
     &[("TagResources", tag), ("UntagResources", untag), ("ListTagResources", list_wrapped)];
 pub(super) const VPC_ACTIONS: &[(&str, Handler)] =
     &[("TagResources", tag), ("UnTagResources", untag), ("ListTagResources", list_wrapped)];
+pub(super) const REDIS_ACTIONS: &[(&str, Handler)] =
+    &[("TagResources", tag), ("UntagResources", untag), ("ListTagResources", list_wrapped)];
 pub(super) const ALB_ACTIONS: &[(&str, Handler)] =
     &[("TagResources", tag), ("UnTagResources", untag), ("ListTagResources", list_bare)];
 
 /// The most a resource carries.
 const LIMIT: usize = 20;
 
+/// The most resources of one call.
+const RESOURCES: usize = 50;
+
 /// The tags of a call.
 ///
 /// # Errors
 /// A key twice, a reserved or a missing key.
 pub fn read(parameters: &Parameters) -> Result<BTreeMap<String, String>, ApiError> {
+    read_list(parameters, "Tag")
+}
+
+/// The tags of a call that has another name for them.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_list(parameters: &Parameters, list: &str) -> Result<BTreeMap<String, String>, ApiError> {
     let mut tags = BTreeMap::new();
-    for tag in parameters.list("Tag") {
+    for tag in parameters.list(list) {
         let key = tag
             .text("Key")
             .ok_or_else(|| ApiError::bad_request("MissingParameter.TagKey", "A tag has no key."))?;
@@ -73,6 +86,7 @@ pub fn alb_tags(meta: &Meta) -> Value {
 fn tag(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let tags = read(call.parameters)?;
     let ids = resource_ids(call)?;
+    check_redis_numbers(call, tags.len())?;
     for id in &ids {
         let own = find(call, id)?;
         let new = tags.keys().filter(|key| !own.tags.contains_key(*key)).count();
@@ -90,6 +104,7 @@ fn untag(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let keys = call.parameters.texts("TagKey");
     let all = keys.is_empty() && call.parameters.flag("All");
     let ids = resource_ids(call)?;
+    check_redis_numbers(call, keys.len())?;
     for id in &ids {
         find(call, id)?;
     }
@@ -112,6 +127,11 @@ fn list_bare(call: &mut Call<'_>) -> Result<Value, ApiError> {
 fn rows(call: &mut Call<'_>) -> Result<Vec<Value>, ApiError> {
     let kind = Kind::of(call)?;
     let wanted = call.parameters.texts("ResourceId");
+    if kind == Kind::Redis && wanted.is_empty() && call.parameters.list("Tag").is_empty() {
+        let message = "ResourceId or Tag is mandatory for this action.";
+        return Err(ApiError::bad_request("MissParameter.TagOrResourceId", message));
+    }
+    check_redis_numbers(call, call.parameters.list("Tag").len())?;
     let parameters = call.parameters;
     let region = call.region.clone();
     let mut rows = Vec::new();
@@ -125,6 +145,19 @@ fn rows(call: &mut Call<'_>) -> Result<Vec<Value>, ApiError> {
         }));
     }
     Ok(rows)
+}
+
+/// Redis has codes of its own for too many tags or resources.
+fn check_redis_numbers(call: &Call<'_>, tags: usize) -> Result<(), ApiError> {
+    let resources = call.parameters.texts("ResourceId").len();
+    let redis = Kind::of(call)? == Kind::Redis;
+    if redis && tags > LIMIT {
+        return Err(ApiError::bad_request("NumberExceed.Tags", "A call takes at most 20 tags."));
+    }
+    if redis && resources > RESOURCES {
+        return Err(ApiError::bad_request("NumberExceed.ResourceIds", "A call takes at most 50 resources."));
+    }
+    Ok(())
 }
 
 fn resource_ids(call: &Call<'_>) -> Result<Vec<String>, ApiError> {
@@ -149,10 +182,11 @@ enum Kind {
     Eip,
     LoadBalancer,
     ServerGroup,
+    Redis,
 }
 
 impl Kind {
-    const ALL: [Kind; 8] = [
+    const ALL: [Kind; 9] = [
         Self::Instance,
         Self::SecurityGroup,
         Self::KeyPair,
@@ -161,9 +195,10 @@ impl Kind {
         Self::Eip,
         Self::LoadBalancer,
         Self::ServerGroup,
+        Self::Redis,
     ];
 
-    /// The word of `ResourceType`: lower case in ECS and ALB, upper case in VPC.
+    /// The word of `ResourceType`: lower case in ECS and ALB, upper case in VPC and Redis.
     fn word(self) -> &'static str {
         match self {
             Self::Instance => "instance",
@@ -174,6 +209,7 @@ impl Kind {
             Self::Eip => "EIP",
             Self::LoadBalancer => "loadbalancer",
             Self::ServerGroup => "servergroup",
+            Self::Redis => "INSTANCE",
         }
     }
 
@@ -182,6 +218,7 @@ impl Kind {
             Self::Instance | Self::SecurityGroup | Self::KeyPair => "Ecs",
             Self::Vpc | Self::VSwitch | Self::Eip => "Vpc",
             Self::LoadBalancer | Self::ServerGroup => "Alb",
+            Self::Redis => "R-kvstore",
         }
     }
 
@@ -206,6 +243,7 @@ impl Kind {
             }
             Self::LoadBalancer => ApiError::not_found("ResourceNotFound.LoadBalancer", message),
             Self::ServerGroup => ApiError::not_found("ResourceNotFound.ServerGroup", message),
+            Self::Redis => ApiError::not_found("InvalidDbInstanceId.NotFound", message),
         }
     }
 
@@ -223,6 +261,7 @@ impl Kind {
             Self::Eip => world.eips.get_mut(id).map(|own| &mut own.meta),
             Self::LoadBalancer => world.load_balancers.get_mut(id).map(|own| &mut own.meta),
             Self::ServerGroup => world.server_groups.get_mut(id).map(|own| &mut own.meta),
+            Self::Redis => world.redis_instances.get_mut(id).map(|own| &mut own.meta),
         }
     }
 
@@ -242,6 +281,7 @@ impl Kind {
             Self::ServerGroup => {
                 world.server_groups.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect()
             }
+            Self::Redis => world.redis_instances.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect(),
         }
     }
 }

@@ -122,8 +122,8 @@ fn delete_vswitch(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if call.world.vswitches_of(&vswitch.vpc).any(|own| own.status == NetworkStatus::Pending) {
         return Err(ApiError::bad_request("TaskConflict", "Another vSwitch of this VPC is being changed."));
     }
-    if call.world.network_interfaces.values().any(|interface| interface.vswitch == id) {
-        let message = format!("The vSwitch {id} still holds network interfaces.");
+    if call.world.vswitch_is_occupied(&id) {
+        let message = format!("The vSwitch {id} still holds network interfaces or Redis instances.");
         return Err(ApiError::bad_request("DependencyViolation", message));
     }
     call.begin_effect()?;

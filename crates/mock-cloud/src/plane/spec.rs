@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::secret::Secret;
+
 /// Everything that should exist on the data plane.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Desired {
@@ -101,7 +103,7 @@ pub enum ListenerProtocol {
         /// PEM chain, leaf first.
         chain: String,
         /// PEM private key.
-        key: String,
+        key: Secret,
     },
 }
 

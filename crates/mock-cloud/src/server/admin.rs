@@ -148,6 +148,8 @@ impl serde::Serialize for WorldView<'_> {
         map.serialize_entry("jobs", &world.jobs)?;
         map.serialize_entry("domains", &world.domains)?;
         map.serialize_entry("records", &world.records)?;
+        map.serialize_entry("redis_instances", &world.redis_instances)?;
+        map.serialize_entry("certificates", &world.certificates)?;
         map.serialize_entry("invocations", &world.invocations)?;
         map.end()
     }

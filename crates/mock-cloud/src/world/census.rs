@@ -26,6 +26,8 @@ impl World {
             ("server_group", self.server_groups.len()),
             ("server", self.server_groups.values().map(|group| group.servers.len()).sum()),
             ("dns_record", self.records.len()),
+            ("redis_instance", self.redis_instances.len()),
+            ("certificate", self.certificates.values().filter(|own| !own.deleted).count()),
             ("eip", self.eips.len()),
             ("network_interface", balancer_interfaces.count()),
             ("managed_security_group", managed_groups.count()),

@@ -66,6 +66,11 @@ impl World {
         let group = self.server_groups.get(&listener.server_group)?;
         let protocol = match listener.protocol.as_str() {
             "HTTP" => spec::ListenerProtocol::Http,
+            "HTTPS" => {
+                let certificate = self.served_certificate(listener.certificates.first()?)?;
+                let (chain, key) = (certificate.chain.clone(), certificate.key.clone());
+                spec::ListenerProtocol::Https { chain, key }
+            }
             _ => return None,
         };
         Some(spec::Listener {

@@ -35,6 +35,17 @@ pub enum Event {
     ServerGroupSettled(String),
     /// A job succeeded.
     JobFinished(String),
+    /// A Redis instance is ready, or its change is over.
+    RedisSettled(String),
+    /// A deleted Redis instance is gone.
+    RedisGone(String),
+    /// An account of a Redis instance can be used.
+    RedisAccountReady {
+        /// `r-...`.
+        instance: String,
+        /// Its name.
+        account: String,
+    },
     /// A script was answered without a host.
     ScriptAnswered {
         /// `t-...`.
@@ -62,6 +73,9 @@ impl World {
             Event::ListenerSettled(id) => self.listener_settled(&id),
             Event::ServerGroupSettled(id) => self.server_group_settled(&id),
             Event::JobFinished(id) => self.job_finished(&id),
+            Event::RedisSettled(id) => self.redis_settled(&id),
+            Event::RedisGone(id) => drop(self.redis_instances.remove(&id)),
+            Event::RedisAccountReady { instance, account } => self.redis_account_ready(&instance, &account),
             Event::ScriptAnswered { invocation, instance } => self.answer_script(&invocation, &instance),
         }
     }

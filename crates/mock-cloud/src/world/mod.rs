@@ -10,6 +10,7 @@
 
 pub mod account;
 pub mod census;
+pub mod certificate;
 pub mod cloud_assistant;
 pub mod desired;
 pub mod dns;
@@ -20,6 +21,7 @@ pub mod load_balancer;
 pub mod meta;
 pub mod network;
 pub mod pace;
+pub mod redis;
 pub mod regions;
 pub mod security_group;
 pub mod server_group;
@@ -30,6 +32,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::plane::HostKind;
 use crate::plane::spec::{Health, HostState, Status};
 use account::{Account, KeyPair};
+use certificate::Certificate;
 use cloud_assistant::{Errand, Invocation};
 use dns::{Domain, DomainRecord};
 use event::Event;
@@ -39,6 +42,7 @@ use load_balancer::{Job, Listener, LoadBalancer};
 use meta::Meta;
 use network::{Eip, NetworkInterface, VSwitch, Vpc};
 use pace::{Pace, Step};
+use redis::RedisInstance;
 use security_group::SecurityGroup;
 use server_group::ServerGroup;
 use token::Tokens;
@@ -98,6 +102,10 @@ pub struct World {
     pub domains: BTreeMap<String, Domain>,
     /// DNS records.
     pub records: BTreeMap<String, DomainRecord>,
+    /// Uploaded certificates by `CertId`.
+    pub certificates: BTreeMap<i64, Certificate>,
+    /// Redis and Tair instances.
+    pub redis_instances: BTreeMap<String, RedisInstance>,
     /// Client tokens.
     pub tokens: Tokens,
     /// Source of ids.
@@ -134,6 +142,8 @@ impl World {
             server_groups: BTreeMap::new(),
             jobs: BTreeMap::new(),
             records: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            redis_instances: BTreeMap::new(),
             tokens: Tokens::default(),
             ids,
             errands: Vec::new(),
@@ -223,6 +233,7 @@ impl World {
             .or_else(|| self.load_balancers.get(id).map(|balancer| &balancer.meta))
             .or_else(|| self.listeners.get(id).map(|listener| &listener.meta))
             .or_else(|| self.server_groups.get(id).map(|group| &group.meta))
+            .or_else(|| self.redis_instances.get(id).map(|redis| &redis.meta))
             .or_else(|| self.eips.get(id).map(|eip| &eip.meta))?;
         Some(&meta.region)
     }

@@ -117,7 +117,14 @@ impl World {
     /// Addresses of a vSwitch that are taken.
     fn taken(&self, vswitch: &str) -> BTreeSet<Ipv4Addr> {
         let interfaces = self.network_interfaces.values().filter(|interface| interface.vswitch == vswitch);
-        interfaces.map(|interface| interface.address).collect()
+        let redis = self.redis_instances.values().filter(|redis| redis.vswitch == vswitch);
+        let addresses = interfaces.map(|interface| interface.address);
+        addresses.chain(redis.map(|redis| redis.private_address)).collect()
+    }
+
+    /// Whether something still has an address in a vSwitch.
+    pub fn vswitch_is_occupied(&self, vswitch: &str) -> bool {
+        !self.taken(vswitch).is_empty()
     }
 
     /// The lowest addresses of a vSwitch that are free, up to this many.

@@ -44,6 +44,14 @@ pub enum Step {
     Listener,
     /// Server group settles.
     ServerGroup,
+    /// Redis instance from Creating to Normal.
+    RedisMade,
+    /// Redis instance from Changing back to Normal.
+    RedisChanged,
+    /// Redis instance from released to gone.
+    RedisGone,
+    /// Account of a Redis instance becomes available.
+    RedisAccount,
     /// Cloud Assistant script of a control plane without hosts.
     Script,
 }
@@ -75,10 +83,11 @@ impl Step {
             Self::ListLag | Self::Script => 2_000,
             Self::Network | Self::InstanceAllocated => 5_000,
             Self::InstanceGone | Self::Listener | Self::ServerGroup | Self::LoadBalancerConfigured => 8_000,
-            Self::InterfaceReleased => 10_000,
+            Self::InterfaceReleased | Self::RedisChanged | Self::RedisAccount => 10_000,
             Self::InstanceBooted | Self::InstanceStopped | Self::LoadBalancerGone => 20_000,
-            Self::LoadBalancerMade => 30_000,
+            Self::LoadBalancerMade | Self::RedisGone => 30_000,
             Self::LeftoversGone => 60_000,
+            Self::RedisMade => 240_000,
         }
     }
 }

@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod certificates;
 mod errors;
 mod lifetime;
 mod lists;
 mod model;
+mod redis;
+mod redis_time;
 mod road;
 mod signatures;
 mod support;

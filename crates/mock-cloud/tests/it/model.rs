@@ -10,14 +10,14 @@ use mock_cloud::world::pace::Pace;
 use mock_cloud::world::{Settings, World};
 use serde_json::Value;
 
-const REGION: (&str, &str) = ("RegionId", "cn-hangzhou");
+pub(crate) const REGION: (&str, &str) = ("RegionId", "cn-hangzhou");
 
-fn world(pace: Pace, hosts: HostKind) -> World {
+pub(crate) fn world(pace: Pace, hosts: HostKind) -> World {
     let domains = vec!["example.com".to_owned()];
     World::new(Settings { region: "cn-hangzhou".to_owned(), pace, seed: 1, hosts, domains }, 0)
 }
 
-fn call(world: &mut World, name: &str, parameters: &[(&str, &str)]) -> Result<Value, ApiError> {
+pub(crate) fn call(world: &mut World, name: &str, parameters: &[(&str, &str)]) -> Result<Value, ApiError> {
     let (product, action) = name.split_once('.').unwrap();
     let operation = Operation { product: product.to_owned(), action: action.to_owned() };
     let parameters =
@@ -27,7 +27,7 @@ fn call(world: &mut World, name: &str, parameters: &[(&str, &str)]) -> Result<Va
     answer
 }
 
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 

@@ -185,9 +185,16 @@ impl Cloud {
     }
 
     pub(crate) async fn admin(&self, path: &str) -> Value {
+        serde_json::from_str(&self.read_admin(path).await).unwrap()
+    }
+
+    /// What an admin endpoint answers, as text.
+    pub(crate) async fn read_admin(&self, path: &str) -> String {
         let request = reqwest::Client::new().get(format!("{}{path}", self.endpoint()));
         let token = self.ready["admin_token"].as_str().unwrap();
-        read(request.header("x-mock-token", token).send().await.unwrap()).await.unwrap().good()
+        let answer = read(request.header("x-mock-token", token).send().await.unwrap()).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.text
     }
 
     pub(crate) async fn post_admin(&self, path: &str, body: &str) -> Answer {
@@ -239,6 +246,8 @@ fn version_of(product: &str) -> &'static str {
         "Alb" => "2020-06-16",
         "Alidns" => "2015-01-09",
         "Sts" => "2015-04-01",
+        "R-kvstore" => "2015-01-01",
+        "cas" => "2020-04-07",
         _ => "1999-01-01",
     }
 }

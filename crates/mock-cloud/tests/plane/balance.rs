@@ -16,6 +16,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use mock_cloud::plane::HostKind;
 use mock_cloud::plane::spec::{Health, ListenerProtocol, Server};
+use mock_cloud::secret::Secret;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -418,7 +419,7 @@ async fn tls_is_ended_with_the_listeners_certificate() {
     let made = run(openssl, "").await;
     assert!(made.status.success(), "{made:?}");
     let read = |name: &str| std::fs::read_to_string(path(name)).unwrap();
-    let protocol = ListenerProtocol::Https { chain: read("chain"), key: read("key") };
+    let protocol = ListenerProtocol::Https { chain: read("chain"), key: Secret::new(read("key")) };
     let setup = Setup::with([100, 100], |listener| listener.protocol = protocol.clone()).await;
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--show-error", "--noproxy", "*", "--cacert", &path("chain")]);

@@ -1,0 +1,98 @@
+//! The links of the chain, in the order in which the official libraries for Go and Python try them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::cloud::credentials::error::{CredentialsError, PassedOver, SourceError};
+use crate::cloud::credentials::provider::Credentials;
+use crate::cloud::credentials::source::{Origin, Tools};
+use crate::cloud::credentials::sources::Sources;
+use crate::cloud::credentials::{cli_profile, credentials_file, metadata, oidc, uri, variables};
+
+/// A link of the chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// A key in the environment.
+    Variables,
+    /// A role for a workload with a token.
+    Oidc,
+    /// A profile of the `aliyun` program.
+    CliProfile,
+    /// A section of the credentials file.
+    CredentialsFile,
+    /// The role of the instance.
+    Metadata,
+    /// A service that gives keys.
+    Uri,
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Variables => "environment",
+            Self::Oidc => "OIDC",
+            Self::CliProfile => "profile",
+            Self::CredentialsFile => "credentials file",
+            Self::Metadata => "ECS metadata",
+            Self::Uri => "credentials URI",
+        })
+    }
+}
+
+impl Link {
+    /// All of them, in order.
+    pub const ALL: [Self; 6] =
+        [Self::Variables, Self::Oidc, Self::CliProfile, Self::CredentialsFile, Self::Metadata, Self::Uri];
+
+    /// The place this link names, when it is set up.
+    fn origin(self, sources: &Sources) -> Result<Origin, SourceError> {
+        match self {
+            Self::Variables => variables::origin(&sources.variables),
+            Self::Oidc => oidc::origin(sources),
+            Self::CliProfile => cli_profile::origin(sources),
+            Self::CredentialsFile => credentials_file::origin(sources),
+            Self::Metadata => metadata::origin(&sources.metadata, None),
+            Self::Uri => match &sources.uri {
+                Some(uri) => uri::origin(uri, "environment", uri::VARIABLE),
+                None => Err(SourceError::NotSet { variable: uri::VARIABLE }),
+            },
+        }
+    }
+}
+
+/// The first key the chain finds.
+///
+/// As in the official libraries, a link that is set up and gives no key does not end the search; a warning says so
+/// when a later one does. What was found stays: renewals ask the same place.
+///
+/// # Errors
+/// When no link gives one, with the reason of each.
+pub async fn find(sources: &Sources) -> Result<Credentials, CredentialsError> {
+    let tools = Tools::new(Arc::clone(&sources.run));
+    let mut passed_over: Vec<PassedOver> = Vec::new();
+    for link in Link::ALL {
+        let asked = async {
+            let origin = link.origin(sources)?;
+            let session = origin.source.fetch(&tools).await?;
+            Ok((origin, session))
+        };
+        match asked.await {
+            Ok((origin, session)) => {
+                for PassedOver { link, why } in passed_over.iter().filter(|passed| passed.is_noteworthy()) {
+                    tracing::warn!("no access key from {link}: {why}; using {}", origin.name);
+                }
+                return Ok(Credentials::found(origin, session, tools, passed_over));
+            }
+            Err(why) => passed_over.push(PassedOver { link, why }),
+        }
+    }
+    Err(CredentialsError::NotFound { passed_over })
+}
+
+impl PassedOver {
+    /// Whether somebody set this link up, and would wonder why it is not used.
+    fn is_noteworthy(&self) -> bool {
+        // A machine that is no instance has no metadata service.
+        self.link != Link::Metadata && !self.why.is_absence()
+    }
+}
