@@ -34,6 +34,8 @@ pub(super) const TOKENS: [(Product, &[&str]); 4] = [
 
 /// The provider's rules.
 pub(super) const RULES: &[Rule] = &[
+    rule(Sts, "AssumeRole", &[], &[]),
+    rule(Sts, "AssumeRoleWithOIDC", &[], &[]),
     rule(Sts, "GetCallerIdentity", &[], &[]),
     rule(Vpc, "CreateVpc", &["TaskConflict", "UnknownError"], &[]),
     rule(Vpc, "DescribeVpcs", &[], &["Forbidden.VpcNotFound", "InvalidVpcID.NotFound"]),
