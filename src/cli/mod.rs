@@ -132,13 +132,15 @@ pub fn run() -> ExitCode {
 /// Parses; an endpoint from the environment gives way to `--local`, one on the command line contradicts it.
 fn parse() -> Result<Cli, clap::Error> {
     let matches = Cli::command().try_get_matches()?;
-    let cli = Cli::from_arg_matches(&matches)?;
+    let mut cli = Cli::from_arg_matches(&matches)?;
     let written = |matches: &ArgMatches| matches.value_source("endpoint") == Some(ValueSource::CommandLine);
     let endpoint = written(&matches) || matches.subcommand().is_some_and(|(_, matches)| written(matches));
     if cli.options.local && endpoint {
         let sentence = "the argument '--local' cannot be used with '--endpoint <URL>'";
         return Err(Cli::command().error(ErrorKind::ArgumentConflict, sentence));
     }
+    // As every other variable, an empty one says nothing.
+    cli.options.endpoint = cli.options.endpoint.filter(|text| endpoint || !text.is_empty());
     Ok(cli)
 }
 

@@ -56,7 +56,7 @@ pub enum CloudError {
         source: serde_json::Error,
     },
     /// There is no key to sign with.
-    #[error("{} {action}: {source}", product.name())]
+    #[error("{} {action}: there is no key to sign with", product.name())]
     Unsigned {
         /// Product called.
         product: Product,

@@ -147,22 +147,15 @@ fn unknown_field(findings: &mut Findings<'_>, path: &Path) {
     );
 }
 
+/// The fields of a topology itself.
+const TOP_FIELDS: &[&str] =
+    &["stack", "region", "network", "ssh", "instances", "redis", "node", "load_balancer", "dns", "endpoints"];
+
 /// The fields that may stand below a path. A test holds this against the schema.
 fn known_fields(parents: &[String]) -> &'static [&'static str] {
     let parents: Vec<&str> = parents.iter().map(String::as_str).collect();
     match parents.as_slice() {
-        [] => &[
-            "stack",
-            "region",
-            "network",
-            "ssh",
-            "instances",
-            "redis",
-            "node",
-            "load_balancer",
-            "dns",
-            "endpoints",
-        ],
+        [] => TOP_FIELDS,
         ["network"] => &["vpc", "zones", "vswitches", "security_group"],
         ["network", "vpc"] => &["cidr", "id"],
         ["network", "vswitches", _] => &["zone", "cidr", "id"],

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use albatross::cloud::Product;
+use albatross::cloud::credentials::Link;
 use snapbox::{Assert, Data, Redactions};
 
 use crate::parts::lacks_redis;
@@ -259,6 +261,42 @@ fn the_actions_are_those_the_client_calls() {
         .flat_map(|row| row[1].split(", ").map(|action| format!("{}:{action}", row[0])).collect::<Vec<_>>())
         .collect();
     assert_same(&written, &called);
+}
+
+#[test]
+fn the_variables_are_those_that_are_read() {
+    let variable = regex(r#""((?:ALIBABA_CLOUD|ALBATROSS)_[A-Z0-9_]+)"#);
+    let mut known = BTreeSet::new();
+    for file in ["src/cli/environment.rs", "src/cli/mod.rs"] {
+        let source = fs::read_to_string(file).expect("the source");
+        known.extend(variable.captures_iter(&source).map(|found| found[1].to_owned()));
+    }
+    // Of no part in credentials and endpoints.
+    for other in ["ALBATROSS_STATE_DIR", "ALBATROSS_CHAT_NODE"] {
+        assert!(known.remove(other), "{other} is not read any more");
+    }
+    let rows = table(&readme(), "| Variable |");
+    let written = rows.iter().map(|row| bare(&row[0]).trim_end_matches("<PRODUCT>").to_owned()).collect();
+    assert_same(&written, &known);
+}
+
+#[test]
+fn the_links_of_the_chain_stand_in_their_order() {
+    let written: Vec<String> = table(&readme(), "| Link |").into_iter().map(|row| row[0].clone()).collect();
+    assert_eq!(written, Link::ALL.map(|link| link.to_string()));
+}
+
+#[test]
+fn the_products_with_endpoints_are_those_of_the_client() {
+    let known: BTreeSet<String> = Product::ALL.into_iter().map(|product| product.code().to_owned()).collect();
+    let text = readme();
+    let fields = table(&text, "| Field |");
+    let field = fields.iter().find(|row| bare(&row[0]) == "endpoints").expect("the field");
+    assert_same(&field[2].split(", ").map(bare).collect(), &known);
+    let variables = table(&text, "| Variable |");
+    let variable = variables.iter().find(|row| row[0].contains("<PRODUCT>")).expect("the variable");
+    let names = variable[1].rsplit(": ").next().unwrap_or_default();
+    assert_same(&names.split(", ").map(|name| bare(name).to_lowercase()).collect(), &known);
 }
 
 #[test]

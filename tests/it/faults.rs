@@ -106,8 +106,8 @@ fn a_credentials_file_that_cannot_be_read() {
     env.write(".aliyun/config.json", "{ \"current\": \"default\", ");
     refused_at_once(&env).expect_in_order(&[
         "error: ",
-        ".aliyun/config.json` is not understood at line 1, column 25",
-        "help: run `aliyun configure",
+        ".aliyun/config.json` is not understood at line 1, column 24",
+        "help: correct `",
     ]);
 
     let profile = json!({

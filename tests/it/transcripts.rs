@@ -88,6 +88,7 @@ fn codes_in_the_sources() -> BTreeSet<String> {
     let files = [
         "src/topology/mod.rs",
         "src/topology/rules/mod.rs",
+        "src/topology/rules/endpoints.rs",
         "src/topology/rules/machines.rs",
         "src/topology/rules/network.rs",
         "src/topology/rules/service.rs",

@@ -2,20 +2,39 @@
 
 use std::io::Write as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::json;
 
-use crate::api::{self, Strictness, provenance};
+use crate::api::provenance::{self, Source};
+use crate::api::{self, Strictness};
+use crate::facts::facts;
 use crate::plane::HostKind;
+use crate::server::faults::{self, Seeded, Wish};
 use crate::server::{self, Lifetime, Options};
+use crate::world::account::SESSION_SECONDS;
 use crate::world::pace::Pace;
 use crate::world::regions;
 
 /// Exit code for a wrong command line.
 const USAGE: u8 = 64;
+
+/// The format of `--faults`.
+const FAULTS_HELP: &str = "\
+A file with faults, YAML or JSON; POST /_mock/faults takes the same list.
+
+- action: Ecs.RunInstances   # an action or a pattern: Alb.*, *
+  occurrence: 2              # first call it happens to, of each action; default 1
+  times: 3                   # calls in a row; default 1
+  fault: {no_stock: {}}
+- host: ecs01                # an InstanceName
+  fault: {refuse_ssh: {}}    # until {none: {}}
+
+Faults of calls: {throttle: {retry_after: MS}}, {server_error: {status: 503, after_commit: true}},
+{slow_reply: {milliseconds: N}}, {lost_reply: {}}, {stale_read: {milliseconds: N}}, {no_stock: {}},
+{partial_amount: {amount: N}}, {quota: {}}, {expire_token: {}}, {error: {status: N, code: CODE}}";
 
 /// An emulated Alibaba Cloud region.
 #[derive(Debug, Parser)]
@@ -28,7 +47,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs a region until it is told to stop.
-    Serve(ServeArguments),
+    Serve(Box<ServeArguments>),
     /// Runs a program of a host and ends its whole group when standard input closes; started by `serve`.
     #[command(hide = true)]
     Supervise {
@@ -42,7 +61,7 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct ServeArguments {
-    /// Address of the API; loopback only.
+    /// Address of the API; loopback only. Further regions take a free port of the same address.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: SocketAddr,
     /// What instances are.
@@ -54,9 +73,27 @@ struct ServeArguments {
     /// Makes ids and keys the same each time.
     #[arg(long)]
     seed: Option<u64>,
-    /// Region of calls that name none.
-    #[arg(long, default_value = "cn-hangzhou")]
-    region: String,
+    /// Region of calls that name none; given several times, each region has an address of its own.
+    #[arg(long = "region", value_name = "REGION", default_value = "cn-hangzhou")]
+    regions: Vec<String>,
+    /// A RAM role beside `albatross`, with how long its sessions may last; may be given several times.
+    #[arg(long = "role", value_name = "NAME[=SECONDS]", value_parser = parse_role)]
+    roles: Vec<(String, i64)>,
+    /// Whose OIDC tokens are trusted (`iss`) [default: <https://oidc.mock-cloud.example>].
+    #[arg(long, value_name = "URL")]
+    oidc_issuer: Option<String>,
+    /// Whom OIDC tokens have to be meant for (`aud`) [default: sts.aliyuncs.com].
+    #[arg(long, value_name = "ID")]
+    oidc_client: Option<String>,
+    /// A file with faults that happen to calls and hosts; see `serve --help`.
+    #[arg(long, value_name = "FILE", long_help = FAULTS_HELP)]
+    faults: Option<PathBuf>,
+    /// Draws faults from this seed: throttling, 5xx before and after the effect, slow and lost replies, stale reads.
+    #[arg(long, value_name = "N")]
+    fault_seed: Option<u64>,
+    /// Share of calls that meet a drawn fault, 0 to 1.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05, requires = "fault_seed", value_parser = parse_share)]
+    fault_rate: f64,
     /// Folder for host roots and the call log; a fresh temporary one unless given.
     #[arg(long)]
     data: Option<PathBuf>,
@@ -107,7 +144,7 @@ pub fn run() -> ExitCode {
         }
     };
     match cli.command {
-        Command::Serve(arguments) => serve(arguments),
+        Command::Serve(arguments) => serve(*arguments),
         Command::Supervise { program } => crate::plane::supervise::main(program),
         Command::Provenance(arguments) => print_provenance(&arguments),
     }
@@ -145,15 +182,27 @@ impl ServeArguments {
         if !self.listen.ip().is_loopback() {
             return Err(format!("--listen {} is not a loopback address", self.listen));
         }
-        if regions::find(&self.region).is_none() {
-            return Err(format!("--region {} is not known", self.region));
+        for (index, region) in self.regions.iter().enumerate() {
+            if regions::find(region).is_none() {
+                return Err(format!("--region {region} is not known"));
+            }
+            if self.regions[..index].contains(region) {
+                return Err(format!("--region {region} is given twice"));
+            }
         }
+        let faults = self.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default();
+        let seeded_faults = self.fault_seed.map(|seed| Seeded { seed, rate: self.fault_rate });
         Ok(Options {
             listen: self.listen,
             hosts,
             pace: self.pace,
             seed: self.seed,
-            region: self.region,
+            regions: self.regions,
+            roles: self.roles,
+            oidc_issuer: self.oidc_issuer,
+            oidc_client: self.oidc_client,
+            faults,
+            seeded_faults,
             data: self.data,
             domains: std::iter::once("example.com".to_owned()).chain(self.domains).collect(),
             lifetime: if self.until_stdin_closes { Lifetime::UntilInputCloses } else { Lifetime::UntilTold },
@@ -163,25 +212,67 @@ impl ServeArguments {
     }
 }
 
+fn read_faults(path: &Path) -> Result<Vec<Wish>, String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| format!("--faults {} cannot be read: {error}", path.display()))?;
+    faults::read(&text)
+        .map_err(|error| format!("{}:{error}; see `mock-cloud serve --help` for the format", path.display()))
+}
+
+fn parse_role(text: &str) -> Result<(String, i64), String> {
+    let (name, seconds) = text.split_once('=').unwrap_or((text, "3600"));
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+    if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
+        return Err("the name has 1 to 64 letters, digits, hyphens, dots and underscores".to_owned());
+    }
+    let seconds = seconds.parse().ok().filter(|seconds| SESSION_SECONDS.contains(seconds));
+    let range = format!("sessions last {} to {} seconds", SESSION_SECONDS.start(), SESSION_SECONDS.end());
+    Ok((name.to_owned(), seconds.ok_or(range)?))
+}
+
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| "a share is a number from 0 to 1".to_owned())
+}
+
 fn print_provenance(arguments: &ProvenanceArguments) -> ExitCode {
-    let counts = provenance::counts();
-    let actions = api::emulated();
+    let emulated = api::emulated();
+    let missing: Vec<&str> = facts().names().filter(|name| !emulated.iter().any(|own| own == name)).collect();
+    let (behaviours, counts) = (provenance::behaviours(), provenance::counts());
     let text = if arguments.json {
-        let document = json!({"actions": actions, "behaviours": provenance::BEHAVIOURS, "counts": counts});
+        let document = json!({
+            "actions": emulated,
+            "not_emulated": missing,
+            "behaviours": behaviours,
+            "counts": counts,
+        });
         format!("{document:#}\n")
     } else {
-        let rows = provenance::BEHAVIOURS.iter().map(|behaviour| {
-            let source = json!(behaviour.source);
-            let source = source.as_str().unwrap_or_default();
-            format!("{source:<12} {:<16} {}\n", behaviour.subject, behaviour.sentence)
-        });
-        let rows: String = rows.collect();
-        let guessed = counts.get(&provenance::Source::Guessed).copied().unwrap_or_default();
-        let behaviours = provenance::BEHAVIOURS.len();
-        format!("{rows}{} actions, {behaviours} behaviours, {guessed} guessed\n", actions.len())
+        let rows = behaviours.iter().map(|own| (word(own.source), own.id.as_str(), own.sentence.as_str()));
+        let actions = emulated.iter().map(|name| ("emulated", name.as_str(), ""));
+        let others = missing.iter().map(|name| ("not-emulated", *name, "answers 501 Mock.NotEmulated"));
+        let lines = rows.chain(actions).chain(others);
+        let lines: String = lines
+            .map(|(kind, name, text)| format!("{kind:<12} {name:<32} {text}").trim_end().to_owned() + "\n")
+            .collect();
+        let counted: Vec<String> =
+            counts.iter().map(|(source, count)| format!("{count} {}", word(*source))).collect();
+        let (done, all) = (emulated.len(), emulated.len() + missing.len());
+        let number = behaviours.len();
+        format!("{lines}{done} of {all} actions emulated; {number} behaviours: {}\n", counted.join(", "))
     };
     drop(std::io::stdout().write_all(text.as_bytes()));
     ExitCode::SUCCESS
+}
+
+/// The word of a source in the list.
+fn word(source: Source) -> &'static str {
+    match source {
+        Source::Documented => "documented",
+        Source::Sdk => "sdk",
+        Source::ClientCode => "client-code",
+        Source::Guessed => "guessed",
+    }
 }
 
 fn chain(error: &dyn std::error::Error) -> String {

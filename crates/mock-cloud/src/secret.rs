@@ -1,17 +1,17 @@
-//! A text that must not be seen: it can be compared and handed on, never printed or serialised.
+//! A text that cannot be printed by accident.
 
-/// A password or a private key.
+/// A secret text: neither `Debug` nor serialisation shows it, and there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Hides a text.
+    /// Takes a text into keeping.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text, for whom it is meant.
-    pub fn reveal(&self) -> &str {
+    /// The text itself, for signing and for handing it to whom it belongs.
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -30,6 +30,6 @@ mod tests {
     fn a_secret_does_not_show() {
         let secret = Secret::new("swordfish");
         assert!(!format!("{secret:?}").contains("swordfish"));
-        assert_eq!(secret.reveal(), "swordfish");
+        assert_eq!(secret.expose(), "swordfish");
     }
 }

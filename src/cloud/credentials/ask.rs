@@ -10,9 +10,9 @@ const LARGEST_ANSWER: usize = 64 * 1024;
 
 /// Sends a request and reads its answer, which must have status 200.
 pub(super) async fn ask(service: &str, request: RequestBuilder) -> Result<Vec<u8>, SourceError> {
-    let unreachable = |source: reqwest::Error| SourceError::Unreachable {
+    let unreachable = |error: reqwest::Error| SourceError::Unreachable {
         service: service.to_owned(),
-        source: source.without_url(),
+        error: error.without_url(),
     };
     let mut answer = request.send().await.map_err(unreachable)?;
     if answer.status() != StatusCode::OK {

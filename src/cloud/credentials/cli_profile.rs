@@ -74,7 +74,7 @@ fn read(path: &Path) -> Result<ProfileFile, SourceError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             return Err(SourceError::NoFile { path: path.to_owned() });
         }
-        Err(source) => return Err(SourceError::Unreadable { path: path.to_owned(), source }),
+        Err(error) => return Err(SourceError::Unreadable { path: path.to_owned(), error }),
     };
     // What the reader says may repeat a value; its place is enough.
     serde_json::from_slice(&text).map_err(|error| SourceError::Malformed {

@@ -35,7 +35,7 @@ fn first_there(paths: &[PathBuf]) -> Result<(&Path, String), SourceError> {
         match std::fs::read_to_string(path) {
             Ok(text) => return Ok((path, text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(source) => return Err(SourceError::Unreadable { path: path.clone(), source }),
+            Err(error) => return Err(SourceError::Unreadable { path: path.clone(), error }),
         }
     }
     Err(SourceError::NoFile { path: paths.first().cloned().unwrap_or_default() })

@@ -32,12 +32,12 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// The system refused to give the file.
-    #[error("cannot read `{}`: {}", path.display(), source)]
+    #[error("cannot read `{}`: {error}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        error: std::io::Error,
     },
     /// The file has another form.
     #[error("`{}` is not understood at line {line}, column {column}", path.display())]
@@ -103,12 +103,12 @@ pub enum SourceError {
         failure: RunFailure,
     },
     /// Nobody answers.
-    #[error("no answer from {service}: {}", cause(source))]
+    #[error("no answer from {service}: {}", cause(error))]
     Unreachable {
         /// Who was asked.
         service: String,
         /// What the network said, without the address.
-        source: reqwest::Error,
+        error: reqwest::Error,
     },
     /// A service said no.
     #[error("{service} answered with status {status}")]
@@ -135,8 +135,11 @@ pub enum SourceError {
         end: Timestamp,
     },
     /// STS refused the role.
-    #[error("{0}")]
-    Sts(Box<CloudError>),
+    #[error("{error}{}", network_cause(error))]
+    Sts {
+        /// Its answer, or that there was none.
+        error: Box<CloudError>,
+    },
 }
 
 /// The innermost reason of a network error: its outer ones name only layers.
@@ -146,6 +149,15 @@ fn cause(error: &reqwest::Error) -> String {
         last = next;
     }
     last.to_string()
+}
+
+/// Why STS did not answer. What it answered is in the error itself, and may not be repeated otherwise.
+fn network_cause(error: &CloudError) -> String {
+    if let CloudError::Unreachable { source, .. } = error {
+        format!(": {}", cause(source))
+    } else {
+        String::new()
+    }
 }
 
 impl SourceError {
@@ -166,7 +178,7 @@ impl SourceError {
             | Self::Status { .. }
             | Self::Garbled { .. }
             | Self::Ended { .. }
-            | Self::Sts(_) => false,
+            | Self::Sts { .. } => false,
         }
     }
 
@@ -176,8 +188,9 @@ impl SourceError {
             Self::Unreadable { path, .. } => {
                 Some(format!("make `{}` a file that you can read", path.display()))
             }
-            Self::Malformed { .. } | Self::Incomplete { .. } | Self::Unsupported { .. } => {
-                Some("run `aliyun configure --mode AK`, or correct the file".to_owned())
+            Self::Malformed { path, .. } => Some(format!("correct `{}`, or move it away", path.display())),
+            Self::Incomplete { .. } | Self::Unsupported { .. } => {
+                Some("correct it, or run `aliyun configure --mode AK`".to_owned())
             }
             Self::NoProfile { .. } => Some(
                 "run `aliyun configure list` to see the profiles; ALIBABA_CLOUD_PROFILE names one".to_owned(),
@@ -192,7 +205,7 @@ impl SourceError {
                 Some("run the program of `process_command` by hand to see what it says".to_owned())
             }
             Self::Ended { .. } => Some("renew the key there, and compare the clocks".to_owned()),
-            Self::Sts(error) => error.hint(),
+            Self::Sts { error } => error.hint(),
             Self::NotSet { .. }
             | Self::SwitchedOff { .. }
             | Self::NoFile { .. }

@@ -149,7 +149,7 @@ mod tests {
             ("'/opt/my tool' \"a b\"'c'", &["/opt/my tool", "a bc"]),
             ("tool '' \"\"", &["tool", "", ""]),
             (r#"tool "a\"b\\c\$d\e""#, &["tool", r#"a"b\c$d\e"#]),
-            (r"tool a\ b '\'", &["tool", "a b", r"\"]),
+            (r#"tool a\ b '\' 'c\\"'"#, &["tool", "a b", r"\", r#"c\\""#]),
             ("tool a\\\nb \"c\\\nd\"", &["tool", "ab", "cd"]),
             ("tool $HOME `id` *", &["tool", "$HOME", "`id`", "*"]),
             ("tool a;b|c>d", &["tool", "a;b|c>d"]),

@@ -18,13 +18,18 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// A key, with a token when it is a temporary one.
+    /// A key, with a token when it is a temporary one; blanks around them, as a copied line has, are dropped.
     pub fn new(
         access_key_id: impl Into<String>,
         access_key_secret: Secret<String>,
         security_token: Option<Secret<String>>,
     ) -> Self {
-        Self { access_key_id: access_key_id.into(), access_key_secret, security_token }
+        let plain = |secret: Secret<String>| Secret::new(secret.expose().trim().to_owned());
+        Self {
+            access_key_id: access_key_id.into().trim().to_owned(),
+            access_key_secret: plain(access_key_secret),
+            security_token: security_token.map(plain),
+        }
     }
 }
 

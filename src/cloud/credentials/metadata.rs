@@ -119,7 +119,7 @@ impl Instance {
 }
 
 fn is_unconnected(error: &SourceError) -> bool {
-    matches!(error, SourceError::Unreachable { source, .. } if source.is_connect())
+    matches!(error, SourceError::Unreachable { error, .. } if error.is_connect())
 }
 
 /// Letters, digits, dots, hyphens and underscores: it becomes a part of a path.

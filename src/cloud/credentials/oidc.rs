@@ -59,7 +59,7 @@ impl Workload {
         let token = read_token(&self.token_file)?;
         let client = Client::anonymous(self.role.endpoint.clone(), no_region());
         let answer = sts::assume_role_with_oidc(&client, &self.role.session, &self.provider_arn, token).await;
-        role::read(answer.map_err(|error| SourceError::Sts(Box::new(error)))?)
+        role::read(answer.map_err(|error| SourceError::Sts { error: Box::new(error) })?)
     }
 }
 
@@ -69,6 +69,6 @@ fn read_token(path: &Path) -> Result<Secret<String>, SourceError> {
             Err(SourceError::Malformed { path: path.to_owned(), line: 1, column: 0 })
         }
         Ok(text) => Ok(Secret::new(text.trim().to_owned())),
-        Err(source) => Err(SourceError::Unreadable { path: path.to_owned(), source }),
+        Err(error) => Err(SourceError::Unreadable { path: path.to_owned(), error }),
     }
 }

@@ -75,7 +75,7 @@ impl Role {
         let credentials = Credentials::fixed(keys, "the key that assumes a role");
         let client = Client::new(credentials, self.endpoint.clone(), no_region());
         let answer = sts::assume_role(&client, &self.session).await;
-        read(answer.map_err(|error| SourceError::Sts(Box::new(error)))?)
+        read(answer.map_err(|error| SourceError::Sts { error: Box::new(error) })?)
     }
 }
 

@@ -213,7 +213,7 @@ fn get_user_certificate_detail(call: &mut Call<'_>) -> Result<Value, ApiError> {
     });
     if !call.parameters.flag("CertFilter") {
         reply["Cert"] = json!(own.chain);
-        reply["Key"] = json!(own.key.reveal());
+        reply["Key"] = json!(own.key.expose());
     }
     Ok(reply)
 }

@@ -41,6 +41,7 @@ fn import_key_pair(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let meta = call.world.meta(&call.region, tags);
     let pair = KeyPair { name: name.clone(), public_key, fingerprint: fingerprint.clone(), meta };
     call.world.key_pairs.insert(key, pair);
+    call.ids().know(&name);
     Ok(json!({"KeyPairName": name, "KeyPairFingerPrint": fingerprint}))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`execute`] takes a call through: 1. parameters against the facts, 2. the client token, 3. the region,
 //! 4. the handler. A handler first checks everything, then calls [`Call::begin_effect`] (where a dry run ends),
-//! then changes the world.
+//! then changes the world. 5. A refusal gets the HTTP status that is documented for it.
 
 pub mod alb_balancers;
 pub mod alb_listeners;
@@ -22,6 +22,8 @@ pub mod instances_power;
 pub mod instances_reads;
 pub mod interfaces;
 pub mod key_pairs;
+mod oidc;
+pub mod once;
 pub mod page;
 pub mod places;
 pub mod provenance;
@@ -29,6 +31,8 @@ pub mod redis_accounts;
 pub mod redis_catalogue;
 pub mod redis_create;
 pub mod redis_instances;
+pub mod redis_network;
+pub mod redis_order;
 pub mod redis_places;
 pub mod redis_prices;
 pub mod redis_reads;
@@ -47,9 +51,10 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use crate::facts::facts;
+use crate::facts::{errors, facts};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
+use crate::world::account::Caller;
 use crate::world::ids::Ids;
 use crate::world::regions;
 
@@ -80,6 +85,19 @@ pub enum Strictness {
     Strict,
 }
 
+/// What surrounds a call.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
+    /// Who calls.
+    pub caller: &'a Caller,
+    /// Region of a call that names none.
+    pub region: &'a str,
+    /// What to do with unknown parameters.
+    pub strictness: Strictness,
+    /// How many instances there is stock for; enough when absent.
+    pub stock: Option<u32>,
+}
+
 /// How a call ended.
 #[derive(Debug)]
 pub struct Outcome {
@@ -102,6 +120,8 @@ pub struct Call<'a> {
     pub region: String,
     /// Which action.
     pub operation: &'a Operation,
+    /// Who calls.
+    pub caller: &'a Caller,
     /// What makes this call this call: its client token, else a digest of its parameters.
     pub identity: String,
 }
@@ -137,20 +157,49 @@ impl Call<'_> {
         self.ids().make(&format!("{prefix}-"), &identity, 18)
     }
 
+    /// Thirty-two bytes that no other call gets.
+    pub fn fresh_material(&mut self, kind: &str) -> [u8; 32] {
+        let identity = self.identity.clone();
+        self.ids().digest(kind, &identity)
+    }
+
     /// The source of ids.
     pub fn ids(&mut self) -> &mut Ids {
         &mut self.world.ids
     }
 }
 
-/// Takes one call through.
+/// Takes one call of the account itself through.
 pub fn execute(
     world: &mut World,
     operation: &Operation,
     parameters: &Parameters,
     strictness: Strictness,
 ) -> Outcome {
-    let region = region_of_call(world, parameters);
+    let region = world.settings.region.clone();
+    let context = Context { caller: &Caller::Root, region: &region, strictness, stock: None };
+    execute_in(world, operation, parameters, &context)
+}
+
+/// Takes one call through.
+pub fn execute_in(
+    world: &mut World,
+    operation: &Operation,
+    parameters: &Parameters,
+    context: &Context<'_>,
+) -> Outcome {
+    let mut outcome = take_through(world, operation, parameters, context);
+    outcome.answer = outcome.answer.map_err(|refusal| errors().settle(operation, refusal));
+    outcome
+}
+
+fn take_through(
+    world: &mut World,
+    operation: &Operation,
+    parameters: &Parameters,
+    context: &Context<'_>,
+) -> Outcome {
+    let region = region_of_call(world, parameters, context.region);
     let mut outcome = Outcome { answer: Ok(Value::Null), ignored: BTreeSet::new(), region: region.clone() };
     let Some(action) = facts().action(&operation.product, &operation.action) else {
         let message = format!("Specified api is not found: mock-cloud does not know {operation}.");
@@ -166,7 +215,7 @@ pub fn execute(
         Ok(unknown) => outcome.ignored = unknown,
         Err(error) => outcome.answer = Err(error),
     }
-    if let (Strictness::Strict, Some(name)) = (strictness, outcome.ignored.first()) {
+    if let (Strictness::Strict, Some(name)) = (context.strictness, outcome.ignored.first()) {
         let message = format!("{operation} has no parameter {name}; the real cloud would ignore it.");
         outcome.answer = Err(ApiError::bad_request("Mock.UnknownParameter", message));
     }
@@ -175,53 +224,14 @@ pub fn execute(
         outcome.answer = Err(ApiError::not_found("InvalidRegionId.NotFound", message));
     }
     if outcome.answer.is_ok() {
-        let token = action.token.as_deref();
-        outcome.answer = answer(world, operation, parameters, (handler, token, region));
+        let asked = once::Asked { operation, parameters, token: action.token.as_deref(), handler, region };
+        outcome.answer = once::answer(world, &asked, context);
     }
     outcome
 }
 
-/// Runs the handler, unless the client token was seen before.
-fn answer(
-    world: &mut World,
-    operation: &Operation,
-    parameters: &Parameters,
-    (handler, token_name, region): (Handler, Option<&str>, String),
-) -> Result<Value, ApiError> {
-    let token = token_name.and_then(|name| parameters.text(name));
-    let fingerprint = parameters.fingerprint(token_name);
-    let key = operation.to_string();
-    if let Some(token) = token {
-        if token.len() > 64 || !token.is_ascii() {
-            let message = "The client token must be at most 64 ASCII characters.";
-            return Err(ApiError::bad_request("InvalidClientToken.Malformed", message));
-        }
-        if let Some(stored) = world.tokens.find(&key, token, &fingerprint) {
-            return stored;
-        }
-    }
-    let identity = format!("{key} {}", token.unwrap_or(&fingerprint));
-    let answer = handler(&mut Call { world, parameters, region, operation, identity });
-    if let Some(token) = token {
-        world.tokens.store(&key, token, &fingerprint, &answer);
-    }
-    answer
-}
-
-/// Keeps a refusal for the client token of a call that never reached its handler.
-pub fn remember(world: &mut World, operation: &Operation, parameters: &Parameters, refusal: &ApiError) {
-    let action = facts().action(&operation.product, &operation.action);
-    let Some(name) = action.and_then(|action| action.token.as_deref()) else {
-        return;
-    };
-    if let Some(token) = parameters.text(name) {
-        let fingerprint = parameters.fingerprint(Some(name));
-        world.tokens.store(&operation.to_string(), token, &fingerprint, &Err(refusal.clone()));
-    }
-}
-
 /// `RegionId`, else the region of the resource that is named, else the default.
-fn region_of_call(world: &World, parameters: &Parameters) -> String {
+fn region_of_call(world: &World, parameters: &Parameters, default: &str) -> String {
     const NAMES: &[&str] = &[
         "VpcId",
         "VSwitchId",
@@ -237,7 +247,7 @@ fn region_of_call(world: &World, parameters: &Parameters) -> String {
     ];
     let given = parameters.text("RegionId");
     let named = || NAMES.iter().find_map(|name| world.region_of(parameters.text(name)?));
-    given.or_else(named).unwrap_or(&world.settings.region).to_owned()
+    given.or_else(named).unwrap_or(default).to_owned()
 }
 
 /// Every emulated action.

@@ -1,8 +1,12 @@
 //! Where each behaviour comes from: said by documentation, by the official SDKs, by other people's clients, or guessed.
 
+mod codes;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+
+pub use codes::UNDOCUMENTED_CODES;
 
 /// How sure a behaviour is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -21,93 +25,319 @@ pub enum Source {
 /// One behaviour.
 #[derive(Debug, Clone, Serialize)]
 pub struct Behaviour {
-    /// Which part of the cloud.
-    pub subject: &'static str,
+    /// Stays the same when the sentence is worded anew: the part of the cloud, a dot, a word for the behaviour.
+    pub id: String,
     /// What the emulation does.
-    pub sentence: &'static str,
+    pub sentence: String,
     /// Why we think so.
     pub source: Source,
 }
 
-const fn row(subject: &'static str, source: Source, sentence: &'static str) -> Behaviour {
-    Behaviour { subject, sentence, source }
+/// A behaviour as it is written down here.
+type Row = (&'static str, Source, &'static str);
+
+const fn row(id: &'static str, source: Source, sentence: &'static str) -> Row {
+    (id, source, sentence)
 }
 
 use Source::{ClientCode, Documented, Guessed, Sdk};
 
 /// Every behaviour that is not a plain reading of the metadata.
-pub const BEHAVIOURS: &[Behaviour] = &[
-    row("gateway", Sdk, "V3 signatures are checked over the headers named in SignedHeaders"),
-    row("gateway", Documented, "V1 signatures cover query and form in one map"),
-    row("gateway", Documented, "time stamps are accepted within 15 minutes, also for V1"),
-    row("gateway", Documented, "a nonce is good for one call"),
-    row("gateway", Sdk, "a wrong secret is SignatureDoesNotMatch with a colon before the text to sign"),
+const ROWS: &[Row] = &[
+    row("gateway.signature-v3", Sdk, "V3 signatures are checked over the headers named in SignedHeaders"),
+    row("gateway.signature-v1", Documented, "V1 signatures cover query and form in one map"),
+    row("gateway.time-window", Documented, "time stamps are accepted within 15 minutes, also for V1"),
+    row("gateway.nonce", Documented, "a nonce is good for one call"),
     row(
-        "gateway",
+        "gateway.wrong-secret",
+        Sdk,
+        "a wrong secret is SignatureDoesNotMatch with a colon before the text to sign",
+    ),
+    row(
+        "gateway.missing-parameter",
         Guessed,
         "a missing parameter is Missing<Name>, a wrong one InvalidParameter, for all products",
     ),
-    row("gateway", Guessed, "an unsigned request is MissingAccessKeyId"),
-    row("gateway", Guessed, "a dry run that would succeed answers HTTP 400"),
-    row("gateway", Guessed, "the region of a call without RegionId is that of the resource it names"),
-    row("tokens", Documented, "a repeated client token gives the first answer, other parameters a mismatch"),
-    row("tokens", Documented, "a 4xx is kept for its token"),
     row(
-        "tokens",
+        "gateway.signed-headers",
+        Documented,
+        "the host and every x-acs- header that is there have to be signed",
+    ),
+    row("gateway.unsigned-header", Guessed, "one that is not is IncompleteSignature"),
+    row("gateway.other-algorithms", Documented, "SM3, RSA and bearer tokens are InvalidSignatureMethod"),
+    row("gateway.nonce-per-key", Guessed, "nonces are remembered for each key, about a million at most"),
+    row(
+        "gateway.order",
+        Guessed,
+        "key, security token, time stamp, signature and nonce are checked in this order",
+    ),
+    row(
+        "gateway.status",
+        Documented,
+        "a refusal has the HTTP status that the metadata has for action and code",
+    ),
+    row("gateway.token-missing", Documented, "a temporary key without its token is MissingSecurityToken"),
+    row("gateway.token-codes", Documented, "a wrong token is Malformed, MismatchWithAccessKey or Expired"),
+    row("gateway.token-status", Guessed, "the HTTP status of InvalidSecurityToken codes is 400"),
+    row(
+        "gateway.token-of-lasting-key",
+        Guessed,
+        "a token beside a lasting key is InvalidSecurityToken.MismatchWithAccessKey",
+    ),
+    row("gateway.methods", Documented, "GET, POST and HEAD; others are UnsupportedHTTPMethod"),
+    row("gateway.methods-status", Guessed, "the HTTP status of UnsupportedHTTPMethod is 400"),
+    row("gateway.path", Guessed, "another path than / is InvalidAction.NotFound"),
+    row(
+        "gateway.bad-http",
+        Guessed,
+        "what is not HTTP/1.1 gets the JSON envelope of an error, with codes that begin with Mock.",
+    ),
+    row("gateway.xml", Documented, "V1 calls without Format get XML; a list repeats the element of its name"),
+    row("gateway.throttling", Sdk, "throttling carries x-acs-retry-after in milliseconds"),
+    row("sts.identity", Documented, "GetCallerIdentity tells Account, RAMUser and AssumedRoleUser apart"),
+    row(
+        "sts.assumed-arn",
+        ClientCode,
+        "its Arn of a role is acs:ram::<account>:assumed-role/<role>/<session>",
+    ),
+    row("sts.root", Documented, "the root account may not assume roles: NoPermission"),
+    row("sts.duration", Documented, "sessions last 900 seconds to MaxSessionDuration, 3600 unless told"),
+    row("sts.chaining", Guessed, "a session may assume a further role, for as long as any other caller"),
+    row("sts.trust", Guessed, "every role trusts every identity of its account and the OIDC provider"),
+    row("sts.policy", Guessed, "a session policy is checked for its form and narrows nothing"),
+    row("sts.permissions", Guessed, "RAM user and sessions may do everything the account may"),
+    row("sts.expired-key", Guessed, "an ended key is known for a day, then it is not found"),
+    row("sts.oidc-claims", Documented, "iss, aud and exp of an OIDC token are held against the provider"),
+    row("sts.oidc-status", Guessed, "refusals of OIDC tokens have the HTTP status 400"),
+    row("sts.oidc-signature", Guessed, "the signature of an OIDC token is not verified"),
+    row("sts.oidc-anonymous", Sdk, "AssumeRoleWithOIDC takes calls without a signature"),
+    row("sts.oidc-replay", Guessed, "its time stamp and nonce are not looked at"),
+    row("gateway.unsigned", Guessed, "an unsigned request is MissingAccessKeyId"),
+    row("gateway.dry-run-status", Guessed, "a dry run that would succeed answers HTTP 400"),
+    row(
+        "gateway.region-of-resource",
+        Guessed,
+        "the region of a call without RegionId is that of the resource it names",
+    ),
+    row(
+        "tokens.repeated",
+        Documented,
+        "a repeated client token gives the first answer, other parameters a mismatch",
+    ),
+    row("tokens.refusal-kept", Documented, "a 4xx is kept for its token"),
+    row(
+        "tokens.passing-state",
         ClientCode,
         "a 4xx that speaks of a passing state is not kept: Terraform repeats the token",
     ),
-    row("tokens", Guessed, "tokens never expire, and the repeated answer has a new request id"),
-    row("lists", ClientCode, "lists lag behind creation; reads by id do not"),
-    row("lists", Guessed, "a NextToken is a position in creation order"),
-    row("vpc", ClientCode, "Pending, then Available; Pending again while it is deleted"),
-    row("vpc", ClientCode, "a VPC with vSwitches or security groups cannot be deleted"),
-    row("vswitch", ClientCode, "no concurrent changes of vSwitches in one VPC: TaskConflict"),
-    row("vswitch", Documented, "the first address and the last three are reserved"),
-    row("vswitch", ClientCode, "a vSwitch with network interfaces cannot be deleted"),
-    row("vswitch", Guessed, "addresses are handed out from the lowest"),
-    row("instance", Sdk, "Pending, Starting, Running, Stopping, Stopped; released ones go after a while"),
-    row("instance", Guessed, "a released instance is shown as Stopping until it is gone"),
-    row("instance", ClientCode, "its network interface lingers and blocks vSwitch and security group"),
-    row("instance", Documented, "sequential names prefix[begin,bits]suffix, UniqueSuffix from 001"),
-    row("instance", Guessed, "public addresses come from 198.18.0.0/15"),
-    row("instance", Guessed, "no instance type is ever out of stock unless a fault says so"),
-    row("instance", Guessed, "a vSwitch without addresses answers InvalidVSwitchId.IpNotEnough"),
-    row("security-group", Sdk, "an existing rule is accepted and adds nothing"),
-    row("security-group", Guessed, "revoking a rule that does not exist succeeds"),
-    row("security-group", Guessed, "rules are recorded, not enforced on traffic"),
-    row("key-pair", Guessed, "the fingerprint has the official length but is not MD5"),
-    row("key-pair", Guessed, "deleting a key pair that does not exist succeeds"),
-    row("cloud-assistant", Sdk, "needs a Running instance; results are Base64 unless told"),
-    row("cloud-assistant", Guessed, "a script that ends with another code than 0 is Failed"),
-    row("image", Documented, "families as the help page lists them; image ids are made up in their form"),
-    row("alb", Sdk, "Provisioning, then Active; changes pass through Configuring"),
-    row("alb", Documented, "its DNS name ends in alb.aliyuncsslb.com, abroad in alb.aliyuncsslbintl.com"),
-    row("alb", Documented, "makes an EIP, network interfaces and a managed security group by itself"),
-    row("alb", Guessed, "one network interface and one address a zone"),
-    row("alb", Guessed, "what it made lingers after it is gone"),
-    row("alb", Guessed, "deleting it deletes its listeners"),
-    row("alb", ClientCode, "listeners can only be changed while the ALB is Active"),
-    row("listener", Sdk, "changes while Configuring are ResourceInConfiguring.Listener"),
-    row("listener", Guessed, "attaching and detaching a server group puts it into Configuring"),
-    row("server-group", Sdk, "changes while not Available are IncorrectStatus.ServerGroup"),
-    row("server-group", Sdk, "a group in use cannot be deleted: ResourceInUse.ServerGroup"),
-    row("server-group", Guessed, "a gone instance leaves its groups"),
-    row("health", Sdk, "only servers that are not healthy are listed; weight 0 is Unused"),
-    row("dns", Documented, "CNAME conflicts as the help page has them; at @ it stands beside MX, TXT and NS"),
-    row("dns", Guessed, "two CNAME records of one host and line conflict"),
-    row("dns", ClientCode, "an unchanged update is DomainRecordDuplicate"),
-    row("dns", ClientCode, "a record that does not exist is DomainRecordNotBelongToUser"),
-    row("dns", Documented, "TTL 600 to 86400 in the free edition"),
-    row("dns", Guessed, "a TTL that is too short is QuotaExceeded.TTL"),
+    row("tokens.lifetime", Guessed, "tokens never expire, and the repeated answer has a new request id"),
+    row("tokens.scope", Guessed, "a token counts for one action in one region"),
+    row(
+        "tokens.in-progress",
+        ClientCode,
+        "while the first answer is under way the product's own code says so",
+    ),
+    row(
+        "tokens.in-progress-others",
+        Guessed,
+        "products without a known code answer IdempotentProcessing, 400",
+    ),
+    row("lists.lag", ClientCode, "lists lag behind creation; reads by id do not"),
+    row("lists.next-token", Guessed, "a NextToken is a position in creation order"),
+    row("vpc.states", ClientCode, "Pending, then Available; Pending again while it is deleted"),
+    row("vpc.dependencies", ClientCode, "a VPC with vSwitches or security groups cannot be deleted"),
+    row("vswitch.concurrency", ClientCode, "no concurrent changes of vSwitches in one VPC: TaskConflict"),
+    row("vswitch.reserved-addresses", Documented, "the first address and the last three are reserved"),
+    row("vswitch.dependencies", ClientCode, "a vSwitch with network interfaces cannot be deleted"),
+    row("vswitch.address-order", Guessed, "addresses are handed out from the lowest"),
+    row(
+        "instance.states",
+        Sdk,
+        "Pending, Starting, Running, Stopping, Stopped; released ones go after a while",
+    ),
+    row("instance.released-state", Guessed, "a released instance is shown as Stopping until it is gone"),
+    row(
+        "instance.interface-lingers",
+        ClientCode,
+        "its network interface lingers and blocks vSwitch and security group",
+    ),
+    row(
+        "instance.sequential-names",
+        Documented,
+        "sequential names prefix[begin,bits]suffix, UniqueSuffix from 001",
+    ),
+    row("instance.public-addresses", Guessed, "public addresses come from 198.18.0.0/15"),
+    row("instance.stock", Guessed, "no instance type is ever out of stock unless a fault says so"),
+    row("instance.no-addresses", Guessed, "a vSwitch without addresses answers InvalidVSwitchId.IpNotEnough"),
+    row("security-group.existing-rule", Sdk, "an existing rule is accepted and adds nothing"),
+    row("security-group.revoke-absent", Guessed, "revoking a rule that does not exist succeeds"),
+    row("security-group.not-enforced", Guessed, "rules are recorded, not enforced on traffic"),
+    row("key-pair.fingerprint", Guessed, "the fingerprint has the official length but is not MD5"),
+    row("key-pair.delete-absent", Guessed, "deleting a key pair that does not exist succeeds"),
+    row("cloud-assistant.needs-running", Sdk, "needs a Running instance; results are Base64 unless told"),
+    row("cloud-assistant.exit-code", Guessed, "a script that ends with another code than 0 is Failed"),
+    row(
+        "image.families",
+        Documented,
+        "families as the help page lists them; image ids are made up in their form",
+    ),
+    row("alb.states", Sdk, "Provisioning, then Active; changes pass through Configuring"),
+    row(
+        "alb.dns-name",
+        Documented,
+        "its DNS name ends in alb.aliyuncsslb.com, abroad in alb.aliyuncsslbintl.com",
+    ),
+    row(
+        "alb.made-by-itself",
+        Documented,
+        "makes an EIP, network interfaces and a managed security group by itself",
+    ),
+    row("alb.one-interface-a-zone", Guessed, "one network interface and one address a zone"),
+    row("alb.leftovers", Guessed, "what it made lingers after it is gone"),
+    row("alb.delete-listeners", Guessed, "deleting it deletes its listeners"),
+    row("alb.listeners-need-active", ClientCode, "listeners can only be changed while the ALB is Active"),
+    row("listener.configuring", Sdk, "changes while Configuring are ResourceInConfiguring.Listener"),
+    row("listener.group-change", Guessed, "attaching and detaching a server group puts it into Configuring"),
+    row("server-group.not-available", Sdk, "changes while not Available are IncorrectStatus.ServerGroup"),
+    row("server-group.in-use", Sdk, "a group in use cannot be deleted: ResourceInUse.ServerGroup"),
+    row("server-group.gone-instance", Guessed, "a gone instance leaves its groups"),
+    row("health.only-unhealthy", Sdk, "only servers that are not healthy are listed; weight 0 is Unused"),
+    row(
+        "dns.cname-conflicts",
+        Documented,
+        "CNAME conflicts as the help page has them; at @ it stands beside MX, TXT and NS",
+    ),
+    row("dns.two-cnames", Guessed, "two CNAME records of one host and line conflict"),
+    row("dns.unchanged-update", ClientCode, "an unchanged update is DomainRecordDuplicate"),
+    row("dns.absent-record", ClientCode, "a record that does not exist is DomainRecordNotBelongToUser"),
+    row("dns.ttl-range", Documented, "TTL 600 to 86400 in the free edition"),
+    row("dns.ttl-too-short", Guessed, "a TTL that is too short is QuotaExceeded.TTL"),
     row("pace", Guessed, "durations of all transitions"),
+    row(
+        "redis",
+        Documented,
+        "Creating, then Normal; CreateInstance is paid by use, CreateTairInstance a subscription",
+    ),
+    row("redis", ClientCode, "four minutes from Creating to Normal; IsOrderCompleted from then on"),
+    row(
+        "redis",
+        Guessed,
+        "a new allow list, password or security group passes through Changing; a name does not",
+    ),
+    row("redis", Documented, "an instance that is not Normal answers IncorrectDBInstanceState, 403"),
+    row(
+        "redis",
+        Guessed,
+        "while Changing ModifySecurityIps is LockTimeout, other changes TaskExists where documented",
+    ),
+    row("redis", Documented, "only an instance that is Normal, paid by use and unprotected can be deleted"),
+    row("redis", Guessed, "deleting a subscription is OperationDenied.ChargeType"),
+    row(
+        "redis",
+        Guessed,
+        "a deleted instance is shown as Released until it is gone, and keeps its address so long",
+    ),
+    row("redis", Guessed, "a subscription never ends by itself"),
+    row("redis", Guessed, "its address counts against the vSwitch, but no network interface is listed"),
+    row(
+        "redis",
+        Guessed,
+        "an unknown class is InvalidInstancelevel; a class of another Tair line InstanceClass.NotMatch",
+    ),
+    row("redis", Guessed, "a zone that is not the vSwitch's is InvalidVpcIdOrVswitchId.NotSupported"),
+    row(
+        "redis",
+        Guessed,
+        "a vSwitch without addresses answers ResourceNotAvailable, a pending one VpcServiceError",
+    ),
+    row("redis", Guessed, "ports, periods, prefixes and windows out of range are IllegalParamError"),
+    row("redis", Guessed, "without InstanceType a list holds Redis and Tair"),
+    row(
+        "redis",
+        Guessed,
+        "nobody is let in at first: the default allow list is 127.0.0.1, also after it was emptied",
+    ),
+    row("redis", Guessed, "appending an address that is there is SecurityIPList.Duplicate"),
+    row(
+        "redis",
+        Guessed,
+        "allow lists are recorded, not enforced on traffic: no Redis server stands behind an instance",
+    ),
+    row("redis", Guessed, "an allow list is malformed or too long with the codes of its template actions"),
+    row(
+        "redis-account",
+        Sdk,
+        "Unavailable, then Available; up to eighteen beside the one named like the instance",
+    ),
+    row("redis-account", Guessed, "the default account is listed as Super"),
+    row("redis-account", Guessed, "an account that does not exist is InvalidAccountName.NotFound"),
+    row("redis-account", Guessed, "which names are reserved"),
+    row("redis-catalogue", Documented, "classes and their limits on local disks"),
+    row("redis-catalogue", Guessed, "limits of cloud-native classes; every class is on sale in every zone"),
+    row("redis-price", Guessed, "a price table of its own, in yuan, the same everywhere"),
+    row("certificate", Documented, "NameRepeat, NotFound and ParseCertificateFailed, all 400"),
+    row(
+        "certificate",
+        Guessed,
+        "an expired certificate is CertificateExpired, a key of another one InvalidParameter",
+    ),
+    row("certificate", Sdk, "CertIdentifier is the CertId with cn-hangzhou, abroad with ap-southeast-1"),
+    row("certificate", Guessed, "regions on the mainland and Hong Kong share one store, all others another"),
+    row("certificate", Guessed, "about to expire means within thirty days"),
+    row(
+        "certificate",
+        Guessed,
+        "FingerPrint is SHA-1 of the certificate, also where the text says public key",
+    ),
+    row("certificate", Guessed, "the chain of the details begins with the certificate itself"),
+    row(
+        "certificate",
+        Guessed,
+        "one that a listener uses can be deleted, and the listener goes on serving it",
+    ),
+    row("certificate", Guessed, "nothing was ever bought, so lists of orders are empty"),
 ];
+
+/// Every behaviour that is not a plain reading of the metadata, the codes that no metadata knows among them.
+pub fn behaviours() -> Vec<Behaviour> {
+    let rows = ROWS.iter().map(|(id, source, sentence)| Behaviour {
+        id: (*id).to_owned(),
+        sentence: (*sentence).to_owned(),
+        source: *source,
+    });
+    let codes = UNDOCUMENTED_CODES.iter().map(|(code, source, place)| Behaviour {
+        id: format!("code.{code}"),
+        sentence: format!("{place} answers {code}, which the metadata does not have"),
+        source: *source,
+    });
+    rows.chain(codes).collect()
+}
 
 /// How many behaviours there are of each source.
 pub fn counts() -> BTreeMap<Source, usize> {
     let mut counts = BTreeMap::new();
-    for behaviour in BEHAVIOURS {
+    for behaviour in behaviours() {
         *counts.entry(behaviour.source).or_default() += 1;
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_behaviour_has_an_id_of_its_own() {
+        let mut seen = BTreeSet::new();
+        for behaviour in behaviours() {
+            let form = behaviour.id.split_once('.').is_some_and(|(subject, word)| {
+                !subject.is_empty() && !word.is_empty() && !behaviour.id.contains(char::is_whitespace)
+            });
+            // What stands for a whole subject is its only row.
+            assert!(form || behaviour.id == "pace", "{} is not of the form subject.word", behaviour.id);
+            assert!(seen.insert(behaviour.id.clone()), "{} is there twice", behaviour.id);
+        }
+    }
 }

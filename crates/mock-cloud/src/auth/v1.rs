@@ -5,13 +5,16 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
-use crate::auth::{Claim, SignedRequest};
+use crate::auth::{Claim, SignedRequest, unsupported_method};
 use crate::wire::ApiError;
 use crate::wire::encoding::encode;
 
 pub(super) fn claim(request: &SignedRequest) -> Result<Claim, ApiError> {
     let parameter =
         |name: &str| request.parameter(name).map(str::to_owned).ok_or_else(|| ApiError::missing(name));
+    if parameter("SignatureMethod")? != "HMAC-SHA1" || parameter("SignatureVersion")? != "1.0" {
+        return Err(unsupported_method());
+    }
     let mut pairs: Vec<&(String, String)> =
         request.query.iter().chain(&request.form).filter(|(name, _)| name != "Signature").collect();
     pairs.sort();
@@ -23,6 +26,7 @@ pub(super) fn claim(request: &SignedRequest) -> Result<Claim, ApiError> {
         timestamp: parameter("Timestamp")?,
         nonce: parameter("SignatureNonce")?,
         signature: parameter("Signature")?,
+        security_token: request.parameter("SecurityToken").map(str::to_owned),
         string_to_sign: format!("{method}&%2F&{}", encode(&encoded.join("&"))),
         sign,
     })

@@ -4,6 +4,10 @@
 //! taken from the official SDK models and `OpenAPI` metadata. A value is refused here, before a handler sees it;
 //! a parameter nobody knows is reported back, because the real cloud ignores it.
 
+mod errors;
+
+pub use errors::{GATEWAY_CODES, errors};
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
@@ -16,6 +20,9 @@ use crate::wire::{ApiError, Parameters};
 pub struct Facts {
     /// Actions by `Product.Action`.
     actions: BTreeMap<String, ActionFacts>,
+    /// Products by version.
+    #[serde(skip)]
+    products: BTreeMap<String, String>,
 }
 
 /// One action.
@@ -54,6 +61,22 @@ enum Kind {
     List,
 }
 
+/// What an action does to the cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Effect {
+    /// It only shows.
+    Read,
+    /// It makes, changes or removes a resource.
+    Change,
+}
+
+/// First words of the actions that only show.
+const READS: &[&str] = &["Describe", "List", "Get"];
+
+/// Actions that hand out keys: no resource is changed by them.
+const HANDS_OUT_KEYS: &[&str] = &["AssumeRole", "AssumeRoleWithOIDC"];
+
 /// Parameters that every action takes without using them, and those of the protocol itself.
 const COMMON: &[&str] = &[
     "RegionId",
@@ -73,7 +96,12 @@ const COMMON: &[&str] = &[
 pub fn facts() -> &'static Facts {
     static FACTS: OnceLock<Facts> = OnceLock::new();
     FACTS.get_or_init(|| {
-        serde_json::from_str(include_str!("actions.json")).expect("the embedded table is checked by a test")
+        let mut facts: Facts = serde_json::from_str(include_str!("actions.json"))
+            .expect("the embedded table is checked by a test");
+        let product = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+        let actions = facts.actions.iter();
+        facts.products = actions.map(|(name, own)| (own.version.clone(), product(name))).collect();
+        facts
     })
 }
 
@@ -83,9 +111,21 @@ impl Facts {
         self.actions.get(&format!("{product}.{action}"))
     }
 
+    /// What an action does to the cloud, when it is one of the real cloud's that are known here.
+    pub fn effect(&self, product: &str, action: &str) -> Option<Effect> {
+        self.action(product, action)?;
+        let reads = READS.iter().any(|word| action.starts_with(word)) || HANDS_OUT_KEYS.contains(&action);
+        Some(if reads { Effect::Read } else { Effect::Change })
+    }
+
     /// Whether `Product.Action` is one of the real cloud's that are known here.
     pub fn has(&self, name: &str) -> bool {
         self.actions.contains_key(name)
+    }
+
+    /// Whether any action has a parameter of this name; `N` stands for an index.
+    pub fn has_parameter(&self, name: &str) -> bool {
+        self.actions.values().any(|action| action.parameters.contains_key(&general(name)))
     }
 
     /// Every `Product.Action`, sorted.
@@ -95,8 +135,7 @@ impl Facts {
 
     /// The product that has this API version.
     pub fn product_of(&self, version: &str) -> Option<&str> {
-        let found = self.actions.iter().find(|(_, action)| action.version == version);
-        found.and_then(|(name, _)| name.split('.').next())
+        self.products.get(version).map(String::as_str)
     }
 
     /// The product that has this action, whatever the version.
@@ -229,6 +268,47 @@ mod tests {
         let parameters =
             pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         facts().action(product, action).unwrap().check(&parameters)
+    }
+
+    #[test]
+    fn every_action_reads_or_changes() {
+        let words = [
+            "Add",
+            "Allocate",
+            "Associate",
+            "Authorize",
+            "Create",
+            "Delete",
+            "Disable",
+            "Dissociate",
+            "Enable",
+            "Import",
+            "LoadBalancerJoin",
+            "Modify",
+            "Reboot",
+            "Release",
+            "Remove",
+            "Replace",
+            "Reset",
+            "Revoke",
+            "Run",
+            "Set",
+            "Start",
+            "Stop",
+            "Tag",
+            "Unassociate",
+            "UnTag",
+            "Untag",
+            "Update",
+            "Upload",
+        ];
+        for name in facts().names() {
+            let (product, action) = name.split_once('.').unwrap();
+            let changes = words.iter().any(|word| action.starts_with(word));
+            let expected = if changes { Effect::Change } else { Effect::Read };
+            assert_eq!(facts().effect(product, action), Some(expected), "{name}");
+        }
+        assert_eq!(facts().effect("Ecs", "MakeCoffee"), None);
     }
 
     #[test]

@@ -1,48 +1,55 @@
-//! What is not part of the cloud: status, world, calls, console, faults and shutdown, under `/_mock/`.
+//! What is not part of the cloud: status, world, calls, console, faults, clock and shutdown, under `/_mock/`.
 
 use std::sync::Arc;
 
-use hyper::body::Incoming;
-use hyper::{Method, Request, StatusCode};
 use serde_json::{Value, json};
 
 use crate::plane::spec::Status;
 use crate::server::Cloud;
-use crate::server::faults::Wish;
-use crate::server::http::{HttpReply, read_body, text};
+use crate::server::connection::HttpReply;
+use crate::server::faults;
+use crate::server::http::text;
 use crate::wire::encoding::decode_pairs;
+use crate::wire::http::Request;
 use crate::world::World;
+use crate::world::meta::timestamp;
 
 const JSON: &str = "application/json";
 
+/// Ten years.
+const LONGEST_PASS_SECONDS: i64 = 315_360_000;
+
 impl Cloud {
     /// Answers an admin request.
-    pub(super) async fn administer(self: &Arc<Self>, request: Request<Incoming>) -> HttpReply {
-        if !self.admits(&request) {
-            let sentence =
-                json!({"error": "the header x-mock-token with the admin token of the ready line is needed"});
-            return text(StatusCode::UNAUTHORIZED, JSON, sentence.to_string());
+    pub(super) fn administer(self: &Arc<Self>, request: &Request) -> HttpReply {
+        if !self.admits(request) {
+            return complaint(
+                401,
+                "the header x-mock-token with the admin token of the ready line is needed",
+            );
         }
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        match (method, path.as_str()) {
-            (Method::GET, "/_mock/status") => json_reply(&self.status()),
-            (Method::GET, "/_mock/world") => json_reply(&self.world()),
-            (Method::GET, "/_mock/calls") => text(StatusCode::OK, "application/x-ndjson", self.log.read()),
-            (Method::GET, "/_mock/console") => {
-                text(StatusCode::OK, "text/html; charset=utf-8", include_str!("console.html").to_owned())
+        match (request.head.method.as_str(), request.head.path.as_str()) {
+            ("GET", "/_mock/status") => json_reply(&self.status()),
+            ("GET", "/_mock/world") => json_reply(&self.world()),
+            ("GET", "/_mock/calls") => text(200, "application/x-ndjson", self.log.read()),
+            ("GET", "/_mock/console") => {
+                text(200, "text/html; charset=utf-8", include_str!("console.html").to_owned())
             }
-            (Method::POST, "/_mock/faults") => self.add_faults(request).await,
-            (Method::POST, "/_mock/shutdown") => {
+            ("GET", "/_mock/faults") => json_reply(&self.lock().faults.pending()),
+            ("POST", "/_mock/faults") => self.add_faults(&request.body),
+            ("DELETE", "/_mock/faults") => self.clear_faults(),
+            ("POST", "/_mock/clock") => self.pass_time(&request.body),
+            ("POST", "/_mock/shutdown") => {
                 self.stop_soon();
                 json_reply(&json!({"stopping": true}))
             }
-            _ => text(StatusCode::NOT_FOUND, JSON, json!({"error": "there is no such endpoint"}).to_string()),
+            _ => complaint(404, "there is no such endpoint"),
         }
     }
 
-    fn admits(&self, request: &Request<Incoming>) -> bool {
-        let header = request.headers().get("x-mock-token").and_then(|value| value.to_str().ok());
-        let query = decode_pairs(request.uri().query().unwrap_or_default());
+    fn admits(&self, request: &Request) -> bool {
+        let header = request.head.header("x-mock-token");
+        let query = decode_pairs(&request.head.query);
         let parameter = query.iter().find(|(name, _)| name == "token").map(|(_, value)| value.as_str());
         header.or(parameter) == Some(self.admin_token.as_str())
     }
@@ -56,21 +63,44 @@ impl Cloud {
         });
     }
 
-    async fn add_faults(&self, request: Request<Incoming>) -> HttpReply {
-        let Ok(body) = read_body(request.into_body()).await;
-        match serde_json::from_slice::<Vec<Wish>>(&body) {
+    /// Lets time pass in the world, not for signatures: transitions come to their end, temporary keys expire.
+    fn pass_time(self: &Arc<Self>, body: &[u8]) -> HttpReply {
+        let wish: Option<Value> = serde_json::from_slice(body).ok();
+        match wish
+            .as_ref()
+            .and_then(|wish| wish["advance_seconds"].as_u64())
+            .and_then(|s| i64::try_from(s).ok())
+        {
+            Some(seconds) if seconds <= LONGEST_PASS_SECONDS => {
+                self.pass(seconds * 1_000);
+                json_reply(&json!({"now": timestamp(self.lock().world.now)}))
+            }
+            _ => complaint(400, "{\"advance_seconds\": N} is needed, N from 0 to 315360000 (ten years)"),
+        }
+    }
+
+    fn add_faults(self: &Arc<Self>, body: &[u8]) -> HttpReply {
+        match faults::read(&String::from_utf8_lossy(body)) {
             Ok(wishes) => {
                 let count = wishes.len();
-                let mut state = self.lock();
-                state.faults.add(wishes);
-                self.tell_plane(&mut state);
+                self.change_faults(|faults| faults.add(wishes));
                 json_reply(&json!({"faults": count}))
             }
-            Err(error) => {
-                let sentence = format!("the faults cannot be read: {error}");
-                text(StatusCode::BAD_REQUEST, JSON, json!({"error": sentence}).to_string())
-            }
+            Err(error) => complaint(400, &format!("the faults cannot be read: {error}")),
         }
+    }
+
+    fn clear_faults(self: &Arc<Self>) -> HttpReply {
+        self.change_faults(faults::Faults::clear);
+        json_reply(&json!({"faults": 0}))
+    }
+
+    /// A fault of a host is part of what the data plane is told, so it counts as a change of the world.
+    fn change_faults(self: &Arc<Self>, change: impl FnOnce(&mut faults::Faults)) {
+        let mut state = self.lock();
+        change(&mut state.faults);
+        state.world.touch();
+        self.settle(&mut state);
     }
 
     fn world(&self) -> Value {
@@ -92,10 +122,11 @@ impl Cloud {
         let connect_to =
             plane.connect_to.iter().map(|(from, to)| json!({"from": from, "to": to.to_string()}));
         json!({
-            "endpoint": self.endpoint,
+            "endpoint": self.endpoint(),
+            "endpoints": self.endpoints,
             "dns": self.plane.dns().to_string(),
             "console": self.console(),
-            "region": self.options.region,
+            "region": self.options.region(),
             "hosts_mode": self.hosts_word(),
             "pace": self.options.pace.as_str(),
             "account": {"id": world.account.id, "access_key_id": world.account.access_key_id},
@@ -156,5 +187,9 @@ impl serde::Serialize for WorldView<'_> {
 }
 
 fn json_reply(value: &Value) -> HttpReply {
-    text(StatusCode::OK, JSON, value.to_string())
+    text(200, JSON, value.to_string())
+}
+
+fn complaint(status: u16, sentence: &str) -> HttpReply {
+    text(status, JSON, json!({"error": sentence}).to_string())
 }

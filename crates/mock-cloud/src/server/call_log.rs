@@ -3,16 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde::Serialize;
 
+use crate::facts::Effect;
+use crate::server::mentions::Mentions;
 use crate::wire::Parameters;
 
-/// Parameters whose values are nobody's business.
-const SECRET: &[&str] =
-    &["Password", "Secret", "SecurityToken", "Key", "PrivateKey", "UserData", "CommandContent", "Parameters"];
+/// Words in the last part of a parameter's name that make its value nobody's business.
+const SECRET: &[&str] = &[
+    "Password",
+    "Secret",
+    "SecurityToken",
+    "OIDCToken",
+    "PrivateKey",
+    "UserData",
+    "CommandContent",
+    "Parameters",
+];
 
 /// The log of one cloud.
 #[derive(Debug)]
@@ -29,34 +40,51 @@ struct Inner {
 
 /// One call.
 #[derive(Debug, Serialize)]
-pub(super) struct Entry {
+pub(super) struct Entry<'a> {
     pub(super) at: String,
-    pub(super) request_id: String,
+    pub(super) request_id: &'a str,
     pub(super) operation: String,
-    pub(super) region: String,
+    /// Absent when the action is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) effect: Option<Effect>,
+    pub(super) client: Client<'a>,
+    pub(super) region: &'a str,
     pub(super) parameters: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub(super) ignored: BTreeSet<String>,
+    pub(super) ignored: &'a BTreeSet<String>,
     pub(super) status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) code: Option<String>,
+    pub(super) code: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) message: Option<String>,
+    pub(super) message: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) fault: Option<&'static str>,
+    pub(super) resources: &'a Mentions,
+}
+
+/// Who sent a call.
+#[derive(Debug, Serialize)]
+pub(super) struct Client<'a> {
+    /// `V1`, `V3` or `none`.
+    pub(super) signature: &'static str,
+    /// Its `User-Agent`, empty when it sent none.
+    pub(super) agent: &'a str,
 }
 
 impl CallLog {
     pub(super) fn open(path: &Path) -> std::io::Result<Self> {
-        let file = File::options().create(true).append(true).open(path)?;
+        let file = File::options().create(true).append(true).mode(0o600).open(path)?;
         Ok(Self { path: path.to_owned(), inner: Mutex::new(Inner { file, counts: BTreeMap::new() }) })
     }
 
-    pub(super) fn write(&self, entry: &Entry) {
-        let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *inner.counts.entry(entry.operation.clone()).or_default() += 1;
+    pub(super) fn write(&self, entry: &Entry<'_>) {
         let mut line = serde_json::to_vec(entry).unwrap_or_default();
         line.push(b'\n');
+        let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match inner.counts.get_mut(&entry.operation) {
+            Some(count) => *count += 1,
+            None => drop(inner.counts.insert(entry.operation.clone(), 1)),
+        }
         if let Err(error) = inner.file.write_all(&line) {
             tracing::warn!(path = %self.path.display(), %error, "the call log cannot be written");
         }
@@ -71,13 +99,17 @@ impl CallLog {
     }
 }
 
-/// Parameters as they may be written down. A tag's key is no secret, `Tag.1.Key`.
+/// Whether a parameter's value must not be written down. A tag's key is no secret (`Tag.1.Key`), a certificate's is.
+pub(super) fn is_secret(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    name == "Key" || SECRET.iter().any(|word| last.contains(word))
+}
+
+/// Parameters as they may be written down.
 pub(super) fn redacted(parameters: &Parameters) -> BTreeMap<String, String> {
     let entries = parameters.iter().map(|(name, value)| {
-        let last = name.rsplit('.').next().unwrap_or(name);
-        let secret =
-            SECRET.iter().any(|word| if *word == "Key" { name == "Key" } else { last.contains(word) });
-        (name.to_owned(), if secret { "***".to_owned() } else { value.to_owned() })
+        let shown = if is_secret(name) { "***" } else { value };
+        (name.to_owned(), shown.to_owned())
     });
     entries.collect()
 }

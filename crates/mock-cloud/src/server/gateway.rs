@@ -1,9 +1,9 @@
 //! The API gateway: from a request to a reply.
 //!
-//! 1. authenticate and find the operation;
+//! 1. find out who calls and what for;
 //! 2. a fault may refuse;
 //! 3. the handler, then the log;
-//! 4. a fault may delay or lose the reply.
+//! 4. a fault may change, delay or lose the reply.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,14 +11,18 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::api::{self, Operation};
-use crate::auth::{SignatureVersion, SignedRequest};
-use crate::facts::facts;
-use crate::server::call_log::{Entry, redacted};
-use crate::server::faults::Fault;
+use crate::api::{self, Context, Operation};
+use crate::auth::{Claim, SignatureVersion, SignedRequest};
+use crate::facts::{Effect, facts};
+use crate::server::call_log::{Client, Entry, redacted};
+use crate::server::connection::HttpReply;
+use crate::server::faults::{Fault, Target};
+use crate::server::http::text;
+use crate::server::mentions::Mentions;
 use crate::server::{Cloud, State, now};
 use crate::wire::reply::{Envelope, Format};
 use crate::wire::{ApiError, Parameters};
+use crate::world::account::Caller;
 use crate::world::ids::{digest, uuid};
 use crate::world::meta::timestamp;
 
@@ -37,111 +41,237 @@ const PROTOCOL: &[&str] = &[
     "Timestamp",
 ];
 
-/// A finished reply.
-#[derive(Debug)]
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) content_type: &'static str,
-    pub(super) request_id: String,
-    pub(super) body: String,
-    pub(super) throttled: bool,
-}
+/// The one action that needs no signature: what it is given is itself the proof of who calls.
+const ANONYMOUS: &str = "Sts.AssumeRoleWithOIDC";
 
 /// The connection is to be closed without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the reply is lost on purpose")]
 pub(super) struct LostReply;
 
+/// A request taken apart.
+struct Received<'a> {
+    request: &'a SignedRequest,
+    operation: Result<Operation, ApiError>,
+    parameters: Parameters,
+    /// Region of the address it came to.
+    region: &'a str,
+}
+
 struct Handled {
-    operation: Option<Operation>,
     region: String,
     ignored: BTreeSet<String>,
     answer: Result<Value, ApiError>,
     fault: Option<Fault>,
+    mentions: Mentions,
 }
 
 impl Cloud {
-    /// Answers one API call.
-    pub(super) async fn answer(self: &Arc<Self>, request: SignedRequest) -> Result<Reply, LostReply> {
-        let parameters = business_parameters(&request);
-        let (handled, request_id) = {
-            let mut state = self.lock();
-            state.requests += 1;
-            let request_id = uuid(&digest(self.seed, "request", &state.requests.to_string()));
-            let handled = self.handle(&mut state, &request, &parameters);
-            self.settle(&mut state);
-            (handled, request_id)
+    /// Answers one API call that came to the address of a region.
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        request: SignedRequest,
+        region: &str,
+    ) -> Result<HttpReply, LostReply> {
+        let received = Received {
+            operation: operation(&request),
+            parameters: business_parameters(&request),
+            request: &request,
+            region,
         };
-        self.changed.notify_one();
-        self.record(&handled, &request_id, &parameters);
+        let (handled, request_id) = self.handle(&received);
+        self.record(&handled, &request_id, &received);
         match handled.fault {
             Some(Fault::LostReply {}) => return Err(LostReply),
             Some(Fault::SlowReply { milliseconds }) => {
                 tokio::time::sleep(Duration::from_millis(milliseconds)).await;
             }
-            Some(Fault::Throttle {} | Fault::ServerError {} | Fault::NoStock {} | Fault::Error { .. })
+            Some(
+                Fault::Throttle { .. }
+                | Fault::ServerError { .. }
+                | Fault::StaleRead { .. }
+                | Fault::NoStock {}
+                | Fault::PartialAmount { .. }
+                | Fault::Quota {}
+                | Fault::ExpireToken {}
+                | Fault::Error { .. },
+            )
             | None => {}
         }
-        Ok(reply(&request, handled, request_id))
+        Ok(reply(&received, handled, request_id))
     }
 
-    fn handle(&self, state: &mut State, request: &SignedRequest, parameters: &Parameters) -> Handled {
-        let operation = operation(request);
+    /// Answers what never became an API call.
+    pub(super) fn refuse(&self, error: &ApiError) -> HttpReply {
+        let envelope = Envelope {
+            request_id: self.request_id(&mut self.lock()),
+            host: self.endpoint().trim_start_matches("http://").to_owned(),
+            action: String::new(),
+            format: Format::Json,
+        };
+        let mut reply = text(error.status, envelope.format.content_type(), envelope.error(error));
+        reply.headers.push(("x-acs-request-id", envelope.request_id));
+        reply
+    }
+
+    fn request_id(&self, state: &mut State) -> String {
+        state.requests += 1;
+        uuid(&digest(self.seed, "request", &state.requests.to_string()))
+    }
+
+    /// Everything that needs the state.
+    fn handle(self: &Arc<Self>, received: &Received<'_>) -> (Handled, String) {
+        let claim = self.believable_claim(received);
+        let mut state = self.lock();
+        let before = state.world.revision();
+        let request_id = self.request_id(&mut state);
         let mut handled = Handled {
-            operation: operation.as_ref().ok().cloned(),
-            region: self.options.region.clone(),
+            region: received.region.to_owned(),
             ignored: BTreeSet::new(),
             answer: Ok(Value::Null),
             fault: None,
+            mentions: Mentions::default(),
         };
-        let key = Self::access_key(state);
-        if let Err(error) = request.authenticate(&key, &mut state.nonces, self.clock()) {
-            handled.answer = Err(error);
-            return handled;
-        }
-        let operation = match operation {
-            Ok(operation) => operation,
-            Err(error) => {
-                handled.answer = Err(error);
-                return handled;
+        let caller = claim.and_then(|(caller, claim)| {
+            if let Some(claim) = &claim {
+                claim.use_nonce(&mut state.nonces, self.clock())?;
             }
+            Ok((caller, claim))
+        });
+        match (caller, &received.operation) {
+            (Ok((caller, claim)), Ok(operation)) => {
+                let signer = Signer { caller, key_id: claim.map(|claim| claim.access_key_id) };
+                self.perform(&mut state, received, (operation, &signer), &mut handled);
+            }
+            (Err(error), _) => handled.answer = Err(error),
+            (Ok(_), Err(error)) => handled.answer = Err(error.clone()),
+        }
+        let shown = handled.answer.as_ref().ok();
+        handled.mentions = Mentions::find(&received.parameters, shown, &state.world.ids);
+        self.settle(&mut state);
+        if state.world.revision() != before {
+            self.changed.notify_one();
+        }
+        (handled, request_id)
+    }
+
+    /// Who calls, as far as key, token, time stamp and signature tell. Hashing is done without the state.
+    fn believable_claim(&self, received: &Received<'_>) -> Result<(Caller, Option<Claim>), ApiError> {
+        if received.operation.as_ref().is_ok_and(|operation| operation.to_string() == ANONYMOUS) {
+            return Ok((Caller::Anonymous, None));
+        }
+        let claim = received.request.claim()?;
+        let (credential, now) = {
+            let state = self.lock();
+            (state.world.credential(&claim.access_key_id), state.world.now)
         };
-        handled.fault = state.faults.take(&operation);
-        if let Some(refusal) = handled.fault.as_ref().and_then(Fault::refusal) {
+        let credential = credential.ok_or_else(|| {
+            ApiError::not_found("InvalidAccessKeyId.NotFound", "Specified access key is not found.")
+        })?;
+        claim.check(&credential, now, self.clock())?;
+        Ok((credential.caller, Some(claim)))
+    }
+
+    fn perform(
+        &self,
+        state: &mut State,
+        received: &Received<'_>,
+        (operation, signer): (&Operation, &Signer),
+        handled: &mut Handled,
+    ) {
+        let parameters = &received.parameters;
+        handled.fault = take_fault(state, operation, signer);
+        if let Some(refusal) = handled.fault.as_ref().and_then(|fault| fault.refusal(operation)) {
             if handled.fault == Some(Fault::NoStock {}) {
                 // The real cloud keeps this refusal: the same token never gets another zone's stock.
-                api::remember(&mut state.world, &operation, parameters, &refusal);
+                api::once::remember(&mut state.world, operation, parameters, (received.region, &refusal));
             }
             handled.answer = Err(refusal);
-            return handled;
+            return;
         }
-        let outcome = api::execute(&mut state.world, &operation, parameters, self.options.strictness);
+        if let (Some(Fault::ExpireToken {}), Some(key_id)) = (&handled.fault, &signer.key_id) {
+            let now = state.world.now;
+            state.world.sessions.end(key_id, now);
+            handled.answer = Err(ApiError::bad_request(
+                "InvalidSecurityToken.Expired",
+                "Specified SecurityToken is expired.",
+            ));
+            return;
+        }
+        let context = Context {
+            caller: &signer.caller,
+            region: received.region,
+            strictness: self.options.strictness,
+            stock: match handled.fault {
+                Some(Fault::PartialAmount { amount }) => Some(amount),
+                _ => None,
+            },
+        };
+        let outcome = match handled.fault {
+            Some(Fault::StaleRead { milliseconds }) => {
+                let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
+                let mut past = state.history.world_before(&state.world, milliseconds);
+                api::execute_in(&mut past, operation, parameters, &context)
+            }
+            _ => api::execute_in(&mut state.world, operation, parameters, &context),
+        };
         if !outcome.ignored.is_empty() {
             tracing::info!(%operation, ignored = ?outcome.ignored, "unknown parameters");
         }
-        handled.answer = outcome.answer;
+        if let Some(Fault::SlowReply { milliseconds }) = handled.fault {
+            let until = state.world.now.saturating_add_unsigned(milliseconds);
+            api::once::delay(&mut state.world, operation, parameters, (&outcome.region, until));
+        }
+        let late = handled.fault.as_ref().and_then(Fault::late_refusal);
+        handled.answer = late.map_or(outcome.answer, Err);
         handled.ignored = outcome.ignored;
         handled.region = outcome.region;
-        handled
     }
 
-    fn record(&self, handled: &Handled, request_id: &str, parameters: &Parameters) {
+    fn record(&self, handled: &Handled, request_id: &str, received: &Received<'_>) {
         let error = handled.answer.as_ref().err();
+        let known = received.operation.as_ref().ok();
         self.log.write(&Entry {
             at: timestamp(now()),
-            request_id: request_id.to_owned(),
-            operation: handled.operation.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string),
-            region: handled.region.clone(),
-            parameters: redacted(parameters),
-            ignored: handled.ignored.clone(),
+            request_id,
+            operation: known.map_or_else(|| "unknown".to_owned(), ToString::to_string),
+            effect: known.and_then(|operation| facts().effect(&operation.product, &operation.action)),
+            client: client(received.request),
+            region: &handled.region,
+            parameters: redacted(&received.parameters),
+            ignored: &handled.ignored,
             status: error.map_or(200, |error| error.status),
-            code: error.map(|error| error.code.clone()),
+            code: error.map(|error| error.code.as_str()),
             // The text to sign holds every parameter, secret ones too.
             message: error
                 .filter(|error| error.code != "SignatureDoesNotMatch")
-                .map(|error| error.message.clone()),
+                .map(|error| error.message.as_str()),
             fault: handled.fault.as_ref().map(Fault::word),
+            resources: &handled.mentions,
         });
+    }
+}
+
+/// Who calls, and with which key.
+struct Signer {
+    caller: Caller,
+    key_id: Option<String>,
+}
+
+fn take_fault(state: &mut State, operation: &Operation, signer: &Signer) -> Option<Fault> {
+    let effect = facts().effect(&operation.product, &operation.action).unwrap_or(Effect::Read);
+    let temporary_key = matches!(signer.caller, Caller::Role { .. });
+    state.faults.take(Target { operation, effect, temporary_key })
+}
+
+fn client(request: &SignedRequest) -> Client<'_> {
+    Client {
+        signature: match request.version() {
+            SignatureVersion::V3 => "V3",
+            SignatureVersion::V1 => "V1",
+            SignatureVersion::None => "none",
+        },
+        agent: request.header("user-agent").unwrap_or_default(),
     }
 }
 
@@ -156,18 +286,15 @@ fn operation(request: &SignedRequest) -> Result<Operation, ApiError> {
         |header: &str, parameter: &str| request.header(header).or_else(|| request.parameter(parameter));
     let action = find("x-acs-action", "Action").ok_or_else(|| ApiError::missing("Action"))?;
     let version = find("x-acs-version", "Version").ok_or_else(|| ApiError::missing("Version"))?;
-    match (facts().product_of(version), facts().product_with(action)) {
-        (Some(product), _) => Ok(Operation { product: product.to_owned(), action: action.to_owned() }),
-        (None, Some(_)) => {
-            let message = format!("Specified parameter Version {version} is not valid for {action}.");
-            Err(ApiError::bad_request("InvalidVersion", message))
-        }
-        (None, None) => {
-            let message =
-                format!("Specified api is not found: mock-cloud knows neither {action} nor {version}.");
-            Err(ApiError::not_found("InvalidAction.NotFound", message))
-        }
+    if let Some(product) = facts().product_of(version) {
+        return Ok(Operation { product: product.to_owned(), action: action.to_owned() });
     }
+    if facts().product_with(action).is_some() {
+        let message = format!("Specified parameter Version {version} is not valid for {action}.");
+        return Err(ApiError::bad_request("InvalidVersion", message));
+    }
+    let message = format!("Specified api is not found: mock-cloud knows neither {action} nor {version}.");
+    Err(ApiError::not_found("InvalidAction.NotFound", message))
 }
 
 /// New clients always get JSON; old ones say so, and get XML when they do not.
@@ -179,17 +306,23 @@ fn format(request: &SignedRequest) -> Format {
     }
 }
 
-fn reply(request: &SignedRequest, handled: Handled, request_id: String) -> Reply {
-    let format = format(request);
+fn reply(received: &Received<'_>, handled: Handled, request_id: String) -> HttpReply {
+    let format = format(received.request);
     let envelope = Envelope {
         request_id,
-        host: request.header("host").unwrap_or_default().to_owned(),
-        action: handled.operation.map_or_else(|| "Unknown".to_owned(), |operation| operation.action),
+        host: received.request.header("host").unwrap_or_default().to_owned(),
+        action: received.operation.as_ref().map(|known| known.action.clone()).unwrap_or_default(),
         format,
     };
-    let (status, body, throttled) = match handled.answer {
-        Ok(body) => (200, envelope.success(body), false),
-        Err(error) => (error.status, envelope.error(&error), error.code.starts_with("Throttling")),
+    let (status, body) = match handled.answer {
+        Ok(body) => (200, envelope.success(body)),
+        Err(error) => (error.status, envelope.error(&error)),
     };
-    Reply { status, content_type: format.content_type(), request_id: envelope.request_id, body, throttled }
+    let mut reply = text(status, format.content_type(), body);
+    if let Some(Fault::Throttle { retry_after }) = handled.fault {
+        // Milliseconds; official clients take any positive value as a throttling error.
+        reply.headers.push(("x-acs-retry-after", retry_after.to_string()));
+    }
+    reply.headers.push(("x-acs-request-id", envelope.request_id));
+    reply
 }

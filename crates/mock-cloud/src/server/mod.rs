@@ -5,17 +5,24 @@
 //! 3. [`Cloud::keep_time`] wakes for the next event of the world and for news of the data plane;
 //! 4. after every change the data plane is told what it should look like.
 //!
+//! Every region has an address of its own; all of them belong to one account and one world.
+//!
 //! It ends on SIGTERM, SIGINT, the shutdown endpoint, or when standard input closes; whichever comes first.
 
 mod admin;
 mod call_log;
-mod faults;
+mod connection;
+pub mod faults;
 mod gateway;
+mod history;
 mod http;
+mod mentions;
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -23,22 +30,23 @@ use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use crate::api::Strictness;
-use crate::auth::{AccessKey, Nonces};
-use crate::plane::spec::Desired;
+use crate::auth::Nonces;
 use crate::plane::{HostKind, Plane, PlaneConfig};
 use crate::world::cloud_assistant::Errand;
 use crate::world::ids::digest;
 use crate::world::pace::Pace;
 use crate::world::{Moment, Settings, World};
 use call_log::CallLog;
-use faults::Faults;
+use faults::{Faults, Seeded, Wish};
+use history::History;
 
 /// How a cloud is started.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Address of the API.
+    /// Address of the API in the first region; further regions take a free port beside it.
     pub listen: SocketAddr,
     /// Kind of hosts.
     pub hosts: HostKind,
@@ -46,8 +54,18 @@ pub struct Options {
     pub pace: Pace,
     /// Decides ids and keys; random when absent.
     pub seed: Option<u64>,
-    /// Region of calls that name none.
-    pub region: String,
+    /// Regions with an address; each is the region of the calls to it that name none.
+    pub regions: Vec<String>,
+    /// Roles beside the one that is always there, with how many seconds their sessions may last.
+    pub roles: Vec<(String, i64)>,
+    /// What `iss` of an OIDC token has to be; the usual one when absent.
+    pub oidc_issuer: Option<String>,
+    /// What `aud` of an OIDC token has to be; the usual one when absent.
+    pub oidc_client: Option<String>,
+    /// Faults from the start.
+    pub faults: Vec<Wish>,
+    /// Faults that are drawn.
+    pub seeded_faults: Option<Seeded>,
     /// Folder for host roots and the call log.
     pub data: Option<PathBuf>,
     /// Domains of the account.
@@ -58,6 +76,26 @@ pub struct Options {
     pub strictness: Strictness,
     /// Seconds by which the clock that signatures are held against is ahead of the machine's.
     pub clock_offset: i64,
+}
+
+impl Options {
+    /// The first region.
+    fn region(&self) -> &str {
+        self.regions.first().map(String::as_str).unwrap_or_default()
+    }
+
+    /// Gives the account what it was asked to have.
+    fn furnish(&self, world: &mut World) {
+        for (name, session_seconds) in &self.roles {
+            world.account.add_role(name, *session_seconds);
+        }
+        if let Some(issuer) = &self.oidc_issuer {
+            world.account.provider.issuer.clone_from(issuer);
+        }
+        if let Some(client) = &self.oidc_client {
+            world.account.provider.client_ids = vec![client.clone()];
+        }
+    }
 }
 
 /// When a cloud ends.
@@ -106,8 +144,11 @@ struct Cloud {
     log: CallLog,
     options: Options,
     seed: u64,
-    endpoint: String,
+    /// Addresses by region.
+    endpoints: BTreeMap<String, String>,
     admin_token: String,
+    /// Milliseconds by which the world is ahead of the machine.
+    ahead: AtomicI64,
     /// Wakes the time keeper: the next event may be sooner than it thinks.
     changed: Notify,
     /// Wakes the main task: it is time to end.
@@ -120,8 +161,10 @@ struct State {
     world: World,
     nonces: Nonces,
     faults: Faults,
+    history: History,
     requests: u64,
-    told: Option<Desired>,
+    /// Revision of the world that the data plane was told of.
+    told: Option<u64>,
 }
 
 /// Runs a cloud until it is told to stop.
@@ -132,21 +175,21 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     let (data, temporary) = data_folder(&options)?;
     let data_error = |source| ServeError::Data { path: data.clone(), source };
     let log = CallLog::open(&data.join("calls.ndjson")).map_err(data_error)?;
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .map_err(|source| ServeError::Listen { address: options.listen, source })?;
-    let address = listener.local_addr().map_err(ServeError::Process)?;
+    let listeners = listen(&options).await?;
     let plane = Plane::start(PlaneConfig { hosts: options.hosts, data: data.clone() }).await;
-    let cloud = Arc::new(Cloud::new(options, plane.map_err(ServeError::Plane)?, log, address));
+    let cloud = Arc::new(Cloud::new(options, plane.map_err(ServeError::Plane)?, log, &listeners)?);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Process)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Process)?;
     if cloud.options.lifetime == Lifetime::UntilInputCloses {
         watch_input(&cloud);
     }
-    cloud.tell_plane(&mut cloud.lock());
+    cloud.settle(&mut cloud.lock());
     cloud.print_ready_line().map_err(ServeError::Process)?;
+    let mut accepting = JoinSet::new();
+    for (region, listener) in listeners {
+        accepting.spawn(http::accept(Arc::clone(&cloud), listener, region));
+    }
     tokio::select! {
-        () = http::accept(Arc::clone(&cloud), listener) => {}
         () = cloud.keep_time() => {}
         () = cloud.stop.notified() => {}
         _ = terminate.recv() => {}
@@ -155,6 +198,18 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     cloud.plane.shutdown().await;
     drop(temporary);
     Ok(())
+}
+
+/// One listener a region, in the order they were given.
+async fn listen(options: &Options) -> Result<Vec<(String, TcpListener)>, ServeError> {
+    let mut listeners = Vec::new();
+    for region in &options.regions {
+        let port = if listeners.is_empty() { options.listen.port() } else { 0 };
+        let address = SocketAddr::new(options.listen.ip(), port);
+        let listener = TcpListener::bind(address).await;
+        listeners.push((region.clone(), listener.map_err(|source| ServeError::Listen { address, source })?));
+    }
+    Ok(listeners)
 }
 
 /// The data folder, and what removes it at the end when it is a temporary one.
@@ -181,39 +236,58 @@ fn watch_input(cloud: &Arc<Cloud>) {
 }
 
 impl Cloud {
-    fn new(options: Options, plane: Plane, log: CallLog, address: SocketAddr) -> Self {
+    fn new(
+        options: Options,
+        plane: Plane,
+        log: CallLog,
+        listeners: &[(String, TcpListener)],
+    ) -> Result<Self, ServeError> {
+        let mut endpoints = BTreeMap::new();
+        for (region, listener) in listeners {
+            let address = listener.local_addr().map_err(ServeError::Process)?;
+            endpoints.insert(region.clone(), format!("http://{address}"));
+        }
         let seed = options.seed.unwrap_or_else(rand::random);
         let settings = Settings {
-            region: options.region.clone(),
+            region: options.region().to_owned(),
             pace: options.pace,
             seed,
             hosts: options.hosts,
             domains: options.domains.iter().map(|name| name.to_ascii_lowercase()).collect(),
         };
+        let mut world = World::new(settings, now());
+        options.furnish(&mut world);
         let state = State {
-            world: World::new(settings, now()),
+            world,
             nonces: Nonces::default(),
-            faults: Faults::default(),
+            faults: Faults::new(options.faults.clone(), options.seeded_faults),
+            history: History::default(),
             requests: 0,
             told: None,
         };
-        Self {
+        Ok(Self {
             state: Mutex::new(state),
             plane,
             log,
             seed,
-            endpoint: format!("http://{address}"),
+            endpoints,
             admin_token: hex::encode(&digest(seed, "admin token", "")[..16]),
+            ahead: AtomicI64::new(0),
             changed: Notify::new(),
             stop: Notify::new(),
             options,
-        }
+        })
+    }
+
+    /// The address of the first region.
+    fn endpoint(&self) -> &str {
+        self.endpoints.get(self.options.region()).map(String::as_str).unwrap_or_default()
     }
 
     /// The state, with the world moved on to now.
     fn lock(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        state.world.advance(now());
+        state.world.advance(self.now());
         state
     }
 
@@ -227,7 +301,7 @@ impl Cloud {
                 state.world.next_due()
             };
             let wait = due.map_or(Duration::from_hours(1), |due| {
-                Duration::from_millis(u64::try_from(due - now()).unwrap_or(0).max(1))
+                Duration::from_millis(u64::try_from(due - self.now()).unwrap_or(0).max(1))
             });
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -239,23 +313,27 @@ impl Cloud {
 
     /// What has to follow every change: due events, errands, news for the data plane.
     fn settle(self: &Arc<Self>, state: &mut State) {
-        state.world.advance(now());
+        state.world.advance(self.now());
         for errand in std::mem::take(&mut state.world.errands) {
             tokio::spawn(Arc::clone(self).run(errand));
         }
         self.tell_plane(state);
+        let State { world, faults, history, .. } = state;
+        history.keep(world, faults.longest_staleness());
     }
 
+    /// Hands the data plane what it should look like, when something happened since it was told.
     fn tell_plane(&self, state: &mut State) {
+        if state.told == Some(state.world.revision()) {
+            return;
+        }
+        state.told = Some(state.world.revision());
         let mut desired = state.world.desired();
         for instance in desired.instances.values_mut() {
             let name = state.world.instances.get(&instance.id).map(|instance| instance.name.as_str());
             instance.refuses_ssh = name.is_some_and(|name| state.faults.refuses_ssh(name));
         }
-        if state.told.as_ref() != Some(&desired) {
-            state.told = Some(desired.clone());
-            self.plane.reconcile(desired);
-        }
+        self.plane.reconcile(desired);
     }
 
     /// Runs a script on its host and brings the result back.
@@ -267,18 +345,25 @@ impl Cloud {
         self.lock().world.script_ended(&errand.invocation, &errand.instance, result);
     }
 
+    /// The moment of the world.
+    fn now(&self) -> Moment {
+        now() + self.ahead.load(Ordering::Relaxed)
+    }
+
+    /// Lets this time pass at once.
+    fn pass(self: &Arc<Self>, milliseconds: i64) {
+        self.ahead.fetch_add(milliseconds, Ordering::Relaxed);
+        self.settle(&mut self.lock());
+        self.changed.notify_one();
+    }
+
     /// The clock that signatures are held against.
     fn clock(&self) -> Moment {
         now() + self.options.clock_offset * 1_000
     }
 
-    fn access_key(state: &State) -> AccessKey {
-        let account = &state.world.account;
-        AccessKey { id: account.access_key_id.clone(), secret: account.access_key_secret.clone() }
-    }
-
     fn console(&self) -> String {
-        format!("{}/_mock/console?token={}", self.endpoint, self.admin_token)
+        format!("{}/_mock/console?token={}", self.endpoint(), self.admin_token)
     }
 
     fn hosts_word(&self) -> &'static str {
@@ -294,17 +379,29 @@ impl Cloud {
             "ready": true,
             "version": 1,
             "pid": std::process::id(),
-            "endpoint": self.endpoint,
+            "endpoint": self.endpoint(),
+            "endpoints": self.endpoints,
             "dns": self.plane.dns().to_string(),
             "console": self.console(),
             "admin_token": self.admin_token,
-            "region": self.options.region,
+            "region": self.options.region(),
             "hosts": self.hosts_word(),
             "pace": self.options.pace.as_str(),
             "account": {
                 "id": account.id,
                 "access_key_id": account.access_key_id,
-                "access_key_secret": account.access_key_secret,
+                "access_key_secret": account.access_key_secret.expose(),
+            },
+            "ram_user": {
+                "name": account.user.name,
+                "access_key_id": account.user.access_key_id,
+                "access_key_secret": account.user.access_key_secret.expose(),
+            },
+            "roles": account.roles.keys().map(|name| account.role_arn(name)).collect::<Vec<_>>(),
+            "oidc_provider": {
+                "arn": account.provider_arn(),
+                "issuer": account.provider.issuer,
+                "client_ids": account.provider.client_ids,
             },
         });
         let mut output = std::io::stdout().lock();

@@ -2,6 +2,7 @@
 
 pub mod encoding;
 pub mod error;
+pub mod http;
 pub mod parameters;
 pub mod reply;
 

@@ -109,6 +109,14 @@ impl Parameters {
         Some(self.text(name)?.split(',').map(|part| part.trim().to_owned()).collect())
     }
 
+    /// The same with one text changed.
+    #[must_use]
+    pub fn with(&self, name: &str, value: &str) -> Parameters {
+        let mut changed = self.clone();
+        changed.0.insert(name.to_owned(), value.to_owned());
+        changed
+    }
+
     /// A digest of everything but this name: equal for equal calls.
     pub fn fingerprint(&self, except: Option<&str>) -> String {
         let mut digest = Sha256::new();

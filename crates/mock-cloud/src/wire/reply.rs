@@ -123,7 +123,8 @@ mod tests {
             action: "DescribeVpcs".to_owned(),
             format: Format::Xml,
         };
-        let text = envelope.success(json!({"Vpcs": {"Vpc": [{"Id": "a&b"}, {"Id": "c"}]}, "TotalCount": 2}));
+        let reply = json!({"Vpcs": {"Vpc": [{"Id": "a&b"}, {"Id": "c"}]}, "TotalCount": 2});
+        let text = envelope.success(reply);
         assert!(text.contains("<DescribeVpcsResponse>"), "{text}");
         assert!(text.contains("<Vpcs><Vpc><Id>a&amp;b</Id></Vpc><Vpc><Id>c</Id></Vpc></Vpcs>"), "{text}");
         assert!(text.contains("<TotalCount>2</TotalCount>"), "{text}");

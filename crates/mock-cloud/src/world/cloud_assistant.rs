@@ -122,6 +122,7 @@ impl World {
     /// Takes in how a script ended.
     pub fn script_ended(&mut self, invocation: &str, instance: &str, result: Result<CommandResult, String>) {
         let now = self.now;
+        self.touch();
         let invocation = self.invocations.get_mut(invocation);
         if let Some(own) = invocation.and_then(|invocation| invocation.results.get_mut(instance)) {
             own.finished = Some(now);

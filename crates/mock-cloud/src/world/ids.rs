@@ -3,23 +3,24 @@
 //! Two calls that race get the same ids whichever comes first, because an id is a digest of what was asked (its
 //! client token, else its parameters), and only a repetition of the very same call counts upwards.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use sha2::{Digest, Sha256};
 
 const LETTERS: &[u8; 36] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 /// The source of ids.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Ids {
     seed: u64,
     used: BTreeMap<String, u64>,
+    known: HashSet<String>,
 }
 
 impl Ids {
     /// A source for this seed.
     pub fn new(seed: u64) -> Self {
-        Self { seed, used: BTreeMap::new() }
+        Self { seed, ..Self::default() }
     }
 
     /// An id of lower-case letters and digits after a prefix, as `vpc-bp1` and twenty more.
@@ -27,7 +28,7 @@ impl Ids {
         let digest = self.digest(prefix, identity);
         let tail =
             digest.iter().take(length).map(|byte| char::from(LETTERS[usize::from(*byte) % LETTERS.len()]));
-        format!("{prefix}{}", tail.collect::<String>())
+        self.know(&format!("{prefix}{}", tail.collect::<String>()))
     }
 
     /// A decimal id that does not start with zero.
@@ -35,12 +36,27 @@ impl Ids {
         let digest = self.digest(kind, identity);
         let digits = digest.iter().take(length - 1).map(|byte| char::from(b'0' + byte % 10));
         let first = char::from(b'1' + digest[31] % 9);
-        std::iter::once(first).chain(digits).collect()
+        let id: String = std::iter::once(first).chain(digits).collect();
+        self.know(&id)
     }
 
     /// An upper-case UUID.
     pub fn make_uuid(&mut self, kind: &str, identity: &str) -> String {
-        uuid(&self.digest(kind, identity))
+        let id = uuid(&self.digest(kind, identity));
+        self.know(&id)
+    }
+
+    /// Remembers the id of a resource, or a name that serves as one; answers it.
+    pub fn know(&mut self, id: &str) -> String {
+        if !self.known.contains(id) {
+            self.known.insert(id.to_owned());
+        }
+        id.to_owned()
+    }
+
+    /// Whether a resource of this id exists or existed.
+    pub fn knows(&self, id: &str) -> bool {
+        self.known.contains(id)
     }
 
     /// Thirty-two bytes for whatever else has to be made up.

@@ -25,6 +25,7 @@ pub mod redis;
 pub mod regions;
 pub mod security_group;
 pub mod server_group;
+pub mod session;
 pub mod token;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,7 @@ use pace::{Pace, Step};
 use redis::RedisInstance;
 use security_group::SecurityGroup;
 use server_group::ServerGroup;
+use session::Sessions;
 use token::Tokens;
 
 /// Milliseconds since 1970, UTC.
@@ -66,7 +68,7 @@ pub struct Settings {
 }
 
 /// Everything that exists.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct World {
     /// The present moment.
     pub now: Moment,
@@ -106,12 +108,15 @@ pub struct World {
     pub certificates: BTreeMap<i64, Certificate>,
     /// Redis and Tair instances.
     pub redis_instances: BTreeMap<String, RedisInstance>,
+    /// Sessions of assumed roles.
+    pub sessions: Sessions,
     /// Client tokens.
     pub tokens: Tokens,
     /// Source of ids.
     pub ids: Ids,
     /// What has to be done outside.
     pub errands: Vec<Errand>,
+    revision: u64,
     events: BTreeMap<(Moment, u64), Event>,
     next_event: u64,
     ready_hosts: BTreeSet<String>,
@@ -122,7 +127,10 @@ impl World {
     /// An empty world at this moment.
     pub fn new(settings: Settings, now: Moment) -> Self {
         let account = Account::new(settings.seed);
-        let ids = Ids::new(settings.seed);
+        let mut ids = Ids::new(settings.seed);
+        for domain in &settings.domains {
+            ids.know(domain);
+        }
         let domains =
             settings.domains.iter().map(|name| (name.clone(), Domain::new(name, now, settings.seed)));
         Self {
@@ -144,9 +152,11 @@ impl World {
             records: BTreeMap::new(),
             certificates: BTreeMap::new(),
             redis_instances: BTreeMap::new(),
+            sessions: Sessions::default(),
             tokens: Tokens::default(),
             ids,
             errands: Vec::new(),
+            revision: 0,
             events: BTreeMap::new(),
             next_event: 0,
             ready_hosts: BTreeSet::new(),
@@ -164,9 +174,20 @@ impl World {
             }
             let event = entry.remove();
             self.now = self.now.max(due);
+            self.touch();
             self.apply(event);
         }
         self.now = self.now.max(now);
+    }
+
+    /// Notes that something changed.
+    pub fn touch(&mut self) {
+        self.revision += 1;
+    }
+
+    /// Grows with every change: equal numbers mean that nothing happened in between.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 
     /// The moment of the next event.
@@ -200,9 +221,16 @@ impl World {
     /// Takes in how far the data plane is.
     pub fn observe(&mut self, status: &Status) {
         let ready = status.hosts.iter().filter(|(_, host)| host.state == HostState::Ready);
-        self.ready_hosts = ready.map(|(id, _)| id.clone()).collect();
+        let ready: BTreeSet<String> = ready.map(|(id, _)| id.clone()).collect();
+        let awaited = |id: &String| self.instances.get(id).is_some_and(|instance| instance.awaits_host);
+        let awaited: Vec<String> = ready.iter().filter(|id| awaited(id)).cloned().collect();
+        if awaited.is_empty() && ready == self.ready_hosts && status.health == self.health {
+            return;
+        }
+        self.touch();
+        self.ready_hosts = ready;
         self.health.clone_from(&status.health);
-        for id in self.ready_hosts.clone() {
+        for id in awaited {
             self.host_became_ready(&id);
         }
     }

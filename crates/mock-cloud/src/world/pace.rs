@@ -9,7 +9,7 @@ use serde::Serialize;
 pub enum Pace {
     /// No delays, no lag.
     Instant,
-    /// A fiftieth of the real time, between 100 and 400 ms a transition.
+    /// A fiftieth of the real time.
     Brisk,
     /// About as long as the real cloud takes.
     Real,
@@ -61,8 +61,7 @@ impl Pace {
     pub fn milliseconds(self, step: Step) -> i64 {
         match (self, step) {
             (Self::Instant, _) => 0,
-            (Self::Brisk, Step::ListLag) => 100,
-            (Self::Brisk, step) => (step.real_milliseconds() / 50).clamp(100, 400),
+            (Self::Brisk, step) => step.real_milliseconds() / 50,
             (Self::Real, step) => step.real_milliseconds(),
         }
     }

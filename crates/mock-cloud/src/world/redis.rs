@@ -237,13 +237,13 @@ impl RedisInstance {
 
     /// Whether these credentials log in: `account:password`, or the password alone for the default account.
     pub fn accepts(&self, credentials: &str) -> bool {
-        if self.password.as_ref().is_some_and(|own| own.reveal() == credentials) {
+        if self.password.as_ref().is_some_and(|own| own.expose() == credentials) {
             return true;
         }
         credentials.split_once(':').is_some_and(|(name, password)| {
             let default = self.password.as_ref().filter(|_| name == self.id);
             let named = self.accounts.get(name).filter(|own| own.available).map(|own| &own.password);
-            default.or(named).is_some_and(|own| own.reveal() == password)
+            default.or(named).is_some_and(|own| own.expose() == password)
         })
     }
 }

@@ -5,38 +5,62 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::wire::ApiError;
+use crate::world::Moment;
 
-/// Answers by action and token.
-#[derive(Debug, Default)]
-pub struct Tokens(BTreeMap<(String, String), Stored>);
+/// Where a token counts: an action in a region.
+pub type Scope = String;
 
-#[derive(Debug)]
+/// Answers by scope and token.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens(BTreeMap<(Scope, String), Stored>);
+
+#[derive(Debug, Clone)]
 struct Stored {
     fingerprint: String,
     answer: Result<Value, ApiError>,
+    /// Until then the first call is still under way for whoever asks.
+    busy_until: Moment,
+}
+
+/// What is known of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// The first answer.
+    Answer(Result<Value, ApiError>),
+    /// It was used for another request.
+    Mismatch,
+    /// The first call is still under way.
+    InProgress,
 }
 
 impl Tokens {
-    /// The first answer to this token, when there was one.
-    ///
-    /// # Errors
-    /// `IdempotentParameterMismatch` inside the answer when the parameters differ.
-    pub fn find(&self, action: &str, token: &str, fingerprint: &str) -> Option<Result<Value, ApiError>> {
-        let stored = self.0.get(&(action.to_owned(), token.to_owned()))?;
-        if stored.fingerprint == fingerprint {
-            return Some(stored.answer.clone());
-        }
-        let message = "The request uses the same client token as a previous, but non-identical request.";
-        Some(Err(ApiError::bad_request("IdempotentParameterMismatch", message)))
+    /// What is known of a token at this moment, when it was used before.
+    pub fn find(&self, scope: &Scope, token: &str, fingerprint: &str, now: Moment) -> Option<Found> {
+        let stored = self.0.get(&(scope.clone(), token.to_owned()))?;
+        Some(if stored.fingerprint != fingerprint {
+            Found::Mismatch
+        } else if stored.busy_until > now {
+            Found::InProgress
+        } else {
+            Found::Answer(stored.answer.clone())
+        })
     }
 
     /// Keeps an answer. A 4xx is kept too, unless it speaks of a state that passes: official clients send the
     /// same token again after those.
-    pub fn store(&mut self, action: &str, token: &str, fingerprint: &str, answer: &Result<Value, ApiError>) {
+    pub fn store(&mut self, scope: Scope, token: &str, fingerprint: &str, answer: &Result<Value, ApiError>) {
         if answer.as_ref().is_err_and(ApiError::passes_by_itself) {
             return;
         }
-        let stored = Stored { fingerprint: fingerprint.to_owned(), answer: answer.clone() };
-        self.0.insert((action.to_owned(), token.to_owned()), stored);
+        let fingerprint = fingerprint.to_owned();
+        let stored = Stored { fingerprint, answer: answer.clone(), busy_until: Moment::MIN };
+        self.0.insert((scope, token.to_owned()), stored);
+    }
+
+    /// Lets the call of a token be under way until this moment, though its effect has happened.
+    pub fn delay(&mut self, scope: Scope, token: &str, until: Moment) {
+        if let Some(stored) = self.0.get_mut(&(scope, token.to_owned())) {
+            stored.busy_until = until;
+        }
     }
 }

@@ -2,14 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod call_log;
 mod certificates;
 mod errors;
+mod faults;
+mod http;
 mod lifetime;
 mod lists;
 mod model;
+mod old_client;
+mod provenance;
 mod redis;
+mod redis_access;
 mod redis_time;
+mod regions;
 mod road;
 mod signatures;
+mod sts;
 mod support;
+mod tls;
 mod tokens;
+mod xml;

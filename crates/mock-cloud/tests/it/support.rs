@@ -13,7 +13,8 @@ use sha2::{Digest, Sha256};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Cloud {
-    child: Child,
+    /// Absent for another address of a cloud that is there already.
+    child: Option<Child>,
     pub(crate) ready: Value,
 }
 
@@ -32,12 +33,16 @@ pub(crate) struct Signer {
     pub(crate) secret: String,
     pub(crate) date: Option<String>,
     pub(crate) nonce: Option<String>,
+    /// Goes with a temporary key.
+    pub(crate) security_token: Option<String>,
 }
 
 impl Drop for Cloud {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        drop(self.child.wait());
+        if let Some(child) = &mut self.child {
+            drop(child.stdin.take());
+            drop(child.wait());
+        }
     }
 }
 
@@ -69,7 +74,7 @@ impl Cloud {
             .unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        Self { child, ready: serde_json::from_str(&line).unwrap() }
+        Self { child: Some(child), ready: serde_json::from_str(&line).unwrap() }
     }
 
     pub(crate) fn instant() -> Self {
@@ -77,7 +82,30 @@ impl Cloud {
     }
 
     pub(crate) fn child(&mut self) -> &mut Child {
-        &mut self.child
+        self.child.as_mut().unwrap()
+    }
+
+    /// The same cloud at another address.
+    pub(crate) fn at(&self, endpoint: &str) -> Self {
+        let mut ready = self.ready.clone();
+        ready["endpoint"] = endpoint.into();
+        Self { child: None, ready }
+    }
+
+    /// Waits until the log holds so many calls of this action.
+    pub(crate) async fn wait_for_calls(&self, name: &str, count: usize) {
+        let (begun, wanted) = (Instant::now(), format!("\"operation\":\"{name}\","));
+        while self.log().await.matches(&wanted).count() < count {
+            assert!(begun.elapsed() < PATIENCE, "nobody calls {name}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// The call log.
+    pub(crate) async fn log(&self) -> String {
+        let token = self.ready["admin_token"].as_str().unwrap();
+        let log = reqwest::get(format!("{}/_mock/calls?token={token}", self.endpoint())).await.unwrap();
+        log.text().await.unwrap()
     }
 
     pub(crate) fn endpoint(&self) -> &str {
@@ -87,7 +115,13 @@ impl Cloud {
     pub(crate) fn signer(&self) -> Signer {
         let account = &self.ready["account"];
         let text = |name: &str| account[name].as_str().unwrap().to_owned();
-        Signer { key_id: text("access_key_id"), secret: text("access_key_secret"), date: None, nonce: None }
+        Signer {
+            key_id: text("access_key_id"),
+            secret: text("access_key_secret"),
+            date: None,
+            nonce: None,
+            security_token: None,
+        }
     }
 
     /// Calls `Product.Action` with query parameters.
@@ -154,7 +188,7 @@ impl Cloud {
         let date = signer.date.clone().unwrap_or_else(now);
         let nonce = signer.nonce.clone().unwrap_or_else(fresh_nonce);
         let hash = hex::encode(Sha256::digest(&body));
-        let headers = [
+        let mut headers = vec![
             ("host", host.as_str()),
             ("x-acs-action", action),
             ("x-acs-content-sha256", &hash),
@@ -162,7 +196,10 @@ impl Cloud {
             ("x-acs-signature-nonce", &nonce),
             ("x-acs-version", version_of(product)),
         ];
-        let names = headers.map(|(name, _)| name).join(";");
+        if let Some(token) = &signer.security_token {
+            headers.insert(4, ("x-acs-security-token", token));
+        }
+        let names = headers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(";");
         let lines: Vec<String> = headers.iter().map(|(name, value)| format!("{name}:{value}")).collect();
         let block = lines.join("\n") + "\n";
         let canonical = format!("POST\n/\n{query}\n{block}\n{names}\n{hash}");

@@ -103,7 +103,7 @@ async fn converse(stream: TcpStream, peer: SocketAddr, live: Live, cut: Cancella
     let stream = Guarded::new(stream, activity, cut);
     match &current(&live).listener.protocol {
         ListenerProtocol::Http => serve(stream, client).await,
-        ListenerProtocol::Https { chain, key } => match acceptor(chain, key.reveal()) {
+        ListenerProtocol::Https { chain, key } => match acceptor(chain, key.expose()) {
             Ok(acceptor) => {
                 let idle = client.idle();
                 match tokio::time::timeout(idle, acceptor.accept(stream)).await {
