@@ -120,8 +120,8 @@ fn an_apply_with_ten_instances_reads_little_more_than_one_with_three() {
         let calls = env.cloud().calls();
         calls["Ecs.DescribeInstances"].as_u64().expect("a number")
     };
-    let more: String =
-        (4..=10).map(|number| format!("  ecs{number:02}: {{ vswitch: b, access: public }}\n")).collect();
+    let one = |number| format!("  ecs{number:02}: {{ vswitch: b, access: public }}\n");
+    let more = (4..=10).map(one).collect::<Vec<String>>().concat();
     let (three, ten) = (reads(""), reads(&more));
     assert!(ten <= three * 2, "{ten} readings for ten instances, {three} for three");
 }
