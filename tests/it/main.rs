@@ -6,6 +6,7 @@
 mod architecture;
 mod browser;
 mod chatroom;
+mod credential_chain;
 mod credentials;
 mod docs;
 mod faults;

@@ -4,6 +4,7 @@
 //! [`process::Running`] is one that is still at work.
 
 pub(crate) mod cloud;
+pub(crate) mod key_service;
 pub(crate) mod played;
 pub(crate) mod process;
 
