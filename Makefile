@@ -4,7 +4,7 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test build demo test bench clean
+.PHONY: help setup setup-test build demo test conformance bench clean
 
 help: ## List the targets
 	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again
@@ -26,6 +26,9 @@ demo: build ## The whole road once: plan, apply, verify, destroy | 11 min | 60 s
 
 test: setup-test ## Every check and every test | 20 min | 6 min
 	.ci/test
+
+conformance: setup-test ## The official Python SDKs against mock-cloud and us | 8 min | 50 s
+	cargo test --package albatross --test conformance --locked
 
 bench: build ## Time the road, stage by stage; see BENCHMARKS.md | 12 min | 2 min
 	cargo run --release --locked --example bench_road

@@ -54,7 +54,7 @@ def parse():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("parts", nargs="*", help="run the cases whose names hold one of these")
     parser.add_argument("--program", nargs=2, action="append", metavar=("NAME", "FILE"), required=True,
-                        help="a program under test: mock-cloud, albatross, calls")
+                        help="a program under test: mock-cloud, albatross")
     return parser.parse_args()
 
 

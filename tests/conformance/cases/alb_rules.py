@@ -56,8 +56,8 @@ def a_rule_is_made_read_changed_and_deleted(stage):
     action = one("actions", seen["RuleActions"])
     contains("the new action", action["RedirectConfig"], {"Host": "elsewhere.example.com", "HttpCode": "302"})
     stage("Alb.DeleteRule", RuleId=rule)
-    left = lambda: stage("Alb.ListRules", ListenerIds=[listener])["Rules"]
-    wait_for(f"{rule} is gone", lambda: [one["RuleId"] for one in left()] == [])
+    left = lambda: stage("Alb.ListRules", RuleIds=[rule])["Rules"]
+    wait_for(f"{rule} is gone", lambda: left() == [])
 
 
 @case

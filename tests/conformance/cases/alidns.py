@@ -1,6 +1,7 @@
 """Alidns: domains and records."""
 
 from harness.check import contains, equal, has, lacks, one
+from harness.refusals import code_of
 from harness.registry import case
 
 DOMAIN = "example.com"
@@ -30,6 +31,8 @@ def a_record_is_added_read_changed_and_deleted(stage):
     equal("remark", one("records", records(stage, "one"))["Remark"], "a test's")
     stage("Alidns.DeleteDomainRecord", RecordId=record)
     equal("records left", records(stage, "one"), [])
+    read_again = lambda: stage("Alidns.DescribeDomainRecordInfo", RecordId=record)
+    equal("code of what is gone", code_of(read_again), "DomainRecordNotBelongToUser")
 
 
 @case

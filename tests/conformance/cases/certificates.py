@@ -6,6 +6,7 @@ import ssl
 from harness.build import forward
 from harness.check import contains, equal, has, lacks, one
 from harness.pem import pair
+from harness.refusals import code_of
 from harness.registry import case
 from harness.waiting import wait_for
 
@@ -51,6 +52,7 @@ def a_certificate_is_uploaded_read_listed_and_deleted(stage):
     stage("cas.DeleteUserCertificate", CertId=number)
     left = stage("cas.ListCertificates", Keyword="shop.example.com")["CertificateList"]
     lacks("certificates left", [one["CertificateName"] for one in left], name)
+    equal("code of what is gone", code_of(lambda: stage("cas.GetUserCertificateDetail", CertId=number)), "NotFound")
 
 
 @case

@@ -56,7 +56,7 @@ refused("R-kvstore.CreateInstance", "InvalidPassword.Malformed", lambda stage: m
 refused("R-kvstore.CreateInstance", "InvalidVPCId.NotFound", lambda stage: make(stage, VpcId="vpc-bp1nobody"))
 refused("R-kvstore.CreateInstance", "InvalidvSwitchId", lambda stage: make(stage, VSwitchId="vsw-bp1nobody"))
 refused("R-kvstore.CreateInstance", "InvalidInstanceName.Malformed", lambda stage: make(stage, InstanceName="1"))
-refused("R-kvstore.CreateInstance", "InvalidEngineVersion.Malformed", lambda stage: make(stage, EngineVersion="2.8"))
+refused("R-kvstore.CreateInstance", "InvalidEngineVersion.Malformed", lambda stage: make(stage, EngineVersion="7.0"))
 refused("R-kvstore.CreateInstance", "DryRunOperation", lambda stage: make(stage, DryRun=True))
 refused("R-kvstore.CreateInstance", "IdempotentParameterMismatch", other_instance_with_a_used_token)
 refused(

@@ -4,16 +4,8 @@ from alibabacloud_tea_openapi.exceptions import AlibabaCloudException
 
 from harness.build import IMAGE_FAMILY, INSTANCE_TYPE, VPC_RANGE, ZONES, forward
 from harness.check import equal
+from harness.refusals import code_of
 from harness.registry import case
-
-
-def code_of(call):
-    """The code a call is refused with."""
-    try:
-        answer = call()
-    except AlibabaCloudException as error:
-        return error.code
-    raise AssertionError(f"not refused: {answer!r}")
 
 
 def made_once(stage, operation, new, answer_id, change, count):

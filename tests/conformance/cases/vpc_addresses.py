@@ -60,7 +60,9 @@ def a_gateway_with_an_entry_is_made_read_and_deleted(stage):
     wait_for("the entry is Available", lambda: [one["Status"] for one in entries()] == ["Available"])
     contains("the entry", one("entries", entries()), {"SnatEntryId": entry, "SnatIp": eip["EipAddress"], "SnatEntryName": "out"})
     stage("Vpc.DeleteSnatEntry", SnatTableId=table, SnatEntryId=entry)
-    wait_for("the entry is gone", lambda: entries() == [])
+    gone = {"SnatTableId": table, "SnatEntryId": entry}
+    left = lambda: stage("Vpc.DescribeSnatTableEntries", **gone)["SnatTableEntries"]["SnatTableEntry"]
+    wait_for("the entry is gone", lambda: left() == [])
     stage("Vpc.UnassociateEipAddress", AllocationId=eip["AllocationId"], InstanceId=gateway, InstanceType="Nat")
     wait_for("the address is free", lambda: address(stage, eip["AllocationId"])["Status"] == "Available")
     stage("Vpc.DeleteNatGateway", NatGatewayId=gateway)

@@ -36,9 +36,9 @@ class ProductClient:
         self.sdk = importlib.import_module(f"{package}.client").Client(Config(**(config | settings)))
         self.shapes = shapes
         self.methods = {
-            name.removesuffix("_with_options").replace("_", ""): name
+            name.removesuffix("with_options").replace("_", ""): name
             for name in dir(self.sdk)
-            if name.endswith("_with_options")
+            if name.endswith("with_options")
         }
         send = self.sdk.call_api
 
@@ -54,21 +54,24 @@ class ProductClient:
         model = getattr(self.models, f"{action}ResponseBody")
         self.shapes.setdefault(f"{self.product}.{action}", set()).update(deviations(model, body))
 
-    def __call__(self, action, headers=None, **parameters):
-        """Calls an action and returns its reply, as the SDK's model read it, with the names of the API."""
+    def __call__(self, action, headers=None, region=True, **parameters):
+        """Calls an action and returns its reply, as the SDK's model read it, with the names of the API.
+
+        The region is added where the action needs one, unless `region` is false.
+        """
         method = getattr(self.sdk, self.methods[action.lower()])
         runtime = RuntimeOptions(extends_parameters=ExtendsParameters(headers=headers) if headers else None)
-        request = self.request(action, parameters)
+        request = self.request(action, parameters, region)
         answer = method(runtime) if request is None else method(request, runtime)
         return answer.body.to_map()
 
-    def request(self, action, parameters):
-        """The SDK's request for these parameters; the region is added where the action needs one."""
+    def request(self, action, parameters, region):
+        """The SDK's request for these parameters."""
         model = getattr(self.models, f"{action}Request", None)
         if model is None:
             assert not parameters, f"{action} takes no parameters"
             return None
-        if self.needs_region(action):
+        if region and self.needs_region(action):
             parameters = {"RegionId": REGION} | parameters
         request = model().from_map(parameters)
         dropped = lost(parameters, request.to_map())

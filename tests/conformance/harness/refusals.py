@@ -21,6 +21,15 @@ def documented_statuses(operation, code):
     return table.get(operation, {}).get(code) or table["*"].get(code) or []
 
 
+def code_of(call):
+    """The code a call is refused with, for what no metadata documents."""
+    try:
+        answer = call()
+    except AlibabaCloudException as error:
+        return error.code
+    raise AssertionError(f"not refused: {answer!r}")
+
+
 def expect_refusal(operation, code, call):
     """Makes a call that has to be refused, compares code and status, and returns the error."""
     statuses = documented_statuses(operation, code)

@@ -33,7 +33,7 @@ class Cloud:
         return self.clients[product]
 
 
-@dataclass
+@dataclass(eq=False)
 class Stage:
     """Everything the cases share."""
 

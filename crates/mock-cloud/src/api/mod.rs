@@ -31,6 +31,8 @@ pub mod redis_accounts;
 pub mod redis_catalogue;
 pub mod redis_create;
 pub mod redis_instances;
+pub mod redis_network;
+pub mod redis_order;
 pub mod redis_places;
 pub mod redis_prices;
 pub mod redis_reads;

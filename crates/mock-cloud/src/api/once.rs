@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::api::{Call, Context, Handler, Operation, region_of_call};
 use crate::facts::{Effect, errors, facts};
 use crate::wire::{ApiError, Parameters};
+use crate::world::World;
 use crate::world::token::{Found, Scope};
-use crate::world::{Moment, World};
 
 /// A call that passed all checks which are the same for every action.
 pub(super) struct Asked<'a> {
@@ -31,7 +31,7 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>, context: &Context<'_>
             let message = "The client token must be at most 64 ASCII characters.";
             return Err(ApiError::bad_request("InvalidClientToken.Malformed", message));
         }
-        match world.tokens.find(&scope, token, &fingerprint, world.now) {
+        match world.tokens.find(&scope, token, &fingerprint) {
             Some(Found::Answer(first)) => return first,
             Some(Found::Mismatch) => return Err(mismatch()),
             Some(Found::InProgress) => return Err(in_progress(asked.operation)),
@@ -110,16 +110,23 @@ pub fn remember(
     }
 }
 
-/// Lets a call that had its effect be under way until this moment for whoever sends its client token again.
+/// Lets a call that had its effect be under way for whoever sends its client token again, and answers which token that
+/// is, until [`answered`] is told.
 pub fn delay(
     world: &mut World,
     operation: &Operation,
     parameters: &Parameters,
-    (region, until): (&str, Moment),
-) {
-    if let Some((_, token)) = client_token(operation, parameters) {
-        world.tokens.delay(scope(operation, region), token, until);
-    }
+    region: &str,
+) -> Option<(Scope, String)> {
+    let (_, token) = client_token(operation, parameters)?;
+    let scope = scope(operation, region);
+    world.tokens.set_in_progress(&scope, token, true);
+    Some((scope, token.to_owned()))
+}
+
+/// The answer of a delayed call has left, or nobody waits for it any more.
+pub fn answered(world: &mut World, (scope, token): &(Scope, String)) {
+    world.tokens.set_in_progress(scope, token, false);
 }
 
 /// Name and value of the client token.

@@ -6,7 +6,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use crate::wire::ApiError;
-use crate::wire::http::{Framing, Head, LONGEST_BODY, Request, body_too_long, malformed, parse_head};
+use crate::wire::http::{
+    Framing, Head, LONGEST_BODY, LONGEST_HEAD, Request, body_too_long, malformed, parse_head,
+};
 
 /// How long a connection may be without a request.
 const IDLE: Duration = Duration::from_secs(75);
@@ -131,6 +133,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
+    /// Lets time pass, and answers whether the client is there all that time.
+    pub(super) async fn hold(&mut self, time: Duration) -> bool {
+        let leaves = async {
+            while self.ahead.len() < LONGEST_HEAD {
+                if self.read_more().await.is_err() {
+                    return;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        timeout(time, leaves).await.is_err()
+    }
+
     /// Sends a reply, without its body when only the head was asked for.
     pub(super) async fn reply(
         &mut self,
@@ -237,6 +252,16 @@ mod tests {
         };
         let (request, ()) = tokio::join!(connection.request(), client);
         assert_eq!(request.unwrap().body, b"ab");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_leaves_is_noticed_while_it_waits() {
+        let (mut connection, far) = sent("GET / HTTP/1.1\r\n\r\nGET /next HTTP/1.1\r\n\r\n").await;
+        connection.request().await.unwrap();
+        assert!(connection.hold(Duration::from_secs(9)).await);
+        assert_eq!(connection.request().await.unwrap().head.path, "/next");
+        drop(far);
+        assert!(!connection.hold(Duration::from_secs(9)).await);
     }
 
     #[tokio::test(start_paused = true)]

@@ -25,6 +25,7 @@ use crate::wire::{ApiError, Parameters};
 use crate::world::account::Caller;
 use crate::world::ids::{digest, uuid};
 use crate::world::meta::timestamp;
+use crate::world::token::Scope;
 
 /// Parameters of the protocol, not of an action.
 const PROTOCOL: &[&str] = &[
@@ -58,47 +59,54 @@ struct Received<'a> {
     region: &'a str,
 }
 
+/// An answer that may be sent later.
+pub(super) struct Answer {
+    pub(super) reply: HttpReply,
+    pub(super) delay: Option<Delay>,
+}
+
+/// How late, and which client token is in progress so long.
+pub(super) struct Delay {
+    pub(super) time: Duration,
+    token: Option<(Scope, String)>,
+}
+
 struct Handled {
     region: String,
     ignored: BTreeSet<String>,
     answer: Result<Value, ApiError>,
     fault: Option<Fault>,
+    delay: Option<Delay>,
     mentions: Mentions,
 }
 
 impl Cloud {
     /// Answers one API call that came to the address of a region.
-    pub(super) async fn answer(
+    pub(super) fn answer(
         self: &Arc<Self>,
-        request: SignedRequest,
+        request: &SignedRequest,
         region: &str,
-    ) -> Result<HttpReply, LostReply> {
+    ) -> Result<Answer, LostReply> {
         let received = Received {
-            operation: operation(&request),
-            parameters: business_parameters(&request),
-            request: &request,
+            operation: operation(request),
+            parameters: business_parameters(request),
+            request,
             region,
         };
-        let (handled, request_id) = self.handle(&received);
+        let (mut handled, request_id) = self.handle(&received);
         self.record(&handled, &request_id, &received);
-        match handled.fault {
-            Some(Fault::LostReply {}) => return Err(LostReply),
-            Some(Fault::SlowReply { milliseconds }) => {
-                tokio::time::sleep(Duration::from_millis(milliseconds)).await;
-            }
-            Some(
-                Fault::Throttle { .. }
-                | Fault::ServerError { .. }
-                | Fault::StaleRead { .. }
-                | Fault::NoStock {}
-                | Fault::PartialAmount { .. }
-                | Fault::Quota {}
-                | Fault::ExpireToken {}
-                | Fault::Error { .. },
-            )
-            | None => {}
+        if handled.fault == Some(Fault::LostReply {}) {
+            return Err(LostReply);
         }
-        Ok(reply(&received, handled, request_id))
+        let delay = handled.delay.take();
+        Ok(Answer { reply: reply(&received, handled, request_id), delay })
+    }
+
+    /// A late answer has left, or nobody waits for it any more.
+    pub(super) fn answered(&self, delay: &Delay) {
+        if let Some(token) = &delay.token {
+            api::once::answered(&mut self.lock().world, token);
+        }
     }
 
     /// Answers what never became an API call.
@@ -130,6 +138,7 @@ impl Cloud {
             ignored: BTreeSet::new(),
             answer: Ok(Value::Null),
             fault: None,
+            delay: None,
             mentions: Mentions::default(),
         };
         let caller = claim.and_then(|(caller, claim)| {
@@ -219,8 +228,8 @@ impl Cloud {
             tracing::info!(%operation, ignored = ?outcome.ignored, "unknown parameters");
         }
         if let Some(Fault::SlowReply { milliseconds }) = handled.fault {
-            let until = state.world.now.saturating_add_unsigned(milliseconds);
-            api::once::delay(&mut state.world, operation, parameters, (&outcome.region, until));
+            let token = api::once::delay(&mut state.world, operation, parameters, &outcome.region);
+            handled.delay = Some(Delay { time: Duration::from_millis(milliseconds), token });
         }
         let late = handled.fault.as_ref().and_then(Fault::late_refusal);
         handled.answer = late.map_or(outcome.answer, Err);

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use crate::auth::SignedRequest;
 use crate::server::Cloud;
 use crate::server::connection::{Connection, Ended, HttpReply};
-use crate::server::gateway::LostReply;
+use crate::server::gateway::{Answer, LostReply};
 use crate::wire::ApiError;
 use crate::wire::http::Request;
 
@@ -61,9 +61,16 @@ async fn serve_connection(cloud: &Arc<Cloud>, stream: TcpStream, region: &str) {
             Err(Ended::Refused(error)) => return refuse(cloud, connection, &error).await,
         };
         let (keep_alive, method) = (request.head.keep_alive, request.head.method.clone());
-        let Ok(reply) = route(cloud, request, region).await else {
+        let Ok(Answer { reply, delay }) = route(cloud, request, region) else {
             return;
         };
+        if let Some(delay) = delay {
+            let stays = connection.hold(delay.time).await;
+            cloud.answered(&delay);
+            if !stays {
+                return;
+            }
+        }
         if connection.reply(&reply, &method, keep_alive).await.is_err() {
             return;
         }
@@ -80,20 +87,20 @@ async fn refuse(cloud: &Arc<Cloud>, mut connection: Connection<TcpStream>, error
     }
 }
 
-async fn route(cloud: &Arc<Cloud>, request: Request, region: &str) -> Result<HttpReply, LostReply> {
+fn route(cloud: &Arc<Cloud>, request: Request, region: &str) -> Result<Answer, LostReply> {
     let head = &request.head;
-    if head.path.starts_with("/_mock/") {
-        return Ok(cloud.administer(&request));
-    }
-    if head.path != "/" {
+    let reply = if head.path.starts_with("/_mock/") {
+        cloud.administer(&request)
+    } else if head.path != "/" {
         let message = format!("There is nothing at {}: the API is at /.", head.path);
-        return Ok(cloud.refuse(&ApiError::not_found("InvalidAction.NotFound", message)));
-    }
-    if !["GET", "POST", "HEAD"].contains(&head.method.as_str()) {
+        cloud.refuse(&ApiError::not_found("InvalidAction.NotFound", message))
+    } else if !["GET", "POST", "HEAD"].contains(&head.method.as_str()) {
         let message = format!("The HTTP method {} is not supported.", head.method);
-        return Ok(cloud.refuse(&ApiError::bad_request("UnsupportedHTTPMethod", message)));
-    }
-    cloud.answer(SignedRequest::new(request), region).await
+        cloud.refuse(&ApiError::bad_request("UnsupportedHTTPMethod", message))
+    } else {
+        return cloud.answer(&SignedRequest::new(request), region);
+    };
+    Ok(Answer { reply, delay: None })
 }
 
 /// A reply of text.

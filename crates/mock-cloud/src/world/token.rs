@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::wire::ApiError;
-use crate::world::Moment;
 
 /// Where a token counts: an action in a region.
 pub type Scope = String;
@@ -18,8 +17,8 @@ pub struct Tokens(BTreeMap<(Scope, String), Stored>);
 struct Stored {
     fingerprint: String,
     answer: Result<Value, ApiError>,
-    /// Until then the first call is still under way for whoever asks.
-    busy_until: Moment,
+    /// Whether the first answer is still under way.
+    in_progress: bool,
 }
 
 /// What is known of a token.
@@ -34,12 +33,12 @@ pub enum Found {
 }
 
 impl Tokens {
-    /// What is known of a token at this moment, when it was used before.
-    pub fn find(&self, scope: &Scope, token: &str, fingerprint: &str, now: Moment) -> Option<Found> {
+    /// What is known of a token, when it was used before.
+    pub fn find(&self, scope: &Scope, token: &str, fingerprint: &str) -> Option<Found> {
         let stored = self.0.get(&(scope.clone(), token.to_owned()))?;
         Some(if stored.fingerprint != fingerprint {
             Found::Mismatch
-        } else if stored.busy_until > now {
+        } else if stored.in_progress {
             Found::InProgress
         } else {
             Found::Answer(stored.answer.clone())
@@ -53,14 +52,14 @@ impl Tokens {
             return;
         }
         let fingerprint = fingerprint.to_owned();
-        let stored = Stored { fingerprint, answer: answer.clone(), busy_until: Moment::MIN };
+        let stored = Stored { fingerprint, answer: answer.clone(), in_progress: false };
         self.0.insert((scope, token.to_owned()), stored);
     }
 
-    /// Lets the call of a token be under way until this moment, though its effect has happened.
-    pub fn delay(&mut self, scope: Scope, token: &str, until: Moment) {
-        if let Some(stored) = self.0.get_mut(&(scope, token.to_owned())) {
-            stored.busy_until = until;
+    /// Says whether the first answer to a token is still under way, though its effect has happened.
+    pub fn set_in_progress(&mut self, scope: &Scope, token: &str, in_progress: bool) {
+        if let Some(stored) = self.0.get_mut(&(scope.clone(), token.to_owned())) {
+            stored.in_progress = in_progress;
         }
     }
 }

@@ -97,6 +97,18 @@ async fn a_token_is_in_progress_while_its_first_answer_is_under_way() {
 }
 
 #[tokio::test]
+async fn a_call_is_not_in_progress_once_its_caller_has_left() {
+    let cloud = Cloud::instant();
+    ask(&cloud, &json!([{"action": "Vpc.CreateVpc", "fault": {"slow_reply": {"milliseconds": 600_000}}}]))
+        .await;
+    let create = [REGION, ("ClientToken", "a")];
+    let slow = tokio::time::timeout(Duration::from_millis(300), cloud.call("Vpc.CreateVpc", &create)).await;
+    assert!(slow.is_err(), "the answer comes in ten minutes");
+    cloud.call_until_settled("Vpc.CreateVpc", &create, &["TOKEN_PROCESSING"]).await;
+    assert_eq!(cloud.resources().await, 1);
+}
+
+#[tokio::test]
 async fn a_stale_read_shows_the_world_as_it_was() {
     let cloud = Cloud::instant();
     let stale = json!({"stale_read": {"milliseconds": 60_000}});
