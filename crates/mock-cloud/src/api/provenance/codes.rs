@@ -16,6 +16,7 @@ pub const UNDOCUMENTED_CODES: &[(&str, Source, &str)] = &[
     ("IdempotenceProcessing", ClientCode, "ALB, for a token whose first call is under way,"),
     ("IncorrectDBInstanceState", Documented, "a change of a Redis instance that is not Normal"),
     ("InvalidAccountName.NotFound", Guessed, "ResetAccountPassword of an unknown account"),
+    ("IncorrectStatus.Eip", Guessed, "CreateLoadBalancer with an elastic IP address that is in use"),
     ("InvalidDomainName.NoExist", ClientCode, "DescribeDomainInfo of an unknown domain"),
     ("InvalidNextToken", Guessed, "a list with a token it did not give"),
     ("InvalidPrivateIpAddress.AlreadyUsed", Documented, "a Redis instance on an address that is taken"),
@@ -28,4 +29,5 @@ pub const UNDOCUMENTED_CODES: &[(&str, Source, &str)] = &[
     ("OperationDenied.ChargeType", Guessed, "DeleteInstance of a Redis subscription"),
     ("ParseCertificateFailed", Documented, "UploadUserCertificate with what is no certificate or key"),
     ("QuotaExceeded.TTL", Guessed, "a TTL that the edition does not have"),
+    ("ResourceNotFound.Eip", Guessed, "CreateLoadBalancer with an elastic IP address that does not exist"),
 ];
