@@ -9,14 +9,17 @@ use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 
+use crate::base::clock;
 use crate::base::ids::RegionId;
 use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::call::Call;
 use crate::cloud::credentials::{Credentials, CredentialsError, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::error::{CloudError, Envelope};
+use crate::cloud::explain::subject::Subject;
 use crate::cloud::http::Http;
 use crate::cloud::request;
+use crate::cloud::skew::Skew;
 
 /// How long one call is tried.
 const CALL_DEADLINE: Duration = Duration::from_mins(1);
@@ -37,6 +40,7 @@ struct Shared {
     caller: Caller,
     endpoint: Endpoint,
     region: RegionId,
+    skew: Skew,
 }
 
 /// Who calls.
@@ -69,7 +73,8 @@ impl Client {
     }
 
     fn of(caller: Caller, endpoint: Endpoint, region: RegionId) -> Self {
-        Self { shared: Arc::new(Shared { http: Http::default(), caller, endpoint, region }) }
+        let shared = Shared { http: Http::default(), caller, endpoint, region, skew: Skew::unknown() };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The region.
@@ -80,6 +85,19 @@ impl Client {
     /// Where calls go.
     pub fn endpoint(&self) -> &Endpoint {
         &self.shared.endpoint
+    }
+
+    /// Seconds by which the cloud's clock is ahead of this machine's, give or take one; none before an answer.
+    pub fn clock_skew(&self) -> Option<i64> {
+        self.shared.skew.seconds()
+    }
+
+    /// The credentials calls are signed with; none when they are not signed.
+    pub fn credentials(&self) -> Option<&Credentials> {
+        match &self.shared.caller {
+            Caller::Known(credentials) => Some(credentials),
+            Caller::Anonymous => None,
+        }
     }
 
     /// Calls an action and reads its reply.
@@ -176,6 +194,8 @@ impl Client {
         let answer = self.shared.http.of(request.url()).execute(request).await.map_err(unreachable)?;
         let status = answer.status();
         let asked = retry_after(&answer);
+        let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
+        self.shared.skew.learn(date, clock::now().as_second());
         let body = answer.bytes().await.map_err(unreachable)?;
         let garbled = |source| {
             let action = action.clone();
@@ -185,18 +205,20 @@ impl Client {
             return serde_json::from_slice(&body).map_err(garbled);
         }
         let envelope: Envelope = serde_json::from_slice(&body).map_err(garbled)?;
-        Err((refused(call, status.as_u16(), envelope, keys), asked))
+        Err((self.refused(call, status.as_u16(), envelope, keys), asked))
     }
-}
 
-fn refused(call: &Call, status: u16, envelope: Envelope, keys: Option<&Keys>) -> CloudError {
-    CloudError::Refused {
-        product: call.product,
-        action: call.action.clone(),
-        status,
-        code: envelope.code,
-        message: request::without_secrets(envelope.message, call, keys),
-        request_id: envelope.request_id,
+    fn refused(&self, call: &Call, status: u16, envelope: Envelope, keys: Option<&Keys>) -> CloudError {
+        let subject = Subject::of(call, self.region());
+        CloudError::Refused {
+            product: call.product,
+            action: call.action.clone(),
+            status,
+            code: envelope.code,
+            message: request::without_secrets(envelope.message, call, keys),
+            request_id: envelope.request_id,
+            subject: Box::new(subject.with_permission(envelope.access_denied_detail.auth_action)),
+        }
     }
 }
 

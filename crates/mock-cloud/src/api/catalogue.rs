@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::page::{self, Size};
 use crate::api::{Call, Handler};
 use crate::wire::ApiError;
+use crate::world::World;
 use crate::world::regions::{self, Region};
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
@@ -76,6 +77,11 @@ pub const DISK_CATEGORIES: &[&str] =
 /// The type with this id.
 pub fn find(id: &str) -> Option<&'static InstanceType> {
     TYPES.iter().find(|kind| kind.id == id)
+}
+
+/// Whether a zone has none of an instance type.
+pub fn is_sold_out(world: &World, zone: &str, instance_type: &str) -> bool {
+    world.sold_out.contains(&(zone.to_owned(), instance_type.to_owned()))
 }
 
 /// Older families take SSDs and ultra disks, newer ones ESSDs alone; entry-level disks go with two families.
@@ -158,18 +164,23 @@ fn describe_available_resource(call: &mut Call<'_>) -> Result<Value, ApiError> {
         _ => return Err(ApiError::invalid("DestinationResource", "it is not known")),
     };
     let (unit, minimum, maximum) = if wanted.ends_with("Disk") { ("GiB", 20, 2048) } else { ("", 0, 0) };
-    let supported: Vec<Value> = values
-        .iter()
-        .map(|value| {
-            let mut row = json!({"Value": value, "Status": "Available", "StatusCategory": "WithStock"});
+    let supported = |zone: &str| -> Vec<Value> {
+        let rows = values.iter().map(|value| {
+            let (status, category) = if is_sold_out(call.world, zone, value) {
+                ("SoldOut", "WithoutStock")
+            } else {
+                ("Available", "WithStock")
+            };
+            let mut row = json!({"Value": value, "Status": status, "StatusCategory": category});
             if !unit.is_empty() {
                 row["Unit"] = json!(unit);
                 row["Min"] = json!(minimum);
                 row["Max"] = json!(maximum);
             }
             row
-        })
-        .collect();
+        });
+        rows.collect()
+    };
     let zones = regions::find(&call.region).map(Region::zones).unwrap_or_default();
     let chosen =
         zones.iter().filter(|zone| call.parameters.text("ZoneId").is_none_or(|own| own == zone.as_str()));
@@ -181,7 +192,7 @@ fn describe_available_resource(call: &mut Call<'_>) -> Result<Value, ApiError> {
                 "Status": "Available",
                 "StatusCategory": "WithStock",
                 "AvailableResources": {"AvailableResource": [
-                    {"Type": wanted, "SupportedResources": {"SupportedResource": supported}},
+                    {"Type": wanted, "SupportedResources": {"SupportedResource": supported(zone)}},
                 ]},
             })
         })

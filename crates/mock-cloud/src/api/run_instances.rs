@@ -53,6 +53,10 @@ fn check(call: &Call<'_>) -> Result<Blueprint, ApiError> {
     let disks = disk_form::read_disks(parameters, kind, image)?;
     let billing = run_billing::read(call, kind)?;
     let network = run_network::read(call, amount, minimum)?;
+    if catalogue::is_sold_out(call.world, &network.vswitch.zone, kind.id) {
+        let message = format!("{} is sold out in {}.", kind.id, network.vswitch.zone);
+        return Err(ApiError::forbidden("OperationDenied.NoStock", message));
+    }
     let key_pair = run_access::read_key_pair(call)?;
     run_access::check_password(parameters)?;
     instance_names::check(parameters, amount)?;

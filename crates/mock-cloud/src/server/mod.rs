@@ -366,6 +366,12 @@ impl Cloud {
         now() + self.options.clock_offset * 1_000
     }
 
+    /// The same as the `Date` header of a reply, from which callers learn how far their own is off.
+    fn date(&self) -> String {
+        let clock = jiff::Timestamp::from_millisecond(self.clock()).unwrap_or_default();
+        connection::http_date(clock)
+    }
+
     fn console(&self) -> String {
         format!("{}/_mock/console?token={}", self.endpoint(), self.admin_token)
     }

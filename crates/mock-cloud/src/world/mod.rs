@@ -135,6 +135,8 @@ pub struct World {
     pub certificates: BTreeMap<i64, Certificate>,
     /// Redis and Tair instances.
     pub redis_instances: BTreeMap<String, RedisInstance>,
+    /// Zone and instance type of what is sold out.
+    pub sold_out: BTreeSet<(String, String)>,
     /// Sessions of assumed roles.
     pub sessions: Sessions,
     /// Client tokens.
@@ -184,6 +186,7 @@ impl World {
             records: BTreeMap::new(),
             certificates: BTreeMap::new(),
             redis_instances: BTreeMap::new(),
+            sold_out: BTreeSet::new(),
             sessions: Sessions::default(),
             tokens: Tokens::default(),
             ids,
