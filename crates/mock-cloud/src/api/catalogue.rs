@@ -84,9 +84,21 @@ pub fn is_sold_out(world: &World, zone: &str, instance_type: &str) -> bool {
     world.sold_out.contains(&(zone.to_owned(), instance_type.to_owned()))
 }
 
-/// Entry-level disks go with the entry-level families only.
+/// Older families take SSDs and ultra disks, newer ones ESSDs alone; entry-level disks go with two families.
 pub fn takes_disk(kind: &InstanceType, category: &str) -> bool {
-    category != "cloud_essd_entry" || kind.family.starts_with("ecs.u") || kind.family == "ecs.e"
+    let older = ["ecs.t5", "ecs.t6", "ecs.c6", "ecs.g6"].contains(&kind.family);
+    match category {
+        "cloud_essd" => true,
+        "cloud_auto" => !older,
+        "cloud_essd_entry" => ["ecs.u1", "ecs.e"].contains(&kind.family),
+        "cloud_ssd" | "cloud_efficiency" => older,
+        _ => false,
+    }
+}
+
+/// The category of a disk that is asked for without one.
+pub fn default_disk(kind: &InstanceType) -> &'static str {
+    if takes_disk(kind, "cloud_efficiency") { "cloud_efficiency" } else { "cloud_essd" }
 }
 
 fn describe_instance_types(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -121,7 +133,25 @@ fn describe_type(kind: &InstanceType) -> Value {
         "EniQuantity": 2,
         "NvmeSupport": "unsupported",
         "GPUAmount": 0,
+        "GPUSpec": "",
         "LocalStorageCategory": "",
+        "DiskQuantity": 17,
+        "EniPrivateIpAddressQuantity": 6,
+        "EniIpv6AddressQuantity": 1,
+        "EniTotalQuantity": 2,
+        "EniTrunkSupported": false,
+        "EriQuantity": 0,
+        "InstanceBandwidthRx": 1_024_000,
+        "InstanceBandwidthTx": 1_024_000,
+        "InstancePpsRx": 300_000,
+        "InstancePpsTx": 300_000,
+        "JumboFrameSupport": false,
+        "NetworkCardQuantity": 1,
+        "NetworkEncryptionSupport": false,
+        "PrimaryEniQueueNumber": 2,
+        "SecondaryEniQueueNumber": 2,
+        "MaximumQueueNumberPerEni": 2,
+        "TotalEniQueueQuantity": 4,
     })
 }
 

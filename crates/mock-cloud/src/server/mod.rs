@@ -340,8 +340,12 @@ impl Cloud {
     async fn run(self: Arc<Self>, errand: Errand) {
         let limit = Duration::from_secs(u64::try_from(errand.timeout_seconds).unwrap_or(60));
         let running = self.plane.run_command(&errand.instance, &errand.script);
-        let result = tokio::time::timeout(limit, running).await;
-        let result = result.unwrap_or_else(|_| Err("the script did not end within its timeout".to_owned()));
+        let result = tokio::select! {
+            result = tokio::time::timeout(limit, running) => {
+                result.unwrap_or_else(|_| Err("the script did not end within its timeout".to_owned()))
+            }
+            () = errand.stop.cancelled() => Err("the script was stopped".to_owned()),
+        };
         self.lock().world.script_ended(&errand.invocation, &errand.instance, result);
     }
 
