@@ -7,6 +7,9 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
+#[path = "support/machine.rs"]
+mod machine;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -84,17 +87,8 @@ fn row(runs: &[Vec<Duration>], stage: usize) -> String {
 }
 
 fn print_machine() -> Result<()> {
-    let processors = std::thread::available_parallelism()?;
-    let cpu = std::fs::read_to_string("/proc/cpuinfo")?;
-    let model = cpu.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or("unknown");
-    let redis = Command::new("redis-server").arg("--version").output()?;
-    let redis =
-        String::from_utf8_lossy(&redis.stdout).split_whitespace().nth(2).unwrap_or_default().to_owned();
-    println!(
-        "{processors} processors ({}), redis {redis}, albatross {}",
-        model.trim_start_matches([' ', '\t', ':']),
-        env!("CARGO_PKG_VERSION")
-    );
+    let redis = machine::version("redis-server", 2)?;
+    println!("{}, redis {redis}, albatross {}", machine::machine()?, env!("CARGO_PKG_VERSION"));
     println!("median of {RUNS} runs of {TOPOLOGY}, process hosts\n");
     Ok(())
 }

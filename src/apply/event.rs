@@ -25,6 +25,17 @@ pub enum Event {
         /// What.
         text: String,
     },
+    /// It waits for the cloud: at each new state, and every few seconds while nothing changes.
+    Waiting {
+        /// Which one.
+        address: ResourceAddress,
+        /// What is waited for: `Running`, `removal`.
+        condition: &'static str,
+        /// What was seen last.
+        state: String,
+        /// For how long.
+        waited: Duration,
+    },
     /// Work on a resource ended well.
     Finished {
         /// Which one.

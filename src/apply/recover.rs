@@ -144,20 +144,20 @@ async fn wait_for(
     id: &CloudId,
 ) -> Result<Outputs, ApplyError> {
     match address.kind {
-        Kind::Vpc => provider.vpc_available(address, id).await?,
-        Kind::VSwitch => provider.vswitch_available(address, id).await?,
         Kind::Instance => return provider.instance_running(address, id).await,
         Kind::LoadBalancer => return provider.load_balancer_active(address, id).await,
-        Kind::ServerGroup => provider.server_group_available(address, id).await?,
-        Kind::Listener => provider.listener_running(address, id).await?,
-        Kind::SecurityGroup
+        Kind::Vpc
+        | Kind::VSwitch
+        | Kind::ServerGroup
+        | Kind::Listener
+        | Kind::SecurityGroup
         | Kind::KeyPair
         | Kind::HostKey
         | Kind::SecurityRule
         | Kind::Redis
         | Kind::Release
         | Kind::Server
-        | Kind::Record => {}
+        | Kind::Record => provider.ready(address, id).await?,
     }
     Ok(Outputs::from([(Output::Id, id.to_string())]))
 }

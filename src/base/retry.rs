@@ -1,7 +1,12 @@
 //! How long to go on, and how long to wait in between.
 //!
-//! One policy for the whole program: the gap grows by half from `first` to `most`, each wait is drawn from the upper
-//! half of the gap (so that clients who failed together do not come back together), and a deadline ends it.
+//! One policy for the whole program: exponential backoff with full jitter. The ceiling doubles from `first` to `most`,
+//! each wait is drawn from all of zero to the ceiling, and a deadline ends it.
+//!
+//! Full jitter, because callers who were refused together must not come back together: in the comparison that Amazon
+//! published of the ways to spread retries ("Exponential Backoff And Jitter", 2015), waits drawn from the whole range
+//! needed the fewest calls, and drawing from the upper half only took longer for more of them. A wait near zero is
+//! harmless, since the next ceiling is twice as high.
 
 use std::time::Duration;
 
@@ -40,36 +45,36 @@ impl Deadline {
 /// Growing, jittered gaps.
 #[derive(Debug, Clone)]
 pub struct Backoff {
-    gap: Duration,
+    ceiling: Duration,
     most: Duration,
 }
 
 impl Backoff {
-    /// Starts at `first` and grows to `most`; both must be above zero.
+    /// The first wait is at most `first`, later ones at most `most`; both must be above zero.
     pub fn new(first: Duration, most: Duration) -> Self {
         let first = first.max(Duration::from_millis(1));
-        Self { gap: first, most: most.max(first) }
+        Self { ceiling: first, most: most.max(first) }
     }
 
     /// The next wait.
     pub fn next_gap(&mut self) -> Duration {
-        let gap = self.gap;
-        self.gap = (gap + gap / 2).min(self.most);
-        gap.mul_f64(rand::rng().random_range(0.5..=1.0))
+        let ceiling = self.ceiling;
+        self.ceiling = (ceiling * 2).min(self.most);
+        ceiling.mul_f64(rand::rng().random_range(0.0..=1.0))
     }
 
-    /// Waits for the next gap, but not past the deadline. Returns whether there is time for another try.
+    /// Waits for the next gap, but not past the deadline. Returns whether there is time for another try; the last one
+    /// is made at the deadline.
     pub async fn wait(&mut self, deadline: &Deadline) -> bool {
         self.wait_at_least(Duration::ZERO, deadline).await
     }
 
-    /// As [`Backoff::wait`], but at least as long as the other side asked for.
-    pub async fn wait_at_least(&mut self, least: Duration, deadline: &Deadline) -> bool {
-        let gap = self.next_gap().max(least);
-        if gap >= deadline.remaining() {
+    /// As [`Backoff::wait`], but at least as long as the other side asked for, if the deadline allows that.
+    pub async fn wait_at_least(&mut self, asked: Duration, deadline: &Deadline) -> bool {
+        if deadline.passed() {
             return false;
         }
-        tokio::time::sleep(gap).await;
+        tokio::time::sleep(self.next_gap().max(asked).min(deadline.remaining())).await;
         true
     }
 }
@@ -78,20 +83,45 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    const TOTAL: Duration = Duration::from_secs(10);
+
     #[test]
-    fn gaps_grow_to_the_limit_and_no_further() {
-        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
-        let gaps: Vec<_> = (0..20).map(|_| backoff.next_gap()).collect();
-        assert!(gaps[0] >= Duration::from_millis(50) && gaps[0] <= Duration::from_millis(100), "{gaps:?}");
-        assert!(gaps[19] >= Duration::from_millis(500) && gaps[19] <= Duration::from_secs(1), "{gaps:?}");
+    fn gaps_are_drawn_from_the_whole_range_below_a_ceiling_that_doubles() {
+        let drawn = |waits: usize| -> Vec<Duration> {
+            (0..1000)
+                .map(|_| {
+                    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+                    (0..waits).map(|_| backoff.next_gap()).last().unwrap()
+                })
+                .collect()
+        };
+        for (waits, ceiling) in [(1, 100), (2, 200), (3, 400), (4, 800), (5, 1000), (9, 1000)] {
+            let ceiling = Duration::from_millis(ceiling);
+            let gaps = drawn(waits);
+            assert!(gaps.iter().all(|gap| *gap <= ceiling), "wait {waits} is above {ceiling:?}");
+            assert!(gaps.iter().any(|gap| *gap < ceiling / 5), "wait {waits} is never short");
+            assert!(gaps.iter().any(|gap| *gap > ceiling * 4 / 5), "wait {waits} is never long");
+        }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_wait_never_crosses_the_deadline() {
-        let deadline = Deadline::after(Duration::from_secs(10));
+    async fn the_last_try_is_made_at_the_deadline() {
+        let begun = Instant::now();
+        let deadline = Deadline::after(TOTAL);
         let mut backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(5));
         while backoff.wait(&deadline).await {}
-        assert!(!deadline.passed());
-        assert!(deadline.remaining() <= Duration::from_secs(5));
+        assert!(begun.elapsed().abs_diff(TOTAL) <= Duration::from_millis(1), "{:?}", begun.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_wait_that_was_asked_for_is_kept_up_to_the_deadline() {
+        let begun = Instant::now();
+        let deadline = Deadline::after(TOTAL);
+        let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_millis(2));
+        assert!(backoff.wait_at_least(Duration::from_secs(4), &deadline).await);
+        assert!(begun.elapsed().abs_diff(Duration::from_secs(4)) <= Duration::from_millis(1));
+        assert!(backoff.wait_at_least(Duration::from_mins(5), &deadline).await);
+        assert!(begun.elapsed().abs_diff(TOTAL) <= Duration::from_millis(1), "{:?}", begun.elapsed());
+        assert!(!backoff.wait(&deadline).await);
     }
 }

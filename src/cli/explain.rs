@@ -6,6 +6,7 @@ use crate::cli::render::explanation::{self, Given, Told};
 use crate::cloud::Product;
 use crate::cloud::explain::documented::{self, Source};
 use crate::cloud::explain::{self, AREAS};
+use crate::cloud::retry;
 use crate::topology::explain as rules;
 
 /// How alike a code must be to be suggested, from 0 to 1.
@@ -109,7 +110,7 @@ fn is_sent_again(source: &Source, code: &str) -> bool {
         Source::Gateway { statuses } => ("Ecs", "RunInstances", statuses.first().copied()),
         Source::Client { product, action } => (*product, *action, None),
     };
-    product(name).is_some_and(|product| explain::is_sent_again(product, action, status.unwrap_or(400), code))
+    product(name).is_some_and(|product| retry::is_passing(product, action, status.unwrap_or(400), code))
 }
 
 /// Everything that has words of its own, by area.

@@ -10,11 +10,14 @@ use serde::Deserialize;
 use crate::base::ids::{ClientToken, CloudId, RegionId};
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
+use crate::cloud::pages::{self, Page};
 use crate::cloud::transport::Client;
 use crate::cloud::{Product, Tag};
 
 /// The largest page of ALB lists.
 const PAGE: u32 = 100;
+/// The largest page of `GetListenerHealthStatus`.
+const HEALTH_PAGE: u32 = 30;
 
 /// A load balancer in a list.
 #[derive(Debug, Clone, Deserialize)]
@@ -198,13 +201,6 @@ pub struct Reason {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct HealthReply {
-    #[serde(default)]
-    listener_health_status: Vec<ListenerHealth>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct ListenerHealth {
     #[serde(default)]
     server_group_infos: Vec<GroupHealth>,
@@ -215,12 +211,6 @@ struct ListenerHealth {
 struct GroupHealth {
     #[serde(default)]
     non_normal_servers: Vec<NonNormalServer>,
-}
-
-/// One page of an ALB list.
-trait Page: serde::de::DeserializeOwned {
-    type Item;
-    fn into_items(self) -> (Vec<Self::Item>, Option<String>);
 }
 
 macro_rules! page {
@@ -246,20 +236,27 @@ page!(LoadBalancersPage, load_balancers: LoadBalancer);
 page!(ServerGroupsPage, server_groups: ServerGroup);
 page!(ServersPage, servers: BackendServer);
 page!(ListenersPage, listeners: Listener);
+page!(HealthPage, listener_health_status: ListenerHealth);
 
 async fn all<P: Page>(client: &Client, call: Call) -> Result<Vec<P::Item>, CloudError> {
-    let call = call.with("MaxResults", PAGE);
-    let mut all = Vec::new();
-    let mut token: Option<String> = None;
-    loop {
-        let reply: P = client.call(&call.clone().with_some("NextToken", token.as_deref())).await?;
-        let (items, next) = reply.into_items();
-        all.extend(items);
-        token = next.filter(|next| !next.is_empty());
-        if token.is_none() {
-            return Ok(all);
-        }
+    pages::all::<P>(client, &call.with("MaxResults", PAGE)).await
+}
+
+/// How many ids a list takes.
+const IDS: usize = 20;
+
+/// A list by ids, so many at a time as the API takes.
+async fn by_ids<P: Page>(
+    client: &Client,
+    call: Call,
+    (parameter, ids): (&str, &[CloudId]),
+) -> Result<Vec<P::Item>, CloudError> {
+    let call = call.with("RegionId", client.region());
+    let mut found = Vec::new();
+    for ids in ids.chunks(IDS) {
+        found.extend(all::<P>(client, call.clone().with_list(parameter, ids)).await?);
     }
+    Ok(found)
 }
 
 /// `ListLoadBalancers` with a tag.
@@ -275,6 +272,18 @@ pub async fn load_balancers(
         .with("RegionId", client.region())
         .with_tags(&[(key, value)]);
     all::<LoadBalancersPage>(client, call).await
+}
+
+/// `ListLoadBalancers` by ids; without zones.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn load_balancers_with_ids(
+    client: &Client,
+    ids: &[CloudId],
+) -> Result<Vec<LoadBalancer>, CloudError> {
+    let call = Call::new(Product::Alb, "ListLoadBalancers");
+    by_ids::<LoadBalancersPage>(client, call, ("LoadBalancerIds", ids)).await
 }
 
 /// `GetLoadBalancerAttribute`; none when it is not there.
@@ -298,15 +307,16 @@ pub async fn server_groups(client: &Client, key: &str, value: &str) -> Result<Ve
     all::<ServerGroupsPage>(client, call).await
 }
 
-/// `ListServerGroups` for one group; none when it is not there.
+/// `ListServerGroups` by ids.
 ///
 /// # Errors
 /// What the cloud says.
-pub async fn server_group(client: &Client, id: &CloudId) -> Result<Option<ServerGroup>, CloudError> {
-    let call = Call::new(Product::Alb, "ListServerGroups")
-        .with("RegionId", client.region())
-        .with_list("ServerGroupIds", [id]);
-    Ok(all::<ServerGroupsPage>(client, call).await?.into_iter().next())
+pub async fn server_groups_with_ids(
+    client: &Client,
+    ids: &[CloudId],
+) -> Result<Vec<ServerGroup>, CloudError> {
+    let call = Call::new(Product::Alb, "ListServerGroups");
+    by_ids::<ServerGroupsPage>(client, call, ("ServerGroupIds", ids)).await
 }
 
 /// `ListServerGroupServers`.
@@ -329,6 +339,15 @@ pub async fn listeners(client: &Client, load_balancer: &CloudId) -> Result<Vec<L
     all::<ListenersPage>(client, call).await
 }
 
+/// `ListListeners` by ids.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn listeners_with_ids(client: &Client, ids: &[CloudId]) -> Result<Vec<Listener>, CloudError> {
+    let call = Call::new(Product::Alb, "ListListeners");
+    by_ids::<ListenersPage>(client, call, ("ListenerIds", ids)).await
+}
+
 /// `GetListenerAttribute`; none when it is not there.
 ///
 /// # Errors
@@ -346,8 +365,8 @@ pub async fn unhealthy_servers(
     listener: &CloudId,
 ) -> Result<Vec<NonNormalServer>, CloudError> {
     let call = Call::new(Product::Alb, "GetListenerHealthStatus").with("ListenerId", listener);
-    let reply: HealthReply = client.call(&call).await?;
-    let groups = reply.listener_health_status.into_iter().flat_map(|listener| listener.server_group_infos);
+    let pages = pages::all::<HealthPage>(client, &call.with("MaxResults", HEALTH_PAGE)).await?;
+    let groups = pages.into_iter().flat_map(|listener| listener.server_group_infos);
     Ok(groups.flat_map(|group| group.non_normal_servers).collect())
 }
 

@@ -8,6 +8,7 @@ use crate::base::ids::{ClientToken, CloudId, RegionId};
 use crate::cloud::Product;
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
+use crate::cloud::pages::{self, Page};
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::{Selection, Tags};
 
@@ -299,29 +300,47 @@ pub fn delete_key_pair(region: &RegionId, name: &CloudId) -> Call {
         .with("KeyPairNames", serde_json::json!([name.as_str()]))
 }
 
-/// `DescribeInstances`.
+impl Page for InstancesReply {
+    type Item = Instance;
+
+    fn into_items(self) -> (Vec<Instance>, Option<String>) {
+        (self.instances.instance, self.next_token)
+    }
+}
+
+/// `DescribeInstances` with a tag, or the one with an id.
 ///
 /// # Errors
 /// What the cloud says.
 pub async fn instances(client: &Client, selection: Selection<'_>) -> Result<Vec<Instance>, CloudError> {
-    let base = Call::new(Product::Ecs, "DescribeInstances")
-        .with("RegionId", client.region())
-        .with("MaxResults", 100);
-    let base = match selection {
-        Selection::Id(id) => base.with("InstanceIds", serde_json::json!([id.as_str()])),
-        Selection::Tag(key, value) => base.with_tags(&[(key, value)]),
-    };
-    let mut all = Vec::new();
-    let mut token: Option<String> = None;
-    loop {
-        let reply: InstancesReply =
-            client.call(&base.clone().with_some("NextToken", token.as_deref())).await?;
-        all.extend(reply.instances.instance);
-        token = reply.next_token.filter(|token| !token.is_empty());
-        if token.is_none() {
-            return Ok(all);
+    match selection {
+        Selection::Id(id) => instances_with_ids(client, std::slice::from_ref(id)).await,
+        Selection::Tag(key, value) => {
+            pages::all::<InstancesReply>(client, &describe_instances(client).with_tags(&[(key, value)])).await
         }
     }
+}
+
+/// How many instances one call takes.
+const IDS: usize = 100;
+/// How many agents a page of `DescribeCloudAssistantStatus` holds.
+const AGENTS: usize = 50;
+
+/// `DescribeInstances` by ids.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn instances_with_ids(client: &Client, ids: &[CloudId]) -> Result<Vec<Instance>, CloudError> {
+    let mut found = Vec::new();
+    for ids in ids.chunks(IDS) {
+        let call = describe_instances(client).with("InstanceIds", serde_json::json!(ids));
+        found.extend(pages::all::<InstancesReply>(client, &call).await?);
+    }
+    Ok(found)
+}
+
+fn describe_instances(client: &Client) -> Call {
+    Call::new(Product::Ecs, "DescribeInstances").with("RegionId", client.region()).with("MaxResults", IDS)
 }
 
 /// What an instance is made from.
@@ -409,6 +428,8 @@ pub fn tag_instance(region: &RegionId, id: &CloudId, tags: &[(&str, &str)]) -> C
 #[serde(rename_all = "PascalCase")]
 struct AgentsReply {
     instance_cloud_assistant_status_set: AgentList,
+    #[serde(default)]
+    next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -418,22 +439,45 @@ struct AgentList {
     instance_cloud_assistant_status: Vec<Agent>,
 }
 
-#[derive(Deserialize)]
+/// The Cloud Assistant of an instance.
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Agent {
+pub struct Agent {
+    /// Its instance.
+    pub instance_id: CloudId,
+    /// `true` or `false`.
     cloud_assistant_status: String,
 }
 
-/// `DescribeCloudAssistantStatus`: whether the agent of an instance takes commands.
+impl Agent {
+    /// Whether it takes commands.
+    pub fn is_online(&self) -> bool {
+        self.cloud_assistant_status == "true"
+    }
+}
+
+impl Page for AgentsReply {
+    type Item = Agent;
+
+    fn into_items(self) -> (Vec<Agent>, Option<String>) {
+        (self.instance_cloud_assistant_status_set.instance_cloud_assistant_status, self.next_token)
+    }
+}
+
+/// `DescribeCloudAssistantStatus` by instances.
 ///
 /// # Errors
 /// What the cloud says.
-pub async fn assistant_is_ready(client: &Client, id: &CloudId) -> Result<bool, CloudError> {
-    let call = Call::new(Product::Ecs, "DescribeCloudAssistantStatus")
-        .with("RegionId", client.region())
-        .with_list("InstanceId", [id]);
-    let agents = client.call::<AgentsReply>(&call).await?.instance_cloud_assistant_status_set;
-    Ok(agents.instance_cloud_assistant_status.iter().any(|agent| agent.cloud_assistant_status == "true"))
+pub async fn agents(client: &Client, instances: &[CloudId]) -> Result<Vec<Agent>, CloudError> {
+    let mut found = Vec::new();
+    for ids in instances.chunks(AGENTS) {
+        let call = Call::new(Product::Ecs, "DescribeCloudAssistantStatus")
+            .with("RegionId", client.region())
+            .with("MaxResults", AGENTS)
+            .with_list("InstanceId", ids);
+        found.extend(pages::all::<AgentsReply>(client, &call).await?);
+    }
+    Ok(found)
 }
 
 /// `RunCommand` with a shell script; answers `InvokeId`.
@@ -521,6 +565,8 @@ pub struct NetworkInterface {
 #[serde(rename_all = "PascalCase")]
 struct NetworkInterfacesReply {
     network_interface_sets: NetworkInterfaceList,
+    #[serde(default)]
+    next_token: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -528,6 +574,14 @@ struct NetworkInterfacesReply {
 struct NetworkInterfaceList {
     #[serde(default)]
     network_interface_set: Vec<NetworkInterface>,
+}
+
+impl Page for NetworkInterfacesReply {
+    type Item = NetworkInterface;
+
+    fn into_items(self) -> (Vec<NetworkInterface>, Option<String>) {
+        (self.network_interface_sets.network_interface_set, self.next_token)
+    }
 }
 
 /// `DescribeNetworkInterfaces` of a VPC.
@@ -539,5 +593,5 @@ pub async fn network_interfaces(client: &Client, vpc: &CloudId) -> Result<Vec<Ne
         .with("RegionId", client.region())
         .with("VpcId", vpc)
         .with("MaxResults", 100);
-    Ok(client.call::<NetworkInterfacesReply>(&call).await?.network_interface_sets.network_interface_set)
+    pages::all::<NetworkInterfacesReply>(client, &call).await
 }

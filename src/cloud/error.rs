@@ -1,14 +1,15 @@
 //! What can go wrong with a call, always with the product, the action and the request id.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use crate::base::ids::RequestId;
-use crate::cloud::Product;
 use crate::cloud::credentials::CredentialsError;
-use crate::cloud::explain;
 use crate::cloud::explain::subject::Subject;
+use crate::cloud::{Product, explain, retry};
 
 /// A call that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +68,18 @@ pub enum CloudError {
         /// Why there is none.
         source: Box<CredentialsError>,
     },
+    /// It was tried again until its deadline, and never worked.
+    #[error(transparent)]
+    GaveUp(#[from] GaveUp),
+    /// One reading that several waited for went wrong; each of them gets this.
+    #[error(transparent)]
+    Shared(Arc<CloudError>),
     /// A wait ended without its condition.
-    #[error("{subject} is not {condition} after {} s; it is {last}", waited.as_secs())]
+    #[error("{subject}: waited {} s for {condition}, is {last}", waited.as_secs())]
     TimedOut {
         /// Resource waited for.
         subject: String,
-        /// What was waited for.
+        /// What was waited for: `Running`, `removal`.
         condition: &'static str,
         /// What was seen last.
         last: String,
@@ -95,6 +102,30 @@ pub enum CloudError {
     },
 }
 
+/// The last error of a call that was tried until its deadline.
+#[derive(Debug)]
+pub struct GaveUp {
+    /// How often it was tried.
+    pub tries: u32,
+    /// For how long.
+    pub waited: Duration,
+    /// What came of the last try.
+    pub last: Box<CloudError>,
+}
+
+impl fmt::Display for GaveUp {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} (tried {} times in {} s)", self.last, self.tries, self.waited.as_secs())
+    }
+}
+
+/// The last error stands in the message already: what follows is its cause.
+impl std::error::Error for GaveUp {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.last.source()
+    }
+}
+
 /// The error envelope of all products.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -113,121 +144,57 @@ pub(crate) struct AccessDeniedDetail {
     pub(crate) auth_action: Option<String>,
 }
 
-/// An endpoint that does not have an action will not have it a moment later.
-const NOT_IMPLEMENTED: u16 = 501;
-
-/// Codes after which a call may simply be sent again: something settles, or the cloud is busy.
-///
-/// Source: what the official Terraform provider retries, narrowed to the products used here.
-const SETTLING: [&str; 22] = [
-    "ServiceUnavailable",
-    "InternalError",
-    "SystemBusy",
-    "IdempotenceProcessing",
-    "IdempotentProcessing",
-    "LastTokenProcessing",
-    "OperationFailed.IdempotentTokenProcessing",
-    "TaskConflict",
-    "OperationConflict",
-    "OperationFailed.LastTokenProcessing",
-    "IncorrectVSwitchStatus",
-    "IncorrectVpcStatus",
-    "IncorrectInstanceStatus.Initializing",
-    "IncorrectStatus.LoadBalancer",
-    "IncorrectBusinessStatus.LoadBalancer",
-    "IncorrectStatus.ServerGroup",
-    "IncorrectStatus.Listener",
-    "ResourceInConfiguring",
-    "VipStatusNotSupport",
-    "LastOperationNotFinished",
-    "RecordForbidden.DNSChange",
-    "InvalidStatus.RouteEntry",
-];
-
-/// Codes after which a delete may be sent again: what depends on the resource is still going away.
-const STILL_IN_USE: [&str; 7] = [
-    "DependencyViolation",
-    "IncorrectInstanceStatus",
-    "ResourceInUse.ServerGroup",
-    "InvalidOperation.DependencyViolation",
-    "InvalidParameter.KeypairAlreadyAttachedInstance",
-    "IncorrectStatus.VSwitch",
-    "OperationDenied.VSwitchInUse",
-];
-
 /// Codes that mean: the temporary key has ended. Central services write it in another way than most.
 const ENDED_KEY: [&str; 2] = ["InvalidSecurityToken.Expired", "SecurityTokenExpired"];
 
-/// Codes that mean: the thing is not there.
-const ABSENT: [&str; 13] = [
-    "InvalidSecurityGroup.NotFound",
-    "Forbidden.VpcNotFound",
-    "Forbidden.InstanceNotFound",
-    "InvalidRR.NoExist",
-    "InvalidInstanceId.NotFound",
-    "InvalidVpcId.NotFound",
-    "InvalidVpcID.NotFound",
-    "InvalidVSwitchId.NotFound",
-    "InvalidVswitchID.NotFound",
-    "InvalidSecurityGroupId.NotFound",
-    "InvalidKeyPair.NotFound",
-    "InvalidKeyPairName.NotFound",
-    "DomainRecordNotBelongToUser",
-];
+/// The parts of a refusal that others judge.
+struct Refusal<'a> {
+    product: Product,
+    action: &'a str,
+    status: u16,
+    code: &'a str,
+    request_id: Option<&'a RequestId>,
+}
 
 impl CloudError {
     /// The cloud's code, when it answered.
     pub fn code(&self) -> Option<&str> {
-        match self {
-            Self::Refused { code, .. } => Some(code),
-            Self::Unreachable { .. }
-            | Self::Garbled { .. }
-            | Self::Unsigned { .. }
-            | Self::TimedOut { .. }
-            | Self::Vanished { .. }
-            | Self::Broken { .. } => None,
-        }
+        self.refusal().map(|refusal| refusal.code)
     }
 
     /// Id of the answer, when there was one.
     pub fn request_id(&self) -> Option<&RequestId> {
-        match self {
-            Self::Refused { request_id, .. } => request_id.as_ref(),
-            Self::Unreachable { .. }
-            | Self::Garbled { .. }
-            | Self::Unsigned { .. }
-            | Self::TimedOut { .. }
-            | Self::Vanished { .. }
-            | Self::Broken { .. } => None,
-        }
+        self.refusal()?.request_id
     }
 
     /// Whether sending the same call again may help.
     pub fn is_passing(&self) -> bool {
-        match self {
-            Self::Refused { status, code, .. } => {
-                (*status >= 500 && *status != NOT_IMPLEMENTED)
-                    || code.contains("Throttling")
-                    || SETTLING.iter().any(|settling| code == settling || is_below(code, settling))
+        match self.innermost() {
+            Self::Refused { product, action, status, code, .. } => {
+                retry::is_passing(*product, action, *status, code)
             }
             // A connection that could not be made is final: the address is wrong or nobody is there.
             Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
             // A proxy's page in place of an answer.
             Self::Garbled { status, .. } => *status >= 500 || *status == 429,
-            Self::Unsigned { .. } | Self::TimedOut { .. } | Self::Vanished { .. } | Self::Broken { .. } => {
-                false
-            }
+            Self::Unsigned { .. }
+            | Self::TimedOut { .. }
+            | Self::Vanished { .. }
+            | Self::Broken { .. }
+            | Self::GaveUp(_)
+            | Self::Shared(_) => false,
         }
+    }
+
+    /// Whether the cloud refused because it was called too often.
+    pub fn is_throttling(&self) -> bool {
+        self.refusal().is_some_and(|refusal| retry::is_throttling(refusal.status, refusal.code))
+            || matches!(self.innermost(), Self::Garbled { status: 429, .. })
     }
 
     /// Whether no connection could be made at all.
     pub fn is_unconnected(&self) -> bool {
-        matches!(self, Self::Unreachable { source, .. } if source.is_connect())
-    }
-
-    /// Whether a delete failed because something still uses the resource.
-    pub fn is_still_in_use(&self) -> bool {
-        self.code().is_some_and(|code| STILL_IN_USE.iter().any(|one| code == *one || is_below(code, one)))
+        matches!(self.innermost(), Self::Unreachable { source, .. } if source.is_connect())
     }
 
     /// Whether the temporary key that signed the call has ended.
@@ -237,12 +204,48 @@ impl CloudError {
 
     /// Whether the resource is not there.
     pub fn is_absent(&self) -> bool {
-        self.code().is_some_and(|code| code.starts_with("ResourceNotFound") || ABSENT.contains(&code))
+        self.refusal().is_some_and(|refusal| retry::is_absent(refusal.product, refusal.action, refusal.code))
+    }
+
+    /// What the cloud refused, when it answered.
+    fn refusal(&self) -> Option<Refusal<'_>> {
+        match self.innermost() {
+            Self::Refused { product, action, status, code, request_id, .. } => Some(Refusal {
+                product: *product,
+                action,
+                status: *status,
+                code,
+                request_id: request_id.as_ref(),
+            }),
+            Self::Unreachable { .. }
+            | Self::Garbled { .. }
+            | Self::Unsigned { .. }
+            | Self::TimedOut { .. }
+            | Self::Vanished { .. }
+            | Self::Broken { .. }
+            | Self::GaveUp(_)
+            | Self::Shared(_) => None,
+        }
+    }
+
+    /// The error of one attempt, without what was wrapped round it.
+    fn innermost(&self) -> &Self {
+        match self {
+            Self::GaveUp(gave_up) => gave_up.last.innermost(),
+            Self::Shared(shared) => shared.innermost(),
+            Self::Refused { .. }
+            | Self::Unreachable { .. }
+            | Self::Garbled { .. }
+            | Self::Unsigned { .. }
+            | Self::TimedOut { .. }
+            | Self::Vanished { .. }
+            | Self::Broken { .. } => self,
+        }
     }
 
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
-        match self {
+        match self.innermost() {
             Self::Refused { product, action, code, subject, .. } => {
                 explain::hint(*product, action, code, subject)
             }
@@ -257,11 +260,7 @@ impl CloudError {
             Self::TimedOut { .. } => Some("run the same command again: it goes on from here".to_owned()),
             Self::Vanished { .. } => Some("run the same command again: what is gone is made anew".to_owned()),
             Self::Broken { .. } => Some("run the same command again: what is broken is replaced".to_owned()),
+            Self::GaveUp(_) | Self::Shared(_) => None,
         }
     }
-}
-
-/// `DependencyViolation.VSwitch` is below `DependencyViolation`.
-fn is_below(code: &str, family: &str) -> bool {
-    code.strip_prefix(family).is_some_and(|rest| rest.starts_with('.'))
 }

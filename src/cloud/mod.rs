@@ -1,11 +1,11 @@
 //! Layer 2: the Alibaba Cloud API. Signed calls, one retry policy, typed requests and replies.
 //!
 //! - [`credentials`] finds the key pair and keeps it fresh, [`endpoint`] the host, [`sign`] makes the signature (pure);
-//! - [`transport`] sends a call and tries again when the cloud says that it may;
+//! - [`transport`] sends a call and tries again when [`retry`] says that it may, no faster than [`limiter`] lets it;
 //! - [`sts`], [`vpc`], [`ecs`], [`alb`] and [`dns`] are the products, one file each;
 //! - [`catalogue`] is what a region offers, [`cas`] its certificates; both are only read;
 //! - [`explain`] has what is said about error codes, [`permission`] what RAM calls an action;
-//! - [`wait`] waits for a named condition until a deadline.
+//! - [`poller`] looks for all who wait, [`wait`] judges for each of them: a named condition until a deadline.
 //!
 //! Nothing here knows what a topology, a plan or a journal is.
 
@@ -20,8 +20,12 @@ pub mod endpoint;
 pub mod error;
 pub mod explain;
 mod http;
+mod limiter;
+mod pages;
 pub mod permission;
+pub mod poller;
 mod request;
+pub mod retry;
 pub mod sign;
 mod skew;
 pub mod sts;

@@ -84,12 +84,10 @@ fn anonymous_query(call: &Call) -> BTreeMap<String, String> {
 }
 
 fn signed_headers(call: &Call, keys: &Keys, url: &Url, body: &[u8]) -> BTreeMap<String, String> {
-    let host = url.host_str().unwrap_or_default();
-    let host = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
     let mut headers = common_headers(body);
     headers.extend(
         [
-            ("host", host),
+            ("host", host_and_port(url)),
             ("x-acs-action", call.action.clone()),
             ("x-acs-version", call.product.version().to_owned()),
             ("x-acs-date", clock::now_seconds()),
@@ -108,6 +106,12 @@ fn signed_headers(call: &Call, keys: &Keys, url: &Url, body: &[u8]) -> BTreeMap<
     let authorization = sign::authorization(&request, &keys.access_key_id, keys.access_key_secret.expose());
     headers.insert("authorization".to_owned(), authorization);
     headers
+}
+
+/// As the HTTP library writes it into the `host` header: without the port that belongs to the scheme.
+pub(super) fn host_and_port(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 fn nonce() -> String {

@@ -1,13 +1,18 @@
 //! Sends signed calls, and sends them again when the cloud says that it may.
 //!
-//! A call is sent until it succeeds, fails for good, or its deadline passes. Every attempt has a new nonce and date,
-//! and the same parameters, client token included: an answer that was lost is thus fetched, not done twice. Calls
-//! without a token are such that doing them twice shows (a second record is refused as a duplicate) or does nothing.
+//! A call is sent until it succeeds, fails for good, or its deadline passes; which answers pass is for [`retry`] to
+//! say. Every attempt has a new nonce and date, and the same parameters, client token included: an answer that was
+//! lost is thus fetched, not done twice. Calls without a token are such that doing them twice shows (a second record is
+//! refused as a duplicate) or does nothing.
+//!
+//! No attempt begins after the deadline, and one that has begun is let finish: cutting a change off in the middle tells
+//! nobody whether it was made.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use crate::base::clock;
 use crate::base::ids::RegionId;
@@ -15,11 +20,13 @@ use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::call::Call;
 use crate::cloud::credentials::{Credentials, CredentialsError, Keys};
 use crate::cloud::endpoint::Endpoint;
-use crate::cloud::error::{CloudError, Envelope};
+use crate::cloud::error::{CloudError, Envelope, GaveUp};
 use crate::cloud::explain::subject::Subject;
 use crate::cloud::http::Http;
-use crate::cloud::request;
+use crate::cloud::limiter::Limiter;
 use crate::cloud::skew::Skew;
+use crate::cloud::wait::{Notice, Teller};
+use crate::cloud::{request, retry};
 
 /// How long one call is tried.
 const CALL_DEADLINE: Duration = Duration::from_mins(1);
@@ -41,6 +48,7 @@ struct Shared {
     endpoint: Endpoint,
     region: RegionId,
     skew: Skew,
+    limiter: Limiter,
 }
 
 /// Who calls.
@@ -52,13 +60,16 @@ enum Caller {
     Anonymous,
 }
 
-/// What a call is allowed to outlast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Patience {
-    /// What passes by itself.
-    Passing,
-    /// That, and other resources that still use the one to be deleted.
-    StillInUse,
+/// Why an attempt failed, and for how long the cloud asks to be left alone.
+struct Failed {
+    error: CloudError,
+    pause: Duration,
+}
+
+impl From<CloudError> for Failed {
+    fn from(error: CloudError) -> Self {
+        Self { error, pause: Duration::ZERO }
+    }
 }
 
 impl Client {
@@ -73,7 +84,8 @@ impl Client {
     }
 
     fn of(caller: Caller, endpoint: Endpoint, region: RegionId) -> Self {
-        let shared = Shared { http: Http::default(), caller, endpoint, region, skew: Skew::unknown() };
+        let (http, limiter) = (Http::default(), Limiter::default());
+        let shared = Shared { http, caller, endpoint, region, skew: Skew::unknown(), limiter };
         Self { shared: Arc::new(shared) }
     }
 
@@ -100,12 +112,26 @@ impl Client {
         }
     }
 
-    /// Calls an action and reads its reply.
+    /// Calls an action and reads its reply; what passes by itself is outlasted for a minute.
     ///
     /// # Errors
-    /// What the cloud said last, after whatever passes by itself had its time.
+    /// What the cloud said last.
     pub async fn call<T: DeserializeOwned>(&self, call: &Call) -> Result<T, CloudError> {
-        self.call_with(call, Patience::Passing, CALL_DEADLINE).await
+        self.call_telling(call, &|_| ()).await
+    }
+
+    /// As [`Client::call`], with somebody who hears of the answers that are outlasted.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub async fn call_telling<T: DeserializeOwned>(
+        &self,
+        call: &Call,
+        notice: Notice<'_>,
+    ) -> Result<T, CloudError> {
+        let teller = Teller::new("another answer", notice);
+        // A list of lists holds many of these at once.
+        Box::pin(self.call_until(call, CALL_DEADLINE, teller)).await
     }
 
     /// Calls a deleting action: what is absent already counts as done, and what is still in use is tried again
@@ -113,61 +139,69 @@ impl Client {
     ///
     /// # Errors
     /// What the cloud said last.
-    pub async fn delete(&self, call: &Call, deadline: Duration) -> Result<(), CloudError> {
-        match self.call_with::<serde_json::Value>(call, Patience::StillInUse, deadline).await {
+    pub async fn delete(&self, call: &Call, time: Duration, notice: Notice<'_>) -> Result<(), CloudError> {
+        let teller = Teller::new("removal", notice);
+        match Box::pin(self.call_until::<serde_json::Value>(call, time, teller)).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_absent() => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    async fn call_with<T: DeserializeOwned>(
+    async fn call_until<T: DeserializeOwned>(
         &self,
         call: &Call,
-        patience: Patience,
         time: Duration,
+        mut teller: Teller<'_>,
     ) -> Result<T, CloudError> {
+        let began = Instant::now();
         let deadline = Deadline::after(time);
-        let mut reconnect = Deadline::after(RECONNECT);
+        let mut reconnect = None;
         let mut backoff = Backoff::new(FIRST_GAP, LONGEST_GAP);
-        loop {
-            let (error, asked) = match self.attempt(call).await {
-                Ok(reply) => return Ok(reply),
+        for tries in 1.. {
+            let admission = self.shared.limiter.admit(call.product, &deadline).await;
+            let Failed { error, pause } = match self.attempt(call).await {
+                Ok(reply) => {
+                    self.shared.limiter.accepted(admission);
+                    return Ok(reply);
+                }
                 Err(failed) => failed,
             };
-            let again = match patience {
-                Patience::Passing => error.is_passing(),
-                Patience::StillInUse => error.is_passing() || error.is_still_in_use(),
-            };
-            if !error.is_unconnected() {
-                reconnect = Deadline::after(RECONNECT);
+            if error.is_throttling() {
+                self.shared.limiter.refused(admission, pause);
             }
-            let again = again || (error.is_unconnected() && !reconnect.passed());
-            if !again || !backoff.wait_at_least(asked, &deadline).await {
+            let until = if error.is_unconnected() {
+                *reconnect.get_or_insert_with(|| Deadline::after(RECONNECT))
+            } else if error.is_passing() {
+                reconnect = None;
+                deadline
+            } else {
                 return Err(error);
+            };
+            if !backoff.wait_at_least(pause, &until).await {
+                return Err(gave_up(error, tries, began.elapsed()));
             }
             tracing::debug!(action = call.action, code = error.code(), "trying again");
+            teller.tell(error.code().unwrap_or("without an answer").to_owned());
         }
+        unreachable!("there is always another number")
     }
 
-    /// One attempt, and a second one with new keys when those it was signed with have ended; an error comes with the
-    /// wait the cloud asked for.
-    async fn attempt<T: DeserializeOwned>(&self, call: &Call) -> Result<T, (CloudError, Duration)> {
+    /// One attempt, and a second one with new keys when those it was signed with have ended.
+    async fn attempt<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Failed> {
         let unsigned = |source: CredentialsError| {
             let (product, action, source) = (call.product, call.action.clone(), Box::new(source));
-            (CloudError::Unsigned { product, action, source }, Duration::ZERO)
+            CloudError::Unsigned { product, action, source }
         };
-        // On the heap: every future that waits for a call would carry both otherwise.
-        let send = |keys: Option<Keys>| Box::pin(async move { self.send(call, keys.as_ref()).await });
         let Caller::Known(credentials) = &self.shared.caller else {
-            return send(None).await;
+            return self.send(call, None).await;
         };
         let keys = credentials.current().await.map_err(unsigned)?;
-        match send(Some(keys.clone())).await {
-            Err((error, asked)) if error.is_ended_key() => {
+        match self.send(call, Some(&keys)).await {
+            Err(failed) if failed.error.is_ended_key() => {
                 match credentials.instead_of(&keys).await.map_err(unsigned)? {
-                    Some(keys) => send(Some(keys)).await,
-                    None => Err((error, asked)),
+                    Some(keys) => self.send(call, Some(&keys)).await,
+                    None => Err(failed),
                 }
             }
             outcome => outcome,
@@ -175,37 +209,36 @@ impl Client {
     }
 
     /// Sends a call once.
-    async fn send<T: DeserializeOwned>(
-        &self,
-        call: &Call,
-        keys: Option<&Keys>,
-    ) -> Result<T, (CloudError, Duration)> {
-        let (product, action) = (call.product, call.action.clone());
-        let request = request::build(call, self.shared.endpoint.url(call.product), keys);
-        let host = request.url().host_str().unwrap_or_default().to_owned();
-        let host = request.url().port().map_or(host.clone(), |port| format!("{host}:{port}"));
+    async fn send<T: DeserializeOwned>(&self, call: &Call, keys: Option<&Keys>) -> Result<T, Failed> {
+        let product = call.product;
         let unreachable = |source: reqwest::Error| {
+            let host = request::host_and_port(&self.shared.endpoint.url(product));
+            // The address has every parameter in it.
             let source = source.without_url();
-            (
-                CloudError::Unreachable { product, action: action.clone(), host: host.clone(), source },
-                Duration::ZERO,
-            )
+            CloudError::Unreachable { product, action: call.action.clone(), host, source }
         };
+        let request = request::build(call, self.shared.endpoint.url(product), keys);
         let answer = self.shared.http.of(request.url()).execute(request).await.map_err(unreachable)?;
         let status = answer.status();
-        let asked = retry_after(&answer);
+        let header = answer.headers().get("x-acs-retry-after").and_then(|value| value.to_str().ok());
+        let pause = retry::asked_wait(header);
         let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
         self.shared.skew.learn(date, clock::now().as_second());
         let body = answer.bytes().await.map_err(unreachable)?;
-        let garbled = |source| {
-            let action = action.clone();
-            (CloudError::Garbled { product, action, status: status.as_u16(), source }, Duration::ZERO)
+        let garbled = |source| CloudError::Garbled {
+            product,
+            action: call.action.clone(),
+            status: status.as_u16(),
+            source,
         };
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(garbled);
+            return Ok(serde_json::from_slice(&body).map_err(garbled)?);
         }
-        let envelope: Envelope = serde_json::from_slice(&body).map_err(garbled)?;
-        Err((self.refused(call, status.as_u16(), envelope, keys), asked))
+        let error = match serde_json::from_slice(&body) {
+            Ok(envelope) => self.refused(call, status.as_u16(), envelope, keys),
+            Err(source) => garbled(source),
+        };
+        Err(Failed { error, pause })
     }
 
     fn refused(&self, call: &Call, status: u16, envelope: Envelope, keys: Option<&Keys>) -> CloudError {
@@ -222,8 +255,10 @@ impl Client {
     }
 }
 
-/// `x-acs-retry-after`, in milliseconds.
-fn retry_after(answer: &reqwest::Response) -> Duration {
-    let header = answer.headers().get("x-acs-retry-after").and_then(|value| value.to_str().ok());
-    Duration::from_millis(header.and_then(|text| text.parse().ok()).unwrap_or(0))
+/// The error of a call that was sent once says all by itself.
+fn gave_up(last: CloudError, tries: u32, waited: Duration) -> CloudError {
+    if tries == 1 {
+        return last;
+    }
+    GaveUp { tries, waited, last: Box::new(last) }.into()
 }

@@ -11,6 +11,8 @@ use crate::cloud::{Product, Tag};
 
 /// The largest page of VPC lists.
 const PAGE: usize = 50;
+/// How many ids `DescribeVpcs` takes.
+const IDS: usize = 20;
 
 /// A VPC.
 #[derive(Debug, Clone, Deserialize)]
@@ -129,6 +131,32 @@ pub async fn vpcs(client: &Client, selection: Selection<'_>) -> Result<Vec<Vpc>,
     let call = Call::new(Product::Vpc, "DescribeVpcs").with("RegionId", client.region());
     let call = selection.select(call, "VpcId");
     all_pages(client, &call, |reply: VpcsReply| reply.vpcs.vpc).await
+}
+
+/// `DescribeVpcs` by ids.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn vpcs_with_ids(client: &Client, ids: &[CloudId]) -> Result<Vec<Vpc>, CloudError> {
+    let mut found = Vec::new();
+    for ids in ids.chunks(IDS) {
+        let ids: Vec<&str> = ids.iter().map(CloudId::as_str).collect();
+        let call = Call::new(Product::Vpc, "DescribeVpcs")
+            .with("RegionId", client.region())
+            .with("VpcId", ids.join(","));
+        found.extend(all_pages(client, &call, |reply: VpcsReply| reply.vpcs.vpc).await?);
+    }
+    Ok(found)
+}
+
+/// `DescribeVSwitches` of a VPC: the list takes no more than one vSwitch's id.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn vswitches_of(client: &Client, vpc: &CloudId) -> Result<Vec<VSwitch>, CloudError> {
+    let call =
+        Call::new(Product::Vpc, "DescribeVSwitches").with("RegionId", client.region()).with("VpcId", vpc);
+    all_pages(client, &call, |reply: VSwitchesReply| reply.v_switches.v_switch).await
 }
 
 /// `DescribeVSwitches`.

@@ -234,8 +234,8 @@ fn the_checks_of_doctor_are_those_it_makes() {
     assert_eq!(written, made);
 }
 
-#[test]
-fn the_actions_are_those_the_client_calls() {
+/// What the client calls, as `product:action`.
+pub(crate) fn called_actions() -> BTreeSet<String> {
     let call = regex(r#"(?:Call::new\(\s*Product::(\w+),\s*|rule_call\()"(\w+)""#);
     let mut called = BTreeSet::new();
     for entry in fs::read_dir("src/cloud").expect("the client") {
@@ -257,6 +257,12 @@ fn the_actions_are_those_the_client_calls() {
             "a call has a form this test does not know"
         );
     }
+    called
+}
+
+#[test]
+fn the_actions_are_those_the_client_calls() {
+    let called = called_actions();
     let written: BTreeSet<String> = table(&readme(), "| Product |")
         .iter()
         .flat_map(|row| row[1].split(", ").map(|action| format!("{}:{action}", row[0])).collect::<Vec<_>>())

@@ -15,6 +15,8 @@ mod input;
 mod kept;
 mod neighbours;
 mod parts;
+mod polling;
+mod retries;
 mod smoke;
 mod state;
 mod support;

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use super::waits::{CONFIGURE, Goal, judge_state};
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::alb::{self, HealthCheck, ListenerSettings, NewLoadBalancer, NewServerGroup};
-use crate::cloud::ecs;
 use crate::cloud::error::CloudError;
-use crate::cloud::wait::{Condition, Look, until, until_gone, until_status};
+use crate::cloud::wait::Look;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::console_name;
 use crate::resource::spec::{ListenerSpec, LoadBalancerSpec, ServerGroupSpec, ServerSpec, Source};
@@ -16,8 +16,6 @@ use crate::resource::{Kind, ResourceAddress};
 
 /// How long a load balancer may take; the real ones take one to two minutes.
 const PROVISION: Duration = Duration::from_mins(10);
-/// How long a group or listener may take.
-const CONFIGURE: Duration = Duration::from_mins(3);
 /// How long servers may take to be found healthy: interval times threshold, and some.
 const HEALTHY: Duration = Duration::from_mins(1);
 
@@ -61,19 +59,12 @@ impl Provider {
         address: &ResourceAddress,
         id: &CloudId,
     ) -> Result<Outputs, ApplyError> {
-        let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "active", deadline: PROVISION };
-        let look = || async {
-            Ok(match alb::load_balancer(&self.client, id).await? {
-                Some(found) if found.load_balancer_status == "Active" => Look::Done(found),
-                Some(found) if found.load_balancer_status == "CreateFailed" => {
-                    Look::Never(found.load_balancer_status)
-                }
-                Some(found) => Look::NotYet(found.load_balancer_status),
-                None => Look::Absent,
-            })
-        };
-        Ok(load_balancer_outputs(&until(condition, look).await?))
+        let goal = Goal { address, condition: "Active", deadline: PROVISION };
+        self.in_state(&self.poller.load_balancers, id, goal).await?;
+        // Only this call tells the zones and their addresses.
+        let found = alb::load_balancer(&self.client, id).await?;
+        let vanished = || CloudError::Vanished { subject: address.to_string() };
+        Ok(load_balancer_outputs(&found.ok_or_else(vanished)?))
     }
 
     pub(super) async fn delete_load_balancer(
@@ -81,25 +72,19 @@ impl Provider {
         address: &ResourceAddress,
         id: &CloudId,
     ) -> Result<(), ApplyError> {
-        self.client.delete(&alb::delete_load_balancer(id), PROVISION).await?;
-        let status = async || {
-            let found = alb::load_balancer(&self.client, id).await?;
-            Ok(found.map(|found| found.load_balancer_status))
-        };
-        until_gone(&address.to_string(), PROVISION, status).await?;
-        self.interfaces_gone(id).await
+        self.remove(address, &alb::delete_load_balancer(id), PROVISION).await?;
+        self.gone(&self.poller.load_balancers, id, address, PROVISION).await?;
+        self.interfaces_gone(address, id).await
     }
 
     /// What a load balancer made for itself in the VPC goes a little after it.
-    async fn interfaces_gone(&self, id: &CloudId) -> Result<(), ApplyError> {
+    async fn interfaces_gone(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
         let Ok(vpc) = self.known.only(Kind::Vpc) else { return Ok(()) };
-        let condition = Condition { subject: "the VPC", name: "free of its interfaces", deadline: PROVISION };
-        let look = || async {
-            let interfaces = ecs::network_interfaces(&self.client, &vpc).await?;
-            let of_it = interfaces.iter().filter(|one| one.description.contains(id.as_str())).count();
-            Ok(if of_it == 0 { Look::Done(()) } else { Look::NotYet(format!("holding {of_it} of them")) })
-        };
-        Ok(until(condition, look).await?)
+        let condition = "the removal of its network interfaces";
+        let goal = Goal { address, condition, deadline: PROVISION };
+        let judge =
+            |left: Option<&usize>| left.map_or(Look::Done(()), |left| Look::NotYet(format!("{left} left")));
+        Ok(self.until(&self.poller.interfaces, &(vpc, id.clone()), goal, judge).await?)
     }
 
     pub(super) async fn put_server_group(
@@ -119,26 +104,16 @@ impl Provider {
             let region = self.client.region();
             self.create(address, |token| alb::create_server_group(region, &new, token)).await?
         };
-        self.server_group_available(address, &id).await?;
+        self.ready(address, &id).await?;
         Ok(id_only(&id))
     }
 
-    pub(crate) async fn server_group_available(
+    pub(super) async fn delete_server_group(
         &self,
         address: &ResourceAddress,
         id: &CloudId,
     ) -> Result<(), ApplyError> {
-        let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "available", deadline: CONFIGURE };
-        let status = async || {
-            let found = alb::server_group(&self.client, id).await?;
-            Ok(found.map(|found| found.server_group_status))
-        };
-        Ok(until_status(condition, "Available", status).await?)
-    }
-
-    pub(super) async fn delete_server_group(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self.client.delete(&alb::delete_server_group(id), CONFIGURE).await?)
+        self.remove(address, &alb::delete_server_group(id), CONFIGURE).await
     }
 
     pub(super) async fn put_server(
@@ -157,11 +132,10 @@ impl Provider {
         }
         let id = server_id(&instance, spec.port);
         self.ledger.accept(address, &id)?;
-        let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "available", deadline: CONFIGURE };
-        let status = async || self.server_status(&group, &instance, spec.port).await;
-        until_status(condition, "Available", status).await?;
-        self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group).await?;
+        let key = (group.clone(), instance, spec.port);
+        let goal = Goal { address, condition: "Available", deadline: CONFIGURE };
+        self.in_state(&self.poller.servers, &key, goal).await?;
+        self.group_settled(address, &group).await?;
         Ok(id_only(&id))
     }
 
@@ -175,25 +149,16 @@ impl Provider {
         let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
         let port = field("port").parse().map_err(|_| missing())?;
         let (group, instance) = (CloudId::new(field("group")), CloudId::new(field("instance")));
-        self.client.delete(&alb::remove_server(&group, &instance, port), CONFIGURE).await?;
-        let status = async || self.server_status(&group, &instance, port).await;
-        until_gone(&address.to_string(), CONFIGURE, status).await?;
-        self.server_group_available(&ResourceAddress::only(Kind::ServerGroup), &group).await
+        self.remove(address, &alb::remove_server(&group, &instance, port), CONFIGURE).await?;
+        self.gone(&self.poller.servers, &(group.clone(), instance, port), address, CONFIGURE).await?;
+        self.group_settled(address, &group).await
     }
 
-    async fn server_status(
-        &self,
-        group: &CloudId,
-        instance: &CloudId,
-        port: u16,
-    ) -> Result<Option<String>, CloudError> {
-        let servers = alb::servers(&self.client, group).await?;
-        let found = servers.into_iter().find(|one| one.server_id == *instance && one.port == port);
-        Ok(found.map(|server| server.status))
-    }
-
-    async fn listener_status(&self, id: &CloudId) -> Result<Option<String>, CloudError> {
-        Ok(alb::listener(&self.client, id).await?.map(|found| found.listener_status))
+    /// After a change of its servers a group takes no other one for a moment.
+    async fn group_settled(&self, address: &ResourceAddress, group: &CloudId) -> Result<(), ApplyError> {
+        let goal = Goal { address, condition: "its group to be Available", deadline: CONFIGURE };
+        let judge = |found: Option<&alb::ServerGroup>| judge_state(found, "Available", |_| ());
+        Ok(self.until(&self.poller.server_groups, group, goal, judge).await?)
     }
 
     pub(super) async fn put_listener(
@@ -221,34 +186,22 @@ impl Provider {
                 |token: &_| alb::create_listener(&balancer, on, &settings, &self.tags(&resource), token);
             self.create(address, build).await?
         };
-        self.listener_running(address, &id).await?;
+        self.ready(address, &id).await?;
         self.servers_healthy(address, &id).await?;
         Ok(id_only(&id))
     }
 
-    pub(crate) async fn listener_running(
-        &self,
-        address: &ResourceAddress,
-        id: &CloudId,
-    ) -> Result<(), ApplyError> {
-        let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "running", deadline: CONFIGURE };
-        Ok(until_status(condition, "Running", async || self.listener_status(id).await).await?)
-    }
-
     /// An empty list of servers without traffic means that all have some.
     async fn servers_healthy(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
-        self.note(address, "waiting until the load balancer finds its servers healthy");
-        let condition = Condition { subject: "the server group", name: "healthy", deadline: HEALTHY };
-        let look = || async {
-            let servers = alb::unhealthy_servers(&self.client, id).await?;
+        let goal = Goal { address, condition: "healthy servers", deadline: HEALTHY };
+        let judge = |found: Option<&Vec<alb::NonNormalServer>>| {
+            let servers = found.into_iter().flatten();
             let words = servers
-                .iter()
-                .map(|one| format!("{} ({} {})", one.server_id, one.status, one.reason.reason_code));
-            let words: Vec<String> = words.collect();
-            Ok(if words.is_empty() { Look::Done(()) } else { Look::NotYet(words.join(", ")) })
+                .map(|one| format!("{} ({} {})", one.server_id, one.status, one.reason.reason_code))
+                .collect::<Vec<String>>();
+            if words.is_empty() { Look::Done(()) } else { Look::NotYet(words.join(", ")) }
         };
-        match until(condition, look).await {
+        match self.until(&self.poller.health, id, goal, judge).await {
             Ok(()) => Ok(()),
             Err(CloudError::TimedOut { last, .. }) => Err(ApplyError::Unhealthy { servers: last }),
             Err(error) => Err(error.into()),
@@ -260,9 +213,8 @@ impl Provider {
         address: &ResourceAddress,
         id: &CloudId,
     ) -> Result<(), ApplyError> {
-        self.client.delete(&alb::delete_listener(id), CONFIGURE).await?;
-        let status = async || self.listener_status(id).await;
-        Ok(until_gone(&address.to_string(), CONFIGURE, status).await?)
+        self.remove(address, &alb::delete_listener(id), CONFIGURE).await?;
+        self.gone(&self.poller.listeners, id, address, CONFIGURE).await
     }
 }
 

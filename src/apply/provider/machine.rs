@@ -4,14 +4,15 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::waits::{Goal, judge_state};
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::ecs::{self, NewInstance};
 use crate::cloud::error::CloudError;
-use crate::cloud::vpc::Selection;
-use crate::cloud::wait::{Condition, Look, until, until_gone, until_status};
+use crate::cloud::poller::HasState;
+use crate::cloud::wait::Look;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::HOST_KEY_TAG;
 use crate::resource::spec::{HostSpec, InstanceSpec, KeyPairSpec};
@@ -50,8 +51,12 @@ impl Provider {
         Ok(id_only(&id))
     }
 
-    pub(super) async fn delete_key_pair(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self.client.delete(&ecs::delete_key_pair(self.client.region(), id), BOOT).await?)
+    pub(super) async fn delete_key_pair(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+    ) -> Result<(), ApplyError> {
+        self.remove(address, &ecs::delete_key_pair(self.client.region(), id), BOOT).await
     }
 
     pub(super) async fn create_instance(
@@ -104,17 +109,9 @@ impl Provider {
         address: &ResourceAddress,
         id: &CloudId,
     ) -> Result<Outputs, ApplyError> {
-        let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "running", deadline: BOOT };
-        let look = || async {
-            let found = ecs::instances(&self.client, Selection::Id(id)).await?.into_iter().next();
-            Ok(match found {
-                Some(instance) if instance.status == "Running" => Look::Done(instance_outputs(&instance)),
-                Some(instance) => Look::NotYet(instance.status),
-                None => Look::Absent,
-            })
-        };
-        Ok(until(condition, look).await?)
+        let goal = Goal { address, condition: "Running", deadline: BOOT };
+        let judge = |found: Option<&ecs::Instance>| judge_state(found, goal.condition, instance_outputs);
+        Ok(self.until(&self.poller.instances, id, goal, judge).await?)
     }
 
     /// An instance that is there but stopped, or about to be.
@@ -125,9 +122,8 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let status = current.fields.get("status").map_or("", String::as_str);
         if status == "Stopping" {
-            let subject = address.to_string();
-            let condition = Condition { subject: &subject, name: "stopped", deadline: BOOT };
-            until_status(condition, "Stopped", async || self.instance_status(&current.id).await).await?;
+            let goal = Goal { address, condition: "Stopped", deadline: BOOT };
+            self.in_state(&self.poller.instances, &current.id, goal).await?;
         }
         if matches!(status, "Stopping" | "Stopped") {
             let region = self.client.region();
@@ -140,19 +136,13 @@ impl Provider {
         self.instance_running(address, &current.id).await
     }
 
-    async fn instance_status(&self, id: &CloudId) -> Result<Option<String>, CloudError> {
-        let found = ecs::instances(&self.client, Selection::Id(id)).await?.into_iter().next();
-        Ok(found.map(|instance| instance.status))
-    }
-
     pub(super) async fn delete_instance(
         &self,
         address: &ResourceAddress,
         id: &CloudId,
     ) -> Result<(), ApplyError> {
-        self.client.delete(&ecs::delete_instance(self.client.region(), id), BOOT).await?;
-        let status = async || self.instance_status(id).await;
-        Ok(until_gone(&address.to_string(), BOOT, status).await?)
+        self.remove(address, &ecs::delete_instance(self.client.region(), id), BOOT).await?;
+        self.gone(&self.poller.instances, id, address, BOOT).await
     }
 
     /// Reads the SSH host key through the Cloud Assistant, the cloud's own authenticated channel, and pins it as a tag
@@ -175,13 +165,9 @@ impl Provider {
     }
 
     async fn assistant_ready(&self, address: &ResourceAddress, instance: &CloudId) -> Result<(), ApplyError> {
-        let subject = format!("the Cloud Assistant of {}", address.name);
-        let condition = Condition { subject: &subject, name: "online", deadline: ASSISTANT };
-        let look = || async {
-            let ready = ecs::assistant_is_ready(&self.client, instance).await?;
-            Ok(if ready { Look::Done(()) } else { Look::NotYet("offline".to_owned()) })
-        };
-        Ok(until(condition, look).await?)
+        let goal = Goal { address, condition: "the Cloud Assistant", deadline: ASSISTANT };
+        let judge = |found: Option<&ecs::Agent>| judge_state(found, "online", |_| ());
+        Ok(self.until(&self.poller.assistants, instance, goal, judge).await?)
     }
 
     /// The agent may be online before the key has been made. A reading that failed is refused in the journal, so that
@@ -221,17 +207,17 @@ impl Provider {
         let call =
             self.ledger.intend(address, |token| ecs::run_command(region, instance, READ_HOST_KEY, token))?;
         let reply = self.send(address, &call).await?;
-        let invocation = reply.get("InvokeId").and_then(serde_json::Value::as_str).unwrap_or_default();
-        let condition =
-            Condition { subject: "the command on the instance", name: "finished", deadline: ASSISTANT };
-        let look = || async {
-            Ok(match ecs::invocation_result(&self.client, invocation).await? {
-                Some(result) if is_over(&result.invoke_record_status) => Look::Done(result),
-                Some(result) => Look::NotYet(result.invoke_record_status),
-                None => Look::Absent,
-            })
+        let invocation = reply.get("InvokeId").and_then(serde_json::Value::as_str).map(CloudId::new);
+        let what = "invocation in the cloud's answer";
+        let missing = || ApplyError::Missing { address: address.clone(), what };
+        let goal = Goal { address, condition: "the command that reads it", deadline: ASSISTANT };
+        let judge = |found: Option<&ecs::InvocationResult>| match found {
+            Some(result) if is_over(result.state()) => Look::Done(result.clone()),
+            Some(result) => Look::NotYet(result.state().to_owned()),
+            None => Look::Absent,
         };
-        let result = until(condition, look).await?;
+        let lane = &self.poller.invocations;
+        let result = self.until(lane, &invocation.ok_or_else(missing)?, goal, judge).await?;
         let refuse = |why: String| ApplyError::HostKey { instance: spec.instance().to_string(), why };
         if result.exit_code.is_some_and(|exit| exit != 0) {
             return Err(refuse(format!(

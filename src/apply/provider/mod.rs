@@ -9,6 +9,7 @@ pub(super) mod host;
 pub(super) mod machine;
 pub(super) mod name;
 pub(super) mod network;
+mod waits;
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
@@ -23,6 +24,7 @@ use crate::apply::ledger::Ledger;
 use crate::base::ids::{ClientToken, CloudId, StackName};
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
+use crate::cloud::poller::Poller;
 use crate::cloud::transport::Client;
 use crate::deploy::Artifact;
 use crate::plan::Step;
@@ -88,6 +90,8 @@ impl Known {
 pub struct Provider {
     /// The cloud.
     pub client: Client,
+    /// Looks for all who wait for the cloud.
+    pub poller: Poller,
     /// The stack.
     pub stack: StackName,
     /// The machines.
@@ -116,6 +120,7 @@ impl Provider {
         ledger: Ledger,
     ) -> Self {
         Self {
+            poller: Poller::new(&client),
             client,
             stack,
             hosts,
@@ -185,21 +190,21 @@ impl Provider {
     /// What the cloud or the host said.
     pub async fn delete(&self, address: &ResourceAddress, current: &Observation) -> Result<(), ApplyError> {
         match address.kind {
-            Kind::Vpc => self.delete_vpc(&current.id).await?,
-            Kind::VSwitch => self.delete_vswitch(&current.id).await?,
-            Kind::SecurityGroup => self.delete_security_group(&current.id).await?,
+            Kind::Vpc => self.delete_vpc(address, &current.id).await?,
+            Kind::VSwitch => self.delete_vswitch(address, &current.id).await?,
+            Kind::SecurityGroup => self.delete_security_group(address, &current.id).await?,
             Kind::SecurityRule => self.delete_security_rule(address, current).await?,
-            Kind::KeyPair => self.delete_key_pair(&current.id).await?,
+            Kind::KeyPair => self.delete_key_pair(address, &current.id).await?,
             Kind::Instance => self.delete_instance(address, &current.id).await?,
             // A host key is a tag of its instance and goes with it.
             Kind::HostKey => {}
             Kind::Redis => self.delete_redis(address, current).await?,
             Kind::LoadBalancer => self.delete_load_balancer(address, &current.id).await?,
-            Kind::ServerGroup => self.delete_server_group(&current.id).await?,
+            Kind::ServerGroup => self.delete_server_group(address, &current.id).await?,
             Kind::Release => self.delete_release(address, current).await?,
             Kind::Server => self.delete_server(address, current).await?,
             Kind::Listener => self.delete_listener(address, &current.id).await?,
-            Kind::Record => self.delete_record(&current.id).await?,
+            Kind::Record => self.delete_record(address, &current.id).await?,
         }
         self.ledger.remove(address)?;
         self.known.forget(address);
@@ -238,7 +243,7 @@ impl Provider {
     }
 
     async fn send(&self, address: &ResourceAddress, call: &Call) -> Result<Value, ApplyError> {
-        match self.client.call::<Value>(call).await {
+        match self.client.call_telling::<Value>(call, &self.notice(address)).await {
             Ok(reply) => Ok(reply),
             Err(error) => {
                 // A refusal is stored with its token: the next try needs a new one. Without an answer nobody knows.

@@ -84,8 +84,12 @@ impl Provider {
         }))
     }
 
-    pub(super) async fn delete_record(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self.client.delete(&dns::delete_record(id), CHANGE).await?)
+    pub(super) async fn delete_record(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+    ) -> Result<(), ApplyError> {
+        self.remove(address, &dns::delete_record(id), CHANGE).await
     }
 }
 

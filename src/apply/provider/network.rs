@@ -2,20 +2,17 @@
 
 use std::time::Duration;
 
+use super::waits::SETTLE;
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
-use crate::cloud::error::CloudError;
-use crate::cloud::vpc::{NewVSwitch, Selection};
-use crate::cloud::wait::{Condition, until_gone, until_status};
+use crate::cloud::vpc::NewVSwitch;
 use crate::cloud::{ecs, vpc};
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::{console_name, remark};
 use crate::resource::spec::{Peer, SecurityGroupSpec, SecurityRuleSpec, Source, VSwitchSpec, VpcSpec};
 use crate::resource::{Kind, ResourceAddress};
 
-/// How long a network may take to settle.
-const SETTLE: Duration = Duration::from_mins(2);
 /// How long what an ALB made for itself, and instances, may take to leave a network.
 const LEAVE: Duration = Duration::from_mins(10);
 
@@ -37,18 +34,8 @@ impl Provider {
                 .await?
             }
         };
-        self.vpc_available(address, &id).await?;
+        self.ready(address, &id).await?;
         Ok(id_only(&id))
-    }
-
-    pub(crate) async fn vpc_available(
-        &self,
-        address: &ResourceAddress,
-        id: &CloudId,
-    ) -> Result<(), ApplyError> {
-        let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "available", deadline: SETTLE };
-        Ok(until_status(condition, "Available", async || self.vpc_status(id).await).await?)
     }
 
     pub(super) async fn put_vswitch(
@@ -72,18 +59,8 @@ impl Provider {
         };
         let region = self.client.region();
         let id = self.create(address, |token| vpc::create_vswitch(region, &new, token)).await?;
-        self.vswitch_available(address, &id).await?;
+        self.ready(address, &id).await?;
         Ok(id_only(&id))
-    }
-
-    pub(crate) async fn vswitch_available(
-        &self,
-        address: &ResourceAddress,
-        id: &CloudId,
-    ) -> Result<(), ApplyError> {
-        let subject = address.to_string();
-        let condition = Condition { subject: &subject, name: "available", deadline: SETTLE };
-        Ok(until_status(condition, "Available", async || self.vswitch_status(id).await).await?)
     }
 
     pub(super) async fn put_security_group(
@@ -137,31 +114,29 @@ impl Provider {
         let port = field("port").parse().map_err(|_| missing())?;
         let (group, source) = (CloudId::new(field("group")), field("from"));
         let rule = ecs::Rule { group: &group, port, source: &source, description: "" };
-        Ok(self.client.delete(&ecs::revoke(self.client.region(), &rule), SETTLE).await?)
+        self.remove(address, &ecs::revoke(self.client.region(), &rule), SETTLE).await
     }
 
-    async fn vpc_status(&self, id: &CloudId) -> Result<Option<String>, CloudError> {
-        let found = vpc::vpcs(&self.client, Selection::Id(id)).await?.into_iter().next();
-        Ok(found.map(|vpc| vpc.status))
+    pub(super) async fn delete_vpc(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+        self.remove(address, &vpc::delete_vpc(self.client.region(), id), LEAVE).await
     }
 
-    async fn vswitch_status(&self, id: &CloudId) -> Result<Option<String>, CloudError> {
-        let found = vpc::vswitches(&self.client, Selection::Id(id)).await?.into_iter().next();
-        Ok(found.map(|vswitch| vswitch.status))
-    }
-
-    pub(super) async fn delete_vpc(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self.client.delete(&vpc::delete_vpc(self.client.region(), id), LEAVE).await?)
-    }
-
-    pub(super) async fn delete_vswitch(&self, id: &CloudId) -> Result<(), ApplyError> {
+    pub(super) async fn delete_vswitch(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+    ) -> Result<(), ApplyError> {
         let _turn = self.one_vswitch_at_a_time.lock().await;
-        self.client.delete(&vpc::delete_vswitch(self.client.region(), id), LEAVE).await?;
-        Ok(until_gone(id.as_str(), SETTLE, async || self.vswitch_status(id).await).await?)
+        self.remove(address, &vpc::delete_vswitch(self.client.region(), id), LEAVE).await?;
+        self.gone(&self.poller.vswitches, id, address, SETTLE).await
     }
 
-    pub(super) async fn delete_security_group(&self, id: &CloudId) -> Result<(), ApplyError> {
-        Ok(self.client.delete(&ecs::delete_security_group(self.client.region(), id), LEAVE).await?)
+    pub(super) async fn delete_security_group(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+    ) -> Result<(), ApplyError> {
+        self.remove(address, &ecs::delete_security_group(self.client.region(), id), LEAVE).await
     }
 }
 

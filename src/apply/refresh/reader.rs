@@ -264,7 +264,10 @@ async fn by_id(client: &Client, kind: Kind, id: &CloudId) -> Result<Option<Obser
         Kind::VSwitch => vpc::vswitches(client, one()).await?.first().map(vswitch_observation),
         Kind::SecurityGroup => ecs::security_groups(client, one()).await?.first().map(group_observation),
         Kind::LoadBalancer => alb::load_balancer(client, id).await?.as_ref().map(load_balancer_observation),
-        Kind::ServerGroup => alb::server_group(client, id).await?.as_ref().map(server_group_observation),
+        Kind::ServerGroup => {
+            let found = alb::server_groups_with_ids(client, std::slice::from_ref(id)).await?;
+            found.first().map(server_group_observation)
+        }
         Kind::Listener => alb::listener(client, id).await?.as_ref().map(listener_observation),
         Kind::KeyPair
         | Kind::Instance

@@ -26,11 +26,19 @@ fn show_plain(event: Event) {
     match event {
         Event::Started { address, word, .. } => anstream::eprintln!("  .. {address}: {word}"),
         Event::Noted { address, text } => anstream::eprintln!("     {address}: {text}"),
+        Event::Waiting { address, condition, state, waited } => {
+            anstream::eprintln!("     {address}: {}", waiting(condition, &state, waited));
+        }
         Event::Finished { address, verb, id, took } => {
             anstream::eprintln!("{}", finished(&address, verb, id, took));
         }
         Event::Failed { address, took } => anstream::eprintln!("{}", failed(&address, took)),
     }
+}
+
+/// `waiting for Running, is Starting, 12 s`.
+fn waiting(condition: &str, state: &str, waited: Duration) -> String {
+    format!("waiting for {condition}, is {state}, {} s", waited.as_secs())
 }
 
 fn finished(address: &ResourceAddress, verb: Verb, id: Option<String>, took: Duration) -> String {
@@ -81,6 +89,11 @@ impl Live {
             Event::Noted { address, text } => {
                 if let Some(bar) = bars.get(&address) {
                     bar.set_message(text);
+                }
+            }
+            Event::Waiting { address, condition, state, waited } => {
+                if let Some(bar) = bars.get(&address) {
+                    bar.set_message(waiting(condition, &state, waited));
                 }
             }
             Event::Finished { address, verb, id, took } => {

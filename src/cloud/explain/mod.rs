@@ -21,7 +21,6 @@ mod redis;
 pub mod subject;
 
 use crate::cloud::Product;
-use crate::cloud::error::CloudError;
 use crate::cloud::explain::subject::Subject;
 use crate::cloud::permission;
 
@@ -86,21 +85,6 @@ pub fn hint(product: Product, action: &str, code: &str, subject: &Subject) -> Op
     let needed = subject.permission().map_or_else(|| permission::of(product, action), ToOwned::to_owned);
     let told = subject.fill(next, &needed);
     Some(if exact(code).is_some() { format!("{told} (more: `albatross explain {code}`)") } else { told })
-}
-
-/// Whether Albatross sends a call again by itself when an action refuses it with this code.
-pub fn is_sent_again(product: Product, action: &str, status: u16, code: &str) -> bool {
-    let refused = CloudError::Refused {
-        product,
-        action: action.to_owned(),
-        status,
-        code: code.to_owned(),
-        message: String::new(),
-        request_id: None,
-        subject: Box::default(),
-    };
-    let deletes = ["Delete", "Remove", "Revoke"].iter().any(|verb| action.starts_with(verb));
-    refused.is_passing() || (deletes && refused.is_still_in_use())
 }
 
 impl Explanation {

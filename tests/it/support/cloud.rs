@@ -166,7 +166,18 @@ impl LocalCloud {
         u32::try_from(process["pid"].as_u64().expect("it runs")).expect("a process id")
     }
 
+    /// Every call so far.
+    pub(crate) fn call_log(&self) -> Vec<Value> {
+        let log = self.administer_text(reqwest::Method::GET, "calls", None);
+        log.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
     fn administer(&self, method: reqwest::Method, what: &str, body: Option<Value>) -> Value {
+        let text = self.administer_text(method, what, body);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+    }
+
+    fn administer_text(&self, method: reqwest::Method, what: &str, body: Option<Value>) -> String {
         let url = format!("{}/_mock/{what}", self.endpoint());
         let token = self.text("/admin_token");
         block_on(async {
@@ -176,8 +187,7 @@ impl LocalCloud {
                 request = request.body(body.to_string());
             }
             let answer = request.send().await.expect("the cloud answers");
-            let text = answer.text().await.expect("the whole answer");
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"))
+            answer.text().await.expect("the whole answer")
         })
     }
 }
@@ -190,8 +200,10 @@ pub(crate) struct ServedCloud {
 
 impl ServedCloud {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        let pace: &[&str] = if arguments.contains(&"--pace") { &[] } else { &["--pace", "instant"] };
         let mut child = Command::new(super::program("mock-cloud"))
-            .args(["serve", "--strict", "--hosts", "none", "--pace", "instant", "--until-stdin-closes"])
+            .args(["serve", "--strict", "--hosts", "none", "--until-stdin-closes"])
+            .args(pace)
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

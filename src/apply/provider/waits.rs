@@ -1,0 +1,141 @@
+//! Waiting for the cloud: every wait has a resource, a condition and a deadline, and says how it goes.
+
+use std::time::Duration;
+
+use super::Provider;
+use crate::apply::error::ApplyError;
+use crate::apply::event::Event;
+use crate::base::ids::CloudId;
+use crate::cloud::call::Call;
+use crate::cloud::error::CloudError;
+use crate::cloud::poller::{HasState, Lane, Listing};
+use crate::cloud::wait::{Condition, Look, Waiting};
+use crate::resource::{Kind, ResourceAddress};
+
+/// How long a network may take to settle.
+pub(super) const SETTLE: Duration = Duration::from_mins(2);
+/// How long a server group or a listener may take.
+pub(super) const CONFIGURE: Duration = Duration::from_mins(3);
+/// States that no resource comes back from.
+const BROKEN: [&str; 1] = ["CreateFailed"];
+/// What is waited for after a delete.
+const REMOVAL: &str = "removal";
+
+/// What is waited for, and on whose behalf.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Goal<'a> {
+    /// The resource that is worked on.
+    pub(super) address: &'a ResourceAddress,
+    /// What is waited for, as a noun; a state by its own name.
+    pub(super) condition: &'static str,
+    /// How long that may take.
+    pub(super) deadline: Duration,
+}
+
+impl Provider {
+    /// Waits until a resource of the network, a server group or a listener is as it is used. Of the other kinds, an
+    /// instance and a load balancer have more to tell by then, and the rest is ready when it is made.
+    pub(crate) async fn ready(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+        let goal = |condition, deadline| Goal { address, condition, deadline };
+        let lanes = &self.poller;
+        match address.kind {
+            Kind::Vpc => self.in_state(&lanes.vpcs, id, goal("Available", SETTLE)).await,
+            Kind::VSwitch => self.in_state(&lanes.vswitches, id, goal("Available", SETTLE)).await,
+            Kind::ServerGroup => self.in_state(&lanes.server_groups, id, goal("Available", CONFIGURE)).await,
+            Kind::Listener => self.in_state(&lanes.listeners, id, goal("Running", CONFIGURE)).await,
+            Kind::Instance
+            | Kind::LoadBalancer
+            | Kind::SecurityGroup
+            | Kind::KeyPair
+            | Kind::HostKey
+            | Kind::SecurityRule
+            | Kind::Redis
+            | Kind::Release
+            | Kind::Server
+            | Kind::Record => Ok(()),
+        }
+    }
+
+    /// Waits until something is in the state that the goal names.
+    pub(super) async fn in_state<L>(
+        &self,
+        lane: &Lane<L>,
+        key: &L::Key,
+        goal: Goal<'_>,
+    ) -> Result<(), ApplyError>
+    where
+        L: Listing<Item: HasState>,
+    {
+        let judge = |found: Option<&L::Item>| judge_state(found, goal.condition, |_| ());
+        Ok(self.until(lane, key, goal, judge).await?)
+    }
+
+    /// Waits until something is not there any more.
+    pub(super) async fn gone<L>(
+        &self,
+        lane: &Lane<L>,
+        key: &L::Key,
+        address: &ResourceAddress,
+        deadline: Duration,
+    ) -> Result<(), ApplyError>
+    where
+        L: Listing<Item: HasState>,
+    {
+        let goal = Goal { address, condition: REMOVAL, deadline };
+        let judge = |found: Option<&L::Item>| {
+            found.map_or(Look::Done(()), |still_there| Look::NotYet(still_there.state().to_owned()))
+        };
+        Ok(self.until(lane, key, goal, judge).await?)
+    }
+
+    /// Waits until what is seen of something is judged to be done, and says how it goes.
+    pub(super) async fn until<L: Listing, T>(
+        &self,
+        lane: &Lane<L>,
+        key: &L::Key,
+        goal: Goal<'_>,
+        judge: impl Fn(Option<&L::Item>) -> Look<T>,
+    ) -> Result<T, CloudError> {
+        let subject = goal.address.to_string();
+        let notice = self.notice(goal.address);
+        let Goal { condition: name, deadline, .. } = goal;
+        lane.until(key, Condition { subject: &subject, name, deadline, notice: &notice }, judge).await
+    }
+
+    /// Sends a deleting call until what still uses the resource has left it.
+    pub(super) async fn remove(
+        &self,
+        address: &ResourceAddress,
+        call: &Call,
+        deadline: Duration,
+    ) -> Result<(), ApplyError> {
+        Ok(self.client.delete(call, deadline, &self.notice(address)).await?)
+    }
+
+    /// Whoever shows what happens hears how a wait goes.
+    pub(super) fn notice(&self, address: &ResourceAddress) -> impl Fn(&Waiting<'_>) + Send + Sync + use<> {
+        let (sink, address) = (self.sink.clone(), address.clone());
+        move |waiting: &Waiting<'_>| {
+            sink(Event::Waiting {
+                address: address.clone(),
+                condition: waiting.condition,
+                state: waiting.state.to_owned(),
+                waited: waiting.waited,
+            });
+        }
+    }
+}
+
+/// Done in one state, never in a broken one.
+pub(super) fn judge_state<I: HasState, T>(
+    found: Option<&I>,
+    wanted: &str,
+    done: impl Fn(&I) -> T,
+) -> Look<T> {
+    match found {
+        Some(found) if found.state() == wanted => Look::Done(done(found)),
+        Some(found) if BROKEN.contains(&found.state()) => Look::Never(found.state().to_owned()),
+        Some(found) => Look::NotYet(found.state().to_owned()),
+        None => Look::Absent,
+    }
+}
