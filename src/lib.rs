@@ -5,6 +5,7 @@
 //! - [`cli`] parses, prints and exits: one verb a file;
 //! - [`apply`] reads what there is, walks a plan and journals every effect;
 //! - [`deploy`] puts releases on machines, [`verify`] proves from outside that they work;
+//! - [`doctor`] asks the cloud beforehand whether a topology can become real;
 //! - [`plan`] is the pure middle: a topology and what was observed go in, a plan comes out;
 //! - [`cloud`], [`ssh`], [`state`] and [`socketio`] are adapters that do not know each other;
 //! - [`topology`] is what people write, [`resource`] what we believe;
@@ -22,6 +23,7 @@ pub mod base;
 pub mod cli;
 pub mod cloud;
 pub mod deploy;
+pub mod doctor;
 pub mod plan;
 pub mod resource;
 pub mod socketio;

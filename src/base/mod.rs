@@ -6,5 +6,6 @@ pub mod clock;
 pub mod diagnostic;
 pub mod durable;
 pub mod ids;
+pub mod resolver;
 pub mod retry;
 pub mod secret;

@@ -7,9 +7,11 @@ mod apply;
 mod cloud;
 mod deploy;
 mod destroy;
+mod doctor;
 mod endpoints;
 mod environment;
 mod exit;
+mod explain;
 mod external;
 mod failure;
 mod key;
@@ -84,6 +86,8 @@ pub(crate) struct ChangeArguments {
 enum Command {
     /// Check a topology and show all that is wrong with it
     Validate(validate::Arguments),
+    /// Ask the cloud, before anything is made, whether this can become real
+    Doctor(doctor::Arguments),
     /// Show what would change
     Plan(plan::Arguments),
     /// Make it so: machines, Redis, load balancer, name and release
@@ -98,6 +102,8 @@ enum Command {
     Destroy(ChangeArguments),
     /// All of it once on a local cloud of its own: validate, plan, apply, verify, destroy
     Smoke(smoke::Arguments),
+    /// Say what an error code means and what to do; without one, list the codes
+    Explain(explain::Arguments),
     /// Start, look at or end the local cloud of this folder
     Cloud(cloud::Arguments),
 }
@@ -149,6 +155,7 @@ impl Cli {
         let options = &self.options;
         match self.command {
             Command::Validate(arguments) => validate::run(&arguments),
+            Command::Doctor(arguments) => doctor::run(options, &arguments).await,
             Command::Plan(arguments) => plan::run(options, &arguments).await,
             Command::Apply(arguments) => apply::run(options, &arguments).await,
             Command::Deploy(arguments) => deploy::run(options, &arguments).await,
@@ -156,6 +163,7 @@ impl Cli {
             Command::Status(arguments) => status::run(options, &arguments).await,
             Command::Destroy(arguments) => destroy::run(options, &arguments).await,
             Command::Smoke(arguments) => smoke::run(options, &arguments).await,
+            Command::Explain(arguments) => explain::run(&arguments),
             Command::Cloud(arguments) => cloud::run(options, &arguments).await,
         }
     }

@@ -173,7 +173,11 @@ impl Session {
     }
 }
 
-async fn target(options: &GlobalOptions, topology: &Topology) -> Result<Target, Failure> {
+/// The cloud a command is for; the local one is started when none runs.
+///
+/// # Errors
+/// When it cannot be started.
+pub(super) async fn target(options: &GlobalOptions, topology: &Topology) -> Result<Target, Failure> {
     if !options.local {
         return Ok(Target::Remote);
     }
@@ -198,7 +202,15 @@ async fn has_machines(target: &Target) -> Result<bool, Failure> {
     }
 }
 
-async fn client(options: &GlobalOptions, topology: &Topology, target: &Target) -> Result<Client, Failure> {
+/// A client of that cloud.
+///
+/// # Errors
+/// When no credentials are found, or the endpoint is none.
+pub(super) async fn client(
+    options: &GlobalOptions,
+    topology: &Topology,
+    target: &Target,
+) -> Result<Client, Failure> {
     let region = topology.region.clone();
     match target {
         Target::Local(cloud) => {

@@ -77,6 +77,22 @@ impl Call {
         self.with("ClientToken", token)
     }
 
+    /// The same call as a question: the cloud checks it and changes nothing.
+    ///
+    /// Without a token, as the answer must not be kept for the real call.
+    #[must_use]
+    pub fn as_dry_run(mut self) -> Self {
+        self.query.remove("ClientToken");
+        self.with("DryRun", true)
+    }
+
+    /// Without a parameter.
+    #[must_use]
+    pub fn without(mut self, key: &str) -> Self {
+        self.query.remove(key);
+        self
+    }
+
     /// With one more parameter in the form body.
     #[must_use]
     pub fn with_form(mut self, key: &str, value: impl ToString) -> Self {

@@ -80,6 +80,51 @@ pub async fn record(client: &Client, id: &CloudId) -> Result<Option<(String, Rec
     }
 }
 
+/// A domain of the account.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Domain {
+    /// The shortest TTL its edition takes, seconds.
+    #[serde(default)]
+    pub min_ttl: Option<u32>,
+    /// Name of its edition.
+    #[serde(default)]
+    pub version_name: String,
+    /// Whether it is cut off because it is under attack.
+    #[serde(default)]
+    pub in_black_hole: bool,
+}
+
+/// `DescribeDomainInfo`: a domain of the account.
+///
+/// # Errors
+/// When the account does not have it, and what else the cloud says.
+pub async fn domain(client: &Client, name: &str) -> Result<Domain, CloudError> {
+    client.call(&Call::new(Product::Alidns, "DescribeDomainInfo").with("DomainName", name)).await
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct NameServersReply {
+    expect_dns_servers: ExpectedServers,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ExpectedServers {
+    #[serde(default)]
+    expect_dns_server: Vec<String>,
+}
+
+/// `DescribeDomainNs`: the name servers that the domain has to be delegated to.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn name_servers(client: &Client, domain: &str) -> Result<Vec<String>, CloudError> {
+    let call = Call::new(Product::Alidns, "DescribeDomainNs").with("DomainName", domain);
+    Ok(client.call::<NameServersReply>(&call).await?.expect_dns_servers.expect_dns_server)
+}
+
 /// A record to write.
 #[derive(Debug, Clone, Copy)]
 pub struct NewRecord<'a> {

@@ -21,6 +21,9 @@ pub struct SecurityGroup {
     /// Its VPC.
     #[serde(default)]
     pub vpc_id: String,
+    /// Whether another product of the cloud made it for itself.
+    #[serde(default)]
+    pub service_managed: bool,
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,
@@ -183,6 +186,18 @@ pub async fn security_groups(
         .with("RegionId", client.region())
         .with("MaxResults", 100);
     let call = selection.select(call, "SecurityGroupId");
+    Ok(client.call::<SecurityGroupsReply>(&call).await?.security_groups.security_group)
+}
+
+/// `DescribeSecurityGroups`: those of a VPC.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn security_groups_of(client: &Client, vpc: &CloudId) -> Result<Vec<SecurityGroup>, CloudError> {
+    let call = Call::new(Product::Ecs, "DescribeSecurityGroups")
+        .with("RegionId", client.region())
+        .with("VpcId", vpc)
+        .with("MaxResults", 100);
     Ok(client.call::<SecurityGroupsReply>(&call).await?.security_groups.security_group)
 }
 
@@ -374,7 +389,7 @@ pub fn run_instance(region: &RegionId, new: &NewInstance<'_>, token: &ClientToke
 }
 
 /// The u1 and e families take the entry disk, the cheapest; the others take ESSD.
-fn disk_category(instance_type: &str) -> &'static str {
+pub fn disk_category(instance_type: &str) -> &'static str {
     if instance_type.starts_with("ecs.e-") || instance_type.starts_with("ecs.u1-") {
         "cloud_essd_entry"
     } else {

@@ -8,7 +8,8 @@ use serde::Deserialize;
 
 use crate::base::ids::RequestId;
 use crate::cloud::credentials::CredentialsError;
-use crate::cloud::{Product, retry};
+use crate::cloud::explain::subject::Subject;
+use crate::cloud::{Product, explain, retry};
 
 /// A call that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +29,8 @@ pub enum CloudError {
         message: String,
         /// Id of the answer.
         request_id: Option<RequestId>,
+        /// What the call was about.
+        subject: Box<Subject>,
     },
     /// No answer came.
     #[error("{} {action}: no answer from {host}", product.name())]
@@ -130,6 +133,15 @@ pub(crate) struct Envelope {
     pub(crate) code: String,
     pub(crate) message: String,
     pub(crate) request_id: Option<RequestId>,
+    pub(crate) access_denied_detail: AccessDeniedDetail,
+}
+
+/// Why permission was denied; the gateway adds it to refusals for want of permission.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct AccessDeniedDetail {
+    /// The RAM action, such as `ecs:RunInstances`.
+    pub(crate) auth_action: Option<String>,
 }
 
 /// Codes that mean: the temporary key has ended. Central services write it in another way than most.
@@ -234,7 +246,9 @@ impl CloudError {
     /// What to do next.
     pub fn hint(&self) -> Option<String> {
         match self.innermost() {
-            Self::Refused { code, .. } => refused_hint(code),
+            Self::Refused { product, action, code, subject, .. } => {
+                explain::hint(*product, action, code, subject)
+            }
             Self::Unreachable { host, .. } => Some(format!(
                 "check that {host} can be reached from here, or choose another address with --endpoint; \
                  for the local cloud run `albatross cloud status`"
@@ -249,35 +263,4 @@ impl CloudError {
             Self::GaveUp(_) | Self::Shared(_) => None,
         }
     }
-}
-
-fn refused_hint(code: &str) -> Option<String> {
-    let hint = match code {
-        "InvalidAccessKeyId.NotFound" | "InvalidAccessKeyId.Inactive" => {
-            "check ALIBABA_CLOUD_ACCESS_KEY_ID or the profile: the cloud does not know this access key"
-        }
-        "SignatureDoesNotMatch" | "IncompleteSignature" => {
-            "check ALIBABA_CLOUD_ACCESS_KEY_SECRET or the profile: the secret does not belong to this access key"
-        }
-        "InvalidSecurityToken.Expired" | "SecurityTokenExpired" => {
-            "get a new temporary key: the one in the environment or the profile has ended"
-        }
-        "InvalidTimeStamp.Expired" | "InvalidTimeStamp.Format" => {
-            "set this machine's clock: the cloud takes requests that are at most 15 minutes off"
-        }
-        "IncorrectDomainUser" | "InvalidDomainName.NoExist" => {
-            "write a domain of this account under `dns.domain`, or add the domain in the DNS console"
-        }
-        "DomainRecordConflict" => {
-            "remove the record that stands in the way in the DNS console: a CNAME cannot stand beside A or AAAA"
-        }
-        "OperationDenied.NoStock" => "list more instance types under `types`, or use another zone",
-        "IdempotentParameterMismatch" => "run the same command again",
-        _ if code.starts_with("Forbidden") || code == "NoPermission" => {
-            "ask the account's owner for permission to call this action"
-        }
-        _ if code.contains("Quota") => "raise the quota in the quota center, or remove what is not used",
-        _ => return None,
-    };
-    Some(hint.to_owned())
 }

@@ -3,24 +3,31 @@
 //! - [`credentials`] finds the key pair and keeps it fresh, [`endpoint`] the host, [`sign`] makes the signature (pure);
 //! - [`transport`] sends a call and tries again when [`retry`] says that it may, no faster than [`limiter`] lets it;
 //! - [`sts`], [`vpc`], [`ecs`], [`alb`] and [`dns`] are the products, one file each;
+//! - [`catalogue`] is what a region offers, [`cas`] its certificates; both are only read;
+//! - [`explain`] has what is said about error codes, [`permission`] what RAM calls an action;
 //! - [`poller`] looks for all who wait, [`wait`] judges for each of them: a named condition until a deadline.
 //!
 //! Nothing here knows what a topology, a plan or a journal is.
 
 pub mod alb;
 pub mod call;
+pub mod cas;
+pub mod catalogue;
 pub mod credentials;
 pub mod dns;
 pub mod ecs;
 pub mod endpoint;
 pub mod error;
+pub mod explain;
 mod http;
 mod limiter;
 mod pages;
+pub mod permission;
 pub mod poller;
 mod request;
 pub mod retry;
 pub mod sign;
+mod skew;
 pub mod sts;
 pub mod transport;
 pub mod vpc;

@@ -15,6 +15,12 @@ use crate::cloud::transport::Client;
 pub struct CallerIdentity {
     /// The account, a decimal number.
     pub account_id: String,
+    /// Who exactly: `acs:ram::<account>:user/<name>`, `...:root`, `...:assumed-role/<role>/<session>`.
+    #[serde(default)]
+    pub arn: String,
+    /// `Account`, `RAMUser`, `AssumedRoleUser`.
+    #[serde(default)]
+    pub identity_type: String,
 }
 
 /// `GetCallerIdentity`.

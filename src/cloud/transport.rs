@@ -14,14 +14,17 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use crate::base::clock;
 use crate::base::ids::RegionId;
 use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::call::Call;
 use crate::cloud::credentials::{Credentials, CredentialsError, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::error::{CloudError, Envelope, GaveUp};
+use crate::cloud::explain::subject::Subject;
 use crate::cloud::http::Http;
 use crate::cloud::limiter::Limiter;
+use crate::cloud::skew::Skew;
 use crate::cloud::wait::{Notice, Teller};
 use crate::cloud::{request, retry};
 
@@ -44,6 +47,7 @@ struct Shared {
     caller: Caller,
     endpoint: Endpoint,
     region: RegionId,
+    skew: Skew,
     limiter: Limiter,
 }
 
@@ -80,8 +84,8 @@ impl Client {
     }
 
     fn of(caller: Caller, endpoint: Endpoint, region: RegionId) -> Self {
-        let (http, limiter) = (Http::default(), Limiter::default());
-        Self { shared: Arc::new(Shared { http, caller, endpoint, region, limiter }) }
+        let (http, skew, limiter) = (Http::default(), Skew::unknown(), Limiter::default());
+        Self { shared: Arc::new(Shared { http, caller, endpoint, region, skew, limiter }) }
     }
 
     /// The region.
@@ -92,6 +96,19 @@ impl Client {
     /// Where calls go.
     pub fn endpoint(&self) -> &Endpoint {
         &self.shared.endpoint
+    }
+
+    /// Seconds by which the cloud's clock is ahead of this machine's, give or take one; none before an answer.
+    pub fn clock_skew(&self) -> Option<i64> {
+        self.shared.skew.seconds()
+    }
+
+    /// The credentials calls are signed with; none when they are not signed.
+    pub fn credentials(&self) -> Option<&Credentials> {
+        match &self.shared.caller {
+            Caller::Known(credentials) => Some(credentials),
+            Caller::Anonymous => None,
+        }
     }
 
     /// Calls an action and reads its reply; what passes by itself is outlasted for a minute.
@@ -204,6 +221,8 @@ impl Client {
         let status = answer.status();
         let header = answer.headers().get("x-acs-retry-after").and_then(|value| value.to_str().ok());
         let pause = retry::asked_wait(header);
+        let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
+        self.shared.skew.learn(date, clock::now().as_second());
         let body = answer.bytes().await.map_err(unreachable)?;
         let garbled = |source| CloudError::Garbled {
             product,
@@ -215,21 +234,23 @@ impl Client {
             return Ok(serde_json::from_slice(&body).map_err(garbled)?);
         }
         let error = match serde_json::from_slice(&body) {
-            Ok(envelope) => refused(call, status.as_u16(), envelope, keys),
+            Ok(envelope) => self.refused(call, status.as_u16(), envelope, keys),
             Err(source) => garbled(source),
         };
         Err(Failed { error, pause })
     }
-}
 
-fn refused(call: &Call, status: u16, envelope: Envelope, keys: Option<&Keys>) -> CloudError {
-    CloudError::Refused {
-        product: call.product,
-        action: call.action.clone(),
-        status,
-        code: envelope.code,
-        message: request::without_secrets(envelope.message, call, keys),
-        request_id: envelope.request_id,
+    fn refused(&self, call: &Call, status: u16, envelope: Envelope, keys: Option<&Keys>) -> CloudError {
+        let subject = Subject::of(call, self.region());
+        CloudError::Refused {
+            product: call.product,
+            action: call.action.clone(),
+            status,
+            code: envelope.code,
+            message: request::without_secrets(envelope.message, call, keys),
+            request_id: envelope.request_id,
+            subject: Box::new(subject.with_permission(envelope.access_denied_detail.auth_action)),
+        }
     }
 }
 

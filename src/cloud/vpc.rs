@@ -43,6 +43,9 @@ pub struct VSwitch {
     pub zone_id: String,
     /// Its range.
     pub cidr_block: String,
+    /// Addresses that are free in it.
+    #[serde(default)]
+    pub available_ip_address_count: u64,
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,
@@ -163,6 +166,15 @@ pub async fn vswitches_of(client: &Client, vpc: &CloudId) -> Result<Vec<VSwitch>
 pub async fn vswitches(client: &Client, selection: Selection<'_>) -> Result<Vec<VSwitch>, CloudError> {
     let call = Call::new(Product::Vpc, "DescribeVSwitches").with("RegionId", client.region());
     let call = selection.select(call, "VSwitchId");
+    all_pages(client, &call, |reply: VSwitchesReply| reply.v_switches.v_switch).await
+}
+
+/// `DescribeVSwitches`: all of the region.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn all_vswitches(client: &Client) -> Result<Vec<VSwitch>, CloudError> {
+    let call = Call::new(Product::Vpc, "DescribeVSwitches").with("RegionId", client.region());
     all_pages(client, &call, |reply: VSwitchesReply| reply.v_switches.v_switch).await
 }
 

@@ -12,7 +12,7 @@ use crate::resource::spec::{
     Source, Spec, VSwitchSpec, VpcSpec,
 };
 use crate::resource::{Kind, ResourceAddress};
-use crate::topology::model::{self, Address, Edition, Protocol, Reach, Topology};
+use crate::topology::model::{self, Protocol, Reach, Topology};
 
 /// One resource that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -226,14 +226,8 @@ fn load_balancer(topology: &Topology, desired: &mut Desired) {
             .iter()
             .map(|name| (topology.vswitches[name].zone.to_string(), vswitch(name)))
             .collect(),
-        address_type: match wanted.address {
-            Address::Internet => "Internet",
-            Address::Intranet => "Intranet",
-        },
-        edition: match wanted.edition {
-            Edition::Basic => "Basic",
-            Edition::Standard => "Standard",
-        },
+        address_type: wanted.address.word(),
+        edition: wanted.edition.word(),
     };
     let needs: Vec<_> = wanted.vswitches.iter().map(vswitch).chain([only(Kind::Vpc)]).collect();
     desired.add(only(Kind::LoadBalancer), Spec::LoadBalancer(spec), needs);

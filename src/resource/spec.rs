@@ -149,6 +149,14 @@ pub enum Exposure {
 }
 
 impl Exposure {
+    /// Mbit/s out to the Internet it is made with; traffic is what is paid. 0 gives no public address.
+    pub fn bandwidth(self) -> u32 {
+        match self {
+            Self::Public => 10,
+            Self::Private => 0,
+        }
+    }
+
     fn word(self) -> &'static str {
         match self {
             Self::Public => "public",

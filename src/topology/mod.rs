@@ -6,6 +6,7 @@
 //! 4. without findings, [`resolve`] fills in the defaults.
 
 pub mod duration;
+pub mod explain;
 mod findings;
 pub mod model;
 pub mod places;

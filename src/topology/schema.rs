@@ -191,6 +191,16 @@ pub enum Address {
     Intranet,
 }
 
+impl Address {
+    /// As the cloud writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Internet => "Internet",
+            Self::Intranet => "Intranet",
+        }
+    }
+}
+
 /// Edition of the ALB.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -199,6 +209,16 @@ pub enum Edition {
     Basic,
     /// All of it.
     Standard,
+}
+
+impl Edition {
+    /// As the cloud writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Basic => "Basic",
+            Self::Standard => "Standard",
+        }
+    }
 }
 
 /// What the ALB listens on.

@@ -1,17 +1,15 @@
 //! `dns.cname`: the name people type is an alias of the load balancer and leads to an address.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
-use hickory_resolver::net::NetError;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::{RData, RecordType};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::check::{Finding, Verdict};
 use super::scenario::Scenario;
+use crate::base::resolver::{plain, records, resolver};
 
 /// The pause between two looks while a fresh record spreads.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -101,32 +99,6 @@ fn judge(scenario: &Scenario, answer: &Answer, server: &str) -> Verdict {
     }
 }
 
-/// Names compare without case and without the last dot.
-fn plain(name: &str) -> String {
-    name.trim_end_matches('.').to_ascii_lowercase()
-}
-
-fn resolver(server: Option<SocketAddr>) -> Result<TokioResolver, NetError> {
-    let mut builder = match server {
-        None => TokioResolver::builder_tokio()?,
-        Some(server) => {
-            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-                connection.port = server.port();
-                connection
-            });
-            let server = NameServerConfig::new(server.ip(), true, connections.to_vec());
-            let config = ResolverConfig::from_name_servers(vec![server]);
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-        }
-    };
-    let options = builder.options_mut();
-    // Each look is a look.
-    options.cache_size = 0;
-    options.timeout = Duration::from_secs(2);
-    options.attempts = 2;
-    builder.build()
-}
-
 async fn ask(resolver: &TokioResolver, host: &str) -> Answer {
     // A last dot keeps search domains out of it.
     let name = format!("{}.", plain(host));
@@ -146,17 +118,5 @@ async fn ask(resolver: &TokioResolver, host: &str) -> Answer {
         Some((target, ttl)) => Answer::Alias { target, ttl, addresses },
         None if addresses.is_empty() => Answer::Nothing,
         None => Answer::Addresses(addresses),
-    }
-}
-
-async fn records(
-    resolver: &TokioResolver,
-    name: &str,
-    kind: RecordType,
-) -> Result<Vec<(RData, u32)>, String> {
-    match resolver.lookup(name, kind).await {
-        Ok(found) => Ok(found.answers().iter().map(|record| (record.data.clone(), record.ttl)).collect()),
-        Err(error) if error.is_no_records_found() || error.is_nx_domain() => Ok(Vec::new()),
-        Err(error) => Err(error.to_string()),
     }
 }

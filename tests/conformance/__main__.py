@@ -8,6 +8,7 @@ Prints a line a case and a table a product, and ends with `test result:` as othe
 
 import argparse
 import importlib
+import itertools
 import json
 import pkgutil
 import shutil
@@ -22,9 +23,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import cases  # noqa: E402
-from harness.process import CloudProcess  # noqa: E402
 from harness.registry import CASES, Case  # noqa: E402
-from harness.stage import Cloud, Stage  # noqa: E402
+from harness.stage import Stage  # noqa: E402
 
 
 def main():
@@ -59,17 +59,17 @@ def parse():
 
 
 def run(chosen, folder, programs, counted):
-    """Runs the cases, one after another, and then the ones that follow from all of them."""
-    shapes, ended = {}, []
-    serve = programs["mock-cloud"]
-    with CloudProcess(serve, folder / "instant", "instant") as instant, \
-            CloudProcess(serve, folder / "brisk", "brisk") as brisk:
-        stage = Stage(Cloud(instant.address, shapes), Cloud(brisk.address, shapes), shapes, folder, programs, ended)
-        tally = [judge(case, stage) for case in chosen]
-        logs = [*instant.address.calls(), *brisk.address.calls(), *(call for log in ended for call in log)]
+    """Runs the cases, file by file, and then the ones that follow from all of them."""
+    shapes, logs, tally = {}, [], []
+    for _, group in itertools.groupby(chosen, key=lambda case: case.file):
+        with Stage(folder, programs, shapes) as stage:
+            tally += [judge(case, stage) for case in group]
+        logs += stage.logs
     tally += [judge(shape_case(operation, shapes[operation]), None) for operation in sorted(shapes)]
     if counted:
-        tally.append(judge(Case("count::what_was_driven_by_the_call_log", lambda _: count(logs, folder, serve)), None))
+        calls = [call for log in logs for call in log]
+        counting = lambda _: count(calls, folder, programs["mock-cloud"])
+        tally.append(judge(Case("count::what_was_driven_by_the_call_log", "count", counting), None))
     return tally
 
 
@@ -79,13 +79,13 @@ def shape_case(operation, deviations):
     def look(_):
         assert not deviations, "\n".join(sorted(deviations))
 
-    return Case(f"shape::{operation}", look)
+    return Case(f"shape::{operation}", "shape", look)
 
 
-def count(logs, folder, serve):
+def count(calls, folder, serve):
     """Has the counting program judge the log: it knows nothing of the cases."""
     log = folder / "calls.ndjson"
-    log.write_text("".join(json.dumps(call) + "\n" for call in logs))
+    log.write_text("".join(json.dumps(call) + "\n" for call in calls))
     command = [sys.executable, str(HERE / "count.py"), "--log", str(log), "--mock-cloud", str(serve)]
     finished = subprocess.run(command, capture_output=True, text=True)
     print(finished.stdout, end="")

@@ -1,4 +1,4 @@
-"""Counts from a call log what was driven, what was read back and what was refused; knows nothing of the cases.
+"""Counts from call logs what was driven, what was read back and what was refused; knows nothing of the cases.
 
     count.py --log FILE --mock-cloud FILE
 

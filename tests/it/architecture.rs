@@ -4,16 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Layer, and what it may import. Sideways only where written.
-const TABLE: [(&str, &[&str]); 12] = [
+const TABLE: [(&str, &[&str]); 13] = [
     (
         "cli",
         &[
-            "apply", "deploy", "verify", "plan", "cloud", "ssh", "state", "socketio", "topology", "resource",
-            "base",
+            "apply", "deploy", "doctor", "verify", "plan", "cloud", "ssh", "state", "socketio", "topology",
+            "resource", "base",
         ],
     ),
     ("apply", &["deploy", "plan", "cloud", "ssh", "state", "resource", "base"]),
     ("deploy", &["ssh", "base"]),
+    ("doctor", &["topology", "cloud", "resource", "base"]),
     ("verify", &["socketio", "ssh", "base"]),
     ("plan", &["topology", "resource", "base"]),
     ("cloud", &["base"]),

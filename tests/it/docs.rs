@@ -227,6 +227,13 @@ fn the_exit_codes_are_those_of_the_program() {
     assert_same(&written, &known);
 }
 
+#[test]
+fn the_checks_of_doctor_are_those_it_makes() {
+    let written: Vec<String> = table(&readme(), "| Check |").into_iter().map(|row| bare(&row[0])).collect();
+    let made = albatross::doctor::CheckId::ALL.map(|check| check.name().to_owned());
+    assert_eq!(written, made);
+}
+
 /// What the client calls, as `product:action`.
 pub(crate) fn called_actions() -> BTreeSet<String> {
     let call = regex(r#"(?:Call::new\(\s*Product::(\w+),\s*|rule_call\()"(\w+)""#);

@@ -9,6 +9,7 @@ mod chatroom;
 mod credential_chain;
 mod credentials;
 mod docs;
+mod doctor;
 mod faults;
 mod input;
 mod kept;

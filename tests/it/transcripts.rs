@@ -114,6 +114,14 @@ fn every_rule_has_a_rejected_topology() {
 }
 
 #[test]
+fn every_rule_is_explained_in_order() {
+    let rules = albatross::topology::explain::RULES;
+    let explained: Vec<&str> = rules.iter().map(|rule| rule.code).collect();
+    let known = codes_in_the_sources();
+    assert_eq!(explained, known.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_file_of_ten_mebibytes_is_refused_at_once() {
     let walk = Walk::new();
     fs::write(walk.path().join("large.yaml"), vec![b'#'; 10 * 1024 * 1024]).expect("written");

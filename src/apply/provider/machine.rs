@@ -15,7 +15,7 @@ use crate::cloud::poller::HasState;
 use crate::cloud::wait::Look;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::HOST_KEY_TAG;
-use crate::resource::spec::{Exposure, HostSpec, InstanceSpec, KeyPairSpec};
+use crate::resource::spec::{HostSpec, InstanceSpec, KeyPairSpec};
 use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::HostKey;
 
@@ -25,8 +25,6 @@ const BOOT: Duration = Duration::from_mins(5);
 const ASSISTANT: Duration = Duration::from_mins(3);
 /// How long reading the host key is tried again.
 const HOST_KEY: Duration = Duration::from_mins(1);
-/// Mbit/s out to the Internet of a public instance; traffic is what is paid.
-const BANDWIDTH: u32 = 10;
 /// Prints the host key; `cat` is all it takes, so that it means the same everywhere.
 const READ_HOST_KEY: &str = "cat /etc/ssh/ssh_host_ed25519_key.pub";
 
@@ -80,10 +78,6 @@ impl Provider {
         let security_group = self.known.only(Kind::SecurityGroup)?;
         let key_pair = self.known.only(Kind::KeyPair)?;
         let resource = address.to_string();
-        let bandwidth = match spec.exposure {
-            Exposure::Public => BANDWIDTH,
-            Exposure::Private => 0,
-        };
         let mut refusal = ApplyError::Missing { address: address.clone(), what: "instance type" };
         for instance_type in &spec.types {
             let new = NewInstance {
@@ -94,7 +88,7 @@ impl Provider {
                 vswitch: &vswitch,
                 security_group: &security_group,
                 key_pair: key_pair.as_str(),
-                bandwidth,
+                bandwidth: spec.exposure.bandwidth(),
                 tags: &self.tags(&resource),
             };
             let region = self.client.region();

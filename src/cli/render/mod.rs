@@ -1,6 +1,8 @@
 //! How values are shown to people.
 
 pub(super) mod diagnostic;
+pub(super) mod examination;
+pub(super) mod explanation;
 pub(super) mod failure;
 pub(super) mod plan;
 pub(super) mod progress;

@@ -69,4 +69,6 @@ def servers_are_added_changed_replaced_and_removed(stage):
     servers_are(stage, group, {(second, 80): 30, (first, 81): 20})
     stage("Alb.RemoveServersFromServerGroup", ServerGroupId=group, Servers=[server(first, 81)])
     servers_are(stage, group, {(second, 80): 30})
+    left = stage("Alb.ListServerGroupServers", ServerGroupId=group, ServerIds=[first])["Servers"]
+    equal("ports of the removed server", [one["Port"] for one in left], [])
     equal("ServerCount", described(stage, group)["ServerCount"], 1)

@@ -11,10 +11,22 @@ from harness.process import Address
 from harness.registry import case
 from harness.stage import Cloud
 from harness.tutorial import INSTANCES, NODES, PORT, RANGES, STACK, ZONES, Tutorial
+from harness.waiting import wait_for
 
 TOPOLOGY = Path(__file__).parents[3] / "examples" / "chatroom.yaml"
 #: Seconds a command may take; the longest takes two.
 LIMIT = 100
+
+
+def run(program, folder, *words, **variables):
+    """Runs our own program with a home of its own; its standard output when it succeeds."""
+    kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+    kept |= {"HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "NO_COLOR": "1"} | variables
+    command = [str(program), "--state-dir", str(folder / "state"), *words]
+    ended = subprocess.run(command, env=kept, cwd=folder, capture_output=True, text=True, timeout=LIMIT)
+    shown = (ended.stdout + ended.stderr).strip()[-1500:]
+    assert ended.returncode == 0, f"albatross {' '.join(words)} ends with {ended.returncode}: {shown}"
+    return ended.stdout
 
 
 class Home:
@@ -31,8 +43,13 @@ class Home:
         return self
 
     def __exit__(self, *_):
-        self.stage.ended.append(self.cloud.address.calls())
+        address = self.cloud.address
+        self.stage.logs.append(address.calls())
+        # Whatever was in between is gone by now.
+        self.go_through(address.host)
         self.run("cloud", "down")
+        process = Path(f"/proc/{address.ready['pid']}")
+        wait_for("the cloud of this home has ended", lambda: not process.exists())
 
     @property
     def file(self):
@@ -44,15 +61,9 @@ class Home:
         known = json.loads(self.file.read_text())
         self.file.write_text(json.dumps(known | {"endpoint": f"http://{host}"}))
 
-    def run(self, *words, wanted=0):
-        """Runs a command; its standard output when it ends as wanted."""
-        kept = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
-        kept |= {"HOME": str(self.folder), "XDG_CONFIG_HOME": str(self.folder), "NO_COLOR": "1"}
-        command = [str(self.program), "--state-dir", str(self.folder / "state"), *words]
-        ended = subprocess.run(command, env=kept, cwd=self.folder, capture_output=True, text=True, timeout=LIMIT)
-        shown = (ended.stdout + ended.stderr).strip()[-1500:]
-        assert ended.returncode == wanted, f"albatross {' '.join(words)} ends with {ended.returncode}: {shown}"
-        return ended.stdout
+    def run(self, *words):
+        """Runs a command in this folder."""
+        return run(self.program, self.folder, *words)
 
     def plan(self):
         """The plan for the topology."""

@@ -23,6 +23,8 @@ class Recorded:
     #: Lower-case names.
     headers: dict
     body: bytes
+    #: What was answered.
+    answer: bytes
 
     @property
     def query(self):
@@ -89,9 +91,10 @@ class Recorder:
         body = handler.rfile.read(int(handler.headers.get("content-length") or 0))
         headers = {name.lower(): value for name, value in handler.headers.items()}
         address = urlsplit(handler.path)
-        if not address.path.startswith("/_mock/"):
-            self.recorded.append(Recorded(handler.command, address.path, address.query, headers, body))
         status, kept, answer = (200, [], EMPTY) if self.upstream is None else self.hand_on(handler, headers, body)
+        if not address.path.startswith("/_mock/"):
+            request = Recorded(handler.command, address.path, address.query, headers, body, answer)
+            self.recorded.append(request)
         handler.send_response_only(status)
         for name, value in kept:
             handler.send_header(name, value)

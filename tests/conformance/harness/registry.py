@@ -11,13 +11,14 @@ class Case:
     """One case."""
 
     name: str
+    #: The file it stands in: cases of one file share their clouds.
+    file: str
     run: Callable[["Stage"], None]  # noqa: F821: the stage imports this file
 
 
 def case(function):
     """Makes a function a case. It gets the stage, and passes when it returns."""
-    module = function.__module__.rsplit(".", 1)[-1]
-    CASES.append(Case(f"{module}::{function.__name__}", function))
+    CASES.append(Case(f"{file_of(function)}::{function.__name__}", file_of(function), function))
     return function
 
 
@@ -29,4 +30,10 @@ def refused(operation, code, call, note=""):
     from harness.refusals import expect_refusal
 
     name = f"{operation}_is_refused_with_{code}" + (f"_{note}" if note else "")
-    CASES.append(Case(f"refusals::{name}", lambda stage: expect_refusal(operation, code, lambda: call(stage))))
+    run = lambda stage: expect_refusal(operation, code, lambda: call(stage))
+    CASES.append(Case(f"refusals::{name}", file_of(call), run))
+
+
+def file_of(function):
+    """The file a function stands in, without folder and ending."""
+    return function.__module__.rsplit(".", 1)[-1]

@@ -1,10 +1,13 @@
-"""What a case gets: two clouds, one without delays and one with, and the programs under test."""
+"""What the cases of a file get: two clouds, one without delays and one with, and the programs under test."""
 
-from dataclasses import dataclass
+import contextlib
+import functools
+import tempfile
 from pathlib import Path
 
 from harness.build import Builder
 from harness.clients import PRODUCTS, ProductClient
+from harness.process import CloudProcess
 
 
 class Cloud:
@@ -33,22 +36,41 @@ class Cloud:
         return self.clients[product]
 
 
-@dataclass(eq=False)
 class Stage:
-    """Everything the cases share."""
+    """Everything the cases of one file share. Its clouds start when they are asked for and end with it."""
 
-    #: No delays: what is written is there.
-    instant: Cloud
-    #: Short delays: every state can be seen.
-    brisk: Cloud
-    #: Replies as they were, by action: what the SDK could not read of them.
-    shapes: dict
-    #: Folder for what cases write.
-    folder: Path
-    #: The programs under test, by name.
-    programs: dict
-    #: Call logs of clouds that have ended.
-    ended: list
+    def __init__(self, folder, programs, shapes):
+        self.folder = Path(tempfile.mkdtemp(dir=folder))
+        #: The programs under test, by name.
+        self.programs = programs
+        #: By action, what the SDK could not read of its replies.
+        self.shapes = shapes
+        #: Call logs of clouds that have ended.
+        self.logs = []
+        self.running = contextlib.ExitStack()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.running.close()
+
+    def start(self, pace):
+        """A cloud of this pace; its call log is kept when it ends."""
+        process = CloudProcess(self.programs["mock-cloud"], self.folder / pace, pace)
+        address = self.running.enter_context(process).address
+        self.running.callback(lambda: self.logs.append(address.calls()))
+        return Cloud(address, self.shapes)
+
+    @functools.cached_property
+    def instant(self):
+        """A cloud without delays: what is written is there."""
+        return self.start("instant")
+
+    @functools.cached_property
+    def brisk(self):
+        """A cloud with short delays: every state can be seen."""
+        return self.start("brisk")
 
     def __call__(self, operation, **parameters):
         """Calls `Product.Action` in the cloud without delays."""

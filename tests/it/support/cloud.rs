@@ -107,6 +107,22 @@ impl LocalCloud {
         self.break_calls(occurrences.map(|occurrence| (action, occurrence)), &json!({fault: {}}));
     }
 
+    /// The first call of an action from now on is refused with this status and code.
+    pub(crate) fn refuse_first(&self, action: &str, status: u16, code: &str) {
+        self.refuse(action, 1, status, code);
+    }
+
+    /// This call of an action, counted from now on, is refused with this status and code.
+    pub(crate) fn refuse(&self, action: &str, occurrence: u64, status: u16, code: &str) {
+        let fault = json!({"error": {"status": status, "code": code}});
+        self.break_calls([(action, occurrence)].into_iter(), &fault);
+    }
+
+    /// From now on these instance types are sold out in these zones, and no others.
+    pub(crate) fn sell_out(&self, rows: &[Value]) {
+        self.administer(reqwest::Method::POST, "stock", Some(json!(rows)));
+    }
+
     /// The next call of each action is done, and its answer comes after everybody has lost patience.
     pub(crate) fn withhold_answers(&self, actions: &[&str]) {
         let fault = json!({"slow_reply": {"milliseconds": 600_000}});
@@ -148,12 +164,6 @@ impl LocalCloud {
         let processes = host["processes"].as_array().expect("a list");
         let process = processes.iter().find(|one| one["unit"] == unit).expect("the unit is there");
         u32::try_from(process["pid"].as_u64().expect("it runs")).expect("a process id")
-    }
-
-    /// The next call of an action is refused so.
-    pub(crate) fn refuse_first(&self, action: &str, status: u16, code: &str) {
-        let fault = json!({"error": {"status": status, "code": code}});
-        self.break_calls([(action, 1)].into_iter(), &fault);
     }
 
     /// Every call so far.

@@ -62,7 +62,7 @@ impl KeyService {
 
 impl Drop for KeyService {
     fn drop(&mut self) {
-        drop(self.stop.send(()));
+        let _ = self.stop.send(());
         // A connection wakes the thread, which waits for one.
         drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {

@@ -8,9 +8,10 @@ use serde_json::{Value, json};
 use crate::api::{Call, Handler, tags, vpc};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
+use crate::world::elastic_ip::{Eip, EipStatus, EipUser};
 use crate::world::event::Event;
 use crate::world::load_balancer::{Job, ListenerStatus, LoadBalancer, LoadBalancerStatus, ZoneMapping};
-use crate::world::network::{Eip, InterfaceOwner, NetworkInterface, VSwitch};
+use crate::world::network::{InterfaceOwner, NetworkInterface, VSwitch};
 use crate::world::pace::Step;
 use crate::world::regions;
 use crate::world::security_group::SecurityGroup;
@@ -27,6 +28,8 @@ pub(super) const ACTIONS: &[(&str, Handler)] = &[
 struct Place {
     vswitch: VSwitch,
     address: Ipv4Addr,
+    /// An elastic address the caller brings along.
+    eip: Option<String>,
 }
 
 fn create_load_balancer(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -70,6 +73,7 @@ fn create_load_balancer(call: &mut Call<'_>) -> Result<Value, ApiError> {
         modification_protection: parameters.text_or("ModificationProtectionConfig.Status", "NonProtection"),
         modification_reason: parameters.owned("ModificationProtectionConfig.Reason"),
         security_groups: Vec::new(),
+        access_log: None,
         meta: call.world.meta(&call.region, tags),
     };
     call.world.load_balancers.insert(id.clone(), balancer);
@@ -86,6 +90,9 @@ fn check_places(call: &Call<'_>, network: &str) -> Result<Vec<Place>, ApiError> 
     let mut places: Vec<Place> = Vec::new();
     for mapping in &mappings {
         let place = check_place(call.world, network, mapping)?;
+        if place.eip.is_some() && places.iter().any(|earlier| earlier.eip == place.eip) {
+            return Err(ApiError::invalid("ZoneMappings", "an elastic IP address is given twice"));
+        }
         if places.iter().any(|earlier| earlier.vswitch.zone == place.vswitch.zone) {
             let message = format!("The zone {} is given twice.", place.vswitch.zone);
             return Err(ApiError::bad_request("DuplicatedParam.ZoneId", message));
@@ -112,7 +119,26 @@ fn check_place(world: &World, network: &str, mapping: &Parameters) -> Result<Pla
         Some(_) => return Err(exhausted()),
         None => *world.free_addresses(vswitch, 1).first().ok_or_else(exhausted)?,
     };
-    Ok(Place { vswitch: vswitch.clone(), address })
+    let eip = mapping.text("AllocationId").map(str::to_owned);
+    if let Some(eip) = &eip {
+        check_eip(world, eip)?;
+    }
+    Ok(Place { vswitch: vswitch.clone(), address, eip })
+}
+
+/// An address of the caller has to be free.
+fn check_eip(world: &World, id: &str) -> Result<(), ApiError> {
+    match world.eips.get(id).map(|eip| eip.status) {
+        Some(EipStatus::Available) => Ok(()),
+        Some(status) => {
+            let message = format!("The elastic IP address {id} is {status:?}.");
+            Err(ApiError::bad_request("IncorrectStatus.Eip", message))
+        }
+        None => {
+            let message = format!("The elastic IP address {id} does not exist.");
+            Err(ApiError::not_found("ResourceNotFound.Eip", message))
+        }
+    }
 }
 
 /// What an ALB makes by itself in one zone: a network interface and, towards the Internet, an EIP.
@@ -129,15 +155,45 @@ fn settle(call: &mut Call<'_>, id: &str, place: Place) -> ZoneMapping {
     };
     call.world.network_interfaces.insert(interface, own);
     let internet = call.parameters.text("AddressType") == Some("Internet");
-    let public = internet.then(|| {
-        let (eip, address) = (call.regional_id("eip"), call.world.free_public_address());
-        let name = format!("ALB-{id}");
-        let own = Eip { id: eip.clone(), address, load_balancer: id.to_owned(), name, meta };
-        call.world.eips.insert(eip.clone(), own);
-        (address, eip)
+    let public = internet.then(|| match &place.eip {
+        Some(eip) => take_eip(call, id, eip, place.address),
+        None => make_eip(call, id, place.address),
     });
     let VSwitch { id: vswitch, zone, .. } = place.vswitch;
     ZoneMapping { zone, vswitch, private_address: place.address, public }
+}
+
+/// Binds an address that the caller brought along.
+fn take_eip(call: &mut Call<'_>, id: &str, eip: &str, private: Ipv4Addr) -> (Ipv4Addr, String) {
+    let address = call.world.eips.get_mut(eip).map(|eip| {
+        eip.status = EipStatus::InUse;
+        eip.user = Some(EipUser::LoadBalancer(id.to_owned()));
+        eip.private_address = Some(private);
+        eip.address
+    });
+    (address.unwrap_or(Ipv4Addr::UNSPECIFIED), eip.to_owned())
+}
+
+/// Makes an address that goes with its ALB.
+fn make_eip(call: &mut Call<'_>, id: &str, private: Ipv4Addr) -> (Ipv4Addr, String) {
+    let (eip, address) = (call.regional_id("eip"), call.world.free_public_address());
+    let own = Eip {
+        id: eip.clone(),
+        address,
+        name: format!("ALB-{id}"),
+        description: String::new(),
+        status: EipStatus::InUse,
+        user: Some(EipUser::LoadBalancer(id.to_owned())),
+        private_address: Some(private),
+        bandwidth: 5120,
+        internet_charge_type: "PayByTraffic".to_owned(),
+        charge_type: "PostPaid".to_owned(),
+        isp: "BGP".to_owned(),
+        service_managed: true,
+        meta: call.world.meta(&call.region, BTreeMap::new()),
+    };
+    call.world.eips.insert(eip.clone(), own);
+    (address, eip)
 }
 
 fn make_managed_group(call: &mut Call<'_>, id: &str, network: &str) {

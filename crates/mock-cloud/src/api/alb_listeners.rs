@@ -3,12 +3,16 @@
 use serde_json::{Value, json};
 
 use crate::api::alb_balancers::{self, begin_job, require_active};
-use crate::api::{Call, Handler, alb_server_groups, tags, vpc};
+use crate::api::{
+    Call, Handler, alb_certificates, alb_forwarding, alb_limits, alb_options, alb_server_groups, tags, vpc,
+};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
 use crate::world::event::Event;
-use crate::world::load_balancer::{ForwardedFor, Listener, ListenerStatus, LoadBalancer};
+use crate::world::load_balancer::{Listener, ListenerStatus, LoadBalancer};
 use crate::world::pace::Step;
+use crate::world::rule::RuleStatus;
+use crate::world::server_group::ServerGroup;
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
     ("CreateListener", create_listener),
@@ -60,8 +64,10 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
     let certificates: Vec<String> =
         parameters.list("Certificates").iter().map(|own| own.owned("CertificateId")).collect();
     check_certificates(call.world, &protocol, &certificates)?;
+    let security_policy = read_security_policy(&protocol, parameters.text("SecurityPolicyId"))?;
     check_description(parameters)?;
     let server_group = check_default_action(call.world, &balancer, &protocol, parameters)?;
+    alb_limits::check_servers(call.world, &balancer, &[&server_group])?;
     let tags = tags::read(parameters)?;
     call.region.clone_from(&balancer.meta.region);
     let secure = protocol != "HTTP";
@@ -77,29 +83,44 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
         request_timeout: parameters.unsigned("RequestTimeout").unwrap_or(60),
         gzip: parameters.boolean("GzipEnabled").unwrap_or(true),
         http2: parameters.boolean("Http2Enabled").unwrap_or(true) && secure,
-        security_policy: if secure {
-            parameters.text_or("SecurityPolicyId", "tls_cipher_policy_1_0")
-        } else {
-            String::new()
-        },
+        security_policy,
         protocol,
         certificates,
-        forwarded: changed_forwarding(&default_forwarding(), &parameters.object("XForwardedForConfig")),
+        additional_certificates: Vec::new(),
+        forwarded: alb_forwarding::changed(
+            &alb_forwarding::defaults(),
+            &parameters.object("XForwardedForConfig"),
+        ),
+        ca_enabled: parameters.flag("CaEnabled"),
+        ca_certificates: read_authorities(parameters),
         meta: call.world.meta(&call.region, tags),
     })
 }
 
-/// A TLS listener has one default certificate, and that is in the store.
+/// A TLS listener has one default certificate, and that is in the store; a plain one has none.
 fn check_certificates(world: &World, protocol: &str, certificates: &[String]) -> Result<(), ApiError> {
-    if let Some(id) = certificates.iter().find(|id| world.certificate(id).is_none()) {
-        let message = format!("The specified certificate {id} does not exist.");
-        return Err(ApiError::not_found("ResourceNotFound.Certificate", message));
-    }
-    match certificates.len() {
-        0 if protocol != "HTTP" => Err(ApiError::missing("Certificates")),
-        0 | 1 => Ok(()),
+    match certificates {
+        [] if protocol == "HTTP" => Ok(()),
+        [] => Err(ApiError::missing("Certificates")),
+        [_] if protocol == "HTTP" => Err(ApiError::invalid("Certificates", "an HTTP listener has none")),
+        [id] => alb_certificates::check_exists(world, id),
         _ => Err(ApiError::invalid("Certificates", "a listener has one default certificate")),
     }
+}
+
+/// Certificates that sign those of clients.
+fn read_authorities(parameters: &Parameters) -> Vec<String> {
+    parameters.list("CaCertificates").iter().map(|own| own.owned("CertificateId")).collect()
+}
+
+/// The TLS policy of a listener; a plain one has none.
+fn read_security_policy(protocol: &str, given: Option<&str>) -> Result<String, ApiError> {
+    if protocol == "HTTP" {
+        return Ok(String::new());
+    }
+    let id = given.unwrap_or("tls_cipher_policy_1_0");
+    alb_options::check_security_policy(id)?;
+    Ok(id.to_owned())
 }
 
 /// Exactly one default action: forward to one server group of the same VPC.
@@ -119,29 +140,44 @@ fn check_default_action(
             "it must be one ForwardGroup action with one server group",
         ));
     };
-    let group = alb_server_groups::find(world, tuples[0].required("ServerGroupId")?)?;
+    let group = alb_server_groups::find_usable(world, tuples[0].required("ServerGroupId")?)?;
     if group.vpc != balancer.vpc {
         let message = format!("The server group {} and {} are in two VPCs.", group.id, balancer.id);
         return Err(ApiError::bad_request("Mismatch.VpcId", message));
     }
+    check_group_protocol(group, protocol, "OperationDenied.ServerGroupProtocolNotSupport")?;
+    alb_limits::check_features(group, balancer)?;
+    Ok(group.id.clone())
+}
+
+/// gRPC needs TLS, and a group of HTTPS servers a listener of its kind.
+pub(super) fn check_group_protocol(
+    group: &ServerGroup,
+    protocol: &str,
+    mismatch: &str,
+) -> Result<(), ApiError> {
     match group.protocol.as_str() {
         "gRPC" if protocol == "HTTP" => {
             Err(ApiError::bad_request("OperationDenied.GRPCServerGroup", "A gRPC group needs TLS."))
         }
         "HTTPS" if protocol != "HTTPS" => {
             let message = format!("A {} group cannot serve a {protocol} listener.", group.protocol);
-            Err(ApiError::bad_request("OperationDenied.ServerGroupProtocolNotSupport", message))
+            Err(ApiError::bad_request(mismatch, message))
         }
-        _ => Ok(group.id.clone()),
+        _ => Ok(()),
     }
 }
 
 fn update_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let parameters = call.parameters;
-    let mut changed = settled_listener(call)?;
+    let mut changed = settled_listener(call.world, parameters.required("ListenerId")?)?;
+    let former = changed.server_group.clone();
     let balancer = alb_balancers::find(call.world, &changed.load_balancer)?.clone();
     if parameters.has("DefaultActions") {
         changed.server_group = check_default_action(call.world, &balancer, &changed.protocol, parameters)?;
+        if changed.server_group != former {
+            alb_limits::check_servers(call.world, &balancer, &[&changed.server_group])?;
+        }
     }
     if parameters.has("Certificates") {
         let certificates: Vec<String> =
@@ -151,14 +187,24 @@ fn update_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     check_description(parameters)?;
     vpc::update(&mut changed.description, parameters.text("ListenerDescription"));
-    vpc::update(&mut changed.security_policy, parameters.text("SecurityPolicyId"));
+    let policy = parameters.text("SecurityPolicyId").unwrap_or(&changed.security_policy);
+    changed.security_policy = read_security_policy(&changed.protocol, Some(policy))?;
     changed.idle_timeout = parameters.unsigned("IdleTimeout").unwrap_or(changed.idle_timeout);
     changed.request_timeout = parameters.unsigned("RequestTimeout").unwrap_or(changed.request_timeout);
     changed.gzip = parameters.boolean("GzipEnabled").unwrap_or(changed.gzip);
     changed.http2 = parameters.boolean("Http2Enabled").unwrap_or(changed.http2);
-    changed.forwarded = changed_forwarding(&changed.forwarded, &parameters.object("XForwardedForConfig"));
+    changed.forwarded =
+        alb_forwarding::changed(&changed.forwarded, &parameters.object("XForwardedForConfig"));
+    changed.ca_enabled = parameters.boolean("CaEnabled").unwrap_or(changed.ca_enabled);
+    if parameters.has("CaCertificates") {
+        changed.ca_certificates = read_authorities(parameters);
+    }
     call.begin_effect()?;
     let (id, settled) = (changed.id.clone(), changed.status);
+    if changed.server_group != former {
+        call.world.configure_server_group(&former);
+        call.world.configure_server_group(&changed.server_group);
+    }
     call.world.listeners.insert(id.clone(), changed);
     call.world.move_listener(&id, ListenerStatus::Configuring, settled);
     Ok(json!({"JobId": begin_job(call, ("listener", &id), Step::Listener)}))
@@ -173,7 +219,7 @@ fn stop_listener(call: &mut Call<'_>) -> Result<Value, ApiError> {
 }
 
 fn switch(call: &mut Call<'_>, from: ListenerStatus, to: ListenerStatus) -> Result<Value, ApiError> {
-    let listener = settled_listener(call)?;
+    let listener = settled_listener(call.world, call.parameters.required("ListenerId")?)?;
     if listener.status != from {
         return Err(incorrect_status(&listener));
     }
@@ -183,20 +229,23 @@ fn switch(call: &mut Call<'_>, from: ListenerStatus, to: ListenerStatus) -> Resu
 }
 
 fn delete_listener(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let listener = settled_listener(call)?;
+    let listener = settled_listener(call.world, call.parameters.required("ListenerId")?)?;
     call.begin_effect()?;
     if let Some(own) = call.world.listeners.get_mut(&listener.id) {
         own.status = ListenerStatus::Deleting;
+    }
+    for rule in call.world.rules.values_mut().filter(|rule| rule.listener == listener.id) {
+        rule.status = RuleStatus::Deleting;
     }
     call.world.schedule(Step::Listener, Event::ListenerSettled(listener.id.clone()));
     call.world.configure_server_group(&listener.server_group);
     Ok(json!({"JobId": begin_job(call, ("listener", &listener.id), Step::Listener)}))
 }
 
-/// The listener of a call, when neither it nor its ALB is under way to another state.
-fn settled_listener(call: &Call<'_>) -> Result<Listener, ApiError> {
-    let listener = find(call.world, call.parameters.required("ListenerId")?)?;
-    require_active(alb_balancers::find(call.world, &listener.load_balancer)?)?;
+/// The listener with this id, when neither it nor its ALB is under way to another state.
+pub(super) fn settled_listener(world: &World, id: &str) -> Result<Listener, ApiError> {
+    let listener = find(world, id)?;
+    require_active(alb_balancers::find(world, &listener.load_balancer)?)?;
     match listener.status {
         ListenerStatus::Running | ListenerStatus::Stopped => Ok(listener.clone()),
         ListenerStatus::Configuring | ListenerStatus::Provisioning => {
@@ -216,29 +265,4 @@ fn incorrect_status(listener: &Listener) -> ApiError {
 pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a Listener, ApiError> {
     let message = format!("The specified listener {id} does not exist.");
     world.listeners.get(id).ok_or_else(|| ApiError::not_found("ResourceNotFound.Listener", message))
-}
-
-fn default_forwarding() -> ForwardedFor {
-    ForwardedFor {
-        client_address: true,
-        protocol: false,
-        port: false,
-        balancer_id: false,
-        source_port: false,
-        host: false,
-        mode: "append".to_owned(),
-    }
-}
-
-fn changed_forwarding(own: &ForwardedFor, given: &Parameters) -> ForwardedFor {
-    let flag = |name: &str, own: bool| given.boolean(name).unwrap_or(own);
-    ForwardedFor {
-        client_address: flag("XForwardedForEnabled", own.client_address),
-        protocol: flag("XForwardedForProtoEnabled", own.protocol),
-        port: flag("XForwardedForSLBPortEnabled", own.port),
-        balancer_id: flag("XForwardedForSLBIdEnabled", own.balancer_id),
-        source_port: flag("XForwardedForClientSrcPortEnabled", own.source_port),
-        host: flag("XForwardedForHostEnabled", own.host),
-        mode: given.text_or("XForwardedForProcessingMode", &own.mode),
-    }
 }

@@ -8,8 +8,9 @@ use crate::api::{Call, Handler, alb_balancers, alb_listeners, tags};
 use crate::plane::spec::Health;
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
-use crate::world::load_balancer::{ForwardedFor, Job, Listener, LoadBalancer, ZoneMapping};
+use crate::world::load_balancer::{AccessLog, Job, Listener, LoadBalancer, ZoneMapping};
 use crate::world::meta::timestamp;
+use crate::world::rule::Rule;
 use crate::world::server_group::{Server, ServerGroup};
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
@@ -26,7 +27,7 @@ pub(super) const ACTIONS: &[(&str, Handler)] = &[
 const SIZE: Size = Size { default: 20, minimum: 1, maximum: 100 };
 
 /// A bare list with the numbers that every ALB list has.
-fn list(all: Vec<Value>, parameters: &Parameters, name: &str) -> Result<Value, ApiError> {
+pub(super) fn list(all: Vec<Value>, parameters: &Parameters, name: &str) -> Result<Value, ApiError> {
     let page = page::by_token(all, parameters, SIZE)?;
     Ok(json!({
         name: page.items,
@@ -37,7 +38,7 @@ fn list(all: Vec<Value>, parameters: &Parameters, name: &str) -> Result<Value, A
 }
 
 /// Whether a list of wanted texts is absent or holds the own one.
-fn among(parameters: &Parameters, name: &str, own: &str) -> bool {
+pub(super) fn among(parameters: &Parameters, name: &str, own: &str) -> bool {
     let wanted = parameters.texts(name);
     wanted.is_empty() || wanted.iter().any(|text| text == own)
 }
@@ -93,11 +94,15 @@ fn describe_balancer(own: &LoadBalancer) -> Value {
         "LoadBalancerBillingConfig": {"PayType": "PostPay"},
         "DeletionProtectionConfig": {"Enabled": own.deletion_protection.is_some(), "EnabledTime": since},
         "ModificationProtectionConfig": {"Status": own.modification_protection, "Reason": own.modification_reason},
-        "AccessLogConfig": {},
+        "AccessLogConfig": describe_access_log(own.access_log.as_ref()),
         "LoadBalancerOperationLocks": [],
         "SecurityGroupIds": own.security_groups,
         "Tags": tags::alb_tags(&own.meta),
     })
+}
+
+fn describe_access_log(own: Option<&AccessLog>) -> Value {
+    own.map_or_else(|| json!({}), |own| json!({"LogProject": own.project, "LogStore": own.store}))
 }
 
 fn describe_zone(own: &ZoneMapping) -> Value {
@@ -128,8 +133,10 @@ fn get_listener_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let mut reply = describe_listener(listener);
     let certificates = listener.certificates.iter().map(|id| json!({"CertificateId": id}));
     reply["Certificates"] = certificates.collect();
-    reply["CaCertificates"] = json!([]);
-    reply["CaEnabled"] = json!(false);
+    let authorities = listener.ca_certificates.iter().map(|id| json!({"CertificateId": id}));
+    reply["CaCertificates"] = authorities.collect();
+    reply["CaEnabled"] = json!(listener.ca_enabled);
+    reply["AclConfig"] = json!({});
     Ok(reply)
 }
 
@@ -166,22 +173,13 @@ fn describe_listener(own: &Listener) -> Value {
             "Type": "ForwardGroup",
             "ForwardGroupConfig": {"ServerGroupTuples": [{"ServerGroupId": own.server_group}]},
         }],
-        "LogConfig": {"AccessLogRecordCustomizedHeadersEnabled": false},
+        "LogConfig": {
+            "AccessLogRecordCustomizedHeadersEnabled": false,
+            "AccessLogTracingConfig": {"TracingEnabled": false},
+        },
         "QuicConfig": {"QuicUpgradeEnabled": false},
-        "XForwardedForConfig": describe_forwarding(&own.forwarded),
+        "XForwardedForConfig": own.forwarded,
         "Tags": tags::alb_tags(&own.meta),
-    })
-}
-
-fn describe_forwarding(own: &ForwardedFor) -> Value {
-    json!({
-        "XForwardedForEnabled": own.client_address,
-        "XForwardedForProtoEnabled": own.protocol,
-        "XForwardedForSLBPortEnabled": own.port,
-        "XForwardedForSLBIdEnabled": own.balancer_id,
-        "XForwardedForClientSrcPortEnabled": own.source_port,
-        "XForwardedForHostEnabled": own.host,
-        "XForwardedForProcessingMode": own.mode,
     })
 }
 
@@ -191,6 +189,9 @@ fn get_listener_health_status(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let group = call.world.server_groups.get(&listener.server_group);
     let groups: Vec<Value> =
         group.map(|group| describe_health(call.world, listener, group)).into_iter().collect();
+    let with_rules = call.parameters.flag("IncludeRule");
+    let rules = call.world.rules_of(&listener.id).into_iter().filter(|_| with_rules);
+    let rules: Vec<Value> = rules.map(|rule| describe_rule_health(call.world, listener, rule)).collect();
     Ok(json!({
         "ListenerHealthStatus": [{
             "ListenerId": listener.id,
@@ -198,9 +199,15 @@ fn get_listener_health_status(call: &mut Call<'_>) -> Result<Value, ApiError> {
             "ListenerProtocol": listener.protocol,
             "ServerGroupInfos": groups,
         }],
-        "RuleHealthStatus": [],
+        "RuleHealthStatus": rules,
         "NextToken": "",
     }))
+}
+
+fn describe_rule_health(world: &World, listener: &Listener, rule: &Rule) -> Value {
+    let groups = rule.groups().into_iter().filter_map(|id| world.server_groups.get(id));
+    let infos: Vec<Value> = groups.map(|group| describe_health(world, listener, group)).collect();
+    json!({"RuleId": rule.id, "ServerGroupInfos": infos})
 }
 
 fn describe_health(world: &World, listener: &Listener, group: &ServerGroup) -> Value {
@@ -269,9 +276,6 @@ fn list_server_groups(call: &mut Call<'_>) -> Result<Value, ApiError> {
 }
 
 fn describe_group(world: &World, own: &ServerGroup) -> Value {
-    let users = world.listeners_of_group(&own.id).filter_map(|id| world.listeners.get(id));
-    let mut balancers: Vec<&str> = users.map(|listener| listener.load_balancer.as_str()).collect();
-    balancers.dedup();
     json!({
         "ServerGroupId": own.id,
         "ServerGroupName": own.name,
@@ -286,7 +290,7 @@ fn describe_group(world: &World, own: &ServerGroup) -> Value {
         "UpstreamKeepaliveEnabled": own.keepalive,
         "Ipv6Enabled": false,
         "ConfigManagedEnabled": false,
-        "RelatedLoadBalancerIds": balancers,
+        "RelatedLoadBalancerIds": world.balancers_of_group(&own.id),
         "ResourceGroupId": "",
         "HealthCheckConfig": describe_check(own),
         "StickySessionConfig": {

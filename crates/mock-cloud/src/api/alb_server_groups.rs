@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::alb_balancers::begin_job;
-use crate::api::{Call, Handler, tags, vpc};
+use crate::api::{Call, Handler, alb_limits, tags, vpc};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
 use crate::world::event::Event;
@@ -15,6 +15,9 @@ pub(super) const ACTIONS: &[(&str, Handler)] = &[
     ("UpdateServerGroupAttribute", update_server_group_attribute),
     ("DeleteServerGroup", delete_server_group),
 ];
+
+/// Server groups of one region.
+const LIMIT: usize = 3000;
 
 fn create_server_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let parameters = call.parameters;
@@ -36,6 +39,13 @@ fn create_server_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let scheduler = parameters.text_or("Scheduler", "Wrr");
     let slow_start = read_switch(parameters, "SlowStartConfig", "SlowStart", "Duration", 30);
     check_slow_start(&scheduler, slow_start)?;
+    let sticky = changed_sticky(&default_sticky(), &parameters.object("StickySessionConfig"));
+    check_sticky(&sticky)?;
+    let own = call.world.server_groups.values().filter(|own| own.meta.region == call.region);
+    if own.count() >= LIMIT {
+        let message = format!("The region has {LIMIT} server groups already.");
+        return Err(ApiError::bad_request("QuotaExceeded.ServerGroupsNum", message));
+    }
     let tags = tags::read(parameters)?;
     call.begin_effect()?;
     let id = call.plain_id("sgp");
@@ -48,7 +58,7 @@ fn create_server_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
         scheduler,
         status: ServerGroupStatus::Creating,
         health_check: changed_health_check(&default_health_check(), &parameters.object("HealthCheckConfig")),
-        sticky: changed_sticky(&default_sticky(), &parameters.object("StickySessionConfig")),
+        sticky,
         drain: read_switch(parameters, "ConnectionDrainConfig", "ConnectionDrain", "Timeout", 300),
         slow_start,
         cross_zone: parameters.boolean("CrossZoneEnabled").unwrap_or(true),
@@ -84,6 +94,12 @@ fn update_server_group_attribute(call: &mut Call<'_>) -> Result<Value, ApiError>
         changed_health_check(&changed.health_check, &parameters.object("HealthCheckConfig"));
     changed.sticky = changed_sticky(&changed.sticky, &parameters.object("StickySessionConfig"));
     changed.cross_zone = parameters.boolean("CrossZoneEnabled").unwrap_or(changed.cross_zone);
+    check_sticky(&changed.sticky)?;
+    for balancer in call.world.balancers_of_group(&id) {
+        if let Some(balancer) = call.world.load_balancers.get(balancer) {
+            alb_limits::check_features(&changed, balancer)?;
+        }
+    }
     changed.keepalive = parameters.boolean("UpstreamKeepaliveEnabled").unwrap_or(changed.keepalive);
     call.begin_effect()?;
     call.world.server_groups.insert(id.clone(), changed);
@@ -94,8 +110,8 @@ fn update_server_group_attribute(call: &mut Call<'_>) -> Result<Value, ApiError>
 fn delete_server_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let id = call.parameters.required("ServerGroupId")?.to_owned();
     require_available(find(call.world, &id)?)?;
-    if let Some(listener) = call.world.listeners_of_group(&id).next() {
-        let message = format!("The server group {id} is used by the listener {listener}.");
+    if let Some(user) = call.world.users_of_group(&id).next() {
+        let message = format!("The server group {id} is used by {user}.");
         return Err(ApiError::bad_request("ResourceInUse.ServerGroup", message));
     }
     call.begin_effect()?;
@@ -110,6 +126,18 @@ fn delete_server_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
 pub(super) fn find<'a>(world: &'a World, id: &str) -> Result<&'a ServerGroup, ApiError> {
     let message = format!("The specified server group {id} does not exist.");
     world.server_groups.get(id).ok_or_else(|| ApiError::not_found("ResourceNotFound.ServerGroup", message))
+}
+
+/// The group with this id, unless it is being deleted.
+pub(super) fn find_usable<'a>(world: &'a World, id: &str) -> Result<&'a ServerGroup, ApiError> {
+    let message = format!("The server group {id} is being deleted.");
+    let group = find(world, id)?;
+    match group.status {
+        ServerGroupStatus::Deleting => Err(ApiError::not_found("ResourceNotFound.ServerGroup", message)),
+        ServerGroupStatus::Creating | ServerGroupStatus::Available | ServerGroupStatus::Configuring => {
+            Ok(group)
+        }
+    }
 }
 
 /// Refuses while a change is under way.
@@ -168,6 +196,18 @@ fn changed_health_check(own: &HealthCheck, given: &Parameters) -> HealthCheck {
         unhealthy_threshold: given.unsigned("UnhealthyThreshold").unwrap_or(own.unhealthy_threshold),
         codes: if codes.is_empty() { own.codes.clone() } else { codes },
     }
+}
+
+/// A server's own cookie has a name of up to 200 letters and digits.
+fn check_sticky(sticky: &Sticky) -> Result<(), ApiError> {
+    if !sticky.enabled || sticky.kind != "Server" {
+        return Ok(());
+    }
+    let good = sticky.cookie.len() <= 200 && sticky.cookie.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if sticky.cookie.is_empty() {
+        return Err(ApiError::missing("StickySessionConfig.Cookie"));
+    }
+    if good { Ok(()) } else { Err(ApiError::invalid("StickySessionConfig.Cookie", "it is no cookie name")) }
 }
 
 fn default_sticky() -> Sticky {

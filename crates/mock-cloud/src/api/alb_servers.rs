@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::api::alb_balancers::begin_job;
 use crate::api::alb_server_groups::{find, require_available};
-use crate::api::{Call, Handler};
+use crate::api::{Call, Handler, alb_limits};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
 use crate::world::pace::Step;
@@ -88,6 +88,7 @@ fn check_added(world: &World, group: &ServerGroup, given: &[Parameters]) -> Resu
         }
         added.push(server);
     }
+    alb_limits::check_added(world, group, added.len())?;
     if group.servers.len() + added.len() > LIMIT {
         let message = "A server group has at most 1000 servers.";
         return Err(ApiError::bad_request("ResourceQuotaExceeded.LoadBalancerServersNum", message));

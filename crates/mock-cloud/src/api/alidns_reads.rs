@@ -23,6 +23,9 @@ fn describe_domain_records(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let mut records: Vec<&DomainRecord> =
         call.world.records_of(&domain).filter(|own| chosen(own, call.parameters)).collect();
     records.sort_by_key(|own| (std::cmp::Reverse(own.created), &own.id));
+    if call.parameters.text("Direction") == Some("ASC") {
+        records.reverse();
+    }
     let all = records.into_iter().map(|own| describe(own, Times::With)).collect();
     let size = Size { default: 20, minimum: 1, maximum: 500 };
     Ok(page::by_number(all, call.parameters, size).reply("DomainRecords", "Record"))

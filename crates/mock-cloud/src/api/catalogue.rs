@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::page::{self, Size};
 use crate::api::{Call, Handler};
 use crate::wire::ApiError;
+use crate::world::World;
 use crate::world::regions::{self, Region};
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
@@ -78,9 +79,26 @@ pub fn find(id: &str) -> Option<&'static InstanceType> {
     TYPES.iter().find(|kind| kind.id == id)
 }
 
-/// Entry-level disks go with the entry-level families only.
+/// Whether a zone has none of an instance type.
+pub fn is_sold_out(world: &World, zone: &str, instance_type: &str) -> bool {
+    world.sold_out.contains(&(zone.to_owned(), instance_type.to_owned()))
+}
+
+/// Older families take SSDs and ultra disks, newer ones ESSDs alone; entry-level disks go with two families.
 pub fn takes_disk(kind: &InstanceType, category: &str) -> bool {
-    category != "cloud_essd_entry" || kind.family.starts_with("ecs.u") || kind.family == "ecs.e"
+    let older = ["ecs.t5", "ecs.t6", "ecs.c6", "ecs.g6"].contains(&kind.family);
+    match category {
+        "cloud_essd" => true,
+        "cloud_auto" => !older,
+        "cloud_essd_entry" => ["ecs.u1", "ecs.e"].contains(&kind.family),
+        "cloud_ssd" | "cloud_efficiency" => older,
+        _ => false,
+    }
+}
+
+/// The category of a disk that is asked for without one.
+pub fn default_disk(kind: &InstanceType) -> &'static str {
+    if takes_disk(kind, "cloud_efficiency") { "cloud_efficiency" } else { "cloud_essd" }
 }
 
 fn describe_instance_types(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -115,7 +133,25 @@ fn describe_type(kind: &InstanceType) -> Value {
         "EniQuantity": 2,
         "NvmeSupport": "unsupported",
         "GPUAmount": 0,
+        "GPUSpec": "",
         "LocalStorageCategory": "",
+        "DiskQuantity": 17,
+        "EniPrivateIpAddressQuantity": 6,
+        "EniIpv6AddressQuantity": 1,
+        "EniTotalQuantity": 2,
+        "EniTrunkSupported": false,
+        "EriQuantity": 0,
+        "InstanceBandwidthRx": 1_024_000,
+        "InstanceBandwidthTx": 1_024_000,
+        "InstancePpsRx": 300_000,
+        "InstancePpsTx": 300_000,
+        "JumboFrameSupport": false,
+        "NetworkCardQuantity": 1,
+        "NetworkEncryptionSupport": false,
+        "PrimaryEniQueueNumber": 2,
+        "SecondaryEniQueueNumber": 2,
+        "MaximumQueueNumberPerEni": 2,
+        "TotalEniQueueQuantity": 4,
     })
 }
 
@@ -128,18 +164,23 @@ fn describe_available_resource(call: &mut Call<'_>) -> Result<Value, ApiError> {
         _ => return Err(ApiError::invalid("DestinationResource", "it is not known")),
     };
     let (unit, minimum, maximum) = if wanted.ends_with("Disk") { ("GiB", 20, 2048) } else { ("", 0, 0) };
-    let supported: Vec<Value> = values
-        .iter()
-        .map(|value| {
-            let mut row = json!({"Value": value, "Status": "Available", "StatusCategory": "WithStock"});
+    let supported = |zone: &str| -> Vec<Value> {
+        let rows = values.iter().map(|value| {
+            let (status, category) = if is_sold_out(call.world, zone, value) {
+                ("SoldOut", "WithoutStock")
+            } else {
+                ("Available", "WithStock")
+            };
+            let mut row = json!({"Value": value, "Status": status, "StatusCategory": category});
             if !unit.is_empty() {
                 row["Unit"] = json!(unit);
                 row["Min"] = json!(minimum);
                 row["Max"] = json!(maximum);
             }
             row
-        })
-        .collect();
+        });
+        rows.collect()
+    };
     let zones = regions::find(&call.region).map(Region::zones).unwrap_or_default();
     let chosen =
         zones.iter().filter(|zone| call.parameters.text("ZoneId").is_none_or(|own| own == zone.as_str()));
@@ -151,7 +192,7 @@ fn describe_available_resource(call: &mut Call<'_>) -> Result<Value, ApiError> {
                 "Status": "Available",
                 "StatusCategory": "WithStock",
                 "AvailableResources": {"AvailableResource": [
-                    {"Type": wanted, "SupportedResources": {"SupportedResource": supported}},
+                    {"Type": wanted, "SupportedResources": {"SupportedResource": supported(zone)}},
                 ]},
             })
         })

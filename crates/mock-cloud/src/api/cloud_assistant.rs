@@ -18,18 +18,22 @@ use crate::world::meta::timestamp;
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
     ("RunCommand", run_command),
     ("DescribeInvocationResults", describe_invocation_results),
+    ("StopInvocation", stop_invocation),
     ("DescribeInvocations", describe_invocations),
     ("DescribeCloudAssistantStatus", describe_cloud_assistant_status),
 ];
 
 /// Base64 of a command.
 const CONTENT_LIMIT: usize = 24 * 1024;
+/// Instances of one call.
+const INSTANCES: usize = 100;
 const SIZE: Size = Size { default: 10, minimum: 1, maximum: 50 };
 
 fn run_command(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let parameters = call.parameters;
     let (script, content) = read_script(parameters)?;
     let instances = parameters.texts("InstanceId");
+    check_options(parameters)?;
     if instances.is_empty() {
         return Err(ApiError::bad_request("MissingParam.InstanceId", "At least one InstanceId is needed."));
     }
@@ -51,6 +55,9 @@ fn run_command(call: &mut Call<'_>) -> Result<Value, ApiError> {
         content,
         script,
         kind: parameters.owned("Type"),
+        description: parameters.owned("Description"),
+        user: parameters.text_or("Username", "root"),
+        folder: parameters.text_or("WorkingDir", "/root"),
         timeout: parameters.integer("Timeout").unwrap_or(60),
         results,
         region: call.region.clone(),
@@ -58,6 +65,55 @@ fn run_command(call: &mut Call<'_>) -> Result<Value, ApiError> {
     };
     call.world.begin_invocation(invocation);
     Ok(json!({"CommandId": command, "InvokeId": id}))
+}
+
+/// Scripts for Linux, run once, with names and times in their bounds.
+fn check_options(parameters: &Parameters) -> Result<(), ApiError> {
+    let timeout = parameters.integer("Timeout").unwrap_or(60);
+    if !(10..=86_400).contains(&timeout) {
+        return Err(ApiError::invalid("Timeout", "it must be 10 to 86400 seconds"));
+    }
+    if parameters.text("Name").is_some_and(|name| name.chars().count() > 128) {
+        return Err(ApiError::forbidden("CmdName.ExceedLimit", "The Name is longer than 128 characters."));
+    }
+    if parameters.text("Description").is_some_and(|text| text.chars().count() > 512) {
+        let message = "The Description is longer than 512 characters.";
+        return Err(ApiError::forbidden("CmdDesc.ExceedLimit", message));
+    }
+    if parameters.text("Type") != Some("RunShellScript") {
+        let message = "All instances run Linux, which takes RunShellScript only.";
+        return Err(ApiError::bad_request("InvalidInstance.NotMatch", message));
+    }
+    match parameters.text("RepeatMode") {
+        None | Some("Once") => Ok(()),
+        Some(mode @ ("Period" | "NextRebootOnly" | "EveryReboot" | "DryRun")) => {
+            Err(ApiError::invalid("RepeatMode", format!("mock-cloud runs scripts Once, not {mode}")))
+        }
+        Some(mode) => {
+            let message = format!("The RepeatMode {mode} does not exist.");
+            Err(ApiError::not_found("InvalidRepeatMode.NotFound", message))
+        }
+    }
+}
+
+fn stop_invocation(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let id = call.parameters.required("InvokeId")?.to_owned();
+    let found = call.world.invocations.get(&id).filter(|own| own.region == call.region);
+    let Some(invocation) = found else {
+        let message = format!("The specified invocation {id} does not exist.");
+        return Err(ApiError::not_found("InvalidInvokeId.NotFound", message));
+    };
+    let mut instances = call.parameters.texts("InstanceId");
+    if instances.len() > INSTANCES {
+        let message = format!("A call names {INSTANCES} instances at most.");
+        return Err(ApiError::forbidden("InstanceIds.ExceedLimit", message));
+    }
+    if instances.is_empty() {
+        instances = invocation.results.keys().cloned().collect();
+    }
+    call.begin_effect()?;
+    call.world.stop_invocation(&id, &instances);
+    Ok(json!({}))
 }
 
 /// The decoded script, with placeholders filled in, and its Base64.
@@ -134,6 +190,7 @@ fn invocations<'a>(call: &'a Call<'_>) -> Vec<&'a Invocation> {
 fn record_status(result: &InvocationResult) -> &'static str {
     match result.status() {
         "Success" => "Finished",
+        "Terminated" => "Stopped",
         other => other,
     }
 }
@@ -151,13 +208,17 @@ fn describe_result(own: &Invocation, instance: &str, result: &InvocationResult, 
         "InvocationStatus": result.status(),
         "StartTime": timestamp(own.created),
         "FinishedTime": result.finished.map(timestamp).unwrap_or_default(),
-        "StopTime": "",
+        "StopTime": result.stopped.map(timestamp).unwrap_or_default(),
         "Repeats": 1,
         "Dropped": 0,
         "Output": output(result, plain),
-        "ErrorCode": if result.error.is_some() { "ExecuteException" } else { "" },
+        "ErrorCode": result.error_code(),
         "ErrorInfo": result.error.clone().unwrap_or_default(),
-        "Username": "root",
+        "Username": own.user,
+        "TerminationMode": "Process",
+        "ContainerId": "",
+        "ContainerName": "",
+        "Launcher": "",
         "Tags": {"Tag": []},
     });
     if let Some(code) = result.exit_code {
@@ -190,9 +251,14 @@ fn describe_invocation(own: &Invocation, plain: bool, with_output: bool) -> Valu
             "InvocationStatus": result.status(),
             "CreationTime": timestamp(own.created),
             "StartTime": timestamp(own.created),
+            "UpdateTime": timestamp(result.finished.unwrap_or(own.created)),
+            "Dropped": 0,
+            "Repeats": 1,
+            "Timed": false,
             "FinishTime": result.finished.map(timestamp).unwrap_or_default(),
             "Output": if with_output { output(result, plain) } else { String::new() },
-            "ErrorCode": if result.error.is_some() { "ExecuteException" } else { "" },
+            "StopTime": result.stopped.map(timestamp).unwrap_or_default(),
+            "ErrorCode": result.error_code(),
             "ErrorInfo": result.error.clone().unwrap_or_default(),
         });
         if let Some(code) = result.exit_code {
@@ -212,8 +278,13 @@ fn describe_invocation(own: &Invocation, plain: bool, with_output: bool) -> Valu
         "RepeatMode": "Once",
         "Timed": false,
         "Timeout": own.timeout,
-        "Username": "root",
-        "WorkingDir": "/root",
+        "Username": own.user,
+        "WorkingDir": own.folder,
+        "CommandDescription": own.description,
+        "Frequency": "",
+        "TerminationMode": "Process",
+        "ContainerId": "",
+        "ContainerName": "",
         "Parameters": "{}",
         "InvokeInstances": {"InvokeInstance": instances.collect::<Vec<_>>()},
         "Tags": {"Tag": []},

@@ -130,7 +130,9 @@ fn describe_image_from_family(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let fields = image.map(|image| {
         let mut fields = describe(image);
         if let Some(fields) = fields.as_object_mut() {
-            for only_in_lists in ["OSNameEn", "IsPublic", "Usable", "ResourceGroupId"] {
+            for only_in_lists in
+                ["OSNameEn", "IsPublic", "Usable", "ResourceGroupId", "BootMode", "LoginAsNonRootSupported"]
+            {
                 fields.remove(only_in_lists);
             }
         }
@@ -163,6 +165,10 @@ fn describe(image: &Image) -> Value {
         "IsSelfShared": "",
         "IsSubscribed": false,
         "Usable": true,
+        "ImageVersion": "",
+        "ProductCode": "",
+        "LoginAsNonRootSupported": true,
+        "BootMode": "UEFI-Preferred",
         "ResourceGroupId": "",
         "DiskDeviceMappings": {"DiskDeviceMapping": []},
         "Tags": {"Tag": []},

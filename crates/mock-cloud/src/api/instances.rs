@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::api::vpc::update;
-use crate::api::{Call, Handler, security_groups};
+use crate::api::{Call, Handler, run_access, run_network};
 use crate::wire::ApiError;
 use crate::world::World;
 use crate::world::instance::{Instance, InstanceStatus};
@@ -60,16 +60,20 @@ fn modify_instance_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     find(call.world, id)?;
     check_instance_name(parameters.text("InstanceName"))?;
     check_host_name(parameters.text("HostName"))?;
+    check_description(parameters.text("Description").unwrap_or_default(), "InvalidDescription.Malformed")?;
+    run_access::check_password(parameters)?;
     let groups = parameters.texts("SecurityGroupIds");
-    for group in &groups {
-        security_groups::refuse_managed(security_groups::find(call.world, group)?)?;
-    }
+    check_groups(call.world, &groups, &find(call.world, id)?.vpc)?;
+    let user_data = read_user_data(call, id)?;
     let Some(instance) = call.world.instances.get_mut(id) else {
         return Ok(json!({}));
     };
     update(&mut instance.name, parameters.text("InstanceName"));
     update(&mut instance.description, parameters.text("Description"));
     update(&mut instance.host_name, parameters.text("HostName"));
+    if user_data.is_some() {
+        instance.user_data = user_data;
+    }
     if let Some(protection) = parameters.boolean("DeletionProtection") {
         instance.deletion_protection = protection;
     }
@@ -81,6 +85,30 @@ fn modify_instance_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
         }
     }
     Ok(json!({}))
+}
+
+/// Groups that an instance can be moved to; the codes differ from those of a new instance.
+fn check_groups(world: &World, groups: &[String], vpc: &str) -> Result<(), ApiError> {
+    run_network::check_groups(world, groups, vpc).map_err(|error| match error.code.as_str() {
+        "InvalidSecurityGroup.VpcMismatch" => {
+            ApiError::not_found("InvalidSecurityGroupVpc.NotBelongToOneVpc", error.message)
+        }
+        "InvalidParameter.SecurityGroupIdRepeated" => ApiError::not_found(error.code, error.message),
+        _ => error,
+    })
+}
+
+/// User data is changed while an instance is stopped.
+fn read_user_data(call: &Call<'_>, id: &str) -> Result<Option<Vec<u8>>, ApiError> {
+    let data = run_access::read_user_data(call.parameters).map_err(|error| match error.code.as_str() {
+        "InvalidUserData.Base64FormatInvalid" => ApiError::forbidden(error.code, error.message),
+        _ => error,
+    })?;
+    let instance = find(call.world, id)?;
+    if data.is_some() && instance.status != InstanceStatus::Stopped {
+        return Err(wrong_status(instance));
+    }
+    Ok(data)
 }
 
 fn describe_user_data(call: &mut Call<'_>) -> Result<Value, ApiError> {
@@ -111,6 +139,15 @@ pub(super) fn check_instance_name(name: Option<&str>) -> Result<(), ApiError> {
         return Err(ApiError::bad_request("InvalidInstanceName.Malformed", "The InstanceName is not valid."));
     }
     Ok(())
+}
+
+/// Descriptions are empty or 2 to 256 characters, and not a URL.
+pub(super) fn check_description(text: &str, code: &str) -> Result<(), ApiError> {
+    let url = text.starts_with("http://") || text.starts_with("https://");
+    if text.is_empty() || ((2..=256).contains(&text.chars().count()) && !url) {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(code, "The description must have 2 to 256 characters and not be a URL."))
 }
 
 /// 2 to 64 letters, digits, dots and hyphens; dots and hyphens neither at the ends nor in a row.

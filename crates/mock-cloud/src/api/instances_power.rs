@@ -32,7 +32,13 @@ impl Change {
     fn make(self, call: &mut Call<'_>, id: &str) {
         match self {
             Self::Start => call.world.start_instance(id),
-            Self::Stop => call.world.stop_instance(id),
+            Self::Stop => {
+                let mode = call.parameters.text_or("StoppedMode", "KeepCharging");
+                if let Some(instance) = call.world.instances.get_mut(id) {
+                    instance.stopped_mode = mode;
+                }
+                call.world.stop_instance(id);
+            }
         }
     }
 }

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use crate::api::interfaces::mac_address;
 use crate::api::key_pairs::is_like;
 use crate::api::page::{self, Size};
+use crate::api::rows::merged;
 use crate::api::vpc::accepts;
 use crate::api::{Call, Handler, catalogue, images, instances, tags};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
-use crate::world::instance::Instance;
+use crate::world::instance::{Instance, InstanceStatus};
 use crate::world::meta::timestamp_to_the_minute;
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
@@ -73,12 +74,7 @@ impl Filter<'_> {
 }
 
 fn describe(world: &World, own: &Instance) -> Value {
-    let mut fields = describe_machine(own);
-    let mut network = describe_network(world, own);
-    if let (Some(fields), Some(network)) = (fields.as_object_mut(), network.as_object_mut()) {
-        fields.append(network);
-    }
-    fields
+    merged(merged(describe_machine(own), describe_absent(own)), describe_network(world, own))
 }
 
 fn describe_machine(own: &Instance) -> Value {
@@ -101,24 +97,56 @@ fn describe_machine(own: &Instance) -> Value {
         "OSNameEn": system,
         "OSType": "linux",
         "CreationTime": timestamp_to_the_minute(own.meta.created),
-        "StartTime": timestamp_to_the_minute(own.meta.created),
+        "StartTime": timestamp_to_the_minute(own.started),
         "ExpiredTime": "2099-12-31T15:59Z",
-        "AutoReleaseTime": "",
+        "AutoReleaseTime": own.auto_release.map(timestamp_to_the_minute).unwrap_or_default(),
         "InstanceChargeType": own.charge_type,
         "SpotStrategy": own.spot_strategy,
         "DeletionProtection": own.deletion_protection,
         "KeyPairName": own.key_pair.clone().unwrap_or_default(),
         "SerialNumber": own.serial_number,
-        "StoppedMode": "Not-applicable",
+        "StoppedMode": stopped_mode(own),
         "IoOptimized": true,
         "DeviceAvailable": true,
         "Recyclable": false,
         "GPUAmount": 0,
         "GPUSpec": "",
         "ResourceGroupId": "",
-        "MetadataOptions": {"HttpEndpoint": "enabled", "HttpTokens": own.http_tokens},
+        "MetadataOptions": {"HttpEndpoint": own.http_endpoint, "HttpTokens": own.http_tokens},
         "OperationLocks": {"LockReason": []},
         "Tags": tags::ecs_tags(&own.meta),
+    })
+}
+
+/// What is not stopped has no mode.
+fn stopped_mode(own: &Instance) -> &str {
+    match own.status {
+        InstanceStatus::Stopped if !own.stopped_mode.is_empty() => &own.stopped_mode,
+        InstanceStatus::Stopped => "KeepCharging",
+        InstanceStatus::Pending
+        | InstanceStatus::Starting
+        | InstanceStatus::Running
+        | InstanceStatus::Stopping => "Not-applicable",
+    }
+}
+
+/// What an instance of this cloud never has, told as the real one tells it.
+fn describe_absent(own: &Instance) -> Value {
+    let processors = catalogue::find(&own.instance_type).map_or(0, |kind| kind.processors);
+    json!({
+        "ClusterId": "",
+        "DeploymentSetId": "",
+        "HpcClusterId": "",
+        "VlanId": "",
+        "CreditSpecification": "",
+        "SpotDuration": i32::from(own.spot_strategy != "NoSpot"),
+        "SpotPriceLimit": own.spot_price_limit,
+        "HibernationOptions": {"Configured": false},
+        "ImageOptions": {"LoginAsNonRoot": false},
+        "CpuOptions": {"CoreCount": processors.div_ceil(2), "Numa": "ON", "ThreadsPerCore": 2},
+        "DedicatedHostAttribute": {"DedicatedHostId": "", "DedicatedHostName": ""},
+        "DedicatedInstanceAttribute": {"Affinity": "", "Tenancy": ""},
+        "EcsCapacityReservationAttr": {"CapacityReservationId": "", "CapacityReservationPreference": ""},
     })
 }
 
@@ -144,12 +172,25 @@ fn describe_network(world: &World, own: &Instance) -> Value {
         },
         "PublicIpAddress": {"IpAddress": public},
         "InnerIpAddress": {"IpAddress": []},
-        "EipAddress": {"AllocationId": "", "IpAddress": "", "InternetChargeType": ""},
+        "EipAddress": describe_eip(world, own),
         "InternetChargeType": own.internet_charge_type,
-        "InternetMaxBandwidthIn": 10.max(own.bandwidth_out),
+        "InternetMaxBandwidthIn": own.bandwidth_in,
         "InternetMaxBandwidthOut": own.bandwidth_out,
         "SecurityGroupIds": {"SecurityGroupId": own.security_groups},
         "NetworkInterfaces": {"NetworkInterface": interfaces.into_iter().collect::<Vec<_>>()},
+    })
+}
+
+fn describe_eip(world: &World, own: &Instance) -> Value {
+    let Some(eip) = world.eip_of_instance(&own.id) else {
+        return json!({"AllocationId": "", "IpAddress": "", "InternetChargeType": ""});
+    };
+    json!({
+        "AllocationId": eip.id,
+        "IpAddress": eip.address.to_string(),
+        "Bandwidth": eip.bandwidth,
+        "InternetChargeType": eip.internet_charge_type,
+        "IsSupportUnassociate": true,
     })
 }
 
@@ -169,6 +210,8 @@ fn describe_instance_status(call: &mut Call<'_>) -> Result<Value, ApiError> {
 fn describe_instance_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let own = instances::find(call.world, call.parameters.required("InstanceId")?)?;
     let mut fields = describe(call.world, own);
+    fields["IoOptimized"] = json!("optimized");
+    fields["EnableNetworkEncryption"] = json!(false);
     if let Some(fields) = fields.as_object_mut() {
         const KEPT: &[&str] = &[
             "InstanceId",
@@ -180,6 +223,13 @@ fn describe_instance_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
             "ZoneId",
             "InstanceType",
             "Memory",
+            "Cpu",
+            "IoOptimized",
+            "EnableNetworkEncryption",
+            "ClusterId",
+            "VlanId",
+            "CreditSpecification",
+            "DedicatedHostAttribute",
             "ImageId",
             "CreationTime",
             "ExpiredTime",

@@ -1,4 +1,4 @@
-//! Network interfaces and elastic addresses: only read, since instances and load balancers make them.
+//! Network interfaces: only read, since instances, load balancers and NAT gateways make them.
 
 use serde_json::{Value, json};
 
@@ -8,11 +8,9 @@ use crate::api::{Call, Handler, tags};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
 use crate::world::meta::timestamp;
-use crate::world::network::{Eip, InterfaceOwner, NetworkInterface};
+use crate::world::network::{InterfaceOwner, NetworkInterface};
 
-pub(super) const ECS_ACTIONS: &[(&str, Handler)] =
-    &[("DescribeNetworkInterfaces", describe_network_interfaces)];
-pub(super) const VPC_ACTIONS: &[(&str, Handler)] = &[("DescribeEipAddresses", describe_eip_addresses)];
+pub(super) const ACTIONS: &[(&str, Handler)] = &[("DescribeNetworkInterfaces", describe_network_interfaces)];
 
 fn describe_network_interfaces(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let parameters = call.parameters;
@@ -46,14 +44,14 @@ fn chosen(world: &World, own: &NetworkInterface, parameters: &Parameters) -> boo
 fn instance_of(own: &NetworkInterface) -> &str {
     match &own.owner {
         InterfaceOwner::Instance(id) => id,
-        InterfaceOwner::LoadBalancer(_) => "",
+        InterfaceOwner::LoadBalancer(_) | InterfaceOwner::NatGateway(_) => "",
     }
 }
 
 fn kind_of(own: &NetworkInterface) -> &'static str {
     match own.owner {
         InterfaceOwner::Instance(_) => "Primary",
-        InterfaceOwner::LoadBalancer(_) => "Secondary",
+        InterfaceOwner::LoadBalancer(_) | InterfaceOwner::NatGateway(_) => "Secondary",
     }
 }
 
@@ -63,10 +61,11 @@ fn vpc_of(world: &World, own: &NetworkInterface) -> String {
 
 fn describe_interface(world: &World, own: &NetworkInterface) -> Value {
     let zone = world.vswitches.get(&own.vswitch).map(|vswitch| vswitch.zone.clone());
-    let managed = matches!(own.owner, InterfaceOwner::LoadBalancer(_));
+    let managed = !matches!(own.owner, InterfaceOwner::Instance(_));
     let description = match &own.owner {
         InterfaceOwner::Instance(_) => String::new(),
         InterfaceOwner::LoadBalancer(id) => format!("created by ALB {id}"),
+        InterfaceOwner::NatGateway(id) => format!("created by NAT gateway {id}"),
     };
     json!({
         "NetworkInterfaceId": own.id,
@@ -86,57 +85,38 @@ fn describe_interface(world: &World, own: &NetworkInterface) -> Value {
         "CreationTime": timestamp(own.meta.created),
         "OwnerId": world.account.id,
         "ServiceManaged": managed,
+        "Attachment": describe_attachment(own),
+        "AssociatedPublicIp": describe_public(world, own),
+        "NetworkInterfaceTrafficMode": "Standard",
+        "Ipv4PrefixSets": {"Ipv4PrefixSet": []},
+        "Ipv6PrefixSets": {"Ipv6PrefixSet": []},
+        "QueueNumber": 1,
+        "SourceDestCheck": false,
         "DeleteOnRelease": true,
         "ResourceGroupId": "",
         "Tags": tags::ecs_tags(&own.meta),
     })
 }
 
+fn describe_attachment(own: &NetworkInterface) -> Value {
+    match instance_of(own) {
+        "" => json!({}),
+        id => json!({"InstanceId": id, "DeviceIndex": 0, "NetworkCardIndex": 0}),
+    }
+}
+
+/// The public address of the instance, its own or an elastic one.
+fn describe_public(world: &World, own: &NetworkInterface) -> Value {
+    let id = instance_of(own);
+    if let Some(eip) = world.eip_of_instance(id) {
+        return json!({"PublicIpAddress": eip.address.to_string(), "AllocationId": eip.id});
+    }
+    let address = world.instances.get(id).and_then(|instance| instance.public_address);
+    address.map_or_else(|| json!({}), |address| json!({"PublicIpAddress": address.to_string()}))
+}
+
 /// An address card of the range that belongs to virtual machines.
 pub(super) fn mac_address(address: std::net::Ipv4Addr) -> String {
     let [a, b, c, d] = address.octets();
     format!("00:16:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "all handlers have one type")]
-fn describe_eip_addresses(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let parameters = call.parameters;
-    let world = &*call.world;
-    let addresses = parameters.comma_texts("EipAddress");
-    let ids = parameters.comma_texts("AllocationId");
-    let all = world
-        .eips
-        .values()
-        .filter(|own| world.shows(&own.meta, &call.region))
-        .filter(|own| addresses.as_ref().is_none_or(|wanted| wanted.contains(&own.address.to_string())))
-        .filter(|own| ids.as_ref().is_none_or(|wanted| wanted.contains(&own.id)))
-        .filter(|own| accepts(parameters, "AssociatedInstanceId", &own.load_balancer))
-        .filter(|_| accepts(parameters, "Status", "InUse"))
-        .filter(|own| tags::matches(&own.meta, parameters))
-        .map(describe_eip)
-        .collect();
-    let size = Size { default: 10, minimum: 1, maximum: 100 };
-    Ok(page::by_number(all, parameters, size).reply("EipAddresses", "EipAddress"))
-}
-
-fn describe_eip(own: &Eip) -> Value {
-    json!({
-        "AllocationId": own.id,
-        "IpAddress": own.address.to_string(),
-        "Name": own.name,
-        "Status": "InUse",
-        "InstanceId": own.load_balancer,
-        "InstanceType": "SlbInstance",
-        "RegionId": own.meta.region,
-        "AllocationTime": timestamp(own.meta.created),
-        "Bandwidth": "5120",
-        "EipBandwidth": "5120",
-        "ChargeType": "PostPaid",
-        "InternetChargeType": "PayByTraffic",
-        "ISP": "BGP",
-        "ServiceManaged": 1,
-        "Description": "",
-        "ResourceGroupId": "",
-        "Tags": tags::vpc_tags(&own.meta),
-    })
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::page::{self, Size};
 use crate::api::vpc::accepts;
-use crate::api::{Call, Handler, tags};
+use crate::api::{Call, Handler, quotas, tags};
 use crate::wire::ApiError;
 use crate::world::account::KeyPair;
 use crate::world::meta::timestamp_to_the_minute;
@@ -35,6 +35,11 @@ fn import_key_pair(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if call.world.key_pairs.contains_key(&key) {
         let message = format!("The key pair {name} already exists.");
         return Err(ApiError::bad_request("KeyPair.AlreadyExist", message));
+    }
+    let own = call.world.key_pairs.keys().filter(|(region, _)| *region == call.region);
+    if own.count() >= quotas::KEY_PAIRS {
+        let message = format!("The account has {} key pairs already.", quotas::KEY_PAIRS);
+        return Err(ApiError::forbidden("QuotaExceed.KeyPair", message));
     }
     let fingerprint = hex::encode(&Sha256::digest(blob)[..16]);
     let tags = tags::read(call.parameters)?;

@@ -5,8 +5,15 @@
 //! then changes the world. 5. A refusal gets the HTTP status that is documented for it.
 
 pub mod alb_balancers;
+pub mod alb_certificates;
+pub mod alb_forwarding;
+pub mod alb_limits;
 pub mod alb_listeners;
+pub mod alb_options;
 pub mod alb_reads;
+pub mod alb_rule_form;
+pub mod alb_rule_reads;
+pub mod alb_rules;
 pub mod alb_server_groups;
 pub mod alb_servers;
 pub mod alidns;
@@ -16,17 +23,27 @@ pub mod certificate_chain;
 pub mod certificates;
 pub mod certificates_reads;
 pub mod cloud_assistant;
+pub mod console;
+pub mod disk_form;
+pub mod disks;
+pub mod elastic_ips;
 pub mod images;
+pub mod instance_names;
 pub mod instances;
 pub mod instances_power;
 pub mod instances_reads;
 pub mod interfaces;
 pub mod key_pairs;
+pub mod nat_gateways;
 mod oidc;
 pub mod once;
 pub mod page;
 pub mod places;
+pub mod price_table;
+pub mod prices;
 pub mod provenance;
+pub mod public_addresses;
+pub mod quotas;
 pub mod redis_accounts;
 pub mod redis_catalogue;
 pub mod redis_create;
@@ -38,9 +55,14 @@ pub mod redis_prices;
 pub mod redis_reads;
 pub mod redis_rules;
 pub mod redis_security;
+pub mod rows;
+pub mod run_access;
+pub mod run_billing;
 pub mod run_instances;
+pub mod run_network;
 pub mod security_groups;
 pub mod security_rules;
+pub mod snat_entries;
 pub mod sts;
 pub mod tags;
 pub mod vpc;
@@ -241,6 +263,12 @@ fn region_of_call(world: &World, parameters: &Parameters, default: &str) -> Stri
         "LoadBalancerId",
         "ListenerId",
         "ServerGroupId",
+        "RuleId",
+        "ListenerIds.1",
+        "RuleIds.1",
+        "LoadBalancerIds.1",
+        "AllocationId",
+        "NatGatewayId",
         "ResourceId",
         "ResourceId.1",
         "InstanceId.1",
@@ -259,7 +287,9 @@ fn handlers() -> &'static BTreeMap<(&'static str, &'static str), Handler> {
             ("Vpc", vpc::ACTIONS),
             ("Vpc", vswitch::ACTIONS),
             ("Vpc", places::VPC_ACTIONS),
-            ("Vpc", interfaces::VPC_ACTIONS),
+            ("Vpc", elastic_ips::ACTIONS),
+            ("Vpc", nat_gateways::ACTIONS),
+            ("Vpc", snat_entries::ACTIONS),
             ("Vpc", tags::VPC_ACTIONS),
             ("Ecs", run_instances::ACTIONS),
             ("Ecs", instances::ACTIONS),
@@ -271,14 +301,23 @@ fn handlers() -> &'static BTreeMap<(&'static str, &'static str), Handler> {
             ("Ecs", images::ACTIONS),
             ("Ecs", catalogue::ACTIONS),
             ("Ecs", cloud_assistant::ACTIONS),
+            ("Ecs", console::ACTIONS),
+            ("Ecs", disks::ACTIONS),
+            ("Ecs", prices::ACTIONS),
+            ("Ecs", public_addresses::ACTIONS),
+            ("Ecs", quotas::ACTIONS),
             ("Ecs", places::ECS_ACTIONS),
-            ("Ecs", interfaces::ECS_ACTIONS),
+            ("Ecs", interfaces::ACTIONS),
             ("Ecs", tags::ECS_ACTIONS),
             ("Alb", alb_balancers::ACTIONS),
             ("Alb", alb_server_groups::ACTIONS),
             ("Alb", alb_servers::ACTIONS),
             ("Alb", alb_listeners::ACTIONS),
             ("Alb", alb_reads::ACTIONS),
+            ("Alb", alb_rules::ACTIONS),
+            ("Alb", alb_rule_reads::ACTIONS),
+            ("Alb", alb_certificates::ACTIONS),
+            ("Alb", alb_options::ACTIONS),
             ("Alb", places::ALB_ACTIONS),
             ("Alb", tags::ALB_ACTIONS),
             ("Alidns", alidns::ACTIONS),

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::api::instances::check_description;
 use crate::api::page::{self, Size};
 use crate::api::security_rules::describe_rule;
 use crate::api::vpc::accepts;
-use crate::api::{Call, Handler, tags, vpc};
+use crate::api::{Call, Handler, quotas, tags, vpc};
 use crate::wire::ApiError;
 use crate::world::World;
 use crate::world::meta::timestamp;
@@ -36,13 +37,27 @@ fn create_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     let name = parameters.owned("SecurityGroupName");
     vpc::check_name(&name, "InvalidSecurityGroupName.Malformed")?;
+    let description = parameters.text("Description").unwrap_or_default();
+    check_description(description, "InvalidSecurityGroupDiscription.Malformed")?;
+    let kind = parameters.text_or("SecurityGroupType", "normal");
+    if !["normal", "enterprise"].contains(&kind.as_str()) {
+        let message = format!("The SecurityGroupType {kind} is neither normal nor enterprise.");
+        return Err(ApiError::bad_request("InvalidParams.GroupType", message));
+    }
+    let own = call.world.security_groups.values();
+    if own.filter(|own| own.managed_by.is_none() && own.meta.region == call.region).count()
+        >= quotas::SECURITY_GROUPS
+    {
+        let message = format!("The account has {} security groups already.", quotas::SECURITY_GROUPS);
+        return Err(ApiError::forbidden("QuotaExceed.SecurityGroup", message));
+    }
     let tags = tags::read(parameters)?;
     let id = call.regional_id("sg");
     let group = SecurityGroup {
         id: id.clone(),
         name,
         description: parameters.owned("Description"),
-        kind: parameters.text_or("SecurityGroupType", "normal"),
+        kind,
         vpc: network.to_owned(),
         rules: Vec::new(),
         managed_by: None,

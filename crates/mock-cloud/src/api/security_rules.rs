@@ -8,7 +8,7 @@ use crate::api::{Call, Handler};
 use crate::wire::{ApiError, Parameters};
 use crate::world::World;
 use crate::world::meta::timestamp;
-use crate::world::security_group::{Permission, Rule};
+use crate::world::security_group::{Permission, Rule, SecurityGroup};
 
 pub(super) const ACTIONS: &[(&str, Handler)] =
     &[("AuthorizeSecurityGroup", authorize_security_group), ("RevokeSecurityGroup", revoke_security_group)];
@@ -20,6 +20,7 @@ fn authorize_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let id = call.parameters.required("SecurityGroupId")?.to_owned();
     refuse_managed(find(call.world, &id)?)?;
     let permissions = read_permissions(call.world, call.parameters)?;
+    check_sources(call.world, find(call.world, &id)?, &permissions)?;
     let known = find(call.world, &id)?.rules.clone();
     let new = permissions.into_iter().filter(|(own, _)| known.iter().all(|rule| rule.permission != *own));
     let new: Vec<(Permission, String)> = new.collect();
@@ -36,6 +37,26 @@ fn authorize_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
         }
     }
     Ok(json!({}))
+}
+
+/// A group admits groups of its own VPC, and an enterprise group admits none.
+fn check_sources(
+    world: &World,
+    group: &SecurityGroup,
+    permissions: &[(Permission, String)],
+) -> Result<(), ApiError> {
+    let sources = permissions.iter().filter_map(|(own, _)| world.security_groups.get(&own.source_group));
+    for source in sources {
+        if group.kind == "enterprise" {
+            let message = format!("The enterprise group {} admits no groups.", group.id);
+            return Err(ApiError::bad_request("InvalidGroupAuthParameter.OperationDenied", message));
+        }
+        if source.vpc != group.vpc {
+            let message = format!("The groups {} and {} are in two VPCs.", group.id, source.id);
+            return Err(ApiError::bad_request("InvalidSourceGroupId.Mismatch", message));
+        }
+    }
+    Ok(())
 }
 
 fn revoke_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {

@@ -180,19 +180,25 @@ enum Kind {
     Vpc,
     VSwitch,
     Eip,
+    NatGateway,
+    Disk,
+    NetworkInterface,
     LoadBalancer,
     ServerGroup,
     Redis,
 }
 
 impl Kind {
-    const ALL: [Kind; 9] = [
+    const ALL: [Kind; 12] = [
         Self::Instance,
         Self::SecurityGroup,
         Self::KeyPair,
         Self::Vpc,
         Self::VSwitch,
         Self::Eip,
+        Self::NatGateway,
+        Self::Disk,
+        Self::NetworkInterface,
         Self::LoadBalancer,
         Self::ServerGroup,
         Self::Redis,
@@ -207,6 +213,9 @@ impl Kind {
             Self::Vpc => "VPC",
             Self::VSwitch => "VSWITCH",
             Self::Eip => "EIP",
+            Self::NatGateway => "NATGATEWAY",
+            Self::Disk => "disk",
+            Self::NetworkInterface => "eni",
             Self::LoadBalancer => "loadbalancer",
             Self::ServerGroup => "servergroup",
             Self::Redis => "INSTANCE",
@@ -215,8 +224,10 @@ impl Kind {
 
     fn product(self) -> &'static str {
         match self {
-            Self::Instance | Self::SecurityGroup | Self::KeyPair => "Ecs",
-            Self::Vpc | Self::VSwitch | Self::Eip => "Vpc",
+            Self::Instance | Self::SecurityGroup | Self::KeyPair | Self::Disk | Self::NetworkInterface => {
+                "Ecs"
+            }
+            Self::Vpc | Self::VSwitch | Self::Eip | Self::NatGateway => "Vpc",
             Self::LoadBalancer | Self::ServerGroup => "Alb",
             Self::Redis => "R-kvstore",
         }
@@ -235,10 +246,10 @@ impl Kind {
     fn missing(self, id: &str) -> ApiError {
         let message = format!("The specified resource {id} does not exist.");
         match self {
-            Self::Instance | Self::SecurityGroup | Self::KeyPair => {
+            Self::Instance | Self::SecurityGroup | Self::KeyPair | Self::Disk | Self::NetworkInterface => {
                 ApiError::not_found("InvalidResourceId.NotFound", message)
             }
-            Self::Vpc | Self::VSwitch | Self::Eip => {
+            Self::Vpc | Self::VSwitch | Self::Eip | Self::NatGateway => {
                 ApiError::bad_request("InvalidInstanceIds.NotFound", message)
             }
             Self::LoadBalancer => ApiError::not_found("ResourceNotFound.LoadBalancer", message),
@@ -259,6 +270,9 @@ impl Kind {
             Self::Vpc => world.vpcs.get_mut(id).map(|own| &mut own.meta),
             Self::VSwitch => world.vswitches.get_mut(id).map(|own| &mut own.meta),
             Self::Eip => world.eips.get_mut(id).map(|own| &mut own.meta),
+            Self::NatGateway => world.nat_gateways.get_mut(id).map(|own| &mut own.meta),
+            Self::Disk => world.disks.get_mut(id).map(|own| &mut own.meta),
+            Self::NetworkInterface => world.network_interfaces.get_mut(id).map(|own| &mut own.meta),
             Self::LoadBalancer => world.load_balancers.get_mut(id).map(|own| &mut own.meta),
             Self::ServerGroup => world.server_groups.get_mut(id).map(|own| &mut own.meta),
             Self::Redis => world.redis_instances.get_mut(id).map(|own| &mut own.meta),
@@ -275,6 +289,11 @@ impl Kind {
             Self::Vpc => world.vpcs.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect(),
             Self::VSwitch => world.vswitches.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect(),
             Self::Eip => world.eips.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect(),
+            Self::NatGateway => world.nat_gateways.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect(),
+            Self::Disk => world.disks.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect(),
+            Self::NetworkInterface => {
+                world.network_interfaces.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect()
+            }
             Self::LoadBalancer => {
                 world.load_balancers.iter().map(|(id, own)| (id.as_str(), &own.meta)).collect()
             }

@@ -23,6 +23,9 @@ pub(super) const ACTIONS: &[(&str, Handler)] = &[
 /// Address ranges no network may have.
 const RESERVED: &[&str] = &["100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4"];
 
+/// VPCs of one region.
+const LIMIT: usize = 10;
+
 fn create_vpc(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let cidr = parse_network(call.parameters.text("CidrBlock").unwrap_or("172.16.0.0/12"))
         .filter(|cidr| (8..=28).contains(&cidr.prefix_len()) && !is_reserved(*cidr));
@@ -31,6 +34,11 @@ fn create_vpc(call: &mut Call<'_>) -> Result<Value, ApiError> {
     };
     let name = call.parameters.owned("VpcName");
     check_name(&name, "InvalidVpcName.Malformed")?;
+    check_description(call.parameters, "InvalidVpcDiscription.Malformed")?;
+    if call.world.vpcs.values().filter(|own| own.meta.region == call.region).count() >= LIMIT {
+        let message = format!("The region has {LIMIT} VPCs already.");
+        return Err(ApiError::bad_request("QuotaExceeded.Vpc", message));
+    }
     let tags = tags::read(call.parameters)?;
     call.begin_effect()?;
     let (id, router, route_table) =
@@ -81,6 +89,9 @@ fn describe_vpc_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let count = json!({"ResourceType": "VSwitch", "ResourceCount": switches});
     reply["CloudResources"] = json!({"CloudResourceSetType": [count]});
     reply["ClassicLinkEnabled"] = json!(false);
+    reply["AssociatedCens"] = json!({"AssociatedCen": []});
+    reply["Ipv4GatewayId"] = json!("");
+    reply["SupportIpv4Gateway"] = json!(false);
     Ok(reply)
 }
 
@@ -90,6 +101,7 @@ fn modify_vpc_attribute(call: &mut Call<'_>) -> Result<Value, ApiError> {
     if let Some(name) = call.parameters.text("VpcName") {
         check_name(name, "InvalidVpcName.Malformed")?;
     }
+    check_description(call.parameters, "InvalidVpcDiscription.Malformed")?;
     let parameters = call.parameters;
     if let Some(vpc) = call.world.vpcs.get_mut(id) {
         update(&mut vpc.name, parameters.text("VpcName"));
@@ -134,11 +146,20 @@ pub(super) fn parse_network(text: &str) -> Option<Ipv4Net> {
     text.parse::<Ipv4Net>().ok().filter(|network| network.addr() == network.network())
 }
 
-/// Names are empty or 2 to 128 characters, and not a URL.
+/// Descriptions have up to 256 characters and are not a URL.
+pub(super) fn check_description(parameters: &Parameters, code: &str) -> Result<(), ApiError> {
+    let text = parameters.text("Description").unwrap_or_default();
+    let url = text.starts_with("http://") || text.starts_with("https://");
+    if text.chars().count() <= 256 && !url {
+        return Ok(());
+    }
+    Err(ApiError::bad_request(code, "The Description must have up to 256 characters and not be a URL."))
+}
+
+/// Names have up to 128 characters and are not a URL.
 pub(super) fn check_name(name: &str, code: &str) -> Result<(), ApiError> {
-    let length = name.chars().count();
     let url = name.starts_with("http://") || name.starts_with("https://");
-    if length == 0 || ((1..=128).contains(&length) && !url) {
+    if name.chars().count() <= 128 && !url {
         return Ok(());
     }
     Err(ApiError::bad_request(code, format!("The name {name} is not valid.")))
@@ -158,6 +179,8 @@ fn is_reserved(cidr: Ipv4Net) -> bool {
 
 fn describe(world: &World, vpc: &Vpc) -> Value {
     let switches: Vec<&str> = world.vswitches_of(&vpc.id).map(|vswitch| vswitch.id.as_str()).collect();
+    let gateways = world.nat_gateways.values().filter(|own| own.vpc == vpc.id).map(|own| own.id.as_str());
+    let gateways: Vec<&str> = gateways.collect();
     json!({
         "VpcId": vpc.id,
         "VpcName": vpc.name,
@@ -173,11 +196,15 @@ fn describe(world: &World, vpc: &Vpc) -> Value {
         "ResourceGroupId": "",
         "VRouterId": vpc.router,
         "RouterTableIds": {"RouterTableIds": [vpc.route_table]},
-        "NatGatewayIds": {"NatGatewayIds": []},
+        "NatGatewayIds": {"NatGatewayIds": gateways},
         "SecondaryCidrBlocks": {"SecondaryCidrBlock": []},
         "UserCidrs": {"UserCidr": []},
         "VSwitchIds": {"VSwitchId": switches},
         "CenStatus": "Detached",
+        "DhcpOptionsSetId": "",
+        "DhcpOptionsSetStatus": "Available",
+        "DnsHostnameStatus": "DISABLED",
+        "Ipv6CidrBlocks": {"Ipv6CidrBlock": []},
         "Tags": tags::vpc_tags(&vpc.meta),
     })
 }

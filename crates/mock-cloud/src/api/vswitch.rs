@@ -66,6 +66,7 @@ fn check_new(call: &mut Call<'_>) -> Result<VSwitch, ApiError> {
     }
     let name = parameters.owned("VSwitchName");
     check_name(&name, "InvalidVSwitchName.Malformed")?;
+    vpc::check_description(parameters, "InvalidVSwitchDiscription.Malformed")?;
     let (vpc, region) = (owner.id.clone(), owner.meta.region.clone());
     let tags = tags::read(parameters)?;
     Ok(VSwitch {

@@ -265,7 +265,9 @@ impl Region {
         for (id, slot) in slots.iter() {
             let processes =
                 slot.machine.as_ref().map(|machine| machine.services.processes()).unwrap_or_default();
-            status.hosts.insert(id.clone(), Host { state: slot.state.clone(), processes });
+            let console = slot.machine.as_ref().map(|machine| machine.services.console.text());
+            let console = console.unwrap_or_default();
+            status.hosts.insert(id.clone(), Host { state: slot.state.clone(), processes, console });
             if let Some(machine) = &slot.machine
                 && slot.state == HostState::Ready
                 && let Some(public) = machine.instance().public_address

@@ -174,6 +174,9 @@ pub struct Host {
     pub state: HostState,
     /// Units that run or ran on it.
     pub processes: Vec<Process>,
+    /// The last lines on its console; empty without a machine.
+    #[serde(skip)]
+    pub console: String,
 }
 
 /// State of a machine.

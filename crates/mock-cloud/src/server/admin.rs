@@ -1,7 +1,8 @@
-//! What is not part of the cloud: status, world, calls, console, faults, clock and shutdown, under `/_mock/`.
+//! What is not part of the cloud: status, world, calls, console, faults, stock, clock and shutdown, under `/_mock/`.
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::plane::spec::Status;
@@ -15,6 +16,14 @@ use crate::world::World;
 use crate::world::meta::timestamp;
 
 const JSON: &str = "application/json";
+
+/// An instance type that a zone has none of.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SoldOut {
+    zone: String,
+    instance_type: String,
+}
 
 /// Ten years.
 const LONGEST_PASS_SECONDS: i64 = 315_360_000;
@@ -38,6 +47,7 @@ impl Cloud {
             ("GET", "/_mock/faults") => json_reply(&self.lock().faults.pending()),
             ("POST", "/_mock/faults") => self.add_faults(&request.body),
             ("DELETE", "/_mock/faults") => self.clear_faults(),
+            ("POST", "/_mock/stock") => self.sell_out(&request.body),
             ("POST", "/_mock/clock") => self.pass_time(&request.body),
             ("POST", "/_mock/shutdown") => {
                 self.stop_soon();
@@ -87,6 +97,19 @@ impl Cloud {
                 json_reply(&json!({"faults": count}))
             }
             Err(error) => complaint(400, &format!("the faults cannot be read: {error}")),
+        }
+    }
+
+    /// From now on these are sold out, and nothing else is: `[{"zone": ..., "instance_type": ...}]`.
+    fn sell_out(&self, body: &[u8]) -> HttpReply {
+        match serde_json::from_slice::<Vec<SoldOut>>(body) {
+            Ok(rows) => {
+                let rows = rows.into_iter().map(|row| (row.zone, row.instance_type));
+                let mut state = self.lock();
+                state.world.sold_out = rows.collect();
+                json_reply(&json!({"sold_out": state.world.sold_out.len()}))
+            }
+            Err(error) => complaint(400, &format!("what is sold out cannot be read: {error}")),
         }
     }
 

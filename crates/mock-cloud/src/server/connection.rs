@@ -186,19 +186,26 @@ impl HttpReply {
             503 => "Service Unavailable",
             _ => "",
         };
-        let date = jiff::Timestamp::now().strftime("%a, %d %b %Y %H:%M:%S GMT");
         let mut head = format!(
-            "HTTP/1.1 {} {reason}\r\ndate: {date}\r\ncontent-type: {}\r\ncontent-length: {}\r\n",
+            "HTTP/1.1 {} {reason}\r\ncontent-type: {}\r\ncontent-length: {}\r\n",
             self.status,
             self.content_type,
             self.body.len()
         );
+        if self.headers.iter().all(|(name, _)| *name != "date") {
+            head.extend(["date: ", &http_date(jiff::Timestamp::now()), "\r\n"]);
+        }
         for (name, value) in &self.headers {
             head.extend([*name, ": ", value, "\r\n"]);
         }
         head.push_str(if keep_alive { "\r\n" } else { "connection: close\r\n\r\n" });
         head
     }
+}
+
+/// A moment as HTTP writes it.
+pub(super) fn http_date(moment: jiff::Timestamp) -> String {
+    moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 fn too_slow() -> Ended {

@@ -98,7 +98,9 @@ fn route(cloud: &Arc<Cloud>, request: Request, region: &str) -> Result<Answer, L
         let message = format!("The HTTP method {} is not supported.", head.method);
         cloud.refuse(&ApiError::bad_request("UnsupportedHTTPMethod", message))
     } else {
-        return cloud.answer(&SignedRequest::new(request), region);
+        let mut answer = cloud.answer(&SignedRequest::new(request), region)?;
+        answer.reply.headers.push(("date", cloud.date()));
+        return Ok(answer);
     };
     Ok(Answer { reply, delay: None })
 }

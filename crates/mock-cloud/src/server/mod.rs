@@ -340,8 +340,12 @@ impl Cloud {
     async fn run(self: Arc<Self>, errand: Errand) {
         let limit = Duration::from_secs(u64::try_from(errand.timeout_seconds).unwrap_or(60));
         let running = self.plane.run_command(&errand.instance, &errand.script);
-        let result = tokio::time::timeout(limit, running).await;
-        let result = result.unwrap_or_else(|_| Err("the script did not end within its timeout".to_owned()));
+        let result = tokio::select! {
+            result = tokio::time::timeout(limit, running) => {
+                result.unwrap_or_else(|_| Err("the script did not end within its timeout".to_owned()))
+            }
+            () = errand.stop.cancelled() => Err("the script was stopped".to_owned()),
+        };
         self.lock().world.script_ended(&errand.invocation, &errand.instance, result);
     }
 
@@ -360,6 +364,12 @@ impl Cloud {
     /// The clock that signatures are held against.
     fn clock(&self) -> Moment {
         now() + self.options.clock_offset * 1_000
+    }
+
+    /// The same as the `Date` header of a reply, from which callers learn how far their own is off.
+    fn date(&self) -> String {
+        let clock = jiff::Timestamp::from_millisecond(self.clock()).unwrap_or_default();
+        connection::http_date(clock)
     }
 
     fn console(&self) -> String {

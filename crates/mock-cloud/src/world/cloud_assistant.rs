@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
 
 use crate::plane::HostKind;
 use crate::plane::spec::CommandResult;
@@ -20,6 +21,8 @@ pub struct Errand {
     pub invocation: String,
     /// Where to run it.
     pub instance: String,
+    /// Cancelled when a call stops it.
+    pub stop: CancellationToken,
     /// What to run.
     pub script: String,
     /// Longest time it may take.
@@ -43,6 +46,12 @@ pub struct Invocation {
     pub script: String,
     /// `RunShellScript`.
     pub kind: String,
+    /// Free text.
+    pub description: String,
+    /// Who runs it.
+    pub user: String,
+    /// Where it runs.
+    pub folder: String,
     /// Seconds.
     pub timeout: i64,
     /// Results by instance.
@@ -65,6 +74,11 @@ pub struct InvocationResult {
     pub error: Option<String>,
     /// When it ended.
     pub finished: Option<Moment>,
+    /// When a call stopped it.
+    pub stopped: Option<Moment>,
+    /// Ends the script on its host.
+    #[serde(skip)]
+    pub stop: CancellationToken,
 }
 
 impl InvocationResult {
@@ -73,22 +87,35 @@ impl InvocationResult {
         self.finished.is_some()
     }
 
-    /// `Running`, `Success` or `Failed`.
+    /// `Running`, `Success`, `Failed` or `Terminated`.
     pub fn status(&self) -> &'static str {
         match (self.finished, self.exit_code, &self.error) {
             (None, _, _) => "Running",
+            _ if self.stopped.is_some() => "Terminated",
             (Some(_), Some(0), None) => "Success",
             (Some(_), _, _) => "Failed",
+        }
+    }
+
+    /// Why it did not succeed.
+    pub fn error_code(&self) -> &'static str {
+        match (self.finished, self.exit_code, &self.error) {
+            _ if self.stopped.is_some() => "ExecutionInterrupted",
+            (_, _, Some(_)) => "ExecutionException",
+            (Some(_), Some(code), None) if code != 0 => "ExitCodeNonzero",
+            _ => "",
         }
     }
 }
 
 impl Invocation {
-    /// `Running` until all are over, then `Finished`, `Failed` or `PartialFailed`.
+    /// `Running` until all are over, then `Finished`, `Stopped`, `Failed` or `PartialFailed`.
     pub fn status(&self) -> &'static str {
         let failed = self.results.values().filter(|result| result.status() == "Failed").count();
         if self.results.values().any(|result| !result.is_over()) {
             "Running"
+        } else if self.results.values().any(|result| result.stopped.is_some()) {
+            "Stopped"
         } else if failed == 0 {
             "Finished"
         } else if failed == self.results.len() {
@@ -102,7 +129,7 @@ impl Invocation {
 impl World {
     /// Runs a new invocation on its instances: on the hosts when there are any, else as far as a control plane can.
     pub fn begin_invocation(&mut self, invocation: Invocation) {
-        for instance in invocation.results.keys() {
+        for (instance, result) in &invocation.results {
             match self.settings.hosts {
                 HostKind::None => self.schedule(
                     Step::Script,
@@ -111,6 +138,7 @@ impl World {
                 HostKind::Process => self.errands.push(Errand {
                     invocation: invocation.id.clone(),
                     instance: instance.clone(),
+                    stop: result.stop.clone(),
                     script: invocation.script.clone(),
                     timeout_seconds: invocation.timeout,
                 }),
@@ -124,7 +152,8 @@ impl World {
         let now = self.now;
         self.touch();
         let invocation = self.invocations.get_mut(invocation);
-        if let Some(own) = invocation.and_then(|invocation| invocation.results.get_mut(instance)) {
+        let own = invocation.and_then(|invocation| invocation.results.get_mut(instance));
+        if let Some(own) = own.filter(|own| !own.is_over()) {
             own.finished = Some(now);
             match result {
                 Ok(result) => {
@@ -132,6 +161,18 @@ impl World {
                     own.output = result.output;
                 }
                 Err(sentence) => own.error = Some(sentence),
+            }
+        }
+    }
+
+    /// Stops what still runs of an invocation on these instances.
+    pub fn stop_invocation(&mut self, invocation: &str, instances: &[String]) {
+        let now = self.now;
+        let own = self.invocations.get_mut(invocation);
+        for (instance, result) in own.into_iter().flat_map(|own| &mut own.results) {
+            if instances.contains(instance) && !result.is_over() {
+                (result.finished, result.stopped) = (Some(now), Some(now));
+                result.stop.cancel();
             }
         }
     }

@@ -1,10 +1,12 @@
 //! What the data plane should look like, derived from the world.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use crate::plane::spec::{self, Desired, Power};
 use crate::world::World;
+use crate::world::elastic_ip::EipStatus;
 use crate::world::instance::Instance;
 use crate::world::load_balancer::{Listener, ListenerStatus, LoadBalancer, LoadBalancerStatus};
 use crate::world::server_group::{HealthCheck, ServerGroup, ServerStatus};
@@ -34,12 +36,18 @@ impl World {
             image: instance.image.clone(),
             vpc: instance.vpc.clone(),
             private_address: instance.private_address,
-            public_address: instance.public_address,
+            public_address: instance.public_address.or_else(|| self.bound_address(&instance.id)),
             authorized_keys: key_pair.map(|pair| pair.public_key.clone()).into_iter().collect(),
             user_data: instance.user_data.clone(),
             power: if instance.is_on() { Power::On } else { Power::Off },
             refuses_ssh: false,
         }
+    }
+
+    /// The elastic address an instance can be reached by.
+    fn bound_address(&self, instance: &str) -> Option<Ipv4Addr> {
+        let eip = self.eip_of_instance(instance).filter(|eip| eip.status == EipStatus::InUse);
+        eip.map(|eip| eip.address)
     }
 
     fn desired_balancer(&self, balancer: &LoadBalancer) -> spec::LoadBalancer {

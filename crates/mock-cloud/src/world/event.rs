@@ -19,6 +19,8 @@ pub enum Event {
     InstanceBooted(String),
     /// Stopping is over.
     InstanceStopped(String),
+    /// The time of an instance is over.
+    InstanceExpired(String),
     /// A released instance is gone.
     InstanceGone(String),
     /// The interface of a gone instance is gone too.
@@ -31,6 +33,14 @@ pub enum Event {
     LeftoversGone(String),
     /// A listener reaches its next state, or is gone.
     ListenerSettled(String),
+    /// A rule is Available, or gone.
+    RuleSettled(String),
+    /// An address reaches its next state, or is gone.
+    EipSettled(String),
+    /// A NAT gateway is Available, or gone.
+    NatGatewaySettled(String),
+    /// An entry of a NAT gateway is Available, or gone.
+    SnatEntrySettled(String),
     /// A server group is Available, or gone.
     ServerGroupSettled(String),
     /// A job succeeded.
@@ -65,12 +75,17 @@ impl World {
             Event::InstanceAllocated(id) => self.instance_allocated(&id),
             Event::InstanceBooted(id) => self.instance_booted(&id),
             Event::InstanceStopped(id) => self.instance_stopped(&id),
+            Event::InstanceExpired(id) => self.instance_expired(&id),
             Event::InstanceGone(id) => self.instance_gone(&id),
             Event::InterfaceGone(id) => drop(self.network_interfaces.remove(&id)),
             Event::LoadBalancerSettled(id) => self.load_balancer_settled(&id),
             Event::LoadBalancerGone(id) => self.load_balancer_gone(&id),
             Event::LeftoversGone(id) => self.leftovers_gone(&id),
             Event::ListenerSettled(id) => self.listener_settled(&id),
+            Event::RuleSettled(id) => self.rule_settled(&id),
+            Event::EipSettled(id) => self.eip_settled(&id),
+            Event::NatGatewaySettled(id) => self.nat_gateway_settled(&id),
+            Event::SnatEntrySettled(id) => self.snat_entry_settled(&id),
             Event::ServerGroupSettled(id) => self.server_group_settled(&id),
             Event::JobFinished(id) => self.job_finished(&id),
             Event::RedisSettled(id) => self.redis_settled(&id),

@@ -6,11 +6,12 @@ use std::net::Ipv4Addr;
 
 use serde::Serialize;
 
-use crate::world::World;
+use crate::world::elastic_ip::EipUser;
 use crate::world::event::Event;
 use crate::world::meta::Meta;
 use crate::world::network::InterfaceOwner;
 use crate::world::pace::Step;
+use crate::world::{Moment, World};
 
 /// Status of an instance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -55,6 +56,12 @@ pub struct Instance {
     pub charge_type: String,
     /// `NoSpot`, ...
     pub spot_strategy: String,
+    /// The most a spot instance may cost an hour; 0 is no limit.
+    pub spot_price_limit: f64,
+    /// `KeepCharging` or `StopCharging` of the last stop.
+    pub stopped_mode: String,
+    /// When it is released by itself.
+    pub auto_release: Option<Moment>,
     /// Where it is.
     pub vpc: String,
     /// Where it is.
@@ -65,6 +72,8 @@ pub struct Instance {
     pub private_address: Ipv4Addr,
     /// Address on the Internet.
     pub public_address: Option<Ipv4Addr>,
+    /// Mbps inwards.
+    pub bandwidth_in: i64,
     /// Mbps outwards.
     pub bandwidth_out: i64,
     /// `PayByTraffic` or `PayByBandwidth`.
@@ -80,8 +89,12 @@ pub struct Instance {
     pub user_data: Option<Vec<u8>>,
     /// Refuses to be released by calls.
     pub deletion_protection: bool,
+    /// `enabled` or `disabled`.
+    pub http_endpoint: String,
     /// `optional` or `required`.
     pub http_tokens: String,
+    /// When it was last started.
+    pub started: Moment,
     /// Serial number.
     pub serial_number: String,
     /// Region, age, tags.
@@ -134,6 +147,10 @@ impl World {
     /// Starts a stopped instance.
     pub fn start_instance(&mut self, id: &str) {
         if self.set_status(id, InstanceStatus::Stopped, InstanceStatus::Starting) {
+            let now = self.now;
+            if let Some(instance) = self.instances.get_mut(id) {
+                instance.started = now;
+            }
             self.ready_hosts.remove(id);
             self.schedule(Step::InstanceBooted, Event::InstanceBooted(id.to_owned()));
         }
@@ -157,6 +174,14 @@ impl World {
         }
     }
 
+    /// Its time is over; protection does not hold against that.
+    pub(super) fn instance_expired(&mut self, id: &str) {
+        let due = self.instances.get(id).and_then(|instance| instance.auto_release);
+        if due.is_some_and(|due| due <= self.now) {
+            self.release_instance(id);
+        }
+    }
+
     /// The interface of a gone instance lingers: vSwitch and security group can only be deleted after it.
     pub(super) fn instance_gone(&mut self, id: &str) {
         if self.instances.remove(id).is_none() {
@@ -172,6 +197,8 @@ impl World {
         for interface in interfaces {
             self.schedule(Step::InterfaceReleased, Event::InterfaceGone(interface));
         }
+        self.disks_released(id);
+        self.free_eips_of(&EipUser::Instance(id.to_owned()));
         for group in self.server_groups.values_mut() {
             group.servers.retain(|server| server.id != id);
         }

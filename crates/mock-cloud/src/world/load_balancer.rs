@@ -1,9 +1,12 @@
 //! ALB instances, their listeners and the jobs that change them.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use serde::Serialize;
+use serde_json::Value;
 
+use crate::world::elastic_ip::EipUser;
 use crate::world::event::Event;
 use crate::world::meta::Meta;
 use crate::world::network::InterfaceOwner;
@@ -69,8 +72,19 @@ pub struct LoadBalancer {
     pub modification_reason: String,
     /// Groups joined by calls.
     pub security_groups: Vec<String>,
+    /// Where requests are logged.
+    pub access_log: Option<AccessLog>,
     /// Region, age, tags.
     pub meta: Meta,
+}
+
+/// Where an ALB logs requests.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AccessLog {
+    /// Project of the log service.
+    pub project: String,
+    /// Store in the project.
+    pub store: String,
 }
 
 /// Presence of an ALB in a zone.
@@ -117,30 +131,36 @@ pub struct Listener {
     pub security_policy: String,
     /// Certificates, the default one first.
     pub certificates: Vec<String>,
-    /// Switches of X-Forwarded-For as given.
-    pub forwarded: ForwardedFor,
+    /// Certificates for other names.
+    pub additional_certificates: Vec<AdditionalCertificate>,
+    /// Which headers it adds: the switches of `XForwardedForConfig` by name.
+    pub forwarded: BTreeMap<String, Value>,
+    /// Clients show certificates.
+    pub ca_enabled: bool,
+    /// Certificates that sign those of clients.
+    pub ca_certificates: Vec<String>,
     /// Region, age, tags.
     pub meta: Meta,
 }
 
-/// Which headers a listener adds.
-#[derive(Debug, Clone, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own in the API")]
-pub struct ForwardedFor {
-    /// X-Forwarded-For.
-    pub client_address: bool,
-    /// X-Forwarded-Proto.
-    pub protocol: bool,
-    /// X-Forwarded-Port.
-    pub port: bool,
-    /// SLB-ID.
-    pub balancer_id: bool,
-    /// X-Forwarded-Client-srcport.
-    pub source_port: bool,
-    /// X-Forwarded-Host.
-    pub host: bool,
-    /// `append` or `remove`.
-    pub mode: String,
+/// Status of an additional certificate; the third is spelt as the API spells it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum CertificateStatus {
+    /// Being added.
+    Associating,
+    /// In use.
+    Associated,
+    /// Being taken off.
+    Diassociating,
+}
+
+/// A certificate beside the default one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AdditionalCertificate {
+    /// `<CertId>-<region>`.
+    pub id: String,
+    /// State.
+    pub status: CertificateStatus,
 }
 
 /// An asynchronous ALB call.
@@ -150,7 +170,7 @@ pub struct Job {
     pub id: String,
     /// Action that made it.
     pub action: String,
-    /// `loadbalancer`, `listener`, `servergroup`.
+    /// `loadbalancer`, `listener`, `rule`, `servergroup`.
     pub resource_type: &'static str,
     /// What it changes.
     pub resource: String,
@@ -158,6 +178,15 @@ pub struct Job {
     pub created: Moment,
     /// When it succeeded.
     pub finished: Option<Moment>,
+}
+
+impl Listener {
+    fn settle_certificates(&mut self) {
+        self.additional_certificates.retain(|own| own.status != CertificateStatus::Diassociating);
+        for certificate in &mut self.additional_certificates {
+            certificate.status = CertificateStatus::Associated;
+        }
+    }
 }
 
 impl World {
@@ -182,13 +211,17 @@ impl World {
     pub(super) fn load_balancer_gone(&mut self, id: &str) {
         if self.load_balancers.remove(id).is_some() {
             self.listeners.retain(|_, listener| listener.load_balancer != id);
+            let listeners = &self.listeners;
+            self.rules.retain(|_, rule| listeners.contains_key(&rule.listener));
             self.schedule(Step::LeftoversGone, Event::LeftoversGone(id.to_owned()));
         }
     }
 
     pub(super) fn leftovers_gone(&mut self, id: &str) {
         let owner = InterfaceOwner::LoadBalancer(id.to_owned());
-        self.eips.retain(|_, eip| eip.load_balancer != id);
+        let user = EipUser::LoadBalancer(id.to_owned());
+        self.eips.retain(|_, eip| !eip.service_managed || eip.user.as_ref() != Some(&user));
+        self.free_eips_of(&user);
         self.network_interfaces.retain(|_, interface| interface.owner != owner);
         self.security_groups.retain(|_, group| group.managed_by.as_deref() != Some(id));
     }
@@ -209,6 +242,7 @@ impl World {
         match listener.status {
             ListenerStatus::Deleting => {
                 self.listeners.remove(id);
+                self.rules.retain(|_, rule| rule.listener != id);
             }
             ListenerStatus::Provisioning
             | ListenerStatus::Running
@@ -216,6 +250,7 @@ impl World {
             | ListenerStatus::Stopped => {
                 if let Some(next) = listener.next.take() {
                     listener.status = next;
+                    listener.settle_certificates();
                 }
             }
         }

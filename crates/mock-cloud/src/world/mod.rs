@@ -13,16 +13,20 @@ pub mod census;
 pub mod certificate;
 pub mod cloud_assistant;
 pub mod desired;
+pub mod disk;
 pub mod dns;
+pub mod elastic_ip;
 pub mod event;
 pub mod ids;
 pub mod instance;
 pub mod load_balancer;
 pub mod meta;
+pub mod nat_gateway;
 pub mod network;
 pub mod pace;
 pub mod redis;
 pub mod regions;
+pub mod rule;
 pub mod security_group;
 pub mod server_group;
 pub mod session;
@@ -35,15 +39,19 @@ use crate::plane::spec::{Health, HostState, Status};
 use account::{Account, KeyPair};
 use certificate::Certificate;
 use cloud_assistant::{Errand, Invocation};
+use disk::Disk;
 use dns::{Domain, DomainRecord};
+use elastic_ip::Eip;
 use event::Event;
 use ids::Ids;
 use instance::Instance;
 use load_balancer::{Job, Listener, LoadBalancer};
 use meta::Meta;
-use network::{Eip, NetworkInterface, VSwitch, Vpc};
+use nat_gateway::{NatGateway, SnatEntry};
+use network::{NetworkInterface, VSwitch, Vpc};
 use pace::{Pace, Step};
 use redis::RedisInstance;
+use rule::Rule;
 use security_group::SecurityGroup;
 use server_group::ServerGroup;
 use session::Sessions;
@@ -67,6 +75,15 @@ pub struct Settings {
     pub domains: Vec<String>,
 }
 
+/// What a host printed on its console.
+#[derive(Debug, Clone)]
+pub struct Console {
+    /// The last lines.
+    pub text: String,
+    /// When they changed.
+    pub updated: Moment,
+}
+
 /// Everything that exists.
 #[derive(Debug, Clone)]
 pub struct World {
@@ -82,6 +99,10 @@ pub struct World {
     pub vswitches: BTreeMap<String, VSwitch>,
     /// Elastic addresses.
     pub eips: BTreeMap<String, Eip>,
+    /// NAT gateways.
+    pub nat_gateways: BTreeMap<String, NatGateway>,
+    /// Entries of NAT gateways.
+    pub snat_entries: BTreeMap<String, SnatEntry>,
     /// Network interfaces of instances and of load balancers.
     pub network_interfaces: BTreeMap<String, NetworkInterface>,
     /// Security groups, those the ALB manages included.
@@ -90,12 +111,18 @@ pub struct World {
     pub key_pairs: BTreeMap<(String, String), KeyPair>,
     /// ECS instances.
     pub instances: BTreeMap<String, Instance>,
+    /// Disks.
+    pub disks: BTreeMap<String, Disk>,
+    /// What hosts print on their consoles.
+    pub consoles: BTreeMap<String, Console>,
     /// Cloud Assistant invocations.
     pub invocations: BTreeMap<String, Invocation>,
     /// ALB instances.
     pub load_balancers: BTreeMap<String, LoadBalancer>,
     /// ALB listeners.
     pub listeners: BTreeMap<String, Listener>,
+    /// Forwarding rules of ALB listeners.
+    pub rules: BTreeMap<String, Rule>,
     /// ALB server groups.
     pub server_groups: BTreeMap<String, ServerGroup>,
     /// ALB jobs.
@@ -108,6 +135,8 @@ pub struct World {
     pub certificates: BTreeMap<i64, Certificate>,
     /// Redis and Tair instances.
     pub redis_instances: BTreeMap<String, RedisInstance>,
+    /// Zone and instance type of what is sold out.
+    pub sold_out: BTreeSet<(String, String)>,
     /// Sessions of assumed roles.
     pub sessions: Sessions,
     /// Client tokens.
@@ -140,18 +169,24 @@ impl World {
             vpcs: BTreeMap::new(),
             vswitches: BTreeMap::new(),
             eips: BTreeMap::new(),
+            nat_gateways: BTreeMap::new(),
+            snat_entries: BTreeMap::new(),
             network_interfaces: BTreeMap::new(),
             security_groups: BTreeMap::new(),
             key_pairs: BTreeMap::new(),
             instances: BTreeMap::new(),
+            disks: BTreeMap::new(),
+            consoles: BTreeMap::new(),
             invocations: BTreeMap::new(),
             load_balancers: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            rules: BTreeMap::new(),
             server_groups: BTreeMap::new(),
             jobs: BTreeMap::new(),
             records: BTreeMap::new(),
             certificates: BTreeMap::new(),
             redis_instances: BTreeMap::new(),
+            sold_out: BTreeSet::new(),
             sessions: Sessions::default(),
             tokens: Tokens::default(),
             ids,
@@ -220,6 +255,7 @@ impl World {
 
     /// Takes in how far the data plane is.
     pub fn observe(&mut self, status: &Status) {
+        self.observe_consoles(status);
         let ready = status.hosts.iter().filter(|(_, host)| host.state == HostState::Ready);
         let ready: BTreeSet<String> = ready.map(|(id, _)| id.clone()).collect();
         let awaited = |id: &String| self.instances.get(id).is_some_and(|instance| instance.awaits_host);
@@ -232,6 +268,17 @@ impl World {
         self.health.clone_from(&status.health);
         for id in awaited {
             self.host_became_ready(&id);
+        }
+    }
+
+    fn observe_consoles(&mut self, status: &Status) {
+        self.consoles.retain(|id, _| status.hosts.contains_key(id));
+        for (id, host) in status.hosts.iter().filter(|(_, host)| !host.console.is_empty()) {
+            let known = self.consoles.get(id).is_some_and(|console| console.text == host.console);
+            if !known {
+                let console = Console { text: host.console.clone(), updated: self.now };
+                self.consoles.insert(id.clone(), console);
+            }
         }
     }
 
@@ -261,6 +308,8 @@ impl World {
             .or_else(|| self.load_balancers.get(id).map(|balancer| &balancer.meta))
             .or_else(|| self.listeners.get(id).map(|listener| &listener.meta))
             .or_else(|| self.server_groups.get(id).map(|group| &group.meta))
+            .or_else(|| self.rules.get(id).map(|rule| &rule.meta))
+            .or_else(|| self.nat_gateways.get(id).map(|gateway| &gateway.meta))
             .or_else(|| self.redis_instances.get(id).map(|redis| &redis.meta))
             .or_else(|| self.eips.get(id).map(|eip| &eip.meta))?;
         Some(&meta.region)

@@ -9,6 +9,9 @@ use serde::Serialize;
 use crate::world::World;
 use crate::world::meta::Meta;
 
+/// Where public addresses come from: the range that is set aside for benchmarks (RFC 2544).
+pub const PUBLIC: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 18, 0, 0), 15);
+
 /// Status of a VPC or vSwitch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub enum NetworkStatus {
@@ -62,21 +65,6 @@ pub struct VSwitch {
     pub meta: Meta,
 }
 
-/// A public address of its own.
-#[derive(Debug, Clone, Serialize)]
-pub struct Eip {
-    /// `eip-...`.
-    pub id: String,
-    /// The address.
-    pub address: Ipv4Addr,
-    /// The load balancer it belongs to.
-    pub load_balancer: String,
-    /// Name given by the service.
-    pub name: String,
-    /// Region, age, tags.
-    pub meta: Meta,
-}
-
 /// Who put a network interface into a vSwitch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,6 +73,8 @@ pub enum InterfaceOwner {
     Instance(String),
     /// Made by an ALB for itself.
     LoadBalancer(String),
+    /// Made by a NAT gateway for itself.
+    NatGateway(String),
 }
 
 /// One network interface.
@@ -144,13 +134,18 @@ impl World {
         usable.saturating_sub(self.taken(&vswitch.id).len())
     }
 
-    /// The next free public address, from the range that is set aside for benchmarks (RFC 2544).
+    /// The next free public address.
     pub fn free_public_address(&self) -> Ipv4Addr {
-        let instances = self.instances.values().filter_map(|instance| instance.public_address);
-        let taken: BTreeSet<Ipv4Addr> = self.eips.values().map(|eip| eip.address).chain(instances).collect();
-        let first = u32::from(Ipv4Addr::new(198, 18, 0, 1));
-        let mut addresses = (first..first + 0x1_fffe).map(Ipv4Addr::from);
+        let taken = self.public_addresses();
+        let first = u32::from(PUBLIC.network()) + 1;
+        let mut addresses = (first..u32::from(PUBLIC.broadcast())).map(Ipv4Addr::from);
         addresses.find(|address| !taken.contains(address)).unwrap_or(Ipv4Addr::new(198, 19, 255, 254))
+    }
+
+    /// Public addresses in use.
+    pub fn public_addresses(&self) -> BTreeSet<Ipv4Addr> {
+        let instances = self.instances.values().filter_map(|instance| instance.public_address);
+        self.eips.values().map(|eip| eip.address).chain(instances).collect()
     }
 
     /// vSwitches of a VPC.

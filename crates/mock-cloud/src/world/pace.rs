@@ -44,6 +44,12 @@ pub enum Step {
     Listener,
     /// Server group settles.
     ServerGroup,
+    /// Elastic IP address settles.
+    ElasticIp,
+    /// NAT gateway settles.
+    NatGateway,
+    /// Entry of a NAT gateway settles.
+    SnatEntry,
     /// Redis instance from Creating to Normal.
     RedisMade,
     /// Redis instance from Changing back to Normal.
@@ -80,12 +86,12 @@ impl Step {
     fn real_milliseconds(self) -> i64 {
         match self {
             Self::ListLag | Self::Script => 2_000,
-            Self::Network | Self::InstanceAllocated => 5_000,
+            Self::Network | Self::InstanceAllocated | Self::ElasticIp | Self::SnatEntry => 5_000,
             Self::InstanceGone | Self::Listener | Self::ServerGroup | Self::LoadBalancerConfigured => 8_000,
             Self::InterfaceReleased | Self::RedisChanged | Self::RedisAccount => 10_000,
             Self::InstanceBooted | Self::InstanceStopped | Self::LoadBalancerGone => 20_000,
             Self::LoadBalancerMade | Self::RedisGone => 30_000,
-            Self::LeftoversGone => 60_000,
+            Self::LeftoversGone | Self::NatGateway => 60_000,
             Self::RedisMade => 240_000,
         }
     }

@@ -1,11 +1,13 @@
 //! ALB server groups and the servers in them.
 
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
 use serde::Serialize;
 
 use crate::world::World;
 use crate::world::event::Event;
+use crate::world::load_balancer::Listener;
 use crate::world::meta::Meta;
 use crate::world::pace::Step;
 
@@ -139,6 +141,39 @@ impl Server {
 }
 
 impl World {
+    /// Listeners and rules that send traffic to a group.
+    pub fn users_of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
+        let rules = self.rules.values().filter(move |rule| rule.groups().contains(&group));
+        self.listeners_of_group(group).chain(rules.map(|rule| rule.id.as_str()))
+    }
+
+    /// ALB instances that send traffic to a group, each once.
+    pub fn balancers_of_group<'a>(&'a self, group: &'a str) -> BTreeSet<&'a str> {
+        let rules = self.rules.values().filter(move |rule| rule.groups().contains(&group));
+        let listeners = self.listeners_of_group(group).chain(rules.map(|rule| rule.listener.as_str()));
+        let listeners = listeners.filter_map(|id| self.listeners.get(id));
+        listeners.map(|listener| listener.load_balancer.as_str()).collect()
+    }
+
+    /// How many listeners and rules of an ALB use a group.
+    pub fn uses_of_group(&self, balancer: &str, group: &str) -> usize {
+        let own: Vec<&Listener> =
+            self.listeners.values().filter(|listener| listener.load_balancer == balancer).collect();
+        let by_default = own.iter().filter(|listener| listener.server_group == group).count();
+        let rules = own.iter().flat_map(|listener| self.rules_of(&listener.id));
+        by_default + rules.filter(|rule| rule.groups().contains(&group)).count()
+    }
+
+    /// Servers behind an ALB: those of a group count once for each listener and each rule that uses it.
+    pub fn servers_of_balancer(&self, balancer: &str) -> usize {
+        let count = |group: &str| self.server_groups.get(group).map_or(0, |group| group.servers.len());
+        let own = |listener: &&Listener| listener.load_balancer == balancer;
+        let listeners: Vec<&Listener> = self.listeners.values().filter(own).collect();
+        let by_default: usize = listeners.iter().map(|listener| count(&listener.server_group)).sum();
+        let rules = listeners.iter().flat_map(|listener| self.rules_of(&listener.id));
+        by_default + rules.flat_map(|rule| rule.groups()).map(count).sum::<usize>()
+    }
+
     /// Listeners whose default action forwards to a group.
     pub fn listeners_of_group<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
         let listeners = self.listeners.values().filter(move |listener| listener.server_group == group);
@@ -147,7 +182,8 @@ impl World {
 
     /// Puts a group into a state that passes by itself.
     pub fn configure_server_group(&mut self, id: &str) {
-        if let Some(group) = self.server_groups.get_mut(id) {
+        let group = self.server_groups.get_mut(id);
+        if let Some(group) = group.filter(|group| group.status != ServerGroupStatus::Deleting) {
             group.status = ServerGroupStatus::Configuring;
             self.schedule(Step::ServerGroup, Event::ServerGroupSettled(id.to_owned()));
         }

@@ -2,13 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod addresses;
+mod balancer_options;
 mod call_log;
 mod certificates;
 mod errors;
+mod every_action;
 mod faults;
+mod ground;
 mod http;
 mod lifetime;
+mod limits;
 mod lists;
+mod machines;
 mod model;
 mod old_client;
 mod provenance;
@@ -16,7 +22,9 @@ mod redis;
 mod redis_access;
 mod redis_time;
 mod regions;
+mod replies;
 mod road;
+mod rules;
 mod signatures;
 mod sts;
 mod support;

@@ -10,6 +10,8 @@ use mock_cloud::world::pace::Pace;
 use mock_cloud::world::{Settings, World};
 use serde_json::Value;
 
+use crate::replies;
+
 pub(crate) const REGION: (&str, &str) = ("RegionId", "cn-hangzhou");
 
 pub(crate) fn world(pace: Pace, hosts: HostKind) -> World {
@@ -24,7 +26,7 @@ pub(crate) fn call(world: &mut World, name: &str, parameters: &[(&str, &str)]) -
         parameters.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let answer = execute(world, &operation, &parameters, Strictness::Strict).answer;
     world.advance(world.now);
-    answer
+    answer.inspect(|reply| replies::check(name, reply))
 }
 
 pub(crate) fn text(value: &Value) -> String {
@@ -61,7 +63,7 @@ fn status_of(world: &mut World, id: &str) -> String {
 }
 
 fn report(id: &str, state: HostState) -> Status {
-    let host = Host { state, processes: Vec::new() };
+    let host = Host { state, processes: Vec::new(), console: String::new() };
     Status { hosts: BTreeMap::from([(id.to_owned(), host)]), ..Status::default() }
 }
 

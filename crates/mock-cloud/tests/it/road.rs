@@ -230,7 +230,7 @@ async fn whole_road(pace: &str) {
     assert_eq!(status["resources_by_kind"]["eip"], 2);
     assert_eq!(status["resources_by_kind"]["managed_security_group"], 1);
     assert_eq!(status["resources_by_kind"]["server"], 2);
-    assert_eq!(status["resources"], 20, "{status}");
+    assert_eq!(status["resources"], 23, "{status}");
     assert_eq!(status["calls"]["Ecs.RunInstances"], 2);
     dependencies_hold(&cloud, &network, &instances, &balancer).await;
     take_down(&cloud, &network, &instances, &balancer).await;

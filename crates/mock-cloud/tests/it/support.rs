@@ -9,6 +9,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::replies;
+
 /// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -218,7 +220,11 @@ impl Cloud {
         for (name, value) in &headers[1..] {
             request = request.header(*name, *value);
         }
-        read(request.body(body).send().await?).await
+        let answer = read(request.body(body).send().await?).await?;
+        if answer.status == 200 {
+            replies::check(name, &answer.body);
+        }
+        Ok(answer)
     }
 
     pub(crate) async fn admin(&self, path: &str) -> Value {

@@ -165,6 +165,9 @@ impl Machine {
 
     /// Starts what is enabled, as a boot does.
     pub(crate) async fn start_enabled(self: &Arc<Self>) {
+        let console = &self.services.console;
+        console.add(&format!("Booting {} on {}", self.instance().image, self.address));
+        console.add("Started OpenSSH server.");
         let wants = "/etc/systemd/system/multi-user.target.wants";
         let units = self.root.place(wants, Last::Follow).and_then(|place| Root::list(&place));
         for unit in units.unwrap_or_default() {
@@ -172,6 +175,8 @@ impl Machine {
                 tracing::info!(unit, ?error, "an enabled unit did not start at boot");
             }
         }
+        console.add("Reached target Multi-User System.");
+        console.add(&format!("{} login:", self.host_name()));
     }
 }
 

@@ -6,6 +6,7 @@
 //!
 //! No shell is ever started, and no path leaves the root.
 
+mod console;
 mod journal;
 mod keeper;
 mod launch;

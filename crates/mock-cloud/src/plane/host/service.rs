@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::plane::host::console::Console;
 use crate::plane::host::journal::{Format, Journal};
 use crate::plane::host::keeper::Keeper;
 use crate::plane::host::machine::Machine;
@@ -106,6 +107,8 @@ pub(super) struct Entry {
 #[derive(Default)]
 pub(crate) struct Services {
     entries: Mutex<BTreeMap<String, Entry>>,
+    /// What the service manager says aloud.
+    pub(crate) console: Console,
 }
 
 /// `chat-node` is short for `chat-node.service`.
@@ -168,6 +171,9 @@ impl Services {
         tracing::debug!(unit, source, message, "journal");
         let journal = self.with(unit, |entry| Arc::clone(&entry.journal));
         journal.lock().unwrap_or_else(PoisonError::into_inner).add(source, message);
+        if source == "systemd[1]" {
+            self.console.add(message);
+        }
     }
 }
 

@@ -1,0 +1,252 @@
+//! Stock and images: whether every instance can have one of its types, with its disk and its image.
+
+use std::collections::BTreeMap;
+
+use crate::base::ids::InstanceName;
+use crate::cloud::catalogue::{self, Offer, Stock};
+use crate::cloud::ecs;
+use crate::cloud::error::CloudError;
+use crate::cloud::vpc::Selection;
+use crate::doctor::report::{CheckId, Finding};
+use crate::doctor::visit::{Visit, listed, unanswered};
+use crate::resource::ownership::STACK_TAG;
+use crate::topology::model::Instance;
+
+/// Zones that sell a type, by type.
+type Offers = BTreeMap<String, BTreeMap<String, Offer>>;
+
+/// Instances that want the same.
+struct Group<'a> {
+    names: Vec<&'a InstanceName>,
+    instance: &'a Instance,
+    zone: &'a str,
+}
+
+/// Whether every instance that is not there yet can have one of its types in its zone.
+pub(super) async fn stock(visit: &mut Visit<'_>) -> Vec<Finding> {
+    if let Err(error) = note_those_there(visit).await {
+        return vec![unanswered(CheckId::Stock, &error)];
+    }
+    let groups = groups(visit);
+    if groups.is_empty() {
+        return vec![Finding::ok(CheckId::Stock, "all instances are there already")];
+    }
+    let mut offers = Offers::new();
+    let mut findings = Vec::new();
+    for group in groups {
+        match choose(visit, &mut offers, &group).await {
+            Ok((chosen, finding)) => {
+                findings.push(finding);
+                for (name, chosen) in group.names.iter().zip(std::iter::repeat(chosen)) {
+                    visit.chosen.extend(chosen.map(|chosen| ((*name).clone(), chosen)));
+                }
+            }
+            Err(error) => findings.push(unanswered(CheckId::Stock, &error)),
+        }
+    }
+    note_types(visit).await;
+    findings
+}
+
+async fn note_those_there(visit: &mut Visit<'_>) -> Result<(), CloudError> {
+    let topology = visit.topology();
+    let found = ecs::instances(visit.client, Selection::Tag(STACK_TAG, topology.stack.as_str())).await?;
+    let names = found.into_iter().map(|instance| InstanceName::new(instance.instance_name));
+    visit.there = names.filter(|name| topology.instances.contains_key(name)).collect();
+    Ok(())
+}
+
+/// Instances that are not there, put together where they want the same types in the same zone.
+fn groups<'a>(visit: &Visit<'a>) -> Vec<Group<'a>> {
+    let topology = visit.topology();
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    for (name, instance) in &topology.instances {
+        let Some(vswitch) = topology.vswitches.get(&instance.vswitch) else { continue };
+        if visit.there.contains(name) {
+            continue;
+        }
+        let zone = vswitch.zone.as_str();
+        let same = |group: &&mut Group<'_>| {
+            group.zone == zone
+                && group.instance.types == instance.types
+                && group.instance.disk == instance.disk
+        };
+        match groups.iter_mut().find(same) {
+            Some(group) => group.names.push(name),
+            None => groups.push(Group { names: vec![name], instance, zone }),
+        }
+    }
+    groups
+}
+
+/// The first type of the list that the zone has, as apply would take it.
+async fn choose(
+    visit: &Visit<'_>,
+    offers: &mut Offers,
+    group: &Group<'_>,
+) -> Result<(Option<String>, Finding), CloudError> {
+    let zone = group.zone;
+    let mut passed = Vec::new();
+    for name in &group.instance.types {
+        if !offers.contains_key(name) {
+            offers.insert(name.clone(), offers_of(visit, name).await?);
+        }
+        let stock = offers[name].get(zone).map_or(Stock::Out, |offer| offer.stock);
+        if stock == Stock::Out {
+            passed.push(name.as_str());
+            continue;
+        }
+        let finding = match wrong_disk(visit, group, name).await? {
+            Some(finding) => finding,
+            None => in_stock(group, name, &passed, stock),
+        };
+        return Ok((Some(name.clone()), finding));
+    }
+    Ok((None, sold_out(group, offers)))
+}
+
+/// Zones that sell a type; a type the cloud does not know is sold nowhere.
+async fn offers_of(visit: &Visit<'_>, name: &str) -> Result<BTreeMap<String, Offer>, CloudError> {
+    match catalogue::instance_type(visit.client, name).await {
+        Err(error) if error.code().is_some_and(|code| code.contains("InstanceType")) => Ok(BTreeMap::new()),
+        outcome => outcome,
+    }
+}
+
+/// A finding when the type takes no disk of the kind and size that apply would ask for.
+async fn wrong_disk(visit: &Visit<'_>, group: &Group<'_>, name: &str) -> Result<Option<Finding>, CloudError> {
+    let (category, size) = (ecs::disk_category(name), group.instance.disk);
+    let offer = catalogue::system_disk(visit.client, name, category, group.zone).await?;
+    let offer = offer.filter(|offer| offer.stock != Stock::Out);
+    let sizes = offer.as_ref().and_then(|offer| offer.sizes);
+    let names = listed(group.names.iter().map(|name| name.as_str()));
+    if offer.is_none() {
+        let sentence = format!("{names}: {name} takes no {category} system disk in {}", group.zone);
+        let next = format!("write another type first under `instances.{}.types`", group.names[0]);
+        return Ok(Some(Finding::fail(CheckId::Stock, sentence, next)));
+    }
+    let Some((least, most)) = sizes.filter(|(least, most)| size < *least || size > *most) else {
+        return Ok(None);
+    };
+    let sentence = format!("{names}: a {category} system disk has {least} to {most} GiB, not {size}");
+    let next = format!("write for example `disk: {}` for {names}", least.max(40).min(most));
+    Ok(Some(Finding::fail(CheckId::Stock, sentence, next)))
+}
+
+fn in_stock(group: &Group<'_>, chosen: &str, passed: &[&str], stock: Stock) -> Finding {
+    let names = listed(group.names.iter().map(|name| name.as_str()));
+    let mut sentence = format!("{names}: {chosen} is in stock in {}", group.zone);
+    if !passed.is_empty() {
+        sentence = format!("{sentence}; {} before it is not", listed(passed));
+    }
+    if stock == Stock::Low {
+        let next =
+            format!("write more types under `instances.{}.types`, in case it sells out", group.names[0]);
+        return Finding::warn(CheckId::Stock, format!("{sentence}, nearly sold out"), next);
+    }
+    Finding::ok(CheckId::Stock, sentence)
+}
+
+fn sold_out(group: &Group<'_>, offers: &Offers) -> Finding {
+    let names = listed(group.names.iter().map(|name| name.as_str()));
+    let types = listed(&group.instance.types);
+    let elsewhere: Vec<String> = group
+        .instance
+        .types
+        .iter()
+        .filter_map(|name| {
+            let zones = offers.get(name)?.iter().filter(|(_, offer)| offer.stock != Stock::Out);
+            let zones: Vec<&str> = zones.map(|(zone, _)| zone.as_str()).collect();
+            (!zones.is_empty()).then(|| format!("{name} in {}", listed(zones)))
+        })
+        .collect();
+    let next = if elsewhere.is_empty() {
+        format!(
+            "write other types under `instances.{}.types`; no zone of the region has these",
+            group.names[0]
+        )
+    } else {
+        format!(
+            "write another zone for vSwitch `{}`, or other types under `instances.{}.types`; in stock: {}",
+            group.instance.vswitch,
+            group.names[0],
+            elsewhere.join("; ")
+        )
+    };
+    Finding::fail(CheckId::Stock, format!("{names}: {} has no {types} left", group.zone), next)
+}
+
+/// Architecture and processors of the chosen types; what cannot be asked stays unknown.
+async fn note_types(visit: &mut Visit<'_>) {
+    let mut names: Vec<String> = visit.chosen.values().cloned().collect();
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return;
+    }
+    for names in names.chunks(10) {
+        match catalogue::instance_types(visit.client, names).await {
+            Ok(types) => visit.types.extend(
+                types
+                    .into_iter()
+                    .map(|one| (one.instance_type_id, (one.cpu_architecture, one.cpu_core_count))),
+            ),
+            Err(error) => tracing::debug!(%error, "instance types are not known"),
+        }
+    }
+}
+
+/// Whether every image family has an image that fits the chosen types and the disks.
+pub(super) async fn images(visit: &Visit<'_>) -> Vec<Finding> {
+    let mut users: BTreeMap<&str, Vec<(&InstanceName, &Instance)>> = BTreeMap::new();
+    for (name, instance) in &visit.topology().instances {
+        users.entry(&instance.image).or_default().push((name, instance));
+    }
+    let mut findings = Vec::new();
+    for (family, users) in users {
+        findings.push(match catalogue::newest_image(visit.client, family).await {
+            Ok(Some(image)) => judge_image(visit, family, &image, &users),
+            Ok(None) => Finding::fail(
+                CheckId::Image,
+                format!("there is no image of the family {family} in {}", visit.topology().region),
+                "write another `image`, or leave it out for `acs:alibaba_cloud_linux_3_2104_lts_x64`; \
+                 `aliyun ecs DescribeImages --ImageOwnerAlias system` lists them",
+            ),
+            Err(error) => unanswered(CheckId::Image, &error),
+        });
+    }
+    findings
+}
+
+fn judge_image(
+    visit: &Visit<'_>,
+    family: &str,
+    image: &catalogue::Image,
+    users: &[(&InstanceName, &Instance)],
+) -> Finding {
+    let wanted = if image.architecture == "arm64" { "ARM" } else { "X86" };
+    for (name, instance) in users {
+        if instance.disk < image.size {
+            return Finding::fail(
+                CheckId::Image,
+                format!(
+                    "{name}: its disk of {} GiB is smaller than {}, {} GiB",
+                    instance.disk, image.image_id, image.size
+                ),
+                format!("write `disk: {}` or more for {name}", image.size.max(40)),
+            );
+        }
+        let Some(chosen) = visit.chosen.get(*name) else { continue };
+        let other = visit.types.get(chosen).filter(|(own, _)| !own.is_empty() && own != wanted);
+        if let Some((own, _)) = other {
+            return Finding::fail(
+                CheckId::Image,
+                format!("{name}: {} is for {wanted}, {chosen} is {own}", image.image_id),
+                format!(
+                    "write an `image` for {own} or another type for {name}; names of families end with `_x64` or `_arm64`"
+                ),
+            );
+        }
+    }
+    Finding::ok(CheckId::Image, format!("{family} is {}", image.image_id))
+}

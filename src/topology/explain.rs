@@ -1,0 +1,279 @@
+//! What each rule for topologies means, why it is there, and what to write, for `albatross explain`.
+//!
+//! A finding shows the place in the file; this is the longer word on the rule. A test compares the two lists.
+
+/// What is said about a rule.
+#[derive(Debug)]
+pub struct RuleExplanation {
+    /// Its code, as in `error[cidr-overlap]`.
+    pub code: &'static str,
+    /// One sentence: lower case, no full stop.
+    pub means: &'static str,
+    /// Why the rule is there.
+    pub why: &'static str,
+    /// What to write instead.
+    pub next: &'static str,
+}
+
+const fn rule(
+    code: &'static str,
+    means: &'static str,
+    why: &'static str,
+    next: &'static str,
+) -> RuleExplanation {
+    RuleExplanation { code, means, why, next }
+}
+
+/// What is said about the rule with this code.
+pub fn find(code: &str) -> Option<&'static RuleExplanation> {
+    RULES.iter().find(|rule| rule.code == code)
+}
+
+/// Every rule, by code.
+pub const RULES: &[RuleExplanation] = &[
+    rule(
+        "certificate-without-https",
+        "a certificate is written for an http listener",
+        "An http listener does not encrypt and has no use for one; most likely https was meant.",
+        "write `protocol: https` beside the certificate, or remove `certificate`",
+    ),
+    rule(
+        "cidr",
+        "this is not an address range that can be used here",
+        "Ranges are IPv4, `address/length`, with nothing set behind the length. A VPC has /8 to /28 of a range that is \
+         not reserved, a vSwitch /16 to /29.",
+        "write for example `192.168.0.0/16` for a VPC and `192.168.0.0/24` for a vSwitch",
+    ),
+    rule(
+        "cidr-outside-vpc",
+        "a vSwitch's range is not inside the VPC's",
+        "A vSwitch is a part of its VPC, so its addresses are some of the VPC's.",
+        "choose a range inside `network.vpc.cidr`, or widen that",
+    ),
+    rule(
+        "cidr-overlap",
+        "two vSwitches share addresses",
+        "An address belongs to one vSwitch, or packets would not find their way.",
+        "give each vSwitch a range of its own, such as `192.168.0.0/24` and `192.168.1.0/24`",
+    ),
+    rule(
+        "disk-size",
+        "the size of a system disk is out of range",
+        "The cloud makes system disks of 20 to 2048 GiB, and public images need 20.",
+        "write for example `disk: 40`",
+    ),
+    rule(
+        "domain",
+        "this is not the name of a domain",
+        "`dns.domain` is the domain as the DNS console lists it: no scheme, port, path or host in front.",
+        "write for example `domain: example.com`; a host such as `chat` goes to `dns.host`",
+    ),
+    rule(
+        "endpoint",
+        "this cannot be the address of a product",
+        "Calls carry a signature made with your key, so they travel encrypted; plain http is taken on the loopback only. \
+         The address ends after the port.",
+        "write for example `https://ecs.cn-hangzhou.aliyuncs.com` or `http://127.0.0.1:8080`",
+    ),
+    rule(
+        "endpoint-product",
+        "no product has this name",
+        "Under `endpoints` each product has one address, by the names that variables use too.",
+        "write one of `sts`, `vpc`, `ecs`, `alb`, `alidns`, `r_kvstore`, `cas`",
+    ),
+    rule(
+        "file-too-large",
+        "the file is too large for a topology",
+        "A topology has a few thousand bytes; a file of more than a mebibyte is something else.",
+        "give the path of a topology, such as examples/chatroom.yaml",
+    ),
+    rule(
+        "host-record",
+        "this is not a host record",
+        "A host record is `@`, which is the domain itself, or labels of letters, digits and hyphens.",
+        "write `host: \"@\"` for the domain itself, or for example `host: chat`",
+    ),
+    rule(
+        "https-without-certificate",
+        "an https listener has no certificate",
+        "The ALB shows browsers a certificate for the name; it takes it from the certificate service by id.",
+        "upload one in the certificate console and write its id, such as `certificate: 12345-cn-hangzhou`",
+    ),
+    rule(
+        "instance-name",
+        "this cannot be the name of an instance",
+        "It is the host name too: 2 to 40 lower-case letters, digits and hyphens, beginning with a letter.",
+        "write for example `ecs01`",
+    ),
+    rule(
+        "key-kind",
+        "the cloud takes no SSH keys of this kind",
+        "Key pairs of the cloud are RSA or ECDSA; Ed25519 keys are refused.",
+        "leave `ssh.key` out so that one is made, or make one with `ssh-keygen -t ecdsa`",
+    ),
+    rule(
+        "key-missing",
+        "the SSH key cannot be read",
+        "Without a key nobody gets onto the machines to set them up.",
+        "write the path of a private key, or leave `ssh.key` out so that one is made",
+    ),
+    rule(
+        "key-open",
+        "others on this machine can read the SSH key",
+        "Who has the private key is root on every machine of the stack.",
+        "run `chmod 600` on the key",
+    ),
+    rule(
+        "no-dns",
+        "the service has no name",
+        "An ALB made since November 2024 refuses requests to its own name; it is reached through a CNAME only.",
+        "add `dns: { domain: example.com }` with a domain of this account",
+    ),
+    rule(
+        "no-node",
+        "no instance runs the chat node",
+        "Redis takes the last instance unless told otherwise; with one instance none is left.",
+        "declare two instances more, or write `node.on`",
+    ),
+    rule(
+        "no-vswitch",
+        "the network has no vSwitch",
+        "Machines and load balancer have their addresses in vSwitches, each of which is in one zone.",
+        "add `zones: [cn-hangzhou-h, cn-hangzhou-i]` with two zones of your region",
+    ),
+    rule(
+        "node-twice",
+        "an instance is listed twice under `node.on`",
+        "An instance runs one node.",
+        "remove one of the two",
+    ),
+    rule(
+        "not-a-key",
+        "the file is not an SSH key that can be used",
+        "Keys are read in OpenSSH's form and without a passphrase, since nobody is there to type it.",
+        "write the path of such a key, or leave `ssh.key` out so that one is made",
+    ),
+    rule(
+        "not-utf-8",
+        "the file is not text in UTF-8",
+        "YAML is text in UTF-8; other encodings, and other files, are not understood.",
+        "save it as UTF-8",
+    ),
+    rule(
+        "ping-interval",
+        "quiet clients would be cut off",
+        "The listener cuts connections on which nothing moves. The node's pings keep them alive, if they come sooner \
+         than both of its timeouts.",
+        "make `node.ping_interval` shorter than `idle_timeout` and `request_timeout`, and at least 1s",
+    ),
+    rule("port-range", "this is not a port", "Ports are 1 to 65535.", "write for example `port: 5000`"),
+    rule(
+        "port-taken",
+        "two programs of one instance want the same port",
+        "SSH has 22; Redis and the chat node each need one of their own where they share an instance.",
+        "choose another port for one of them",
+    ),
+    rule(
+        "reached-twice",
+        "an instance is reached in two ways",
+        "A public address and a way through another instance exclude each other.",
+        "keep `access: public`, or keep `via`",
+    ),
+    rule(
+        "redis-memory",
+        "this is too little memory for Redis",
+        "It needs 16 MiB before it holds any data.",
+        "write for example `max_memory: 256`",
+    ),
+    rule(
+        "region",
+        "this is not the id of a region",
+        "Regions are written by id, such as `cn-hangzhou`; a zone has a letter more.",
+        "write the id; `aliyun ecs DescribeRegions` lists them",
+    ),
+    rule(
+        "ssh-allow-from",
+        "nobody may log in",
+        "Releases travel over SSH, and port 22 is open to these ranges only.",
+        "write the address you come from, such as `allow_from: [203.0.113.7]`",
+    ),
+    rule(
+        "ssh-user",
+        "this user cannot install packages and units",
+        "Machines are set up by root; nothing here uses sudo.",
+        "leave `ssh.user` out",
+    ),
+    rule(
+        "stack-name",
+        "this cannot be the name of a stack",
+        "It stands in tags, names of resources and DNS remarks: 2 to 30 lower-case letters, digits and hyphens.",
+        "write for example `stack: chatroom`",
+    ),
+    rule(
+        "syntax",
+        "the file is not YAML, or a value has the wrong form",
+        "The reader stops at the first such place, so there may be more behind it.",
+        "see the place that is shown, and examples/chatroom.yaml for the form",
+    ),
+    rule(
+        "timeout-range",
+        "a timeout of the listener is out of range",
+        "The ALB takes 1 to 600 seconds.",
+        "write for example `idle_timeout: 60s`",
+    ),
+    rule(
+        "too-few-zones",
+        "the load balancer is in one zone only",
+        "An ALB needs addresses in two zones, so that it survives the loss of one.",
+        "add a vSwitch in a second zone; `albatross doctor FILE` lists the zones",
+    ),
+    rule(
+        "ttl-range",
+        "the TTL is out of range",
+        "1 to 86400 seconds; free editions of the DNS service take 600 at least.",
+        "write `ttl: 600`",
+    ),
+    rule(
+        "unknown-field",
+        "there is no such field",
+        "Fields are not ignored when they are mistyped: a setting that does nothing would be worse.",
+        "write the name that is suggested; the README lists all fields",
+    ),
+    rule(
+        "unknown-instance",
+        "no instance has this name",
+        "`via`, `redis.on` and `node.on` name instances that are declared under `instances`.",
+        "write one of those names, or declare the instance",
+    ),
+    rule(
+        "unknown-vswitch",
+        "no vSwitch has this name",
+        "Instances and load balancer name vSwitches that are declared under `network.vswitches`, or `a`, `b`, ... with \
+         `network.zones`.",
+        "write one of those names, or declare the vSwitch",
+    ),
+    rule(
+        "unreachable",
+        "an instance cannot be reached",
+        "It is set up over SSH: at a public address, or through another instance that has one.",
+        "add `access: public`, or `via:` with the name of a public instance",
+    ),
+    rule(
+        "vswitch-too-small",
+        "a vSwitch is too small for the load balancer",
+        "An ALB wants eight free addresses in each of its vSwitches, and four of each are reserved.",
+        "use a /28 or larger, or leave this vSwitch out of `load_balancer.vswitches`",
+    ),
+    rule(
+        "zone-outside-region",
+        "a zone is not of the topology's region",
+        "Everything of a stack is in one region, and zones begin with the region's name.",
+        "write a zone such as `cn-hangzhou-h` for `cn-hangzhou`, or change `region`",
+    ),
+    rule(
+        "zone-twice",
+        "two vSwitches of the load balancer are in one zone",
+        "An ALB takes one vSwitch in each zone.",
+        "list one vSwitch of each zone under `load_balancer.vswitches`",
+    ),
+];
