@@ -3,9 +3,10 @@
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::explanation::{self, Given, Told};
+use crate::cloud::Product;
 use crate::cloud::explain::documented::{self, Source};
 use crate::cloud::explain::{self, AREAS};
-use crate::cloud::{Product, retry};
+use crate::cloud::retry;
 use crate::topology::explain as rules;
 
 /// How alike a code must be to be suggested, from 0 to 1.

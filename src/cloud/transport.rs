@@ -84,8 +84,9 @@ impl Client {
     }
 
     fn of(caller: Caller, endpoint: Endpoint, region: RegionId) -> Self {
-        let (http, skew, limiter) = (Http::default(), Skew::unknown(), Limiter::default());
-        Self { shared: Arc::new(Shared { http, caller, endpoint, region, skew, limiter }) }
+        let (http, limiter) = (Http::default(), Limiter::default());
+        let shared = Shared { http, caller, endpoint, region, skew: Skew::unknown(), limiter };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The region.

@@ -67,12 +67,9 @@ impl Case {
         let home = env.folder().display().to_string();
         let filled = |text: &str| text.replace("{home}", &home).replace("{server}", &service.url());
         for (name, content) in &self.files {
-            let text = match content {
-                Value::Array(lines) => {
-                    lines.iter().filter_map(Value::as_str).map(|line| format!("{line}\n")).collect()
-                }
-                other => other.to_string(),
-            };
+            let lines: Option<Vec<_>> =
+                content.as_array().map(|lines| lines.iter().filter_map(Value::as_str).collect());
+            let text = lines.map_or_else(|| content.to_string(), |lines| lines.join("\n"));
             env.write(name, filled(&text));
         }
         let variables: BTreeMap<&str, String> =

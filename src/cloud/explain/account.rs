@@ -13,8 +13,7 @@ pub(super) const ENTRIES: &[Explanation] = &[
             "InvalidAccountStatus.PayAmountLimitExceeded",
         ],
         means: "the account has too little money for what is billed by use",
-        why: "To make pay-as-you-go resources an account must hold a balance (100 CNY on aliyun.com) or have a valid \
-              means of payment.",
+        why: "To make pay-as-you-go resources an account must hold a balance or have a valid means of payment.",
         next: "top the account up or add a card in the billing console (usercenter2.aliyun.com), then run the same \
                command again",
     },
@@ -59,7 +58,7 @@ pub(super) const ENTRIES: &[Explanation] = &[
     Explanation {
         codes: &["QuotaExceeded.Vpc"],
         means: "the region has as many VPCs as the account may have there",
-        why: "The quota is 10 for most accounts.",
+        why: "Each region has a quota of them, a small one for new accounts.",
         next: "name one that is there with `network.vpc.id`, delete one in the VPC console, or raise the quota in \
                the quota center",
     },
@@ -72,19 +71,19 @@ pub(super) const ENTRIES: &[Explanation] = &[
     Explanation {
         codes: &["QuotaExceed.SecurityGroup"],
         means: "the region has as many security groups as the account may have there",
-        why: "The quota is 100 for most accounts, and every ALB adds one of its own.",
+        why: "Each region has a quota of them, and every ALB adds one of its own.",
         next: "name one that is there with `network.security_group.id`, or delete unused ones in the ECS console",
     },
     Explanation {
         codes: &["QuotaExceed.KeyPair"],
         means: "the region has as many key pairs as the account may have there",
-        why: "The quota is 500.",
+        why: "Each region has a quota of them; key pairs of stacks that are gone may be left.",
         next: "delete unused key pairs in the ECS console under `Key Pairs`",
     },
     Explanation {
         codes: &["QuotaExceeded.LoadBalancersNum"],
         means: "the region has as many ALBs as the account may have there",
-        why: "The quota is 60 for most accounts.",
+        why: "Each region has a quota of them.",
         next: "name one that is there with `load_balancer.id`, or delete unused ones in the ALB console",
     },
     Explanation {

@@ -83,14 +83,14 @@ pub(super) const ENTRIES: &[Explanation] = &[
     Explanation {
         codes: &["AuthorizationLimitExceed", "AuthorizedGroupRule.LimitExceed"],
         means: "the security group has as many rules as it may have",
-        why: "A group has 200 rules at most, and all groups of one interface 1,000 together.",
+        why: "A group has a quota of rules, and the groups of one network interface have one together.",
         next: "remove rules of {SecurityGroupId|the group} in the ECS console, or leave `network.security_group.id` \
                out so that a group is made",
     },
     Explanation {
         codes: &["SecurityGroupInstanceLimitExceed", "JoinedGroupLimitExceed"],
         means: "the security group has as many instances as it may have",
-        why: "A normal group holds 2,000 private addresses.",
+        why: "A group holds a limited number of private addresses.",
         next: "leave `network.security_group.id` out so that a group is made",
     },
     Explanation {

@@ -7,6 +7,7 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 
 import { allEnded, cases } from "./harness/cases.js";
+import { coverage } from "./harness/coverage.js";
 import { NEWER } from "./harness/newer.js";
 import { end, shapes } from "./harness/stage.js";
 
@@ -19,6 +20,13 @@ const shape = cases("shape");
 for (const operation of Object.keys(shapes).sort()) {
   const found = [...shapes[operation]].sort();
   shape(operation, () => assert.deepEqual(found, NEWER[operation] ?? [], `${operation} is not as the SDK reads it`));
+}
+if (process.argv.length === 2) {
+  cases("count")("every emulated action the SDKs know was driven with success", async (test) => {
+    const { rows, missing } = await coverage();
+    for (const row of rows) test.diagnostic(`${row.product}: ${row.driven} of ${row.offered} driven, ${row.emulated} emulated`);
+    assert.deepEqual(missing, [], "not driven");
+  });
 }
 await allEnded();
 await end();

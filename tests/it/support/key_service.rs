@@ -6,7 +6,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ pub(crate) struct Signed {
 pub(crate) struct KeyService {
     address: SocketAddr,
     signed: Arc<Mutex<Vec<Signed>>>,
-    stop: mpsc::Sender<()>,
+    stopped: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -34,11 +35,11 @@ impl KeyService {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("an address");
         let signed = Arc::new(Mutex::new(Vec::new()));
-        let (stop, stopped) = mpsc::channel();
-        let noted = Arc::clone(&signed);
+        let stopped = Arc::new(AtomicBool::new(false));
+        let (noted, told) = (Arc::clone(&signed), Arc::clone(&stopped));
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                if stopped.try_recv().is_ok() {
+                if told.load(Ordering::SeqCst) {
                     return;
                 }
                 if let Some(request) = Request::read(&stream) {
@@ -47,7 +48,7 @@ impl KeyService {
                 }
             }
         });
-        Self { address, signed, stop, thread: Some(thread) }
+        Self { address, signed, stopped, thread: Some(thread) }
     }
 
     pub(crate) fn url(&self) -> String {
@@ -62,7 +63,11 @@ impl KeyService {
 
 impl Drop for KeyService {
     fn drop(&mut self) {
+<<<<<<< HEAD
+        self.stopped.store(true, Ordering::SeqCst);
+=======
         let _ = self.stop.send(());
+>>>>>>> main
         // A connection wakes the thread, which waits for one.
         drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {

@@ -132,7 +132,7 @@ async fn a_fixed_key_that_is_refused_stays_refused() {
     let client = client(Credentials::fixed(keys, "environment"), &cloud);
     let error = client.call::<Value>(&Call::new(Product::Ecs, "DescribeInstances")).await.unwrap_err();
     assert_eq!(error.code(), Some("InvalidSecurityToken.Expired"));
-    assert!(error.hint().unwrap().starts_with("get a new temporary key"));
+    assert!(error.hint().unwrap().starts_with("fetch a new key"));
     assert_eq!(cloud.asked().len(), 1);
 }
 

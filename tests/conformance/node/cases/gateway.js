@@ -9,7 +9,7 @@ import { cases } from "../harness/cases.js";
 import { REGION } from "../harness/cloud-process.js";
 import { contains } from "../harness/compare.js";
 import { documentedStatuses, errorOf, assertErrorObject, refused } from "../harness/refusals.js";
-import { instant } from "../harness/stage.js";
+import { build, instant } from "../harness/stage.js";
 
 const check = cases("gateway");
 const REGIONS = "Vpc.DescribeRegions";
@@ -64,6 +64,7 @@ check("parameters in the form are as good as in the query", async () => {
   const { body } = await anyCall({ action: "CreateVpc", version: "2016-04-28" }, { body: form });
   const read = await instant.call("Vpc.DescribeVpcAttribute", { vpcId: body.VpcId });
   contains("the VPC", read, { cidrBlock: "10.0.0.0/8", vpcName: "a form & more = less + 1" });
+  await build.removeVpc(body.VpcId);
 });
 
 check("what ends with an error tells whose error it is", async () => {

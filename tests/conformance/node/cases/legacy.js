@@ -81,6 +81,7 @@ check("what POST made GET reads, and the other way round", async () => {
   const read = await send("POST", "Vpc.DescribeVSwitchAttributes", { VSwitchId });
   contains("the vSwitch", read, { VpcId, CidrBlock: "172.16.1.0/24", Status: "Available" });
   assert.equal((await instant.call("Vpc.DescribeVpcAttribute", { vpcId: VpcId })).vpcName, name, "as the new SDK sees it");
+  await build.removeVpc(VpcId);
 });
 
 check("lists and nested objects travel flattened, by either method", async () => {
@@ -153,6 +154,7 @@ check("the new core signs the old way too, query and form", async () => {
   const vpcName = "the old way + more";
   const { vpcId } = await old.call("Vpc.CreateVpc", { cidrBlock: VPC_RANGE, vpcName });
   contains("the VPC", one("VPCs", (await old.call("Vpc.DescribeVpcs", { vpcId })).vpcs.vpc), { vpcId, vpcName });
+  await build.removeVpc(vpcId);
   const serverGroupId = await build.serverGroup();
   const servers = [{ serverType: "Ecs", serverId: await build.instance(), port: 80, weight: 7 }];
   await old.call("Alb.AddServersToServerGroup", { serverGroupId, servers });

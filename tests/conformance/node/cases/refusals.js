@@ -14,6 +14,13 @@ function refusal(operation, code, fields, name = code) {
   });
 }
 
+/** Another VPC with nothing but a security group. */
+const guarded = () =>
+  build.once("guarded VPC", async () => {
+    const vpcId = await build.vpc();
+    return { vpcId, group: await build.group(vpcId) };
+  });
+
 const nobody = { instance: "i-bp1nobody", balancer: "alb-nobody", group: "sgp-nobody", listener: "lsn-nobody" };
 
 refusal("Vpc.CreateVSwitch", "InvalidVpcId.NotFound", { vpcId: "vpc-bp1nobody", zoneId: ZONES[0], cidrBlock: "172.16.0.0/24" });
@@ -27,16 +34,10 @@ refusal("Vpc.DeleteVpc", "DependencyViolation.VSwitch", async () => {
   await build.vswitch(vpcId);
   return { vpcId };
 });
-refusal("Vpc.DeleteVpc", "DependencyViolation.SecurityGroup", async () => {
-  const vpcId = await build.vpc();
-  await build.group(vpcId);
-  return { vpcId };
-});
+refusal("Vpc.DeleteVpc", "DependencyViolation.SecurityGroup", async () => ({ vpcId: (await guarded()).vpcId }));
 refusal("Vpc.DeleteVSwitch", "DependencyViolation", async () => {
-  const vpcId = await build.vpc();
-  const vSwitchId = await build.vswitch(vpcId);
-  await build.instance({ vSwitchId, securityGroupId: await build.group(vpcId) });
-  return { vSwitchId };
+  await build.instance();
+  return { vSwitchId: (await build.shared()).vswitches[0] };
 });
 refusal("Vpc.DescribeVSwitchAttributes", "InvalidVSwitchId.NotFound", { vSwitchId: "vsw-bp1nobody" });
 
@@ -49,7 +50,7 @@ refusal("Ecs.RunInstances", "InvalidKeyPairName.NotFound", runWith({ keyPairName
 refusal("Ecs.RunInstances", "InvalidInstanceType.ValueNotSupported", runWith({ instanceType: "ecs.none.large" }));
 refusal("Ecs.RunInstances", "UnexpectedImageFamily.ImageIdSupplied", runWith({ imageId: "some.vhd" }));
 refusal("Ecs.RunInstances", "InvalidUserData.SizeExceeded", runWith({ userData: Buffer.alloc(33_000, "x").toString("base64") }));
-refusal("Ecs.RunInstances", "InvalidSecurityGroup.VpcMismatch", async () => runWith({ securityGroupId: await build.group(await build.vpc()) })());
+refusal("Ecs.RunInstances", "InvalidSecurityGroup.VpcMismatch", async () => runWith({ securityGroupId: (await guarded()).group })());
 refusal("Ecs.StartInstance", "InvalidInstanceId.NotFound", { instanceId: nobody.instance });
 refusal("Ecs.StartInstance", "IncorrectInstanceStatus", async () => ({ instanceId: await build.instance() }));
 refusal("Ecs.DeleteInstance", "IncorrectInstanceStatus", async () => ({ instanceId: await build.instance() }), "of a running one");

@@ -62,6 +62,7 @@ check("a NAT gateway with an entry is made, read and deleted", async () => {
   await call("DeleteNatGateway", { natGatewayId, force: false });
   await waitFor(`${natGatewayId} is gone`, async () => (await gateways()).length === 0);
   await call("ReleaseEipAddress", { allocationId: eip.allocationId });
+  await build.removeVpc(vpcId);
 });
 
 check("a bound address is not released", async () => {

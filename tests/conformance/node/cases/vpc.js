@@ -35,6 +35,7 @@ check("a vSwitch is made, listed, read and deleted", async () => {
   assert.deepEqual((await call("DescribeVpcAttribute", { vpcId })).vSwitchIds.vSwitchId, [vSwitchId]);
   await call("DeleteVSwitch", { vSwitchId });
   await waitFor(`${vSwitchId} is gone`, async () => (await call("DescribeVSwitches", { vSwitchId })).totalCount === 0);
+  await build.removeVpc(vpcId);
 });
 
 check("tags are added, listed, selected by and removed", async () => {
@@ -49,6 +50,7 @@ check("tags are added, listed, selected by and removed", async () => {
   contains("its tags", found[0].tags.tag.find((one) => one.key === "stage"), { key: "stage", value: "node" });
   await call("UnTagResources", { ...target, tagKey: ["stage"] });
   assert.deepEqual((await tags()).map((one) => one.tagKey), ["owner"]);
+  await build.removeVpc(vpcId);
 });
 
 check("regions and zones are listed", async () => {
@@ -73,6 +75,7 @@ check("pages by number hold every VPC once", async () => {
     seen.push(...page.vpcs.vpc.map((vpc) => vpc.vpcId));
   }
   sameSet("VPCs of both pages", seen, made);
+  for (const vpcId of made) await build.removeVpc(vpcId);
 });
 
 check("a new VPC is Pending before it is Available", async () => {

@@ -52,6 +52,15 @@ export class Builder {
     return vSwitchId;
   }
 
+  /** Removes a VPC with its vSwitches: a region has room for ten. */
+  async removeVpc(vpcId) {
+    const { vSwitchIds } = await this.cloud.call("Vpc.DescribeVpcAttribute", { vpcId });
+    for (const vSwitchId of vSwitchIds.vSwitchId) await this.cloud.call("Vpc.DeleteVSwitch", { vSwitchId });
+    const left = async () => (await this.cloud.call("Vpc.DescribeVSwitches", { vpcId })).totalCount;
+    await waitFor(`${vpcId} has no vSwitch`, async () => (await left()) === 0);
+    await this.cloud.call("Vpc.DeleteVpc", { vpcId });
+  }
+
   /** A security group. */
   async group(vpcId, more = {}) {
     return (await this.cloud.call("Ecs.CreateSecurityGroup", { vpcId, ...more })).securityGroupId;

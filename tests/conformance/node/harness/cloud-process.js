@@ -39,9 +39,11 @@ export class CloudProcess {
     this.account = ready.account;
   }
 
-  /** Asks the cloud's own endpoints, which are no part of the emulated API. */
-  async admin(what) {
-    const answer = await fetch(`${this.endpoint}/_mock/${what}`, { headers: { "x-mock-token": this.ready.admin_token } });
+  /** Asks the cloud's own endpoints, which are no part of the emulated API; tells them something when there is a body. */
+  async admin(what, body) {
+    const headers = { "x-mock-token": this.ready.admin_token };
+    const told = body === undefined ? {} : { method: "POST", body: JSON.stringify(body) };
+    const answer = await fetch(`${this.endpoint}/_mock/${what}`, { headers, ...told });
     if (!answer.ok) throw new Error(`/_mock/${what} answers ${answer.status}`);
     return answer.text();
   }

@@ -8,6 +8,10 @@ const GRACE = 4_000;
 export default async function* report(source) {
   const count = { ok: 0, FAILED: 0, skipped: 0 };
   for await (const { type, data } of source) {
+    // node:test closes with diagnostics of its own, which this has its own line for.
+    if (type === "test:diagnostic" && !/^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) /.test(data.message)) {
+      yield `    ${data.message}\n`;
+    }
     if (type !== "test:pass" && type !== "test:fail") continue;
     const verdict = type === "test:fail" ? "FAILED" : data.skip === undefined ? "ok" : "skipped";
     count[verdict] += 1;

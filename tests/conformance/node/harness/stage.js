@@ -8,7 +8,8 @@ import { Builder } from "./build.js";
 import { Cloud } from "./cloud.js";
 import { CloudProcess } from "./cloud-process.js";
 
-const program = process.env.MOCK_CLOUD ?? "mock-cloud";
+/** The program under test. */
+export const program = process.env.MOCK_CLOUD ?? "mock-cloud";
 
 /** Operation to what the SDK's model could not read of its replies. */
 export const shapes = {};
@@ -28,7 +29,7 @@ export const brisk = new Cloud(processes[1], shapes);
 /** Makes things in the cloud without delays. */
 export const build = new Builder(instant);
 
-/** The actions the cloud says it answers, as `Product.Action`. */
+/** Every call so far, as both clouds have noted it. */
 export async function callsMade() {
   const logs = await Promise.all(processes.map((process) => process.admin("calls")));
   return logs.flatMap((log) => log.split("\n").filter(Boolean).map((line) => JSON.parse(line)));
