@@ -63,11 +63,7 @@ impl KeyService {
 
 impl Drop for KeyService {
     fn drop(&mut self) {
-<<<<<<< HEAD
         self.stopped.store(true, Ordering::SeqCst);
-=======
-        let _ = self.stop.send(());
->>>>>>> main
         // A connection wakes the thread, which waits for one.
         drop(TcpStream::connect(self.address));
         if let Some(thread) = self.thread.take() {
