@@ -23,7 +23,8 @@ use self::process::Running;
 const ALBATROSS: &str = env!("CARGO_BIN_EXE_albatross");
 
 /// What an applied chatroom is to the cloud, the parts an ALB makes by itself included.
-pub(crate) const CHATROOM_RESOURCES: [(&str, u64); 14] = [
+pub(crate) const CHATROOM_RESOURCES: [(&str, u64); 15] = [
+    ("disk", 3),
     ("dns_record", 1),
     ("eip", 2),
     ("instance", 3),
