@@ -17,6 +17,7 @@ from alibabacloud_tea_openapi.utils import Utils, get_canonical_query_string
 
 from harness.check import equal
 from harness.clients import PRODUCTS, ProductClient
+from harness.pem import pair
 from harness.process import REGION, Address
 from harness.recorder import Recorder
 from harness.registry import case
@@ -54,13 +55,18 @@ CHANGES = {
     "domain: example.com ": "ttl: 1200\n  domain: example.com ",
 }
 
+#: What becomes a listener with a certificate.
+PLAIN = "protocol: http"
+
 
 @functools.cache
 def recorded(stage):
-    """Every request of a life: planned, made, changed, restarted, removed."""
+    """Every request of a life: examined, planned, made, changed, restarted, removed."""
     with Home(stage) as home, Recorder(home.cloud.address.host) as recorder:
         home.go_through(recorder.host)
+        home.run("--local", "doctor", str(TOPOLOGY))
         home.run("--local", "apply", "--yes", str(TOPOLOGY))
+        examined(home)
         changed = home.folder / "changed.yaml"
         text = TOPOLOGY.read_text()
         for before, after in CHANGES.items():
@@ -103,6 +109,18 @@ def secrets_of(stage):
     opened = [json.loads(one.answer)["Credentials"] for one in requests if one.action.startswith("AssumeRole")]
     sessions = {one["AccessKeyId"]: one["AccessKeySecret"] for one in opened}
     return known | {user["access_key_id"]: user["access_key_secret"]} | sessions
+
+
+def examined(home):
+    """A doctor looks at what there is, a certificate included."""
+    certificate, key = pair("example.com")
+    new = {"Name": home.cloud.build.name("wire"), "Cert": certificate, "Key": key}
+    uploaded = home.cloud("cas.UploadUserCertificate", **new)["CertId"]
+    text = TOPOLOGY.read_text()
+    assert PLAIN in text, f"{TOPOLOGY.name} has no {PLAIN!r} to change"
+    secure = home.folder / "secure.yaml"
+    secure.write_text(text.replace(PLAIN, f"protocol: https\n    certificate: {uploaded}-{REGION}"))
+    home.run("--local", "doctor", str(secure))
 
 
 def drift(cloud):
