@@ -27,7 +27,7 @@ demo: build ## The whole road once: plan, apply, verify, destroy | 11 min | 60 s
 test: setup-test ## Every check and every test | 20 min | 6 min
 	.ci/test
 
-conformance: setup-test ## The official Python SDKs against mock-cloud and us | 8 min | 50 s
+conformance: setup-test ## The official SDKs against mock-cloud and our client | 8 min | 90 s
 	cargo test --package albatross --test conformance --locked
 
 bench: build ## Time the road, stage by stage; see BENCHMARKS.md | 12 min | 2 min
@@ -38,4 +38,4 @@ bench-calls: build ## Count signed calls a second; see BENCHMARKS.md | 12 min | 
 
 clean: ## Remove what was built
 	cargo clean
-	rm -rf tests/browser/node_modules
+	rm -rf tests/browser/node_modules tests/conformance/node/node_modules
