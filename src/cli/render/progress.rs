@@ -12,6 +12,9 @@ use crate::apply::event::{Event, Sink};
 use crate::plan::graph::Verb;
 use crate::resource::ResourceAddress;
 
+/// A wait that is over so soon needs no line of its own where lines stay.
+const BRIEF: Duration = Duration::from_secs(1);
+
 /// Shows events on the standard error stream.
 pub(crate) fn sink() -> Sink {
     if std::io::stderr().is_terminal() {
@@ -23,22 +26,27 @@ pub(crate) fn sink() -> Sink {
 }
 
 fn show_plain(event: Event) {
-    match event {
-        Event::Started { address, word, .. } => anstream::eprintln!("  .. {address}: {word}"),
-        Event::Noted { address, text } => anstream::eprintln!("     {address}: {text}"),
-        Event::Waiting { address, condition, state, waited } => {
-            anstream::eprintln!("     {address}: {}", waiting(condition, &state, waited));
-        }
-        Event::Finished { address, verb, id, took } => {
-            anstream::eprintln!("{}", finished(&address, verb, id, took));
-        }
-        Event::Failed { address, took } => anstream::eprintln!("{}", failed(&address, took)),
+    if let Some(line) = plain_line(event) {
+        anstream::eprintln!("{line}");
     }
 }
 
-/// `waiting for Running, is Starting, 12 s`.
-fn waiting(condition: &str, state: &str, waited: Duration) -> String {
-    format!("waiting for {condition}, is {state}, {} s", waited.as_secs())
+fn plain_line(event: Event) -> Option<String> {
+    Some(match event {
+        Event::Started { address, word, .. } => format!("  .. {address}: {word}"),
+        Event::Noted { address, text } => format!("     {address}: {text}"),
+        Event::Waiting { waited, .. } if waited < BRIEF => return None,
+        Event::Waiting { address, condition, state, waited } => {
+            format!("     {address}: {}, {} s", waiting(condition, &state), waited.as_secs())
+        }
+        Event::Finished { address, verb, id, took } => finished(&address, verb, id, took),
+        Event::Failed { address, took } => failed(&address, took),
+    })
+}
+
+/// `waiting for Running, is Starting`; the time is added where no clock runs beside it.
+fn waiting(condition: &str, state: &str) -> String {
+    format!("waiting for {condition}, is {state}")
 }
 
 fn finished(address: &ResourceAddress, verb: Verb, id: Option<String>, took: Duration) -> String {
@@ -91,9 +99,9 @@ impl Live {
                     bar.set_message(text);
                 }
             }
-            Event::Waiting { address, condition, state, waited } => {
+            Event::Waiting { address, condition, state, .. } => {
                 if let Some(bar) = bars.get(&address) {
-                    bar.set_message(waiting(condition, &state, waited));
+                    bar.set_message(waiting(condition, &state));
                 }
             }
             Event::Finished { address, verb, id, took } => {
@@ -108,5 +116,25 @@ impl Live {
             bar.finish_and_clear();
         }
         self.lines.suspend(|| anstream::eprintln!("{line}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource::Kind;
+
+    #[test]
+    fn a_wait_gets_a_line_once_it_is_no_longer_brief() {
+        let line = |milliseconds| {
+            plain_line(Event::Waiting {
+                address: ResourceAddress::new(Kind::Instance, "ecs01"),
+                condition: "Running",
+                state: "Starting".to_owned(),
+                waited: Duration::from_millis(milliseconds),
+            })
+        };
+        assert_eq!(line(999), None);
+        assert_eq!(line(12_300).unwrap(), "     instance.ecs01: waiting for Running, is Starting, 12 s");
     }
 }

@@ -134,7 +134,7 @@ impl LocalCloud {
         self.ask_for_faults(&[json!({"host": host, "fault": {fault: {}}})]);
     }
 
-    fn break_calls<'a>(&self, calls: impl Iterator<Item = (&'a str, u64)>, fault: &Value) {
+    pub(crate) fn break_calls<'a>(&self, calls: impl Iterator<Item = (&'a str, u64)>, fault: &Value) {
         let one = |(action, occurrence)| json!({"action": action, "occurrence": occurrence, "fault": fault});
         self.ask_for_faults(&calls.map(one).collect::<Vec<Value>>());
     }
