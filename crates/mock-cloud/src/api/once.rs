@@ -110,6 +110,14 @@ pub fn remember(
     }
 }
 
+/// Whether the client token of a call was used before.
+pub fn knows(world: &World, operation: &Operation, parameters: &Parameters, region: &str) -> bool {
+    client_token(operation, parameters).is_some_and(|(_, token)| {
+        let scope = scope(operation, &region_of_call(world, parameters, region));
+        world.tokens.knows(&scope, token)
+    })
+}
+
 /// Lets a call that had its effect be under way for whoever sends its client token again, and answers which token that
 /// is, until [`answered`] is told.
 pub fn delay(

@@ -42,6 +42,19 @@ async fn a_lack_of_stock_sticks_to_its_token() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_answered_runs_out_of_nothing() {
+    let cloud = Cloud::instant();
+    let plan = json!([{"action": "Vpc.CreateVpc", "occurrence": 2, "fault": {"no_stock": {}}}]);
+    ask(&cloud, &plan).await;
+    let create = [REGION, ("ClientToken", "a")];
+    let first = cloud.call("Vpc.CreateVpc", &create).await.good();
+    for _ in 0..2 {
+        assert_eq!(cloud.call("Vpc.CreateVpc", &create).await.good()["VpcId"], first["VpcId"]);
+    }
+    assert_eq!(cloud.resources().await, 1);
+}
+
+#[tokio::test]
 async fn an_error_after_the_effect_is_healed_by_the_token() {
     let cloud = Cloud::instant();
     let fault = json!({"server_error": {"status": 503, "after_commit": true}});

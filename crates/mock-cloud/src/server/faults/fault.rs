@@ -106,6 +106,22 @@ impl Fault {
         }
     }
 
+    /// Whether the same client token gets the same refusal from then on.
+    pub(in crate::server) fn sticks_to_token(&self) -> bool {
+        match self {
+            Self::NoStock {} => true,
+            Self::Quota {}
+            | Self::Throttle { .. }
+            | Self::ServerError { .. }
+            | Self::LostReply {}
+            | Self::SlowReply { .. }
+            | Self::StaleRead { .. }
+            | Self::PartialAmount { .. }
+            | Self::ExpireToken {}
+            | Self::Error { .. } => false,
+        }
+    }
+
     /// The refusal that takes the place of the answer when the call is done.
     pub(in crate::server) fn late_refusal(&self) -> Option<ApiError> {
         let Self::ServerError { status, .. } = self else {
