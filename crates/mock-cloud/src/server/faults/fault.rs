@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::api::Operation;
-use crate::facts::{Effect, errors};
+use crate::facts::{Effect, errors, facts};
 use crate::server::faults::Target;
 use crate::wire::ApiError;
 
@@ -70,7 +70,10 @@ impl Fault {
     /// Whether it makes sense for a call.
     pub(super) fn can_happen_to(&self, target: Target<'_>) -> bool {
         match self {
-            Self::StaleRead { .. } => target.effect == Effect::Read,
+            // A session that begins in the past would not be known in the present.
+            Self::StaleRead { .. } => {
+                target.effect == Effect::Read && !facts().hands_out_keys(&target.operation.action)
+            }
             Self::NoStock {} | Self::Quota {} => target.effect == Effect::Change,
             Self::PartialAmount { .. } => target.operation.to_string() == "Ecs.RunInstances",
             Self::ExpireToken {} => target.temporary_key,

@@ -165,6 +165,8 @@ mod tests {
         let mut own = faults("- {action: '*', fault: {stale_read: {milliseconds: 300}}}");
         assert_eq!(own.longest_staleness(), 300);
         assert_eq!(take(&mut own, "Vpc.CreateVpc"), None);
+        assert_eq!(take(&mut own, "Sts.AssumeRole"), None, "a session begins now or never");
+        assert_eq!(take(&mut own, "Sts.AssumeRoleWithOIDC"), None);
         assert!(take(&mut own, "Vpc.DescribeVpcs").is_some());
     }
 }
