@@ -251,7 +251,10 @@ impl Cloud {
             effect: known.and_then(|operation| facts().effect(&operation.product, &operation.action)),
             client: client(received.request),
             region: &handled.region,
-            parameters: redacted(&received.parameters),
+            parameters: redacted(
+                &received.parameters,
+                known.and_then(|operation| facts().action(&operation.product, &operation.action)),
+            ),
             ignored: &handled.ignored,
             status: error.map_or(200, |error| error.status),
             code: error.map(|error| error.code.as_str()),
