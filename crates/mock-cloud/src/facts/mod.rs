@@ -5,8 +5,10 @@
 //! a parameter nobody knows is reported back, because the real cloud ignores it.
 
 mod errors;
+mod quotas;
 
 pub use errors::{GATEWAY_CODES, errors};
+pub use quotas::quota_refusal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;

@@ -167,10 +167,14 @@ async fn a_quota_has_the_code_of_its_action() {
     let cloud = Cloud::instant();
     ask(&cloud, &json!([{"action": "*", "fault": {"quota": {}}}])).await;
     cloud.call("Vpc.DescribeVpcs", &[REGION]).await.good();
-    let refused = cloud.call("Vpc.CreateVpc", &[REGION]).await;
-    assert!(refused.code().contains("Quota"), "{}", refused.text);
-    let refused = cloud.call("Ecs.CreateSecurityGroup", &[REGION]).await;
-    assert!(refused.code().contains("Quota"), "{}", refused.text);
+    let create = [REGION, ("ClientToken", "a")];
+    for _ in 0..2 {
+        cloud.call("Vpc.CreateVpc", &create).await.refused(400, "QuotaExceeded.Vpc");
+    }
+    let made = cloud.call("Vpc.CreateVpc", &create[..1]).await.good();
+    let network = [REGION, ("VpcId", made["VpcId"].as_str().unwrap())];
+    cloud.call("Ecs.CreateSecurityGroup", &network).await.refused(403, "QuotaExceed.SecurityGroup");
+    cloud.call("Vpc.DeleteVpc", &network).await.good();
 }
 
 #[tokio::test]
