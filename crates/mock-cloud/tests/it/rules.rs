@@ -56,6 +56,19 @@ const NO_FORWARD: [(&str, &str); 1] =
     [("RuleActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId", "")];
 
 #[test]
+fn a_dry_run_or_a_refusal_draws_no_id() {
+    let token = ("ClientToken", "t");
+    let made = |before: &[&[(&str, &str)]]| {
+        let mut scene = scene(Pace::Instant, "Standard");
+        for more in before {
+            scene.create(more).unwrap_err();
+        }
+        scene.create(&[token]).unwrap()["RuleId"].clone()
+    };
+    assert_eq!(made(&[]), made(&[&[token, ("DryRun", "true")]]));
+}
+
+#[test]
 fn a_rule_is_made_changed_and_deleted() {
     let mut scene = scene(Pace::Instant, "Standard");
     let made = scene.create(&[("Tag.1.Key", "stack"), ("Tag.1.Value", "chat")]).unwrap();
