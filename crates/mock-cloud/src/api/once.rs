@@ -44,7 +44,8 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>, context: &Context<'_>
         let (operation, caller) = (asked.operation, context.caller);
         (asked.handler)(&mut Call { world, parameters: &parameters, region, operation, caller, identity })
     });
-    if facts().effect(&asked.operation.product, &asked.operation.action) == Some(Effect::Change) {
+    let effect = facts().effect(&asked.operation.product, &asked.operation.action);
+    if answer.is_ok() && effect == Some(Effect::Change) {
         world.touch();
     }
     if let Some(token) = token {
