@@ -61,8 +61,9 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
                     || ApplyError::Missing { address: address.clone(), what: "id in the cloud's answer" };
                 provider.ledger.accept(address, &id.ok_or_else(missing)?)?;
             }
-            // Refused for good, as the first one was; anything that passes must be asked again later.
-            Err(error @ CloudError::Refused { .. }) if !error.is_passing() => {
+            // Refused for good, as the first one was. What passes must be asked again later, and a gateway that does
+            // not let us in knows nothing of the first one.
+            Err(error) if error.is_final_refusal() && !error.is_of_the_gateway() => {
                 provider.ledger.refuse(address)?;
             }
             Err(error) => return Err(error.into()),

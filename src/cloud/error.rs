@@ -167,13 +167,38 @@ impl CloudError {
         self.refusal()?.request_id
     }
 
+    /// Whether this is the cloud's last word on the call, so that its client token is of no more use: the call was not
+    /// done, and will not be.
+    pub fn is_final_refusal(&self) -> bool {
+        matches!(self, Self::Refused { .. }) && !self.is_passing()
+    }
+
+    /// Whether the gateway refused, whatever became of an earlier sending of the same call.
+    pub fn is_of_the_gateway(&self) -> bool {
+        self.code().is_some_and(retry::is_of_the_gateway)
+    }
+
+    /// Whether the call may have been done all the same: no answer came, or one of a server that failed.
+    pub(crate) fn leaves_it_open(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } | Self::Garbled { status, .. } => *status >= 500 || *status < 300,
+            Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
+            Self::GaveUp(_)
+            | Self::Shared(_)
+            | Self::Unsigned { .. }
+            | Self::TimedOut { .. }
+            | Self::Vanished { .. }
+            | Self::Broken { .. } => false,
+        }
+    }
+
     /// Whether sending the same call again may help.
     pub fn is_passing(&self) -> bool {
         match self.innermost() {
             Self::Refused { product, action, status, code, .. } => {
                 retry::is_passing(*product, action, *status, code)
             }
-            // A connection that could not be made is final: the address is wrong or nobody is there.
+            // A connection that could not be made is tried again for as long as the transport thinks fit.
             Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
             // A proxy's page in place of an answer.
             Self::Garbled { status, .. } => *status >= 500 || *status == 429,

@@ -73,6 +73,26 @@ pub fn is_throttling(status: u16, code: &str) -> bool {
     status == 429 || code.contains("Throttling")
 }
 
+/// Whether the gateway refused, before the product that keeps client tokens saw the call: for want of a good key, time
+/// stamp or permission. Such a refusal says nothing about an earlier sending of the same call.
+pub fn is_of_the_gateway(code: &str) -> bool {
+    const FAMILIES: [&str; 12] = [
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
+        "SignatureNonceUsed",
+        "InvalidTimeStamp",
+        "InvalidSecurityToken",
+        "SecurityTokenExpired",
+        "MissingSecurityToken",
+        "Forbidden.RAM",
+        "Forbidden.AccessKeyDisabled",
+        "NoPermission",
+        "AuthorizationFailure",
+    ];
+    stands_in(&FAMILIES, code)
+}
+
 /// `x-acs-retry-after`: milliseconds; what is not a number asks for nothing.
 pub fn asked_wait(header: Option<&str>) -> Duration {
     Duration::from_millis(header.and_then(|text| text.trim().parse().ok()).unwrap_or(0))
@@ -175,6 +195,18 @@ mod tests {
         assert!(is_absent(Product::Alidns, "DeleteDomainRecord", "DomainRecordNotBelongToUser"));
         assert!(!is_absent(Product::Alidns, "AddDomainRecord", "DomainRecordNotBelongToUser"));
         assert!(!is_absent(Product::Vpc, "CreateVSwitch", "InvalidVSwitchId.NotFound"));
+    }
+
+    #[test]
+    fn the_gateway_refuses_for_keys_time_and_permission() {
+        for code in
+            ["InvalidAccessKeyId.Inactive", "Forbidden.RAM", "NoPermission.X", "InvalidTimeStamp.Expired"]
+        {
+            assert!(is_of_the_gateway(code), "{code}");
+        }
+        for code in ["OperationDenied.NoStock", "Forbidden.VpcNotFound", "IdempotentParameterMismatch"] {
+            assert!(!is_of_the_gateway(code), "{code}");
+        }
     }
 
     #[test]

@@ -157,6 +157,8 @@ impl Client {
         let began = Instant::now();
         let deadline = Deadline::after(time);
         let mut reconnect = None;
+        // Whether an earlier sending may have been done.
+        let mut open = false;
         let mut backoff = Backoff::new(FIRST_GAP, LONGEST_GAP);
         for tries in 1.. {
             let admission = self.shared.limiter.admit(call.product, &deadline).await;
@@ -171,13 +173,17 @@ impl Client {
                 self.shared.limiter.refused(admission, pause);
             }
             let until = if error.is_unconnected() {
-                *reconnect.get_or_insert_with(|| Deadline::after(RECONNECT))
+                *reconnect.get_or_insert_with(|| self.reconnect_deadline(deadline))
             } else if error.is_passing() {
                 reconnect = None;
                 deadline
+            } else if open && error.is_of_the_gateway() {
+                // Not the last word on the call: what became of the earlier sending is still to be asked.
+                return Err(gave_up(error, tries, began.elapsed()));
             } else {
                 return Err(error);
             };
+            open |= error.leaves_it_open();
             if !backoff.wait_at_least(pause, &until).await {
                 return Err(gave_up(error, tries, began.elapsed()));
             }
@@ -185,6 +191,11 @@ impl Client {
             teller.tell(error.code().unwrap_or("without an answer").to_owned());
         }
         unreachable!("there is always another number")
+    }
+
+    /// A cloud that has answered before is there: its network comes back.
+    fn reconnect_deadline(&self, deadline: Deadline) -> Deadline {
+        if self.shared.skew.seconds().is_some() { deadline } else { Deadline::after(RECONNECT) }
     }
 
     /// One attempt, and a second one with new keys when those it was signed with have ended.

@@ -25,6 +25,8 @@ pub enum Look<T> {
 
 /// How long a list may lag behind a write before what it does not show counts as gone.
 const LAG: Duration = Duration::from_secs(30);
+/// The state of what no reading has shown yet, since none has come back.
+pub const UNSEEN: &str = "not known: no reading came back";
 /// How often a wait is spoken of while nothing changes.
 const REMINDER: Duration = Duration::from_secs(5);
 
@@ -126,7 +128,7 @@ pub(crate) struct Teller<'a> {
 
 impl<'a> Teller<'a> {
     pub(crate) fn new(condition: &'static str, notice: Notice<'a>) -> Self {
-        Self { condition, notice, began: Instant::now(), state: "not looked at".to_owned(), told: None }
+        Self { condition, notice, began: Instant::now(), state: UNSEEN.to_owned(), told: None }
     }
 
     pub(crate) fn tell(&mut self, state: String) {

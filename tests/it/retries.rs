@@ -85,6 +85,13 @@ async fn every_other_answer_is_final() {
     let error = api.client().call::<Value>(&Call::new(Product::Vpc, "CreateVpc")).await.expect_err("refused");
     assert_eq!(error.to_string(), "VPC CreateVpc: DependencyViolation.VSwitch: no");
     assert_eq!(api.asked().len(), 1);
+    let api = PlayedApi::begin(|_, _| Answer::refusal(400, "InvalidParameter")).await;
+    let client = api.client();
+    let actions: BTreeSet<_> = retried().map(|case| (case.product, case.action)).collect();
+    for (product, action) in &actions {
+        client.call::<Value>(&Call::new(*product, action)).await.expect_err("refused");
+    }
+    assert_eq!(api.asked().len(), actions.len(), "an action was tried again");
 }
 
 #[tokio::test]
@@ -96,6 +103,22 @@ async fn an_answer_that_was_lost_is_asked_for_again() {
     let asked = api.asked();
     assert_eq!(asked.len(), 3);
     assert!(asked.iter().all(|one| one.parameters == asked[0].parameters), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_gateway_that_refuses_has_not_the_last_word_on_a_call_whose_answer_was_lost() {
+    let call = Call::new(Product::Ecs, "RunInstances").with("ClientToken", "token");
+    let refused_after = async |lost: usize, code: &'static str| {
+        let answer =
+            move |number, _: &_| if number <= lost { Answer::Lost } else { Answer::refusal(403, code) };
+        let api = PlayedApi::begin(answer).await;
+        api.client().call::<Value>(&call).await.expect_err("refused")
+    };
+    assert!(refused_after(0, "Forbidden.RAM").await.is_final_refusal(), "it was never done");
+    assert!(refused_after(1, "OperationDenied.NoStock").await.is_final_refusal(), "the token's own answer");
+    let open = refused_after(1, "Forbidden.RAM").await;
+    assert!(!open.is_final_refusal(), "{open:?}");
+    assert_eq!(open.code(), Some("Forbidden.RAM"));
 }
 
 #[tokio::test]

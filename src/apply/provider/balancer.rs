@@ -8,7 +8,7 @@ use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::alb::{self, HealthCheck, ListenerSettings, NewLoadBalancer, NewServerGroup};
 use crate::cloud::error::CloudError;
-use crate::cloud::wait::Look;
+use crate::cloud::wait::{Look, UNSEEN};
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::console_name;
 use crate::resource::spec::{ListenerSpec, LoadBalancerSpec, ServerGroupSpec, ServerSpec, Source};
@@ -203,7 +203,9 @@ impl Provider {
         };
         match self.until(&self.poller.health, id, goal, judge).await {
             Ok(()) => Ok(()),
-            Err(CloudError::TimedOut { last, .. }) => Err(ApplyError::Unhealthy { servers: last }),
+            Err(CloudError::TimedOut { last, .. }) if last != UNSEEN => {
+                Err(ApplyError::Unhealthy { servers: last })
+            }
             Err(error) => Err(error.into()),
         }
     }

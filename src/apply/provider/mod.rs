@@ -23,7 +23,6 @@ use crate::apply::hosts::Hosts;
 use crate::apply::ledger::Ledger;
 use crate::base::ids::{ClientToken, CloudId, StackName};
 use crate::cloud::call::Call;
-use crate::cloud::error::CloudError;
 use crate::cloud::poller::Poller;
 use crate::cloud::transport::Client;
 use crate::deploy::Artifact;
@@ -247,7 +246,7 @@ impl Provider {
             Ok(reply) => Ok(reply),
             Err(error) => {
                 // A refusal is stored with its token: the next try needs a new one. Without an answer nobody knows.
-                if matches!(error, CloudError::Refused { .. }) && !error.is_passing() {
+                if error.is_final_refusal() {
                     self.ledger.refuse(address)?;
                 }
                 Err(error.into())

@@ -166,3 +166,27 @@ async fn a_refusal_is_forgotten_after_a_minute_without_one() {
     tokio::time::advance(FORGET + Duration::from_secs(1)).await;
     assert_eq!(turns(&limiter, Product::Alb, 3).await, [0, 0, 0]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_queues_goes_faster_with_each_answer_that_is_no_refusal() {
+    let limiter = Arc::new(Limiter::default());
+    let deadline = Deadline::after(Duration::from_mins(5));
+    let first = limiter.admit(Product::Ecs, &deadline).await;
+    limiter.refused(first, Duration::ZERO);
+    let begun = Instant::now();
+    // At the slowest rate the last of ten would wait for twenty seconds.
+    let waiting: Vec<_> = (0..10)
+        .map(|_| {
+            let limiter = limiter.clone();
+            tokio::spawn(async move { limiter.admit(Product::Ecs, &deadline).await })
+        })
+        .collect();
+    let mut answered = 0;
+    for waiter in waiting {
+        let admission = waiter.await.unwrap();
+        limiter.accepted(admission);
+        answered += 1;
+    }
+    assert_eq!(answered, 10);
+    assert!(begun.elapsed() < Duration::from_secs(12), "{:?}", begun.elapsed());
+}
