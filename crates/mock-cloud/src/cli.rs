@@ -21,6 +21,9 @@ use crate::world::regions;
 /// Exit code for a wrong command line.
 const USAGE: u8 = 64;
 
+/// Seconds of ten years: the farthest a clock may be off.
+const TEN_YEARS: i64 = 315_360_000;
+
 /// The format of `--faults`.
 const FAULTS_HELP: &str = "\
 A file with faults, YAML or JSON; POST /_mock/faults takes the same list.
@@ -76,7 +79,8 @@ struct ServeArguments {
     /// Region of calls that name none; given several times, each region has an address of its own.
     #[arg(long = "region", value_name = "REGION", default_value = "cn-hangzhou")]
     regions: Vec<String>,
-    /// A RAM role beside `albatross`, with how long its sessions may last; may be given several times.
+    /// A RAM role beside `albatross`, with how long its sessions may last, 3600 (default) to 43200 seconds; may be
+    /// given several times.
     #[arg(long = "role", value_name = "NAME[=SECONDS]", value_parser = parse_role)]
     roles: Vec<(String, i64)>,
     /// Whose OIDC tokens are trusted (`iss`) [default: <https://oidc.mock-cloud.example>].
@@ -106,13 +110,14 @@ struct ServeArguments {
     /// Refuses parameters the real cloud would ignore.
     #[arg(long)]
     strict: bool,
-    /// Seconds by which the clock that signatures are held against is ahead of this machine's.
+    /// Seconds by which the clock that signatures are held against is ahead of this machine's, ten years at most.
     #[arg(
         long,
         value_name = "SECONDS",
         default_value_t = 0,
         allow_hyphen_values = true,
-        hide_short_help = true
+        hide_short_help = true,
+        value_parser = clap::value_parser!(i64).range(-TEN_YEARS..=TEN_YEARS)
     )]
     clock_offset: i64,
 }
@@ -128,6 +133,8 @@ struct ProvenanceArguments {
 enum Hosts {
     Auto,
     Process,
+    /// Known, but always refused, so no help speaks of it.
+    #[value(hide = true)]
     Machine,
     None,
 }
@@ -283,4 +290,20 @@ fn chain(error: &dyn std::error::Error) -> String {
 fn fail(code: u8, sentence: &str) -> ExitCode {
     drop(writeln!(std::io::stderr(), "mock-cloud: {sentence}"));
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_is_off_by_ten_years_at_most() {
+        let parsed = |seconds: &str| Cli::try_parse_from(["mock-cloud", "serve", "--clock-offset", seconds]);
+        for seconds in ["315360000", "-315360000", "0"] {
+            assert!(parsed(seconds).is_ok(), "{seconds}");
+        }
+        for seconds in ["315360001", "-315360001", "9223372036854775807"] {
+            assert!(parsed(seconds).is_err(), "{seconds}");
+        }
+    }
 }

@@ -26,9 +26,10 @@ pub(super) const ACTIONS: &[(&str, Handler)] = &[
 const LIMIT: usize = 50;
 
 fn create_listener(call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let listener = check_new(call)?;
+    let mut listener = check_new(call)?;
     call.begin_effect()?;
-    let (id, group) = (listener.id.clone(), listener.server_group.clone());
+    let (id, group) = (call.plain_id("lsn"), listener.server_group.clone());
+    listener.id.clone_from(&id);
     call.world.listeners.insert(id.clone(), listener);
     call.world.move_listener(&id, ListenerStatus::Provisioning, ListenerStatus::Running);
     call.world.configure_server_group(&group);
@@ -46,6 +47,7 @@ fn check_description(parameters: &Parameters) -> Result<(), ApiError> {
     Err(ApiError::bad_request("InvalidParameter", "The parameter ListenerDescription is invalid."))
 }
 
+/// A new listener, still without its id.
 fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
     let parameters = call.parameters;
     let balancer = alb_balancers::find(call.world, parameters.required("LoadBalancerId")?)?.clone();
@@ -72,7 +74,7 @@ fn check_new(call: &mut Call<'_>) -> Result<Listener, ApiError> {
     call.region.clone_from(&balancer.meta.region);
     let secure = protocol != "HTTP";
     Ok(Listener {
-        id: call.plain_id("lsn"),
+        id: String::new(),
         load_balancer: balancer.id,
         port,
         description: parameters.owned("ListenerDescription"),

@@ -31,8 +31,8 @@ fn create_rule(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let actions = read_actions(parameters)?;
     call.region.clone_from(&balancer.meta.region);
     let tags = tags::read(parameters)?;
-    let rule = Rule {
-        id: call.plain_id("rule"),
+    let mut rule = Rule {
+        id: String::new(),
         name,
         listener: listener.id.clone(),
         direction,
@@ -50,7 +50,8 @@ fn create_rule(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     alb_limits::check_servers(call.world, &balancer, &rule.groups())?;
     call.begin_effect()?;
-    let id = rule.id.clone();
+    let id = call.plain_id("rule");
+    rule.id.clone_from(&id);
     call.world.rules.insert(id.clone(), rule);
     call.world.move_rule(&id, RuleStatus::Provisioning);
     let job = begin_job(call, ("rule", &id), Step::Listener);

@@ -44,7 +44,8 @@ pub(super) fn answer(world: &mut World, asked: &Asked<'_>, context: &Context<'_>
         let (operation, caller) = (asked.operation, context.caller);
         (asked.handler)(&mut Call { world, parameters: &parameters, region, operation, caller, identity })
     });
-    if facts().effect(&asked.operation.product, &asked.operation.action) == Some(Effect::Change) {
+    let effect = facts().effect(&asked.operation.product, &asked.operation.action);
+    if answer.is_ok() && effect == Some(Effect::Change) {
         world.touch();
     }
     if let Some(token) = token {
@@ -108,6 +109,14 @@ pub fn remember(
         let scope = scope(operation, &region_of_call(world, parameters, region));
         world.tokens.store(scope, token, &fingerprint, &Err(refusal.clone()));
     }
+}
+
+/// Whether the client token of a call was used before.
+pub fn knows(world: &World, operation: &Operation, parameters: &Parameters, region: &str) -> bool {
+    client_token(operation, parameters).is_some_and(|(_, token)| {
+        let scope = scope(operation, &region_of_call(world, parameters, region));
+        world.tokens.knows(&scope, token)
+    })
 }
 
 /// Lets a call that had its effect be under way for whoever sends its client token again, and answers which token that

@@ -167,7 +167,11 @@ const ROWS: &[Row] = &[
         "sequential names prefix[begin,bits]suffix, UniqueSuffix from 001",
     ),
     row("instance.public-addresses", Guessed, "public addresses come from 198.18.0.0/15"),
-    row("instance.stock", Guessed, "no instance type is ever out of stock unless a fault says so"),
+    row(
+        "instance.stock",
+        Guessed,
+        "no instance type is ever out of stock unless a fault or the stock endpoint says so",
+    ),
     row("instance.no-addresses", Guessed, "a vSwitch without addresses answers InvalidVSwitchId.IpNotEnough"),
     row("security-group.existing-rule", Sdk, "an existing rule is accepted and adds nothing"),
     row("security-group.revoke-absent", Guessed, "revoking a rule that does not exist succeeds"),

@@ -37,8 +37,9 @@ fn create_instance(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     let class = redis_order::read_class(parameters)?;
     let nodes = redis_order::read_nodes(parameters, class, "NodeType")?;
-    let own = read_instance(call, class, nodes, "PostPaid")?;
+    let mut own = read_instance(call, class, nodes, "PostPaid")?;
     call.begin_effect()?;
+    give_id(call, &mut own);
     let order = order_id(call);
     let mut reply = common_reply(&own, order);
     reply["Capacity"] = json!(own.limits.capacity);
@@ -70,6 +71,7 @@ fn create_tair_instance(call: &mut Call<'_>) -> Result<Value, ApiError> {
         own.storage = Some(redis_order::read_storage(parameters)?);
     }
     call.begin_effect()?;
+    give_id(call, &mut own);
     let order = order_id(call);
     let mut reply = common_reply(&own, order);
     let identity = call.identity.clone();
@@ -111,6 +113,7 @@ fn common_reply(own: &RedisInstance, order: i64) -> Value {
     })
 }
 
+/// A new instance, still without its id.
 fn read_instance(
     call: &mut Call<'_>,
     class: &RedisClass,
@@ -139,7 +142,6 @@ fn read_instance(
     let private_address = redis_network::read_address(call, &vswitch)?;
     let tags = tags::read(parameters)?;
     let prefix = redis_network::read_prefix(call)?;
-    let id = new_id(call);
     let region = call.region.clone();
     Ok(RedisInstance {
         name: parameters.owned("InstanceName"),
@@ -151,7 +153,7 @@ fn read_instance(
         nodes,
         charge_type,
         end,
-        prefix: prefix.unwrap_or_else(|| id.clone()),
+        prefix: prefix.unwrap_or_default(),
         port,
         vpc: vswitch.vpc,
         vswitch: vswitch.id,
@@ -169,14 +171,18 @@ fn read_instance(
         allow_lists: BTreeMap::from([(DEFAULT_LIST.to_owned(), AllowList::nobody())]),
         security_groups: Vec::new(),
         meta: call.world.meta(&region, tags),
-        id,
+        id: String::new(),
     })
 }
 
-fn new_id(call: &mut Call<'_>) -> String {
+/// The id of a new instance, and its address by it unless a prefix was chosen.
+fn give_id(call: &mut Call<'_>, own: &mut RedisInstance) {
     let prefix = format!("r-{}", regions::id_mark(&call.region));
     let identity = call.identity.clone();
-    call.ids().make(&prefix, &identity, 15)
+    own.id = call.ids().make(&prefix, &identity, 15);
+    if own.prefix.is_empty() {
+        own.prefix.clone_from(&own.id);
+    }
 }
 
 fn times(limits: Limits, shards: i64) -> Limits {

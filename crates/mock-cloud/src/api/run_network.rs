@@ -153,12 +153,15 @@ fn read_addresses(
     };
     let malformed = |_| ApiError::bad_request("InvalidPrivateIpAddress.Malformed", "It is not an address.");
     let first: Ipv4Addr = text.parse().map_err(malformed)?;
-    let following = (u32::from(first)..).take(amount).map(Ipv4Addr::from);
-    let addresses: Vec<Ipv4Addr> = following.collect();
-    if let Some(outside) = addresses.iter().find(|address| !vswitch.cidr.contains(*address)) {
-        let message = format!("The address {outside} is not one of the vSwitch {}.", vswitch.id);
-        return Err(ApiError::bad_request("InvalidPrivateIpAddress", message));
-    }
+    let of_vswitch = |offset| {
+        let address = u32::from(first).checked_add(offset).map(Ipv4Addr::from);
+        address.filter(|address| vswitch.cidr.contains(address))
+    };
+    let following: Option<Vec<Ipv4Addr>> = (0..).take(amount).map(of_vswitch).collect();
+    let addresses = following.ok_or_else(|| {
+        let message = format!("The vSwitch {} has no {amount} addresses from {first} on.", vswitch.id);
+        ApiError::bad_request("InvalidPrivateIpAddress", message)
+    })?;
     if let Some(taken) = addresses.iter().find(|address| !world.address_is_free(vswitch, **address)) {
         let message = format!("The address {taken} is taken or reserved.");
         return Err(ApiError::bad_request("InvalidPrivateIpAddress.Duplicated", message));

@@ -76,13 +76,6 @@ impl Errors {
         self.0.get(&operation.to_string()).is_some_and(|codes| codes.contains_key(code))
     }
 
-    /// The first documented code of an action that contains this word, with its status.
-    pub fn first_with(&self, operation: &Operation, word: &str) -> Option<(u16, String)> {
-        let codes = self.0.get(&operation.to_string())?;
-        let (code, statuses) = codes.iter().find(|(code, _)| code.contains(word))?;
-        Some((*statuses.first()?, code.clone()))
-    }
-
     /// Every code that is documented for any action.
     pub fn codes(&self) -> BTreeSet<&str> {
         self.0.values().flat_map(|codes| codes.keys().map(String::as_str)).collect()

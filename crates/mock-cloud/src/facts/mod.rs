@@ -5,8 +5,10 @@
 //! a parameter nobody knows is reported back, because the real cloud ignores it.
 
 mod errors;
+mod quotas;
 
 pub use errors::{GATEWAY_CODES, errors};
+pub use quotas::quota_refusal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
@@ -114,8 +116,13 @@ impl Facts {
     /// What an action does to the cloud, when it is one of the real cloud's that are known here.
     pub fn effect(&self, product: &str, action: &str) -> Option<Effect> {
         self.action(product, action)?;
-        let reads = READS.iter().any(|word| action.starts_with(word)) || HANDS_OUT_KEYS.contains(&action);
+        let reads = READS.iter().any(|word| action.starts_with(word)) || self.hands_out_keys(action);
         Some(if reads { Effect::Read } else { Effect::Change })
+    }
+
+    /// Whether an action hands out keys: it changes no resource, and yet a session begins.
+    pub fn hands_out_keys(&self, action: &str) -> bool {
+        HANDS_OUT_KEYS.contains(&action)
     }
 
     /// Whether `Product.Action` is one of the real cloud's that are known here.
@@ -158,15 +165,19 @@ impl ActionFacts {
         for (name, value) in parameters.iter() {
             match self.parameters.get(&general(name)) {
                 Some(parameter) if !value.is_empty() => parameter.check(name, value)?,
-                Some(_) => {}
-                None if COMMON.contains(&name) || self.is_list_item(name) => {}
-                None => {
+                None if !self.knows(name) => {
                     unknown.insert(name.to_owned());
                 }
+                Some(_) | None => {}
             }
         }
         self.check_lengths(parameters)?;
         Ok(unknown)
+    }
+
+    /// Whether the action takes a parameter of this name.
+    pub fn knows(&self, name: &str) -> bool {
+        self.parameters.contains_key(&general(name)) || COMMON.contains(&name) || self.is_list_item(name)
     }
 
     /// `InstanceId.1` of a list of texts has no entry of its own.

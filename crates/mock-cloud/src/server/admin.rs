@@ -14,6 +14,7 @@ use crate::wire::encoding::decode_pairs;
 use crate::wire::http::Request;
 use crate::world::World;
 use crate::world::meta::timestamp;
+use crate::world::view::WorldView;
 
 const JSON: &str = "application/json";
 
@@ -177,36 +178,6 @@ fn hosts(world: &World, plane: &Status) -> Vec<Value> {
         })
     });
     hosts.collect()
-}
-
-/// The world with key pairs as a list: JSON has no pairs as names.
-struct WorldView<'a>(&'a World);
-
-impl serde::Serialize for WorldView<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap as _;
-        let world = self.0;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("now", &world.now)?;
-        map.serialize_entry("account", &world.account)?;
-        map.serialize_entry("vpcs", &world.vpcs)?;
-        map.serialize_entry("vswitches", &world.vswitches)?;
-        map.serialize_entry("security_groups", &world.security_groups)?;
-        map.serialize_entry("key_pairs", &world.key_pairs.values().collect::<Vec<_>>())?;
-        map.serialize_entry("instances", &world.instances)?;
-        map.serialize_entry("network_interfaces", &world.network_interfaces)?;
-        map.serialize_entry("eips", &world.eips)?;
-        map.serialize_entry("load_balancers", &world.load_balancers)?;
-        map.serialize_entry("listeners", &world.listeners)?;
-        map.serialize_entry("server_groups", &world.server_groups)?;
-        map.serialize_entry("jobs", &world.jobs)?;
-        map.serialize_entry("domains", &world.domains)?;
-        map.serialize_entry("records", &world.records)?;
-        map.serialize_entry("redis_instances", &world.redis_instances)?;
-        map.serialize_entry("certificates", &world.certificates)?;
-        map.serialize_entry("invocations", &world.invocations)?;
-        map.end()
-    }
 }
 
 fn json_reply(value: &Value) -> HttpReply {

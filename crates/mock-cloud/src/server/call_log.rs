@@ -9,21 +9,24 @@ use std::sync::Mutex;
 
 use serde::Serialize;
 
-use crate::facts::Effect;
+use crate::facts::{ActionFacts, Effect};
 use crate::server::mentions::Mentions;
 use crate::wire::Parameters;
 
-/// Words in the last part of a parameter's name that make its value nobody's business.
+/// Words in the last part of a parameter's name, in lower case, that make its value nobody's business.
 const SECRET: &[&str] = &[
-    "Password",
-    "Secret",
-    "SecurityToken",
-    "OIDCToken",
-    "PrivateKey",
-    "UserData",
-    "CommandContent",
-    "Parameters",
+    "passw",
+    "secret",
+    "securitytoken",
+    "oidctoken",
+    "privatekey",
+    "userdata",
+    "commandcontent",
+    "parameters",
 ];
+
+/// What calls of an action that nobody knows are counted as.
+const UNKNOWN: &str = "unknown";
 
 /// The log of one cloud.
 #[derive(Debug)]
@@ -81,9 +84,11 @@ impl CallLog {
         let mut line = serde_json::to_vec(entry).unwrap_or_default();
         line.push(b'\n');
         let mut inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match inner.counts.get_mut(&entry.operation) {
+        // Callers make up names without end.
+        let name = if entry.effect.is_some() { &entry.operation } else { UNKNOWN };
+        match inner.counts.get_mut(name) {
             Some(count) => *count += 1,
-            None => drop(inner.counts.insert(entry.operation.clone(), 1)),
+            None => drop(inner.counts.insert(name.to_owned(), 1)),
         }
         if let Err(error) = inner.file.write_all(&line) {
             tracing::warn!(path = %self.path.display(), %error, "the call log cannot be written");
@@ -101,14 +106,17 @@ impl CallLog {
 
 /// Whether a parameter's value must not be written down. A tag's key is no secret (`Tag.1.Key`), a certificate's is.
 pub(super) fn is_secret(name: &str) -> bool {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    name == "Key" || SECRET.iter().any(|word| last.contains(word))
+    let name = name.to_lowercase();
+    let last = name.rsplit('.').next().unwrap_or(&name);
+    name == "key" || SECRET.iter().any(|word| last.contains(word))
 }
 
-/// Parameters as they may be written down.
-pub(super) fn redacted(parameters: &Parameters) -> BTreeMap<String, String> {
+/// Parameters as they may be written down. What an action does not know may be anything, a secret with a slip in its
+/// name too; of an unknown action (`None`) that is all of them.
+pub(super) fn redacted(parameters: &Parameters, action: Option<&ActionFacts>) -> BTreeMap<String, String> {
     let entries = parameters.iter().map(|(name, value)| {
-        let shown = if is_secret(name) { "***" } else { value };
+        let known = action.is_some_and(|action| action.knows(name));
+        let shown = if !known || is_secret(name) { "***" } else { value };
         (name.to_owned(), shown.to_owned())
     });
     entries.collect()
@@ -117,17 +125,29 @@ pub(super) fn redacted(parameters: &Parameters) -> BTreeMap<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::facts;
+
+    fn shown(name: &str, given: &[&str]) -> BTreeMap<String, String> {
+        let (product, action) = name.split_once('.').unwrap();
+        let given = given.iter().map(|name| ((*name).to_owned(), "x".to_owned())).collect();
+        redacted(&given, facts().action(product, action))
+    }
 
     #[test]
     fn secrets_are_not_written_down() {
-        let given =
-            [("Password", "x"), ("UserData", "x"), ("Tag.1.Key", "app"), ("KeyPairName", "k"), ("Key", "x")];
-        let given = given.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let redacted = redacted(&given);
-        assert_eq!(redacted["Password"], "***");
-        assert_eq!(redacted["UserData"], "***");
-        assert_eq!(redacted["Key"], "***");
-        assert_eq!(redacted["Tag.1.Key"], "app");
-        assert_eq!(redacted["KeyPairName"], "k");
+        let run =
+            shown("Ecs.RunInstances", &["Password", "UserData", "Tag.1.Key", "KeyPairName", "RegionId"]);
+        assert_eq!((&*run["Password"], &*run["UserData"]), ("***", "***"));
+        assert_eq!((&*run["Tag.1.Key"], &*run["KeyPairName"], &*run["RegionId"]), ("x", "x", "x"));
+        assert_eq!(shown("cas.UploadUserCertificate", &["Key"])["Key"], "***");
+        for name in ["password", "PASSWD", "Redis.1.AccountPassword", "clientSecret", "KEY"] {
+            assert!(is_secret(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_is_not_written_down() {
+        assert_eq!(shown("Ecs.RunInstances", &["Pasword"])["Pasword"], "***");
+        assert_eq!(shown("Ecs.MakeCoffee", &["Sugar"])["Sugar"], "***");
     }
 }

@@ -13,7 +13,7 @@ use crate::wire::http::{
 /// How long a connection may be without a request.
 const IDLE: Duration = Duration::from_secs(75);
 
-/// How long a head may take from its first byte, and a body from its head.
+/// How long a head may take from its first byte, a body from its head, and a reply to be taken.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes that the line before a chunk may have.
@@ -88,8 +88,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let line = self.line().await?;
             let digits = line.split(';').next().unwrap_or_default().trim();
-            let size = usize::from_str_radix(digits, 16);
-            let size = size.map_err(|_| Ended::Refused(malformed("a chunk has no length")))?;
+            // Numbers may have a sign, lengths may not.
+            let unsigned = digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+            let size = usize::from_str_radix(digits, 16).ok().filter(|_| unsigned);
+            let size = size.ok_or_else(|| Ended::Refused(malformed("a chunk has no length")))?;
             if size == 0 {
                 while !self.line().await?.is_empty() {}
                 return Ok(body);
@@ -146,7 +148,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         timeout(time, leaves).await.is_err()
     }
 
-    /// Sends a reply, without its body when only the head was asked for.
+    /// Sends a reply, without its body when only the head was asked for. A client that does not take it in time has
+    /// left.
     pub(super) async fn reply(
         &mut self,
         reply: &HttpReply,
@@ -157,12 +160,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         if method != "HEAD" {
             text.push_str(&reply.body);
         }
-        self.stream.write_all(text.as_bytes()).await
+        timeout(PATIENCE, self.stream.write_all(text.as_bytes())).await?
     }
 
     /// Ends the connection so that the last reply arrives: closing over unread bytes would take it back.
     pub(super) async fn close(mut self) {
-        if self.stream.shutdown().await.is_ok() {
+        if matches!(timeout(PATIENCE, self.stream.shutdown()).await, Ok(Ok(()))) {
             let drain = async {
                 while self.read_more().await.is_ok() {
                     self.ahead.clear();
@@ -242,9 +245,12 @@ mod tests {
             "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n2;x=y\r\nab\r\n1\r\nc\r\n0\r\nT: u\r\n\r\n";
         let (mut connection, _far) = sent(text).await;
         assert_eq!(connection.request().await.unwrap().body, b"abc");
-        let wrong = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
-        let (mut connection, _far) = sent(wrong).await;
-        assert!(matches!(connection.request().await, Err(Ended::Refused(_))));
+        for length in ["zz", "+1", "-1", ""] {
+            let wrong =
+                format!("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{length}\r\nc\r\n0\r\n\r\n");
+            let (mut connection, _far) = sent(&wrong).await;
+            assert!(matches!(connection.request().await, Err(Ended::Refused(_))), "{length}");
+        }
     }
 
     #[tokio::test]
@@ -269,6 +275,20 @@ mod tests {
         assert_eq!(connection.request().await.unwrap().head.path, "/next");
         drop(far);
         assert!(!connection.hold(Duration::from_secs(9)).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_nobody_takes_ends() {
+        let (near, _far) = duplex(16);
+        let mut connection = Connection::new(near);
+        let reply = HttpReply {
+            status: 200,
+            content_type: "text/plain",
+            headers: Vec::new(),
+            body: "long".repeat(9),
+        };
+        let error = connection.reply(&reply, "GET", true).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
     }
 
     #[tokio::test(start_paused = true)]

@@ -189,10 +189,14 @@ impl Cloud {
         handled: &mut Handled,
     ) {
         let parameters = &received.parameters;
-        handled.fault = take_fault(state, operation, signer);
+        // What keeps a resource from being made says nothing to a call that was answered before.
+        handled.fault = take_fault(state, operation, signer).filter(|fault| {
+            !fault.sticks_to_token()
+                || !api::once::knows(&state.world, operation, parameters, received.region)
+        });
         if let Some(refusal) = handled.fault.as_ref().and_then(|fault| fault.refusal(operation)) {
-            if handled.fault == Some(Fault::NoStock {}) {
-                // The real cloud keeps this refusal: the same token never gets another zone's stock.
+            if handled.fault.as_ref().is_some_and(Fault::sticks_to_token) {
+                // The real cloud keeps such a refusal: the same token never gets another zone's stock.
                 api::once::remember(&mut state.world, operation, parameters, (received.region, &refusal));
             }
             handled.answer = Err(refusal);
@@ -247,7 +251,10 @@ impl Cloud {
             effect: known.and_then(|operation| facts().effect(&operation.product, &operation.action)),
             client: client(received.request),
             region: &handled.region,
-            parameters: redacted(&received.parameters),
+            parameters: redacted(
+                &received.parameters,
+                known.and_then(|operation| facts().action(&operation.product, &operation.action)),
+            ),
             ignored: &handled.ignored,
             status: error.map_or(200, |error| error.status),
             code: error.map(|error| error.code.as_str()),

@@ -61,9 +61,48 @@ impl ApiError {
             "IncorrectVSwitchStatus",
             "IncorrectVpcStatus",
             "IncorrectInstanceStatus",
+            "IncorrectEipStatus",
+            "VswitchStatusError",
+            "VpcStatusError",
+            "VpcServiceError",
+            "InvalidStatus.EcsStatusNotSupport",
+            // The documentation spells it so.
+            "IncorretSnatEntryStatus",
             "DryRun",
             "DRYRUN",
         ];
         self.status >= 500 || PARTS.iter().any(|part| self.code.contains(part))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_that_passes_is_told_from_one_that_stays() {
+        let passes = [
+            "Throttling.User",
+            "IncorrectStatus.Listener",
+            "IncorrectVSwitchStatus",
+            "IncorrectVpcStatus",
+            "IncorrectInstanceStatus",
+            "IncorrectEipStatus",
+            "VswitchStatusError",
+            "OperationFailed.VpcStatusError",
+            "VpcServiceError",
+            "InvalidStatus.EcsStatusNotSupport",
+            "IncorretSnatEntryStatus",
+            "DryRunOperation",
+        ];
+        for code in passes {
+            assert!(ApiError::bad_request(code, "").passes_by_itself(), "{code}");
+        }
+        for code in
+            ["InvalidParameter", "QuotaExceeded.Vpc", "OperationDenied.NoStock", "InvalidVpcId.NotFound"]
+        {
+            assert!(!ApiError::bad_request(code, "").passes_by_itself(), "{code}");
+        }
+        assert!(ApiError::new(503, "ServiceUnavailable", "").passes_by_itself());
     }
 }

@@ -142,9 +142,12 @@ impl World {
         self.certificates.get(&id.parse().ok()?).filter(|own| own.identifier() == identifier)
     }
 
-    /// Whether a listener names this certificate.
+    /// Whether a listener names this certificate, as its default or an additional one.
     pub fn serves(&self, identifier: &str) -> bool {
-        self.listeners.values().any(|own| own.certificates.iter().any(|used| used == identifier))
+        self.listeners.values().any(|own| {
+            own.certificates.iter().any(|used| used == identifier)
+                || own.additional_certificates.iter().any(|used| used.id == identifier)
+        })
     }
 
     /// Takes a certificate out of the store; what a listener serves goes on being served.

@@ -31,6 +31,7 @@ pub mod security_group;
 pub mod server_group;
 pub mod session;
 pub mod token;
+pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -46,14 +46,19 @@ impl Tokens {
     }
 
     /// Keeps an answer. A 4xx is kept too, unless it speaks of a state that passes: official clients send the
-    /// same token again after those.
+    /// same token again after those. What a token was answered first is never replaced.
     pub fn store(&mut self, scope: Scope, token: &str, fingerprint: &str, answer: &Result<Value, ApiError>) {
         if answer.as_ref().is_err_and(ApiError::passes_by_itself) {
             return;
         }
         let fingerprint = fingerprint.to_owned();
         let stored = Stored { fingerprint, answer: answer.clone(), in_progress: false };
-        self.0.insert((scope, token.to_owned()), stored);
+        self.0.entry((scope, token.to_owned())).or_insert(stored);
+    }
+
+    /// Whether a token was used before, for whatever request.
+    pub fn knows(&self, scope: &Scope, token: &str) -> bool {
+        self.0.contains_key(&(scope.clone(), token.to_owned()))
     }
 
     /// Says whether the first answer to a token is still under way, though its effect has happened.

@@ -27,6 +27,21 @@ fn certificates(ground: &mut Ground, listener: &str) -> Vec<(String, bool, Strin
 }
 
 #[test]
+fn an_additional_certificate_is_served_until_it_leaves_its_listener() {
+    let mut ground = Ground::instant();
+    let (listener, default) = secure_listener(&mut ground, "Standard");
+    let identifiers = [ground.certificate("other"), ground.certificate("idle")];
+    let given = [("ListenerId", listener.as_str()), ("Certificates.1.CertificateId", &identifiers[0])];
+    ground.good("Alb.AssociateAdditionalCertificatesWithListener", &given);
+    for identifier in identifiers.iter().chain([&default]) {
+        let id = identifier.split('-').next().unwrap();
+        ground.good("cas.DeleteUserCertificate", &[("CertId", id)]);
+    }
+    let served = |identifier: &str| ground.world.served_certificate(identifier).is_some();
+    assert!(served(&default) && served(&identifiers[0]) && !served(&identifiers[1]));
+}
+
+#[test]
 fn additional_certificates_come_and_go() {
     let mut ground = Ground::new(Pace::Real);
     let (listener, default) = secure_listener(&mut ground, "Standard");

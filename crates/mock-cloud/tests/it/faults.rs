@@ -42,6 +42,19 @@ async fn a_lack_of_stock_sticks_to_its_token() {
 }
 
 #[tokio::test]
+async fn a_call_that_was_answered_runs_out_of_nothing() {
+    let cloud = Cloud::instant();
+    let plan = json!([{"action": "Vpc.CreateVpc", "occurrence": 2, "fault": {"no_stock": {}}}]);
+    ask(&cloud, &plan).await;
+    let create = [REGION, ("ClientToken", "a")];
+    let first = cloud.call("Vpc.CreateVpc", &create).await.good();
+    for _ in 0..2 {
+        assert_eq!(cloud.call("Vpc.CreateVpc", &create).await.good()["VpcId"], first["VpcId"]);
+    }
+    assert_eq!(cloud.resources().await, 1);
+}
+
+#[tokio::test]
 async fn an_error_after_the_effect_is_healed_by_the_token() {
     let cloud = Cloud::instant();
     let fault = json!({"server_error": {"status": 503, "after_commit": true}});
@@ -154,10 +167,14 @@ async fn a_quota_has_the_code_of_its_action() {
     let cloud = Cloud::instant();
     ask(&cloud, &json!([{"action": "*", "fault": {"quota": {}}}])).await;
     cloud.call("Vpc.DescribeVpcs", &[REGION]).await.good();
-    let refused = cloud.call("Vpc.CreateVpc", &[REGION]).await;
-    assert!(refused.code().contains("Quota"), "{}", refused.text);
-    let refused = cloud.call("Ecs.CreateSecurityGroup", &[REGION]).await;
-    assert!(refused.code().contains("Quota"), "{}", refused.text);
+    let create = [REGION, ("ClientToken", "a")];
+    for _ in 0..2 {
+        cloud.call("Vpc.CreateVpc", &create).await.refused(400, "QuotaExceeded.Vpc");
+    }
+    let made = cloud.call("Vpc.CreateVpc", &create[..1]).await.good();
+    let network = [REGION, ("VpcId", made["VpcId"].as_str().unwrap())];
+    cloud.call("Ecs.CreateSecurityGroup", &network).await.refused(403, "QuotaExceed.SecurityGroup");
+    cloud.call("Vpc.DeleteVpc", &network).await.good();
 }
 
 #[tokio::test]

@@ -381,6 +381,7 @@ fn how_instances_are_paid_and_where_they_go_is_checked() {
         (&[("InstanceChargeType", "Free")], 400, "Invalid.InstanceChargeType"),
         (&[("AutoReleaseTime", "2027-01-15T08:10:00Z")], 400, "InvalidAutoReleaseTime.Malformed"),
         (&[("PrivateIpAddress", "10.9.0.1")], 400, "InvalidPrivateIpAddress"),
+        (&[("PrivateIpAddress", "255.255.255.255"), ("Amount", "2")], 400, "InvalidPrivateIpAddress"),
         (&[("PrivateIpAddress", "10.0.0.254")], 400, "InvalidPrivateIpAddress.Duplicated"),
         (&[("LaunchTemplateId", "lt-1")], 404, "InvalidLaunchTemplate.NotFound"),
         (&[("IoOptimized", "none")], 400, "IoOptimized.NotSupported"),

@@ -405,3 +405,20 @@ async fn prices_follow_class_time_and_number() {
     assert_eq!(renew["Order"]["TradeAmount"], month["Order"]["TradeAmount"]);
     assert_eq!(renew["SubOrders"]["SubOrder"][0]["InstanceId"], id.as_str());
 }
+
+#[tokio::test]
+async fn a_dry_run_draws_no_id() {
+    let made = async |runs_dry: bool| {
+        let cloud = Cloud::instant();
+        let place = Place::make(&cloud).await;
+        if runs_dry {
+            let dry = place.order(&[("Token", "t"), ("DryRun", "true")]);
+            cloud.call("R-kvstore.CreateInstance", &dry).await.refused(400, "DryRunOperation");
+        }
+        let made = create(&cloud, &place, &[("Token", "t")]).await;
+        (text(&made, "InstanceId"), text(&made, "ConnectionDomain"))
+    };
+    let first = made(false).await;
+    assert!(first.1.starts_with(&first.0), "{first:?}");
+    assert_eq!(first, made(true).await);
+}

@@ -1,6 +1,7 @@
 //! Forwarding rules of ALB listeners.
 
 use mock_cloud::world::pace::Pace;
+use mock_cloud::world::view::WorldView;
 use serde_json::Value;
 
 use crate::ground::{Ground, refusal, text};
@@ -54,6 +55,31 @@ impl Scene {
 
 const NO_FORWARD: [(&str, &str); 1] =
     [("RuleActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId", "")];
+
+#[test]
+fn a_dry_run_draws_no_id() {
+    let (token, port, dry) = (("ClientToken", "t"), ("ListenerPort", "81"), ("DryRun", "true"));
+    let made = |runs_dry: bool| {
+        let mut scene = scene(Pace::Instant, "Standard");
+        let (balancer, group) = (scene.balancer.clone(), scene.group.clone());
+        if runs_dry {
+            scene.create(&[token, dry]).unwrap_err();
+            scene.ground.listener(&balancer, &group, &[token, port, dry]).unwrap_err();
+        }
+        let rule = text(&scene.create(&[token]).unwrap()["RuleId"]);
+        (rule, text(&scene.ground.listener(&balancer, &group, &[token, port]).unwrap()["ListenerId"]))
+    };
+    assert_eq!(made(false), made(true));
+}
+
+#[test]
+fn the_world_shows_rules() {
+    let mut scene = scene(Pace::Instant, "Standard");
+    let id = text(&scene.create(&[]).unwrap()["RuleId"]);
+    let shown = serde_json::to_value(WorldView(&scene.ground.world)).unwrap();
+    assert_eq!(shown["rules"][&id]["name"], "chat rule");
+    assert!(["nat_gateways", "snat_entries", "disks"].iter().all(|kind| shown[kind].is_object()), "{shown}");
+}
 
 #[test]
 fn a_rule_is_made_changed_and_deleted() {

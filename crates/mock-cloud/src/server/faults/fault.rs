@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use crate::api::Operation;
-use crate::facts::{Effect, errors};
+use crate::facts::{Effect, facts, quota_refusal};
 use crate::server::faults::Target;
 use crate::wire::ApiError;
 
@@ -35,7 +35,7 @@ pub(crate) enum Fault {
     },
     /// Answered as the world was.
     StaleRead {
-        /// How long before.
+        /// How long before, a minute at most.
         milliseconds: u64,
     },
     /// No stock; nothing is done.
@@ -66,12 +66,19 @@ fn default_server_error() -> u16 {
     500
 }
 
+/// How far back a stale read looks at most, in milliseconds: the world after each change since then is kept.
+const LONGEST_STALENESS: u64 = 60_000;
+
 impl Fault {
     /// Whether it makes sense for a call.
     pub(super) fn can_happen_to(&self, target: Target<'_>) -> bool {
         match self {
-            Self::StaleRead { .. } => target.effect == Effect::Read,
-            Self::NoStock {} | Self::Quota {} => target.effect == Effect::Change,
+            // A session that begins in the past would not be known in the present.
+            Self::StaleRead { .. } => {
+                target.effect == Effect::Read && !facts().hands_out_keys(&target.operation.action)
+            }
+            Self::NoStock {} => target.effect == Effect::Change,
+            Self::Quota {} => quota_refusal(target.operation).is_some(),
             Self::PartialAmount { .. } => target.operation.to_string() == "Ecs.RunInstances",
             Self::ExpireToken {} => target.temporary_key,
             Self::Throttle { .. }
@@ -93,7 +100,7 @@ impl Fault {
                 "OperationDenied.NoStock",
                 "The requested resource is sold out in the specified zone; try other types or zones.",
             )),
-            Self::Quota {} => Some(quota_refusal(operation)),
+            Self::Quota {} => quota_refusal(operation),
             Self::Error { status, code } => {
                 Some(ApiError::new(*status, code.clone(), "This error was asked for by a test."))
             }
@@ -103,6 +110,21 @@ impl Fault {
             | Self::StaleRead { .. }
             | Self::PartialAmount { .. }
             | Self::ExpireToken {} => None,
+        }
+    }
+
+    /// Whether the same client token gets the same refusal from then on.
+    pub(in crate::server) fn sticks_to_token(&self) -> bool {
+        match self {
+            Self::NoStock {} | Self::Quota {} => true,
+            Self::Throttle { .. }
+            | Self::ServerError { .. }
+            | Self::LostReply {}
+            | Self::SlowReply { .. }
+            | Self::StaleRead { .. }
+            | Self::PartialAmount { .. }
+            | Self::ExpireToken {}
+            | Self::Error { .. } => false,
         }
     }
 
@@ -161,6 +183,9 @@ impl Fault {
             Self::Error { code, .. } if code.is_empty() => {
                 Err("the code of an error is not empty".to_owned())
             }
+            Self::StaleRead { milliseconds } if *milliseconds > LONGEST_STALENESS => Err(format!(
+                "a stale_read looks back {LONGEST_STALENESS} milliseconds at most, not {milliseconds}"
+            )),
             Self::PartialAmount { amount: 0 } => Err("an amount of 0 is no_stock".to_owned()),
             Self::Throttle { .. }
             | Self::ServerError { .. }
@@ -173,14 +198,5 @@ impl Fault {
             | Self::ExpireToken {}
             | Self::Error { .. } => Ok(()),
         }
-    }
-}
-
-/// The quota code that is documented for the action, else the usual one.
-fn quota_refusal(operation: &Operation) -> ApiError {
-    let message = "The quota of the account for this resource is used up.";
-    match errors().first_with(operation, "Quota") {
-        Some((status, code)) => ApiError::new(status, code, message),
-        None => ApiError::bad_request("QuotaExceeded", message),
     }
 }

@@ -18,10 +18,10 @@
 //! | `server_error: {status: 500, after_commit: false}` | answers 500 to 599 (default 500); with `after_commit` the call is done |
 //! | `slow_reply: {milliseconds: N}` | done, answered late; meanwhile the same client token is in progress |
 //! | `lost_reply: {}` | done, the connection closes without an answer |
-//! | `stale_read: {milliseconds: N}` | a read answers as the world was N ms before |
+//! | `stale_read: {milliseconds: N}` | a read answers as the world was N ms before, at most 60,000 |
 //! | `no_stock: {}` | refuses with `OperationDenied.NoStock`; the refusal sticks to its client token |
 //! | `partial_amount: {amount: N}` | `RunInstances` makes N instances when `MinAmount` allows it, else there is no stock |
-//! | `quota: {}` | refuses a change with the quota code that is documented for it |
+//! | `quota: {}` | refuses what makes a resource with the code of its quota; the refusal sticks to its client token |
 //! | `expire_token: {}` | the session of a temporary key ends with this call |
 //! | `error: {status: N, code: C}` | refuses with this |
 
@@ -165,6 +165,8 @@ mod tests {
         let mut own = faults("- {action: '*', fault: {stale_read: {milliseconds: 300}}}");
         assert_eq!(own.longest_staleness(), 300);
         assert_eq!(take(&mut own, "Vpc.CreateVpc"), None);
+        assert_eq!(take(&mut own, "Sts.AssumeRole"), None, "a session begins now or never");
+        assert_eq!(take(&mut own, "Sts.AssumeRoleWithOIDC"), None);
         assert!(take(&mut own, "Vpc.DescribeVpcs").is_some());
     }
 }

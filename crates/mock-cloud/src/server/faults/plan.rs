@@ -208,6 +208,8 @@ mod tests {
             error("- action: '*'\n  fault: {explode: {}}\n")
         );
         assert!(error("- action: '*'\n  fault: {error: {status: 200, code: A}}\n").contains("400 to 599"));
+        let long_ago = error("- action: '*'\n  fault: {stale_read: {milliseconds: 60001}}\n");
+        assert_eq!(long_ago, "2:10: a stale_read looks back 60000 milliseconds at most, not 60001");
         assert!(error("- action: [\n").starts_with('2') || error("- action: [\n").starts_with('1'));
     }
 
