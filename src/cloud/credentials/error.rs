@@ -161,27 +161,6 @@ fn network_cause(error: &CloudError) -> String {
 }
 
 impl SourceError {
-    /// Whether nothing was set up here, so that passing it over is nothing to speak of.
-    pub fn is_absence(&self) -> bool {
-        match self {
-            Self::NotSet { .. } | Self::SwitchedOff { .. } | Self::NoFile { .. } => true,
-            Self::Unreadable { .. }
-            | Self::Malformed { .. }
-            | Self::NoProfile { .. }
-            | Self::Incomplete { .. }
-            | Self::Unusable { .. }
-            | Self::Unsupported { .. }
-            | Self::Circle { .. }
-            | Self::Address(_)
-            | Self::Program { .. }
-            | Self::Unreachable { .. }
-            | Self::Status { .. }
-            | Self::Garbled { .. }
-            | Self::Ended { .. }
-            | Self::Sts { .. } => false,
-        }
-    }
-
     /// What to do about it.
     fn hint(&self) -> Option<String> {
         match self {

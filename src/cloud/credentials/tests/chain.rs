@@ -139,6 +139,54 @@ async fn a_link_that_gives_no_key_is_passed_over_with_its_reason() {
 }
 
 #[tokio::test]
+async fn a_place_that_was_set_up_and_gave_no_key_is_warned_about() {
+    let everything = Everything::new().await;
+    let external = json!({"profiles": [{"name": "default", "mode": "External", "process_command": "tool"}]});
+    let (_folder, external) = file("config.json", &external.to_string());
+    let warned_about = async |change: &dyn Fn(&mut Sources)| {
+        let mut sources = everything.with(&[Link::Uri]);
+        change(&mut sources);
+        let found = find(&sources).await.unwrap();
+        let noteworthy = found.passed_over().iter().filter(|passed| passed.is_noteworthy(&sources));
+        noteworthy.map(|passed| passed.link).collect::<Vec<_>>()
+    };
+    let half_set: [(&dyn Fn(&mut Sources), Link); 8] = [
+        (&|it| it.variables.access_key_id = Some("id".to_owned()), Link::Variables),
+        (&|it| it.variables.access_key_secret = Some(secret("s")), Link::Variables),
+        (&|it| it.oidc.provider_arn = Some("acs:ram::1:oidc-provider/ack".to_owned()), Link::Oidc),
+        (&|it| it.cli_profile.named = true, Link::CliProfile),
+        (
+            &|it| {
+                it.cli_profile.file.clone_from(&external);
+                it.no_external = true;
+            },
+            Link::CliProfile,
+        ),
+        (&|it| it.credentials_file_named = true, Link::CredentialsFile),
+        (&|it| it.profile = Some("prod".to_owned()), Link::CredentialsFile),
+        (
+            &|it| {
+                it.metadata.disabled = false;
+                it.metadata.role = Some("node".to_owned());
+            },
+            Link::Metadata,
+        ),
+    ];
+    for (number, (change, link)) in half_set.into_iter().enumerate() {
+        assert_eq!(warned_about(change).await, [link], "case {number}");
+    }
+    let left_alone: [&dyn Fn(&mut Sources); 4] = [
+        &|_| {},
+        &|it| it.oidc.role_arn = Some("acs:ram::1:role/of-a-profile".to_owned()),
+        &|it| it.cli_profile = CliProfile { disabled: true, named: true, ..it.cli_profile.clone() },
+        &|it| it.metadata.disabled = false,
+    ];
+    for (number, change) in left_alone.into_iter().enumerate() {
+        assert_eq!(warned_about(change).await, [], "case {number}");
+    }
+}
+
+#[tokio::test]
 async fn when_there_is_no_key_every_link_is_listed() {
     let error = find(&nothing()).await.unwrap_err();
     assert_eq!(

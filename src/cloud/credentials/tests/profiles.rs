@@ -13,7 +13,7 @@ fn profiles(profiles: &Value) -> Profiles {
     let (folder, path) = file("config.json", &json!({"current": "work", "profiles": profiles}).to_string());
     Profiles {
         _folder: folder,
-        sources: Sources { cli_profile: CliProfile { disabled: false, file: path }, ..nothing() },
+        sources: Sources { cli_profile: CliProfile { file: path, ..CliProfile::default() }, ..nothing() },
     }
 }
 
@@ -154,7 +154,7 @@ async fn a_file_that_is_not_understood_is_refused_by_its_place_alone() {
         "{\"current\": \"work\", \"profiles\":\n [{\"name\": \"work\", \"expired_seconds\": \"hunter2\"}]}",
     ] {
         let (_folder, path) = file("config.json", text);
-        let cli_profile = CliProfile { disabled: false, file: path };
+        let cli_profile = CliProfile { file: path, ..CliProfile::default() };
         let error = find(&Sources { cli_profile, ..nothing() }).await.unwrap_err();
         assert!(reason(&error, Link::CliProfile).contains("is not understood at line 2, column "), "{error}");
         assert!(!format!("{error} {error:?}").contains(MARK), "{error:?}");

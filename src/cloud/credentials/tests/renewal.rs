@@ -170,7 +170,7 @@ async fn a_program_is_run_again_when_its_key_ends() {
         {"name": "work", "mode": "External", "process_command": "print-key 'a b'"},
     ]});
     let (_folder, path) = file("config.json", &profile.to_string());
-    let cli_profile = CliProfile { disabled: false, file: path };
+    let cli_profile = CliProfile { file: path, ..CliProfile::default() };
     let found =
         find(&Sources { cli_profile, run: Arc::new(Counting::default()), ..nothing() }).await.unwrap();
     assert_eq!(current(&found).await, "key2");

@@ -9,7 +9,7 @@ const ARN: &str = "acs:ram::1:role/deploy";
 
 fn with_profiles(server: &Server, profiles: &Value) -> (tempfile::TempDir, Sources) {
     let (folder, path) = file("config.json", &json!({"current": "work", "profiles": profiles}).to_string());
-    let cli_profile = CliProfile { disabled: false, file: path };
+    let cli_profile = CliProfile { file: path, ..CliProfile::default() };
     (folder, Sources { cli_profile, sts: sts_at(server), ..nothing() })
 }
 
