@@ -63,12 +63,19 @@ pub(super) struct Program {
 impl Program {
     /// The program of a command line.
     pub(super) fn new(subject: &str, line: &Secret<String>, sources: &Sources) -> Result<Self, SourceError> {
-        let command = split(line.expose()).map_err(|why| SourceError::Unusable {
+        let unusable = |why: &str| SourceError::Unusable {
             subject: subject.to_owned(),
             field: "process_command",
             why: why.to_owned(),
-        })?;
+        };
+        let command = split(line.expose()).map_err(unusable)?;
         let name = command.first().cloned().unwrap_or_default();
+        // The name is shown, and what a variable is set to may be a secret.
+        if name.contains('=') {
+            return Err(unusable(
+                "begins with a variable; it is started without a shell, which would set it",
+            ));
+        }
         Ok(Self { command: Secret::new(command), name, sources: Arc::new(sources.clone()) })
     }
 

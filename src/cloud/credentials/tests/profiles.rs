@@ -114,6 +114,10 @@ async fn what_a_profile_lacks_or_cannot_have_is_said() {
             json!({"mode": "External", "process_command": "tool 'x"}),
             "profile `work`: `process_command` has a quote that is not closed",
         ),
+        (
+            json!({"mode": "External", "process_command": "TOKEN=hunter2 tool"}),
+            "profile `work`: `process_command` begins with a variable",
+        ),
         (json!({"mode": "EcsRamRole"}), "ALIBABA_CLOUD_ECS_METADATA_DISABLED switches it off"),
         (json!({"mode": "CredentialsURI"}), "profile `work` has no `credentials_uri`"),
         (
@@ -132,6 +136,7 @@ async fn what_a_profile_lacks_or_cannot_have_is_said() {
         let error = find(&profiles(&json!([work(&more)])).sources).await.unwrap_err();
         let reason = reason(&error, Link::CliProfile);
         assert!(reason.contains(expected), "{more}: {reason}");
+        assert!(!format!("{error} {error:?} {:?}", error.hint()).contains(MARK), "{error:?}");
         assert!(error.hint().is_some());
     }
 }
