@@ -153,7 +153,7 @@ fn cause(error: &reqwest::Error) -> String {
 
 /// Why STS did not answer. What it answered is in the error itself, and may not be repeated otherwise.
 fn network_cause(error: &CloudError) -> String {
-    if let CloudError::Unreachable { source, .. } = error {
+    if let CloudError::Unreachable { source, .. } = error.innermost() {
         format!(": {}", cause(source))
     } else {
         String::new()
