@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -134,6 +135,12 @@ pub enum SourceError {
         /// When it ended.
         end: Timestamp,
     },
+    /// The old key is still good, and the new one was not waited for.
+    #[error("there was no new one within {} s", limit.as_secs())]
+    Slow {
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// STS refused the role.
     #[error("{error}{}", network_cause(error))]
     Sts {
@@ -188,6 +195,7 @@ impl SourceError {
             Self::NotSet { .. }
             | Self::SwitchedOff { .. }
             | Self::NoFile { .. }
+            | Self::Slow { .. }
             | Self::Unreachable { .. }
             | Self::Status { .. }
             | Self::Garbled { .. } => None,
