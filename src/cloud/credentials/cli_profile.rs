@@ -17,6 +17,8 @@ use crate::cloud::credentials::{metadata, oidc, uri};
 
 /// The profile that is meant when the file names no current one.
 const DEFAULT_PROFILE: &str = "default";
+const KNOWN_MODES: &str =
+    "AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn, External and CredentialsURI";
 
 #[derive(Deserialize)]
 struct ProfileFile {
@@ -170,11 +172,7 @@ impl Mode {
                     "which is withdrawn; use ChainableRamRoleArn with a source profile of mode EcsRamRole";
                 Err(unsupported(profile, why))
             }
-            _ => Err(unsupported(
-                profile,
-                "which is not known; AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn, External and \
-                 CredentialsURI are",
-            )),
+            _ => Err(SourceError::UnknownMode { subject: subject(profile), known: KNOWN_MODES }),
         }
     }
 

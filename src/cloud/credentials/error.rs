@@ -76,15 +76,23 @@ pub enum SourceError {
         /// Why not.
         why: String,
     },
-    /// A mode that is known and not supported, or not known.
+    /// A mode that is known and not supported.
     #[error("{subject} has mode `{mode}`, {why}")]
     Unsupported {
         /// The profile or section.
         subject: String,
-        /// Its mode.
+        /// Its mode, a known word.
         mode: String,
         /// Why not, and what to use instead.
         why: &'static str,
+    },
+    /// A mode that is not known, which may be anything.
+    #[error("{subject} has a mode that is not known; {known} are")]
+    UnknownMode {
+        /// The profile or section.
+        subject: String,
+        /// Those that are.
+        known: &'static str,
     },
     /// Profiles that get their key from each other.
     #[error("profile `{profile}` is its own source")]
@@ -175,7 +183,7 @@ impl SourceError {
                 Some(format!("make `{}` a file that you can read", path.display()))
             }
             Self::Malformed { path, .. } => Some(format!("correct `{}`, or move it away", path.display())),
-            Self::Incomplete { .. } | Self::Unsupported { .. } => {
+            Self::Incomplete { .. } | Self::Unsupported { .. } | Self::UnknownMode { .. } => {
                 Some("correct it, or run `aliyun configure --mode AK`".to_owned())
             }
             Self::NoProfile { .. } => Some(

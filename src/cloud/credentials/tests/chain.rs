@@ -226,7 +226,7 @@ async fn a_credentials_file_is_refused_with_its_line_or_field() {
         ("[default]\ntype = access_key\naccess_key_id = a\n", "section `default` has no `access_key_secret`"),
         ("[default]\ntype = ram_role_arn\naccess_key_id = a\naccess_key_secret = b\n", "has no `role_arn`"),
         ("[default]\ntype = rsa_key_pair\n", "has mode `rsa_key_pair`, which is withdrawn"),
-        ("[default]\ntype = magic\n", "has mode `magic`, which is not known"),
+        ("[default]\ntype = hunter2\n", "section `default` has a mode that is not known; access_key,"),
         ("[other]\ntype = access_key\n", "has no section `default`"),
     ];
     for (text, expected) in cases {
@@ -234,5 +234,6 @@ async fn a_credentials_file_is_refused_with_its_line_or_field() {
         let error = find(&Sources { credentials_files: vec![path], ..nothing() }).await.unwrap_err();
         let reason = reason(&error, Link::CredentialsFile);
         assert!(reason.contains(expected), "{text}: {reason}");
+        assert!(!format!("{error} {error:?}").contains(MARK), "{error:?}");
     }
 }

@@ -130,7 +130,7 @@ async fn what_a_profile_lacks_or_cannot_have_is_said() {
         (json!({"mode": "Anonymous"}), "profile `work` has mode `Anonymous`, which signs no calls"),
         (json!({"mode": "RsaKeyPair"}), "profile `work` has mode `RsaKeyPair`, which is withdrawn"),
         (json!({"mode": "RamRoleArnWithRoleName"}), "which is withdrawn; use ChainableRamRoleArn"),
-        (json!({"mode": "Magic"}), "profile `work` has mode `Magic`, which is not known"),
+        (json!({"mode": "hunter2"}), "profile `work` has a mode that is not known; AK, "),
     ];
     for (more, expected) in cases {
         let error = find(&profiles(&json!([work(&more)])).sources).await.unwrap_err();
