@@ -94,8 +94,7 @@ impl Program {
         profile.name = format!("printed by {}", self.name);
         let source = cli_profile::source_of_printed(&profile, &self.sources)?;
         let session = source.fetch(tools).await?;
-        let end = profile.expiration.as_deref().filter(|text| !text.is_empty());
-        match end.map(|text| issued::end(&service, text)).transpose()? {
+        match profile.expiration.as_deref().map(|text| issued::end(&service, text)).transpose()? {
             Some(end) if session.expires.is_none() => Ok(Session { expires: Some(end), ..session }),
             _ => Ok(session),
         }

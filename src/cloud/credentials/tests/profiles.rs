@@ -44,6 +44,7 @@ async fn every_mode_leads_to_its_key() {
     let cases = [
         (json!({"mode": "AK"}), "base", "AK".to_owned()),
         (json!({}), "base", "AK".to_owned()),
+        (json!({"sts_token": ""}), "base", "AK".to_owned()),
         (json!({"mode": "StsToken", "sts_token": "t"}), "base", "StsToken".to_owned()),
         (json!({"mode": "RamRoleArn", "ram_role_arn": arn}), "role", format!("RamRoleArn {arn}")),
         (json!({"ram_role_arn": arn}), "role", format!("RamRoleArn {arn}")),
@@ -91,6 +92,20 @@ async fn what_a_profile_lacks_or_cannot_have_is_said() {
         (json!({"mode": "AK", "access_key_secret": ""}), "profile `work` has no `access_key_secret`"),
         (json!({"mode": "AK", "access_key_id": ""}), "profile `work` has no `access_key_id`"),
         (json!({"mode": "StsToken"}), "profile `work` has no `sts_token`"),
+        (json!({"mode": "StsToken", "sts_token": ""}), "profile `work` has no `sts_token`"),
+        (
+            json!({"mode": "OIDC", "ram_role_arn": arn, "oidc_provider_arn": "", "oidc_token_file": "t"}),
+            "profile `work` has no `oidc_provider_arn`",
+        ),
+        (
+            json!({"mode": "OIDC", "ram_role_arn": arn, "oidc_provider_arn": "p", "oidc_token_file": ""}),
+            "profile `work` has no `oidc_token_file`",
+        ),
+        (
+            json!({"access_key_id": "", "oidc_token_file": "", "process_command": ""}),
+            "profile `work` has no `access_key_id`",
+        ),
+        (json!({"mode": "CredentialsURI", "credentials_uri": ""}), "profile `work` has no `credentials_uri`"),
         (json!({"mode": "RamRoleArn"}), "profile `work` has no `ram_role_arn`"),
         (
             json!({"mode": "RamRoleArn", "ram_role_arn": arn, "expired_seconds": 60}),
