@@ -15,6 +15,9 @@ fn every_service(asked: &Asked) -> Reply {
     }
 }
 
+/// Sets something up.
+type Change<'a> = &'a dyn Fn(&mut Sources);
+
 struct Everything {
     server: Server,
     _folders: [tempfile::TempDir; 3],
@@ -150,7 +153,7 @@ async fn a_place_that_was_set_up_and_gave_no_key_is_warned_about() {
         let noteworthy = found.passed_over().iter().filter(|passed| passed.is_noteworthy(&sources));
         noteworthy.map(|passed| passed.link).collect::<Vec<_>>()
     };
-    let half_set: [(&dyn Fn(&mut Sources), Link); 8] = [
+    let half_set: [(Change, Link); 8] = [
         (&|it| it.variables.access_key_id = Some("id".to_owned()), Link::Variables),
         (&|it| it.variables.access_key_secret = Some(secret("s")), Link::Variables),
         (&|it| it.oidc.provider_arn = Some("acs:ram::1:oidc-provider/ack".to_owned()), Link::Oidc),
