@@ -63,11 +63,13 @@ pub(super) fn credential_sources(endpoint: &Endpoint) -> Sources {
             disabled: is_on("ALIBABA_CLOUD_CLI_PROFILE_DISABLED"),
             file: path("ALIBABA_CLOUD_CONFIG_FILE")
                 .unwrap_or_else(|| home().join(".aliyun").join("config.json")),
+            named: variable("ALIBABA_CLOUD_CONFIG_FILE").is_some(),
         },
         credentials_files: match path("ALIBABA_CLOUD_CREDENTIALS_FILE") {
             Some(file) => vec![file],
             None => vec![shared.join("credentials"), shared.join("credentials.ini")],
         },
+        credentials_file_named: variable("ALIBABA_CLOUD_CREDENTIALS_FILE").is_some(),
         metadata: Metadata {
             disabled: is_on("ALIBABA_CLOUD_ECS_METADATA_DISABLED"),
             token_required: is_on("ALIBABA_CLOUD_IMDSV1_DISABLED"),

@@ -28,10 +28,12 @@ mod verify;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anstream::{AutoStream, ColorChoice};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
 
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
@@ -169,11 +171,14 @@ impl Cli {
     }
 }
 
-/// `RUST_LOG=albatross=debug` shows calls that are tried again and the like.
+/// `RUST_LOG=albatross=debug` shows calls that are tried again and the like, with their times and places.
 fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let has_colors = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
+    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(has_colors);
+    match EnvFilter::try_from_default_env() {
+        Ok(filter) => log.with_env_filter(filter).init(),
+        Err(_) => log.with_env_filter(EnvFilter::new("warn")).without_time().with_target(false).init(),
+    }
 }
 
 /// A token that is cancelled by the first Ctrl-C; what is under way is let finish, the second one ends at once.

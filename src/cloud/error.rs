@@ -254,7 +254,7 @@ impl CloudError {
     }
 
     /// The error of one attempt, without what was wrapped round it.
-    fn innermost(&self) -> &Self {
+    pub(super) fn innermost(&self) -> &Self {
         match self {
             Self::GaveUp(gave_up) => gave_up.last.innermost(),
             Self::Shared(shared) => shared.innermost(),

@@ -108,10 +108,11 @@ impl Case {
             variables: Variables::default(),
             oidc: OidcVariables::default(),
             profile: None,
-            cli_profile: CliProfile { disabled: false, file: env.file(".aliyun/config.json") },
+            cli_profile: CliProfile { disabled: false, file: env.file(".aliyun/config.json"), named: false },
             credentials_files: vec![
                 file.map_or_else(|| env.file(".alibabacloud/credentials"), PathBuf::from),
             ],
+            credentials_file_named: false,
             metadata: Metadata {
                 disabled: false,
                 token_required: token_required.is_some(),

@@ -73,7 +73,9 @@ fn a_place_that_gave_no_key_is_named_when_a_later_one_does() {
     );
     let run = env.run(&["plan", "chatroom.yaml"]).expect_code(0);
     assert!(
-        run.stderr.contains("no access key from profile: profile `work` has mode `CloudSSO`"),
+        run.stderr.lines().any(|line| {
+            line.starts_with(" WARN no access key from profile: profile `work` has mode `CloudSSO`")
+        }),
         "{}",
         run.stderr
     );

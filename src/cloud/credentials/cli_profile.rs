@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::base::secret::Secret;
 use crate::cloud::credentials::error::SourceError;
@@ -17,6 +17,8 @@ use crate::cloud::credentials::{metadata, oidc, uri};
 
 /// The profile that is meant when the file names no current one.
 const DEFAULT_PROFILE: &str = "default";
+const KNOWN_MODES: &str =
+    "AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn, External and CredentialsURI";
 
 #[derive(Deserialize)]
 struct ProfileFile {
@@ -32,26 +34,52 @@ struct ProfileFile {
 pub(super) struct Profile {
     pub(super) name: String,
     pub(super) mode: String,
+    #[serde(deserialize_with = "filled")]
     access_key_id: Option<String>,
+    #[serde(deserialize_with = "filled_secret")]
     access_key_secret: Option<Secret<String>>,
+    #[serde(deserialize_with = "filled_secret")]
     sts_token: Option<Secret<String>>,
+    #[serde(deserialize_with = "filled")]
     sts_region: Option<String>,
+    #[serde(deserialize_with = "filled")]
     sts_endpoint: Option<String>,
     enable_vpc: bool,
+    #[serde(deserialize_with = "filled")]
     ram_role_name: Option<String>,
+    #[serde(deserialize_with = "filled")]
     ram_role_arn: Option<String>,
+    #[serde(deserialize_with = "filled")]
     ram_session_name: Option<String>,
     expired_seconds: Option<u32>,
+    #[serde(deserialize_with = "filled")]
     policy: Option<String>,
+    #[serde(deserialize_with = "filled")]
     external_id: Option<String>,
-    #[serde(rename = "source_profile")]
+    #[serde(rename = "source_profile", deserialize_with = "filled")]
     base: Option<String>,
+    #[serde(deserialize_with = "filled_secret")]
     process_command: Option<Secret<String>>,
+    #[serde(deserialize_with = "filled_secret")]
     credentials_uri: Option<Secret<String>>,
+    #[serde(deserialize_with = "filled")]
     oidc_provider_arn: Option<String>,
+    #[serde(deserialize_with = "filled")]
     oidc_token_file: Option<PathBuf>,
     /// When the key ends; only a program of mode External says it.
+    #[serde(deserialize_with = "filled")]
     pub(super) expiration: Option<String>,
+}
+
+/// A text, unless it is empty: so the `aliyun` program writes fields that were never filled in.
+fn filled<'de, D: Deserializer<'de>, T: From<String>>(reader: D) -> Result<Option<T>, D::Error> {
+    let text = Option::<String>::deserialize(reader)?;
+    Ok(text.filter(|text| !text.is_empty()).map(T::from))
+}
+
+/// The same for a secret.
+fn filled_secret<'de, D: Deserializer<'de>>(reader: D) -> Result<Option<Secret<String>>, D::Error> {
+    Ok(filled(reader)?.map(Secret::new))
 }
 
 /// The place that the chosen profile names.
@@ -170,21 +198,17 @@ impl Mode {
                     "which is withdrawn; use ChainableRamRoleArn with a source profile of mode EcsRamRole";
                 Err(unsupported(profile, why))
             }
-            _ => Err(unsupported(
-                profile,
-                "which is not known; AK, StsToken, RamRoleArn, EcsRamRole, OIDC, ChainableRamRoleArn, External and \
-                 CredentialsURI are",
-            )),
+            _ => Err(SourceError::UnknownMode { subject: subject(profile), known: KNOWN_MODES }),
         }
     }
 
     fn by_fields(profile: &Profile) -> Self {
-        let has_key = given(profile.access_key_id.as_ref()).is_some();
+        let has_key = profile.access_key_id.as_ref().is_some();
         if has_key && profile.sts_token.is_some() {
             Self::Alone(Alone::StsToken)
-        } else if has_key && given(profile.ram_role_arn.as_ref()).is_some() {
+        } else if has_key && profile.ram_role_arn.as_ref().is_some() {
             Self::Alone(Alone::RamRoleArn)
-        } else if !has_key && given(profile.ram_role_name.as_ref()).is_some() {
+        } else if !has_key && profile.ram_role_name.as_ref().is_some() {
             Self::Alone(Alone::EcsRamRole)
         } else if !has_key && profile.process_command.is_some() {
             Self::External
@@ -209,7 +233,7 @@ fn alone(profile: &Profile, mode: Alone, sources: &Sources) -> Result<(Source, S
             assumed(profile, base, sources)
         }
         Alone::EcsRamRole => {
-            let role = given(profile.ram_role_name.as_ref()).cloned();
+            let role = profile.ram_role_name.as_ref().cloned();
             Ok((metadata::origin(&sources.metadata, role)?.source, "EcsRamRole".to_owned()))
         }
         Alone::Oidc => {
@@ -254,32 +278,25 @@ fn with_arn(mode: &str, profile: &Profile) -> String {
 }
 
 fn role_text(profile: &Profile) -> RoleText {
-    let text = |value: &Option<String>| given(value.as_ref()).cloned();
     RoleText {
-        arn: text(&profile.ram_role_arn),
-        session_name: text(&profile.ram_session_name),
+        arn: profile.ram_role_arn.clone(),
+        session_name: profile.ram_session_name.clone(),
         duration: profile.expired_seconds,
-        policy: text(&profile.policy),
-        external_id: text(&profile.external_id),
+        policy: profile.policy.clone(),
+        external_id: profile.external_id.clone(),
         sts: StsAddress {
             overridden: None,
-            endpoint: text(&profile.sts_endpoint),
-            region: text(&profile.sts_region),
+            endpoint: profile.sts_endpoint.clone(),
+            region: profile.sts_region.clone(),
             in_vpc: profile.enable_vpc,
         },
     }
 }
 
 fn keys(profile: &Profile, token: Option<Secret<String>>) -> Result<Keys, SourceError> {
-    let id = required(profile, "access_key_id", given(profile.access_key_id.as_ref()))?;
-    let secret = profile.access_key_secret.as_ref().filter(|secret| !secret.expose().is_empty());
-    let secret = required(profile, "access_key_secret", secret)?;
-    Ok(Keys::new(id, secret.clone(), token.filter(|token| !token.expose().is_empty())))
-}
-
-/// The `aliyun` program writes fields that were never filled in as empty texts.
-fn given(value: Option<&String>) -> Option<&String> {
-    value.filter(|text| !text.is_empty())
+    let id = required(profile, "access_key_id", profile.access_key_id.as_ref())?;
+    let secret = required(profile, "access_key_secret", profile.access_key_secret.as_ref())?;
+    Ok(Keys::new(id, secret.clone(), token))
 }
 
 fn required<'v, T>(

@@ -96,9 +96,8 @@ impl Reader<'_> {
                 return Err(self.unsupported(kind, "which is withdrawn; use access_key or ram_role_arn"));
             }
             _ => {
-                let known =
-                    "which is not known; access_key, ram_role_arn, oidc_role_arn and ecs_ram_role are";
-                return Err(self.unsupported(kind, known));
+                let known = "access_key, ram_role_arn, oidc_role_arn and ecs_ram_role";
+                return Err(SourceError::UnknownMode { subject: self.subject.clone(), known });
             }
         };
         let detail = self.text("role_arn").map_or(kind.clone(), |arn| format!("{kind} {arn}"));

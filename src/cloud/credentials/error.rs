@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -75,15 +76,23 @@ pub enum SourceError {
         /// Why not.
         why: String,
     },
-    /// A mode that is known and not supported, or not known.
+    /// A mode that is known and not supported.
     #[error("{subject} has mode `{mode}`, {why}")]
     Unsupported {
         /// The profile or section.
         subject: String,
-        /// Its mode.
+        /// Its mode, a known word.
         mode: String,
         /// Why not, and what to use instead.
         why: &'static str,
+    },
+    /// A mode that is not known, which may be anything.
+    #[error("{subject} has a mode that is not known; {known} are")]
+    UnknownMode {
+        /// The profile or section.
+        subject: String,
+        /// Those that are.
+        known: &'static str,
     },
     /// Profiles that get their key from each other.
     #[error("profile `{profile}` is its own source")]
@@ -134,6 +143,12 @@ pub enum SourceError {
         /// When it ended.
         end: Timestamp,
     },
+    /// The old key is still good, and the new one was not waited for.
+    #[error("there was no new one within {} s", limit.as_secs())]
+    Slow {
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// STS refused the role.
     #[error("{error}{}", network_cause(error))]
     Sts {
@@ -153,7 +168,7 @@ fn cause(error: &reqwest::Error) -> String {
 
 /// Why STS did not answer. What it answered is in the error itself, and may not be repeated otherwise.
 fn network_cause(error: &CloudError) -> String {
-    if let CloudError::Unreachable { source, .. } = error {
+    if let CloudError::Unreachable { source, .. } = error.innermost() {
         format!(": {}", cause(source))
     } else {
         String::new()
@@ -161,27 +176,6 @@ fn network_cause(error: &CloudError) -> String {
 }
 
 impl SourceError {
-    /// Whether nothing was set up here, so that passing it over is nothing to speak of.
-    pub fn is_absence(&self) -> bool {
-        match self {
-            Self::NotSet { .. } | Self::SwitchedOff { .. } | Self::NoFile { .. } => true,
-            Self::Unreadable { .. }
-            | Self::Malformed { .. }
-            | Self::NoProfile { .. }
-            | Self::Incomplete { .. }
-            | Self::Unusable { .. }
-            | Self::Unsupported { .. }
-            | Self::Circle { .. }
-            | Self::Address(_)
-            | Self::Program { .. }
-            | Self::Unreachable { .. }
-            | Self::Status { .. }
-            | Self::Garbled { .. }
-            | Self::Ended { .. }
-            | Self::Sts { .. } => false,
-        }
-    }
-
     /// What to do about it.
     fn hint(&self) -> Option<String> {
         match self {
@@ -189,7 +183,7 @@ impl SourceError {
                 Some(format!("make `{}` a file that you can read", path.display()))
             }
             Self::Malformed { path, .. } => Some(format!("correct `{}`, or move it away", path.display())),
-            Self::Incomplete { .. } | Self::Unsupported { .. } => {
+            Self::Incomplete { .. } | Self::Unsupported { .. } | Self::UnknownMode { .. } => {
                 Some("correct it, or run `aliyun configure --mode AK`".to_owned())
             }
             Self::NoProfile { .. } => Some(
@@ -209,6 +203,7 @@ impl SourceError {
             Self::NotSet { .. }
             | Self::SwitchedOff { .. }
             | Self::NoFile { .. }
+            | Self::Slow { .. }
             | Self::Unreachable { .. }
             | Self::Status { .. }
             | Self::Garbled { .. } => None,

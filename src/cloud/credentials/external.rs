@@ -63,12 +63,19 @@ pub(super) struct Program {
 impl Program {
     /// The program of a command line.
     pub(super) fn new(subject: &str, line: &Secret<String>, sources: &Sources) -> Result<Self, SourceError> {
-        let command = split(line.expose()).map_err(|why| SourceError::Unusable {
+        let unusable = |why: &str| SourceError::Unusable {
             subject: subject.to_owned(),
             field: "process_command",
             why: why.to_owned(),
-        })?;
+        };
+        let command = split(line.expose()).map_err(unusable)?;
         let name = command.first().cloned().unwrap_or_default();
+        // The name is shown, and what a variable is set to may be a secret.
+        if name.contains('=') {
+            return Err(unusable(
+                "begins with a variable; it is started without a shell, which would set it",
+            ));
+        }
         Ok(Self { command: Secret::new(command), name, sources: Arc::new(sources.clone()) })
     }
 
@@ -87,8 +94,7 @@ impl Program {
         profile.name = format!("printed by {}", self.name);
         let source = cli_profile::source_of_printed(&profile, &self.sources)?;
         let session = source.fetch(tools).await?;
-        let end = profile.expiration.as_deref().filter(|text| !text.is_empty());
-        match end.map(|text| issued::end(&service, text)).transpose()? {
+        match profile.expiration.as_deref().map(|text| issued::end(&service, text)).transpose()? {
             Some(end) if session.expires.is_none() => Ok(Session { expires: Some(end), ..session }),
             _ => Ok(session),
         }

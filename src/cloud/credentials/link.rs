@@ -78,7 +78,9 @@ pub async fn find(sources: &Sources) -> Result<Credentials, CredentialsError> {
         };
         match asked.await {
             Ok((origin, session)) => {
-                for PassedOver { link, why } in passed_over.iter().filter(|passed| passed.is_noteworthy()) {
+                for PassedOver { link, why } in
+                    passed_over.iter().filter(|passed| passed.is_noteworthy(sources))
+                {
                     tracing::warn!("no access key from {link}: {why}; using {}", origin.name);
                 }
                 return Ok(Credentials::found(origin, session, tools, passed_over));
@@ -91,8 +93,23 @@ pub async fn find(sources: &Sources) -> Result<Credentials, CredentialsError> {
 
 impl PassedOver {
     /// Whether somebody set this link up, and would wonder why it is not used.
-    fn is_noteworthy(&self) -> bool {
-        // A machine that is no instance has no metadata service.
-        self.link != Link::Metadata && !self.why.is_absence()
+    pub(super) fn is_noteworthy(&self, sources: &Sources) -> bool {
+        let Sources { variables, oidc, cli_profile, metadata, .. } = sources;
+        let has_file = !matches!(self.why, SourceError::NoFile { .. });
+        match self.link {
+            Link::Variables => {
+                variables.access_key_id.is_some()
+                    || variables.access_key_secret.is_some()
+                    || variables.security_token.is_some()
+            }
+            // The role by itself may be meant for a profile.
+            Link::Oidc => oidc.provider_arn.is_some() || oidc.token_file.is_some(),
+            Link::CliProfile => !cli_profile.disabled && (cli_profile.named || has_file),
+            // A profile that is named stands in this file when it stands in no other.
+            Link::CredentialsFile => sources.credentials_file_named || sources.profile.is_some() || has_file,
+            // A machine that is no instance has no metadata service.
+            Link::Metadata => !metadata.disabled && metadata.role.is_some(),
+            Link::Uri => sources.uri.is_some(),
+        }
     }
 }

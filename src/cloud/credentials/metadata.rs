@@ -14,6 +14,7 @@ use crate::cloud::credentials::issued::{self, garbled};
 use crate::cloud::credentials::keys::Session;
 use crate::cloud::credentials::source::{Origin, Source};
 use crate::cloud::credentials::sources::Metadata;
+use crate::cloud::request::host_and_port;
 
 /// Each answer; the service is on the same machine.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -110,11 +111,7 @@ impl Instance {
     }
 
     fn service(&self) -> String {
-        let host = self.address.host_str().unwrap_or_default();
-        match self.address.port() {
-            Some(port) => format!("the metadata service at {host}:{port}"),
-            None => format!("the metadata service at {host}"),
-        }
+        format!("the metadata service at {}", host_and_port(&self.address))
     }
 }
 

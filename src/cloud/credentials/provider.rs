@@ -15,6 +15,8 @@ use crate::cloud::credentials::source::{Origin, Source, Tools};
 const EARLY: Duration = Duration::from_mins(3);
 /// How long after a renewal that failed the next is tried, while the old key is still good.
 const PAUSE: Duration = Duration::from_secs(10);
+/// How long a renewal may take while the old key is still good: calls wait for it.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Keys to sign with, kept fresh. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -82,8 +84,8 @@ impl Credentials {
 
     /// The keys for a call that is made now.
     ///
-    /// Keys that end within three minutes are renewed first; one caller does it, the others wait. When that fails,
-    /// the old keys are given for as long as they are good.
+    /// Keys that end within three minutes are renewed first; one caller does it, the others wait. When that fails
+    /// or takes longer than five seconds, the old keys are given for as long as they are good.
     ///
     /// # Errors
     /// When they have ended and there are no new ones.
@@ -97,7 +99,15 @@ impl Credentials {
         if paused || held.session.lasts(clock::now(), EARLY) {
             return Ok(held.session.keys.clone());
         }
-        match source.fetch(tools).await {
+        let mut fetch = source.fetch(tools);
+        let renewed = match tokio::time::timeout(PATIENCE, &mut fetch).await {
+            Ok(renewed) => renewed,
+            Err(_) if held.session.lasts(clock::now(), Duration::ZERO) => {
+                Err(SourceError::Slow { limit: PATIENCE })
+            }
+            Err(_) => fetch.await,
+        };
+        match renewed {
             Ok(session) => held.take(session),
             Err(error) if held.session.lasts(clock::now(), Duration::ZERO) => {
                 tracing::warn!("cannot renew the access key from {} yet: {error}", self.shared.name);

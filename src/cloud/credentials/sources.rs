@@ -27,6 +27,8 @@ pub struct Sources {
     /// Credentials files; the first that is there is read. `ALIBABA_CLOUD_CREDENTIALS_FILE`, else
     /// `~/.alibabacloud/credentials` as Go's library has it and `~/.alibabacloud/credentials.ini` as Python's.
     pub credentials_files: Vec<PathBuf>,
+    /// A variable names the credentials file, which is then expected to be there.
+    pub credentials_file_named: bool,
     /// The metadata service of an instance.
     pub metadata: Metadata,
     /// `ALIBABA_CLOUD_CREDENTIALS_URI`. It may hold a secret in its query.
@@ -70,6 +72,8 @@ pub struct CliProfile {
     pub disabled: bool,
     /// `ALIBABA_CLOUD_CONFIG_FILE`, else `~/.aliyun/config.json`.
     pub file: PathBuf,
+    /// A variable names it, and it is then expected to be there.
+    pub named: bool,
 }
 
 /// The metadata service of an instance.

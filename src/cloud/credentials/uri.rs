@@ -14,6 +14,7 @@ use crate::cloud::credentials::error::SourceError;
 use crate::cloud::credentials::issued;
 use crate::cloud::credentials::keys::Session;
 use crate::cloud::credentials::source::{Origin, Source};
+use crate::cloud::request::host_and_port;
 
 /// For the whole answer; such a service may have to ask another one first.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,8 +40,7 @@ pub(super) fn origin(
     if !keeps_secrets(&url) {
         return Err(unusable("must be https, or http on the loopback"));
     }
-    let host = url.host_str().unwrap_or_default();
-    let place = url.port().map_or(host.to_owned(), |port| format!("{host}:{port}"));
+    let place = host_and_port(&url);
     let name = format!("credentials URI at {place}");
     let uri = CredentialsUri { url: Secret::new(url), service: format!("the credentials URI at {place}") };
     Ok(Origin { source: Source::Uri(uri), name })

@@ -15,6 +15,9 @@ fn every_service(asked: &Asked) -> Reply {
     }
 }
 
+/// Sets something up.
+type Change<'a> = &'a dyn Fn(&mut Sources);
+
 struct Everything {
     server: Server,
     _folders: [tempfile::TempDir; 3],
@@ -139,6 +142,54 @@ async fn a_link_that_gives_no_key_is_passed_over_with_its_reason() {
 }
 
 #[tokio::test]
+async fn a_place_that_was_set_up_and_gave_no_key_is_warned_about() {
+    let everything = Everything::new().await;
+    let external = json!({"profiles": [{"name": "default", "mode": "External", "process_command": "tool"}]});
+    let (_folder, external) = file("config.json", &external.to_string());
+    let warned_about = async |change: &dyn Fn(&mut Sources)| {
+        let mut sources = everything.with(&[Link::Uri]);
+        change(&mut sources);
+        let found = find(&sources).await.unwrap();
+        let noteworthy = found.passed_over().iter().filter(|passed| passed.is_noteworthy(&sources));
+        noteworthy.map(|passed| passed.link).collect::<Vec<_>>()
+    };
+    let half_set: [(Change, Link); 8] = [
+        (&|it| it.variables.access_key_id = Some("id".to_owned()), Link::Variables),
+        (&|it| it.variables.access_key_secret = Some(secret("s")), Link::Variables),
+        (&|it| it.oidc.provider_arn = Some("acs:ram::1:oidc-provider/ack".to_owned()), Link::Oidc),
+        (&|it| it.cli_profile.named = true, Link::CliProfile),
+        (
+            &|it| {
+                it.cli_profile.file.clone_from(&external);
+                it.no_external = true;
+            },
+            Link::CliProfile,
+        ),
+        (&|it| it.credentials_file_named = true, Link::CredentialsFile),
+        (&|it| it.profile = Some("prod".to_owned()), Link::CredentialsFile),
+        (
+            &|it| {
+                it.metadata.disabled = false;
+                it.metadata.role = Some("node".to_owned());
+            },
+            Link::Metadata,
+        ),
+    ];
+    for (number, (change, link)) in half_set.into_iter().enumerate() {
+        assert_eq!(warned_about(change).await, [link], "case {number}");
+    }
+    let left_alone: [&dyn Fn(&mut Sources); 4] = [
+        &|_| {},
+        &|it| it.oidc.role_arn = Some("acs:ram::1:role/of-a-profile".to_owned()),
+        &|it| it.cli_profile = CliProfile { disabled: true, named: true, ..it.cli_profile.clone() },
+        &|it| it.metadata.disabled = false,
+    ];
+    for (number, change) in left_alone.into_iter().enumerate() {
+        assert_eq!(warned_about(change).await, [], "case {number}");
+    }
+}
+
+#[tokio::test]
 async fn when_there_is_no_key_every_link_is_listed() {
     let error = find(&nothing()).await.unwrap_err();
     assert_eq!(
@@ -178,7 +229,7 @@ async fn a_credentials_file_is_refused_with_its_line_or_field() {
         ("[default]\ntype = access_key\naccess_key_id = a\n", "section `default` has no `access_key_secret`"),
         ("[default]\ntype = ram_role_arn\naccess_key_id = a\naccess_key_secret = b\n", "has no `role_arn`"),
         ("[default]\ntype = rsa_key_pair\n", "has mode `rsa_key_pair`, which is withdrawn"),
-        ("[default]\ntype = magic\n", "has mode `magic`, which is not known"),
+        ("[default]\ntype = hunter2\n", "section `default` has a mode that is not known; access_key,"),
         ("[other]\ntype = access_key\n", "has no section `default`"),
     ];
     for (text, expected) in cases {
@@ -186,5 +237,6 @@ async fn a_credentials_file_is_refused_with_its_line_or_field() {
         let error = find(&Sources { credentials_files: vec![path], ..nothing() }).await.unwrap_err();
         let reason = reason(&error, Link::CredentialsFile);
         assert!(reason.contains(expected), "{text}: {reason}");
+        assert!(!format!("{error} {error:?}").contains(MARK), "{error:?}");
     }
 }

@@ -34,8 +34,9 @@ fn nothing() -> Sources {
         variables: Variables::default(),
         oidc: OidcVariables::default(),
         profile: None,
-        cli_profile: CliProfile { disabled: false, file: "/nonexistent/config.json".into() },
+        cli_profile: CliProfile { disabled: false, file: "/nonexistent/config.json".into(), named: false },
         credentials_files: vec!["/nonexistent/credentials".into(), "/nonexistent/credentials.ini".into()],
+        credentials_file_named: false,
         metadata: Metadata {
             disabled: true,
             token_required: false,

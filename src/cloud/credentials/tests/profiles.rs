@@ -13,7 +13,7 @@ fn profiles(profiles: &Value) -> Profiles {
     let (folder, path) = file("config.json", &json!({"current": "work", "profiles": profiles}).to_string());
     Profiles {
         _folder: folder,
-        sources: Sources { cli_profile: CliProfile { disabled: false, file: path }, ..nothing() },
+        sources: Sources { cli_profile: CliProfile { file: path, ..CliProfile::default() }, ..nothing() },
     }
 }
 
@@ -44,6 +44,7 @@ async fn every_mode_leads_to_its_key() {
     let cases = [
         (json!({"mode": "AK"}), "base", "AK".to_owned()),
         (json!({}), "base", "AK".to_owned()),
+        (json!({"sts_token": ""}), "base", "AK".to_owned()),
         (json!({"mode": "StsToken", "sts_token": "t"}), "base", "StsToken".to_owned()),
         (json!({"mode": "RamRoleArn", "ram_role_arn": arn}), "role", format!("RamRoleArn {arn}")),
         (json!({"ram_role_arn": arn}), "role", format!("RamRoleArn {arn}")),
@@ -91,6 +92,20 @@ async fn what_a_profile_lacks_or_cannot_have_is_said() {
         (json!({"mode": "AK", "access_key_secret": ""}), "profile `work` has no `access_key_secret`"),
         (json!({"mode": "AK", "access_key_id": ""}), "profile `work` has no `access_key_id`"),
         (json!({"mode": "StsToken"}), "profile `work` has no `sts_token`"),
+        (json!({"mode": "StsToken", "sts_token": ""}), "profile `work` has no `sts_token`"),
+        (
+            json!({"mode": "OIDC", "ram_role_arn": arn, "oidc_provider_arn": "", "oidc_token_file": "t"}),
+            "profile `work` has no `oidc_provider_arn`",
+        ),
+        (
+            json!({"mode": "OIDC", "ram_role_arn": arn, "oidc_provider_arn": "p", "oidc_token_file": ""}),
+            "profile `work` has no `oidc_token_file`",
+        ),
+        (
+            json!({"access_key_id": "", "oidc_token_file": "", "process_command": ""}),
+            "profile `work` has no `access_key_id`",
+        ),
+        (json!({"mode": "CredentialsURI", "credentials_uri": ""}), "profile `work` has no `credentials_uri`"),
         (json!({"mode": "RamRoleArn"}), "profile `work` has no `ram_role_arn`"),
         (
             json!({"mode": "RamRoleArn", "ram_role_arn": arn, "expired_seconds": 60}),
@@ -114,6 +129,10 @@ async fn what_a_profile_lacks_or_cannot_have_is_said() {
             json!({"mode": "External", "process_command": "tool 'x"}),
             "profile `work`: `process_command` has a quote that is not closed",
         ),
+        (
+            json!({"mode": "External", "process_command": "TOKEN=hunter2 tool"}),
+            "profile `work`: `process_command` begins with a variable",
+        ),
         (json!({"mode": "EcsRamRole"}), "ALIBABA_CLOUD_ECS_METADATA_DISABLED switches it off"),
         (json!({"mode": "CredentialsURI"}), "profile `work` has no `credentials_uri`"),
         (
@@ -126,12 +145,13 @@ async fn what_a_profile_lacks_or_cannot_have_is_said() {
         (json!({"mode": "Anonymous"}), "profile `work` has mode `Anonymous`, which signs no calls"),
         (json!({"mode": "RsaKeyPair"}), "profile `work` has mode `RsaKeyPair`, which is withdrawn"),
         (json!({"mode": "RamRoleArnWithRoleName"}), "which is withdrawn; use ChainableRamRoleArn"),
-        (json!({"mode": "Magic"}), "profile `work` has mode `Magic`, which is not known"),
+        (json!({"mode": "hunter2"}), "profile `work` has a mode that is not known; AK, "),
     ];
     for (more, expected) in cases {
         let error = find(&profiles(&json!([work(&more)])).sources).await.unwrap_err();
         let reason = reason(&error, Link::CliProfile);
         assert!(reason.contains(expected), "{more}: {reason}");
+        assert!(!format!("{error} {error:?} {:?}", error.hint()).contains(MARK), "{error:?}");
         assert!(error.hint().is_some());
     }
 }
@@ -154,7 +174,7 @@ async fn a_file_that_is_not_understood_is_refused_by_its_place_alone() {
         "{\"current\": \"work\", \"profiles\":\n [{\"name\": \"work\", \"expired_seconds\": \"hunter2\"}]}",
     ] {
         let (_folder, path) = file("config.json", text);
-        let cli_profile = CliProfile { disabled: false, file: path };
+        let cli_profile = CliProfile { file: path, ..CliProfile::default() };
         let error = find(&Sources { cli_profile, ..nothing() }).await.unwrap_err();
         assert!(reason(&error, Link::CliProfile).contains("is not understood at line 2, column "), "{error}");
         assert!(!format!("{error} {error:?}").contains(MARK), "{error:?}");

@@ -64,6 +64,18 @@ async fn a_renewal_that_fails_leaves_the_old_key_while_it_is_good() {
 }
 
 #[tokio::test]
+async fn a_renewal_that_hangs_is_not_waited_for_while_the_old_key_is_good() {
+    let server = service(170, |_| Reply::Never).await;
+    let credentials = found(&server).await;
+    let begun = tokio::time::Instant::now();
+    for _ in 0..3 {
+        assert_eq!(current(&credentials).await, "first");
+    }
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    assert_eq!(server.asked().len(), 2);
+}
+
+#[tokio::test]
 async fn a_key_that_has_ended_is_not_given() {
     let server = service(2, |_| status(500)).await;
     let credentials = found(&server).await;
@@ -170,7 +182,7 @@ async fn a_program_is_run_again_when_its_key_ends() {
         {"name": "work", "mode": "External", "process_command": "print-key 'a b'"},
     ]});
     let (_folder, path) = file("config.json", &profile.to_string());
-    let cli_profile = CliProfile { disabled: false, file: path };
+    let cli_profile = CliProfile { file: path, ..CliProfile::default() };
     let found =
         find(&Sources { cli_profile, run: Arc::new(Counting::default()), ..nothing() }).await.unwrap();
     assert_eq!(current(&found).await, "key2");

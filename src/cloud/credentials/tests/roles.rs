@@ -4,12 +4,13 @@ use super::server::{Reply, ok};
 use super::*;
 use crate::cloud::Product;
 use crate::cloud::endpoint::Endpoint;
+use crate::cloud::error::{CloudError, GaveUp};
 
 const ARN: &str = "acs:ram::1:role/deploy";
 
 fn with_profiles(server: &Server, profiles: &Value) -> (tempfile::TempDir, Sources) {
     let (folder, path) = file("config.json", &json!({"current": "work", "profiles": profiles}).to_string());
-    let cli_profile = CliProfile { disabled: false, file: path };
+    let cli_profile = CliProfile { file: path, ..CliProfile::default() };
     (folder, Sources { cli_profile, sts: sts_at(server), ..nothing() })
 }
 
@@ -193,4 +194,19 @@ fn sts_is_asked_where_the_official_libraries_ask_it() {
         let endpoint = variables.following(&flag).endpoint(&profile).unwrap();
         assert_eq!(endpoint.url(Product::Sts).as_str(), "http://127.0.0.1:8080/");
     }
+}
+
+#[tokio::test]
+async fn why_sts_gave_no_answer_is_said_however_often_it_was_tried() {
+    let refused =
+        reqwest::Client::builder().no_proxy().build().unwrap().get("http://127.0.0.1:1/").send().await;
+    let last = CloudError::Unreachable {
+        product: Product::Sts,
+        action: "AssumeRole".to_owned(),
+        host: "127.0.0.1:1".to_owned(),
+        source: refused.unwrap_err(),
+    };
+    let gave_up = GaveUp { tries: 3, waited: Duration::from_mins(1), last: Box::new(last) };
+    let error = SourceError::Sts { error: Box::new(CloudError::GaveUp(gave_up)) }.to_string();
+    assert!(error.contains("(tried 3 times in 60 s): ") && error.contains("refused"), "{error}");
 }
