@@ -58,7 +58,7 @@ async fn main() -> Result<()> {
     for at_once in CONCURRENCY {
         row("DescribeVpcs", at_once, runs(&mock, at_once, Kind::Read).await?);
     }
-    row("CreateSecurityGroup", 16, runs(&mock, 16, Kind::Write).await?);
+    row("ModifyVpcAttribute", 16, runs(&mock, 16, Kind::Write).await?);
     Ok(())
 }
 
@@ -123,11 +123,10 @@ fn call(kind: Kind, vpc: &str, number: u32) -> Call {
             .with("RegionId", REGION)
             .with("VpcId", vpc)
             .with("PageSize", 50),
-        Kind::Write => Call::new(Product::Ecs, "CreateSecurityGroup")
+        Kind::Write => Call::new(Product::Vpc, "ModifyVpcAttribute")
             .with("RegionId", REGION)
             .with("VpcId", vpc)
-            .with("SecurityGroupName", format!("group-{number}"))
-            .with("ClientToken", format!("token-{number}")),
+            .with("VpcName", format!("bench-{number}")),
     }
 }
 

@@ -233,7 +233,7 @@ fn alone(profile: &Profile, mode: Alone, sources: &Sources) -> Result<(Source, S
             assumed(profile, base, sources)
         }
         Alone::EcsRamRole => {
-            let role = profile.ram_role_name.as_ref().cloned();
+            let role = profile.ram_role_name.clone();
             Ok((metadata::origin(&sources.metadata, role)?.source, "EcsRamRole".to_owned()))
         }
         Alone::Oidc => {
