@@ -136,6 +136,29 @@ fn missing_permission_names_the_ram_action() {
 }
 
 #[test]
+fn what_could_not_be_compared_is_not_called_good() {
+    let env = with_control_plane();
+    env.cloud().refuse_first("Ecs.DescribeInstances", 403, "Forbidden.RAM");
+    examine(&env).expect_code(0).expect_in_order(&[
+        "-    stock         not asked: this user may not call ECS DescribeInstances (Forbidden.RAM)",
+        "-    image         not asked: acs:alibaba_cloud_linux_3_2104_lts_x64 is aliyun_3_x64",
+        "see `stock`",
+        "-    quota         not asked: which type ecs01, ",
+        "see `stock`",
+    ]);
+
+    let env = with_control_plane();
+    env.cloud().refuse_first("Ecs.DescribeInstanceTypes", 403, "Forbidden.RAM");
+    examine(&env).expect_code(0).expect_in_order(&[
+        "ok   stock ",
+        "-    image         not asked: acs:alibaba_cloud_linux_3_2104_lts_x64 is aliyun_3_x64",
+        "this user may not call ECS DescribeInstanceTypes (Forbidden.RAM)",
+        "allows `ecs:DescribeInstanceTypes`",
+        "-    quota         not asked: this user may not call ECS DescribeInstanceTypes (Forbidden.RAM)",
+    ]);
+}
+
+#[test]
 fn a_wrong_secret_is_one_sentence_and_nothing_else_is_claimed() {
     let cloud = ServedCloud::start(&[]);
     let mut env = by_endpoint(&cloud);
