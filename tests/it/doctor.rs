@@ -202,6 +202,10 @@ fn without_credentials_nothing_else_is_reached() {
         "begin with `credentials`",
     ]);
     assert_eq!((lines(&run, "ok"), lines(&run, "fail")), (0, 1), "{run:?}");
+    let is_finding = |line: &&str| ["  fail ", "  -    "].iter().any(|word| line.starts_with(word));
+    let others = run.stdout.lines().skip(1).filter(|line| !is_finding(line));
+    let (below, flush): (Vec<&str>, Vec<&str>) = others.partition(|line| line.starts_with(&" ".repeat(21)));
+    assert!(below.len() > 3 && flush.len() == 1, "{flush:?}");
 }
 
 #[test]
