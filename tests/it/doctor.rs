@@ -29,16 +29,67 @@ fn call(cloud: &LocalCloud, call: &Call) -> Value {
     block_on(cloud.client("cn-hangzhou").call(call)).expect("the cloud takes it")
 }
 
-/// A VPC with a vSwitch in both zones of the example and a security group, as somebody else has made them.
-fn make_network(cloud: &LocalCloud) {
+/// A VPC with a vSwitch in both zones of the example and a security group, as somebody else has made them; their ids
+/// in this order.
+fn make_network(cloud: &LocalCloud) -> [String; 4] {
     let new = |product, action| Call::new(product, action).with("RegionId", "cn-hangzhou");
     let vpc = call(cloud, &new(Product::Vpc, "CreateVpc").with("CidrBlock", "10.0.0.0/8"));
     let vpc = vpc["VpcId"].as_str().expect("an id").to_owned();
-    for (zone, range) in [("cn-hangzhou-h", "10.0.0.0/24"), ("cn-hangzhou-i", "10.0.1.0/24")] {
-        let vswitch = new(Product::Vpc, "CreateVSwitch").with("VpcId", &vpc);
-        call(cloud, &vswitch.with("ZoneId", zone).with("CidrBlock", range));
-    }
-    call(cloud, &new(Product::Ecs, "CreateSecurityGroup").with("VpcId", &vpc));
+    let vswitches =
+        [("cn-hangzhou-h", "10.0.0.0/24"), ("cn-hangzhou-i", "10.0.1.0/24")].map(|(zone, range)| {
+            let vswitch = new(Product::Vpc, "CreateVSwitch").with("VpcId", &vpc);
+            let made = call(cloud, &vswitch.with("ZoneId", zone).with("CidrBlock", range));
+            made["VSwitchId"].as_str().expect("an id").to_owned()
+        });
+    let group = call(cloud, &new(Product::Ecs, "CreateSecurityGroup").with("VpcId", &vpc));
+    let [a, b] = vswitches;
+    [vpc, a, b, group["SecurityGroupId"].as_str().expect("an id").to_owned()]
+}
+
+/// The example in a network named by id: VPC, vSwitch of the first zone, security group.
+fn in_network(env: &TestEnv, vpc: &str, vswitch: &str, group: &str) {
+    let vpc = format!("vpc: {{ id: {vpc} }}\n  security_group: {{ id: {group} }}");
+    let a = format!("a: {{ zone: cn-hangzhou-h, cidr: 10.0.0.0/24, id: {vswitch} }}");
+    env.write_changed(
+        "chatroom.yaml",
+        &[
+            ("vpc: { cidr: 192.168.0.0/16 }", vpc.as_str()),
+            ("a: { zone: cn-hangzhou-h, cidr: 192.168.0.0/24 }", a.as_str()),
+            ("192.168.1.0/24", "10.0.2.0/24"),
+        ],
+    );
+}
+
+#[test]
+fn a_network_named_by_id_must_be_there_and_is_the_one_that_is_tried() {
+    let env = with_control_plane();
+    let [vpc, a, b, group] = make_network(&env.cloud());
+    // Another network, which would do as well if none were named.
+    make_network(&env.cloud());
+    in_network(&env, &vpc, &a, &group);
+    let [there, in_vpc] =
+        [format!("ok   network       {vpc} is there"), format!("{group} is there, in {vpc}")];
+    let tried = format!("ecs03: a dry run of ecs.e-c1m2.large in {a} passed");
+    examine(&env).expect_code(0).expect_in_order(&[&there, "10.0.0.0/24 in cn-hangzhou-h", &in_vpc, &tried]);
+
+    in_network(&env, "vpc-doesnotexist", "vsw-doesnotexist", "sg-doesnotexist");
+    examine(&env).expect_code(1).expect_in_order(&[
+        "fail network       there is no VPC vpc-doesnotexist in cn-hangzhou",
+        "next: write the id ",
+        "`network.vpc.id`",
+        "fail network       there is no vSwitch vsw-doesnotexist in cn-hangzhou",
+        "`network.vswitches.a.id`",
+        "fail network       there is no security group sg-doesnotexist in cn-hangzhou",
+        "`network.security_group.id`",
+        "-    instances     not reached: it needs `network`",
+        "-    balancer      not reached: it needs `network`",
+        "begin with `network`",
+    ]);
+
+    in_network(&env, &vpc, &b, &group);
+    let other =
+        format!("fail network       {b} is 10.0.1.0/24 in cn-hangzhou-i, the topology says 10.0.0.0/24");
+    examine(&env).expect_code(1).expect_in_order(&[&other]);
 }
 
 fn add_record(cloud: &LocalCloud, kind: &str, value: &str) {
