@@ -2,11 +2,12 @@
 
 use tokio::time::Instant;
 
+use crate::base::ids::InstanceName;
 use crate::cloud::error::CloudError;
 use crate::cloud::{catalogue, explain, sts};
 use crate::doctor::certificate::is_mainland;
 use crate::doctor::report::{CheckId, Finding};
-use crate::doctor::visit::{Visit, in_words, refused, unanswered};
+use crate::doctor::visit::{Visit, in_words, listed, refused, unanswered};
 
 /// Seconds a clock may be off without a word: less is within what the `Date` header can say.
 const EXACT: i64 = 5;
@@ -124,6 +125,15 @@ pub(super) async fn quota(visit: &mut Visit<'_>) -> Vec<Finding> {
 }
 
 fn processors(visit: &Visit<'_>, most: Option<u32>, used: Option<u32>) -> Finding {
+    let open = visit.without_type();
+    if !open.is_empty() {
+        let names = listed(open.into_iter().map(InstanceName::as_str));
+        let reason = format!("which type {names} would get is not known, see `{}`", CheckId::Stock.name());
+        return Finding::not_asked(CheckId::Quota, reason);
+    }
+    if let Some(error) = &visit.types_refused {
+        return unanswered(CheckId::Quota, error);
+    }
     let types = visit.chosen.values().map(|name| visit.types.get(name).map(|(_, processors)| *processors));
     let Some(needed) = types.sum::<Option<u32>>() else {
         return Finding::not_asked(CheckId::Quota, "the processors of the instance types are not known");

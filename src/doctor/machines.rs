@@ -176,7 +176,7 @@ fn sold_out(group: &Group<'_>, offers: &Offers) -> Finding {
     Finding::fail(CheckId::Stock, format!("{names}: {} has no {types} left", group.zone), next)
 }
 
-/// Architecture and processors of the chosen types; what cannot be asked stays unknown.
+/// Architecture and processors of the chosen types, or why they are not known.
 async fn note_types(visit: &mut Visit<'_>) {
     let mut names: Vec<String> = visit.chosen.values().cloned().collect();
     names.sort();
@@ -191,7 +191,7 @@ async fn note_types(visit: &mut Visit<'_>) {
                     .into_iter()
                     .map(|one| (one.instance_type_id, (one.cpu_architecture, one.cpu_core_count))),
             ),
-            Err(error) => tracing::debug!(%error, "instance types are not known"),
+            Err(error) => visit.types_refused = Some(error),
         }
     }
 }
@@ -248,5 +248,40 @@ fn judge_image(
             );
         }
     }
-    Finding::ok(CheckId::Image, format!("{family} is {}", image.image_id))
+    let found = format!("{family} is {}", image.image_id);
+    match not_compared(visit, image, users) {
+        None => Finding::ok(CheckId::Image, found),
+        Some(reason) => Finding {
+            sentence: format!(
+                "{found}; whether it is for the instances' processors is not known: {}",
+                reason.sentence
+            ),
+            ..reason
+        },
+    }
+}
+
+/// Why the architecture of an image was not compared with that of each type it is for; none when it was.
+fn not_compared(
+    visit: &Visit<'_>,
+    image: &catalogue::Image,
+    users: &[(&InstanceName, &Instance)],
+) -> Option<Finding> {
+    let because = |reason: String| Some(Finding::not_asked(CheckId::Image, reason));
+    let users = || users.iter().map(|(name, _)| *name).filter(|name| !visit.there.contains(*name));
+    let open = visit.without_type();
+    let open: Vec<&str> = users().filter(|name| open.contains(name)).map(InstanceName::as_str).collect();
+    if !open.is_empty() {
+        return because(format!("the type of {} is not, see `{}`", listed(open), CheckId::Stock.name()));
+    }
+    let architecture =
+        |name| visit.chosen.get(name).and_then(|chosen| visit.types.get(chosen)).map_or("", |(own, _)| own);
+    if users().all(|name| !architecture(name).is_empty()) {
+        let is_silent = image.architecture.is_empty() && users().next().is_some();
+        return if is_silent { because("the cloud does not say for which it is".to_owned()) } else { None };
+    }
+    match &visit.types_refused {
+        Some(error) => Some(unanswered(CheckId::Image, error)),
+        None => because("the cloud does not say which the types have".to_owned()),
+    }
 }

@@ -11,6 +11,7 @@ mod account;
 mod certificate;
 mod machines;
 mod names;
+mod network;
 mod places;
 mod report;
 mod trial;
@@ -70,8 +71,11 @@ pub async fn examine(question: &Question<'_>, show: &(dyn Fn(&Finding) + Sync)) 
 fn checks(question: &Question<'_>) -> impl Iterator<Item = CheckId> {
     let is_https = question.topology.load_balancer.listener.protocol == Protocol::Https;
     let is_mainland = certificate::is_mainland(&question.topology.region);
+    let names_network = network::is_named(question.topology);
     CheckId::ALL.into_iter().filter(move |check| {
-        (is_https || *check != CheckId::Certificate) && (is_mainland || *check != CheckId::Filing)
+        (is_https || *check != CheckId::Certificate)
+            && (is_mainland || *check != CheckId::Filing)
+            && (names_network || *check != CheckId::Network)
     })
 }
 
@@ -89,6 +93,7 @@ async fn make(visit: &mut Visit<'_>, check: CheckId) -> Vec<Finding> {
         CheckId::Identity => vec![account::identity(visit)],
         CheckId::Region => vec![places::region(visit).await],
         CheckId::Zones => places::zones(visit).await,
+        CheckId::Network => network::network(visit).await,
         CheckId::Stock => machines::stock(visit).await,
         CheckId::Image => machines::images(visit).await,
         CheckId::Quota => account::quota(visit).await,

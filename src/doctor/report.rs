@@ -17,6 +17,8 @@ pub enum CheckId {
     Region,
     /// The zones exist, for machines and for load balancers.
     Zones,
+    /// The network that the topology names by id is there.
+    Network,
     /// Every instance can have one of its types.
     Stock,
     /// Every image family has an image.
@@ -41,13 +43,14 @@ pub enum CheckId {
 
 impl CheckId {
     /// All of them in the order they are made.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Credentials,
         Self::Endpoint,
         Self::Clock,
         Self::Identity,
         Self::Region,
         Self::Zones,
+        Self::Network,
         Self::Stock,
         Self::Image,
         Self::Quota,
@@ -69,6 +72,7 @@ impl CheckId {
             Self::Identity => "identity",
             Self::Region => "region",
             Self::Zones => "zones",
+            Self::Network => "network",
             Self::Stock => "stock",
             Self::Image => "image",
             Self::Quota => "quota",
@@ -90,10 +94,11 @@ impl CheckId {
             Self::Clock => &[Self::Endpoint],
             Self::Identity => &[Self::Clock],
             Self::Region | Self::Certificate | Self::Domain | Self::Filing => &[Self::Identity],
-            Self::Zones | Self::Image => &[Self::Region],
-            Self::Stock | Self::Balancer => &[Self::Zones],
+            Self::Zones | Self::Network | Self::Image => &[Self::Region],
+            Self::Stock => &[Self::Zones],
+            Self::Balancer => &[Self::Zones, Self::Network],
             Self::Quota => &[Self::Stock],
-            Self::Instances => &[Self::Stock, Self::Image],
+            Self::Instances => &[Self::Network, Self::Stock, Self::Image],
             Self::Record | Self::NameServers => &[Self::Domain],
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A dry run is checked as the real call is, so it must name a network that exists. Before the stack's own is there
 //! the answer for another vSwitch of the same zone is nearly as good: stock, quota, balance, permission and the
-//! service-linked role do not depend on it. Without `VSwitchId` the cloud would judge the account's default VPC, which
+//! service-linked role do not depend on it; only a vSwitch or group that the topology names by id has no substitute. Without `VSwitchId` the cloud would judge the account's default VPC, which
 //! is not what apply makes; so where a zone has no vSwitch at all nothing is asked, and that is said.
 
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use crate::doctor::report::{CheckId, Finding};
 use crate::doctor::visit::{Visit, listed, refused, unanswered};
 use crate::resource::ownership::STACK_TAG;
 use crate::resource::spec::Exposure;
-use crate::topology::model::{Instance, Reach, Topology, Vpc};
+use crate::topology::model::{self, Instance, Reach, Topology, Vpc};
 
 /// Addresses an ALB wants to find free in a vSwitch.
 const BALANCER_ADDRESSES: u64 = 8;
@@ -55,6 +55,7 @@ pub(super) async fn instances(visit: &mut Visit<'_>) -> Vec<Finding> {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Sample {
     zone: ZoneId,
+    vswitch: Option<CloudId>,
     instance_type: String,
     image: String,
     disk: u32,
@@ -66,9 +67,10 @@ fn like_instances(visit: &Visit<'_>) -> BTreeMap<Sample, Vec<InstanceName>> {
     let topology = visit.topology();
     let mut like: BTreeMap<Sample, Vec<InstanceName>> = BTreeMap::new();
     for (name, chosen) in &visit.chosen {
-        let Some((instance, zone)) = place(topology, name) else { continue };
+        let Some((instance, vswitch)) = place(topology, name) else { continue };
         let sample = Sample {
-            zone: zone.clone(),
+            zone: vswitch.zone.clone(),
+            vswitch: vswitch.existing.clone(),
             instance_type: chosen.clone(),
             image: instance.image.clone(),
             disk: instance.disk,
@@ -79,9 +81,9 @@ fn like_instances(visit: &Visit<'_>) -> BTreeMap<Sample, Vec<InstanceName>> {
     like
 }
 
-fn place<'a>(topology: &'a Topology, name: &InstanceName) -> Option<(&'a Instance, &'a ZoneId)> {
+fn place<'a>(topology: &'a Topology, name: &InstanceName) -> Option<(&'a Instance, &'a model::VSwitch)> {
     let instance = topology.instances.get(name)?;
-    Some((instance, &topology.vswitches.get(&instance.vswitch)?.zone))
+    Some((instance, topology.vswitches.get(&instance.vswitch)?))
 }
 
 async fn try_instance(
@@ -92,8 +94,14 @@ async fn try_instance(
 ) -> Result<Finding, CloudError> {
     let check = CheckId::Instances;
     let who = listed(names.iter().map(InstanceName::as_str));
-    let Some(vswitch) = best(visit.topology(), vswitches, &sample.zone, 1) else {
-        let reason = format!("{who}: no vSwitch exists in {} yet, and a dry run needs one", sample.zone);
+    let named = sample.vswitch.as_ref();
+    let Some(vswitch) = best(visit.topology(), vswitches, &sample.zone, named, 1) else {
+        let reason = match named {
+            Some(id) => {
+                format!("{who}: {id} is not available or has no address left, and a dry run needs one")
+            }
+            None => format!("{who}: no vSwitch exists in {} yet, and a dry run needs one", sample.zone),
+        };
         return Ok(Finding::not_asked(check, reason));
     };
     let Some(group) = security_group(visit, &vswitch.vpc_id).await? else {
@@ -121,31 +129,41 @@ async fn try_instance(
     Ok(outcome(visit, check, &call, said).await)
 }
 
-/// The best vSwitch of a zone: the stack's own, else one the topology names, else the one with most room.
-fn best<'v>(topology: &Topology, all: &'v [VSwitch], zone: &ZoneId, room: u64) -> Option<&'v VSwitch> {
+/// The best vSwitch of a zone: the one the topology names and no other, else the stack's own, else one of the VPC the
+/// topology names, else the one with most room.
+fn best<'v>(
+    topology: &Topology,
+    all: &'v [VSwitch],
+    zone: &ZoneId,
+    named: Option<&CloudId>,
+    room: u64,
+) -> Option<&'v VSwitch> {
     let usable = |one: &&VSwitch| {
-        one.zone_id == zone.as_str() && one.status == "Available" && one.available_ip_address_count >= room
+        named.is_none_or(|id| *id == one.v_switch_id)
+            && one.zone_id == zone.as_str()
+            && one.status == "Available"
+            && one.available_ip_address_count >= room
     };
     let rank = |one: &&VSwitch| {
         let own = tag_value(&one.tags.tag, STACK_TAG) == Some(topology.stack.as_str());
-        let named =
-            topology.vswitches.values().any(|wanted| wanted.existing.as_ref() == Some(&one.v_switch_id));
         let same_vpc = matches!(&topology.vpc, Vpc::Existing(id) if *id == one.vpc_id);
-        (own, named, same_vpc, one.available_ip_address_count)
+        (own, same_vpc, one.available_ip_address_count)
     };
     all.iter().filter(usable).max_by_key(rank)
 }
 
-/// A security group of a VPC: the stack's own, else the one the topology names, else any that is free to use.
+/// A security group of a VPC: the one the topology names and no other, else the stack's own, else any that is free.
 async fn security_group(visit: &Visit<'_>, vpc: &CloudId) -> Result<Option<CloudId>, CloudError> {
     let topology = visit.topology();
     let groups = ecs::security_groups_of(visit.client, vpc).await?;
-    let rank = |group: &ecs::SecurityGroup| {
-        let own = tag_value(&group.tags.tag, STACK_TAG) == Some(topology.stack.as_str());
-        (own, topology.security_group.as_ref() == Some(&group.security_group_id))
-    };
+    if let Some(named) = &topology.security_group {
+        let is_there = groups.iter().any(|group| group.security_group_id == *named);
+        return Ok(is_there.then(|| named.clone()));
+    }
+    let is_own =
+        |group: &ecs::SecurityGroup| tag_value(&group.tags.tag, STACK_TAG) == Some(topology.stack.as_str());
     let free = groups.into_iter().filter(|group| !group.service_managed);
-    Ok(free.max_by_key(rank).map(|group| group.security_group_id))
+    Ok(free.max_by_key(is_own).map(|group| group.security_group_id))
 }
 
 /// Whether the cloud would make the load balancer, for which the account needs a role.
@@ -195,16 +213,17 @@ pub(super) async fn balancer(visit: &mut Visit<'_>) -> Finding {
 
 /// A VPC with a vSwitch in each zone of the load balancer, the stack's own before others.
 fn balancer_places(topology: &Topology, all: &[VSwitch]) -> Option<(CloudId, Vec<(String, CloudId)>)> {
-    let wanted = topology.load_balancer.vswitches.iter().map(|name| &topology.vswitches[name].zone);
-    let wanted: Vec<&ZoneId> = wanted.collect();
+    let wanted = topology.load_balancer.vswitches.iter().map(|name| &topology.vswitches[name]);
+    let wanted: Vec<&model::VSwitch> = wanted.collect();
     let first = wanted.first()?;
-    let mut anchors: Vec<&VSwitch> = all.iter().filter(|one| one.zone_id == first.as_str()).collect();
+    let mut anchors: Vec<&VSwitch> = all.iter().filter(|one| one.zone_id == first.zone.as_str()).collect();
     anchors.sort_by_key(|one| tag_value(&one.tags.tag, STACK_TAG) != Some(topology.stack.as_str()));
     anchors.into_iter().find_map(|anchor| {
         let inside: Vec<VSwitch> = all.iter().filter(|one| one.vpc_id == anchor.vpc_id).cloned().collect();
-        let place = |zone: &&ZoneId| {
-            let vswitch = best(topology, &inside, zone, BALANCER_ADDRESSES)?;
-            Some((zone.to_string(), vswitch.v_switch_id.clone()))
+        let place = |wanted: &&model::VSwitch| {
+            let vswitch =
+                best(topology, &inside, &wanted.zone, wanted.existing.as_ref(), BALANCER_ADDRESSES)?;
+            Some((wanted.zone.to_string(), vswitch.v_switch_id.clone()))
         };
         let places = wanted.iter().map(place).collect::<Option<Vec<_>>>()?;
         Some((anchor.vpc_id.clone(), places))

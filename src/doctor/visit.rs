@@ -26,6 +26,8 @@ pub(super) struct Visit<'a> {
     pub chosen: BTreeMap<InstanceName, String>,
     /// Architecture of each chosen type, `X86` or `ARM`, and its processors.
     pub types: BTreeMap<String, (String, u32)>,
+    /// Why the types of the chosen are not known, when the cloud refused to say.
+    pub types_refused: Option<CloudError>,
     /// The region's vSwitches, once they were asked for.
     pub vswitches: Option<Vec<VSwitch>>,
 }
@@ -40,6 +42,7 @@ impl<'a> Visit<'a> {
             there: BTreeSet::new(),
             chosen: BTreeMap::new(),
             types: BTreeMap::new(),
+            types_refused: None,
             vswitches: None,
         }
     }
@@ -47,6 +50,12 @@ impl<'a> Visit<'a> {
     /// The topology.
     pub(super) fn topology(&self) -> &'a Topology {
         self.question.topology
+    }
+
+    /// Instances of which it is not known whether they are there, or which type they would get.
+    pub(super) fn without_type(&self) -> Vec<&'a InstanceName> {
+        let is_open = |name: &&InstanceName| !self.there.contains(*name) && !self.chosen.contains_key(*name);
+        self.topology().instances.keys().filter(is_open).collect()
     }
 
     /// The region's vSwitches; asked for once.

@@ -29,16 +29,67 @@ fn call(cloud: &LocalCloud, call: &Call) -> Value {
     block_on(cloud.client("cn-hangzhou").call(call)).expect("the cloud takes it")
 }
 
-/// A VPC with a vSwitch in both zones of the example and a security group, as somebody else has made them.
-fn make_network(cloud: &LocalCloud) {
+/// A VPC with a vSwitch in both zones of the example and a security group, as somebody else has made them; their ids
+/// in this order.
+fn make_network(cloud: &LocalCloud) -> [String; 4] {
     let new = |product, action| Call::new(product, action).with("RegionId", "cn-hangzhou");
     let vpc = call(cloud, &new(Product::Vpc, "CreateVpc").with("CidrBlock", "10.0.0.0/8"));
     let vpc = vpc["VpcId"].as_str().expect("an id").to_owned();
-    for (zone, range) in [("cn-hangzhou-h", "10.0.0.0/24"), ("cn-hangzhou-i", "10.0.1.0/24")] {
-        let vswitch = new(Product::Vpc, "CreateVSwitch").with("VpcId", &vpc);
-        call(cloud, &vswitch.with("ZoneId", zone).with("CidrBlock", range));
-    }
-    call(cloud, &new(Product::Ecs, "CreateSecurityGroup").with("VpcId", &vpc));
+    let vswitches =
+        [("cn-hangzhou-h", "10.0.0.0/24"), ("cn-hangzhou-i", "10.0.1.0/24")].map(|(zone, range)| {
+            let vswitch = new(Product::Vpc, "CreateVSwitch").with("VpcId", &vpc);
+            let made = call(cloud, &vswitch.with("ZoneId", zone).with("CidrBlock", range));
+            made["VSwitchId"].as_str().expect("an id").to_owned()
+        });
+    let group = call(cloud, &new(Product::Ecs, "CreateSecurityGroup").with("VpcId", &vpc));
+    let [a, b] = vswitches;
+    [vpc, a, b, group["SecurityGroupId"].as_str().expect("an id").to_owned()]
+}
+
+/// The example in a network named by id: VPC, vSwitch of the first zone, security group.
+fn in_network(env: &TestEnv, vpc: &str, vswitch: &str, group: &str) {
+    let vpc = format!("vpc: {{ id: {vpc} }}\n  security_group: {{ id: {group} }}");
+    let a = format!("a: {{ zone: cn-hangzhou-h, cidr: 10.0.0.0/24, id: {vswitch} }}");
+    env.write_changed(
+        "chatroom.yaml",
+        &[
+            ("vpc: { cidr: 192.168.0.0/16 }", vpc.as_str()),
+            ("a: { zone: cn-hangzhou-h, cidr: 192.168.0.0/24 }", a.as_str()),
+            ("192.168.1.0/24", "10.0.2.0/24"),
+        ],
+    );
+}
+
+#[test]
+fn a_network_named_by_id_must_be_there_and_is_the_one_that_is_tried() {
+    let env = with_control_plane();
+    let [vpc, a, b, group] = make_network(&env.cloud());
+    // Another network, which would do as well if none were named.
+    make_network(&env.cloud());
+    in_network(&env, &vpc, &a, &group);
+    let [there, in_vpc] =
+        [format!("ok   network       {vpc} is there"), format!("{group} is there, in {vpc}")];
+    let tried = format!("ecs03: a dry run of ecs.e-c1m2.large in {a} passed");
+    examine(&env).expect_code(0).expect_in_order(&[&there, "10.0.0.0/24 in cn-hangzhou-h", &in_vpc, &tried]);
+
+    in_network(&env, "vpc-doesnotexist", "vsw-doesnotexist", "sg-doesnotexist");
+    examine(&env).expect_code(1).expect_in_order(&[
+        "fail network       there is no VPC vpc-doesnotexist in cn-hangzhou",
+        "next: write the id ",
+        "`network.vpc.id`",
+        "fail network       there is no vSwitch vsw-doesnotexist in cn-hangzhou",
+        "`network.vswitches.a.id`",
+        "fail network       there is no security group sg-doesnotexist in cn-hangzhou",
+        "`network.security_group.id`",
+        "-    instances     not reached: it needs `network`",
+        "-    balancer      not reached: it needs `network`",
+        "begin with `network`",
+    ]);
+
+    in_network(&env, &vpc, &b, &group);
+    let other =
+        format!("fail network       {b} is 10.0.1.0/24 in cn-hangzhou-i, the topology says 10.0.0.0/24");
+    examine(&env).expect_code(1).expect_in_order(&[&other]);
 }
 
 fn add_record(cloud: &LocalCloud, kind: &str, value: &str) {
@@ -136,6 +187,29 @@ fn missing_permission_names_the_ram_action() {
 }
 
 #[test]
+fn what_could_not_be_compared_is_not_called_good() {
+    let env = with_control_plane();
+    env.cloud().refuse_first("Ecs.DescribeInstances", 403, "Forbidden.RAM");
+    examine(&env).expect_code(0).expect_in_order(&[
+        "-    stock         not asked: this user may not call ECS DescribeInstances (Forbidden.RAM)",
+        "-    image         not asked: acs:alibaba_cloud_linux_3_2104_lts_x64 is aliyun_3_x64",
+        "see `stock`",
+        "-    quota         not asked: which type ecs01, ",
+        "see `stock`",
+    ]);
+
+    let env = with_control_plane();
+    env.cloud().refuse_first("Ecs.DescribeInstanceTypes", 403, "Forbidden.RAM");
+    examine(&env).expect_code(0).expect_in_order(&[
+        "ok   stock ",
+        "-    image         not asked: acs:alibaba_cloud_linux_3_2104_lts_x64 is aliyun_3_x64",
+        "this user may not call ECS DescribeInstanceTypes (Forbidden.RAM)",
+        "allows `ecs:DescribeInstanceTypes`",
+        "-    quota         not asked: this user may not call ECS DescribeInstanceTypes (Forbidden.RAM)",
+    ]);
+}
+
+#[test]
 fn a_wrong_secret_is_one_sentence_and_nothing_else_is_claimed() {
     let cloud = ServedCloud::start(&[]);
     let mut env = by_endpoint(&cloud);
@@ -179,6 +253,10 @@ fn without_credentials_nothing_else_is_reached() {
         "begin with `credentials`",
     ]);
     assert_eq!((lines(&run, "ok"), lines(&run, "fail")), (0, 1), "{run:?}");
+    let is_finding = |line: &&str| ["  fail ", "  -    "].iter().any(|word| line.starts_with(word));
+    let others = run.stdout.lines().skip(1).filter(|line| !is_finding(line));
+    let (below, flush): (Vec<&str>, Vec<&str>) = others.partition(|line| line.starts_with(&" ".repeat(21)));
+    assert!(below.len() > 3 && flush.len() == 1, "{flush:?}");
 }
 
 #[test]

@@ -9,6 +9,9 @@ use crate::cli::render::count;
 use crate::doctor::{Finding, Report, Status};
 use crate::topology::model::Topology;
 
+/// Columns in front of a finding's text.
+const MARGIN: usize = 21;
+
 /// Prints one finding.
 pub(crate) fn print(finding: &Finding) {
     let style = match finding.status {
@@ -26,10 +29,15 @@ pub(crate) fn print(finding: &Finding) {
         Status::Ok | Status::Warn | Status::Fail => word,
         Status::NotAsked | Status::NotReached => "-",
     };
-    anstream::println!("  {style}{word:4}{style:#} {name:12}  {sentence}");
+    anstream::println!("  {style}{word:4}{style:#} {name:12}  {}", indented(&sentence));
     if let Some(next) = &finding.next {
-        anstream::println!("       {:12}  next: {next}", "");
+        anstream::println!("{:MARGIN$}next: {}", "", indented(next));
     }
+}
+
+/// A text whose further lines stand below its first one, so that none looks like a check of its own.
+fn indented(text: &str) -> String {
+    text.replace('\n', &format!("\n{:MARGIN$}", ""))
 }
 
 /// Prints the last sentence.
