@@ -1,11 +1,13 @@
 //! `albatross explain [CODE]`: codes of the cloud, rules for topologies, exit codes.
 
+use std::collections::BTreeSet;
+
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::cli::render::explanation::{self, Given, Told};
+use crate::cli::render::explanation::{self, Given, Retried, Told};
 use crate::cloud::Product;
 use crate::cloud::explain::documented::{self, Source};
-use crate::cloud::explain::{self, AREAS};
+use crate::cloud::explain::{self, AREAS, handled};
 use crate::cloud::retry;
 use crate::topology::explain as rules;
 
@@ -45,6 +47,7 @@ fn of_rule(code: &str) -> Option<Told> {
         next: Some(rule.next.to_owned()),
         given: Vec::new(),
         retried: None,
+        handled: None,
     })
 }
 
@@ -59,14 +62,16 @@ fn of_exit(code: &str) -> Option<Told> {
         next: Some(status.next().to_owned()),
         given: Vec::new(),
         retried: None,
+        handled: None,
     })
 }
 
-/// A code with words of its own, or one that is documented.
+/// A code with words of its own, one that is documented, or one of missing permission.
 fn of_cloud(code: &str) -> Option<Told> {
     let sources = documented::sources(code);
     let own = explain::exact(code);
-    if own.is_none() && sources.is_empty() {
+    // A policy's refusal may carry the name of what it refused; the documentation cannot list those.
+    if own.is_none() && sources.is_empty() && !explain::is_missing_permission(code) {
         return None;
     }
     let entry = own.or_else(|| explain::family(code));
@@ -77,7 +82,8 @@ fn of_cloud(code: &str) -> Option<Told> {
         why: entry.map(|entry| entry.why.to_owned()),
         next: entry.map(explain::Explanation::next_in_general),
         given: sources.iter().map(given).collect(),
-        retried: Some(sources.iter().any(|source| is_sent_again(source, code))),
+        retried: Some(retried(sources, code)),
+        handled: handled(code),
     })
 }
 
@@ -104,13 +110,38 @@ fn shown(name: &str) -> String {
     product(name).map_or_else(|| name.to_owned(), |product| product.name().to_owned())
 }
 
-fn is_sent_again(source: &Source, code: &str) -> bool {
-    let (name, action, status) = match source {
-        Source::Action { product, action, statuses } => (*product, *action, statuses.first().copied()),
-        Source::Gateway { statuses } => ("Ecs", "RunInstances", statuses.first().copied()),
-        Source::Client { product, action } => (*product, *action, None),
-    };
-    product(name).is_some_and(|product| retry::is_passing(product, action, status.unwrap_or(400), code))
+/// Which actions are sent again after a code.
+fn retried(sources: &[Source], code: &str) -> Retried {
+    let of_gateway = |source: &Source| matches!(source, Source::Gateway { statuses } if statuses.first().is_some_and(|status| retry::is_passing(Product::Sts, "", *status, code)));
+    if retry::is_passing_anywhere(code) || sources.iter().any(of_gateway) {
+        return Retried::Every;
+    }
+    let called: BTreeSet<(Product, &str)> = retry::ruled().collect();
+    let documented = sources.iter().filter_map(|source| match source {
+        Source::Action { product: name, action, statuses } => {
+            Some((product(name)?, *action, statuses.first().copied().unwrap_or(400)))
+        }
+        Source::Client { product: name, action } => Some((product(name)?, *action, 400)),
+        Source::Gateway { .. } => None,
+    });
+    let known = retry::ruled().map(|(product, action)| (product, action, 400));
+    let passing: BTreeSet<&str> = documented
+        .chain(known)
+        .filter(|(product, action, status)| {
+            called.contains(&(*product, *action)) && retry::is_passing(*product, action, *status, code)
+        })
+        .map(|(_, action, _)| action)
+        .collect();
+    Retried::Some(passing.into_iter().map(ToOwned::to_owned).collect())
+}
+
+/// What is done about a code in another way.
+fn handled(code: &str) -> Option<String> {
+    let absent: Vec<&str> = retry::taken_as_absent(code).into_iter().map(|(_, action)| action).collect();
+    let absent = (!absent.is_empty())
+        .then(|| format!("{}: taken as a sign that it is not there, so a delete is done", absent.join(", ")));
+    let done: Vec<String> = handled::instead(code).map(ToOwned::to_owned).into_iter().chain(absent).collect();
+    (!done.is_empty()).then(|| done.join("; "))
 }
 
 /// Everything that has words of its own, by area.
@@ -131,7 +162,9 @@ fn unknown(code: &str) -> Failure {
         Some((last, rest)) => format!("did you mean `{}` or `{last}`?", rest.join("`, `")),
     };
     if let Some(family) = explain::family(code) {
-        hint = format!("{hint} Codes of this form mean: {}; {}", family.means, family.next_in_general());
+        let stop = if hint.ends_with('?') { "" } else { "." };
+        hint =
+            format!("{hint}{stop} Codes of this form mean: {}; {}", family.means, family.next_in_general());
     }
     Failure::saying(ExitStatus::Usage, format!("nothing is known about the code `{code}`"), hint)
 }

@@ -68,6 +68,19 @@ pub fn is_absent(product: Product, action: &str, code: &str) -> bool {
     rules(product, action).any(|(_, absent)| stands_in(absent, code))
 }
 
+/// Every action that takes a code as a sign that its resource is not there.
+pub fn taken_as_absent(code: &str) -> Vec<(Product, &'static str)> {
+    let mut actions: Vec<(Product, &'static str)> =
+        ruled().filter(|(product, action)| is_absent(*product, action, code)).collect();
+    actions.dedup();
+    actions
+}
+
+/// Whether a code passes for every action, whatever its status.
+pub fn is_passing_anywhere(code: &str) -> bool {
+    is_throttling(400, code) || stands_in(&PASSING, code)
+}
+
 /// Whether the cloud refuses because it was called too often.
 pub fn is_throttling(status: u16, code: &str) -> bool {
     status == 429 || code.contains("Throttling")

@@ -23,8 +23,40 @@ pub(crate) struct Told {
     pub next: Option<String>,
     /// Which calls give it.
     pub given: Vec<Given>,
-    /// Whether Albatross sends the call again by itself; none where there is no call.
-    pub retried: Option<bool>,
+    /// Which calls Albatross sends again by itself; none where there is no call.
+    pub retried: Option<Retried>,
+    /// What Albatross does instead of showing the code or sending the same call again.
+    pub handled: Option<String>,
+}
+
+/// Which calls are sent again by themselves.
+#[derive(Debug)]
+pub(crate) enum Retried {
+    /// Whichever gave the code.
+    Every,
+    /// Those of these actions; none when the list is empty.
+    Some(Vec<String>),
+}
+
+impl Retried {
+    fn words(&self) -> String {
+        match self {
+            Self::Every => "yes, for every action".to_owned(),
+            Self::Some(actions) if actions.is_empty() => "no: the same call is not sent again".to_owned(),
+            Self::Some(actions) => format!("yes, for {}", actions.join(", ")),
+        }
+    }
+
+    fn is_any(&self) -> bool {
+        matches!(self, Self::Every) || matches!(self, Self::Some(actions) if !actions.is_empty())
+    }
+
+    fn actions(&self) -> &[String] {
+        match self {
+            Self::Every => &[],
+            Self::Some(actions) => actions,
+        }
+    }
 }
 
 /// A call that gives a code.
@@ -47,17 +79,14 @@ pub(crate) fn print(told: &Told, as_json: bool) {
     let bold = Style::new().bold();
     anstream::println!("{bold}{}{bold:#}: {}\n", told.code, told.means);
     let given = (!told.given.is_empty()).then(|| calls(&told.given));
-    let retried = told.retried.map(|retried| {
-        if retried {
-            "yes: Albatross sends the call again by itself, and shows the code when that did not help"
-        } else {
-            "no: Albatross shows it at once, as trying again would not help"
-        }
-        .to_owned()
-    });
-    for (word, text) in
-        [("why", &told.why), ("next", &told.next), ("given by", &given), ("retried", &retried)]
-    {
+    let retried = told.retried.as_ref().map(Retried::words);
+    for (word, text) in [
+        ("why", &told.why),
+        ("next", &told.next),
+        ("given by", &given),
+        ("retried", &retried),
+        ("handled", &told.handled),
+    ] {
         if let Some(text) = text {
             paragraph(word, text);
         }
@@ -126,7 +155,9 @@ fn to_json(told: &Told) -> Value {
         "why": told.why,
         "next": told.next,
         "given_by": told.given.iter().map(given).collect::<Vec<_>>(),
-        "retried": told.retried,
+        "retried": told.retried.as_ref().map(Retried::is_any),
+        "retried_actions": told.retried.as_ref().map(Retried::actions),
+        "handled": told.handled,
     })
 }
 

@@ -30,7 +30,7 @@ pub(super) const ENTRIES: &[Explanation] = &[
     },
     Explanation {
         codes: &[
-            "Forbidden.RAM",
+            "Forbidden.RAM*",
             "NoPermission*",
             "AccessDenied*",
             "*Unauthorized*",

@@ -53,11 +53,16 @@ pub(super) const ENTRIES: &[Explanation] = &[
             "InvalidSystemDiskSize.LessThanImageSize",
             "InvalidSystemDiskSize.LessThanMinSize",
             "InvalidDisk.SystemDiskSize",
-            "InvalidSystemDiskSize.ValueNotSupported",
         ],
         means: "the system disk is smaller than its image",
         why: "A system disk is a copy of the image and must hold it whole.",
         next: "write a larger `disk` for {InstanceName|the instance}, 40 GiB is enough for all public images",
+    },
+    Explanation {
+        codes: &["InvalidSystemDiskSize.ValueNotSupported"],
+        means: "the system disk is too small or too large",
+        why: "Each category of disk has a smallest and a largest size, and the disk must hold its image.",
+        next: "write another `disk` for {InstanceName|the instance}; `albatross doctor FILE` shows which sizes there are",
     },
     Explanation {
         codes: &[
@@ -85,9 +90,11 @@ pub(super) const ENTRIES: &[Explanation] = &[
     },
     Explanation {
         codes: &["KeyPair.AlreadyExist"],
-        means: "a key pair of this name is there already and is not this stack's",
-        why: "Names of key pairs are unique in a region; the other one has no tag of this stack.",
-        next: "rename the stack, or delete {KeyPairName|the key pair} in the ECS console if nobody uses it",
+        means: "a key pair of this name is there already",
+        why: "Names of key pairs are unique in a region. Albatross makes the name from stack and key, so the one that is \
+              there holds the same key: it was imported before and the answer was lost.",
+        next: "nothing: {KeyPairName|the key pair} is used; if somebody else made it under this name, delete it in the \
+               ECS console and run the same command again",
     },
     Explanation {
         codes: &["InvalidKeyPairName.NotFound", "InvalidKeyPair.NotFound"],

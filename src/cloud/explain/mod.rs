@@ -3,7 +3,7 @@
 //! The sentences are data, one table an area: [`access`] (keys, clock, permission, traffic), [`account`] (money,
 //! identity, quotas), [`machines`], [`networks`], [`balancers`], [`names`], [`redis`], and [`families`] for codes
 //! that have no words of their own. A code is looked up exactly first, then by family. [`documented`] knows which
-//! actions give which code.
+//! actions give which code, [`handled`] which codes are met in another way than by showing or repeating.
 //!
 //! In `next`, `{DomainName|the domain}` stands for a parameter of the refused call, or for the words behind the bar
 //! when the call has no such parameter.
@@ -13,6 +13,7 @@ mod account;
 mod balancers;
 pub mod documented;
 mod families;
+pub mod handled;
 mod machines;
 mod names;
 mod networks;
