@@ -94,9 +94,9 @@ async fn try_instance(
 ) -> Result<Finding, CloudError> {
     let check = CheckId::Instances;
     let who = listed(names.iter().map(InstanceName::as_str));
-    let named = sample.vswitch.as_ref();
-    let Some(vswitch) = best(visit.topology(), vswitches, &sample.zone, named, 1) else {
-        let reason = match named {
+    let only = sample.vswitch.as_ref();
+    let Some(vswitch) = best(visit.topology(), vswitches, &sample.zone, only, 1) else {
+        let reason = match only {
             Some(id) => {
                 format!("{who}: {id} is not available or has no address left, and a dry run needs one")
             }
