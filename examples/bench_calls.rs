@@ -50,7 +50,7 @@ async fn main() -> Result<()> {
     print_machine(&mock)?;
     println!(
         "median of {RUNS} runs of {CALLS} calls each, both ends on this machine; a read of one VPC, and a write that \
-         makes a security group\n"
+         names it\n"
     );
     println!(
         "| action | at once | calls a second | min to max | median | 99 of 100 within |\n|---|--:|--:|--:|--:|--:|"
