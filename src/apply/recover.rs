@@ -16,7 +16,7 @@ use crate::base::clock;
 use crate::base::ids::CloudId;
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
-use crate::resource::observed::{Observed, Output, Outputs, Owner};
+use crate::resource::observed::{Observed, Owner};
 use crate::resource::phase::Phase;
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::memory::InFlight;
@@ -129,7 +129,7 @@ async fn settle(provider: &Provider) -> Result<usize, ApplyError> {
 }
 
 async fn settle_one(provider: &Provider, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
-    match wait_for(provider, address, id).await {
+    match provider.ready(address, id).await {
         Ok(outputs) => Ok(provider.ledger.ready(address, &outputs)?),
         Err(ApplyError::Cloud(CloudError::Broken { .. })) => Ok(provider.ledger.taint(address)?),
         Err(ApplyError::Cloud(CloudError::Vanished { .. })) => Ok(provider.ledger.remove(address)?),
@@ -137,28 +137,4 @@ async fn settle_one(provider: &Provider, address: &ResourceAddress, id: &CloudId
         Err(ApplyError::Cloud(CloudError::TimedOut { .. })) => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-async fn wait_for(
-    provider: &Provider,
-    address: &ResourceAddress,
-    id: &CloudId,
-) -> Result<Outputs, ApplyError> {
-    match address.kind {
-        Kind::Instance => return provider.instance_running(address, id).await,
-        Kind::LoadBalancer => return provider.load_balancer_active(address, id).await,
-        Kind::Vpc
-        | Kind::VSwitch
-        | Kind::ServerGroup
-        | Kind::Listener
-        | Kind::SecurityGroup
-        | Kind::KeyPair
-        | Kind::HostKey
-        | Kind::SecurityRule
-        | Kind::Redis
-        | Kind::Release
-        | Kind::Server
-        | Kind::Record => provider.ready(address, id).await?,
-    }
-    Ok(Outputs::from([(Output::Id, id.to_string())]))
 }

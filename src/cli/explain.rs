@@ -112,27 +112,29 @@ fn shown(name: &str) -> String {
 
 /// Which actions are sent again after a code.
 fn retried(sources: &[Source], code: &str) -> Retried {
-    let of_gateway = |source: &Source| matches!(source, Source::Gateway { statuses } if statuses.first().is_some_and(|status| retry::is_passing(Product::Sts, "", *status, code)));
-    if retry::is_passing_anywhere(code) || sources.iter().any(of_gateway) {
+    let of_gateway = sources.iter().any(|source| match source {
+        Source::Gateway { statuses } => {
+            statuses.first().is_some_and(|status| retry::is_passing(Product::Sts, "", *status, code))
+        }
+        Source::Action { .. } | Source::Client { .. } => false,
+    });
+    if of_gateway || retry::is_passing_anywhere(code) {
         return Retried::Every;
     }
-    let called: BTreeSet<(Product, &str)> = retry::ruled().collect();
-    let documented = sources.iter().filter_map(|source| match source {
-        Source::Action { product: name, action, statuses } => {
-            Some((product(name)?, *action, statuses.first().copied().unwrap_or(400)))
-        }
-        Source::Client { product: name, action } => Some((product(name)?, *action, 400)),
-        Source::Gateway { .. } => None,
-    });
-    let known = retry::ruled().map(|(product, action)| (product, action, 400));
-    let passing: BTreeSet<&str> = documented
-        .chain(known)
-        .filter(|(product, action, status)| {
-            called.contains(&(*product, *action)) && retry::is_passing(*product, action, *status, code)
-        })
-        .map(|(_, action, _)| action)
-        .collect();
-    Retried::Some(passing.into_iter().map(ToOwned::to_owned).collect())
+    let is_sent_again = |of: Product, name: &str| {
+        let documented = sources.iter().filter_map(|source| match source {
+            Source::Action { product: own, action, statuses }
+                if *action == name && product(own) == Some(of) =>
+            {
+                statuses.first().copied()
+            }
+            Source::Action { .. } | Source::Gateway { .. } | Source::Client { .. } => None,
+        });
+        documented.chain([400]).any(|status| retry::is_passing(of, name, status, code))
+    };
+    let again = retry::ruled().filter(|(product, action)| is_sent_again(*product, action));
+    let actions: BTreeSet<&str> = again.map(|(_, action)| action).collect();
+    Retried::Some(actions.into_iter().map(ToOwned::to_owned).collect())
 }
 
 /// What is done about a code in another way.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::base::ids::RequestId;
 use crate::cloud::credentials::CredentialsError;
 use crate::cloud::explain::subject::Subject;
-use crate::cloud::{Product, explain, retry};
+use crate::cloud::{Product, codes, explain, retry};
 
 /// A call that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -144,9 +144,6 @@ pub(crate) struct AccessDeniedDetail {
     pub(crate) auth_action: Option<String>,
 }
 
-/// Codes that mean: the temporary key has ended. Central services write it in another way than most.
-const ENDED_KEY: [&str; 2] = ["InvalidSecurityToken.Expired", "SecurityTokenExpired"];
-
 /// The parts of a refusal that others judge.
 struct Refusal<'a> {
     product: Product,
@@ -224,7 +221,7 @@ impl CloudError {
 
     /// Whether the temporary key that signed the call has ended.
     pub fn is_ended_key(&self) -> bool {
-        self.code().is_some_and(|code| ENDED_KEY.contains(&code))
+        codes::ENDED_KEY.have(self.code())
     }
 
     /// Whether the resource is not there.

@@ -4,7 +4,7 @@
 //! - [`transport`] sends a call and tries again when [`retry`] says that it may, no faster than [`limiter`] lets it;
 //! - [`sts`], [`vpc`], [`ecs`], [`alb`] and [`dns`] are the products, one file each;
 //! - [`catalogue`] is what a region offers, [`cas`] its certificates; both are only read;
-//! - [`explain`] has what is said about error codes, [`permission`] what RAM calls an action;
+//! - [`codes`] names the error codes that mean something to callers, [`explain`] has what is said about all of them, [`permission`] what RAM calls an action;
 //! - [`poller`] looks for all who wait, [`wait`] judges for each of them: a named condition until a deadline.
 //!
 //! Nothing here knows what a topology, a plan or a journal is.
@@ -13,6 +13,7 @@ pub mod alb;
 pub mod call;
 pub mod cas;
 pub mod catalogue;
+pub mod codes;
 pub mod credentials;
 pub mod dns;
 pub mod ecs;

@@ -14,7 +14,7 @@ use crate::cloud::ecs::{self, NewInstance};
 use crate::cloud::error::CloudError;
 use crate::cloud::explain;
 use crate::cloud::vpc::{Selection, VSwitch};
-use crate::cloud::{permission, tag_value};
+use crate::cloud::{codes, permission, tag_value};
 use crate::doctor::report::{CheckId, Finding};
 use crate::doctor::visit::{Visit, listed, refused, unanswered};
 use crate::resource::ownership::STACK_TAG;
@@ -23,8 +23,6 @@ use crate::topology::model::{self, Instance, Reach, Topology, Vpc};
 
 /// Addresses an ALB wants to find free in a vSwitch.
 const BALANCER_ADDRESSES: u64 = 8;
-/// What the cloud answers to a dry run of a call that it would take.
-const PASSED: &str = "DryRunOperation";
 
 /// Whether the cloud would make the instances that are not there yet.
 pub(super) async fn instances(visit: &mut Visit<'_>) -> Vec<Finding> {
@@ -239,12 +237,11 @@ async fn outcome(visit: &Visit<'_>, check: CheckId, call: &Call, passed: String)
             "look in the console for what it has made, and remove it there",
         );
     };
-    let code = error.code().unwrap_or_default();
-    if code == PASSED {
+    if codes::DRY_RUN_PASSED.have(error.code()) {
         return Finding::ok(check, passed);
     }
     let finding = refused(check, &error);
-    if explain::is_missing_permission(code) {
+    if error.code().is_some_and(explain::is_missing_permission) {
         let needed = permission::of(call.product, &call.action);
         return Finding { sentence: format!("{}; apply needs `{needed}`", finding.sentence), ..finding };
     }

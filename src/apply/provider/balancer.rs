@@ -7,6 +7,7 @@ use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::alb::{self, HealthCheck, ListenerSettings, NewLoadBalancer, NewServerGroup};
+use crate::cloud::codes;
 use crate::cloud::error::CloudError;
 use crate::cloud::wait::{Look, UNSEEN};
 use crate::resource::observed::{Observation, Output, Outputs};
@@ -104,8 +105,7 @@ impl Provider {
             let region = self.client.region();
             self.create(address, |token| alb::create_server_group(region, &new, token)).await?
         };
-        self.ready(address, &id).await?;
-        Ok(id_only(&id))
+        self.ready(address, &id).await
     }
 
     pub(super) async fn delete_server_group(
@@ -127,7 +127,7 @@ impl Provider {
         match self.change(address, |token| alb::add_server(&group, &instance, spec.port, token)).await {
             Ok(()) => {}
             // It is in the group already: a reply that was lost, or a list that lagged.
-            Err(ApplyError::Cloud(error)) if is_member_already(error.code()) => {}
+            Err(ApplyError::Cloud(error)) if codes::SERVER_IS_MEMBER.have(error.code()) => {}
             Err(error) => return Err(error),
         }
         let id = server_id(&instance, spec.port);
@@ -218,10 +218,6 @@ impl Provider {
         self.remove(address, &alb::delete_listener(id), CONFIGURE).await?;
         self.gone(&self.poller.listeners, id, address, CONFIGURE).await
     }
-}
-
-fn is_member_already(code: Option<&str>) -> bool {
-    matches!(code, Some("Conflict.BackendServer" | "ResourceAlreadyExist.BackendServer"))
 }
 
 /// A membership has no id of its own: server and port name it.

@@ -9,6 +9,7 @@ use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::base::retry::{Backoff, Deadline};
+use crate::cloud::codes;
 use crate::cloud::ecs::{self, NewInstance};
 use crate::cloud::error::CloudError;
 use crate::cloud::poller::HasState;
@@ -44,7 +45,7 @@ impl Provider {
         match self.change(address, build).await {
             Ok(()) => {}
             // A reply that was lost: the name says that it is this very key.
-            Err(ApplyError::Cloud(error)) if error.code() == Some("KeyPair.AlreadyExist") => {}
+            Err(ApplyError::Cloud(error)) if codes::KEY_PAIR_IS_THERE.have(error.code()) => {}
             Err(error) => return Err(error),
         }
         self.ledger.accept(address, &id)?;
@@ -93,7 +94,7 @@ impl Provider {
             };
             let region = self.client.region();
             match self.create(address, |token| ecs::run_instance(region, &new, token)).await {
-                Err(ApplyError::Cloud(error)) if is_out_of_stock(error.code()) => {
+                Err(ApplyError::Cloud(error)) if codes::NOT_SOLD_HERE.have(error.code()) => {
                     self.note(address, format!("{instance_type} is out of stock"));
                     refusal = error.into();
                 }
@@ -129,7 +130,7 @@ impl Provider {
             let region = self.client.region();
             match self.change(address, |_| ecs::start_instance(region, &current.id)).await {
                 // Somebody else, or an earlier try whose answer was lost, has started it.
-                Err(ApplyError::Cloud(error)) if error.code() == Some("IncorrectInstanceStatus") => {}
+                Err(ApplyError::Cloud(error)) if codes::NOT_STOPPED.have(error.code()) => {}
                 done => done?,
             }
         }
@@ -240,20 +241,6 @@ pub(crate) fn instance_outputs(instance: &ecs::Instance) -> Outputs {
         outputs.insert(Output::PublicAddress, address.clone());
     }
     outputs
-}
-
-/// Other codes that mean that a type cannot be had in this zone, with this disk, or any more.
-const NOT_SOLD_HERE: [&str; 5] = [
-    "InvalidResourceType.NotSupported",
-    "Zone.NotOnSale",
-    "OperationDenied.ZoneSystemCategoryNotMatch",
-    "InstanceType.Offline",
-    "LackResource",
-];
-
-fn is_out_of_stock(code: Option<&str>) -> bool {
-    let Some(code) = code else { return false };
-    code.contains("NoStock") || NOT_SOLD_HERE.contains(&code) || code.starts_with("InvalidInstanceType.")
 }
 
 /// `Failed` is over too: the exit status says what happened.

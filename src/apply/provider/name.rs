@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
+use crate::cloud::codes;
 use crate::cloud::dns::{self, NewRecord, Record};
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::spec::RecordSpec;
@@ -44,7 +45,7 @@ impl Provider {
         record: NewRecord<'_>,
     ) -> Result<(), ApplyError> {
         match self.change(address, |_| dns::update_record(&current.id, record)).await {
-            Err(ApplyError::Cloud(error)) if error.code() == Some("DomainRecordDuplicate") => Ok(()),
+            Err(ApplyError::Cloud(error)) if codes::RECORD_UNCHANGED.have(error.code()) => Ok(()),
             done => done,
         }
     }
@@ -62,12 +63,10 @@ impl Provider {
         let ApplyError::Cloud(error) = &refused else {
             return Err(refused);
         };
-        let records = match error.code() {
-            Some("DomainRecordDuplicate" | "DomainRecordConflict") => {
-                dns::records(&self.client, &spec.domain, &spec.host).await?
-            }
-            _ => return Err(refused),
-        };
+        if !codes::RECORD_IN_THE_WAY.have(error.code()) {
+            return Err(refused);
+        }
+        let records = dns::records(&self.client, &spec.domain, &spec.host).await?;
         if let Some(found) = records.iter().find(|found| is_wanted(found, record.value)) {
             // The reply was lost: the record is the one that was asked for.
             self.ledger.accept(address, &found.record_id)?;

@@ -34,8 +34,7 @@ impl Provider {
                 .await?
             }
         };
-        self.ready(address, &id).await?;
-        Ok(id_only(&id))
+        self.ready(address, &id).await
     }
 
     pub(super) async fn put_vswitch(
@@ -59,8 +58,7 @@ impl Provider {
         };
         let region = self.client.region();
         let id = self.create(address, |token| vpc::create_vswitch(region, &new, token)).await?;
-        self.ready(address, &id).await?;
-        Ok(id_only(&id))
+        self.ready(address, &id).await
     }
 
     pub(super) async fn put_security_group(

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Provider;
+use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::apply::event::Event;
 use crate::base::ids::CloudId;
@@ -10,6 +10,7 @@ use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
 use crate::cloud::poller::{HasState, Lane, Listing};
 use crate::cloud::wait::{Condition, Look, Waiting};
+use crate::resource::observed::Outputs;
 use crate::resource::{Kind, ResourceAddress};
 
 /// How long a network may take to settle.
@@ -33,27 +34,30 @@ pub(super) struct Goal<'a> {
 }
 
 impl Provider {
-    /// Waits until a resource of the network, a server group or a listener is as it is used. Of the other kinds, an
-    /// instance and a load balancer have more to tell by then, and the rest is ready when it is made.
-    pub(crate) async fn ready(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+    /// Waits until a resource is as it is used, and says what others need to know of it.
+    pub(crate) async fn ready(&self, address: &ResourceAddress, id: &CloudId) -> Result<Outputs, ApplyError> {
         let goal = |condition, deadline| Goal { address, condition, deadline };
         let lanes = &self.poller;
         match address.kind {
-            Kind::Vpc => self.in_state(&lanes.vpcs, id, goal("Available", SETTLE)).await,
-            Kind::VSwitch => self.in_state(&lanes.vswitches, id, goal("Available", SETTLE)).await,
-            Kind::ServerGroup => self.in_state(&lanes.server_groups, id, goal("Available", CONFIGURE)).await,
-            Kind::Listener => self.in_state(&lanes.listeners, id, goal("Running", CONFIGURE)).await,
-            Kind::Instance
-            | Kind::LoadBalancer
-            | Kind::SecurityGroup
+            Kind::Instance => return self.instance_running(address, id).await,
+            Kind::LoadBalancer => return self.load_balancer_active(address, id).await,
+            Kind::Vpc => self.in_state(&lanes.vpcs, id, goal("Available", SETTLE)).await?,
+            Kind::VSwitch => self.in_state(&lanes.vswitches, id, goal("Available", SETTLE)).await?,
+            Kind::ServerGroup => {
+                self.in_state(&lanes.server_groups, id, goal("Available", CONFIGURE)).await?;
+            }
+            Kind::Listener => self.in_state(&lanes.listeners, id, goal("Running", CONFIGURE)).await?,
+            // These are ready when they are made.
+            Kind::SecurityGroup
             | Kind::KeyPair
             | Kind::HostKey
             | Kind::SecurityRule
             | Kind::Redis
             | Kind::Release
             | Kind::Server
-            | Kind::Record => Ok(()),
+            | Kind::Record => {}
         }
+        Ok(id_only(id))
     }
 
     /// Waits until something is in the state that the goal names.

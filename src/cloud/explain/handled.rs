@@ -1,44 +1,32 @@
-//! Codes that Albatross neither shows at once nor answers with the same call again, and what it does instead.
+//! What Albatross does about codes that it neither shows at once nor answers with the same call again.
 
-use super::pattern;
+use crate::cloud::codes::{self, Codes};
 
-/// Codes, with `*` for any text, and what is done.
-const HANDLED: [(&[&str], &str); 7] = [
+/// Codes, and what is done.
+const HANDLED: [(&Codes, &str); 7] = [
     (
-        &[
-            "*NoStock*",
-            "InvalidResourceType.NotSupported",
-            "Zone.NotOnSale",
-            "OperationDenied.ZoneSystemCategoryNotMatch",
-            "InstanceType.Offline",
-            "LackResource",
-            "InvalidInstanceType.*",
-        ],
+        &codes::NOT_SOLD_HERE,
         "RunInstances is sent with the next type of the instance's list; shown when that was the last",
     ),
     (
-        &["InvalidSecurityToken.Expired", "SecurityTokenExpired"],
+        &codes::ENDED_KEY,
         "a key that can be renewed is renewed and the call sent again once; shown for a key that is fixed",
     ),
-    (&["DryRunOperation"], "only `albatross doctor` sends dry runs, and takes it as their success"),
+    (&codes::DRY_RUN_PASSED, "only `albatross doctor` sends dry runs, and takes it as their success"),
     (
-        &["KeyPair.AlreadyExist"],
+        &codes::KEY_PAIR_IS_THERE,
         "ImportKeyPair takes it as done: the name is made from the key, so it is this very key",
     ),
     (
-        &["DomainRecordDuplicate", "DomainRecordConflict"],
+        &codes::RECORD_IN_THE_WAY,
         "AddDomainRecord reads the records: the wanted one is taken as done, another one is named in the error; \
          UpdateDomainRecord takes DomainRecordDuplicate as done",
     ),
-    (&["IncorrectInstanceStatus"], "StartInstances takes it as begun and waits until the instance runs"),
-    (
-        &["Conflict.BackendServer", "ResourceAlreadyExist.BackendServer"],
-        "AddServersToServerGroup takes it as done: the server is in the group",
-    ),
+    (&codes::NOT_STOPPED, "StartInstances takes it as begun and waits until the instance runs"),
+    (&codes::SERVER_IS_MEMBER, "AddServersToServerGroup takes it as done: the server is in the group"),
 ];
 
 /// What is done about a code beside sending the same call again.
 pub fn instead(code: &str) -> Option<&'static str> {
-    let is_meant = |codes: &[&str]| codes.iter().any(|known| pattern::matches(known, code));
-    HANDLED.iter().find(|(codes, _)| is_meant(codes)).map(|(_, done)| *done)
+    HANDLED.iter().find(|(codes, _)| codes.have(Some(code))).map(|(_, done)| *done)
 }

@@ -17,11 +17,11 @@ pub mod handled;
 mod machines;
 mod names;
 mod networks;
-mod pattern;
 mod redis;
 pub mod subject;
 
 use crate::cloud::Product;
+use crate::cloud::codes::pattern;
 use crate::cloud::explain::subject::Subject;
 use crate::cloud::permission;
 

@@ -6,6 +6,8 @@ from harness.registry import refused
 NOBODY = "i-bp1nobody0nobody0no"
 NO_GROUP = "sg-bp1nobody0nobody0no"
 NO_VSWITCH = "vsw-bp1nobody0nobody0no"
+#: A rule that nothing is wrong with.
+PERMISSION = {"IpProtocol": "tcp", "PortRange": "22/22", "SourceCidrIp": "203.0.113.0/24"}
 
 
 def run(stage, **more):
@@ -19,7 +21,7 @@ def run(stage, **more):
 
 def rule(stage, **more):
     """AuthorizeSecurityGroup with something different."""
-    new = {"IpProtocol": "tcp", "PortRange": "22/22", "SourceCidrIp": "203.0.113.0/24"} | more
+    new = PERMISSION | more
     new = {name: value for name, value in new.items() if value is not None}
     return stage("Ecs.AuthorizeSecurityGroup", SecurityGroupId=stage.build.shared["group"], Permissions=[new])
 
@@ -165,7 +167,7 @@ refused(
     lambda stage: stage(
         "Ecs.AuthorizeSecurityGroup",
         SecurityGroupId=NO_GROUP,
-        Permissions=[{"IpProtocol": "tcp", "PortRange": "22/22", "SourceCidrIp": "203.0.113.0/24"}],
+        Permissions=[PERMISSION],
     ),
 )
 refused(
@@ -174,7 +176,7 @@ refused(
     lambda stage: stage(
         "Ecs.RevokeSecurityGroup",
         SecurityGroupId=NO_GROUP,
-        Permissions=[{"IpProtocol": "tcp", "PortRange": "22/22", "SourceCidrIp": "203.0.113.0/24"}],
+        Permissions=[PERMISSION],
     ),
 )
 refused(

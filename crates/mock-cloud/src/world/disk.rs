@@ -51,14 +51,6 @@ pub struct Disk {
 }
 
 impl World {
-    /// Disks attached to an instance, the system disk first.
-    pub fn disks_of<'a>(&'a self, instance: &'a str) -> Vec<&'a Disk> {
-        let attached = |disk: &&Disk| disk.instance.as_deref() == Some(instance);
-        let mut disks: Vec<&Disk> = self.disks.values().filter(attached).collect();
-        disks.sort_by_key(|disk| &disk.device);
-        disks
-    }
-
     /// A gone instance takes its disks along, but for those that were to be kept.
     pub(super) fn disks_released(&mut self, instance: &str) {
         self.disks.retain(|_, disk| disk.instance.as_deref() != Some(instance) || !disk.delete_with_instance);

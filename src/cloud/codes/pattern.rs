@@ -1,7 +1,7 @@
 //! Codes with `*` for any text: `QuotaExceed*`, `*.NotFound`, `*Throttling*`.
 
 /// Whether a code has the form of a pattern.
-pub(super) fn matches(pattern: &str, code: &str) -> bool {
+pub(in crate::cloud) fn matches(pattern: &str, code: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = code.strip_prefix(first) else { return false };
