@@ -348,6 +348,24 @@ pub async fn account_attributes(
     Ok(items.into_iter().filter_map(value).collect())
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Counted {
+    total_count: u32,
+}
+
+/// `DescribeSecurityGroups`: how many the account has in the region.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn security_group_count(client: &Client) -> Result<u32, CloudError> {
+    let call = Call::new(Product::Ecs, "DescribeSecurityGroups")
+        .with("RegionId", client.region())
+        .with("PageNumber", 1)
+        .with("PageSize", 1);
+    Ok(client.call::<Counted>(&call).await?.total_count)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

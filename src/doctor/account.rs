@@ -4,10 +4,12 @@ use tokio::time::Instant;
 
 use crate::base::ids::InstanceName;
 use crate::cloud::error::CloudError;
-use crate::cloud::{catalogue, explain, sts};
+use crate::cloud::vpc::Selection;
+use crate::cloud::{catalogue, ecs, explain, sts};
 use crate::doctor::certificate::is_mainland;
 use crate::doctor::report::{CheckId, Finding};
 use crate::doctor::visit::{Visit, in_words, listed, refused, unanswered};
+use crate::resource::ownership::STACK_TAG;
 
 /// Seconds a clock may be off without a word: less is within what the `Date` header can say.
 const EXACT: i64 = 5;
@@ -101,17 +103,21 @@ pub(super) fn identity(visit: &Visit<'_>) -> Finding {
 
 const MOST_CPUS: &str = "max-postpaid-instance-vcpu-count";
 const USED_CPUS: &str = "used-postpaid-instance-vcpu-count";
+const MOST_GROUPS: &str = "max-security-groups";
 const VERIFIED: &str = "real-name-authentication";
 
-/// Whether the account may have so many processors, and whether its owner is verified where that is asked for.
+/// Whether the account may have so many processors and one more security group, and whether its owner is verified where
+/// that is asked for.
 pub(super) async fn quota(visit: &mut Visit<'_>) -> Vec<Finding> {
-    let found = catalogue::account_attributes(visit.client, &[MOST_CPUS, USED_CPUS, VERIFIED]).await;
+    let found =
+        catalogue::account_attributes(visit.client, &[MOST_CPUS, USED_CPUS, MOST_GROUPS, VERIFIED]).await;
     let attributes = match found {
         Ok(attributes) => attributes,
         Err(error) => return vec![unanswered(CheckId::Quota, &error)],
     };
     let number = |name: &str| attributes.get(name).and_then(|text| text.parse::<u32>().ok());
     let mut findings = vec![processors(visit, number(MOST_CPUS), number(USED_CPUS))];
+    findings.extend(security_groups(visit, number(MOST_GROUPS)).await);
     let unverified = attributes.get(VERIFIED).is_some_and(|state| state == "none");
     if unverified && is_mainland(&visit.topology().region) {
         let next = explain::exact("RealNameAuthenticationError").map(explain::Explanation::next_in_general);
@@ -159,10 +165,54 @@ fn processors(visit: &Visit<'_>, most: Option<u32>, used: Option<u32>) -> Findin
     )
 }
 
+/// Nothing to say when no group is to be made: the topology names one, or the stack has its own.
+async fn security_groups(visit: &Visit<'_>, most: Option<u32>) -> Option<Finding> {
+    let topology = visit.topology();
+    if topology.security_group.is_some() {
+        return None;
+    }
+    let own = ecs::security_groups(visit.client, Selection::Tag(STACK_TAG, topology.stack.as_str())).await;
+    let used = match own {
+        Ok(own) if !own.is_empty() => return None,
+        Ok(_) => catalogue::security_group_count(visit.client).await,
+        Err(error) => Err(error),
+    };
+    Some(match (used, most) {
+        (Err(error), _) => unanswered(CheckId::Quota, &error),
+        (Ok(used), Some(most)) => judge_groups(used, most, topology.region.as_str()),
+        (Ok(_), None) => {
+            let reason = "the cloud does not say how many security groups the account may have";
+            Finding::not_asked(CheckId::Quota, reason)
+        }
+    })
+}
+
+fn judge_groups(used: u32, most: u32, region: &str) -> Finding {
+    let sentence = format!("1 security group is needed; {used} of {most} are used");
+    if used < most {
+        return Finding::ok(CheckId::Quota, sentence);
+    }
+    let next = format!(
+        "raise the security group quota for `{region}` in the quota center (quotas.console.aliyun.com), delete one \
+         that is not used, or name one under `network.security_group`"
+    );
+    Finding::fail(CheckId::Quota, sentence, next)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::doctor::report::Status;
+
+    #[test]
+    fn one_more_security_group_must_be_free() {
+        let last = judge_groups(99, 100, "cn-hangzhou");
+        assert_eq!(
+            (last.status, last.sentence.as_str()),
+            (Status::Ok, "1 security group is needed; 99 of 100 are used")
+        );
+        assert_eq!(judge_groups(100, 100, "cn-hangzhou").status, Status::Fail);
+    }
 
     #[test]
     fn a_clock_is_judged_by_the_window_of_the_gateway() {

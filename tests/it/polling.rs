@@ -130,7 +130,7 @@ fn an_apply_with_ten_instances_reads_little_more_than_one_with_three() {
 #[track_caller]
 fn expect_waits(said: &str, waits: &[(&str, &str)]) {
     for (what, states) in waits {
-        let line = format!(r"(?m)^     {}, is ({states}), \d+ s$", regex::escape(what));
+        let line = format!(r"(?m)^     {what}, is ({states}), \d+ s$");
         assert!(Regex::new(&line).expect("a pattern").is_match(said), "no {line} in\n{said}");
     }
 }
@@ -149,14 +149,15 @@ fn a_wait_says_for_what_and_how_far_it_is() {
     expect_waits(
         &env.local("apply").expect_code(0).stderr,
         &[
-            ("vpc.main: waiting for Available", "not listed yet|Pending"),
-            ("instance.ecs01: waiting for Running", "not listed yet|Pending|Starting"),
-            ("load_balancer.main: waiting for Active", "not listed yet|Provisioning"),
+            (r"vpc\.main: waiting for Available", "not listed yet|Pending"),
+            // Whichever of the three is made first is in the reading that answers late.
+            (r"instance\.ecs0[123]: waiting for Running", "not listed yet|Pending|Starting"),
+            (r"load_balancer\.main: waiting for Active", "not listed yet|Provisioning"),
         ],
     );
     slow_down(&env.cloud());
     expect_waits(
         &env.local("destroy").expect_code(0).stderr,
-        &[("load_balancer.main: waiting for removal", "Deleting")],
+        &[(r"load_balancer\.main: waiting for removal", "Deleting")],
     );
 }

@@ -83,16 +83,48 @@ impl Pace {
 }
 
 impl Step {
+    /// What is seen of the real cloud where somebody wrote it down, else a guess; the provenance says which.
     fn real_milliseconds(self) -> i64 {
         match self {
             Self::ListLag | Self::Script => 2_000,
             Self::Network | Self::InstanceAllocated | Self::ElasticIp | Self::SnatEntry => 5_000,
             Self::InstanceGone | Self::Listener | Self::ServerGroup | Self::LoadBalancerConfigured => 8_000,
-            Self::InterfaceReleased | Self::RedisChanged | Self::RedisAccount => 10_000,
-            Self::InstanceBooted | Self::InstanceStopped | Self::LoadBalancerGone => 20_000,
+            Self::InstanceBooted | Self::InterfaceReleased | Self::RedisChanged | Self::RedisAccount => {
+                10_000
+            }
+            Self::InstanceStopped | Self::LoadBalancerGone => 20_000,
             Self::LoadBalancerMade | Self::RedisGone => 30_000,
             Self::LeftoversGone | Self::NatGateway => 60_000,
             Self::RedisMade => 240_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn brisk_is_a_fiftieth_of_the_real_pace_and_instant_is_none() {
+        for step in [Step::Network, Step::InstanceBooted, Step::LoadBalancerMade, Step::RedisMade] {
+            assert_eq!(Pace::Brisk.milliseconds(step) * 50, Pace::Real.milliseconds(step));
+            assert_eq!(Pace::Instant.milliseconds(step), 0);
+        }
+    }
+
+    #[test]
+    fn the_real_pace_is_what_clients_have_seen() {
+        let seconds =
+            |steps: &[Step]| steps.iter().map(|step| Pace::Real.milliseconds(*step)).sum::<i64>() / 1_000;
+        assert!((3..=6).contains(&seconds(&[Step::Network])), "VPCs and vSwitches");
+        assert_eq!(seconds(&[Step::InstanceAllocated, Step::InstanceBooted]), 15, "an instance");
+        assert!((5..=10).contains(&seconds(&[Step::InstanceGone])), "its release");
+        assert!((8..=23).contains(&seconds(&[Step::InterfaceReleased])), "a vSwitch after its instances");
+        assert!((60..=180).contains(&seconds(&[Step::NatGateway])), "a NAT gateway");
+        assert!((180..=300).contains(&seconds(&[Step::RedisMade])), "Redis");
+        let balancer = [Step::LoadBalancerMade, Step::ServerGroup, Step::Listener, Step::LoadBalancerGone];
+        for step in balancer {
+            assert!((5..=300).contains(&seconds(&[step])), "{step:?}: the provider waits from 5 s to 5 min");
         }
     }
 }
