@@ -274,7 +274,7 @@ struct Executed {
 impl Executed {
     /// Runs it to its end; nothing when it is not to be answered.
     async fn run(mut self, stdin: Stdin, gone: &CancellationToken) -> Option<Outcome> {
-        if self.passage.begin(|| gone.is_cancelled()).await == Verdict::Drop {
+        if self.passage.begin(gone).await == Verdict::Drop {
             return None;
         }
         let outcome = match std::str::from_utf8(&self.line) {
@@ -282,7 +282,7 @@ impl Executed {
             Err(_) => Outcome::refused("a command that is not UTF-8"),
         };
         tracing::debug!(line = %String::from_utf8_lossy(&self.line), status = outcome.status, "executed");
-        (self.passage.end().await == Verdict::Go).then_some(outcome)
+        (self.passage.end(gone).await == Verdict::Go).then_some(outcome)
     }
 }
 
