@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 
 use crate::apply::error::ApplyError;
-use crate::apply::hosts::Patience;
+use crate::apply::hosts::{OnHost, Place};
 use crate::apply::provider::host::computed;
 use crate::apply::provider::{Known, Provider};
 use crate::base::ids::{CloudId, InstanceName};
@@ -90,39 +90,36 @@ fn why_unreadable(host: &HostSpec, observed: &Observed) -> Option<Option<String>
 }
 
 /// What is on one machine.
-struct OnHost {
+struct Found {
     instance: CloudId,
-    redis: redis::Observed,
-    node: node::Observed,
+    there: OnHost,
 }
 
-type HostRead<'h> = (&'h HostSpec, Result<OnHost, ApplyError>);
+type HostRead<'h> = (&'h HostSpec, Result<Found, ApplyError>);
 
 async fn read_host<'h>(provider: &Provider, host: &'h HostSpec, known: &Known) -> HostRead<'h> {
     (host, observe_host(provider, host, known).await)
 }
 
-async fn observe_host(provider: &Provider, host: &HostSpec, known: &Known) -> Result<OnHost, ApplyError> {
-    let session = provider.hosts.session(host, known, Patience::AtOnce).await?;
+async fn observe_host(provider: &Provider, host: &HostSpec, known: &Known) -> Result<Found, ApplyError> {
+    let there = provider.hosts.observe(Place { host, known }).await?;
     let instance = known.id(&ResourceAddress::new(Kind::Instance, host.instance()))?;
-    let redis = redis::observe(session.as_ref()).await?;
-    let node = node::observe(session.as_ref()).await?;
-    Ok(OnHost { instance, redis, node })
+    Ok(Found { instance, there })
 }
 
 /// What was seen on all machines; a node's password is judged by that of Redis, which is on another one.
 #[derive(Default)]
 struct Seen {
-    hosts: Vec<(HostSpec, OnHost)>,
+    hosts: Vec<(HostSpec, Found)>,
 }
 
 impl Seen {
-    fn add(&mut self, host: &HostSpec, found: OnHost) {
+    fn add(&mut self, host: &HostSpec, found: Found) {
         self.hosts.push((host.clone(), found));
     }
 
     fn resources(self) -> Vec<(ResourceAddress, Observation)> {
-        let password = self.hosts.iter().find_map(|(_, found)| found.redis.password.clone());
+        let password = self.hosts.iter().find_map(|(_, found)| found.there.redis.password.clone());
         let resources = self.hosts.iter().flat_map(|(host, found)| {
             [of_redis(host, found), of_release(host, found, password.as_ref())].into_iter().flatten()
         });
@@ -130,8 +127,8 @@ impl Seen {
     }
 }
 
-fn of_redis(host: &HostSpec, found: &OnHost) -> Option<(ResourceAddress, Observation)> {
-    let redis = &found.redis;
+fn of_redis(host: &HostSpec, found: &Found) -> Option<(ResourceAddress, Observation)> {
+    let redis = &found.there.redis;
     let observation = of_host(host, found, redis.active, redis.enabled)
         .field("configuration", redis.fingerprint.as_ref()?)
         .field("configuration_file", edited(redis.edited.configuration, redis::CONFIGURATION))
@@ -141,10 +138,10 @@ fn of_redis(host: &HostSpec, found: &OnHost) -> Option<(ResourceAddress, Observa
 
 fn of_release(
     host: &HostSpec,
-    found: &OnHost,
+    found: &Found,
     password: Option<&redis::Password>,
 ) -> Option<(ResourceAddress, Observation)> {
-    let node = &found.node;
+    let node = &found.there.node;
     let has_another = |own: &redis::Password| password.is_some_and(|right| right.expose() != own.expose());
     let is_edited = node.edited.environment || node.password.as_ref().is_some_and(has_another);
     let observation = of_host(host, found, node.active, node.enabled)
@@ -155,7 +152,7 @@ fn of_release(
     Some((ResourceAddress::new(Kind::Release, host.instance()), observation))
 }
 
-fn of_host(host: &HostSpec, found: &OnHost, active: bool, enabled: bool) -> Observation {
+fn of_host(host: &HostSpec, found: &Found, active: bool, enabled: bool) -> Observation {
     let route: Vec<&str> = host.route.iter().map(InstanceName::as_str).collect();
     Observation::new(found.instance.clone())
         .field("service", if active { "active" } else { "not active" })
