@@ -3,13 +3,15 @@
 //! 1. [`desired`] lists what a topology asks for, with what each resource needs to be there first;
 //! 2. [`make`] compares that with what is there, kind by kind in the order of creation, so that a resource whose
 //!    base is made anew is known to change too;
-//! 3. [`graph`] says in which order the steps can go, and which can go together.
+//! 3. [`graph`] says in which order the steps can go, and which can go together;
+//! 4. [`forecast`] says which calls that takes, and how long.
 //!
 //! The plan is data: it can be printed, and apply takes nothing else.
 
 pub mod action;
 pub mod desired;
 mod diff;
+pub mod forecast;
 pub mod graph;
 
 use std::collections::BTreeMap;
