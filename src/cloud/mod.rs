@@ -1,7 +1,8 @@
 //! Layer 2: the Alibaba Cloud API. Signed calls, one retry policy, typed requests and replies.
 //!
 //! - [`credentials`] finds the key pair and keeps it fresh, [`endpoint`] the host, [`sign`] makes the signature (pure);
-//! - [`transport`] sends a call and tries again when [`retry`] says that it may, no faster than [`limiter`] lets it;
+//! - [`transport`] sends a call by way of [`http`] and tries again when [`retry`] says that it may, no faster than
+//!   [`limiter`] lets it;
 //! - [`sts`], [`vpc`], [`ecs`], [`alb`] and [`dns`] are the products, one file each;
 //! - [`catalogue`] is what a region offers, [`cas`] its certificates; both are only read;
 //! - [`codes`] names the error codes that mean something to callers, [`explain`] has what is said about all of them, [`permission`] what RAM calls an action;
@@ -20,7 +21,7 @@ pub mod ecs;
 pub mod endpoint;
 pub mod error;
 pub mod explain;
-mod http;
+pub mod http;
 mod limiter;
 mod pages;
 pub mod permission;

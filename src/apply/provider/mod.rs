@@ -12,7 +12,7 @@ pub(super) mod network;
 mod waits;
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -94,7 +94,7 @@ pub struct Provider {
     /// The stack.
     pub stack: StackName,
     /// The machines.
-    pub hosts: Hosts,
+    pub hosts: Arc<dyn Hosts>,
     /// The chat node's binary; none when nothing will be deployed.
     pub artifact: Option<Artifact>,
     /// What is known.
@@ -114,7 +114,7 @@ impl Provider {
     pub fn new(
         client: Client,
         stack: StackName,
-        hosts: Hosts,
+        hosts: Arc<dyn Hosts>,
         artifact: Option<Artifact>,
         ledger: Ledger,
     ) -> Self {
@@ -126,7 +126,7 @@ impl Provider {
             artifact,
             known: Known::default(),
             ledger,
-            sink: std::sync::Arc::new(|_| ()),
+            sink: Arc::new(|_| ()),
             one_vswitch_at_a_time: Mutex::new(()),
             one_server_at_a_time: Mutex::new(()),
         }

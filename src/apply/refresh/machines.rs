@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use crate::apply::error::ApplyError;
-use crate::apply::hosts::Patience;
+use crate::apply::hosts::Place;
 use crate::apply::provider::host::{node_settings, redis_settings};
 use crate::apply::provider::{Known, Provider};
 use crate::deploy::{node, redis};
@@ -80,7 +80,7 @@ async fn observe_host(
     known: &Known,
 ) -> Result<Vec<(ResourceAddress, Observation)>, ApplyError> {
     let name = host.instance();
-    let session = provider.hosts.session(host, known, Patience::AtOnce).await?;
+    let there = provider.hosts.observe(Place { host, known }).await?;
     let id = known.id(&ResourceAddress::new(Kind::Instance, name))?;
     let route: Vec<&str> = host.route.iter().map(crate::base::ids::InstanceName::as_str).collect();
     let observation = |active: bool| {
@@ -90,15 +90,13 @@ async fn observe_host(
             .field("user", &host.user)
     };
     let mut found = Vec::new();
-    let redis = redis::observe(session.as_ref()).await?;
-    if let Some(fingerprint) = redis.fingerprint {
+    if let Some(fingerprint) = there.redis.fingerprint {
         let address = ResourceAddress::new(Kind::Redis, name);
-        found.push((address, observation(redis.active).field("configuration", fingerprint)));
+        found.push((address, observation(there.redis.active).field("configuration", fingerprint)));
     }
-    let node = node::observe(session.as_ref()).await?;
-    if let Some(release) = node.release {
+    if let Some(release) = there.node.release {
         let address = ResourceAddress::new(Kind::Release, name);
-        found.push((address, observation(node.active).field("release", release)));
+        found.push((address, observation(there.node.active).field("release", release)));
     }
     Ok(found)
 }
