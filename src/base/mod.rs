@@ -10,3 +10,4 @@ pub mod ids;
 pub mod resolver;
 pub mod retry;
 pub mod secret;
+pub mod usual;
