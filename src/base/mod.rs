@@ -2,10 +2,13 @@
 
 pub mod address;
 pub mod address_map;
+pub mod chance;
 pub mod clock;
+pub mod crash_point;
 pub mod diagnostic;
 pub mod durable;
 pub mod ids;
 pub mod resolver;
 pub mod retry;
 pub mod secret;
+pub mod usual;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::apply::hosts::{AddressMapSource, Hosts};
+use crate::apply::hosts::{AddressMapSource, SshHosts};
 use crate::apply::ledger::Ledger;
 use crate::apply::{Provider, event};
 use crate::base::address_map::AddressMap;
@@ -102,6 +102,8 @@ pub(super) struct Session {
     pub desired: Desired,
     /// The cloud and the machines.
     pub provider: Provider,
+    /// The machines, for who needs a session of its own.
+    pub hosts: Arc<SshHosts>,
     /// Where the cloud is.
     pub target: Target,
     /// Keeps other commands away.
@@ -150,7 +152,7 @@ pub(super) async fn begin_at(
         }
     };
     let boot_limit = Duration::from_secs(options.boot_limit);
-    let hosts = Hosts::new(key::identity(&topology)?, address_map(&target), boot_limit);
+    let hosts = Arc::new(SshHosts::new(key::identity(&topology)?, address_map(&target), boot_limit));
     let mut desired = desired(&topology, hosts.public_key());
     if !has_machines(&target).await? {
         desired = desired.without_hosts();
@@ -160,8 +162,9 @@ pub(super) async fn begin_at(
         Use::Look | Use::Remove(_) => None,
         Use::Plan | Use::Change(_) => Some(Artifact::load(&node_binary(options)?)?),
     };
-    let provider = Provider::new(client, topology.stack.clone(), hosts, artifact, Ledger::new(journal));
-    Ok(Session { topology, desired, provider, target, _lock: lock })
+    let ledger = Ledger::new(journal);
+    let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger);
+    Ok(Session { topology, desired, provider, hosts, target, _lock: lock })
 }
 
 impl Session {
