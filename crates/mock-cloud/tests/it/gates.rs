@@ -6,6 +6,7 @@ use std::process::{Output, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -214,7 +215,12 @@ impl Host {
         {
             command.args(["-o", option]);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .process_group(0);
         command
     }
 
@@ -240,7 +246,10 @@ impl Host {
     /// Holds what a client does at a gate, and ends the client there.
     async fn die_at(&self, gate: u64, mut client: Child) {
         assert_eq!(state(&self.cloud, gate).await, "held");
-        client.kill().await.unwrap();
+        // With its group: `sftp` leaves an `ssh` behind that would go on listening.
+        let group = client.id().and_then(|id| Pid::from_raw(i32::try_from(id).unwrap())).unwrap();
+        kill_process_group(group, Signal::KILL).unwrap();
+        client.wait().await.unwrap();
         left_alone(&self.cloud, gate).await;
     }
 }
