@@ -1,6 +1,8 @@
 //! Whole installations on a host played in memory: what is sent, in which state it ends, and what a failure says.
 
 mod played;
+mod stepping;
+mod steps;
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
