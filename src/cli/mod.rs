@@ -18,6 +18,7 @@ mod key;
 mod local;
 mod plan;
 mod programs;
+mod refresh;
 mod render;
 mod session;
 mod smoke;
@@ -93,7 +94,7 @@ enum Command {
     /// Show what would change
     Plan(plan::Arguments),
     /// Make it so: machines, Redis, load balancer, name and release
-    Apply(ChangeArguments),
+    Apply(apply::Arguments),
     /// Bring Redis and the chat node up to date on machines that are there
     Deploy(ChangeArguments),
     /// Prove from outside that messages cross the nodes
