@@ -4,7 +4,8 @@
 //! 2. [`make`] compares that with what is there, kind by kind in the order of creation, so that a resource whose
 //!    base is made anew is known to change too;
 //! 3. [`drift`] says what others have changed since it was last applied;
-//! 4. [`graph`] says in which order the steps can go, and which can go together.
+//! 4. [`graph`] says in which order the steps can go, and which can go together;
+//! 5. [`forecast`] says which calls that takes, and how long.
 //!
 //! The plan is data: it can be printed, and apply takes nothing else.
 
@@ -12,6 +13,7 @@ pub mod action;
 pub mod desired;
 mod diff;
 pub mod drift;
+pub mod forecast;
 pub mod graph;
 
 use std::collections::BTreeMap;
