@@ -32,9 +32,7 @@ pub(crate) fn of(world: &World, operation: &Operation, parameters: &Parameters) 
             let id = text("SecurityGroupRuleId.1")?;
             remark(&group.rules.iter().find(|rule| rule.id == id)?.description)
         }
-        "AddServersToServerGroup"
-        | "RemoveServersFromServerGroup"
-        | "UpdateServerGroupServersAttribute" => {
+        "AddServersToServerGroup" | "RemoveServersFromServerGroup" | "UpdateServerGroupServersAttribute" => {
             Some(format!("server.{}", instance_name(world, text("Servers.1.ServerId")?)?))
         }
         "AddDomainRecord"
