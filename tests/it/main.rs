@@ -15,6 +15,7 @@ mod drift;
 mod faults;
 mod input;
 mod kept;
+mod late;
 mod neighbours;
 mod parts;
 mod polling;
