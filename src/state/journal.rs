@@ -17,9 +17,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::clock;
 use crate::base::durable::{self, FileError};
+use crate::base::ids::CloudId;
 use crate::base::secret::Secret;
 use crate::resource::ResourceAddress;
-use crate::resource::observed::Outputs;
+use crate::resource::observed::{Fields, Outputs};
 use crate::resource::phase::Happening;
 use crate::state::StateError;
 use crate::state::journal::line::{Entry, Unreadable};
@@ -69,6 +70,16 @@ pub enum Event {
         address: ResourceAddress,
         /// What.
         outputs: Outputs,
+        /// Its fields as they were written or read.
+        #[serde(default, skip_serializing_if = "Fields::is_empty")]
+        fields: Fields,
+    },
+    /// A resource that was there before is taken over.
+    Adopted {
+        /// Which one it is from now on.
+        address: ResourceAddress,
+        /// Its id.
+        id: CloudId,
     },
     /// All that is known of a resource, in a rewritten journal.
     Restored {
@@ -264,6 +275,7 @@ impl Event {
             Self::Happened { address, .. }
             | Self::Announced { address, .. }
             | Self::Answered { address }
+            | Self::Adopted { address, .. }
             | Self::Learned { address, .. }
             | Self::Restored { address, .. } => Some(address),
         }

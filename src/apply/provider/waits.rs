@@ -9,7 +9,7 @@ use crate::apply::recover::is_settled;
 use crate::base::ids::CloudId;
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
-use crate::cloud::poller::{HasState, Lane, Listing};
+use crate::cloud::poller::{HasState, Lane, Listing, REMOVAL};
 use crate::cloud::wait::{Condition, Look, Waiting};
 use crate::resource::observed::Outputs;
 use crate::resource::phase::Phase;
@@ -24,8 +24,6 @@ pub(super) const CONFIGURE: Duration = Duration::from_mins(3);
 const BROKEN: [&str; 1] = ["CreateFailed"];
 /// How long an answer under way may take once somebody has said stop.
 const LAST_ANSWER: Duration = Duration::from_secs(10);
-/// What is waited for after a delete.
-const REMOVAL: &str = "removal";
 
 /// What is waited for, and on whose behalf.
 #[derive(Debug, Clone, Copy)]

@@ -247,13 +247,15 @@ fn name(event: &Event) -> &'static str {
         Event::Announced { purpose: Purpose::Mark, .. } => "announced mark",
         Event::Announced { purpose: Purpose::Remove, .. } => "announced remove",
         Event::Answered { .. } => "answered",
+        Event::Adopted { .. } => "adopted",
         Event::Learned { .. } => "learned",
         Event::Restored { .. } => "restored",
     }
 }
 
 /// Every name that [`name`] gives.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
+    "adopted",
     "announced mark",
     "announced remove",
     "answered",
@@ -323,7 +325,11 @@ fn any_event() -> impl Strategy<Value = Event> {
             6 => happened(Happening::Remove, None),
             7 => Event::Announced { address, purpose: Purpose::Remove, call },
             8 => Event::Answered { address },
-            _ => Event::Learned { address, outputs: [(Output::DnsName, "a.b".to_owned())].into() },
+            _ => Event::Learned {
+                address,
+                outputs: [(Output::DnsName, "a.b".to_owned())].into(),
+                fields: Fields::new(),
+            },
         }
     })
 }
