@@ -66,7 +66,7 @@ async fn prepare(session: &Session) -> Result<(Plan, Observed), Failure> {
         let unfinished = count(recovered.resent.max(recovered.settled), "step");
         anstream::eprintln!("going on from an earlier command: {unfinished} it had begun");
     }
-    let reading = refresh(&session.provider, &session.desired, Depth::CloudAndHosts);
+    let reading = Box::pin(refresh(&session.provider, &session.desired, Depth::CloudAndHosts));
     let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     adopt(&session.provider, &observed)?;
     let topology = &session.topology;

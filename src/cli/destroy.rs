@@ -26,7 +26,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) ->
 /// Removes everything of the stack and asks the cloud what is left.
 pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<ExitStatus, Failure> {
     session.stop.heard(recover(&session.provider)).await?;
-    let reading = refresh(&session.provider, &session.desired, Depth::Cloud);
+    let reading = Box::pin(refresh(&session.provider, &session.desired, Depth::Cloud));
     let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     adopt(&session.provider, &observed)?;
     let plan = plan::make_destroy(&session.topology.stack, &session.topology.region, &observed);
@@ -37,7 +37,7 @@ pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<Ex
         }
         carry_out(session, &plan, &observed).await?;
     }
-    let left = session.stop.or(left(session)).await?;
+    let left = session.stop.or(Box::pin(left(session))).await?;
     anstream::println!("{} left", count(left.len(), "resource"));
     if left.is_empty() {
         return Ok(ExitStatus::Done);

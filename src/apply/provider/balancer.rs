@@ -70,7 +70,7 @@ impl Provider {
         let goal = Goal { address, condition: "Active", deadline: PROVISION };
         let judge =
             |found: Option<&alb::LoadBalancer>| judge_state(found, goal.condition, load_balancer_outputs);
-        Ok(self.until(&self.poller.load_balancers, id, goal, judge).await?)
+        self.until_stopped(goal, self.until(&self.poller.load_balancers, id, goal, judge)).await
     }
 
     pub(super) async fn delete_load_balancer(
