@@ -36,7 +36,7 @@ impl Provider {
             None => self.add_record(address, spec, record).await?,
         };
         let remark = dns::remark_record(&id, &spec.remark);
-        self.client.call::<serde_json::Value>(&remark).await?;
+        self.mark(address, remark).await?;
         Ok(id_only(&id))
     }
 
