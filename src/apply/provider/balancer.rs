@@ -6,10 +6,11 @@ use super::waits::{CONFIGURE, Goal, judge_state};
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
+use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::alb::{self, HealthCheck, ListenerSettings, NewLoadBalancer, NewServerGroup};
 use crate::cloud::codes;
 use crate::cloud::error::CloudError;
-use crate::cloud::wait::{Look, UNSEEN};
+use crate::cloud::wait::{LAPSE, Look, UNSEEN};
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::console_name;
 use crate::resource::spec::{ListenerSpec, LoadBalancerSpec, ServerGroupSpec, ServerSpec, Source};
@@ -62,10 +63,17 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let goal = Goal { address, condition: "Active", deadline: PROVISION };
         self.in_state(&self.poller.load_balancers, id, goal).await?;
-        // Only this call tells the zones and their addresses.
-        let found = alb::load_balancer(&self.client, id).await?;
-        let vanished = || CloudError::Vanished { subject: address.to_string() };
-        Ok(load_balancer_outputs(&found.ok_or_else(vanished)?))
+        // Only this call tells the zones and their addresses; it may know less than the list that was asked before.
+        let deadline = Deadline::after(LAPSE);
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+        loop {
+            if let Some(found) = alb::load_balancer(&self.client, id).await? {
+                return Ok(load_balancer_outputs(&found));
+            }
+            if !backoff.wait(&deadline).await {
+                return Err(CloudError::Vanished { subject: address.to_string() }.into());
+            }
+        }
     }
 
     pub(super) async fn delete_load_balancer(
