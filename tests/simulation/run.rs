@@ -58,7 +58,7 @@ pub(crate) fn play(seed: u64, only: Option<BTreeSet<String>>) -> Report {
             broken,
             struck: state.faults.struck().to_vec(),
             calls: state.log.len(),
-            trace: draw::number(seed, &format!("{:?}", state.log)),
+            trace: state.trace,
             commands,
         }
     })
