@@ -42,7 +42,7 @@ impl Choices {
         };
         let zones = number("zones", 2, 3);
         // Most topologies are small: what goes wrong in large ones nearly always goes wrong in small ones.
-        let count = number("instances", 2, if draw::happens(seed, "many", 20) { 8 } else { 4 });
+        let count = number("instances", 2, if draw::happens(seed, "many", 15) { 8 } else { 3 });
         let machine = |index: usize| {
             let via = (index > 0 && draw::happens(seed, &format!("via {index}"), 40))
                 .then(|| number(&format!("jump host of {index}"), 0, index as u64 - 1));
