@@ -130,7 +130,7 @@ impl Faults {
             Fault::LostReply,
             Fault::Unconnected,
             Fault::Stale(i64::try_from(milliseconds).unwrap_or(100)),
-            Fault::Slow(milliseconds * 6),
+            Fault::Slow(milliseconds * 4),
         ];
         let mut below = 0;
         let fault = kinds.into_iter().zip(self.profile.calls).find_map(|(fault, share)| {

@@ -10,7 +10,8 @@ use albatross::apply::{ApplyError, Outcome};
 use albatross::base::chance;
 use albatross::cloud::error::CloudError;
 use albatross::plan::Plan;
-use albatross::topology::model::Topology;
+use albatross::topology::model::{Instance, Topology};
+use mock_cloud::world::World;
 
 use crate::command::{Desk, Ended, Verb};
 use crate::draw;
@@ -86,6 +87,9 @@ impl Run<'_> {
         let census = region.lock().world.census();
         let first = Choices::of(self.seed);
         let second = first.changed(self.seed);
+        if draw::happens(self.seed, "sold out", 30) {
+            sell_out(&mut region.lock().world, &first.topology());
+        }
         self.act(1, Verb::Apply, &first.topology(), &theirs).await?;
         if second != first {
             self.act(2, Verb::Apply, &second.topology(), &theirs).await?;
@@ -208,6 +212,14 @@ impl Run<'_> {
         laws::plan_is_empty(&plan)?;
         laws::nothing_was_changed(&region.lock().log[before..])
     }
+}
+
+/// There is no stock of what the topology would rather have: it gets its second choice.
+fn sell_out(world: &mut World, topology: &Topology) {
+    let first = |machine: &Instance| {
+        Some((topology.vswitches[&machine.vswitch].zone.to_string(), machine.types.first()?.clone()))
+    };
+    world.sold_out = topology.instances.values().filter_map(first).collect();
 }
 
 fn words(error: &dyn std::error::Error) -> String {
