@@ -86,7 +86,7 @@ impl Machines {
     }
 
     /// Whether a machine is not up yet: it will be, without anything happening.
-    pub(crate) fn boot(&self, world: &World) -> bool {
+    pub(crate) fn boot(world: &World) -> bool {
         world.instances.values().any(|instance| instance.status != InstanceStatus::Running)
     }
 

@@ -46,10 +46,10 @@ fn whatever_goes_wrong_the_world_becomes_what_the_topology_says() {
         return;
     }
     let seeds = number("SEEDS").unwrap_or(SEEDS);
-    let workers = std::thread::available_parallelism().map_or(1, usize::from) as u64;
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let shares = std::thread::scope(|scope| {
-        let share = |first| scope.spawn(move || play_all((first..seeds).step_by(workers as usize)));
-        let workers: Vec<_> = (0..workers).map(share).collect();
+        let share = |first| scope.spawn(move || play_all((first..seeds).step_by(workers)));
+        let workers: Vec<_> = (0..seeds).take(workers).map(share).collect();
         workers.into_iter().map(|worker| worker.join().expect("runs end")).collect::<Vec<Total>>()
     });
     let sum = |of: fn(&Total) -> usize| shares.iter().map(of).sum::<usize>();

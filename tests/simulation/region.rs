@@ -262,7 +262,7 @@ impl State {
         let now = self.now();
         self.world.advance(now);
         let revisions = (self.world.revision(), self.machines.revision());
-        if revisions != self.settled || self.machines.boot(&self.world) {
+        if revisions != self.settled || Machines::boot(&self.world) {
             let status = self.machines.status(&self.world, now);
             self.world.observe(&status);
             self.settled = (self.world.revision(), self.machines.revision());

@@ -129,11 +129,12 @@ impl Choices {
 
     /// As people write it.
     pub(crate) fn text(&self) -> String {
-        let vswitches: String = (0..self.zones)
+        let vswitches: Vec<String> = (0..self.zones)
             .map(|zone| {
                 format!("    {}: {{zone: {}, cidr: 192.168.{zone}.0/24}}\n", LETTERS[zone], ZONES[zone])
             })
             .collect();
+        let vswitches = vswitches.concat();
         let instances: String = self.instances.iter().enumerate().map(line).collect();
         let nodes: Vec<String> = self.nodes.iter().map(|node| name(*node)).collect();
         let Self { port, redis_port, max_memory, ping_interval, idle_timeout, listener_port, ttl, .. } = self;
