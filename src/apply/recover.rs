@@ -94,6 +94,34 @@ pub fn adopt(provider: &Provider, observed: &Observed) -> Result<(), ApplyError>
         provider.ledger.accept(address, &found.id)?;
         provider.ledger.ready(address, &found.outputs, &found.fields)?;
     }
+    finish_accepted(provider, observed)
+}
+
+/// What has an id, is not waited for and was seen, is ready: the command that made it ended before it could say so.
+fn finish_accepted(provider: &Provider, observed: &Observed) -> Result<(), ApplyError> {
+    for (address, remembered) in &provider.ledger.memory().resources {
+        let found = observed.resources.get(address);
+        if let (Phase::Accepted(id), Some(found)) = (&remembered.phase, found)
+            && !is_creating(address.kind)
+            && *id == found.id
+        {
+            provider.ledger.ready(address, &found.outputs, &found.fields)?;
+        }
+    }
+    Ok(())
+}
+
+/// Forgets the whole stack, once the cloud has shown that nothing of it is left: a command that ended between a
+/// deletion and its line left more in the journal.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn forget_all(provider: &Provider) -> Result<(), ApplyError> {
+    let memory = provider.ledger.memory();
+    let known = memory.resources.iter().filter(|(_, remembered)| remembered.phase.id().is_some());
+    for (address, _) in known {
+        provider.ledger.remove(address)?;
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::apply::recover::{adopt, recover};
+use crate::apply::recover::{adopt, forget_all, recover};
 use crate::apply::refresh::{Depth, refresh};
 use crate::base::retry::{Backoff, Deadline};
 use crate::cli::apply::{Consent, agreed, carry_out};
@@ -40,6 +40,7 @@ pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<Ex
     let left = session.stop.or(left(session)).await?;
     anstream::println!("{} left", count(left.len(), "resource"));
     if left.is_empty() {
+        forget_all(&session.provider)?;
         return Ok(ExitStatus::Done);
     }
     for address in &left {
