@@ -115,7 +115,7 @@ pub(super) fn next_gap(expected: Option<Span>, usual: Usual, waited: Duration) -
         None if usual.basis == Basis::Documented => ((waited - usual.takes) / 2).max(usual.takes / 10),
         None if waited < usual.takes / 10 => (waited / 2).max(FIRST_GAP),
         // It is not one of the fast ones.
-        None => (usual.takes.abs_diff(waited) / 2).max(usual.takes / 10),
+        None => (usual.takes.abs_diff(waited) / 2).max(usual.takes / 5),
     };
     gap.clamp(SHORTEST_GAP, LONGEST_GAP)
 }
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(gaps, [50, 50, 100, 200].map(milliseconds));
         // Then it is a real cloud, and denser where it is expected.
         let gaps = [1000, 4000, 5000].map(|waited| next_gap(None, usual::VPC, milliseconds(waited)));
-        assert_eq!(gaps, [2000, 500, 500].map(milliseconds));
+        assert_eq!(gaps, [2000, 1000, 1000].map(milliseconds));
     }
 
     #[test]
