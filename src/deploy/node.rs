@@ -173,7 +173,7 @@ pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
         environment: inspect::is_edited(written(|own| own.environment.as_ref()), environment.as_ref()),
         unit: inspect::is_edited(written(|own| own.unit.as_ref()), unit.as_ref()),
         program: match &manifest {
-            Some(manifest) => !has_program(host, PROGRAM, &manifest.sha256).await?,
+            Some(manifest) => !has_program(host, &program_of(name), &manifest.sha256).await?,
             None => false,
         },
     };
@@ -183,6 +183,10 @@ pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
 
 fn stand_in() -> Secret<String> {
     Secret::new(inspect::STAND_IN.to_owned())
+}
+
+fn program_of(release: &str) -> String {
+    format!("{RELEASES}/{release}/chat-node")
 }
 
 /// Whether a file is the program with this digest.
@@ -222,7 +226,7 @@ pub async fn install(
     let before = Before::read(host).await?;
     if before.is(&release, &wanted)
         && unit::is_active(host, UNIT).await?
-        && has_program(host, PROGRAM, &artifact.sha256).await?
+        && has_program(host, &program_of(&release.0), &artifact.sha256).await?
     {
         if !inspect::is_enabled(host, UNIT).await? {
             host.check(command::systemctl("enable", UNIT)).await?;
@@ -399,7 +403,7 @@ async fn fill_release(
     note: &Note,
 ) -> Result<bool, DeployError> {
     let folder = format!("{RELEASES}/{release}");
-    let program = format!("{folder}/chat-node");
+    let program = program_of(&release.0);
     for path in [BASE, RELEASES, &folder] {
         host.check(command::folder(path, "0755")).await?;
     }
