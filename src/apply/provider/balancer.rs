@@ -90,7 +90,8 @@ impl Provider {
         let goal = Goal { address, condition, deadline: PROVISION };
         let judge =
             |left: Option<&usize>| left.map_or(Look::Done(()), |left| Look::NotYet(format!("{left} left")));
-        Ok(self.until(&self.poller.interfaces, &(vpc, id.clone()), goal, judge).await?)
+        let key = (vpc, id.clone());
+        self.until_stopped(goal, self.until(&self.poller.interfaces, &key, goal, judge)).await
     }
 
     pub(super) async fn put_server_group(
