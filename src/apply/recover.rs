@@ -102,7 +102,7 @@ fn finish_accepted(provider: &Provider, observed: &Observed) -> Result<(), Apply
     for (address, remembered) in &provider.ledger.memory().resources {
         let found = observed.resources.get(address);
         if let (Phase::Accepted(id), Some(found)) = (&remembered.phase, found)
-            && !is_creating(address.kind)
+            && !is_settled(address.kind)
             && *id == found.id
         {
             provider.ledger.ready(address, &found.outputs, &found.fields)?;

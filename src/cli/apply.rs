@@ -14,7 +14,6 @@ use crate::plan::{self, Plan};
 use crate::resource::observed::{Observed, Output};
 use crate::resource::phase::Phase;
 use crate::resource::{Kind, ResourceAddress};
-use crate::state::Memory;
 use std::io::{BufRead, IsTerminal, Write};
 
 /// Whether somebody is asked before anything changes.
@@ -83,12 +82,13 @@ pub(super) async fn carry_out(
     session.provider.known.replace(Known::from_observed(observed));
     let stop = &session.stop;
     let outcome = stop.heard(apply::apply(plan, &session.provider, stop.token())).await?;
-    conclude(outcome, plan, &session.provider.ledger.memory())
+    conclude(outcome, plan, session)
 }
 
 /// Says what became of a plan; every failure is shown, the last one ends the command.
-fn conclude(outcome: Outcome, plan: &Plan, memory: &Memory) -> Result<ExitStatus, Failure> {
+fn conclude(outcome: Outcome, plan: &Plan, session: &Session) -> Result<ExitStatus, Failure> {
     // What was begun may exist, whatever its call was answered.
+    let memory = session.provider.ledger.memory();
     let begun = memory.resources.values().any(|remembered| remembered.phase != Phase::Absent);
     let changed = begun || !outcome.done.is_empty() || plan.steps.iter().any(|step| step.current.is_some());
     let not_begun = outcome.not_begun.len();
@@ -117,8 +117,7 @@ Done: {words}."
     for failure in outcome.failed {
         render::failure::print(&Failure::of_step(status, &failure.address.to_string(), failure.error));
     }
-    let stopped = outcome.interrupted && status != ExitStatus::Locked;
-    Err(Failure::shown(if stopped { ExitStatus::Interrupted } else { status }))
+    Err(Failure::shown(if outcome.interrupted { session.stop.status() } else { status }))
 }
 
 /// What the cloud goes on with by itself.
@@ -146,7 +145,7 @@ pub(super) async fn agreed(consent: Consent, question: &str, stop: &Stop) -> Res
         biased;
         () = stop.token().cancelled() => {
             anstream::println!("\nNothing was changed.");
-            return Err(Failure::shown(ExitStatus::Interrupted));
+            return Err(Failure::shown(stop.status()));
         }
         answer = line_of_the_terminal() => answer.map_err(|error| Failure::new(ExitStatus::Failed, error, None))?,
     };

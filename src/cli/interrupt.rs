@@ -2,17 +2,24 @@
 //!
 //! While nothing is under way (the lock is waited for, the cloud is read, a question is asked) the first one ends it too.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::ssh::quote;
+use crate::state::lock::Standing;
 
-/// Said when somebody has said stop.
-#[derive(Debug, Clone)]
+/// Said when somebody has said stop. Once it is dropped, a signal ends the program at once.
+#[derive(Debug)]
 pub(super) struct Stop {
     said: CancellationToken,
+    /// Whether it was not a person who said so: the lock is another's.
+    lost_lock: Arc<AtomicBool>,
+    _listening: DropGuard,
 }
 
 impl Stop {
@@ -25,24 +32,44 @@ impl Stop {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
         let said = CancellationToken::new();
-        let told = said.clone();
+        let over = CancellationToken::new();
+        let (told, ended) = (said.clone(), over.clone());
         tokio::spawn(async move {
-            either(&mut interrupt, &mut terminate).await;
-            told.cancel();
+            tokio::select! {
+                () = either(&mut interrupt, &mut terminate) => told.cancel(),
+                () = ended.cancelled() => {}
+            }
             either(&mut interrupt, &mut terminate).await;
             leave();
         });
-        Ok(Self { said })
+        Ok(Self { said, lost_lock: Arc::default(), _listening: over.drop_guard() })
     }
 
     /// Of a command that changes nothing and may end at any time.
     pub(super) fn never() -> Self {
-        Self { said: CancellationToken::new() }
+        let _listening = CancellationToken::new().drop_guard();
+        Self { said: CancellationToken::new(), lost_lock: Arc::default(), _listening }
     }
 
-    /// Whoever holds it hears when somebody says stop, or may say so.
+    /// Whoever holds it hears when somebody says stop.
     pub(super) fn token(&self) -> &CancellationToken {
         &self.said
+    }
+
+    /// Says stop as soon as the lock is lost.
+    pub(super) fn when_lost(&self, standing: Standing) {
+        let (said, lost_lock) = (self.said.clone(), self.lost_lock.clone());
+        tokio::spawn(async move {
+            let lost = standing.lost().await;
+            anstream::eprintln!("{lost}; from now on nothing is journalled");
+            lost_lock.store(true, Ordering::SeqCst);
+            said.cancel();
+        });
+    }
+
+    /// How a command ends that was stopped.
+    pub(super) fn status(&self) -> ExitStatus {
+        if self.lost_lock.load(Ordering::SeqCst) { ExitStatus::Locked } else { ExitStatus::Interrupted }
     }
 
     /// Does what may be dropped at any time; ends the command when somebody says stop.
@@ -54,7 +81,7 @@ impl Stop {
             biased;
             () = self.said.cancelled() => {
                 anstream::eprintln!("\nStopped; nothing new was begun.");
-                Err(Failure::shown(ExitStatus::Interrupted))
+                Err(Failure::shown(self.status()))
             }
             done = work => done,
         }
@@ -65,8 +92,8 @@ impl Stop {
         let mut work = std::pin::pin!(work);
         tokio::select! {
             biased;
-            done = &mut work => return done,
             () = self.said.cancelled() => {}
+            done = &mut work => return done,
         }
         anstream::eprintln!("stopping after what is under way; once more ends at once");
         work.await

@@ -24,7 +24,7 @@ use crate::deploy::Artifact;
 use crate::plan::desired::{Desired, desired};
 use crate::state::Identity as StateIdentity;
 use crate::state::journal::{Journal, Tail};
-use crate::state::lock::{Claim, Lock, Notice, Standing};
+use crate::state::lock::{Claim, Lock, Notice};
 use crate::topology::model::Topology;
 use crate::topology::{self, LARGEST_FILE};
 
@@ -148,7 +148,8 @@ pub(super) async fn begin_at(
         Use::Change | Use::Remove => {
             let stop = Stop::listen()?;
             let lock = take_lock(&folder, options, &stop).await?;
-            (Some(lock.0), open_journal(&folder, identity)?.guarded_by(lock.1), stop)
+            let journal = open_journal(&folder, identity)?.guarded_by(lock.standing());
+            (Some(lock), journal, stop)
         }
     };
     let boot_limit = Duration::from_secs(options.boot_limit);
@@ -169,24 +170,18 @@ pub(super) async fn begin_at(
 }
 
 /// Takes the lock of a stack, and says stop should it ever be lost.
-async fn take_lock(folder: &Path, options: &GlobalOptions, stop: &Stop) -> Result<(Lock, Standing), Failure> {
+async fn take_lock(folder: &Path, options: &GlobalOptions, stop: &Stop) -> Result<Lock, Failure> {
     let claim = Claim::new(&interrupt::command_line(), Duration::from_secs(options.lock_wait));
     let lock = stop.or(async { Ok(Lock::take(folder, &claim, &show_lock_notice).await?) }).await?;
-    let (standing, stop) = (lock.standing(), stop.token().clone());
-    let watched = standing.clone();
-    tokio::spawn(async move {
-        let lost = watched.lost().await;
-        anstream::eprintln!("{lost}; from now on nothing is journalled");
-        stop.cancel();
-    });
-    Ok((lock, standing))
+    stop.when_lost(lock.standing());
+    Ok(lock)
 }
 
 /// Says why the lock is not there at once.
 pub(super) fn show_lock_notice(notice: &Notice<'_>) {
     match notice {
         Notice::Waiting { holder, most } => {
-            anstream::eprintln!("waiting {} s at most for {holder}", most.as_secs());
+            anstream::eprintln!("waiting {:.0} s at most for {holder}", most.as_secs_f64().ceil());
         }
         Notice::Watching { holder, lease } => {
             let seconds = lease.as_secs();

@@ -233,6 +233,77 @@ fn all_files_are_the_owners_alone() {
     assert_eq!([&folder.join("journal"), &secret].map(|path| mode(path)), [0o600; 2]);
 }
 
+fn name(event: &Event) -> &'static str {
+    match event {
+        Event::Opened(_) => "opened",
+        Event::Happened { happening, .. } => match happening {
+            Happening::Intend(_) => "happened intend",
+            Happening::Refuse => "happened refuse",
+            Happening::Accept(_) => "happened accept",
+            Happening::Ready => "happened ready",
+            Happening::Taint => "happened taint",
+            Happening::Remove => "happened remove",
+        },
+        Event::Announced { purpose: Purpose::Mark, .. } => "announced mark",
+        Event::Announced { purpose: Purpose::Remove, .. } => "announced remove",
+        Event::Answered { .. } => "answered",
+        Event::Adopted { .. } => "adopted",
+        Event::Learned { .. } => "learned",
+        Event::Restored { .. } => "restored",
+    }
+}
+
+/// Every name that [`name`] gives.
+const NAMES: [&str; 13] = [
+    "adopted",
+    "announced mark",
+    "announced remove",
+    "answered",
+    "happened accept",
+    "happened intend",
+    "happened ready",
+    "happened refuse",
+    "happened remove",
+    "happened taint",
+    "learned",
+    "opened",
+    "restored",
+];
+
+#[test]
+fn the_documented_journals_are_read_and_have_every_event() {
+    let document = std::fs::read_to_string("docs/journal.md").unwrap();
+    let examples: Vec<&str> =
+        document.split("```journal\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal");
+    let mut shown = BTreeSet::new();
+    let memories: Vec<Memory> = examples
+        .into_iter()
+        .map(|example| {
+            std::fs::write(&path, example).unwrap();
+            let (entries, tail) = read(&path).unwrap();
+            assert_eq!(tail, Tail::Whole);
+            shown.extend(entries.iter().map(|entry| name(&entry.event)));
+            let Event::Opened(whose) = entries[0].event.clone() else { panic!("{:?}", entries[0]) };
+            fold(&path, entries, &whose).unwrap()
+        })
+        .collect();
+    assert_eq!(shown, BTreeSet::from(NAMES));
+    for memory in &memories {
+        assert_eq!(memory.phase(&address()), Phase::Ready(CloudId::new("vpc-bp1aevy8sofi8mh1q7kvz")));
+        assert_eq!(memory.phase(&"instance.ecs01".parse().unwrap()), Phase::Absent);
+        assert_eq!(memory.resources[&address()].attempt, 1);
+    }
+    assert_eq!(memories[0].kept(&"redis.ecs03".parse().unwrap()).len(), 1);
+    for name in NAMES.iter().flat_map(|name| name.split(' ')) {
+        assert!(
+            document.contains(&format!("`{name}`")) || document.contains(&format!("\"{name}\"")),
+            "{name}"
+        );
+    }
+}
+
 const ADDRESSES: [&str; 3] = ["vpc.main", "instance.ecs01", "record.main"];
 
 /// Any event; whether it is legal is for the memory to say.
@@ -254,7 +325,11 @@ fn any_event() -> impl Strategy<Value = Event> {
             6 => happened(Happening::Remove, None),
             7 => Event::Announced { address, purpose: Purpose::Remove, call },
             8 => Event::Answered { address },
-            _ => Event::Learned { address, outputs: [(Output::DnsName, "a.b".to_owned())].into() },
+            _ => Event::Learned {
+                address,
+                outputs: [(Output::DnsName, "a.b".to_owned())].into(),
+                fields: Fields::new(),
+            },
         }
     })
 }
