@@ -22,6 +22,7 @@ use super::facts::facts;
 use super::host::Host;
 use super::inspect;
 use super::redis::ensure_user;
+use super::step::Step;
 use super::template::{NODE_ENVIRONMENT, NODE_UNIT, render};
 use super::unit;
 use crate::base::secret::Secret;
@@ -199,7 +200,13 @@ async fn has_program(host: &impl Host, path: &str, sha256: &str) -> Result<bool,
 ///
 /// # Errors
 /// When the host cannot be asked.
-pub async fn remove(host: &impl Host) -> Result<(), DeployError> {
+pub async fn remove(host: &impl Host, note: &Note) -> Result<(), DeployError> {
+    let step = Step::begin(host, note).await?;
+    let done = remove_in_step(&step).await;
+    step.end(done).await
+}
+
+async fn remove_in_step(host: &impl Host) -> Result<(), DeployError> {
     unit::remove(host, UNIT, UNIT_FILE).await?;
     host.check(command::remove_all(ENVIRONMENT)).await?;
     host.check(command::remove_all(CURRENT)).await?;
@@ -209,12 +216,24 @@ pub async fn remove(host: &impl Host) -> Result<(), DeployError> {
 /// Brings a host to a release.
 ///
 /// # Guarantees
-/// An unchanged host is sent nothing. After an error the host runs the release it ran before, if there was one
+/// An unchanged host stays as it is. After an error the host runs the release it ran before, if there was one
 /// ([`DeployError::RolledBack`]); the exception is [`DeployError::RollbackFailed`].
 ///
 /// # Errors
 /// Told apart by cause, with the unit's own last lines where it does not become ready.
 pub async fn install(
+    host: &impl Host,
+    artifact: &Artifact,
+    settings: &Settings,
+    password: &Secret<String>,
+    note: &Note,
+) -> Result<Outcome, DeployError> {
+    let step = Step::begin(host, note).await?;
+    let done = install_in_step(&step, artifact, settings, password, note).await;
+    step.end(done).await
+}
+
+async fn install_in_step(
     host: &impl Host,
     artifact: &Artifact,
     settings: &Settings,
@@ -295,7 +314,7 @@ impl<H: Host> Change<'_, H> {
         self.host.check(command::daemon_reload()).await?;
         self.host.check(command::systemctl("enable", UNIT)).await?;
         self.host.check(command::link(&format!("releases/{release}"), NEXT)).await?;
-        self.host.check(command::locked(command::replace(NEXT, CURRENT))).await?;
+        self.host.check(command::replace(NEXT, CURRENT)).await?;
         unit::restart(self.host, UNIT).await
     }
 
