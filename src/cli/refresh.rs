@@ -89,9 +89,10 @@ pub(super) async fn accept(
     loaded: Loaded,
     consent: Consent,
 ) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, loaded, Use::Change("apply")).await?;
-    recover(&session.provider).await?;
-    let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
+    let session = session::begin(options, loaded, Use::Change).await?;
+    session.stop.heard(recover(&session.provider)).await?;
+    let reading = refresh(&session.provider, &session.desired, Depth::CloudAndHosts);
+    let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     let drift = Drift::of(&observed);
     anstream::println!("Stack {} in {}", session.topology.stack, session.topology.region);
     print(&drift);
@@ -99,7 +100,7 @@ pub(super) async fn accept(
         adopt(&session.provider, &observed)?;
         return Ok(ExitStatus::Done);
     }
-    if !agreed(consent, "Take this into the journal?")? {
+    if !agreed(consent, "Take this into the journal?", &session.stop).await? {
         return Ok(ExitStatus::Failed);
     }
     take_in(&session.provider, &observed)?;

@@ -15,6 +15,7 @@ mod drift;
 mod faults;
 mod input;
 mod kept;
+mod locks;
 mod neighbours;
 mod parts;
 mod polling;
