@@ -133,7 +133,11 @@ fn expected(verb: Verb, step: &Step) -> Vec<&'static str> {
         (Kind::Listener, Verb::Put) if updates => vec!["UpdateListenerAttribute"],
         (Kind::Listener, Verb::Put) => vec!["CreateListener"],
         (Kind::Listener, Verb::Delete) => vec!["DeleteListener"],
-        (Kind::Record, Verb::Put) if updates => vec!["UpdateDomainRecord", "UpdateDomainRecordRemark"],
+        (Kind::Record, Verb::Put) if updates => {
+            let is_remarked = step.action.changes_field("remark").then_some("UpdateDomainRecordRemark");
+            let is_set = step.action.changes_beside("remark").then_some("UpdateDomainRecord");
+            is_set.into_iter().chain(is_remarked).collect()
+        }
         (Kind::Record, Verb::Put) => vec!["AddDomainRecord", "UpdateDomainRecordRemark"],
         (Kind::Record, Verb::Delete) => vec!["DeleteDomainRecord"],
     }

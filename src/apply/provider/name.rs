@@ -7,6 +7,7 @@ use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::codes;
 use crate::cloud::dns::{self, NewRecord, Record};
+use crate::plan::action::Action;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::spec::RecordSpec;
 use crate::resource::{Kind, ResourceAddress};
@@ -19,7 +20,7 @@ impl Provider {
         &self,
         address: &ResourceAddress,
         spec: &RecordSpec,
-        current: Option<&Observation>,
+        (current, action): (Option<&Observation>, &Action),
     ) -> Result<Outputs, ApplyError> {
         let balancer = ResourceAddress::only(Kind::LoadBalancer);
         let name = self.known.output(&balancer, Output::DnsName);
@@ -27,9 +28,15 @@ impl Provider {
         let record = NewRecord { host: &spec.host, value: &value, ttl: spec.ttl };
         let id = match current {
             Some(current) => {
-                self.update_record(address, current, record).await?;
-                if current.fields.get("status").is_some_and(|status| status != "ENABLE") {
+                let settings = ["name", "value", "ttl", "type", "line"];
+                if settings.iter().any(|field| action.changes_field(field)) {
+                    self.update_record(address, current, record).await?;
+                }
+                if action.changes_field("status") {
                     self.change(address, |_| dns::enable_record(&current.id)).await?;
+                }
+                if !action.changes_field("remark") {
+                    return Ok(id_only(&current.id));
                 }
                 current.id.clone()
             }
