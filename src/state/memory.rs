@@ -163,8 +163,8 @@ impl Memory {
             Event::Opened(_)
             | Event::Announced { .. }
             | Event::Answered { .. }
-            | Event::Adopted { .. }
             | Event::Learned { .. }
+            | Event::Adopted { .. }
             | Event::Restored { .. } => true,
             Event::Happened { address, happening, .. } => self.phase(address).on(happening).is_ok(),
         }
@@ -175,14 +175,6 @@ impl Memory {
         self.sequence = sequence;
         match event {
             Event::Opened(identity) => self.identity = identity,
-            Event::Announced { address, purpose, call } => {
-                let remembered = self.resources.entry(address).or_default();
-                remembered.revision += 1;
-                remembered.in_flight = call.map(|call| InFlight { call, since: at, purpose: Some(purpose) });
-            }
-            Event::Answered { address } => {
-                self.resources.entry(address).or_default().in_flight = None;
-            }
             Event::Learned { address, outputs, fields } => {
                 let remembered = self.resources.entry(address).or_default();
                 remembered.at = Some(at);
@@ -196,6 +188,15 @@ impl Memory {
                 remembered.revision += 1;
                 remembered.phase = Phase::Ready(id);
                 remembered.in_flight = None;
+            }
+            Event::Announced { address, purpose, call } => {
+                let remembered = self.resources.entry(address).or_default();
+                remembered.at = Some(at);
+                remembered.revision += 1;
+                remembered.in_flight = call.map(|call| InFlight { call, since: at, purpose: Some(purpose) });
+            }
+            Event::Answered { address } => {
+                self.resources.entry(address).or_default().in_flight = None;
             }
             Event::Restored { address, remembered } => {
                 self.resources.insert(address, *remembered);

@@ -29,20 +29,17 @@ pub(crate) fn of(world: &World, operation: &Operation, parameters: &Parameters) 
         "AuthorizeSecurityGroup" => remark(text("Permissions.1.Description")?),
         "RevokeSecurityGroup" => {
             let group = world.security_groups.get(text("SecurityGroupId")?)?;
-            let (port, source) = (text("Permissions.1.PortRange")?, text("Permissions.1.SourceCidrIp")?);
-            let rule = group.rules.iter().find(|rule| {
-                let same =
-                    rule.permission.source_cidr.trim_end_matches("/32") == source.trim_end_matches("/32");
-                same && rule.permission.port_range == port
-            });
-            remark(&rule?.description)
+            let id = text("SecurityGroupRuleId.1")?;
+            remark(&group.rules.iter().find(|rule| rule.id == id)?.description)
         }
-        "AddServersToServerGroup" | "RemoveServersFromServerGroup" => {
+        "AddServersToServerGroup" | "RemoveServersFromServerGroup" | "UpdateServerGroupServersAttribute" => {
             Some(format!("server.{}", instance_name(world, text("Servers.1.ServerId")?)?))
         }
-        "AddDomainRecord" | "UpdateDomainRecord" | "UpdateDomainRecordRemark" | "DeleteDomainRecord" => {
-            Some("record.main".to_owned())
-        }
+        "AddDomainRecord"
+        | "UpdateDomainRecord"
+        | "UpdateDomainRecordRemark"
+        | "SetDomainRecordStatus"
+        | "DeleteDomainRecord" => Some("record.main".to_owned()),
         "DeleteKeyPairs" => {
             let names: Vec<String> = serde_json::from_str(text("KeyPairNames")?).ok()?;
             let pair = world.key_pairs.get(&(super::region::REGION.to_owned(), names.first()?.clone()));

@@ -5,8 +5,11 @@ use std::time::Duration;
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
+use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::codes;
 use crate::cloud::dns::{self, NewRecord, Record};
+use crate::cloud::wait::LAPSE;
+use crate::plan::action::Action;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::spec::RecordSpec;
 use crate::resource::{Kind, ResourceAddress};
@@ -19,7 +22,7 @@ impl Provider {
         &self,
         address: &ResourceAddress,
         spec: &RecordSpec,
-        current: Option<&Observation>,
+        (current, action): (Option<&Observation>, &Action),
     ) -> Result<Outputs, ApplyError> {
         let balancer = ResourceAddress::only(Kind::LoadBalancer);
         let name = self.known.output(&balancer, Output::DnsName);
@@ -27,9 +30,15 @@ impl Provider {
         let record = NewRecord { host: &spec.host, value: &value, ttl: spec.ttl };
         let id = match current {
             Some(current) => {
-                self.update_record(address, current, record).await?;
-                if current.fields.get("status").is_some_and(|status| status != "ENABLE") {
+                let settings = ["name", "value", "ttl", "type", "line"];
+                if settings.iter().any(|field| action.changes_field(field)) {
+                    self.update_record(address, current, record).await?;
+                }
+                if action.changes_field("status") {
                     self.change(address, |_| dns::enable_record(&current.id)).await?;
+                }
+                if !action.changes_field("remark") {
+                    return Ok(id_only(&current.id));
                 }
                 current.id.clone()
             }
@@ -69,7 +78,7 @@ impl Provider {
         if !codes::RECORD_IN_THE_WAY.have(error.code()) {
             return Err(refused);
         }
-        let records = dns::records(&self.client, &spec.domain, &spec.host).await?;
+        let records = self.records_in_the_way(spec).await?;
         if let Some(found) = records.iter().find(|found| is_wanted(found, record.value)) {
             // The reply was lost: the record is the one that was asked for.
             self.ledger.accept(address, &found.record_id)?;
@@ -84,6 +93,18 @@ impl Provider {
             kind: found.kind,
             value: found.value,
         }))
+    }
+
+    /// There is at least one, since the cloud says so; a list that lags may not have it yet.
+    async fn records_in_the_way(&self, spec: &RecordSpec) -> Result<Vec<Record>, ApplyError> {
+        let deadline = Deadline::after(LAPSE);
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+        loop {
+            let records = dns::records(&self.client, &spec.domain, &spec.host).await?;
+            if !records.is_empty() || !backoff.wait(&deadline).await {
+                return Ok(records);
+            }
+        }
     }
 
     pub(super) async fn delete_record(
