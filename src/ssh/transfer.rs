@@ -27,6 +27,16 @@ pub(super) async fn run(link: &Link, text: &str, stdin: &[u8]) -> io::Result<Out
     let mut channel = link.again(|| link.session.channel_session()).await?;
     link.again(|| channel.exec(text)).await?;
     let (stdout, stderr) = converse(link, &mut channel, stdin).await?;
+    ended(link, channel, stdout, stderr).await
+}
+
+/// Closes a channel whose other side has said everything.
+async fn ended(
+    link: &Link,
+    mut channel: ssh2::Channel,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+) -> io::Result<Output> {
     link.again(|| channel.close()).await?;
     link.again(|| channel.wait_close()).await?;
     let mut output = Output { status: channel.exit_status()?, stdout, stderr };
@@ -36,6 +46,43 @@ pub(super) async fn run(link: &Link, text: &str, stdin: &[u8]) -> io::Result<Out
         output.stderr.extend_from_slice(format!("ended by signal {signal}\n").as_bytes());
     }
     Ok(output)
+}
+
+/// Starts a command that repeats its input and gives its channel once it has repeated a line; else how it ended.
+pub(super) async fn hold(link: &Link, text: &str) -> io::Result<Result<ssh2::Channel, Output>> {
+    const LINE: &[u8] = b"held\n";
+    let mut channel = link.again(|| link.session.channel_session()).await?;
+    link.again(|| channel.exec(text)).await?;
+    let mut unsent = LINE;
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    loop {
+        let mut moved = false;
+        if !unsent.is_empty() {
+            // More is not asked for than the line: an end would end the command.
+            moved = feed(&mut channel, &mut unsent, &mut false)?;
+            if link.mid_write() && !moved {
+                link.wait().await;
+                continue;
+            }
+        }
+        moved |= gather(&mut channel.stream(0), &mut stdout)?;
+        moved |= gather(&mut channel.stderr(), &mut stderr)?;
+        if stdout == LINE {
+            return Ok(Ok(channel));
+        }
+        if channel.eof() {
+            return ended(link, channel, stdout, stderr).await.map(Err);
+        }
+        if !moved {
+            link.wait().await;
+        }
+    }
+}
+
+/// Ends the input of a command that is held, and waits for its end.
+pub(super) async fn let_go(link: &Link, mut channel: ssh2::Channel) -> io::Result<()> {
+    let (stdout, stderr) = converse(link, &mut channel, &[]).await?;
+    ended(link, channel, stdout, stderr).await.map(drop)
 }
 
 /// Feeds the input and gathers the output, both at once, until the other side has said everything.

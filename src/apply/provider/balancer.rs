@@ -10,6 +10,7 @@ use crate::cloud::alb::{self, HealthCheck, ListenerSettings, NewLoadBalancer, Ne
 use crate::cloud::codes;
 use crate::cloud::error::CloudError;
 use crate::cloud::wait::{Look, UNSEEN};
+use crate::plan::action::Action;
 use crate::resource::observed::{Observation, Output, Outputs, Owner};
 use crate::resource::ownership::console_name;
 use crate::resource::settings::{HEALTH_INTERVAL, HEALTH_THRESHOLD, HEALTH_TIMEOUT, STICKY_SECONDS, WEIGHT};
@@ -90,7 +91,8 @@ impl Provider {
         let goal = Goal { address, condition, deadline: PROVISION };
         let judge =
             |left: Option<&usize>| left.map_or(Look::Done(()), |left| Look::NotYet(format!("{left} left")));
-        Ok(self.until(&self.poller.interfaces, &(vpc, id.clone()), goal, judge).await?)
+        let key = (vpc, id.clone());
+        self.until_stopped(goal, self.until(&self.poller.interfaces, &key, goal, judge)).await
     }
 
     pub(super) async fn put_server_group(
@@ -150,9 +152,6 @@ impl Provider {
         }
         let id = server_id(&instance, spec.port);
         self.ledger.accept(address, &id)?;
-        let key = (group.clone(), instance, spec.port);
-        let goal = Goal { address, condition: "Available", deadline: CONFIGURE };
-        self.in_state(&self.poller.servers, &key, goal).await?;
         self.group_settled(address, &group).await?;
         Ok(id_only(&id))
     }
@@ -169,11 +168,10 @@ impl Provider {
         let (group, instance) = (CloudId::new(field("group")), CloudId::new(field("instance")));
         let kind = current.fields.get("server_type").map_or("Ecs", String::as_str);
         self.remove(address, &alb::remove_server(&group, kind, &instance, port), CONFIGURE).await?;
-        self.gone(&self.poller.servers, &(group.clone(), instance, port), address, CONFIGURE).await?;
         self.group_settled(address, &group).await
     }
 
-    /// After a change of its servers a group takes no other one for a moment.
+    /// After a change of its servers a group takes no other one for a moment. It does again when they have come or gone.
     async fn group_settled(&self, address: &ResourceAddress, group: &CloudId) -> Result<(), ApplyError> {
         let goal = Goal { address, condition: "its group to be Available", deadline: CONFIGURE };
         let judge = |found: Option<&alb::ServerGroup>| judge_state(found, "Available", |_| ());
@@ -184,7 +182,7 @@ impl Provider {
         &self,
         address: &ResourceAddress,
         spec: &ListenerSpec,
-        current: Option<&Observation>,
+        (current, action): (Option<&Observation>, &Action),
     ) -> Result<Outputs, ApplyError> {
         let group = self.known.only(Kind::ServerGroup)?;
         let description = console_name(&self.stack, address);
@@ -196,7 +194,7 @@ impl Provider {
             description: &description,
         };
         let id = if let Some(current) = current {
-            self.update_listener(address, current, &settings).await?;
+            self.update_listener(address, (current, action), &settings).await?;
             current.id.clone()
         } else {
             let resource = address.to_string();
@@ -214,13 +212,13 @@ impl Provider {
     async fn update_listener(
         &self,
         address: &ResourceAddress,
-        current: &Observation,
+        (current, action): (&Observation, &Action),
         settings: &ListenerSettings<'_>,
     ) -> Result<(), ApplyError> {
-        self.change(address, |token| alb::update_listener(&current.id, settings, token)).await?;
-        if current.fields.get("status").is_some_and(|status| status == "Stopped") {
-            let goal = Goal { address, condition: "Stopped", deadline: CONFIGURE };
-            self.in_state(&self.poller.listeners, &current.id, goal).await?;
+        if action.changes_beside("status") {
+            self.change(address, |token| alb::update_listener(&current.id, settings, token)).await?;
+        }
+        if action.changes_field("status") {
             self.change(address, |token| alb::start_listener(&current.id, token)).await?;
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::cloud::ecs::{self, NewInstance};
 use crate::cloud::error::CloudError;
 use crate::cloud::poller::HasState;
 use crate::cloud::wait::Look;
-use crate::resource::observed::{Observation, Output, Outputs};
+use crate::resource::observed::{Fields, Observation, Output, Outputs};
 use crate::resource::ownership::HOST_KEY_TAG;
 use crate::resource::spec::{HostSpec, InstanceSpec, KeyPairSpec};
 use crate::resource::{Kind, ResourceAddress};
@@ -98,7 +98,12 @@ impl Provider {
                     self.note(address, format!("{instance_type} is out of stock"));
                     refusal = error.into();
                 }
-                done => return done,
+                Ok(id) => {
+                    let chosen = Fields::from([("type".to_owned(), instance_type.clone())]);
+                    self.ledger.learn(address, &Outputs::new(), &chosen)?;
+                    return Ok(id);
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(refusal)
@@ -112,7 +117,7 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let goal = Goal { address, condition: "Running", deadline: BOOT };
         let judge = |found: Option<&ecs::Instance>| judge_state(found, goal.condition, instance_outputs);
-        Ok(self.until(&self.poller.instances, id, goal, judge).await?)
+        self.until_stopped(goal, self.until(&self.poller.instances, id, goal, judge)).await
     }
 
     /// Gives an instance that is there its name and its security group back, and starts it.
@@ -182,7 +187,7 @@ impl Provider {
         let key = self.read_host_key_patiently(address, spec, &instance).await?.to_string();
         let region = self.client.region();
         let tag = ecs::tag_instance(region, &instance, &[(HOST_KEY_TAG, &key)]);
-        self.client.call::<serde_json::Value>(&tag).await?;
+        self.mark(address, tag).await?;
         self.ledger.accept(address, &instance)?;
         let mut outputs = id_only(&instance);
         outputs.insert(Output::HostKey, key);
@@ -192,7 +197,8 @@ impl Provider {
     async fn assistant_ready(&self, address: &ResourceAddress, instance: &CloudId) -> Result<(), ApplyError> {
         let goal = Goal { address, condition: "the Cloud Assistant", deadline: ASSISTANT };
         let judge = |found: Option<&ecs::Agent>| judge_state(found, "online", |_| ());
-        Ok(self.until(&self.poller.assistants, instance, goal, judge).await?)
+        // Nothing has been begun yet: the next command waits again.
+        self.until_stopped(goal, self.until(&self.poller.assistants, instance, goal, judge)).await
     }
 
     /// The agent may be online before the key has been made. A reading that failed is refused in the journal, so that
