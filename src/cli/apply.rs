@@ -46,7 +46,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let loaded = session::load(&arguments.change.file)?;
     let consent = Consent::from(arguments.change.yes);
     if arguments.refresh_only {
-        return look::accept(options, loaded, consent).await;
+        return refresh::accept(options, loaded, consent).await;
     }
     let session = session::begin(options, loaded, Use::Change).await?;
     let session = session.with_sink(progress::sink());
@@ -66,8 +66,8 @@ pub(super) async fn bring_about(
     let (plan, observed) = prepare(session).await?;
     accept(&plan)?;
     render::plan::print(&plan);
-    look::spare_others(&plan)?;
-    look::remember(session, &plan, &observed)?;
+    refresh::spare_others(&plan)?;
+    refresh::remember(session, &plan, &observed)?;
     if !plan.has_work() {
         return Ok(ExitStatus::Done);
     }

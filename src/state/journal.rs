@@ -276,6 +276,7 @@ impl Event {
             | Self::Announced { address, .. }
             | Self::Answered { address }
             | Self::Learned { address, .. }
+            | Self::Adopted { address, .. }
             | Self::Restored { address, .. } => Some(address),
         }
     }
