@@ -16,6 +16,7 @@ mod faults;
 mod input;
 mod kept;
 mod late;
+mod locks;
 mod neighbours;
 mod parts;
 mod polling;
