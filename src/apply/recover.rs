@@ -51,7 +51,9 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
     let mut resent = 0;
     let memory = provider.ledger.memory();
     for (address, remembered) in memory.in_flight() {
-        let Some(call) = remembered.in_flight.as_ref().and_then(|flight| still_good(address, flight)) else {
+        let Some(flight) = remembered.in_flight.as_ref() else { continue };
+        let Some(call) = provider.ledger.call_of(flight)?.filter(|call| is_still_good(address, call, flight))
+        else {
             continue;
         };
         resent += 1;
@@ -73,13 +75,12 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
     Ok(resent)
 }
 
-/// The call, when sending it again cannot make a second resource: it creates, carries a token, and the token is young.
-fn still_good(address: &ResourceAddress, flight: &InFlight) -> Option<Call> {
-    let call = serde_json::from_value::<Call>(flight.call.clone()).ok()?;
+/// Whether sending a call again cannot make a second resource: it creates, carries a token, and the token is young.
+fn is_still_good(address: &ResourceAddress, call: &Call, flight: &InFlight) -> bool {
     let creates = call.action.starts_with("Create") || call.action == "RunInstances";
     let age = Duration::try_from(clock::now().duration_since(flight.since)).unwrap_or(Duration::MAX);
-    let good = is_creating(address.kind) && creates && call.query.contains_key("ClientToken");
-    (good && age < TOKEN_LIFETIME).then_some(call)
+    let good = is_settled(address.kind) && creates && call.query.contains_key("ClientToken");
+    good && age < TOKEN_LIFETIME
 }
 
 /// Takes into the journal what was found of the stack and is not known there: made before the state was lost, or by a
@@ -102,7 +103,7 @@ fn finish_accepted(provider: &Provider, observed: &Observed) -> Result<(), Apply
     for (address, remembered) in &provider.ledger.memory().resources {
         let found = observed.resources.get(address);
         if let (Phase::Accepted(id), Some(found)) = (&remembered.phase, found)
-            && !is_creating(address.kind)
+            && !is_settled(address.kind)
             && *id == found.id
         {
             provider.ledger.ready(address, &found.outputs, &found.fields)?;
@@ -177,8 +178,9 @@ pub fn take_in(provider: &Provider, observed: &Observed) -> Result<(), ApplyErro
     learn(provider, observed, observed.resources.keys(), Unmendable::Accepted)
 }
 
-/// Kinds whose creating call answers with an id and takes a token.
-fn is_creating(kind: Kind) -> bool {
+/// Kinds whose creating call answers with an id and takes a token: whatever ended the command that sent it, the next
+/// one finds out what became of it, and waits until it is ready.
+pub(super) fn is_settled(kind: Kind) -> bool {
     match kind {
         Kind::Vpc
         | Kind::VSwitch
@@ -200,7 +202,7 @@ fn is_creating(kind: Kind) -> bool {
 async fn settle(provider: &Provider) -> Result<usize, ApplyError> {
     let memory = provider.ledger.memory();
     let accepted = memory.resources.iter().filter_map(|(address, remembered)| match &remembered.phase {
-        Phase::Accepted(id) if is_creating(address.kind) => Some((address, id)),
+        Phase::Accepted(id) if is_settled(address.kind) => Some((address, id)),
         Phase::Accepted(_) | Phase::Absent | Phase::Intended(_) | Phase::Ready(_) | Phase::Tainted(_) => None,
     });
     let waits: Vec<_> = accepted.map(|(address, id)| settle_one(provider, address, id)).collect();
@@ -215,7 +217,7 @@ async fn settle_one(provider: &Provider, address: &ResourceAddress, id: &CloudId
         Err(ApplyError::Cloud(CloudError::Broken { .. })) => Ok(provider.ledger.taint(address)?),
         Err(ApplyError::Cloud(CloudError::Vanished { .. })) => Ok(provider.ledger.remove(address)?),
         // Still being made: refresh sees how far it is, and the plan says what that means.
-        Err(ApplyError::Cloud(CloudError::TimedOut { .. })) => Ok(()),
+        Err(ApplyError::Cloud(CloudError::TimedOut { .. }) | ApplyError::Stopped { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -41,7 +41,7 @@ fn given(text: &str) -> Result<(ResourceAddress, CloudId), String> {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Change("adopt")).await?;
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Change).await?;
     let (adoption, plan) = adopt(&session, &arguments.bindings).await?;
     if arguments.json {
         anstream::println!("{:#}", to_json(&adoption, &plan));
@@ -54,8 +54,9 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
 /// Binds, and plans what the next apply would do.
 async fn adopt(session: &Session, given: &[(ResourceAddress, CloudId)]) -> Result<(Adoption, Plan), Failure> {
     let (provider, desired) = (&session.provider, &session.desired);
-    recover(provider).await?;
-    let observed = refresh(provider, desired, Depth::Cloud).await?;
+    session.stop.heard(recover(provider)).await?;
+    let reading = refresh(provider, desired, Depth::Cloud);
+    let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     let mut adoption = find(provider, desired, &observed, given).await.map_err(refused)?;
     bind(provider, &adoption)?;
     let observed = refresh(provider, desired, Depth::Cloud).await?;

@@ -18,19 +18,23 @@ use crate::resource::observed::Owner;
 const LAG: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Remove("destroy")).await?;
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Remove).await?;
     let session = session.with_sink(progress::sink());
     remove_all(&session, arguments.yes.into()).await
 }
 
 /// Removes everything of the stack and asks the cloud what is left.
 pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<ExitStatus, Failure> {
-    recover(&session.provider).await?;
+    session.stop.heard(recover(&session.provider)).await?;
     // What is on a machine goes with it; one that was adopted stays, and what we put on it goes.
     let adopted = session.provider.ledger.memory().resources.into_values().any(|one| one.adopted);
     let depth = if adopted { Depth::CloudAndHosts } else { Depth::Cloud };
-    let mut observed = refresh(&session.provider, &session.desired, depth).await?;
-    observed.foreign.extend(obstacles(&session.provider, &observed).await?);
+    let reading = async {
+        let mut observed = refresh(&session.provider, &session.desired, depth).await?;
+        observed.foreign.extend(obstacles(&session.provider, &observed).await?);
+        Ok(observed)
+    };
+    let observed = session.stop.or(Box::pin(reading)).await?;
     adopt(&session.provider, &observed)?;
     let plan = plan::make_destroy(&session.topology.stack, &session.topology.region, &observed);
     render::plan::print(&plan);
@@ -40,12 +44,12 @@ pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<Ex
         }
     }
     if plan.has_work() {
-        if !agreed(consent, "Remove all of this?")? {
+        if !agreed(consent, "Remove all of this?", &session.stop).await? {
             return Ok(ExitStatus::Failed);
         }
         carry_out(session, &plan, &observed).await?;
     }
-    let left = left(session).await?;
+    let left = session.stop.or(Box::pin(left(session))).await?;
     anstream::println!("{} left", count(left.len(), "resource"));
     if left.is_empty() {
         forget_all(&session.provider)?;

@@ -89,7 +89,7 @@ pub(super) async fn accept(
     loaded: Loaded,
     consent: Consent,
 ) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, loaded, Use::Change("apply")).await?;
+    let session = session::begin(options, loaded, Use::Change).await?;
     recover(&session.provider).await?;
     let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
     let drift = Drift::of(&observed);
@@ -99,7 +99,7 @@ pub(super) async fn accept(
         adopt(&session.provider, &observed)?;
         return Ok(ExitStatus::Done);
     }
-    if !agreed(consent, "Take this into the journal?")? {
+    if !agreed(consent, "Take this into the journal?", &session.stop).await? {
         return Ok(ExitStatus::Failed);
     }
     take_in(&session.provider, &observed)?;

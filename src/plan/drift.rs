@@ -200,8 +200,15 @@ fn then(address: &ResourceAddress, changes: &[FieldDrift], steps: &[Step]) -> Th
 /// Resources that cannot go, or not without something of others: what such a thing is in, and what that is in.
 pub(super) fn blocked(observed: &Observed) -> BTreeSet<ResourceAddress> {
     let in_the_way = observed.foreign.iter().filter(|foreign| foreign.tie == Tie::InTheWay);
-    let mut blocked: BTreeSet<ResourceAddress> =
-        in_the_way.map(|foreign| foreign.container.clone()).collect();
+    let mut blocked: BTreeSet<ResourceAddress> = BTreeSet::new();
+    for foreign in in_the_way {
+        blocked.insert(foreign.container.clone());
+        // What it uses cannot go either, such as the group that a listener forwards to.
+        let uses =
+            |found: &Observation| foreign.found.fields.values().any(|value| value == found.id.as_str());
+        let used = observed.resources.iter().filter(|(_, found)| uses(found));
+        blocked.extend(used.map(|(address, _)| address.clone()));
+    }
     loop {
         let carries = |address: &&ResourceAddress| {
             blocked.iter().any(|kept| carries(address.kind, kept.kind)) && !blocked.contains(*address)

@@ -16,6 +16,7 @@ mod drift;
 mod faults;
 mod input;
 mod kept;
+mod locks;
 mod neighbours;
 mod parts;
 mod polling;

@@ -64,7 +64,7 @@ impl Running {
         send(self.id(), signal);
     }
 
-    /// Whether it is over.
+    /// Whether it has ended, well or not.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("it is ours").is_some()
     }
