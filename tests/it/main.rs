@@ -6,6 +6,7 @@
 mod adopt;
 mod architecture;
 mod browser;
+mod builds;
 mod chatroom;
 mod credential_chain;
 mod credentials;
