@@ -2,11 +2,12 @@
 
 use crate::apply::provider::Known;
 use crate::apply::recover::{adopt, recover};
-use crate::apply::refresh::{Depth, refresh};
+use crate::apply::refresh::Depth;
 use crate::apply::{self, ApplyError, Outcome};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::{Stop, command_line};
+use crate::cli::refresh;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cli::{ChangeArguments, GlobalOptions};
@@ -31,10 +32,25 @@ impl From<bool> for Consent {
     }
 }
 
-pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Change).await?;
+/// Arguments of `apply`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    change: ChangeArguments,
+    /// Take what others have changed into the journal, and change nothing else
+    #[arg(long)]
+    refresh_only: bool,
+}
+
+pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+    let loaded = session::load(&arguments.change.file)?;
+    let consent = Consent::from(arguments.change.yes);
+    if arguments.refresh_only {
+        return refresh::accept(options, loaded, consent).await;
+    }
+    let session = session::begin(options, loaded, Use::Change).await?;
     let session = session.with_sink(progress::sink());
-    let status = bring_about(&session, arguments.yes.into(), |_| Ok(())).await?;
+    let status = bring_about(&session, consent, |_| Ok(())).await?;
     if status == ExitStatus::Done {
         print_address(&session).await?;
     }
@@ -50,6 +66,8 @@ pub(super) async fn bring_about(
     let (plan, observed) = prepare(session).await?;
     accept(&plan)?;
     render::plan::print(&plan);
+    refresh::spare_others(&plan)?;
+    refresh::remember(session, &plan, &observed)?;
     if !plan.has_work() {
         return Ok(ExitStatus::Done);
     }
@@ -66,7 +84,8 @@ async fn prepare(session: &Session) -> Result<(Plan, Observed), Failure> {
         let unfinished = count(recovered.resent.max(recovered.settled), "step");
         anstream::eprintln!("going on from an earlier command: {unfinished} it had begun");
     }
-    let reading = refresh(&session.provider, &session.desired, Depth::CloudAndHosts);
+    let reading =
+        Box::pin(apply::refresh::refresh(&session.provider, &session.desired, Depth::CloudAndHosts));
     let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     adopt(&session.provider, &observed)?;
     let topology = &session.topology;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::apply::recover::{adopt, forget_all, recover};
-use crate::apply::refresh::{Depth, refresh};
+use crate::apply::refresh::{Depth, obstacles, refresh};
 use crate::base::retry::{Backoff, Deadline};
 use crate::cli::apply::{Consent, agreed, carry_out};
 use crate::cli::exit::ExitStatus;
@@ -26,18 +26,30 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) ->
 /// Removes everything of the stack and asks the cloud what is left.
 pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<ExitStatus, Failure> {
     session.stop.heard(recover(&session.provider)).await?;
-    let reading = refresh(&session.provider, &session.desired, Depth::Cloud);
-    let observed = session.stop.or(async { Ok(reading.await?) }).await?;
+    // What is on a machine goes with it; one that was adopted stays, and what we put on it goes.
+    let adopted = session.provider.ledger.memory().resources.into_values().any(|one| one.adopted);
+    let depth = if adopted { Depth::CloudAndHosts } else { Depth::Cloud };
+    let reading = async {
+        let mut observed = refresh(&session.provider, &session.desired, depth).await?;
+        observed.foreign.extend(obstacles(&session.provider, &observed).await?);
+        Ok(observed)
+    };
+    let observed = session.stop.or(Box::pin(reading)).await?;
     adopt(&session.provider, &observed)?;
     let plan = plan::make_destroy(&session.topology.stack, &session.topology.region, &observed);
     render::plan::print(&plan);
+    for (address, found) in &observed.resources {
+        if found.owner == Owner::Adopted {
+            anstream::println!("    adopted, kept: {address} {}", found.id);
+        }
+    }
     if plan.has_work() {
         if !agreed(consent, "Remove all of this?", &session.stop).await? {
             return Ok(ExitStatus::Failed);
         }
         carry_out(session, &plan, &observed).await?;
     }
-    let left = session.stop.or(left(session)).await?;
+    let left = session.stop.or(Box::pin(left(session))).await?;
     anstream::println!("{} left", count(left.len(), "resource"));
     if left.is_empty() {
         forget_all(&session.provider)?;
@@ -45,6 +57,13 @@ pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<Ex
     }
     for address in &left {
         anstream::println!("  {address}");
+    }
+    if let Some(one) = plan.drift.obstacles().next() {
+        return Err(Failure::saying(
+            ExitStatus::PartlyApplied,
+            format!("things of others stand in the way: {}", render::drift::foreign(one)),
+            "remove them or take them elsewhere, then run the same command again",
+        ));
     }
     Err(Failure::saying(
         ExitStatus::PartlyApplied,

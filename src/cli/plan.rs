@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
-use crate::apply::refresh::{Depth, refresh};
+use crate::apply;
+use crate::apply::refresh::Depth;
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::refresh::{self, RefreshArguments};
 use crate::cli::render;
 use crate::cli::session::{self, Session, Use};
 use crate::plan::{self, Plan};
+use crate::resource::observed::Observed;
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
@@ -21,11 +24,19 @@ pub(super) struct Arguments {
     /// Exit with 2 when there are changes, 0 when there are none
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    refresh: RefreshArguments,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Plan).await?;
-    let plan = make(&session).await?;
+    arguments.refresh.check()?;
+    let loaded = session::load(&arguments.file)?;
+    if arguments.refresh.refresh_only {
+        return refresh::show(options, loaded, arguments.json, arguments.detailed_exitcode).await;
+    }
+    let session = session::begin(options, loaded, Use::Plan).await?;
+    let observed = arguments.refresh.observe(&session, Depth::CloudAndHosts).await?;
+    let plan = make(&session, &observed);
     if arguments.json {
         anstream::println!("{:#}", render::plan::to_json(&plan));
     } else {
@@ -36,8 +47,16 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
 }
 
 /// Reads what there is and plans what would change.
-pub(super) async fn make(session: &Session) -> Result<Plan, Failure> {
-    let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
+///
+/// # Errors
+/// When the cloud cannot be asked.
+pub(super) async fn look(session: &Session) -> Result<Plan, Failure> {
+    let observed = apply::refresh::refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
+    Ok(make(session, &observed))
+}
+
+/// Plans what would change.
+pub(super) fn make(session: &Session, observed: &Observed) -> Plan {
     let topology = &session.topology;
-    Ok(plan::make(&topology.stack, &topology.region, &session.desired, &observed))
+    plan::make(&topology.stack, &topology.region, &session.desired, observed)
 }

@@ -132,7 +132,7 @@ impl Smoke<'_> {
         drop(session);
         stage("plan");
         let session = self.session(Use::Plan).await?;
-        let again = plan::make(&session).await?;
+        let again = plan::look(&session).await?;
         render::plan::print(&again);
         if again.has_work() {
             return Err(Failure::saying(
