@@ -14,6 +14,7 @@ mod docs;
 mod doctor;
 mod drift;
 mod faults;
+mod forecast;
 mod input;
 mod kept;
 mod late;
