@@ -38,6 +38,17 @@ pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
         .map_err(FileError::new("create", path))
 }
 
+/// Removes a file; one that is not there counts as removed.
+///
+/// # Errors
+/// When the system refuses.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path)(error)),
+        _ => sync_folder(parent(path)).map_err(FileError::new("remove", path)),
+    }
+}
+
 /// Replaces a file as one step: a reader sees the old text or the new one, also after a power cut.
 ///
 /// # Errors

@@ -9,3 +9,4 @@ pub mod ids;
 pub mod resolver;
 pub mod retry;
 pub mod secret;
+pub mod word;

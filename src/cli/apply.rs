@@ -2,14 +2,16 @@
 
 use crate::apply::provider::Known;
 use crate::apply::recover::{adopt, recover};
-use crate::apply::refresh::{Depth, refresh};
 use crate::apply::{self, Outcome};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::plan::look;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Target, Use};
-use crate::cli::{ChangeArguments, GlobalOptions, stop_on_interrupt};
-use crate::plan::{self, Plan};
+use crate::cli::{ChangeArguments, GlobalOptions, saved, stop_on_interrupt};
+use crate::plan::Plan;
+use crate::plan::saved::{Options, is_saved_plan};
+use crate::plan::select::Selection;
 use crate::resource::observed::{Observed, Output};
 use crate::resource::phase::Phase;
 use crate::resource::{Kind, ResourceAddress};
@@ -32,9 +34,15 @@ impl From<bool> for Consent {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Change("apply")).await?;
+    let bytes = session::read(&arguments.file)?;
+    if is_saved_plan(&bytes) {
+        return saved::apply(options, arguments, &bytes).await;
+    }
+    let loaded = session::check(&arguments.file, &bytes)?;
+    let session = session::begin(options, loaded, Use::Change("apply")).await?;
     let session = session.with_sink(progress::sink());
-    let status = bring_about(&session, arguments.yes.into(), |_| Ok(())).await?;
+    let selection = arguments.selection.selection();
+    let status = bring_about(&session, arguments.yes.into(), selection, |_| Ok(())).await?;
     if status == ExitStatus::Done {
         print_address(&session).await?;
     }
@@ -45,9 +53,12 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) ->
 pub(super) async fn bring_about(
     session: &Session,
     consent: Consent,
+    selection: Selection,
     accept: impl FnOnce(&Plan) -> Result<(), Failure>,
 ) -> Result<ExitStatus, Failure> {
-    let (plan, observed) = prepare(session).await?;
+    go_on(session).await?;
+    let (plan, observed) = look(session, &Options { selection, ..Options::default() }).await?;
+    adopt(&session.provider, &observed)?;
     accept(&plan)?;
     render::plan::print(&plan);
     if !plan.has_work() {
@@ -59,17 +70,14 @@ pub(super) async fn bring_about(
     carry_out(session, &plan, &observed).await
 }
 
-/// Finds out what became of an earlier command, reads what there is, plans.
-async fn prepare(session: &Session) -> Result<(Plan, Observed), Failure> {
+/// Finds out what became of an earlier command.
+pub(super) async fn go_on(session: &Session) -> Result<(), Failure> {
     let recovered = recover(&session.provider).await?;
     if recovered.resent + recovered.settled > 0 {
         let unfinished = count(recovered.resent.max(recovered.settled), "step");
         anstream::eprintln!("going on from an earlier command: {unfinished} it had begun");
     }
-    let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
-    adopt(&session.provider, &observed)?;
-    let topology = &session.topology;
-    Ok((plan::make(&topology.stack, &topology.region, &session.desired, &observed), observed))
+    Ok(())
 }
 
 /// Makes a plan true and says what became of it.
@@ -79,7 +87,11 @@ pub(super) async fn carry_out(
     observed: &Observed,
 ) -> Result<ExitStatus, Failure> {
     session.provider.known.replace(Known::from_observed(observed));
+    session.begun.begin(session.saved.as_deref())?;
     let outcome = apply::apply(plan, &session.provider, &stop_on_interrupt()).await?;
+    if outcome.is_complete() {
+        session.begun.end()?;
+    }
     conclude(outcome, plan, &session.provider.ledger.memory())
 }
 
@@ -139,7 +151,7 @@ pub(super) fn agreed(consent: Consent, question: &str) -> Result<bool, Failure> 
 }
 
 /// Prints where the chatroom is.
-async fn print_address(session: &Session) -> Result<(), Failure> {
+pub(super) async fn print_address(session: &Session) -> Result<(), Failure> {
     let topology = &session.topology;
     anstream::println!("\nThe chatroom is at {}", topology.url());
     if let Target::Local(_) = session.target

@@ -1,5 +1,6 @@
 //! `albatross destroy FILE`
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::apply::recover::{adopt, recover};
@@ -10,8 +11,11 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Use};
-use crate::cli::{ChangeArguments, GlobalOptions};
-use crate::plan;
+use crate::cli::{ChangeArguments, GlobalOptions, plan};
+use crate::plan::Plan;
+use crate::plan::saved::Options;
+use crate::plan::select::Selection;
+use crate::resource::ResourceAddress;
 use crate::resource::observed::Owner;
 
 /// How long lists may show what is gone.
@@ -20,15 +24,19 @@ const LAG: Duration = Duration::from_secs(30);
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Remove("destroy")).await?;
     let session = session.with_sink(progress::sink());
-    remove_all(&session, arguments.yes.into()).await
+    remove_all(&session, arguments.yes.into(), arguments.selection.selection()).await
 }
 
 /// Removes everything of the stack and asks the cloud what is left.
-pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<ExitStatus, Failure> {
+pub(super) async fn remove_all(
+    session: &Session,
+    consent: Consent,
+    selection: Selection,
+) -> Result<ExitStatus, Failure> {
     recover(&session.provider).await?;
-    let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
+    let how = Options { destroy: true, selection, ..Options::default() };
+    let (plan, observed) = plan::look(session, &how).await?;
     adopt(&session.provider, &observed)?;
-    let plan = plan::make_destroy(&session.topology.stack, &session.topology.region, &observed);
     render::plan::print(&plan);
     if plan.has_work() {
         if !agreed(consent, "Remove all of this?")? {
@@ -36,8 +44,18 @@ pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<Ex
         }
         carry_out(session, &plan, &observed).await?;
     }
-    let left = left(session).await?;
-    anstream::println!("{} left", count(left.len(), "resource"));
+    show_what_is_left(session, &plan).await
+}
+
+/// Asks the cloud what is left; what a selection left out may be.
+pub(super) async fn show_what_is_left(session: &Session, plan: &Plan) -> Result<ExitStatus, Failure> {
+    let kept: BTreeSet<&ResourceAddress> = plan.left_out.iter().map(|step| &step.address).collect();
+    let left = left(session, &kept).await?;
+    if kept.is_empty() {
+        anstream::println!("{} left", count(left.len(), "resource"));
+    } else {
+        anstream::println!("{} kept, {} left beside them", count(kept.len(), "resource"), left.len());
+    }
     if left.is_empty() {
         return Ok(ExitStatus::Done);
     }
@@ -52,12 +70,13 @@ pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<Ex
 }
 
 /// What the cloud still shows of the stack once its lists have caught up.
-async fn left(session: &Session) -> Result<Vec<String>, Failure> {
+async fn left(session: &Session, kept: &BTreeSet<&ResourceAddress>) -> Result<Vec<String>, Failure> {
     let deadline = Deadline::after(LAG);
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {
         let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
         let ours = observed.resources.iter().filter(|(_, found)| found.owner == Owner::Stack);
+        let ours = ours.filter(|(address, _)| !kept.contains(address));
         let left: Vec<String> = ours.map(|(address, found)| format!("{address} {}", found.id)).collect();
         if left.is_empty() || !backoff.wait(&deadline).await {
             return Ok(left);

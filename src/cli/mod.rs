@@ -19,6 +19,8 @@ mod local;
 mod plan;
 mod programs;
 mod render;
+mod saved;
+mod selection;
 mod session;
 mod smoke;
 mod status;
@@ -82,6 +84,8 @@ pub(crate) struct ChangeArguments {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    selection: selection::SelectionArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -93,6 +97,7 @@ enum Command {
     /// Show what would change
     Plan(plan::Arguments),
     /// Make it so: machines, Redis, load balancer, name and release
+    #[command(mut_arg("file", |file| file.help("The topology, or a plan saved by `plan --out`")))]
     Apply(ChangeArguments),
     /// Bring Redis and the chat node up to date on machines that are there
     Deploy(ChangeArguments),

@@ -3,18 +3,21 @@
 //! 1. [`desired`] lists what a topology asks for, with what each resource needs to be there first;
 //! 2. [`make`] compares that with what is there, kind by kind in the order of creation, so that a resource whose
 //!    base is made anew is known to change too;
-//! 3. [`graph`] says in which order the steps can go, and which can go together.
+//! 3. [`select`] leaves out what was not asked for;
+//! 4. [`graph`] says in which order the steps can go, and which can go together.
 //!
-//! The plan is data: it can be printed, and apply takes nothing else.
+//! The plan is data: it can be printed, and apply takes nothing else. [`saved`] keeps it in a file until it is applied.
 
 pub mod action;
 pub mod desired;
 mod diff;
 pub mod graph;
+pub mod saved;
+pub mod select;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{RegionId, StackName};
 use crate::plan::action::{Action, Change};
@@ -24,7 +27,7 @@ use crate::resource::spec::Spec;
 use crate::resource::{Kind, ResourceAddress};
 
 /// One resource's part of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Which resource.
     pub address: ResourceAddress,
@@ -39,7 +42,7 @@ pub struct Step {
 }
 
 /// What would change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The stack.
     pub stack: StackName,
@@ -47,6 +50,8 @@ pub struct Plan {
     pub region: RegionId,
     /// In the order of creation, removals last and backwards.
     pub steps: Vec<Step>,
+    /// Work that a selection leaves out; nothing is done about it.
+    pub left_out: Vec<Step>,
 }
 
 /// How many of each.
@@ -64,12 +69,14 @@ pub struct Summary {
     pub unknown: usize,
     /// As they shall be.
     pub keep: usize,
+    /// Left out by a selection, whatever was to happen to it.
+    pub left_out: usize,
 }
 
 impl Plan {
     /// How many of each.
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
+        let mut summary = Summary { left_out: self.left_out.len(), ..Summary::default() };
         for step in &self.steps {
             *match step.action {
                 Action::Create => &mut summary.create,
@@ -103,13 +110,13 @@ pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &
     }
     let mut steps: Vec<Step> = steps.into_values().collect();
     steps.extend(removals(observed, |address| !desired.resources.contains_key(address)));
-    Plan { stack: stack.clone(), region: region.clone(), steps }
+    Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new() }
 }
 
 /// Removes everything of a stack.
 pub fn make_destroy(stack: &StackName, region: &RegionId, observed: &Observed) -> Plan {
     let steps = removals(observed, |_| true).collect();
-    Plan { stack: stack.clone(), region: region.clone(), steps }
+    Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new() }
 }
 
 fn step_for(

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::CloudId;
+use crate::base::word::Word;
 use crate::resource::ResourceAddress;
 
 /// What others need to know of a resource.
@@ -26,6 +27,9 @@ pub enum Output {
 /// Outputs of one resource.
 pub type Outputs = BTreeMap<Output, String>;
 
+/// Fields of one resource, spelt as in the spec.
+pub type Fields = BTreeMap<String, String>;
+
 /// Whose a resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,14 +41,14 @@ pub enum Owner {
 }
 
 /// One resource as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
     /// Its id; resources without one of their own have a composed one.
     pub id: CloudId,
     /// Whose it is.
     pub owner: Owner,
     /// Its fields, spelt as in the spec.
-    pub fields: BTreeMap<&'static str, String>,
+    pub fields: Fields,
     /// What others need to know of it.
     pub outputs: Outputs,
 }
@@ -53,13 +57,13 @@ impl Observation {
     /// One of this stack with no fields yet.
     pub fn new(id: CloudId) -> Self {
         let outputs = Outputs::from([(Output::Id, id.to_string())]);
-        Self { id, owner: Owner::Stack, fields: BTreeMap::new(), outputs }
+        Self { id, owner: Owner::Stack, fields: Fields::new(), outputs }
     }
 
     /// With a field.
     #[must_use]
     pub fn field(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.fields.insert(name, value.to_string());
+        self.fields.insert(name.to_owned(), value.to_string());
         self
     }
 
@@ -79,14 +83,36 @@ impl Observation {
 }
 
 /// Everything there is of a stack.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// What was found.
     pub resources: BTreeMap<ResourceAddress, Observation>,
     /// Fields that depend on what was found, such as the id a release would have.
-    pub computed: BTreeMap<(ResourceAddress, &'static str), String>,
+    #[serde(with = "computed")]
+    pub computed: BTreeMap<(ResourceAddress, Word), String>,
     /// Resources on hosts that could not be reached, with the reason.
     pub unknown: BTreeMap<ResourceAddress, String>,
     /// Resources that exist but are to be made anew, such as an instance that never came up.
     pub tainted: BTreeSet<ResourceAddress>,
+}
+
+/// A map by address and field, written as a list: the keys of a JSON object are texts.
+mod computed {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::base::word::{Word, word};
+    use crate::resource::ResourceAddress;
+
+    type Computed = BTreeMap<(ResourceAddress, Word), String>;
+
+    pub(super) fn serialize<S: Serializer>(map: &Computed, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.iter().map(|((address, field), value)| (address, field, value)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Computed, D::Error> {
+        let rows = Vec::<(ResourceAddress, String, String)>::deserialize(deserializer)?;
+        Ok(rows.into_iter().map(|(address, field, value)| ((address, word(field)), value)).collect())
+    }
 }

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{CloudId, InstanceName};
+use crate::base::word::{self, Word};
 use crate::resource::observed::Output;
 use crate::resource::{Kind, ResourceAddress};
 
@@ -27,7 +28,7 @@ pub enum Wanted {
 }
 
 /// Where a resource comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Made by us.
@@ -37,7 +38,7 @@ pub enum Source {
 }
 
 /// What a resource shall be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spec {
     /// A network.
@@ -71,7 +72,7 @@ pub enum Spec {
 }
 
 /// A network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VpcSpec {
     /// Where it comes from.
     pub source: Source,
@@ -80,7 +81,7 @@ pub struct VpcSpec {
 }
 
 /// A vSwitch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VSwitchSpec {
     /// Where it comes from.
     pub source: Source,
@@ -91,14 +92,14 @@ pub struct VSwitchSpec {
 }
 
 /// A security group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityGroupSpec {
     /// Where it comes from.
     pub source: Source,
 }
 
 /// Who a rule lets in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Peer {
     /// A range.
@@ -108,7 +109,7 @@ pub enum Peer {
 }
 
 /// A rule that lets TCP in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityRuleSpec {
     /// To this port.
     pub port: u16,
@@ -117,14 +118,14 @@ pub struct SecurityRuleSpec {
 }
 
 /// A key pair.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyPairSpec {
     /// Public key in OpenSSH form.
     pub public_key: String,
 }
 
 /// A machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceSpec {
     /// Its vSwitch.
     pub vswitch: ResourceAddress,
@@ -139,7 +140,7 @@ pub struct InstanceSpec {
 }
 
 /// Whether a machine has a public address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exposure {
     /// It has one.
@@ -166,7 +167,7 @@ impl Exposure {
 }
 
 /// How a machine is logged into: a chain of machines, the first public, the last the one meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSpec {
     /// From the outside in.
     pub route: Vec<InstanceName>,
@@ -185,7 +186,7 @@ impl HostSpec {
 }
 
 /// Redis on a machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedisSpec {
     /// Where.
     pub host: HostSpec,
@@ -202,7 +203,7 @@ pub struct RedisSpec {
 }
 
 /// What of Redis survives a restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Persistence {
     /// Nothing.
@@ -212,27 +213,30 @@ pub enum Persistence {
 }
 
 /// A load balancer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadBalancerSpec {
     /// Where it comes from.
     pub source: Source,
     /// Zone and vSwitch.
     pub zones: Vec<(String, ResourceAddress)>,
     /// `Internet` or `Intranet`.
-    pub address_type: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub address_type: Word,
     /// `Basic` or `Standard`.
-    pub edition: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub edition: Word,
 }
 
 /// A server group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerGroupSpec {
     /// Path that is probed with HEAD.
-    pub health_path: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub health_path: Word,
 }
 
 /// A chat node on a machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseSpec {
     /// Where.
     pub host: HostSpec,
@@ -253,7 +257,7 @@ pub struct ReleaseSpec {
 }
 
 /// A machine in the group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerSpec {
     /// The machine.
     pub instance: InstanceName,
@@ -262,10 +266,11 @@ pub struct ServerSpec {
 }
 
 /// A listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenerSpec {
     /// `HTTP` or `HTTPS`.
-    pub protocol: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub protocol: Word,
     /// Its port.
     pub port: u16,
     /// Seconds.
@@ -277,7 +282,7 @@ pub struct ListenerSpec {
 }
 
 /// A DNS record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordSpec {
     /// Domain of the account.
     pub domain: String,

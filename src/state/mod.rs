@@ -10,7 +10,9 @@
 //! |---|---|
 //! | `journal` | a line an event: checksum, blank, JSON |
 //! | `lock` | held by a running command; says who |
+//! | `plan` | id of the saved plan that was begun and not finished |
 
+pub mod begun;
 pub mod journal;
 pub mod lock;
 pub mod memory;
