@@ -18,7 +18,6 @@ use crate::plan::action::Action;
 use crate::plan::graph::{Cycle, Operation, Verb, operations};
 use crate::plan::{Plan, Step};
 use crate::resource::ResourceAddress;
-use crate::resource::observed::Owner;
 
 /// How many operations are under way at once. The cloud throttles callers that ask for more than about ten a second.
 const AT_ONCE: usize = 10;
@@ -133,7 +132,7 @@ async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) ->
     let result = match (operation.verb, &step.current) {
         (Verb::Put, _) => provider.put(step).await.map(|id| Some(id.to_string())),
         // No plan removes what is not ours; should one ever do, it stops here.
-        (Verb::Delete, Some(current)) if current.owner == Owner::Other => {
+        (Verb::Delete, Some(current)) if !current.owner.may_be_removed() => {
             Err(ApplyError::NotOurs { address: address.clone(), id: current.id.to_string() })
         }
         (Verb::Delete, Some(current)) => provider.delete(&address, current).await.map(|()| None),

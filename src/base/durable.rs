@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::base::crash_point::{Moment, Point};
+
 /// A file operation that failed, with the file.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {what} `{}`", path.display())]
@@ -57,9 +59,10 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let folder = parent(path);
     let wrap = |source| FileError { what: "write", path: path.to_owned(), source };
     let mut file = tempfile::Builder::new().prefix(".albatross-").tempfile_in(folder).map_err(wrap)?;
-    file.write_all(content).map_err(wrap)?;
-    file.as_file().sync_all().map_err(wrap)?;
+    let point = Point::replace(path);
+    write_synced(file.as_file_mut(), content, &point).map_err(wrap)?;
     file.persist(path).map_err(|refused| wrap(refused.error))?;
+    point.reach(Moment::Renamed);
     sync_folder(folder).map_err(wrap)
 }
 
@@ -80,8 +83,17 @@ pub fn open_append(path: &Path) -> Result<File, FileError> {
 /// When the system refuses.
 pub fn append(file: &mut File, path: &Path, content: &[u8]) -> Result<(), FileError> {
     let wrap = |source| FileError { what: "append to", path: path.to_owned(), source };
-    file.write_all(content).map_err(wrap)?;
-    file.sync_data().map_err(wrap)
+    write_synced(file, content, &Point::append(path, content)).map_err(wrap)
+}
+
+/// Every durable write of ours goes through here, and can be crashed at each of its moments.
+fn write_synced(file: &mut File, content: &[u8], point: &Point) -> io::Result<()> {
+    point.begin(file, content);
+    file.write_all(content)?;
+    point.reach(Moment::Written);
+    file.sync_all()?;
+    point.reach(Moment::Synced);
+    Ok(())
 }
 
 fn parent(path: &Path) -> &Path {

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod address_map;
 pub mod clock;
+pub mod crash_point;
 pub mod diagnostic;
 pub mod durable;
 pub mod ids;

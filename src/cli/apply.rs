@@ -166,7 +166,7 @@ pub(super) async fn print_address(session: &Session) -> Result<(), Failure> {
 pub(super) async fn local_address(session: &Session) -> Option<String> {
     let balancer = ResourceAddress::only(Kind::LoadBalancer);
     let shown = session.provider.known.output(&balancer, Output::PublicAddress)?;
-    let map = session.provider.hosts.address_map().await;
+    let map = session.hosts.address_map().await;
     let reached = map.resolve(shown.parse().ok()?, session.topology.load_balancer.listener.port).ok()?;
     Some(format!("http://{reached}/"))
 }

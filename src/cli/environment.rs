@@ -105,6 +105,13 @@ pub(super) fn endpoint_of(product: Product) -> Option<String> {
     variable(&endpoint_variable(product))
 }
 
+/// Where the crash harness wants this process to end.
+#[cfg(feature = "crash-points")]
+pub(super) fn arm_crash_points() {
+    let list = variable("ALBATROSS_CRASH_POINTS_TO").map(PathBuf::from);
+    crate::base::crash_point::armed::arm(variable("ALBATROSS_CRASH_POINT"), list);
+}
+
 /// A path as people write it, `~` included.
 pub(super) fn expand_home(path: &std::path::Path) -> PathBuf {
     match path.strip_prefix("~") {

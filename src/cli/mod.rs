@@ -126,6 +126,8 @@ pub fn run() -> ExitCode {
         }
     };
     start_log();
+    #[cfg(feature = "crash-points")]
+    environment::arm_crash_points();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

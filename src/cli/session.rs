@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::apply::hosts::{AddressMapSource, Hosts};
+use crate::apply::hosts::{AddressMapSource, SshHosts};
 use crate::apply::ledger::Ledger;
 use crate::apply::{Provider, event};
 use crate::base::address_map::AddressMap;
@@ -128,6 +128,8 @@ pub(super) struct Session {
     pub desired: Desired,
     /// The cloud and the machines.
     pub provider: Provider,
+    /// The machines, for who needs a session of its own.
+    pub hosts: Arc<SshHosts>,
     /// Where the cloud is.
     pub target: Target,
     /// Knows which saved plan was begun.
@@ -183,7 +185,7 @@ pub(super) async fn begin_at(
         }
     };
     let boot_limit = Duration::from_secs(options.boot_limit);
-    let hosts = Hosts::new(key::identity(&topology)?, address_map(&target), boot_limit);
+    let hosts = Arc::new(SshHosts::new(key::identity(&topology)?, address_map(&target), boot_limit));
     let mut desired = desired(&topology, hosts.public_key());
     if !has_machines(&target).await? {
         desired = desired.without_hosts();
@@ -193,9 +195,10 @@ pub(super) async fn begin_at(
         Use::Look | Use::Remove(_) => None,
         Use::Plan | Use::Change(_) => Some(Artifact::load(&node_binary(options)?)?),
     };
-    let provider = Provider::new(client, topology.stack.clone(), hosts, artifact, Ledger::new(journal));
+    let ledger = Ledger::new(journal);
+    let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger);
     let begun = Begun::of(&folder);
-    Ok(Session { topology, desired, provider, target, begun, saved: None, _lock: lock })
+    Ok(Session { topology, desired, provider, hosts, target, begun, saved: None, _lock: lock })
 }
 
 impl Session {

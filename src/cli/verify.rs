@@ -97,7 +97,7 @@ async fn scenario(session: &Session) -> Result<Scenario, Failure> {
             Target::Remote => None,
         },
         expected_cname,
-        address_map: session.provider.hosts.address_map().await,
+        address_map: session.hosts.address_map().await,
         sources: sources(session).await?,
         nodes: topology.node.on.iter().map(ToString::to_string).collect(),
         deadline: CHECK,
@@ -119,7 +119,7 @@ async fn sources(session: &Session) -> Result<[Vantage; 2], Failure> {
             "give one instance `access: public`",
         )
     })?;
-    let there = session.provider.hosts.session(host, &session.provider.known, Patience::AtOnce).await?;
+    let there = session.hosts.session(host, &session.provider.known, Patience::AtOnce).await?;
     Ok([here, Vantage::Ssh(there)])
 }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::base::ids::RequestId;
 use crate::cloud::credentials::CredentialsError;
 use crate::cloud::explain::subject::Subject;
+use crate::cloud::http::NoAnswer;
 use crate::cloud::{Product, codes, explain, retry};
 
 /// A call that did not succeed.
@@ -41,9 +42,9 @@ pub enum CloudError {
         action: String,
         /// Host and port; never the whole address, whose query may hold secrets.
         host: String,
-        /// What the network said.
+        /// How far the call came, and what the network said.
         #[source]
-        source: reqwest::Error,
+        source: NoAnswer,
     },
     /// An answer came that is not one of this API.
     #[error("{} {action}: the answer is not understood", product.name())]
@@ -179,7 +180,7 @@ impl CloudError {
     pub(crate) fn leaves_it_open(&self) -> bool {
         match self {
             Self::Refused { status, .. } | Self::Garbled { status, .. } => *status >= 500 || *status < 300,
-            Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
+            Self::Unreachable { source, .. } => matches!(source, NoAnswer::Lost(_)),
             Self::GaveUp(_)
             | Self::Shared(_)
             | Self::Unsigned { .. }
@@ -196,7 +197,7 @@ impl CloudError {
                 retry::is_passing(*product, action, *status, code)
             }
             // A connection that could not be made is tried again for as long as the transport thinks fit.
-            Self::Unreachable { source, .. } => !source.is_connect() && !source.is_builder(),
+            Self::Unreachable { source, .. } => matches!(source, NoAnswer::Lost(_)),
             // A proxy's page in place of an answer.
             Self::Garbled { status, .. } => *status >= 500 || *status == 429,
             Self::Unsigned { .. }
@@ -216,7 +217,7 @@ impl CloudError {
 
     /// Whether no connection could be made at all.
     pub fn is_unconnected(&self) -> bool {
-        matches!(self.innermost(), Self::Unreachable { source, .. } if source.is_connect())
+        matches!(self.innermost(), Self::Unreachable { source: NoAnswer::Unconnected(_), .. })
     }
 
     /// Whether the temporary key that signed the call has ended.

@@ -1,8 +1,9 @@
 //! Layer 2: the Alibaba Cloud API. Signed calls, one retry policy, typed requests and replies.
 //!
 //! - [`credentials`] finds the key pair and keeps it fresh, [`endpoint`] the host, [`sign`] makes the signature (pure);
-//! - [`transport`] sends a call and tries again when [`retry`] says that it may, no faster than [`limiter`] lets it;
-//! - [`sts`], [`vpc`], [`ecs`], [`alb`] and [`dns`] are the products, one file each;
+//! - [`transport`] sends a call by way of [`http`] and tries again when [`retry`] says that it may, no faster than
+//!   [`limiter`] lets it;
+//! - [`sts`], [`vpc`], [`ecs`] (with [`security_rules`]), [`alb`] and [`dns`] are the products;
 //! - [`catalogue`] is what a region offers, [`cas`] its certificates; both are only read;
 //! - [`codes`] names the error codes that mean something to callers, [`explain`] has what is said about all of them, [`permission`] what RAM calls an action;
 //! - [`poller`] looks for all who wait, [`wait`] judges for each of them: a named condition until a deadline.
@@ -10,6 +11,7 @@
 //! Nothing here knows what a topology, a plan or a journal is.
 
 pub mod alb;
+pub mod alb_settings;
 pub mod call;
 pub mod cas;
 pub mod catalogue;
@@ -20,13 +22,14 @@ pub mod ecs;
 pub mod endpoint;
 pub mod error;
 pub mod explain;
-mod http;
+pub mod http;
 mod limiter;
 mod pages;
 pub mod permission;
 pub mod poller;
 mod request;
 pub mod retry;
+pub mod security_rules;
 pub mod sign;
 mod skew;
 pub mod sts;

@@ -22,7 +22,7 @@ use crate::cloud::credentials::{Credentials, CredentialsError, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::error::{CloudError, Envelope, GaveUp};
 use crate::cloud::explain::subject::Subject;
-use crate::cloud::http::Http;
+use crate::cloud::http::{Carrier, Network, NoAnswer};
 use crate::cloud::limiter::Limiter;
 use crate::cloud::skew::Skew;
 use crate::cloud::wait::{Notice, Teller};
@@ -43,7 +43,7 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Shared {
-    http: Http,
+    carrier: Box<dyn Carrier>,
     caller: Caller,
     endpoint: Endpoint,
     region: RegionId,
@@ -75,17 +75,27 @@ impl From<CloudError> for Failed {
 impl Client {
     /// Makes a client.
     pub fn new(credentials: Credentials, endpoint: Endpoint, region: RegionId) -> Self {
-        Self::of(Caller::Known(credentials), endpoint, region)
+        Self::over(Box::new(Network::default()), credentials, endpoint, region)
+    }
+
+    /// Makes a client whose requests go another way than over the network.
+    pub fn over(
+        carrier: Box<dyn Carrier>,
+        credentials: Credentials,
+        endpoint: Endpoint,
+        region: RegionId,
+    ) -> Self {
+        Self::of(carrier, Caller::Known(credentials), endpoint, region)
     }
 
     /// A client whose calls are not signed.
     pub fn anonymous(endpoint: Endpoint, region: RegionId) -> Self {
-        Self::of(Caller::Anonymous, endpoint, region)
+        Self::of(Box::new(Network::default()), Caller::Anonymous, endpoint, region)
     }
 
-    fn of(caller: Caller, endpoint: Endpoint, region: RegionId) -> Self {
-        let (http, limiter) = (Http::default(), Limiter::default());
-        let shared = Shared { http, caller, endpoint, region, skew: Skew::unknown(), limiter };
+    fn of(carrier: Box<dyn Carrier>, caller: Caller, endpoint: Endpoint, region: RegionId) -> Self {
+        let (skew, limiter) = (Skew::unknown(), Limiter::default());
+        let shared = Shared { carrier, caller, endpoint, region, skew, limiter };
         Self { shared: Arc::new(shared) }
     }
 
@@ -222,31 +232,21 @@ impl Client {
     /// Sends a call once.
     async fn send<T: DeserializeOwned>(&self, call: &Call, keys: Option<&Keys>) -> Result<T, Failed> {
         let product = call.product;
-        let unreachable = |source: reqwest::Error| {
+        let unreachable = |source: NoAnswer| {
             let host = request::host_and_port(&self.shared.endpoint.url(product));
-            // The address has every parameter in it.
-            let source = source.without_url();
             CloudError::Unreachable { product, action: call.action.clone(), host, source }
         };
         let request = request::build(call, self.shared.endpoint.url(product), keys);
-        let answer = self.shared.http.of(request.url()).execute(request).await.map_err(unreachable)?;
-        let status = answer.status();
-        let header = answer.headers().get("x-acs-retry-after").and_then(|value| value.to_str().ok());
-        let pause = retry::asked_wait(header);
-        let date = answer.headers().get("date").and_then(|value| value.to_str().ok());
-        self.shared.skew.learn(date, clock::now().as_second());
-        let body = answer.bytes().await.map_err(unreachable)?;
-        let garbled = |source| CloudError::Garbled {
-            product,
-            action: call.action.clone(),
-            status: status.as_u16(),
-            source,
-        };
-        if status.is_success() {
-            return Ok(serde_json::from_slice(&body).map_err(garbled)?);
+        let answer = self.shared.carrier.carry(request).await.map_err(unreachable)?;
+        let status = answer.status;
+        let pause = retry::asked_wait(answer.header("x-acs-retry-after"));
+        self.shared.skew.learn(answer.header("date"), clock::now().as_second());
+        let garbled = |source| CloudError::Garbled { product, action: call.action.clone(), status, source };
+        if (200..300).contains(&status) {
+            return Ok(serde_json::from_slice(&answer.body).map_err(garbled)?);
         }
-        let error = match serde_json::from_slice(&body) {
-            Ok(envelope) => self.refused(call, status.as_u16(), envelope, keys),
+        let error = match serde_json::from_slice(&answer.body) {
+            Ok(envelope) => self.refused(call, status, envelope, keys),
             Err(source) => garbled(source),
         };
         Err(Failed { error, pause })

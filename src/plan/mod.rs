@@ -3,14 +3,16 @@
 //! 1. [`desired`] lists what a topology asks for, with what each resource needs to be there first;
 //! 2. [`make`] compares that with what is there, kind by kind in the order of creation, so that a resource whose
 //!    base is made anew is known to change too;
-//! 3. [`select`] leaves out what was not asked for;
-//! 4. [`graph`] says in which order the steps can go, and which can go together.
+//! 3. [`drift`] says what others have changed since it was last applied;
+//! 4. [`select`] leaves out what was not asked for;
+//! 5. [`graph`] says in which order the steps can go, and which can go together.
 //!
 //! The plan is data: it can be printed, and apply takes nothing else. [`saved`] keeps it in a file until it is applied.
 
 pub mod action;
 pub mod desired;
 mod diff;
+pub mod drift;
 pub mod graph;
 pub mod saved;
 pub mod select;
@@ -22,7 +24,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::ids::{RegionId, StackName};
 use crate::plan::action::{Action, Change};
 use crate::plan::desired::Desired;
-use crate::resource::observed::{Observation, Observed, Owner};
+use crate::plan::drift::Drift;
+use crate::resource::observed::{Observation, Observed};
 use crate::resource::spec::Spec;
 use crate::resource::{Kind, ResourceAddress};
 
@@ -52,6 +55,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// Work that a selection leaves out; nothing is done about it.
     pub left_out: Vec<Step>,
+    /// What was changed by others since.
+    pub drift: Drift,
 }
 
 /// How many of each.
@@ -110,13 +115,16 @@ pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &
     }
     let mut steps: Vec<Step> = steps.into_values().collect();
     steps.extend(removals(observed, |address| !desired.resources.contains_key(address)));
-    Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new() }
+    let drift = Drift::find(observed, &steps);
+    Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new(), drift }
 }
 
 /// Removes everything of a stack.
 pub fn make_destroy(stack: &StackName, region: &RegionId, observed: &Observed) -> Plan {
-    let steps = removals(observed, |_| true).collect();
-    Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new() }
+    let blocked = drift::blocked(observed);
+    let steps: Vec<Step> = removals(observed, |address| !blocked.contains(address)).collect();
+    let drift = Drift::find(observed, &steps);
+    Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new(), drift }
 }
 
 fn step_for(
@@ -172,7 +180,7 @@ fn removals(observed: &Observed, unwanted: impl Fn(&ResourceAddress) -> bool) ->
         .resources
         .iter()
         .rev()
-        .filter(move |(address, current)| current.owner == Owner::Stack && unwanted(address))
+        .filter(move |(address, current)| current.owner.may_be_removed() && unwanted(address))
         .map(|(address, current)| Step {
             address: address.clone(),
             action: Action::Delete,

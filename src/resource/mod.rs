@@ -2,6 +2,7 @@
 //!
 //! - [`Kind`] and [`ResourceAddress`] name resources: `instance.ecs01`;
 //! - [`spec`] says what one shall be, field by field, and which change forces a replacement;
+//! - [`settings`] says what we set on every resource of a kind;
 //! - [`observed`] says what one is;
 //! - [`phase`] is the life of one resource as the journal knows it;
 //! - [`ownership`] is how ours are told from others in the cloud.
@@ -9,6 +10,7 @@
 pub mod observed;
 pub mod ownership;
 pub mod phase;
+pub mod settings;
 pub mod spec;
 
 use std::fmt;
@@ -105,6 +107,22 @@ impl Kind {
             Self::Server => &[Self::Listener],
             Self::Listener => &[Self::Record],
             Self::Record => &[],
+        }
+    }
+
+    /// Whether the cloud gives each of this kind an id; others are named by what they are.
+    pub fn has_an_id_of_its_own(self) -> bool {
+        match self {
+            Self::Vpc
+            | Self::VSwitch
+            | Self::SecurityGroup
+            | Self::KeyPair
+            | Self::Instance
+            | Self::LoadBalancer
+            | Self::ServerGroup
+            | Self::Listener
+            | Self::Record => true,
+            Self::HostKey | Self::SecurityRule | Self::Redis | Self::Release | Self::Server => false,
         }
     }
 

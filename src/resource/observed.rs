@@ -36,8 +36,22 @@ pub type Fields = BTreeMap<String, String>;
 pub enum Owner {
     /// Made by this stack: destroy removes it.
     Stack,
+    /// Taken over by `adopt`: changed in place, never replaced or deleted.
+    Adopted,
     /// There before: destroy keeps it.
     Other,
+    /// Put into a resource of this stack by others, and to go since the topology is exclusive.
+    Claimed,
+}
+
+impl Owner {
+    /// Whether a plan may remove it.
+    pub fn may_be_removed(self) -> bool {
+        match self {
+            Self::Stack | Self::Claimed => true,
+            Self::Adopted | Self::Other => false,
+        }
+    }
 }
 
 /// One resource as it is.
@@ -76,8 +90,14 @@ impl Observation {
 
     /// As somebody else's.
     #[must_use]
-    pub fn of_others(mut self) -> Self {
-        self.owner = Owner::Other;
+    pub fn of_others(self) -> Self {
+        self.of(Owner::Other)
+    }
+
+    /// With this owner.
+    #[must_use]
+    pub fn of(mut self, owner: Owner) -> Self {
+        self.owner = owner;
         self
     }
 }
@@ -94,6 +114,47 @@ pub struct Observed {
     pub unknown: BTreeMap<ResourceAddress, String>,
     /// Resources that exist but are to be made anew, such as an instance that never came up.
     pub tainted: BTreeSet<ResourceAddress>,
+    /// What was last known of each resource, by the journal: not a part of what is there.
+    #[serde(skip)]
+    pub applied: BTreeMap<ResourceAddress, Applied>,
+    /// What others have put into resources of this stack.
+    pub foreign: Vec<Foreign>,
+}
+
+/// A resource as this stack last left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Its id.
+    pub id: CloudId,
+    /// Its fields, as far as they were written down.
+    pub fields: Fields,
+}
+
+/// Something in a resource of this stack that is none of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Foreign {
+    /// What it would be called: its kind and id.
+    pub address: ResourceAddress,
+    /// The resource it is in.
+    pub container: ResourceAddress,
+    /// What it is in a few words: `tcp 3306/3306 from 10.0.0.0/8`.
+    pub words: String,
+    /// The stack it belongs to, when another one made it.
+    pub stack: Option<String>,
+    /// What is needed to remove it.
+    pub found: Observation,
+    /// What its container's end does to it.
+    pub tie: Tie,
+}
+
+/// How a foreign thing hangs on the resource it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tie {
+    /// It goes when the resource goes, and is no more than a part of it.
+    Part,
+    /// It stands in the way of the resource's end, or would be lost with it.
+    InTheWay,
 }
 
 /// A map by address and field, written as a list: the keys of a JSON object are texts.

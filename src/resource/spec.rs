@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::ids::{CloudId, InstanceName};
 use crate::base::word::{self, Word};
 use crate::resource::observed::Output;
+use crate::resource::settings::settings;
 use crate::resource::{Kind, ResourceAddress};
 
 /// What a field shall be.
@@ -354,6 +355,12 @@ impl Spec {
         if self.existing().is_some() {
             return BTreeMap::new();
         }
+        let mut wanted = self.by_topology();
+        wanted.extend(settings(self));
+        wanted
+    }
+
+    fn by_topology(&self) -> BTreeMap<&'static str, Wanted> {
         match self {
             Self::Vpc(spec) => {
                 spec.cidr.iter().map(|cidr| ("cidr", Wanted::Exactly(cidr.to_string()))).collect()
@@ -464,9 +471,11 @@ fn id_of(address: ResourceAddress) -> Wanted {
 /// Whether a field cannot be changed in place: the resource is then made anew.
 pub fn forces_replacement(kind: Kind, field: &str) -> bool {
     match kind {
-        Kind::Vpc | Kind::VSwitch | Kind::SecurityGroup | Kind::SecurityRule | Kind::Server => true,
+        Kind::Vpc | Kind::VSwitch | Kind::SecurityGroup => field != "name",
+        Kind::SecurityRule => true,
+        Kind::Server => field != "weight",
         Kind::LoadBalancer => matches!(field, "vswitches" | "address_type" | "edition"),
-        Kind::Instance => matches!(field, "vswitch" | "type" | "exposure" | "security_group"),
+        Kind::Instance => matches!(field, "vswitch" | "type" | "exposure"),
         Kind::ServerGroup => field == "vpc",
         Kind::Listener => matches!(field, "load_balancer" | "protocol" | "port"),
         Kind::Record => field == "name",

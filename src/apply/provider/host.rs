@@ -6,13 +6,12 @@ use std::sync::Arc;
 use super::{Known, Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::apply::event::Event;
-use crate::apply::hosts::Patience;
+use crate::apply::hosts::{NewRelease, Place};
 use crate::base::ids::InstanceName;
-use crate::deploy::{Note, node, redis};
+use crate::deploy::{Artifact, Note, node, redis};
 use crate::resource::observed::{Observation, Output, Outputs};
-use crate::resource::spec::{HostSpec, Persistence, RedisSpec, ReleaseSpec};
+use crate::resource::spec::{HostSpec, Persistence, RedisSpec, ReleaseSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
-use crate::ssh::Session;
 
 impl Provider {
     pub(super) async fn put_redis(
@@ -22,8 +21,7 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let settings = redis_settings(spec, &self.known)?;
         self.ledger.intend_on_host(address)?;
-        let session = self.hosts.session(&spec.host, &self.known, Patience::WhileItBoots).await?;
-        redis::install(session.as_ref(), &settings, &self.notes(address)).await?;
+        self.hosts.install_redis(self.place(&spec.host), &settings, &self.notes(address)).await?;
         self.nodes_are_back(address, spec).await?;
         self.on_host_ready(address, spec.host.instance())
     }
@@ -36,9 +34,9 @@ impl Provider {
                 continue;
             }
             self.note(address, format!("waiting until the node on {} has found it again", host.instance()));
-            let session = self.hosts.session(host, &self.known, Patience::AtOnce).await?;
             let node = private_address(host.instance(), &self.known)?;
-            if let Err(why) = node::wait_until_ready(session.as_ref(), node, spec.node_port).await? {
+            let ready = self.hosts.node_is_ready(self.place(host), node, spec.node_port).await?;
+            if let Err(why) = ready {
                 self.note(address, format!("the node on {} has not: {why}", host.instance()));
             }
         }
@@ -54,17 +52,12 @@ impl Provider {
         let missing = || ApplyError::Missing { address: address.clone(), what: "binary" };
         let artifact = self.artifact.as_ref().ok_or_else(missing)?;
         self.ledger.intend_on_host(address)?;
-        let redis = self.redis_session(spec).await?;
-        let password = redis::read_password(redis.as_ref()).await?;
-        let session = self.hosts.session(&spec.host, &self.known, Patience::WhileItBoots).await?;
-        node::install(session.as_ref(), artifact, &settings, &password, &self.notes(address)).await?;
+        // The way to Redis' machine is kept beside the machine's pinned key.
+        let redis = HostSpec { route: spec.redis_route.clone(), user: spec.host.user.clone() };
+        let password = self.hosts.redis_password(self.place(&redis)).await?;
+        let release = NewRelease { artifact, settings: &settings, password: &password };
+        self.hosts.install_release(self.place(&spec.host), release, &self.notes(address)).await?;
         self.on_host_ready(address, spec.host.instance())
-    }
-
-    /// The way to Redis' machine is kept beside the machine's pinned key.
-    async fn redis_session(&self, spec: &ReleaseSpec) -> Result<Arc<Session>, ApplyError> {
-        let host = HostSpec { route: spec.redis_route.clone(), user: spec.host.user.clone() };
-        self.hosts.session(&host, &self.known, Patience::WhileItBoots).await
     }
 
     pub(super) async fn delete_redis(
@@ -72,8 +65,8 @@ impl Provider {
         address: &ResourceAddress,
         current: &Observation,
     ) -> Result<(), ApplyError> {
-        match self.session_of(address, current).await? {
-            Some(session) => Ok(redis::remove(session.as_ref()).await?),
+        match self.host_of(address, current) {
+            Some(host) => self.hosts.remove_redis(self.place(&host)).await,
             None => Ok(()),
         }
     }
@@ -83,25 +76,22 @@ impl Provider {
         address: &ResourceAddress,
         current: &Observation,
     ) -> Result<(), ApplyError> {
-        match self.session_of(address, current).await? {
-            Some(session) => Ok(node::remove(session.as_ref()).await?),
+        match self.host_of(address, current) {
+            Some(host) => self.hosts.remove_release(self.place(&host)).await,
             None => Ok(()),
         }
     }
 
-    /// A session to the machine of something that is to go; none when the machine goes too.
-    async fn session_of(
-        &self,
-        address: &ResourceAddress,
-        current: &Observation,
-    ) -> Result<Option<Arc<Session>>, ApplyError> {
-        let Some(route) = current.fields.get("route") else {
-            return Ok(None);
-        };
+    /// The machine of something that is to go; none when the machine goes too.
+    fn host_of(&self, address: &ResourceAddress, current: &Observation) -> Option<HostSpec> {
+        let route = current.fields.get("route")?;
         let user = current.fields.get("user").cloned().unwrap_or_default();
-        let host = HostSpec { route: route.split(' ').map(InstanceName::new).collect(), user };
         self.note(address, "stopping");
-        self.hosts.session(&host, &self.known, Patience::AtOnce).await.map(Some)
+        Some(HostSpec { route: route.split(' ').map(InstanceName::new).collect(), user })
+    }
+
+    fn place<'a>(&'a self, host: &'a HostSpec) -> Place<'a> {
+        Place { host, known: &self.known }
     }
 
     /// What is on a machine is named by the machine's id: on another machine it is another one.
@@ -155,6 +145,24 @@ pub(crate) fn node_settings(spec: &ReleaseSpec, known: &Known) -> Result<node::S
         ping_timeout: spec.ping_timeout,
         allowed_origins: spec.allowed_origins.clone(),
     })
+}
+
+/// The field of a host's resource that follows from its settings and files, once the machines have addresses.
+pub(crate) fn computed(
+    artifact: Option<&Artifact>,
+    spec: &Spec,
+    known: &Known,
+) -> Option<(&'static str, String)> {
+    if let Spec::Redis(spec) = spec {
+        let settings = redis_settings(spec, known).ok()?;
+        return Some(("configuration", redis::fingerprint(&settings).ok()?));
+    }
+    if let Spec::Release(spec) = spec {
+        let settings = node_settings(spec, known).ok()?;
+        let release = node::release_id(artifact?, &settings).ok()?;
+        return Some(("release", release.to_string()));
+    }
+    None
 }
 
 fn private_address(instance: &InstanceName, known: &Known) -> Result<Ipv4Addr, ApplyError> {

@@ -1,22 +1,26 @@
 //! Reads one stack's resources from the cloud: by tag, by remark, and by the ids that the journal or the topology has.
+//!
+//! What one call tells of a resource whose id is known is not asked for by a list before: a plan of a stack that is as
+//! it shall be takes few calls, however many machines it has.
 
 use std::collections::BTreeMap;
 
+use super::observations::{
+    of_instance, of_key_pair, of_listener, of_load_balancer, of_record, of_rule, of_security_group,
+    of_server, of_server_group, of_vpc, of_vswitch,
+};
+use super::{foreign, lookup};
 use crate::apply::error::ApplyError;
 use crate::apply::provider::Provider;
-use crate::apply::provider::balancer::{load_balancer_outputs, server_id};
-use crate::apply::provider::machine::instance_outputs;
 use crate::apply::provider::name::is_wanted;
-use crate::apply::provider::network::rule_id;
 use crate::base::ids::CloudId;
-use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
 use crate::cloud::{Tag, alb, dns, ecs, tag_value, vpc};
 use crate::plan::desired::Desired;
-use crate::resource::observed::{Observation, Observed, Output};
+use crate::resource::observed::{Foreign, Observation, Observed, Output, Owner};
 use crate::resource::ownership::{HOST_KEY_TAG, RESOURCE_TAG, STACK_TAG, remarked};
 use crate::resource::phase::Phase;
-use crate::resource::spec::{RecordSpec, Spec, VSwitchSpec};
+use crate::resource::spec::{Peer, RecordSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::Memory;
 
@@ -24,7 +28,11 @@ use crate::state::Memory;
 struct Reader<'a> {
     provider: &'a Provider,
     memory: &'a Memory,
+    desired: &'a Desired,
     found: BTreeMap<ResourceAddress, Observation>,
+    foreign: Vec<Foreign>,
+    /// Rules of security groups that were read with their group.
+    rules: BTreeMap<CloudId, Vec<ecs::Permission>>,
 }
 
 /// Reads what the cloud has of a stack.
@@ -35,76 +43,96 @@ pub(super) async fn read(
 ) -> Result<Observed, ApplyError> {
     let (client, stack) = (&provider.client, provider.stack.as_str());
     let ours = || Selection::Tag(STACK_TAG, stack);
-    let (vpcs, vswitches, groups, key_pairs, instances, balancers, server_groups) = tokio::try_join!(
-        vpc::vpcs(client, ours()),
-        vpc::vswitches(client, ours()),
-        ecs::security_groups(client, ours()),
-        ecs::key_pairs(client, ours()),
-        ecs::instances(client, ours()),
-        alb::load_balancers(client, STACK_TAG, stack),
-        alb::server_groups(client, STACK_TAG, stack),
+    let mut reader = Reader {
+        provider,
+        memory,
+        desired,
+        found: BTreeMap::new(),
+        foreign: Vec::new(),
+        rules: BTreeMap::new(),
+    };
+    let (vpcs, vswitches, key_pairs, instances, server_groups, groups, balancers) = tokio::try_join!(
+        lookup::wrapped(vpc::vpcs(client, ours())),
+        lookup::wrapped(vpc::vswitches(client, ours())),
+        lookup::wrapped(ecs::key_pairs(client, ours())),
+        lookup::wrapped(ecs::instances(client, ours())),
+        lookup::wrapped(alb::server_groups(client, STACK_TAG, stack)),
+        lookup::security_groups(client, memory, stack),
+        lookup::load_balancers(client, memory, stack),
     )?;
-    let mut reader = Reader { provider, memory, found: BTreeMap::new() };
     for found in &vpcs {
-        reader.add(&found.tags.tag, vpc_observation(found));
+        reader.add(&found.tags.tag, of_vpc(found));
     }
     for found in &vswitches {
-        reader.add(&found.tags.tag, vswitch_observation(found));
-    }
-    for found in &groups {
-        reader.add(&found.tags.tag, group_observation(found));
+        reader.add(&found.tags.tag, of_vswitch(found));
     }
     for found in &key_pairs {
-        reader.add(&found.tags.tag, Observation::new(CloudId::new(&found.key_pair_name)));
+        reader.add(&found.tags.tag, of_key_pair(found));
     }
     for found in &server_groups {
-        reader.add(&found.tags, server_group_observation(found));
+        reader.add(&found.tags, of_server_group(found));
     }
-    for listed in &balancers {
-        // Only this call tells the zones.
-        if let Some(found) = alb::load_balancer(client, &listed.load_balancer_id).await? {
-            reader.add(&listed.tags, load_balancer_observation(&found));
+    for found in groups {
+        let observation = of_security_group(&found.item);
+        reader.add_at(found.address, &found.item.tags.tag, observation);
+        if let Some(rules) = found.rules {
+            reader.rules.insert(found.item.security_group_id, rules);
         }
     }
-    reader.add_remembered().await?;
-    reader.add_existing(desired).await?;
+    for (address, found) in &balancers {
+        reader.add_at(address.clone(), &found.tags, of_load_balancer(found));
+    }
+    reader.add_remembered(|kind| kind != Kind::Instance && kind != Kind::Listener).await?;
+    reader.add_existing().await?;
     for found in &instances {
         reader.add_instance(found);
     }
-    reader.add_listeners().await?;
-    reader.add_remembered().await?;
-    reader.add_rules().await?;
-    reader.add_servers().await?;
-    for resource in desired.resources.values() {
-        if let Spec::Record(spec) = &resource.spec {
-            reader.add_record(&resource.address, spec).await?;
-        }
-    }
-    Ok(Observed { resources: reader.found, ..Observed::default() })
+    reader.add_remembered(|kind| kind == Kind::Instance).await?;
+    reader.add_rest().await?;
+    Ok(Observed { resources: reader.found, foreign: reader.foreign, ..Observed::default() })
 }
 
 impl Reader<'_> {
     /// Adds a resource under the address in its tags. Of two with the same address the journal's is the one.
     fn add(&mut self, tags: &[Tag], observation: Observation) {
-        let Some(address) = tag_value(tags, RESOURCE_TAG).and_then(|text| text.parse().ok()) else {
-            return;
-        };
-        self.insert(address, observation);
+        self.add_at(None, tags, observation);
     }
 
-    fn insert(&mut self, address: ResourceAddress, observation: Observation) {
-        let known = self.memory.id(&address);
-        let is_known = |one: &Observation| known.as_ref() == Some(&one.id);
-        match self.found.get(&address) {
-            Some(other) if is_known(other) || !is_known(&observation) => {}
-            Some(_) | None => {
-                self.found.insert(address, observation);
-            }
+    /// Adds a resource under an address that is known, or else under the one in its tags.
+    fn add_at(&mut self, address: Option<ResourceAddress>, tags: &[Tag], observation: Observation) {
+        let tagged = || tag_value(tags, RESOURCE_TAG).and_then(|text| text.parse().ok());
+        if let Some(address) = address.or_else(tagged) {
+            self.insert(address, observation);
         }
+    }
+
+    /// Whether it is the one at its address now.
+    fn insert(&mut self, address: ResourceAddress, observation: Observation) -> bool {
+        let remembered = self.memory.resources.get(&address);
+        let known = remembered.and_then(|one| one.phase.id());
+        let is_known = |one: &Observation| known == Some(&one.id);
+        if self.found.get(&address).is_some_and(|other| is_known(other) || !is_known(&observation)) {
+            return false;
+        }
+        let is_adopted = remembered.is_some_and(|one| one.adopted) && is_known(&observation);
+        let observation = if is_adopted { observation.of(Owner::Adopted) } else { observation };
+        self.found.insert(address, observation);
+        true
     }
 
     fn id(&self, kind: Kind) -> Option<CloudId> {
         self.found.get(&ResourceAddress::only(kind)).map(|found| found.id.clone())
+    }
+
+    /// Whether the stack has made the one of a kind: what others put into anything else is their own business.
+    fn is_ours(&self, kind: Kind) -> bool {
+        self.found.get(&ResourceAddress::only(kind)).is_some_and(|found| found.owner == Owner::Stack)
+    }
+
+    fn add_foreign(&mut self, foreign: Foreign) {
+        if self.is_ours(foreign.container.kind) {
+            self.foreign.push(foreign);
+        }
     }
 
     fn add_instance(&mut self, found: &ecs::Instance) {
@@ -115,27 +143,36 @@ impl Reader<'_> {
     }
 
     fn insert_instance(&mut self, address: ResourceAddress, found: &ecs::Instance) {
-        if let Some(key) = tag_value(&found.tags.tag, HOST_KEY_TAG) {
-            let observation = Observation::new(found.instance_id.clone()).output(Output::HostKey, key);
-            self.insert(ResourceAddress::new(Kind::HostKey, &address.name), observation);
+        let observation = of_instance(found, self.id(Kind::SecurityGroup).as_ref());
+        let name = address.name.clone();
+        if !self.insert(address, observation) {
+            return;
         }
-        let observation = instance_observation(found, self.id(Kind::SecurityGroup).as_ref());
-        self.insert(address, observation);
+        if let Some(key) = tag_value(&found.tags.tag, HOST_KEY_TAG) {
+            let observation =
+                Observation::new(found.instance_id.clone()).field("key", key).output(Output::HostKey, key);
+            self.found.insert(ResourceAddress::new(Kind::HostKey, name), observation);
+        }
     }
 
     /// What the journal knows and no list shows is read by id.
-    async fn add_remembered(&mut self) -> Result<(), ApplyError> {
-        let client = self.provider.client.clone();
-        for (address, remembered) in &self.memory.resources {
-            let Some(id) = remembered.phase.id().filter(|_| !self.found.contains_key(address)) else {
-                continue;
-            };
-            if address.kind == Kind::Instance {
-                for found in ecs::instances(&client, Selection::Id(id)).await? {
-                    self.insert_instance(address.clone(), &found);
-                }
-            } else if let Some(observation) = by_id(&client, address.kind, id).await? {
-                self.insert(address.clone(), observation);
+    async fn add_remembered(&mut self, kinds: impl Fn(Kind) -> bool) -> Result<(), ApplyError> {
+        let missing = self.memory.resources.iter().filter_map(|(address, remembered)| {
+            let is_missing = kinds(address.kind) && !self.found.contains_key(address);
+            Some((address.clone(), remembered.phase.id().filter(|_| is_missing)?.clone()))
+        });
+        let missing: Vec<(ResourceAddress, CloudId)> = missing.collect();
+        let (instances, others): (Vec<_>, Vec<_>) =
+            missing.into_iter().partition(|(address, _)| address.kind == Kind::Instance);
+        let ids: Vec<CloudId> = instances.iter().map(|(_, id)| id.clone()).collect();
+        for found in ecs::instances_with_ids(&self.provider.client, &ids).await? {
+            for (address, _) in instances.iter().filter(|(_, id)| *id == found.instance_id) {
+                self.insert_instance(address.clone(), &found);
+            }
+        }
+        for (address, id) in others {
+            if let Some(observation) = lookup::by_id(&self.provider.client, address.kind, &id).await? {
+                self.insert(address, observation);
             }
         }
         Ok(())
@@ -143,8 +180,8 @@ impl Reader<'_> {
 
     /// What was named by id is read by id; it must be there, be as the topology says, and not stand where the stack
     /// has made one of its own.
-    async fn add_existing(&mut self, desired: &Desired) -> Result<(), ApplyError> {
-        for (address, resource) in &desired.resources {
+    async fn add_existing(&mut self) -> Result<(), ApplyError> {
+        for (address, resource) in &self.desired.resources {
             let Some(id) = resource.spec.existing() else { continue };
             let what = "resource with the id in the topology";
             let missing = || ApplyError::Missing { address: address.clone(), what };
@@ -152,36 +189,89 @@ impl Reader<'_> {
                 let (named, made) = (id.to_string(), made.id.to_string());
                 return Err(ApplyError::MadeBefore { address: address.clone(), named, made });
             }
-            let found = by_id(&self.provider.client, address.kind, id).await?.ok_or_else(missing)?;
+            let found = lookup::by_id(&self.provider.client, address.kind, id).await?.ok_or_else(missing)?;
             if let Spec::VSwitch(spec) = &resource.spec {
-                check_vswitch(address, spec, &found)?;
+                lookup::check_vswitch(address, spec, &found)?;
             }
             self.found.insert(address.clone(), found.of_others());
         }
         Ok(())
     }
 
-    async fn add_rules(&mut self) -> Result<(), ApplyError> {
-        let Some(group) = self.id(Kind::SecurityGroup) else {
-            return Ok(());
-        };
-        for rule in ecs::permissions(&self.provider.client, &group).await? {
-            let Some(address) = remarked(&self.provider.stack, &rule.description) else {
-                continue;
-            };
-            let port = rule.port_range.split('/').next().unwrap_or_default().to_owned();
-            let id = rule_id(&group, port.parse().unwrap_or(0), &rule.source_cidr_ip);
-            let source = with_prefix_length(&rule.source_cidr_ip);
-            let observation =
-                Observation::new(id).field("group", &group).field("port", port).field("from", source);
-            self.insert(address, observation);
+    /// What is found only through other resources: rules, servers, listeners, the record.
+    async fn add_rest(&mut self) -> Result<(), ApplyError> {
+        let client = &self.provider.client;
+        let (group, servers, balancer) =
+            (self.id(Kind::SecurityGroup), self.id(Kind::ServerGroup), self.id(Kind::LoadBalancer));
+        let known = group.as_ref().and_then(|group| self.rules.remove(group));
+        let (rules, servers, listeners) = tokio::try_join!(
+            lookup::rules(client, group.as_ref(), known),
+            lookup::servers(client, servers.as_ref()),
+            lookup::listeners(client, balancer.as_ref()),
+        )?;
+        self.add_rules(&rules);
+        self.add_servers(&servers);
+        self.add_listeners(&listeners);
+        self.add_remembered(|kind| kind == Kind::Listener).await?;
+        for resource in self.desired.resources.values() {
+            if let Spec::Record(spec) = &resource.spec {
+                self.add_record(&resource.address, spec).await?;
+            }
         }
         Ok(())
     }
 
-    async fn add_servers(&mut self) -> Result<(), ApplyError> {
+    fn add_rules(&mut self, rules: &[ecs::Permission]) {
+        let Some(group) = self.id(Kind::SecurityGroup) else {
+            return;
+        };
+        let mut others = Vec::new();
+        for rule in rules {
+            let observation = of_rule(&group, rule);
+            let address = remarked(&self.provider.stack, &rule.description);
+            let is_taken = address.is_none_or(|address| !self.insert(address, observation.clone()));
+            if is_taken {
+                others.push((rule, observation));
+            }
+        }
+        for (rule, observation) in others {
+            match self.asked_for(&observation) {
+                // Whoever made it keeps it: it is as it shall be.
+                Some(address) => {
+                    let owner =
+                        if self.memory.id(&address).is_some() { Owner::Adopted } else { Owner::Other };
+                    self.found.insert(address, observation.of(owner));
+                }
+                None => self.add_foreign(foreign::rule(rule, observation)),
+            }
+        }
+    }
+
+    /// The rule of the topology that a rule of somebody else fulfils, when the stack has none for it.
+    fn asked_for(&self, rule: &Observation) -> Option<ResourceAddress> {
+        let rules =
+            self.desired.resources.values().filter(|resource| !self.found.contains_key(&resource.address));
+        let mut asked = rules.filter(|resource| {
+            let Spec::SecurityRule(spec) = &resource.spec else { return false };
+            let from = match &spec.from {
+                Peer::Range(range) => Some(range.to_string()),
+                Peer::Instance(name) => {
+                    let instance = self.found.get(&ResourceAddress::new(Kind::Instance, name));
+                    let address = instance.and_then(|found| found.outputs.get(&Output::PrivateAddress));
+                    address.map(|address| format!("{address}/32"))
+                }
+            };
+            let field = |name: &str| rule.fields.get(name).map_or("", String::as_str);
+            from.as_deref() == Some(field("from"))
+                && field("port") == spec.port.to_string()
+                && (field("protocol"), field("policy"), field("priority")) == ("tcp", "accept", "1")
+        });
+        asked.next().map(|resource| resource.address.clone())
+    }
+
+    fn add_servers(&mut self, servers: &[alb::BackendServer]) {
         let Some(group) = self.id(Kind::ServerGroup) else {
-            return Ok(());
+            return;
         };
         let names: BTreeMap<CloudId, String> = self
             .found
@@ -189,35 +279,54 @@ impl Reader<'_> {
             .filter(|(address, _)| address.kind == Kind::Instance)
             .map(|(address, found)| (found.id.clone(), address.name.clone()))
             .collect();
-        for server in alb::servers(&self.provider.client, &group).await? {
-            // Servers that are not machines of this stack are none of ours.
-            let Some(name) = names.get(&server.server_id).filter(|_| server.status != "Removing") else {
-                continue;
-            };
-            let observation = Observation::new(server_id(&server.server_id, server.port))
-                .field("group", &group)
-                .field("instance", &server.server_id)
-                .field("port", server.port);
-            self.insert(ResourceAddress::new(Kind::Server, name), observation);
+        let mut servers: Vec<_> = servers.iter().filter(|server| server.status != "Removing").collect();
+        // Of two of one machine the one on the wanted port is the stack's.
+        servers.sort_by_key(|server| !self.is_on_its_port(server, &names));
+        for server in servers {
+            let observation = of_server(&group, server);
+            let address = names.get(&server.server_id).map(|name| ResourceAddress::new(Kind::Server, name));
+            let address = address.filter(|address| self.is_membership_of_ours(address));
+            let is_taken = address.is_none_or(|address| !self.insert(address, observation.clone()));
+            if is_taken {
+                self.add_foreign(foreign::server(server, observation));
+            }
         }
-        Ok(())
     }
 
-    async fn add_listeners(&mut self) -> Result<(), ApplyError> {
-        let Some(balancer) = self.id(Kind::LoadBalancer) else {
-            return Ok(());
-        };
-        let client = &self.provider.client;
-        for listed in alb::listeners(client, &balancer).await? {
-            if tag_value(&listed.tags, STACK_TAG) != Some(self.provider.stack.as_str()) {
+    fn is_on_its_port(&self, server: &alb::BackendServer, names: &BTreeMap<CloudId, String>) -> bool {
+        let address = names.get(&server.server_id).map(|name| ResourceAddress::new(Kind::Server, name));
+        let wanted = address.and_then(|address| self.desired.resources.get(&address));
+        matches!(wanted.map(|one| &one.spec), Some(Spec::Server(spec)) if spec.port == server.port)
+    }
+
+    /// A membership carries no mark. A machine that stays and shall not be in the group was put there by others,
+    /// unless the journal says that it was us, or there is no journal that could say so.
+    fn is_membership_of_ours(&self, address: &ResourceAddress) -> bool {
+        let machine = ResourceAddress::new(Kind::Instance, &address.name);
+        let group = ResourceAddress::only(Kind::ServerGroup);
+        self.desired.resources.contains_key(address)
+            || !self.desired.resources.contains_key(&machine)
+            || self.memory.id(address).is_some()
+            || self.memory.id(&group).is_none()
+    }
+
+    fn add_listeners(&mut self, listeners: &[alb::Listener]) {
+        let stack = self.provider.stack.as_str();
+        for found in listeners {
+            let observation = of_listener(found);
+            if tag_value(&found.tags, STACK_TAG) == Some(stack) {
+                self.add(&found.tags, observation);
                 continue;
             }
-            // Only this call tells the certificates.
-            if let Some(found) = alb::listener(client, &listed.listener_id).await? {
-                self.add(&listed.tags, listener_observation(&found));
+            let id = Some(&found.listener_id);
+            let known = self.memory.resources.iter().find(|(_, remembered)| remembered.phase.id() == id);
+            match known.map(|(address, _)| address.clone()) {
+                Some(address) => {
+                    self.insert(address, observation);
+                }
+                None => self.add_foreign(foreign::listener(found, observation)),
             }
         }
-        Ok(())
     }
 
     /// The record is ours by our journal, wherever it is, or by its remark; one that is there and as wanted is used
@@ -227,7 +336,12 @@ impl Reader<'_> {
         if let Some(id) = self.memory.id(address)
             && let Some((domain, record)) = dns::record(client, &id).await?
         {
-            self.insert(address.clone(), record_observation(&domain, &record));
+            let is_adopted = self.memory.resources.get(address).is_some_and(|one| one.adopted);
+            let observation = of_record(&domain, &record);
+            // What was adopted keeps its remark.
+            let observation =
+                if is_adopted { observation.field("remark", &spec.remark) } else { observation };
+            self.insert(address.clone(), observation);
             return Ok(());
         }
         let balancer = self.found.get(&ResourceAddress::only(Kind::LoadBalancer));
@@ -236,7 +350,7 @@ impl Reader<'_> {
         let intended = matches!(self.memory.phase(address), Phase::Intended(_));
         for record in dns::records(client, &spec.domain, &spec.host).await? {
             let marked = record.remark.as_ref() == Some(&spec.remark);
-            let observation = record_observation(&spec.domain, &record);
+            let observation = of_record(&spec.domain, &record);
             if marked || (intended && is_wanted(&record, &value)) {
                 self.insert(address.clone(), observation);
             } else if is_wanted(&record, &value) {
@@ -246,117 +360,4 @@ impl Reader<'_> {
         }
         Ok(())
     }
-}
-
-fn record_observation(domain: &str, record: &dns::Record) -> Observation {
-    Observation::new(record.record_id.clone())
-        .field("name", format!("{} {domain}", record.host))
-        .field("value", record.value.trim_end_matches('.'))
-        .field("ttl", record.ttl)
-        .field("remark", record.remark.clone().unwrap_or_default())
-}
-
-/// Reads one resource of the control plane by its id; none when it is not there, or its kind has no id of its own.
-async fn by_id(client: &Client, kind: Kind, id: &CloudId) -> Result<Option<Observation>, ApplyError> {
-    let one = || Selection::Id(id);
-    Ok(match kind {
-        Kind::Vpc => vpc::vpcs(client, one()).await?.first().map(vpc_observation),
-        Kind::VSwitch => vpc::vswitches(client, one()).await?.first().map(vswitch_observation),
-        Kind::SecurityGroup => ecs::security_groups(client, one()).await?.first().map(group_observation),
-        Kind::LoadBalancer => alb::load_balancer(client, id).await?.as_ref().map(load_balancer_observation),
-        Kind::ServerGroup => {
-            let found = alb::server_groups_with_ids(client, std::slice::from_ref(id)).await?;
-            found.first().map(server_group_observation)
-        }
-        Kind::Listener => alb::listener(client, id).await?.as_ref().map(listener_observation),
-        Kind::KeyPair
-        | Kind::Instance
-        | Kind::HostKey
-        | Kind::SecurityRule
-        | Kind::Redis
-        | Kind::Release
-        | Kind::Server
-        | Kind::Record => None,
-    })
-}
-
-fn check_vswitch(
-    address: &ResourceAddress,
-    spec: &VSwitchSpec,
-    found: &Observation,
-) -> Result<(), ApplyError> {
-    let field = |name| found.fields.get(name).cloned().unwrap_or_default();
-    let theirs = format!("{} in {}", field("cidr"), field("zone"));
-    let ours = format!("{} in {}", spec.cidr, spec.zone);
-    if theirs == ours {
-        return Ok(());
-    }
-    Err(ApplyError::Mismatch { address: address.clone(), theirs, ours })
-}
-
-fn vpc_observation(found: &vpc::Vpc) -> Observation {
-    Observation::new(found.vpc_id.clone()).field("cidr", &found.cidr_block)
-}
-
-fn vswitch_observation(found: &vpc::VSwitch) -> Observation {
-    Observation::new(found.v_switch_id.clone())
-        .field("vpc", &found.vpc_id)
-        .field("zone", &found.zone_id)
-        .field("cidr", &found.cidr_block)
-}
-
-fn group_observation(found: &ecs::SecurityGroup) -> Observation {
-    Observation::new(found.security_group_id.clone()).field("vpc", &found.vpc_id)
-}
-
-/// Groups beside the stack's own are nobody's business here.
-fn instance_observation(found: &ecs::Instance, own_group: Option<&CloudId>) -> Observation {
-    let outputs = instance_outputs(found);
-    let exposure = if outputs.contains_key(&Output::PublicAddress) { "public" } else { "private" };
-    let groups = &found.security_group_ids.security_group_id;
-    let group = own_group.filter(|own| groups.contains(own)).or_else(|| groups.first());
-    let mut observation = Observation::new(found.instance_id.clone())
-        .field("vswitch", &found.vpc_attributes.v_switch_id)
-        .field("type", &found.instance_type)
-        .field("exposure", exposure)
-        .field("security_group", group.map(ToString::to_string).unwrap_or_default())
-        .field("status", &found.status);
-    observation.outputs = outputs;
-    observation
-}
-
-fn server_group_observation(found: &alb::ServerGroup) -> Observation {
-    Observation::new(found.server_group_id.clone())
-        .field("vpc", &found.vpc_id)
-        .field("health_path", &found.health_check_config.health_check_path)
-}
-
-fn listener_observation(found: &alb::Listener) -> Observation {
-    let observation = Observation::new(found.listener_id.clone())
-        .field("load_balancer", &found.load_balancer_id)
-        .field("server_group", found.server_group().map(ToString::to_string).unwrap_or_default())
-        .field("protocol", &found.listener_protocol)
-        .field("port", found.listener_port)
-        .field("idle_timeout", found.idle_timeout)
-        .field("request_timeout", found.request_timeout);
-    match found.certificates.first() {
-        Some(certificate) => observation.field("certificate", &certificate.certificate_id),
-        None => observation,
-    }
-}
-
-fn load_balancer_observation(found: &alb::LoadBalancer) -> Observation {
-    let mut vswitches: Vec<&str> = found.zone_mappings.iter().map(|zone| zone.v_switch_id.as_str()).collect();
-    vswitches.sort_unstable();
-    let mut observation = Observation::new(found.load_balancer_id.clone())
-        .field("vswitches", vswitches.join(","))
-        .field("address_type", &found.address_type)
-        .field("edition", &found.load_balancer_edition);
-    observation.outputs = load_balancer_outputs(found);
-    observation
-}
-
-/// The cloud may show a single address without its prefix.
-fn with_prefix_length(range: &str) -> String {
-    if range.contains('/') { range.to_owned() } else { format!("{range}/32") }
 }

@@ -158,8 +158,8 @@ pub enum SourceError {
 }
 
 /// The innermost reason of a network error: its outer ones name only layers.
-fn cause(error: &reqwest::Error) -> String {
-    let mut last: &dyn std::error::Error = error;
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut last = error;
     while let Some(next) = last.source() {
         last = next;
     }

@@ -61,7 +61,8 @@ fn addresses(planned: Planned<'_>) -> impl Iterator<Item = &ResourceAddress> {
     let steps = planned.plan.steps.iter().chain(&planned.plan.left_out).map(|step| &step.address);
     let observed = planned.observed;
     let computed = observed.computed.keys().map(|(address, _)| address);
-    steps.chain(observed.resources.keys()).chain(observed.unknown.keys()).chain(computed)
+    let containers = observed.foreign.iter().map(|foreign| &foreign.container);
+    steps.chain(containers).chain(observed.resources.keys()).chain(observed.unknown.keys()).chain(computed)
 }
 
 fn differences_of(address: &ResourceAddress, planned: Planned<'_>, now: Planned<'_>) -> Vec<Difference> {
@@ -99,6 +100,9 @@ fn facts(address: &ResourceAddress, planned: Planned<'_>) -> BTreeMap<String, St
     }
     for ((_, field), value) in observed.computed.iter().filter(|((one, _), _)| one == address) {
         facts.insert(format!("{field} wanted"), value.clone());
+    }
+    for foreign in observed.foreign.iter().filter(|foreign| foreign.container == *address) {
+        facts.insert(format!("not ours, {}", foreign.address), foreign.words.clone());
     }
     let (step, left_out) = (step(&plan.steps, address), step(&plan.left_out, address));
     if let Some(step) = step.or(left_out) {

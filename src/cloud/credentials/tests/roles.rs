@@ -204,7 +204,7 @@ async fn why_sts_gave_no_answer_is_said_however_often_it_was_tried() {
         product: Product::Sts,
         action: "AssumeRole".to_owned(),
         host: "127.0.0.1:1".to_owned(),
-        source: refused.unwrap_err(),
+        source: refused.unwrap_err().into(),
     };
     let gave_up = GaveUp { tries: 3, waited: Duration::from_mins(1), last: Box::new(last) };
     let error = SourceError::Sts { error: Box::new(CloudError::GaveUp(gave_up)) }.to_string();

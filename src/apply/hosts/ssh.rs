@@ -4,7 +4,7 @@
 //! the private addresses of the others, and the pinned host key of each.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,29 +12,23 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, OnceCell};
 
 use crate::apply::error::ApplyError;
+use crate::apply::hosts::{Hosts, NewRelease, OnHost, Patience, Place};
 use crate::apply::provider::Known;
 use crate::base::address_map::AddressMap;
 use crate::base::ids::InstanceName;
 use crate::base::retry::{Backoff, Deadline};
+use crate::deploy::redis::Password;
+use crate::deploy::{Note, node, redis};
 use crate::resource::observed::Output;
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::{HostKey, Identity, Limits, Route, Session, SshError};
 
-/// How patient a login is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Patience {
-    /// A machine that does not answer is reported at once: planning.
-    AtOnce,
-    /// A machine that does not answer yet is given time to boot: applying.
-    WhileItBoots,
-}
-
 /// Tells how addresses are reached now: a local cloud's map grows with every machine it makes.
 pub type AddressMapSource = Arc<dyn Fn() -> BoxFuture<'static, AddressMap> + Send + Sync>;
 
 /// Sessions to the machines of a stack.
-pub struct Hosts {
+pub struct SshHosts {
     identity: Identity,
     address_map: AddressMapSource,
     boot_limit: Duration,
@@ -44,7 +38,7 @@ pub struct Hosts {
 /// What tells one way from another: names, addresses and keys along it.
 type Way = String;
 
-impl Hosts {
+impl SshHosts {
     /// Of an operator, reached through a map; a machine that was just made may take `boot_limit` until it answers.
     pub fn new(identity: Identity, address_map: AddressMapSource, boot_limit: Duration) -> Self {
         Self { identity, address_map, boot_limit, sessions: Mutex::new(BTreeMap::new()) }
@@ -96,9 +90,82 @@ impl Hosts {
         }
     }
 
-    /// Closes every session: the machines may be other ones from now on.
-    pub async fn forget(&self) {
-        self.sessions.lock().await.clear();
+    async fn at(&self, place: Place<'_>, patience: Patience) -> Result<Arc<Session>, ApplyError> {
+        self.session(place.host, place.known, patience).await
+    }
+}
+
+impl Hosts for SshHosts {
+    fn observe<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<OnHost, ApplyError>> {
+        Box::pin(async move {
+            let session = self.at(place, Patience::AtOnce).await?;
+            let redis = redis::observe(session.as_ref()).await?;
+            Ok(OnHost { redis, node: node::observe(session.as_ref()).await? })
+        })
+    }
+
+    fn install_redis<'a>(
+        &'a self,
+        place: Place<'a>,
+        settings: &'a redis::Settings,
+        note: &'a Note,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
+        Box::pin(async move {
+            let session = self.at(place, Patience::WhileItBoots).await?;
+            redis::install(session.as_ref(), settings, note).await?;
+            Ok(())
+        })
+    }
+
+    fn redis_password<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Password, ApplyError>> {
+        Box::pin(async move {
+            let session = self.at(place, Patience::WhileItBoots).await?;
+            Ok(redis::read_password(session.as_ref()).await?)
+        })
+    }
+
+    fn remove_redis<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
+        Box::pin(async move {
+            let session = self.at(place, Patience::AtOnce).await?;
+            Ok(redis::remove(session.as_ref()).await?)
+        })
+    }
+
+    fn install_release<'a>(
+        &'a self,
+        place: Place<'a>,
+        release: NewRelease<'a>,
+        note: &'a Note,
+    ) -> BoxFuture<'a, Result<(), ApplyError>> {
+        Box::pin(async move {
+            let session = self.at(place, Patience::WhileItBoots).await?;
+            let NewRelease { artifact, settings, password } = release;
+            node::install(session.as_ref(), artifact, settings, password, note).await?;
+            Ok(())
+        })
+    }
+
+    fn remove_release<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
+        Box::pin(async move {
+            let session = self.at(place, Patience::AtOnce).await?;
+            Ok(node::remove(session.as_ref()).await?)
+        })
+    }
+
+    fn node_is_ready<'a>(
+        &'a self,
+        place: Place<'a>,
+        address: Ipv4Addr,
+        port: u16,
+    ) -> BoxFuture<'a, Result<Result<(), String>, ApplyError>> {
+        Box::pin(async move {
+            let session = self.at(place, Patience::AtOnce).await?;
+            Ok(node::wait_until_ready(session.as_ref(), address, port).await?)
+        })
+    }
+
+    fn forget(&self) -> BoxFuture<'_, ()> {
+        Box::pin(async { self.sessions.lock().await.clear() })
     }
 }
 

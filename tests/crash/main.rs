@@ -1,0 +1,2 @@
+//! Kills.
+fn main() {}
