@@ -15,12 +15,10 @@ use crate::apply::error::ApplyError;
 use crate::apply::event::Event;
 use crate::apply::provider::Provider;
 use crate::plan::action::Action;
+use crate::plan::forecast::AT_ONCE;
 use crate::plan::graph::{Cycle, Operation, Verb, operations};
 use crate::plan::{Plan, Step};
 use crate::resource::ResourceAddress;
-
-/// How many operations are under way at once. The cloud throttles callers that ask for more than about ten a second.
-const AT_ONCE: usize = 10;
 
 /// One operation that did not succeed.
 #[derive(Debug)]

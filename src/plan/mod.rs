@@ -5,7 +5,8 @@
 //!    base is made anew is known to change too;
 //! 3. [`drift`] says what others have changed since it was last applied;
 //! 4. [`select`] leaves out what was not asked for;
-//! 5. [`graph`] says in which order the steps can go, and which can go together.
+//! 5. [`graph`] says in which order the steps can go, and which can go together;
+//! 6. [`forecast`] says which calls that takes, and how long.
 //!
 //! The plan is data: it can be printed, and apply takes nothing else. [`saved`] keeps it in a file until it is applied.
 
@@ -13,6 +14,7 @@ pub mod action;
 pub mod desired;
 mod diff;
 pub mod drift;
+pub mod forecast;
 pub mod graph;
 pub mod saved;
 pub mod select;
