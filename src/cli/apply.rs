@@ -42,8 +42,9 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) ->
     let session = session::begin(options, loaded, Use::Change("apply")).await?;
     let session = session.with_sink(progress::sink());
     let selection = arguments.selection.selection();
+    let is_all = selection.is_all();
     let status = bring_about(&session, arguments.yes.into(), selection, |_| Ok(())).await?;
-    if status == ExitStatus::Done {
+    if is_all && status == ExitStatus::Done {
         print_address(&session).await?;
     }
     Ok(status)

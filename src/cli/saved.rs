@@ -192,7 +192,9 @@ impl Attempt<'_> {
         if self.saved.options.destroy {
             return show_what_is_left(&session, &plan).await;
         }
-        print_address(&session).await?;
+        if plan.left_out.is_empty() {
+            print_address(&session).await?;
+        }
         Ok(status)
     }
 

@@ -15,6 +15,7 @@ mod input;
 mod kept;
 mod neighbours;
 mod parts;
+mod plans;
 mod polling;
 mod retries;
 mod smoke;
