@@ -60,8 +60,8 @@ pub const INTERFACES_GONE: Usual = guessed(60);
 pub const SERVER_GROUP: Usual = guessed(8);
 /// A listener until it is Running, or gone.
 pub const LISTENER: Usual = guessed(8);
-/// Servers until a listener sends them traffic: two good probes, one a second, the first at once.
-pub const HEALTHY: Usual = Usual { takes: Duration::from_secs(2), basis: Basis::Documented };
+/// Servers until a listener sends them traffic: from the first good probe to the second, one a second.
+pub const HEALTHY: Usual = Usual { takes: Duration::from_secs(1), basis: Basis::Documented };
 /// A machine that runs until it can be logged into.
 pub const LOGIN: Usual = guessed(5);
 /// Redis from the distribution's packages, until it answers.

@@ -68,11 +68,10 @@ impl Provider {
         id: &CloudId,
     ) -> Result<Outputs, ApplyError> {
         let goal = Goal { address, condition: "Active", deadline: PROVISION };
-        self.in_state(&self.poller.load_balancers, id, goal).await?;
-        // Only this call tells the zones and their addresses.
-        let found = alb::load_balancer(&self.client, id).await?;
-        let vanished = || CloudError::Vanished { subject: address.to_string() };
-        Ok(load_balancer_outputs(&found.ok_or_else(vanished)?))
+        let judge = |found: Option<&alb::LoadBalancer>| {
+            judge_state(found, goal.condition, load_balancer_outputs)
+        };
+        Ok(self.until(&self.poller.load_balancers, id, goal, judge).await?)
     }
 
     pub(super) async fn delete_load_balancer(

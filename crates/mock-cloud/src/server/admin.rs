@@ -42,6 +42,7 @@ impl Cloud {
         match (request.head.method.as_str(), request.head.path.as_str()) {
             ("GET", "/_mock/status") => json_reply(&self.status()),
             ("GET", "/_mock/world") => json_reply(&self.world()),
+            ("GET", "/_mock/transitions") => text(200, "application/x-ndjson", self.transitions()),
             ("GET", "/_mock/calls") => text(200, "application/x-ndjson", self.log.read()),
             ("GET", "/_mock/console") => {
                 text(200, "text/html; charset=utf-8", include_str!("console.html").to_owned())
@@ -135,6 +136,12 @@ impl Cloud {
         let mut world = serde_json::to_value(WorldView(&state.world)).unwrap_or_default();
         world["pace"] = json!(self.options.pace.as_str());
         world
+    }
+
+    fn transitions(&self) -> String {
+        let state = self.lock();
+        let line = |one| serde_json::to_string(one).unwrap_or_default() + "\n";
+        state.world.transitions.iter().map(line).collect()
     }
 
     fn status(self: &Arc<Self>) -> Value {

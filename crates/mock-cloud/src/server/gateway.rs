@@ -272,6 +272,7 @@ impl Cloud {
         let known = received.operation.as_ref().ok();
         self.log.write(&Entry {
             at: timestamp(now()),
+            moment: self.now(),
             request_id,
             operation: known.map_or_else(|| "unknown".to_owned(), ToString::to_string),
             effect: known.and_then(|operation| facts().effect(&operation.product, &operation.action)),
