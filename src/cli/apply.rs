@@ -36,7 +36,7 @@ impl From<bool> for Consent {
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     let bytes = session::read(&arguments.file)?;
     if is_saved_plan(&bytes) {
-        return saved::apply(options, arguments, &bytes).await;
+        return Box::pin(saved::apply(options, arguments, &bytes)).await;
     }
     let loaded = session::check(&arguments.file, &bytes)?;
     let session = session::begin(options, loaded, Use::Change("apply")).await?;

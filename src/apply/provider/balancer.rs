@@ -68,9 +68,8 @@ impl Provider {
         id: &CloudId,
     ) -> Result<Outputs, ApplyError> {
         let goal = Goal { address, condition: "Active", deadline: PROVISION };
-        let judge = |found: Option<&alb::LoadBalancer>| {
-            judge_state(found, goal.condition, load_balancer_outputs)
-        };
+        let judge =
+            |found: Option<&alb::LoadBalancer>| judge_state(found, goal.condition, load_balancer_outputs);
         Ok(self.until(&self.poller.load_balancers, id, goal, judge).await?)
     }
 

@@ -160,7 +160,10 @@ mod tests {
         vpcs.learn(&speed, "Available", usual::VPC, span(90, 100));
         let expected = balancers.expect(&speed, "Active", usual::LOAD_BALANCER_ACTIVE).expect("it is known");
         assert_eq!(first_gap(Some(expected)), milliseconds(600));
-        assert_eq!(next_gap(Some(expected), usual::LOAD_BALANCER_ACTIVE, milliseconds(600)), milliseconds(30));
+        assert_eq!(
+            next_gap(Some(expected), usual::LOAD_BALANCER_ACTIVE, milliseconds(600)),
+            milliseconds(30)
+        );
     }
 
     #[test]

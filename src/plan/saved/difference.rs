@@ -157,10 +157,8 @@ fn flatten(name: &str, value: &Value, facts: &mut BTreeMap<String, String>) {
 
 /// A value as text: one that is a text as it is, others as JSON.
 fn text(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value).unwrap_or_default() {
-        Value::String(text) => text,
-        other => other.to_string(),
-    }
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn step<'p>(steps: &'p [Step], address: &ResourceAddress) -> Option<&'p Step> {
