@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::apply::recover::{adopt, recover};
+use crate::apply::recover::{adopt, forget_all, recover};
 use crate::apply::refresh::{Depth, refresh};
 use crate::base::retry::{Backoff, Deadline};
 use crate::cli::apply::{Consent, agreed, carry_out};
@@ -22,7 +22,7 @@ use crate::resource::observed::Owner;
 const LAG: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Remove("destroy")).await?;
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Remove).await?;
     let session = session.with_sink(progress::sink());
     remove_all(&session, arguments.yes.into(), arguments.selection.selection()).await
 }
@@ -33,13 +33,13 @@ pub(super) async fn remove_all(
     consent: Consent,
     selection: Selection,
 ) -> Result<ExitStatus, Failure> {
-    recover(&session.provider).await?;
+    session.stop.heard(recover(&session.provider)).await?;
     let how = Options { destroy: true, selection, ..Options::default() };
     let (plan, observed) = plan::look(session, &how).await?;
     adopt(&session.provider, &observed)?;
     render::plan::print(&plan);
     if plan.has_work() {
-        if !agreed(consent, "Remove all of this?")? {
+        if !agreed(consent, "Remove all of this?", &session.stop).await? {
             return Ok(ExitStatus::Failed);
         }
         carry_out(session, &plan, &observed).await?;
@@ -50,13 +50,17 @@ pub(super) async fn remove_all(
 /// Asks the cloud what is left; what a selection left out may be.
 pub(super) async fn show_what_is_left(session: &Session, plan: &Plan) -> Result<ExitStatus, Failure> {
     let kept: BTreeSet<&ResourceAddress> = plan.left_out.iter().map(|step| &step.address).collect();
-    let left = left(session, &kept).await?;
+    let left = session.stop.or(left(session, &kept)).await?;
     if kept.is_empty() {
         anstream::println!("{} left", count(left.len(), "resource"));
     } else {
         anstream::println!("{} kept, {} left beside them", count(kept.len(), "resource"), left.len());
     }
     if left.is_empty() {
+        // What is kept, and what is on it, stays known.
+        if kept.is_empty() {
+            forget_all(&session.provider)?;
+        }
         return Ok(ExitStatus::Done);
     }
     for address in &left {

@@ -92,7 +92,8 @@ fn again(arguments: &Arguments, path: &std::path::Path) -> Result<Plan, Failure>
 pub(super) async fn look(session: &Session, how: &Options) -> Result<(Plan, Observed), Failure> {
     // What is on a machine goes with it.
     let depth = if how.destroy { Depth::Cloud } else { Depth::CloudAndHosts };
-    let observed = refresh(&session.provider, &session.desired, depth).await?;
+    let reading = refresh(&session.provider, &session.desired, depth);
+    let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     let (stack, region) = (&session.topology.stack, &session.topology.region);
     let plan = if how.destroy {
         plan::make_destroy(stack, region, &observed)

@@ -166,7 +166,7 @@ impl Attempt<'_> {
         let source = &self.saved.topology;
         let loaded = session::check(Path::new(&source.path), source.text.as_bytes())?;
         let loaded = Loaded { origin: Some(self.saved.origin.clone()), ..loaded };
-        let access = if how.destroy { Use::Remove("apply") } else { Use::Change("apply") };
+        let access = if how.destroy { Use::Remove } else { Use::Change };
         let mut session = session::begin(&options, loaded, access).await?;
         session.saved = Some(self.saved.id());
         Ok(session)

@@ -129,7 +129,7 @@ impl Smoke<'_> {
 
     async fn up_to_proof(&self) -> Result<Report, Failure> {
         stage("apply");
-        let session = self.session(Use::Change("smoke")).await?.with_sink(progress::sink());
+        let session = self.session(Use::Change).await?.with_sink(progress::sink());
         bring_about(&session, Consent::Given, Selection::default(), |_| Ok(())).await?;
         drop(session);
         stage("plan");
@@ -165,7 +165,7 @@ impl Smoke<'_> {
 
     async fn down(&self, report: &Report) -> Result<ExitStatus, Failure> {
         stage("destroy");
-        let session = self.session(Use::Change("smoke")).await?.with_sink(progress::sink());
+        let session = self.session(Use::Change).await?.with_sink(progress::sink());
         destroy::remove_all(&session, Consent::Given, Selection::default()).await?;
         let left = self.left().await?;
         stage("result");

@@ -66,7 +66,10 @@ impl Provider {
         current: &Observation,
     ) -> Result<(), ApplyError> {
         match self.host_of(address, current) {
-            Some(host) => self.hosts.remove_redis(self.place(&host)).await,
+            Some(host) => {
+                self.ledger.announce_on_host(address)?;
+                self.hosts.remove_redis(self.place(&host)).await
+            }
             None => Ok(()),
         }
     }
@@ -77,7 +80,10 @@ impl Provider {
         current: &Observation,
     ) -> Result<(), ApplyError> {
         match self.host_of(address, current) {
-            Some(host) => self.hosts.remove_release(self.place(&host)).await,
+            Some(host) => {
+                self.ledger.announce_on_host(address)?;
+                self.hosts.remove_release(self.place(&host)).await
+            }
             None => Ok(()),
         }
     }

@@ -110,6 +110,7 @@ fn is_missing_something(memory: &Memory, observed: &Observed) -> bool {
     memory.resources.iter().any(|(address, remembered)| {
         matches!(remembered.phase, Phase::Ready(_))
             && is_young(remembered)
+            && !memory.is_leaving(address)
             && !address.kind.is_on_host()
             && !observed.resources.contains_key(address)
     })
