@@ -74,7 +74,8 @@ fn change_listener_by_hand(env: &TestEnv, idle_timeout: u32) {
     let call = Call::new(Product::Alb, "UpdateListenerAttribute")
         .with("ListenerId", id(env, "listener.main"))
         .with("IdleTimeout", idle_timeout);
-    let _: Value = block_on(env.cloud().client("cn-hangzhou").call(&call)).expect("it is changed");
+    let answer: Value = block_on(env.cloud().client("cn-hangzhou").call(&call)).expect("it is changed");
+    assert!(answer.is_object());
     wait_for("the listener is changed", || {
         (state(env, "listener.main")?["fields"]["idle_timeout"] == idle_timeout.to_string()).then_some(())
     });
@@ -488,5 +489,23 @@ fn one_node_is_deployed_at_a_time_when_it_is_asked_for() {
     ]);
     local(&env, "plan", &["--detailed-exitcode", "--target", "release.ecs01"]).expect_code(0);
     local(&env, "apply", &[]).expect_code(0).expect_in_order(&["Done: 2 updated."]);
+    env.local("verify").expect_code(0);
+}
+
+#[test]
+fn a_machine_that_was_removed_alone_comes_back_with_its_node() {
+    if lacks_redis("a_machine_that_was_removed_alone_comes_back_with_its_node") {
+        return;
+    }
+    let env = TestEnv::with_chatroom();
+    local(&env, "destroy", &["--target", "instance.ecs02"])
+        .expect_code(0)
+        .expect_in_order(&["Plan: 3 to delete, 19 left out."]);
+    local(&env, "apply", &[]).expect_code(0).expect_in_order(&[
+        "+ instance.ecs02",
+        "+ release.ecs02",
+        "Done: ",
+    ]);
+    env.expect_exactly_the_chatroom();
     env.local("verify").expect_code(0);
 }
