@@ -8,6 +8,7 @@ pub mod crash_point;
 pub mod diagnostic;
 pub mod durable;
 pub mod ids;
+pub mod operator;
 pub mod resolver;
 pub mod retry;
 pub mod secret;

@@ -7,6 +7,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::{Stop, command_line};
 use crate::cli::plan::look;
+use crate::cli::refresh;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cli::{ChangeArguments, GlobalOptions, saved};
@@ -33,17 +34,32 @@ impl From<bool> for Consent {
     }
 }
 
-pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
-    let bytes = session::read(&arguments.file)?;
-    if is_saved_plan(&bytes) {
-        return Box::pin(saved::apply(options, arguments, &bytes)).await;
+/// Arguments of `apply`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    change: ChangeArguments,
+    /// Take what others have changed into the journal, and change nothing else
+    #[arg(long, conflicts_with_all = ["target", "exclude"])]
+    refresh_only: bool,
+}
+
+pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+    let Arguments { change, refresh_only } = arguments;
+    let consent = Consent::from(change.yes);
+    if *refresh_only {
+        return refresh::accept(options, session::load(&change.file)?, consent).await;
     }
-    let loaded = session::check(&arguments.file, &bytes)?;
+    let bytes = session::read(&change.file)?;
+    if is_saved_plan(&bytes) {
+        return Box::pin(saved::apply(options, change, &bytes)).await;
+    }
+    let loaded = session::check(&change.file, &bytes)?;
     let session = session::begin(options, loaded, Use::Change).await?;
     let session = session.with_sink(progress::sink());
-    let selection = arguments.selection.selection();
+    let selection = change.selection.selection();
     let is_all = selection.is_all();
-    let status = bring_about(&session, arguments.yes.into(), selection, |_| Ok(())).await?;
+    let status = bring_about(&session, consent, selection, |_| Ok(())).await?;
     if is_all && status == ExitStatus::Done {
         print_address(&session).await?;
     }
@@ -62,6 +78,8 @@ pub(super) async fn bring_about(
     adopt(&session.provider, &observed)?;
     accept(&plan)?;
     render::plan::print(&plan);
+    refresh::spare_others(&plan)?;
+    refresh::remember(session, &plan, &observed)?;
     if !plan.has_work() {
         return Ok(ExitStatus::Done);
     }

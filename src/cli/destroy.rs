@@ -1,6 +1,5 @@
 //! `albatross destroy FILE`
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::apply::recover::{adopt, forget_all, recover};
@@ -12,11 +11,11 @@ use crate::cli::failure::Failure;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Use};
 use crate::cli::{ChangeArguments, GlobalOptions, plan};
-use crate::plan::Plan;
 use crate::plan::saved::Options;
 use crate::plan::select::Selection;
+use crate::plan::{Plan, Step};
 use crate::resource::ResourceAddress;
-use crate::resource::observed::Owner;
+use crate::resource::observed::{Observed, Owner};
 
 /// How long lists may show what is gone.
 const LAG: Duration = Duration::from_secs(30);
@@ -38,33 +37,58 @@ pub(super) async fn remove_all(
     let (plan, observed) = plan::look(session, &how).await?;
     adopt(&session.provider, &observed)?;
     render::plan::print(&plan);
+    show_adopted(&observed);
     if plan.has_work() {
         if !agreed(consent, "Remove all of this?", &session.stop).await? {
             return Ok(ExitStatus::Failed);
         }
         carry_out(session, &plan, &observed).await?;
     }
-    show_what_is_left(session, &plan).await
+    show_what_is_left(session, &plan, &how.selection).await
 }
 
-/// Asks the cloud what is left; what a selection left out may be.
-pub(super) async fn show_what_is_left(session: &Session, plan: &Plan) -> Result<ExitStatus, Failure> {
-    let kept: BTreeSet<&ResourceAddress> = plan.left_out.iter().map(|step| &step.address).collect();
-    let left = session.stop.or(left(session, &kept)).await?;
-    if kept.is_empty() {
+/// What was taken over stays when everything goes.
+pub(super) fn show_adopted(observed: &Observed) {
+    for (address, found) in &observed.resources {
+        if found.owner == Owner::Adopted {
+            anstream::println!("    adopted, kept: {address} {}", found.id);
+        }
+    }
+}
+
+/// Asks the cloud what is left; what was not asked for may be.
+pub(super) async fn show_what_is_left(
+    session: &Session,
+    plan: &Plan,
+    selection: &Selection,
+) -> Result<ExitStatus, Failure> {
+    let is_of = |steps: &[Step], address: &ResourceAddress| steps.iter().any(|step| step.address == *address);
+    let was_to_go = |address: &ResourceAddress| {
+        !is_of(&plan.left_out, address) && (is_of(&plan.steps, address) || selection.names(address))
+    };
+    let left = session.stop.or(left(session, was_to_go)).await?;
+    if selection.is_all() {
         anstream::println!("{} left", count(left.len(), "resource"));
     } else {
-        anstream::println!("{} kept, {} left beside them", count(kept.len(), "resource"), left.len());
+        let kept = count(plan.left_out.len(), "resource");
+        anstream::println!("{kept} kept, {} left beside them", left.len());
     }
     if left.is_empty() {
         // What is kept, and what is on it, stays known.
-        if kept.is_empty() {
+        if selection.is_all() {
             forget_all(&session.provider)?;
         }
         return Ok(ExitStatus::Done);
     }
     for address in &left {
         anstream::println!("  {address}");
+    }
+    if let Some(one) = plan.drift.obstacles().next() {
+        return Err(Failure::saying(
+            ExitStatus::PartlyApplied,
+            format!("things of others stand in the way: {}", render::drift::foreign(one)),
+            "remove them or take them elsewhere, then run the same command again",
+        ));
     }
     Err(Failure::saying(
         ExitStatus::PartlyApplied,
@@ -74,13 +98,16 @@ pub(super) async fn show_what_is_left(session: &Session, plan: &Plan) -> Result<
 }
 
 /// What the cloud still shows of the stack once its lists have caught up.
-async fn left(session: &Session, kept: &BTreeSet<&ResourceAddress>) -> Result<Vec<String>, Failure> {
+async fn left(
+    session: &Session,
+    was_to_go: impl Fn(&ResourceAddress) -> bool,
+) -> Result<Vec<String>, Failure> {
     let deadline = Deadline::after(LAG);
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {
         let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
         let ours = observed.resources.iter().filter(|(_, found)| found.owner == Owner::Stack);
-        let ours = ours.filter(|(address, _)| !kept.contains(address));
+        let ours = ours.filter(|(address, _)| was_to_go(address));
         let left: Vec<String> = ours.map(|(address, found)| format!("{address} {}", found.id)).collect();
         if left.is_empty() || !backoff.wait(&deadline).await {
             return Ok(left);

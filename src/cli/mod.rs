@@ -3,6 +3,7 @@
 //! One verb, one file: its arguments, whose comments are its help text, and what it does. Results go to standard
 //! output, progress and errors to standard error.
 
+mod adopt;
 mod apply;
 mod cloud;
 mod deploy;
@@ -19,6 +20,7 @@ mod key;
 mod local;
 mod plan;
 mod programs;
+mod refresh;
 mod render;
 mod saved;
 mod selection;
@@ -102,7 +104,9 @@ enum Command {
     Plan(plan::Arguments),
     /// Make it so: machines, Redis, load balancer, name and release
     #[command(mut_arg("file", |file| file.help("The topology, or a plan saved by `plan --out`")))]
-    Apply(ChangeArguments),
+    Apply(apply::Arguments),
+    /// Take over resources that are there: bind them to addresses of the topology
+    Adopt(adopt::Arguments),
     /// Bring Redis and the chat node up to date on machines that are there
     Deploy(ChangeArguments),
     /// Prove from outside that messages cross the nodes
@@ -172,6 +176,7 @@ impl Cli {
             Command::Validate(arguments) => validate::run(&arguments),
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,
             Command::Plan(arguments) => plan::run(options, &arguments).await,
+            Command::Adopt(arguments) => adopt::run(options, &arguments).await,
             Command::Apply(arguments) => apply::run(options, &arguments).await,
             Command::Deploy(arguments) => deploy::run(options, &arguments).await,
             Command::Verify(arguments) => verify::run(options, &arguments).await,

@@ -10,6 +10,7 @@ use crate::cli::destroy::show_what_is_left;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::plan::look;
+use crate::cli::refresh;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Loaded, Session, Use};
 use crate::cli::{ChangeArguments, GlobalOptions, selection};
@@ -185,12 +186,16 @@ impl Attempt<'_> {
         self.refuse_if_any(self.saved.stale(&plan, &observed, begun))?;
         adopt(&session.provider, &observed)?;
         render::plan::print(&plan);
+        if !self.saved.options.destroy {
+            refresh::spare_others(&plan)?;
+            refresh::remember(&session, &plan, &observed)?;
+        }
         if !plan.has_work() {
             return Ok(ExitStatus::Done);
         }
         let status = carry_out(&session, &plan, &observed).await?;
         if self.saved.options.destroy {
-            return show_what_is_left(&session, &plan).await;
+            return show_what_is_left(&session, &plan, &self.saved.options.selection).await;
         }
         if plan.left_out.is_empty() {
             print_address(&session).await?;

@@ -87,6 +87,16 @@ impl Action {
         }
     }
 
+    /// Whether it changes a field.
+    pub fn changes_field(&self, field: &str) -> bool {
+        self.changes().iter().any(|change| change.field == field)
+    }
+
+    /// Whether it changes a field other than this one.
+    pub fn changes_beside(&self, field: &str) -> bool {
+        self.changes().iter().any(|change| change.field != field)
+    }
+
     /// What is not as it shall be.
     pub fn changes(&self) -> &[Change] {
         match self {

@@ -80,8 +80,20 @@ pub struct NotOurs {
     pub words: String,
     /// The stack that made it, when one did.
     pub stack: Option<String>,
-    /// Whether it stands in the way when its container is to go.
-    pub tie: Tie,
+    /// What the plan means for it.
+    pub fate: Fate,
+}
+
+/// What a plan means for something of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It stays as it is.
+    Kept,
+    /// It is a part of a resource that goes, and goes with it.
+    GoesWith,
+    /// The resource it is in cannot go while it is there.
+    InTheWay,
 }
 
 impl Drift {
@@ -89,8 +101,33 @@ impl Drift {
     pub(super) fn find(observed: &Observed, steps: &[Step]) -> Self {
         let resources = observed.applied.iter();
         let resources = resources.filter_map(|(address, applied)| drifted(address, applied, observed, steps));
-        let foreign = observed.foreign.iter().map(NotOurs::from).collect();
+        let foreign =
+            observed.foreign.iter().map(|foreign| not_ours(foreign, goes(foreign, steps))).collect();
         Self { resources: resources.collect(), foreign }
+    }
+
+    /// For a removal of everything: what is not as it was left goes all the same, what others have in it may not.
+    pub(super) fn in_the_way(observed: &Observed, steps: &[Step]) -> Self {
+        let goes = |foreign: &Foreign| goes(foreign, steps) || foreign.tie == Tie::InTheWay;
+        let foreign = observed.foreign.iter().map(|foreign| not_ours(foreign, goes(foreign))).collect();
+        Self { resources: Vec::new(), foreign }
+    }
+
+    /// Things of others in what shall go.
+    pub fn obstacles(&self) -> impl Iterator<Item = &NotOurs> {
+        self.foreign.iter().filter(|one| one.fate == Fate::InTheWay)
+    }
+
+    /// The same for a plan that leaves these steps out: nothing comes of them.
+    pub(super) fn without(mut self, left_out: &[Step]) -> Self {
+        let is_left_out = |address: &ResourceAddress| left_out.iter().any(|step| step.address == *address);
+        for drifted in self.resources.iter_mut().filter(|one| is_left_out(&one.address)) {
+            drifted.then = Then::Kept;
+        }
+        for foreign in self.foreign.iter_mut().filter(|one| is_left_out(&one.container)) {
+            foreign.fate = Fate::Kept;
+        }
+        self
     }
 
     /// Compares alone, for those who plan nothing.
@@ -104,16 +141,24 @@ impl Drift {
     }
 }
 
-impl From<&Foreign> for NotOurs {
-    fn from(foreign: &Foreign) -> Self {
-        Self {
-            container: foreign.container.clone(),
-            kind: foreign.address.kind.word(),
-            id: foreign.found.id.clone(),
-            words: foreign.words.clone(),
-            stack: foreign.stack.clone(),
-            tie: foreign.tie,
-        }
+/// Whether a plan removes what a thing of others is in.
+fn goes(foreign: &Foreign, steps: &[Step]) -> bool {
+    let of_container = steps.iter().filter(|step| step.address == foreign.container);
+    of_container.into_iter().any(|step| matches!(step.action, Action::Delete | Action::Replace(_)))
+}
+
+fn not_ours(foreign: &Foreign, goes: bool) -> NotOurs {
+    NotOurs {
+        container: foreign.container.clone(),
+        kind: foreign.address.kind.word(),
+        id: foreign.found.id.clone(),
+        words: foreign.words.clone(),
+        stack: foreign.stack.clone(),
+        fate: match (goes, foreign.tie) {
+            (false, _) => Fate::Kept,
+            (true, Tie::Part) => Fate::GoesWith,
+            (true, Tie::InTheWay) => Fate::InTheWay,
+        },
     }
 }
 
@@ -169,8 +214,15 @@ fn then(address: &ResourceAddress, changes: &[FieldDrift], steps: &[Step]) -> Th
 /// Resources that cannot go, or not without something of others: what such a thing is in, and what that is in.
 pub(super) fn blocked(observed: &Observed) -> BTreeSet<ResourceAddress> {
     let in_the_way = observed.foreign.iter().filter(|foreign| foreign.tie == Tie::InTheWay);
-    let mut blocked: BTreeSet<ResourceAddress> =
-        in_the_way.map(|foreign| foreign.container.clone()).collect();
+    let mut blocked: BTreeSet<ResourceAddress> = BTreeSet::new();
+    for foreign in in_the_way {
+        blocked.insert(foreign.container.clone());
+        // What it uses cannot go either, such as the group that a listener forwards to.
+        let uses =
+            |found: &Observation| foreign.found.fields.values().any(|value| value == found.id.as_str());
+        let used = observed.resources.iter().filter(|(_, found)| uses(found));
+        blocked.extend(used.map(|(address, _)| address.clone()));
+    }
     loop {
         let carries = |address: &&ResourceAddress| {
             blocked.iter().any(|kept| carries(address.kind, kept.kind)) && !blocked.contains(*address)

@@ -125,7 +125,7 @@ pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &
 pub fn make_destroy(stack: &StackName, region: &RegionId, observed: &Observed) -> Plan {
     let blocked = drift::blocked(observed);
     let steps: Vec<Step> = removals(observed, |address| !blocked.contains(address)).collect();
-    let drift = Drift::find(observed, &steps);
+    let drift = Drift::in_the_way(observed, &steps);
     Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new(), drift }
 }
 

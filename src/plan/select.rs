@@ -55,8 +55,14 @@ impl Selection {
         self.target.iter().chain(&self.exclude).try_for_each(|pattern| fits_something(pattern, &known))?;
         let wanted = self.wanted(&plan.steps);
         let is_wanted = |step: &Step| step.action == Action::Keep || wanted.contains(&step.address);
-        let (steps, left_out) = plan.steps.into_iter().partition(is_wanted);
-        Ok(Plan { steps, left_out, ..plan })
+        let (steps, left_out): (Vec<Step>, Vec<Step>) = plan.steps.into_iter().partition(is_wanted);
+        Ok(Plan { drift: plan.drift.without(&left_out), steps, left_out, ..plan })
+    }
+
+    /// Whether this very resource is asked for.
+    pub fn names(&self, address: &ResourceAddress) -> bool {
+        let fits = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.fits(address));
+        (self.target.is_empty() || fits(&self.target)) && !fits(&self.exclude)
     }
 
     fn wanted(&self, steps: &[Step]) -> BTreeSet<ResourceAddress> {

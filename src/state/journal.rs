@@ -275,7 +275,6 @@ impl Event {
             Self::Happened { address, .. }
             | Self::Announced { address, .. }
             | Self::Answered { address }
-            | Self::Adopted { address, .. }
             | Self::Learned { address, .. }
             | Self::Adopted { address, .. }
             | Self::Restored { address, .. } => Some(address),

@@ -25,6 +25,9 @@ const LEFT_OUT: [&str; 9] = [
     "var/lib/albatross-redis",
 ];
 
+/// Where a host has its releases.
+const RELEASES: &str = "opt/albatross/releases";
+
 /// Where the node of the example listens.
 const PORT: u16 = 5000;
 
@@ -57,6 +60,7 @@ pub(crate) fn all(world: &Value, hosts: &Path, names: &Names) -> anyhow::Result<
         let root = hosts.join(text(&instance["id"]));
         if root.exists() {
             collect(&root, &root, names, &mut files)?;
+            files.insert("older releases".to_owned(), older_releases(&root)?.to_owned());
         }
         all.entry(text(&instance["name"]).to_owned()).or_default().push(files);
     }
@@ -72,7 +76,7 @@ fn collect(
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let relative = path.strip_prefix(root)?.to_string_lossy().into_owned();
-        if LEFT_OUT.contains(&relative.as_str()) {
+        if LEFT_OUT.contains(&relative.as_str()) || is_older_release(root, &path) {
             continue;
         }
         let about = path.symlink_metadata()?;
@@ -88,6 +92,25 @@ fn collect(
         files.insert(names.apply(&relative), shown);
     }
     Ok(())
+}
+
+/// Whether this is the folder of a release that is not in force: which ones there are follows from the past.
+fn is_older_release(root: &Path, path: &Path) -> bool {
+    let current = fs::read_link(root.join("opt/albatross/current"));
+    path.parent() == Some(&root.join(RELEASES))
+        && current.is_ok_and(|current| current.file_name() != path.file_name())
+}
+
+/// One is kept to go back to; more would fill the disk.
+fn older_releases(root: &Path) -> anyhow::Result<&'static str> {
+    let folder = root.join(RELEASES);
+    if !folder.exists() {
+        return Ok("at most one");
+    }
+    let paths =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    let older = paths.iter().filter(|path| is_older_release(root, path)).count();
+    Ok(if older <= 1 { "at most one" } else { "several" })
 }
 
 /// The digest of a file in which nothing differs from run to run.

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests write files, read CI and wait for processes")]
 #![expect(clippy::needless_raw_string_hashes, reason = "`SNAPSHOTS=overwrite` writes them so")]
 
+mod adopt;
 mod architecture;
 mod browser;
 mod chatroom;
@@ -10,6 +11,7 @@ mod credential_chain;
 mod credentials;
 mod docs;
 mod doctor;
+mod drift;
 mod faults;
 mod input;
 mod kept;

@@ -127,7 +127,7 @@ impl Hosts for SshHosts {
     fn remove_redis<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
-            Ok(redis::remove(session.as_ref()).await?)
+            Ok(redis::remove(session.as_ref(), &logged()).await?)
         })
     }
 
@@ -148,7 +148,7 @@ impl Hosts for SshHosts {
     fn remove_release<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
-            Ok(node::remove(session.as_ref()).await?)
+            Ok(node::remove(session.as_ref(), &logged()).await?)
         })
     }
 
@@ -167,6 +167,11 @@ impl Hosts for SshHosts {
     fn forget(&self) -> BoxFuture<'_, ()> {
         Box::pin(async { self.sessions.lock().await.clear() })
     }
+}
+
+/// A removal has one step, which its caller tells; what it waits for is for the log.
+fn logged() -> Note {
+    Arc::new(|text: &str| tracing::info!("{text}"))
 }
 
 fn route(host: &HostSpec, known: &Known, address_map: &AddressMap) -> Result<Route, ApplyError> {

@@ -145,13 +145,14 @@ impl Reader<'_> {
     fn insert_instance(&mut self, address: ResourceAddress, found: &ecs::Instance) {
         let observation = of_instance(found, self.id(Kind::SecurityGroup).as_ref());
         let name = address.name.clone();
-        if !self.insert(address, observation) {
+        if !self.insert(address.clone(), observation) {
             return;
         }
+        let owner = self.found[&address].owner;
         if let Some(key) = tag_value(&found.tags.tag, HOST_KEY_TAG) {
             let observation =
                 Observation::new(found.instance_id.clone()).field("key", key).output(Output::HostKey, key);
-            self.found.insert(ResourceAddress::new(Kind::HostKey, name), observation);
+            self.found.insert(ResourceAddress::new(Kind::HostKey, name), observation.of(owner));
         }
     }
 

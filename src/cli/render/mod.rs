@@ -1,6 +1,7 @@
 //! How values are shown to people.
 
 pub(super) mod diagnostic;
+pub(super) mod drift;
 pub(super) mod examination;
 pub(super) mod explanation;
 pub(super) mod failure;

@@ -5,8 +5,10 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
+use crate::base::ids::{RegionId, StackName};
 use crate::cli::render::count;
 use crate::plan::action::Action;
+use crate::plan::drift::Drift;
 use crate::plan::forecast::{Forecast, forecast};
 use crate::plan::{Plan, Step, Summary};
 use crate::resource::spec::{Peer, Spec};
@@ -15,6 +17,7 @@ use crate::resource::spec::{Peer, Spec};
 pub(crate) fn print(plan: &Plan) {
     let shown: Vec<&Step> = plan.steps.iter().filter(|step| step.action != Action::Keep).collect();
     anstream::println!("Stack {} in {}", plan.stack, plan.region);
+    super::drift::print(&plan.drift);
     if shown.is_empty() && plan.left_out.is_empty() {
         anstream::println!("\nNo changes: {} as the topology says.", count(plan.summary().keep, "resource"));
         return;
@@ -177,6 +180,19 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
         "forecast": forecast(plan).ok().map(|forecast| foretold(&forecast)),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "left_out": plan.left_out.iter().map(step).collect::<Vec<_>>(),
+        "drift": plan.drift.resources,
+        "foreign": plan.drift.foreign,
+    })
+}
+
+/// What others have changed, as JSON, without a plan.
+pub(crate) fn drift_to_json(stack: &StackName, region: &RegionId, drift: &Drift) -> Value {
+    json!({
+        "version": 1,
+        "stack": stack,
+        "region": region,
+        "drift": drift.resources,
+        "foreign": drift.foreign,
     })
 }
 

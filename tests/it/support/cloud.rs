@@ -97,6 +97,11 @@ impl LocalCloud {
         self.status()["resources"].as_u64().expect("a number")
     }
 
+    /// Moves the clock of the cloud on.
+    pub(crate) fn pass_time(&self, seconds: u64) {
+        self.administer(reqwest::Method::POST, "clock", Some(json!({"advance_seconds": seconds})));
+    }
+
     /// The first call of each action from now on goes wrong in this way.
     pub(crate) fn fail_first(&self, actions: &[&str], fault: &str) {
         self.break_calls(actions.iter().map(|action| (*action, 1)), &json!({fault: {}}));
