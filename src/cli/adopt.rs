@@ -16,6 +16,7 @@ use crate::cli::render::{self, count};
 use crate::cli::session::{self, Session, Use};
 use crate::plan::Plan;
 use crate::plan::drift::replaces_adopted;
+use crate::plan::saved::Options;
 use crate::resource::ResourceAddress;
 
 /// Arguments of `adopt`.
@@ -66,7 +67,7 @@ async fn adopt(session: &Session, given: &[(ResourceAddress, CloudId)]) -> Resul
     recover::adopt(provider, &observed)?;
     let bound = adoption.bindings.iter().map(|binding| &binding.address);
     learn(provider, &observed, bound, Unmendable::Accepted)?;
-    Ok((adoption, plan::make(session, &observed)))
+    Ok((adoption, plan::make(session, &Options::default(), &observed)?))
 }
 
 fn refused(refusal: Refusal) -> Failure {

@@ -21,6 +21,7 @@ mod late;
 mod locks;
 mod neighbours;
 mod parts;
+mod plans;
 mod polling;
 mod retries;
 mod smoke;
