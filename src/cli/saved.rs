@@ -43,7 +43,7 @@ pub(super) fn of(
 
 fn origin(session: &Session) -> Origin {
     let memory = session.provider.ledger.memory();
-    let lineage = (memory.sequence > 0).then_some(memory.identity.lineage);
+    let lineage = (memory.sequence > 1).then_some(memory.identity.lineage);
     Origin {
         account: memory.identity.account,
         endpoint: memory.identity.endpoint,
@@ -146,7 +146,7 @@ pub(super) async fn apply(
     let attempt = Attempt { path, saved: &saved };
     attempt.refuse_if_any(Difference::between("albatross", "version", &saved.program, PROGRAM))?;
     let session = attempt.session(options).await?;
-    attempt.carry_out(session.with_sink(progress::sink())).await
+    Box::pin(attempt.carry_out(session.with_sink(progress::sink()))).await
 }
 
 /// A saved plan that is to be carried out.

@@ -58,9 +58,10 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let home = Home::new(options, &cloud_options, &region, arguments.keep).await?;
     let smoke =
         Smoke { options: &home.options, arguments, target: Target::Local(Box::new(home.cloud.clone())) };
-    let report = smoke.up_to_proof().await?;
+    let report = Box::pin(smoke.up_to_proof()).await?;
     write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
-    let status = if arguments.keep { smoke.say_what_is_kept(&report) } else { smoke.down(&report).await? };
+    let status =
+        if arguments.keep { smoke.say_what_is_kept(&report) } else { Box::pin(smoke.down(&report)).await? };
     anstream::println!("smoke took {}", seconds(started.elapsed()));
     Ok(status)
 }

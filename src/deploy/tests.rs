@@ -315,10 +315,10 @@ fn as_installed(release: String) -> node::Observed {
 
 #[tokio::test]
 async fn what_was_edited_by_hand_is_seen_and_put_right() {
+    type Seen = fn(&node::Edited) -> bool;
     let host = Played::debian("ecs01");
     install(&host, b"one").await.unwrap();
     let program = format!("/opt/albatross/releases/{}/chat-node", release(b"one"));
-    type Seen = fn(&node::Edited) -> bool;
     let files: [(&str, Seen); 3] = [
         ("/etc/albatross/chat-node.env", |edited| edited.environment),
         ("/etc/systemd/system/chat-node.service", |edited| edited.unit),

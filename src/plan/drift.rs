@@ -220,8 +220,8 @@ pub(super) fn blocked(observed: &Observed) -> BTreeSet<ResourceAddress> {
         // What it uses cannot go either, such as the group that a listener forwards to.
         let uses =
             |found: &Observation| foreign.found.fields.values().any(|value| value == found.id.as_str());
-        let used = observed.resources.iter().filter(|(_, found)| uses(found));
-        blocked.extend(used.map(|(address, _)| address.clone()));
+        let held = observed.resources.iter().filter(|(_, found)| uses(found));
+        blocked.extend(held.map(|(address, _)| address.clone()));
     }
     loop {
         let carries = |address: &&ResourceAddress| {
