@@ -76,8 +76,10 @@ fn change_listener_by_hand(env: &TestEnv, idle_timeout: u32) {
         .with("IdleTimeout", idle_timeout);
     let answer: Value = block_on(env.cloud().client("cn-hangzhou").call(&call)).expect("it is changed");
     assert!(answer.is_object());
+    let idle = idle_timeout.to_string();
+    let idle = idle.as_str();
     wait_for("the listener is changed", || {
-        (state(env, "listener.main")?["fields"]["idle_timeout"] == idle_timeout.to_string()).then_some(())
+        (state(env, "listener.main")?["fields"]["idle_timeout"].as_str() == Some(idle)).then_some(())
     });
 }
 

@@ -157,9 +157,10 @@ impl Recipe {
                 _ => {}
             }
         }
-        let plan = match self.destroy {
-            true => make_destroy(&after.stack, &after.region, &observed),
-            false => plan_of(&after, &observed),
+        let plan = if self.destroy {
+            make_destroy(&after.stack, &after.region, &observed)
+        } else {
+            plan_of(&after, &observed)
         };
         Some((observed, plan))
     }
