@@ -43,7 +43,7 @@ pub(super) fn of(
 
 fn origin(session: &Session) -> Origin {
     let memory = session.provider.ledger.memory();
-    let lineage = (memory.sequence > 1).then_some(memory.identity.lineage);
+    let lineage = (memory.sequence > 0).then_some(memory.identity.lineage);
     Origin {
         account: memory.identity.account,
         endpoint: memory.identity.endpoint,

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::durable::{self, FileError};
+use crate::base::durable;
 use crate::state::StateError;
 
 /// The file of a stack that names the plan.
@@ -23,11 +23,7 @@ impl Begun {
     /// # Errors
     /// When the system refuses.
     pub fn is(&self, plan: &str) -> Result<bool, StateError> {
-        match std::fs::read(&self.path) {
-            Ok(known) => Ok(known == plan.as_bytes()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(FileError::new("read", &self.path)(error).into()),
-        }
+        Ok(durable::read(&self.path)?.is_some_and(|known| known == plan.as_bytes()))
     }
 
     /// A plan begins: a saved one with its id, or another. On disk before this returns.

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::clock;
-use crate::base::durable::{self, FileError};
+use crate::base::durable;
 use crate::base::ids::CloudId;
 use crate::base::secret::Secret;
 use crate::resource::ResourceAddress;
@@ -169,7 +169,11 @@ impl Journal {
         let path = folder.join("journal");
         let (entries, tail) = read(&path)?;
         let mut lines = entries.len();
-        let memory = fold(&path, entries, &identity)?;
+        let mut memory = fold(&path, entries, &identity)?;
+        if lines == 0 {
+            // Its first line says whose it is.
+            memory.sequence = 1;
+        }
         if lines == 0 || tail != Tail::Whole || is_long(lines, &memory) {
             lines = rewrite(&path, &memory)?;
         }
@@ -293,11 +297,7 @@ fn references(memory: &Memory) -> BTreeSet<String> {
 }
 
 fn read(path: &Path) -> Result<(Vec<Entry>, Tail), StateError> {
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), Tail::Whole)),
-        Err(error) => return Err(FileError::new("read", path)(error).into()),
-    };
+    let text = durable::read(path)?.unwrap_or_default();
     let mut entries = Vec::new();
     let mut lines = (1..).zip(text.split_inclusive(|byte| *byte == b'\n')).peekable();
     while let Some((line, content)) = lines.next() {
@@ -316,7 +316,7 @@ fn fold(path: &Path, entries: Vec<Entry>, ours: &Identity) -> Result<Memory, Sta
     let damaged = |line, why| StateError::Damaged { path: path.to_owned(), line, why };
     let mut entries = entries.into_iter();
     let mut memory = match entries.next() {
-        None => return Ok(Memory { sequence: 1, ..Memory::new(ours.clone()) }),
+        None => return Ok(Memory::new(ours.clone())),
         Some(Entry { event: Event::Opened(theirs), sequence, .. }) => {
             if theirs.version > FORMAT {
                 let what = format!("it has version {}, and {FORMAT} is known", theirs.version);

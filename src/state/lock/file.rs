@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::base::durable::FileError;
+use crate::base::durable::{self, FileError};
 use crate::base::retry::{Backoff, Deadline};
 use crate::state::StateError;
 use crate::state::lock::record::Record;
@@ -39,11 +39,7 @@ impl LockFile {
 
     /// What stands in it; none when nobody has it.
     pub(super) fn read(&self) -> Result<Option<Vec<u8>>, FileError> {
-        match fs::read(&self.path) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(FileError::new("read", &self.path)(error)),
-        }
+        durable::read(&self.path)
     }
 
     /// Waits until nobody else is changing it.
