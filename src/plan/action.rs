@@ -87,9 +87,22 @@ impl Action {
         }
     }
 
+    /// Whether what is there before goes.
+    pub fn removes(&self) -> bool {
+        match self {
+            Self::Delete | Self::Replace(_) => true,
+            Self::Create | Self::Update(_) | Self::Keep | Self::Unknown(_) => false,
+        }
+    }
+
     /// Whether it changes a field.
     pub fn changes_field(&self, field: &str) -> bool {
         self.changes().iter().any(|change| change.field == field)
+    }
+
+    /// Whether it changes one of these fields.
+    pub fn changes_any(&self, fields: &[&str]) -> bool {
+        fields.iter().any(|field| self.changes_field(field))
     }
 
     /// Whether it changes a field other than this one.

@@ -67,15 +67,6 @@ fn outputs(
         let step = earlier.get(address).filter(|step| !step.action.makes_new())?;
         step.current.as_ref()?.outputs.get(&output).cloned()
     };
-    let Some(mut values) = addresses.iter().map(known).collect::<Option<Vec<String>>>() else {
-        return AFTER_APPLY.to_owned();
-    };
-    values.sort();
-    if output == Output::PrivateAddress {
-        // Where an address is asked for, it is as the source of a rule: exactly that machine.
-        for address in &mut values {
-            address.push_str("/32");
-        }
-    }
-    values.join(",")
+    let values = addresses.iter().map(known).collect::<Option<Vec<String>>>();
+    values.map_or_else(|| AFTER_APPLY.to_owned(), |values| output.joined(values))
 }

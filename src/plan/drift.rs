@@ -143,8 +143,7 @@ impl Drift {
 
 /// Whether a plan removes what a thing of others is in.
 fn goes(foreign: &Foreign, steps: &[Step]) -> bool {
-    let of_container = steps.iter().filter(|step| step.address == foreign.container);
-    of_container.into_iter().any(|step| matches!(step.action, Action::Delete | Action::Replace(_)))
+    steps.iter().any(|step| step.address == foreign.container && step.action.removes())
 }
 
 fn not_ours(foreign: &Foreign, goes: bool) -> NotOurs {
@@ -225,7 +224,8 @@ pub(super) fn blocked(observed: &Observed) -> BTreeSet<ResourceAddress> {
     }
     loop {
         let carries = |address: &&ResourceAddress| {
-            blocked.iter().any(|kept| carries(address.kind, kept.kind)) && !blocked.contains(*address)
+            let dependents = address.kind.dependents();
+            blocked.iter().any(|kept| dependents.contains(&kept.kind)) && !blocked.contains(*address)
         };
         let below: Vec<ResourceAddress> = observed.resources.keys().filter(carries).cloned().collect();
         if below.is_empty() {
@@ -235,28 +235,9 @@ pub(super) fn blocked(observed: &Observed) -> BTreeSet<ResourceAddress> {
     }
 }
 
-/// Whether a thing of one kind cannot go while one of another stays.
-fn carries(lower: Kind, upper: Kind) -> bool {
-    match upper {
-        Kind::LoadBalancer => matches!(lower, Kind::VSwitch | Kind::Vpc),
-        Kind::VSwitch | Kind::SecurityGroup | Kind::ServerGroup => lower == Kind::Vpc,
-        Kind::Vpc
-        | Kind::KeyPair
-        | Kind::Instance
-        | Kind::HostKey
-        | Kind::SecurityRule
-        | Kind::Redis
-        | Kind::Release
-        | Kind::Server
-        | Kind::Listener
-        | Kind::Record => false,
-    }
-}
-
 /// A step that would replace what was adopted; that is never done.
 pub fn replaces_adopted(steps: &[Step]) -> Option<&Step> {
     let is_adopted =
         |step: &&Step| step.current.as_ref().is_some_and(|current| current.owner == Owner::Adopted);
-    let removes = |step: &&Step| matches!(step.action, Action::Replace(_) | Action::Delete);
-    steps.iter().filter(is_adopted).find(removes)
+    steps.iter().filter(is_adopted).find(|step| step.action.removes())
 }

@@ -102,20 +102,12 @@ fn needs(steps: &[Step]) -> Relation<'_> {
 fn needs_other(step: &Step, other: &Step) -> bool {
     step.address != other.address
         && ((is_put(step) && step.depends_on.contains(&other.address))
-            || (removes(step) && other.action != Action::Keep && would_fall(other, step))
-            || (removes(other) && makes_room(other, step)))
+            || (step.action.removes() && other.action != Action::Keep && would_fall(other, step))
+            || (other.action.removes() && makes_room(other, step)))
 }
 
 fn is_put(step: &Step) -> bool {
     step.action != Action::Delete
-}
-
-/// Whether what is there now goes.
-fn removes(step: &Step) -> bool {
-    match step.action {
-        Action::Delete | Action::Replace(_) => true,
-        Action::Create | Action::Update(_) | Action::Keep | Action::Unknown(_) => false,
-    }
 }
 
 /// Whether the upper resource loses what it stands on when the lower one goes.

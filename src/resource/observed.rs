@@ -24,6 +24,23 @@ pub enum Output {
     HostKey,
 }
 
+impl Output {
+    /// Values of this output as they are compared: sorted, joined by commas, an address as the range of one machine,
+    /// since where one is asked for it is the source of a rule.
+    pub fn joined(self, mut values: Vec<String>) -> String {
+        values.sort();
+        if self == Self::PrivateAddress {
+            values = values.iter().map(|address| range_of(address)).collect();
+        }
+        values.join(",")
+    }
+}
+
+/// The range that is one machine.
+pub fn range_of(address: &str) -> String {
+    format!("{address}/32")
+}
+
 /// Outputs of one resource.
 pub type Outputs = BTreeMap<Output, String>;
 

@@ -24,6 +24,9 @@ pub const AS_WRITTEN: &str = "as written";
 /// A unit that starts with its machine.
 pub const ENABLED: &str = "enabled";
 
+/// The fields of a record that one call sets; its status and its remark have calls of their own.
+pub const RECORD_VALUES: [&str; 5] = ["name", "value", "ttl", "type", "line"];
+
 const GROUP_NUMBERS: [(&str, u32); 5] = [
     ("health_interval", HEALTH_INTERVAL),
     ("health_timeout", HEALTH_TIMEOUT),

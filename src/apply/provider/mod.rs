@@ -165,13 +165,13 @@ impl Provider {
         let missing = || ApplyError::Missing { address: step.address.clone(), what: "spec" };
         let spec = step.spec.as_ref().ok_or_else(missing)?;
         let address = &step.address;
-        if step.action.makes_new() && self.ledger.memory().id(address).is_some() {
+        if step.action.makes_new() && self.ledger.id(address).is_some() {
             // What the journal knew is not there any more: the next one is another generation, with tokens of its own.
             self.ledger.remove(address)?;
         }
         // What is made anew is made as if nothing were there.
         let current = step.current.as_ref().filter(|_| !step.action.makes_new());
-        if let Some(current) = current.filter(|_| self.ledger.memory().id(address).is_none()) {
+        if let Some(current) = current.filter(|_| self.ledger.id(address).is_none()) {
             // Found by its tags, not known to this journal: from now on it is.
             self.ledger.accept(address, &current.id)?;
         }

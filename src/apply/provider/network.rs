@@ -8,7 +8,7 @@ use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::vpc::NewVSwitch;
 use crate::cloud::{ecs, vpc};
-use crate::resource::observed::{Observation, Output, Outputs};
+use crate::resource::observed::{Observation, Output, Outputs, range_of};
 use crate::resource::ownership::{console_name, remark};
 use crate::resource::spec::{Peer, SecurityGroupSpec, SecurityRuleSpec, Source, VSwitchSpec, VpcSpec};
 use crate::resource::{Kind, ResourceAddress};
@@ -97,7 +97,7 @@ impl Provider {
                 let instance = ResourceAddress::new(Kind::Instance, name);
                 let found = self.known.output(&instance, Output::PrivateAddress);
                 let missing = ApplyError::Missing { address: instance, what: "private address" };
-                format!("{}/32", found.ok_or(missing)?)
+                range_of(&found.ok_or(missing)?)
             }
         };
         let description = remark(&self.stack, address);

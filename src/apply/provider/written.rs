@@ -59,13 +59,8 @@ fn single(values: Vec<String>) -> Option<String> {
     <[String; 1]>::try_from(values).ok().map(|[value]| value)
 }
 
-/// As a plan compares them: sorted and joined, an address as the range of one machine.
+/// As a plan compares them; none when one of them is not known.
 fn joined(known: &Known, addresses: &[ResourceAddress], output: Output) -> Option<String> {
     let values = addresses.iter().map(|address| known.output(address, output));
-    let mut values: Vec<String> = values.collect::<Option<_>>()?;
-    values.sort();
-    if output == Output::PrivateAddress {
-        values = values.into_iter().map(|address| format!("{address}/32")).collect();
-    }
-    Some(values.join(","))
+    Some(output.joined(values.collect::<Option<_>>()?))
 }

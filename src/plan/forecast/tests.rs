@@ -120,8 +120,8 @@ fn a_change_in_place_has_the_calls_of_its_kind() {
         ("listener.main", "Running", "UpdateListenerAttribute"),
         ("server_group.main", "Available", "UpdateServerGroupAttribute"),
         ("record.main", "", "UpdateDomainRecord"),
-        ("instance.ecs01", "Stopped", "StartInstance"),
-        ("instance.ecs01", "Stopping", "StartInstance"),
+        ("instance.ecs01", "Stopped", "StartInstances"),
+        ("instance.ecs01", "Stopping", "StartInstances"),
         ("instance.ecs01", "Starting", ""),
         ("redis.ecs03", "", ""),
     ];
