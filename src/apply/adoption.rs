@@ -135,7 +135,7 @@ pub async fn find(
     let mut adoption = Adoption::default();
     let mut listed: BTreeMap<Kind, Vec<Candidate>> = BTreeMap::new();
     for (address, found) in &observed.resources {
-        if found.owner == Owner::Stack && provider.ledger.memory().id(address).is_none() {
+        if found.owner == Owner::Stack && provider.ledger.id(address).is_none() {
             adoption.bind(address, &found.id, Found::ByTag);
         }
     }

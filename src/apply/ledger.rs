@@ -11,7 +11,7 @@ use crate::base::secret::Secret;
 use crate::cloud::call::Call;
 use crate::resource::ResourceAddress;
 use crate::resource::observed::{Fields, Outputs};
-use crate::resource::phase::Happening;
+use crate::resource::phase::{Happening, Phase};
 use crate::state::journal::{Event, Journal, Purpose};
 use crate::state::memory::InFlight;
 use crate::state::vault::{self, Kept};
@@ -32,6 +32,16 @@ impl Ledger {
     /// What is remembered now.
     pub fn memory(&self) -> Memory {
         self.with(|journal| journal.memory().clone())
+    }
+
+    /// Where a resource is in its life now.
+    pub fn phase(&self, address: &ResourceAddress) -> Phase {
+        self.with(|journal| journal.memory().phase(address))
+    }
+
+    /// The id of a resource now, when it has one.
+    pub fn id(&self, address: &ResourceAddress) -> Option<CloudId> {
+        self.with(|journal| journal.memory().id(address))
     }
 
     /// Writes down that a call is about to be sent, and gives it back to be sent.

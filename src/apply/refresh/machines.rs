@@ -18,18 +18,21 @@ use crate::resource::{Kind, ResourceAddress};
 
 /// Reads the machines of a stack into what was observed.
 pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut Observed) {
-    compute(provider, desired, observed);
     let known = Known::from_observed(observed);
+    compute(provider, desired, &known, observed);
     let hosts: Vec<&HostSpec> =
         desired.resources.values().filter_map(|resource| resource.spec.host_key()).collect();
     let mut unread: BTreeSet<&InstanceName> = BTreeSet::new();
     let mut reads = Vec::new();
     for host in hosts {
-        match why_unreadable(host, observed) {
-            None => reads.push(read_host(provider, host, &known)),
-            Some(why) => {
+        match access(host, observed) {
+            Access::Open => reads.push(read_host(provider, host, &known)),
+            Access::NotThere => {
                 unread.insert(host.instance());
-                mark_unknown(desired, host, why.as_deref(), observed);
+            }
+            Access::Closed(why) => {
+                unread.insert(host.instance());
+                mark_unknown(desired, host, &why, observed);
             }
         }
     }
@@ -40,7 +43,7 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
             Err(error) => {
                 provider.hosts.forget().await;
                 unread.insert(host.instance());
-                mark_unknown(desired, host, Some(&error.to_string()), observed);
+                mark_unknown(desired, host, &error.to_string(), observed);
             }
         }
     }
@@ -52,17 +55,15 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
 }
 
 /// What a release and Redis would be called, as far as the machines have addresses.
-pub(super) fn compute(provider: &Provider, desired: &Desired, observed: &mut Observed) {
-    let known = Known::from_observed(observed);
+pub(super) fn compute(provider: &Provider, desired: &Desired, known: &Known, observed: &mut Observed) {
     for resource in desired.resources.values() {
-        if let Some((field, value)) = computed(provider.artifact.as_ref(), &resource.spec, &known) {
+        if let Some((field, value)) = computed(provider.artifact.as_ref(), &resource.spec, known) {
             observed.computed.insert((resource.address.clone(), field), value);
         }
     }
 }
 
-fn mark_unknown(desired: &Desired, host: &HostSpec, why: Option<&str>, observed: &mut Observed) {
-    let Some(why) = why else { return };
+fn mark_unknown(desired: &Desired, host: &HostSpec, why: &str, observed: &mut Observed) {
     for resource in desired.resources.values().filter(|one| is_on(one, host)) {
         observed.unknown.insert(resource.address.clone(), why.to_owned());
     }
@@ -72,22 +73,31 @@ fn is_on(resource: &Resource, host: &HostSpec) -> bool {
     resource.address.kind.is_on_host() && resource.host() == Some(host.instance())
 }
 
-/// Every machine on the way must be there with its key pinned, and run. The inner text is what to say of a machine
-/// that is there and does not: what is on it is not known. On one that is not there nothing is.
-#[expect(clippy::option_option, reason = "it is unreadable, and there may be a reason worth a word")]
-fn why_unreadable(host: &HostSpec, observed: &Observed) -> Option<Option<String>> {
-    host.route.iter().find_map(|name| {
+/// Whether a machine can be read.
+enum Access {
+    Open,
+    /// A machine on the way is not there, or has no key pinned: nothing of ours is on it.
+    NotThere,
+    /// A machine on the way is there and does not run: what is on it is not known. The reason.
+    Closed(String),
+}
+
+/// Every machine on the way must be there with its key pinned, and run; the first that does not decides.
+fn access(host: &HostSpec, observed: &Observed) -> Access {
+    for name in &host.route {
         let address = ResourceAddress::new(Kind::Instance, name);
         let Some(instance) = observed.resources.get(&address) else {
-            return Some(None);
+            return Access::NotThere;
         };
         let status = instance.fields.get("status").map_or("", String::as_str);
         if status != "Running" {
-            return Some(Some(format!("{address} is {status}")));
+            return Access::Closed(format!("{address} is {status}"));
         }
-        let is_pinned = observed.resources.contains_key(&ResourceAddress::new(Kind::HostKey, name));
-        (!is_pinned).then_some(None)
-    })
+        if !observed.resources.contains_key(&ResourceAddress::new(Kind::HostKey, name)) {
+            return Access::NotThere;
+        }
+    }
+    Access::Open
 }
 
 /// What is on one machine.

@@ -21,7 +21,7 @@ use std::time::Duration;
 pub use foreign::obstacles;
 
 use crate::apply::error::ApplyError;
-use crate::apply::provider::Provider;
+use crate::apply::provider::{Known, Provider};
 use crate::base::clock;
 use crate::base::ids::CloudId;
 use crate::base::retry::{Backoff, Deadline};
@@ -96,7 +96,8 @@ pub fn from_journal(provider: &Provider, desired: &Desired) -> Observed {
         }
     }
     mark_tainted(&memory, &mut observed);
-    machines::compute(provider, desired, &mut observed);
+    let known = Known::from_observed(&observed);
+    machines::compute(provider, desired, &known, &mut observed);
     observed
 }
 

@@ -5,7 +5,7 @@ use crate::apply::provider::machine::instance_outputs;
 use crate::apply::provider::network::rule_id;
 use crate::base::ids::CloudId;
 use crate::cloud::{alb, dns, ecs, vpc};
-use crate::resource::observed::{Observation, Output};
+use crate::resource::observed::{Observation, Output, range_of};
 
 pub(super) fn of_vpc(found: &vpc::Vpc) -> Observation {
     Observation::new(found.vpc_id.clone()).field("cidr", &found.cidr_block).field("name", &found.vpc_name)
@@ -76,7 +76,7 @@ fn source(rule: &ecs::Permission) -> String {
     match (range.as_str(), rule.source_group_id.as_str()) {
         ("", group) => group.to_owned(),
         (range, _) if range.contains('/') => range.to_owned(),
-        (range, _) => format!("{range}/32"),
+        (range, _) => range_of(range),
     }
 }
 

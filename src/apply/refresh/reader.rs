@@ -17,7 +17,7 @@ use crate::base::ids::CloudId;
 use crate::cloud::vpc::Selection;
 use crate::cloud::{Tag, alb, dns, ecs, tag_value, vpc};
 use crate::plan::desired::Desired;
-use crate::resource::observed::{Foreign, Observation, Observed, Output, Owner};
+use crate::resource::observed::{Foreign, Observation, Observed, Output, Owner, range_of};
 use crate::resource::ownership::{HOST_KEY_TAG, RESOURCE_TAG, STACK_TAG, remarked};
 use crate::resource::phase::Phase;
 use crate::resource::spec::{Peer, RecordSpec, Spec};
@@ -259,7 +259,7 @@ impl Reader<'_> {
                 Peer::Instance(name) => {
                     let instance = self.found.get(&ResourceAddress::new(Kind::Instance, name));
                     let address = instance.and_then(|found| found.outputs.get(&Output::PrivateAddress));
-                    address.map(|address| format!("{address}/32"))
+                    address.map(|address| range_of(address))
                 }
             };
             let field = |name: &str| rule.fields.get(name).map_or("", String::as_str);
