@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use albatross::base::crash_point::Moment as WriteMoment;
 use anyhow::{Context as _, anyhow, bail};
 
 /// A command that is killed.
@@ -43,30 +44,6 @@ pub(crate) enum Moment {
     After,
     /// A moment within a durable write, in the words of `src/base/crash_point`.
     Write(WriteMoment),
-}
-
-/// As in `src/base/crash_point`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum WriteMoment {
-    Before,
-    Half,
-    Written,
-    Synced,
-    Renamed,
-}
-
-impl WriteMoment {
-    const ALL: [Self; 5] = [Self::Before, Self::Half, Self::Written, Self::Synced, Self::Renamed];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Before => "before",
-            Self::Half => "half",
-            Self::Written => "written",
-            Self::Synced => "synced",
-            Self::Renamed => "renamed",
-        }
-    }
 }
 
 /// Something a run does, counted from 1 among those of the same key.

@@ -1,6 +1,6 @@
 //! What others change by hand is shown field by field and brought back; what they put there is left alone.
 
-#![expect(clippy::too_many_lines, clippy::format_collect, clippy::unused_self, reason = "one story a test")]
+#![expect(clippy::too_many_lines, clippy::format_collect, reason = "one story a test")]
 
 use std::collections::BTreeMap;
 
@@ -47,18 +47,9 @@ impl Somebody {
         block_on(self.client.call::<Value>(call)).unwrap_or_else(|error| panic!("{}: {error}", call.action))
     }
 
-    fn alb(&self, action: &str) -> Call {
-        Call::new(Product::Alb, action)
-    }
-
-    fn ecs(&self, action: &str) -> Call {
-        Call::new(Product::Ecs, action).with("RegionId", "cn-hangzhou")
-    }
-
     /// Adds the machine with Redis to the chatroom's servers.
     fn add_a_server(&self) {
-        let call = self
-            .alb("AddServersToServerGroup")
+        let call = alb("AddServersToServerGroup")
             .with("ServerGroupId", self.id("server_group.main"))
             .with_form("Servers.1.ServerType", "Ecs")
             .with_form("Servers.1.ServerId", self.id("instance.ecs03"))
@@ -68,8 +59,7 @@ impl Somebody {
     }
 
     fn add_a_rule(&self) {
-        let call = self
-            .ecs("AuthorizeSecurityGroup")
+        let call = ecs("AuthorizeSecurityGroup")
             .with("SecurityGroupId", self.id("security_group.main"))
             .with("Permissions.1.IpProtocol", "TCP")
             .with("Permissions.1.PortRange", "9100/9100")
@@ -79,8 +69,7 @@ impl Somebody {
     }
 
     fn add_a_listener(&self) {
-        let call = self
-            .alb("CreateListener")
+        let call = alb("CreateListener")
             .with("LoadBalancerId", self.id("load_balancer.main"))
             .with("ListenerProtocol", "HTTP")
             .with("ListenerPort", 8080)
@@ -114,6 +103,14 @@ fn drift(plan: &Value) -> Vec<String> {
     lines
 }
 
+fn alb(action: &str) -> Call {
+    Call::new(Product::Alb, action)
+}
+
+fn ecs(action: &str) -> Call {
+    Call::new(Product::Ecs, action).with("RegionId", "cn-hangzhou")
+}
+
 /// What each step of a plan does, those that do nothing left out.
 fn actions(plan: &Value) -> Vec<String> {
     let steps = plan["steps"].as_array().expect("a list").iter();
@@ -140,8 +137,7 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
     let somebody = Somebody::in_cloud_of(&env);
     let group = somebody.id("server_group.main");
     somebody.call(
-        &somebody
-            .alb("UpdateServerGroupAttribute")
+        &alb("UpdateServerGroupAttribute")
             .with("ServerGroupId", group)
             .with("HealthCheckConfig.HealthCheckEnabled", true)
             .with("HealthCheckConfig.HealthCheckInterval", 7)
@@ -149,15 +145,13 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
             .with("Scheduler", "Wlc"),
     );
     somebody.call(
-        &somebody
-            .alb("UpdateListenerAttribute")
+        &alb("UpdateListenerAttribute")
             .with("ListenerId", somebody.id("listener.main"))
             .with("IdleTimeout", 15)
             .with("ListenerDescription", "mine"),
     );
     somebody.call(
-        &somebody
-            .alb("UpdateServerGroupServersAttribute")
+        &alb("UpdateServerGroupServersAttribute")
             .with("ServerGroupId", group)
             .with_form("Servers.1.ServerType", "Ecs")
             .with_form("Servers.1.ServerId", somebody.id("instance.ecs02"))
@@ -165,8 +159,7 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
             .with_form("Servers.1.Weight", 0),
     );
     somebody.call(
-        &somebody
-            .alb("UpdateLoadBalancerAttribute")
+        &alb("UpdateLoadBalancerAttribute")
             .with("LoadBalancerId", somebody.id("load_balancer.main"))
             .with("LoadBalancerName", "web"),
     );
@@ -176,13 +169,12 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
             .with("RecordId", record)
             .with("Status", "Disable"),
     );
-    let rename = somebody
-        .ecs("ModifyInstanceAttribute")
+    let rename = ecs("ModifyInstanceAttribute")
         .without("RegionId")
         .with("InstanceId", somebody.id("instance.ecs01"))
         .with("InstanceName", "web-1");
     somebody.call(&rename);
-    let stop = somebody.ecs("StopInstances").with_list("InstanceId", [somebody.id("instance.ecs03")]);
+    let stop = ecs("StopInstances").with_list("InstanceId", [somebody.id("instance.ecs03")]);
     somebody.call(&stop);
     somebody.call(
         &Call::new(Product::Vpc, "ModifyVpcAttribute")
@@ -190,10 +182,8 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
             .with("VpcId", somebody.id("vpc.main"))
             .with("VpcName", "net"),
     );
-    let revoke = somebody
-        .ecs("RevokeSecurityGroup")
-        .with("SecurityGroupId", somebody.id("security_group.main"))
-        .with_list(
+    let revoke =
+        ecs("RevokeSecurityGroup").with("SecurityGroupId", somebody.id("security_group.main")).with_list(
             "SecurityGroupRuleId",
             [somebody.fields["security_rule.ssh-203.0.113.0-24"]["rule"].as_str().expect("an id")],
         );
@@ -301,7 +291,7 @@ fn of_an_exclusive_topology_what_others_put_there_is_removed() {
 fn a_plan_from_the_journal_asks_nobody() {
     let env = control_plane();
     let somebody = Somebody::in_cloud_of(&env);
-    let stop = somebody.ecs("StopInstances").with_list("InstanceId", [somebody.id("instance.ecs03")]);
+    let stop = ecs("StopInstances").with_list("InstanceId", [somebody.id("instance.ecs03")]);
     somebody.call(&stop);
     let before = env.cloud().call_log().len();
     env.run(&["--local", "plan", "--refresh=false", "--detailed-exitcode", "chatroom.yaml"])
@@ -325,8 +315,7 @@ fn drift_alone_is_shown_and_taken_into_the_journal() {
     let env = control_plane();
     let somebody = Somebody::in_cloud_of(&env);
     somebody.call(
-        &somebody
-            .alb("UpdateListenerAttribute")
+        &alb("UpdateListenerAttribute")
             .with("ListenerId", somebody.id("listener.main"))
             .with("IdleTimeout", 15),
     );

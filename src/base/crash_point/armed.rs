@@ -15,18 +15,6 @@ use serde_json::Value;
 
 use crate::base::crash_point::Moment;
 
-impl Moment {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Before => "before",
-            Self::Half => "half",
-            Self::Written => "written",
-            Self::Synced => "synced",
-            Self::Renamed => "renamed",
-        }
-    }
-}
-
 /// What this process was asked for.
 #[derive(Debug)]
 struct Wish {

@@ -13,7 +13,7 @@ pub use absent::Point;
 pub use armed::Point;
 
 /// A place within a durable write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Moment {
     /// Nothing is written yet.
     Before,
@@ -25,4 +25,20 @@ pub enum Moment {
     Synced,
     /// The synced file has replaced the old one; the folder is not synced.
     Renamed,
+}
+
+impl Moment {
+    /// All of them, in the order in which they come.
+    pub const ALL: [Self; 5] = [Self::Before, Self::Half, Self::Written, Self::Synced, Self::Renamed];
+
+    /// The word for it, with which a point's name ends.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::Half => "half",
+            Self::Written => "written",
+            Self::Synced => "synced",
+            Self::Renamed => "renamed",
+        }
+    }
 }
