@@ -63,7 +63,11 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
 /// # Errors
 /// When the system refuses.
 pub fn remove(path: &Path) -> Result<(), FileError> {
-    match std::fs::remove_file(path) {
+    let point = Point::remove(path);
+    point.reach(Moment::Before);
+    let removed = std::fs::remove_file(path);
+    point.reach(Moment::Renamed);
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path)(error)),
         _ => sync_folder(parent(path)).map_err(FileError::new("remove", path)),
     }

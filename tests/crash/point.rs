@@ -51,7 +51,7 @@ pub(crate) enum Moment {
 pub(crate) enum Site {
     /// `api Vpc.CreateVpc`, `command ecs01 ...`, `upload ecs01 ...`, as the cloud's gates have it.
     Effect { key: String, occurrence: u64 },
-    /// `append journal ...`, `replace ...`, as the program's crash points have it, without the moment.
+    /// `append journal ...`, `replace ...`, `remove ...`, as the program's crash points have it, without the moment.
     Write { key: String, occurrence: u64 },
 }
 
@@ -119,7 +119,7 @@ impl FromStr for Point {
         let (key, occurrence) = site.rsplit_once('#').with_context(bad)?;
         let (key, occurrence) = (key.replace("\\n", "\n"), occurrence.parse().with_context(bad)?);
         let verb = Verb::ALL.into_iter().find(|known| known.word() == verb).with_context(bad)?;
-        if ["append ", "replace "].iter().any(|kind| key.starts_with(kind)) {
+        if ["append ", "replace ", "remove "].iter().any(|kind| key.starts_with(kind)) {
             let found = WriteMoment::ALL.into_iter().find(|moment| moment.word() == word);
             let moment = Moment::Write(found.with_context(bad)?);
             return Ok(Self { verb, site: Site::Write { key, occurrence }, moment });

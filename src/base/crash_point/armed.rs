@@ -49,6 +49,11 @@ impl Point {
         Self { name: format!("replace {}", file_name(path)) }
     }
 
+    /// Removing a file.
+    pub fn remove(path: &Path) -> Self {
+        Self { name: format!("remove {}", file_name(path)) }
+    }
+
     /// The content is about to be written to the file.
     pub fn begin(&self, file: &mut File, content: &[u8]) {
         self.reach(Moment::Before);

@@ -23,7 +23,7 @@ pub enum Moment {
     Written,
     /// The file is synced.
     Synced,
-    /// The synced file has replaced the old one; the folder is not synced.
+    /// The new file is under its name, or the old one is not any more; the folder is not synced.
     Renamed,
 }
 
