@@ -274,8 +274,9 @@ mod tests {
     /// Every way in which the outcome of a call becomes known.
     #[test]
     fn a_secret_goes_when_the_outcome_is_known() {
+        type Outcome<'a> = &'a dyn Fn(&Ledger) -> Result<(), StateError>;
         let id = CloudId::new("r-1");
-        let outcomes: [&dyn Fn(&Ledger) -> Result<(), StateError>; 4] = [
+        let outcomes: [Outcome<'_>; 4] = [
             &|ledger| ledger.accept(&address(), &id),
             &|ledger| ledger.refuse(&address()),
             &|ledger| ledger.remove(&address()),
@@ -296,7 +297,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ledger = open(folder.path());
         ledger.intend(&address(), build).unwrap();
-        ledger.intend(&ResourceAddress::only(Kind::Vpc), |token| build(token)).unwrap();
+        ledger.intend(&ResourceAddress::only(Kind::Vpc), build).unwrap();
         ledger.refuse(&ResourceAddress::only(Kind::Vpc)).unwrap();
         assert_eq!(secret_files(folder.path()).len(), 1);
         assert!(ledger.call_of(&flight(&ledger)).unwrap().is_some());

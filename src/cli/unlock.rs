@@ -60,7 +60,15 @@ fn lives(error: StateError) -> Failure {
             "that command is at work: let it end, or stop it with Ctrl-C; --force removes \
                                       its lock all the same, after which two commands may change the stack at once"
         }
-        _ => return error.into(),
+        StateError::File(_)
+        | StateError::Damaged { .. }
+        | StateError::Newer { .. }
+        | StateError::OtherCloud { .. }
+        | StateError::NotOpen { .. }
+        | StateError::Impossible { .. }
+        | StateError::Secret { .. }
+        | StateError::LockBusy { .. }
+        | StateError::LockLost { .. } => return error.into(),
     };
     Failure::new(ExitStatus::Locked, error, Some(hint.to_owned()))
 }

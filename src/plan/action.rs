@@ -1,9 +1,12 @@
 //! What happens to a resource: a closed set, each with the sign people know from Terraform.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::base::word::{self, Word};
 
 /// What happens to a resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It is made.
     Create,
@@ -20,10 +23,11 @@ pub enum Action {
 }
 
 /// A field that is not as it shall be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Its name.
-    pub field: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub field: Word,
     /// What it is.
     pub from: String,
     /// What it shall be.

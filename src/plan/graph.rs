@@ -139,7 +139,7 @@ fn room_for<'p>(address: &ResourceAddress, nodes: &BTreeSet<Node<'p>>) -> Vec<No
 }
 
 /// Whether a resource cannot stay when another goes.
-fn stands_on(upper: &ResourceAddress, lower: &ResourceAddress) -> bool {
+pub(super) fn stands_on(upper: &ResourceAddress, lower: &ResourceAddress) -> bool {
     let same_machine =
         |kind: Kind| matches!(kind, Kind::Redis | Kind::Release | Kind::HostKey | Kind::Server);
     lower.kind.dependents().contains(&upper.kind)

@@ -93,7 +93,18 @@ pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
     let numbers: &[(&'static str, u32)] = match spec.kind() {
         Kind::ServerGroup => &GROUP_NUMBERS,
         Kind::Server => &[("weight", WEIGHT)],
-        _ => &[],
+        Kind::Vpc
+        | Kind::VSwitch
+        | Kind::SecurityGroup
+        | Kind::KeyPair
+        | Kind::Instance
+        | Kind::HostKey
+        | Kind::SecurityRule
+        | Kind::Redis
+        | Kind::LoadBalancer
+        | Kind::Release
+        | Kind::Listener
+        | Kind::Record => &[],
     };
     let fixed = fixed.iter().map(|(field, value)| (*field, Wanted::Exactly((*value).to_owned())));
     let numbers = numbers.iter().map(|(field, value)| (*field, Wanted::Exactly(value.to_string())));

@@ -69,7 +69,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\balbatross-chatroom-[0-9a-f]{8}\b", "albatross-chatroom-*"),
         (r"\b\d{4}-\d\d-\d\dT[0-9:.]+Z\b", "TIME"),
         (r"\breleases/[0-9a-f]{12}\b", "releases/*"),
-        (r#""(release|fingerprint|environment|unit)": ?"[0-9a-f]+""#, "\"$1\":\"*\""),
+        (r#""(release|fingerprint|environment|configuration|unit)": ?"[0-9a-f]+""#, "\"$1\":\"*\""),
     ];
     rules.map(|(pattern, name)| (Regex::new(pattern).expect("a pattern"), name)).into()
 });

@@ -1,5 +1,7 @@
 //! What others change by hand is shown field by field and brought back; what they put there is left alone.
 
+#![expect(clippy::too_many_lines, clippy::format_collect, clippy::unused_self, reason = "one story a test")]
+
 use std::collections::BTreeMap;
 
 use albatross::cloud::Product;
@@ -117,7 +119,9 @@ fn actions(plan: &Value) -> Vec<String> {
     let steps = plan["steps"].as_array().expect("a list").iter();
     let steps = steps.filter(|step| step["action"] != "keep");
     steps
-        .map(|step| format!("{} {}", step["action"].as_str().unwrap(), step["address"].as_str().unwrap()))
+        .map(|step| {
+            format!("{} {}", step["action"].as_str().expect("text"), step["address"].as_str().expect("text"))
+        })
         .collect()
 }
 
@@ -304,7 +308,8 @@ fn a_plan_from_the_journal_asks_nobody() {
         .expect_code(0)
         .expect_in_order(&["No changes: 22 resources"]);
     let calls = env.cloud().call_log();
-    let actions: Vec<&str> = calls[before..].iter().map(|call| call["operation"].as_str().unwrap()).collect();
+    let actions: Vec<&str> =
+        calls[before..].iter().map(|call| call["operation"].as_str().expect("text")).collect();
     assert_eq!(actions, ["Sts.GetCallerIdentity"]);
     env.run(&["--local", "plan", "--refresh=false", "--refresh-only", "chatroom.yaml"])
         .expect_code(64)

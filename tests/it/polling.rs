@@ -150,8 +150,6 @@ fn a_wait_says_for_what_and_how_far_it_is() {
         &env.local("apply").expect_code(0).stderr,
         &[
             (r"vpc\.main: waiting for Available", "not listed yet|Pending"),
-            // Whichever of the three is made first is in the reading that answers late.
-            (r"instance\.ecs0[123]: waiting for Running", "not listed yet|Pending|Starting"),
             (r"load_balancer\.main: waiting for Active", "not listed yet|Provisioning"),
         ],
     );

@@ -38,7 +38,19 @@ impl Provider {
                 Some(("key_pair".to_owned(), self.known.only(Kind::KeyPair).ok()?.to_string()))
             }
             Kind::HostKey => Some(("key".to_owned(), self.known.output(&step.address, Output::HostKey)?)),
-            _ => None,
+            Kind::Instance
+            | Kind::Vpc
+            | Kind::VSwitch
+            | Kind::SecurityGroup
+            | Kind::KeyPair
+            | Kind::SecurityRule
+            | Kind::Redis
+            | Kind::LoadBalancer
+            | Kind::ServerGroup
+            | Kind::Release
+            | Kind::Server
+            | Kind::Listener
+            | Kind::Record => None,
         }
     }
 }

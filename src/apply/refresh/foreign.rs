@@ -153,6 +153,7 @@ impl Seen<'_> {
         self.foreign(kind, id, words, tags, ResourceAddress::only(Kind::Vpc))
     }
 
+    #[expect(clippy::too_many_arguments, reason = "each is a part of what is told")]
     fn foreign(
         &self,
         kind: Kind,

@@ -74,6 +74,7 @@ fn is_on(resource: &Resource, host: &HostSpec) -> bool {
 
 /// Every machine on the way must be there with its key pinned, and run. The inner text is what to say of a machine
 /// that is there and does not: what is on it is not known. On one that is not there nothing is.
+#[expect(clippy::option_option, reason = "it is unreadable, and there may be a reason worth a word")]
 fn why_unreadable(host: &HostSpec, observed: &Observed) -> Option<Option<String>> {
     host.route.iter().find_map(|name| {
         let address = ResourceAddress::new(Kind::Instance, name);

@@ -1,6 +1,6 @@
 //! Where a crash can be asked for: before, within and after each durable write.
 //!
-//! Builds with the feature `crash-points` have [`armed`], in all others a point is nothing.
+//! Builds with the feature `crash-points` have `armed`, in all others a point is nothing.
 
 #[cfg(not(feature = "crash-points"))]
 mod absent;

@@ -18,14 +18,17 @@ pub(crate) fn print(plan: &Plan) {
     let shown: Vec<&Step> = plan.steps.iter().filter(|step| step.action != Action::Keep).collect();
     anstream::println!("Stack {} in {}", plan.stack, plan.region);
     super::drift::print(&plan.drift);
-    if shown.is_empty() {
+    if shown.is_empty() && plan.left_out.is_empty() {
         anstream::println!("\nNo changes: {} as the topology says.", count(plan.summary().keep, "resource"));
         return;
     }
     anstream::println!();
     let width = shown.iter().map(|step| step.address.to_string().len()).max().unwrap_or(0);
-    for step in shown {
+    for step in &shown {
         print_step(step, width);
+    }
+    if !plan.left_out.is_empty() {
+        print_left_out(&plan.left_out, !shown.is_empty());
     }
     anstream::println!("\nPlan: {}.", summary_words(plan.summary(), Tense::Future));
     // A plan whose steps wait for each other has no forecast; apply refuses it with the reason.
@@ -48,6 +51,16 @@ fn about(duration: Duration) -> String {
             count(usize::try_from(seconds.max(1).next_multiple_of(5)).unwrap_or(usize::MAX), "second")
         }
         seconds => count(usize::try_from((seconds + 30) / 60).unwrap_or(usize::MAX), "minute"),
+    }
+}
+
+/// What a selection leaves out: what it is about, but not every field.
+fn print_left_out(steps: &[Step], follows: bool) {
+    let line = if follows { "\n" } else { "" };
+    anstream::println!("{line}Left out, so the result may be partial:");
+    for step in steps {
+        let style = style(&step.action).dimmed();
+        anstream::println!("{style}{:>3} {}{style:#}", step.action.glyph(), step.address);
     }
 }
 
@@ -116,10 +129,13 @@ pub(crate) enum Tense {
 /// `22 to create, 1 to update`, or `22 created, 1 updated`; what there is none of is left out.
 pub(crate) fn summary_words(summary: Summary, tense: Tense) -> String {
     let words = match tense {
-        Tense::Future => ["to create", "to update", "to replace", "to delete", "unknown until apply"],
-        Tense::Past => ["created", "updated", "replaced", "deleted", "brought up to date"],
+        Tense::Future => {
+            ["to create", "to update", "to replace", "to delete", "unknown until apply", "left out"]
+        }
+        Tense::Past => ["created", "updated", "replaced", "deleted", "brought up to date", "left out"],
     };
-    let numbers = [summary.create, summary.update, summary.replace, summary.delete, summary.unknown];
+    let Summary { create, update, replace, delete, unknown, left_out, keep: _ } = summary;
+    let numbers = [create, update, replace, delete, unknown, left_out];
     let parts = numbers.into_iter().zip(words);
     let words: Vec<String> = parts
         .into_iter()
@@ -163,6 +179,7 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
         "summary": plan.summary(),
         "forecast": forecast(plan).ok().map(|forecast| foretold(&forecast)),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
+        "left_out": plan.left_out.iter().map(step).collect::<Vec<_>>(),
         "drift": plan.drift.resources,
         "foreign": plan.drift.foreign,
     })

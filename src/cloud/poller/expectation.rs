@@ -107,12 +107,16 @@ pub(super) fn first_gap(expected: Option<Span>) -> Duration {
 /// How long to wait with the next look, at a condition that did not hold after so long.
 pub(super) fn next_gap(expected: Option<Span>, usual: Usual, waited: Duration) -> Duration {
     let gap = match expected {
-        Some(span) if waited < worth_it(span) => worth_it(span) - waited,
-        Some(span) if waited < span.most => (span.most - waited).max(span.most / 20),
-        Some(span) => ((waited - span.most) / 2).max(span.most / 20),
+        Some(span) if waited < worth_it(span) => worth_it(span).saturating_sub(waited),
+        Some(span) if waited < span.most => span.most.saturating_sub(waited).max(span.most / 20),
+        Some(span) => (waited.saturating_sub(span.most) / 2).max(span.most / 20),
         // Known by its settings, not by its speed: a look at once, then one when they say so.
-        None if usual.basis == Basis::Documented && waited < usual.takes => usual.takes - waited,
-        None if usual.basis == Basis::Documented => ((waited - usual.takes) / 2).max(usual.takes / 10),
+        None if usual.basis == Basis::Documented && waited < usual.takes => {
+            usual.takes.saturating_sub(waited)
+        }
+        None if usual.basis == Basis::Documented => {
+            (waited.saturating_sub(usual.takes) / 2).max(usual.takes / 10)
+        }
         None if waited < usual.takes / 10 => (waited / 2).max(FIRST_GAP),
         // It is not one of the fast ones.
         None => (usual.takes.abs_diff(waited) / 2).max(usual.takes / 5),
@@ -128,7 +132,7 @@ pub(super) fn shortest_gap(expected: Option<Span>) -> Duration {
 
 /// When to look first: when it should hold for sure, or a little before, so that more is known next time.
 fn worth_it(span: Span) -> Duration {
-    if span.is_wide() { span.least + (span.most - span.least) * 3 / 4 } else { span.most }
+    if span.is_wide() { span.least + span.most.saturating_sub(span.least) * 3 / 4 } else { span.most }
 }
 
 #[cfg(test)]

@@ -429,7 +429,7 @@ proptest! {
         let path = folder.path().join("journal");
         let text = std::fs::read(&path).unwrap();
         let cut = &text[..place.index(text.len())];
-        let whole_lines = cut.iter().filter(|byte| **byte == b'\n').count();
+        let whole_lines = cut.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")).count();
         std::fs::write(&path, cut).unwrap();
         let (entries, _) = read(&path).unwrap();
         prop_assert_eq!(entries.len(), whole_lines);
