@@ -123,7 +123,7 @@ pub(super) async fn accept(
 ) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, loaded, Use::Change).await?;
     session.stop.heard(recover(&session.provider)).await?;
-    let reading = refresh(&session.provider, &session.desired, Depth::CloudAndHosts);
+    let reading = Box::pin(refresh(&session.provider, &session.desired, Depth::CloudAndHosts));
     let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     let drift = Drift::of(&observed);
     anstream::println!("Stack {} in {}", session.topology.stack, session.topology.region);
