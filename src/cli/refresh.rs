@@ -122,8 +122,9 @@ pub(super) async fn accept(
     consent: Consent,
 ) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, loaded, Use::Change).await?;
-    recover(&session.provider).await?;
-    let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
+    session.stop.heard(recover(&session.provider)).await?;
+    let reading = Box::pin(refresh(&session.provider, &session.desired, Depth::CloudAndHosts));
+    let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     let drift = Drift::of(&observed);
     anstream::println!("Stack {} in {}", session.topology.stack, session.topology.region);
     print(&drift);

@@ -170,6 +170,10 @@ impl Run<'_> {
     fn is_excused(&self, error: &ApplyError) -> bool {
         let state = self.desk.region.lock();
         if let ApplyError::Cloud(error) = error {
+            // A client that has never had an answer does not wait long for one.
+            if error.code().is_none() && error.to_string().contains("no answer") {
+                return !state.faults.are_none();
+            }
             let gone = error.code().is_some_and(|code| code.contains("NotFound"));
             return state.faults.looked_back() && (gone || matches!(error, CloudError::Vanished { .. }));
         }

@@ -117,17 +117,25 @@ fn nothing_to_do_is_only_read() {
 #[test]
 fn a_change_in_place_has_the_calls_of_its_kind() {
     let cases = [
-        ("listener.main", "Running", "UpdateListenerAttribute"),
-        ("server_group.main", "Available", "UpdateServerGroupAttribute"),
-        ("record.main", "", "UpdateDomainRecord"),
-        ("instance.ecs01", "Stopped", "StartInstances"),
-        ("instance.ecs01", "Stopping", "StartInstances"),
-        ("instance.ecs01", "Starting", ""),
-        ("redis.ecs03", "", ""),
+        ("listener.main", "idle_timeout", "Running", "UpdateListenerAttribute"),
+        ("listener.main", "status", "Stopped", "StartListener"),
+        ("server_group.main", "health_interval", "Available", "UpdateServerGroupAttribute"),
+        ("server.ecs01", "weight", "", "UpdateServerGroupServersAttribute"),
+        ("load_balancer.main", "name", "", "UpdateLoadBalancerAttribute"),
+        ("vpc.main", "name", "", "ModifyVpcAttribute"),
+        ("record.main", "ttl", "", "UpdateDomainRecord"),
+        ("record.main", "status", "", "SetDomainRecordStatus"),
+        ("record.main", "remark", "", "UpdateDomainRecordRemark"),
+        ("instance.ecs01", "name", "Running", "ModifyInstanceAttribute"),
+        ("instance.ecs01", "status", "Stopped", "StartInstances"),
+        ("instance.ecs01", "status", "Stopping", "StartInstances"),
+        ("instance.ecs01", "status", "Starting", ""),
+        ("redis.ecs03", "configuration", "", ""),
     ];
-    for (address, status, calls) in cases {
-        let forecast = foretell(&only(address, Action::Update(change()), status));
-        assert_eq!(of(&forecast, address).calls.join(" "), calls, "{address} {status}");
+    for (address, field, status, calls) in cases {
+        let changes = change().into_iter().map(|change| Change { field, ..change }).collect();
+        let forecast = foretell(&only(address, Action::Update(changes), status));
+        assert_eq!(of(&forecast, address).calls.join(" "), calls, "{address} {field} {status}");
         assert_eq!(forecast.operations.len(), 1);
     }
 }
