@@ -41,6 +41,11 @@ impl Span {
         Self { least: self.least.mul_f64(factor), most: self.most.mul_f64(factor) }
     }
 
+    /// Whether it says anything: slow answers leave few looks, and a long time between them.
+    fn is_vague(self) -> bool {
+        self.most > self.least * 4
+    }
+
     /// Whether a look in between would tell more than it costs.
     fn is_wide(self) -> bool {
         self.most > self.least.mul_f64(1.2)
@@ -85,7 +90,12 @@ impl Learned {
     /// A condition took this long.
     pub(super) fn learn(&mut self, speed: &Speed, condition: &'static str, usual: Usual, took: Span) {
         let known = self.expect(speed, condition, usual);
-        self.conditions.insert(condition, known.map_or(took, |known| known.narrowed(took)));
+        let took = known.map_or(took, |known| known.narrowed(took));
+        if took.is_vague() {
+            self.conditions.remove(condition);
+            return;
+        }
+        self.conditions.insert(condition, took);
         // What the usual time is a guess of says nothing of others.
         if usual.basis == Basis::Published {
             speed.learn(usual.takes, took);
@@ -205,10 +215,17 @@ mod tests {
         let (speed, mut vpcs, mut assistants) = (Speed::default(), Learned::default(), Learned::default());
         vpcs.learn(&speed, "Available", usual::VPC, span(90, 100));
         let before = speed.expect(usual::VPC.takes);
-        assistants.learn(&speed, "the Cloud Assistant", usual::ASSISTANT, span(0, 10));
+        assistants.learn(&speed, "the Cloud Assistant", usual::ASSISTANT, span(8, 10));
         assert_eq!(speed.expect(usual::VPC.takes), before);
-        let expected =
-            assistants.expect(&speed, "the Cloud Assistant", usual::ASSISTANT).expect("it is known");
-        assert_eq!(expected, span(0, 10));
+        let expected = assistants.expect(&speed, "the Cloud Assistant", usual::ASSISTANT);
+        assert_eq!(expected, Some(span(8, 10)));
+    }
+
+    #[test]
+    fn what_slow_answers_tell_is_too_vague_to_wait_by() {
+        let (speed, mut vpcs) = (Speed::default(), Learned::default());
+        vpcs.learn(&speed, "Available", usual::VPC, span(50, 1_700));
+        assert_eq!(vpcs.expect(&speed, "Available", usual::VPC), None);
+        assert_eq!(speed.expect(usual::INSTANCE_RUNNING.takes), None);
     }
 }

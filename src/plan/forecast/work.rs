@@ -73,10 +73,10 @@ pub struct Wait {
 fn duration<S: Serializer>(usual: &Usual, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Words {
-        seconds: u64,
+        seconds: f64,
         basis: usual::Basis,
     }
-    Words { seconds: usual.takes.as_secs(), basis: usual.basis }.serialize(serializer)
+    Words { seconds: usual.takes.as_secs_f64(), basis: usual.basis }.serialize(serializer)
 }
 
 fn wait(condition: &'static str, lane: Lane, usual: Usual) -> Wait {
