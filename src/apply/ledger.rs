@@ -27,6 +27,32 @@ impl Ledger {
         self.with(|journal| journal.memory().clone())
     }
 
+    /// The id of a resource, when it has one.
+    pub fn id(&self, address: &ResourceAddress) -> Option<CloudId> {
+        self.with(|journal| journal.memory().id(address))
+    }
+
+    /// How often a resource was made before.
+    pub fn generation(&self, address: &ResourceAddress) -> u32 {
+        self.with(|journal| journal.memory().resources.get(address).map_or(0, |one| one.generation))
+    }
+
+    /// What is known of the resource with this id is known of the deposed one from now on; its address is free.
+    ///
+    /// # Guarantees
+    /// What is made there afterwards is another generation: none of its calls carries a token of an earlier one.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn depose(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), StateError> {
+        self.with(|journal| {
+            if journal.memory().id(address).as_ref() == Some(id) {
+                journal.append(Event::Deposed { address: address.clone(), id: id.clone() })?;
+            }
+            Ok(())
+        })
+    }
+
     /// Writes down that a call is about to be sent, and gives it back to be sent.
     ///
     /// # Guarantees
@@ -100,7 +126,15 @@ impl Ledger {
     /// When the disk refuses.
     pub fn remove(&self, address: &ResourceAddress) -> Result<(), StateError> {
         self.with(|journal| {
-            if journal.memory().resources.contains_key(address) {
+            let memory = journal.memory();
+            // What went before its successor was begun never was at the deposed address.
+            let successor = address.successor();
+            let is_known = memory.resources.contains_key(address);
+            let address = match &address.deposed {
+                Some(id) if !is_known && memory.id(&successor).as_ref() == Some(id) => &successor,
+                Some(_) | None => address,
+            };
+            if memory.resources.contains_key(address) {
                 journal.append(happened(address, Happening::Remove, None))?;
             }
             Ok(())

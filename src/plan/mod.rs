@@ -3,7 +3,8 @@
 //! 1. [`desired`] lists what a topology asks for, with what each resource needs to be there first;
 //! 2. [`make`] compares that with what is there, kind by kind in the order of creation, so that a resource whose
 //!    base is made anew is known to change too;
-//! 3. [`graph`] says in which order the steps can go, and which can go together.
+//! 3. [`order`] says of each replacement whether the new one can be made before the old one goes;
+//! 4. [`graph`] says in which order the steps can go, and which can go together.
 //!
 //! The plan is data: it can be printed, and apply takes nothing else.
 
@@ -11,6 +12,9 @@ pub mod action;
 pub mod desired;
 mod diff;
 pub mod graph;
+pub mod note;
+pub mod order;
+mod standing;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +23,7 @@ use serde::Serialize;
 use crate::base::ids::{RegionId, StackName};
 use crate::plan::action::{Action, Change};
 use crate::plan::desired::Desired;
+use crate::plan::note::OlderImage;
 use crate::resource::observed::{Observation, Observed, Owner};
 use crate::resource::spec::Spec;
 use crate::resource::{Kind, ResourceAddress};
@@ -47,6 +52,8 @@ pub struct Plan {
     pub region: RegionId,
     /// In the order of creation, removals last and backwards.
     pub steps: Vec<Step>,
+    /// Instances that run an older image than their family has.
+    pub older_images: Vec<OlderImage>,
 }
 
 /// How many of each.
@@ -103,13 +110,14 @@ pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &
     }
     let mut steps: Vec<Step> = steps.into_values().collect();
     steps.extend(removals(observed, |address| !desired.resources.contains_key(address)));
-    Plan { stack: stack.clone(), region: region.clone(), steps }
+    let older_images = OlderImage::find(&steps, observed);
+    Plan { stack: stack.clone(), region: region.clone(), steps, older_images }
 }
 
 /// Removes everything of a stack.
 pub fn make_destroy(stack: &StackName, region: &RegionId, observed: &Observed) -> Plan {
     let steps = removals(observed, |_| true).collect();
-    Plan { stack: stack.clone(), region: region.clone(), steps }
+    Plan { stack: stack.clone(), region: region.clone(), steps, older_images: Vec::new() }
 }
 
 fn step_for(
@@ -138,7 +146,10 @@ fn action_for(
         .and_then(|host| earlier.get(&ResourceAddress::new(Kind::Instance, host)))
         .is_some_and(|instance| instance.action.makes_new());
     if host_is_new {
-        return Action::Create;
+        return match current {
+            Some(current) => Action::Replace(vec![Change::of_machine(&current.id)]),
+            None => Action::Create,
+        };
     }
     if let Some(reason) = observed.unknown.get(&resource.address) {
         return Action::Unknown(reason.clone());

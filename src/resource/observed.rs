@@ -21,6 +21,8 @@ pub enum Output {
     DnsName,
     /// An instance's SSH host key.
     HostKey,
+    /// How often it was made before; of what can be tagged.
+    Generation,
 }
 
 /// Outputs of one resource.
@@ -89,4 +91,6 @@ pub struct Observed {
     pub unknown: BTreeMap<ResourceAddress, String>,
     /// Resources that exist but are to be made anew, such as an instance that never came up.
     pub tainted: BTreeSet<ResourceAddress>,
+    /// The newest image of each family that was asked about.
+    pub newest_images: BTreeMap<String, String>,
 }

@@ -14,6 +14,7 @@ use sha2::{Digest, Sha256};
 
 use crate::base::clock;
 use crate::base::durable::{self, FileError};
+use crate::base::ids::CloudId;
 use crate::resource::ResourceAddress;
 use crate::resource::observed::Outputs;
 use crate::resource::phase::Happening;
@@ -38,6 +39,13 @@ pub enum Event {
         /// The exact call that is about to be sent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         call: Option<serde_json::Value>,
+    },
+    /// A resource is replaced: it, and what lives on it, is known by its deposed address from now on.
+    Deposed {
+        /// The address that its successor has.
+        address: ResourceAddress,
+        /// Its id.
+        id: CloudId,
     },
     /// What others need to know of a resource.
     Learned {
@@ -221,7 +229,7 @@ fn checksum(json: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ids::{CloudId, RegionId, StackName};
+    use crate::base::ids::{RegionId, StackName};
     use crate::resource::Kind;
     use crate::resource::phase::Phase;
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::base::ids::{ClientToken, CloudId, RegionId, StackName};
-use crate::resource::ResourceAddress;
 use crate::resource::observed::Outputs;
 use crate::resource::phase::{Happening, Phase};
+use crate::resource::{Kind, ResourceAddress};
 use crate::state::journal::Event;
 
 /// Whose state it is.
@@ -113,6 +113,12 @@ impl Memory {
         self.phase(address).id().cloned()
     }
 
+    /// The ids of everything of a kind that has one, deposed ones included.
+    pub fn ids(&self, kind: Kind) -> Vec<(ResourceAddress, CloudId)> {
+        let of_kind = self.resources.iter().filter(|(address, _)| address.kind == kind);
+        of_kind.filter_map(|(address, one)| Some((address.clone(), one.phase.id()?.clone()))).collect()
+    }
+
     /// The token the next call for a resource carries: 32 hex digits that no other call ever has.
     pub fn next_token(&self, address: &ResourceAddress) -> ClientToken {
         let remembered = self.resources.get(address).cloned().unwrap_or_default();
@@ -132,6 +138,7 @@ impl Memory {
     pub(super) fn accepts(&self, event: &Event) -> bool {
         match event {
             Event::Opened(_) | Event::Learned { .. } | Event::Restored { .. } => true,
+            Event::Deposed { address, id } => self.id(address).as_ref() == Some(id),
             Event::Happened { address, happening, .. } => self.phase(address).on(happening).is_ok(),
         }
     }
@@ -144,16 +151,36 @@ impl Memory {
             Event::Learned { address, outputs } => {
                 self.resources.entry(address).or_default().outputs.extend(outputs);
             }
+            Event::Deposed { address, id } => self.depose(&address, &id),
             Event::Restored { address, remembered } => {
                 self.resources.insert(address, *remembered);
             }
             Event::Happened { address, happening, call } => {
+                if address.is_deposed() && happening == Happening::Remove {
+                    // Nothing is ever made at a deposed address: no counter is needed for the next one.
+                    self.resources.remove(&address);
+                    return;
+                }
                 let remembered = self.resources.entry(address).or_default();
                 if let Ok(phase) = remembered.phase.clone().on(&happening) {
                     remembered.phase = phase;
                     remembered.count(&happening);
                     remembered.in_flight = call.map(|call| InFlight { call, since: at });
                 }
+            }
+        }
+    }
+
+    fn depose(&mut self, address: &ResourceAddress, id: &CloudId) {
+        for moved in address.with_what_it_takes() {
+            if self.id(&moved).as_ref() != Some(id) {
+                continue;
+            }
+            if let Some(old) = self.resources.remove(&moved) {
+                let generation = old.generation + 1;
+                let next = Remembered { generation, ..Remembered::default() };
+                self.resources.insert(moved.deposed(id), old);
+                self.resources.insert(moved, next);
             }
         }
     }

@@ -8,7 +8,9 @@
 //!
 //! Nothing is changed, in the cloud or on the hosts.
 
+mod images;
 mod machines;
+mod placing;
 mod reader;
 
 use std::time::Duration;
@@ -17,7 +19,7 @@ use crate::apply::error::ApplyError;
 use crate::apply::provider::Provider;
 use crate::base::retry::{Backoff, Deadline};
 use crate::plan::desired::Desired;
-use crate::resource::observed::{Observed, Owner};
+use crate::resource::observed::{Observation, Observed, Owner};
 use crate::resource::phase::Phase;
 use crate::state::Memory;
 
@@ -49,17 +51,24 @@ pub async fn refresh(provider: &Provider, desired: &Desired, depth: Depth) -> Re
     };
     mark_tainted(&memory, &mut observed);
     if depth == Depth::CloudAndHosts {
-        machines::read(provider, desired, &mut observed).await;
+        let machines = machines::read(provider, desired, &mut observed);
+        let ((), newest_images) = tokio::join!(machines, images::newest(provider, desired));
+        observed.newest_images = newest_images;
     }
     Ok(observed)
 }
 
 /// Whether the journal is sure of something that no list shows.
 fn is_missing_something(memory: &Memory, observed: &Observed) -> bool {
-    memory.resources.iter().any(|(address, remembered)| {
-        matches!(remembered.phase, Phase::Ready(_))
-            && !address.kind.is_on_host()
-            && !observed.resources.contains_key(address)
+    memory.resources.iter().any(|(address, remembered)| match &remembered.phase {
+        // Where it is does not matter: what is inside of something deposed is known to be deposed when it is seen.
+        Phase::Ready(id) if !address.kind.is_on_host() => {
+            let is_it = |found: &Observation| found.id == *id;
+            !observed.resources.iter().any(|(one, found)| one.kind == address.kind && is_it(found))
+        }
+        Phase::Ready(_) | Phase::Absent | Phase::Intended(_) | Phase::Accepted(_) | Phase::Tainted(_) => {
+            false
+        }
     })
 }
 

@@ -8,15 +8,18 @@ use crate::apply::provider::balancer::{load_balancer_outputs, server_id};
 use crate::apply::provider::machine::instance_outputs;
 use crate::apply::provider::name::is_wanted;
 use crate::apply::provider::network::rule_id;
+use crate::apply::refresh::placing::Found;
 use crate::base::ids::CloudId;
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
-use crate::cloud::{Tag, alb, dns, ecs, tag_value, vpc};
+use crate::cloud::{Tag, alb, disks, dns, ecs, tag_value, vpc};
 use crate::plan::desired::Desired;
 use crate::resource::observed::{Observation, Observed, Output};
-use crate::resource::ownership::{HOST_KEY_TAG, RESOURCE_TAG, STACK_TAG, remarked};
+use crate::resource::ownership::{
+    GENERATION_TAG, HOST_KEY_TAG, IMAGE_TAG, RESOURCE_TAG, STACK_TAG, remarked, tagged_image,
+};
 use crate::resource::phase::Phase;
-use crate::resource::spec::{RecordSpec, Spec, VSwitchSpec};
+use crate::resource::spec::{Peer, RecordSpec, Spec, VSwitchSpec};
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::Memory;
 
@@ -24,7 +27,10 @@ use crate::state::Memory;
 struct Reader<'a> {
     provider: &'a Provider,
     memory: &'a Memory,
-    found: BTreeMap<ResourceAddress, Observation>,
+    desired: &'a Desired,
+    found: Found<'a>,
+    host_keys: BTreeMap<CloudId, String>,
+    disks: BTreeMap<CloudId, u32>,
 }
 
 /// Reads what the cloud has of a stack.
@@ -35,16 +41,19 @@ pub(super) async fn read(
 ) -> Result<Observed, ApplyError> {
     let (client, stack) = (&provider.client, provider.stack.as_str());
     let ours = || Selection::Tag(STACK_TAG, stack);
-    let (vpcs, vswitches, groups, key_pairs, instances, balancers, server_groups) = tokio::try_join!(
+    let (vpcs, vswitches, groups, key_pairs, instances, disks, balancers, server_groups) = tokio::try_join!(
         vpc::vpcs(client, ours()),
         vpc::vswitches(client, ours()),
         ecs::security_groups(client, ours()),
         ecs::key_pairs(client, ours()),
         ecs::instances(client, ours()),
+        disks::system_disks(client, STACK_TAG, stack),
         alb::load_balancers(client, STACK_TAG, stack),
         alb::server_groups(client, STACK_TAG, stack),
     )?;
-    let mut reader = Reader { provider, memory, found: BTreeMap::new() };
+    let disks = disks.into_iter().map(|disk| (disk.instance_id, disk.size)).collect();
+    let (found, host_keys) = (Found::new(memory), BTreeMap::new());
+    let mut reader = Reader { provider, memory, desired, found, host_keys, disks };
     for found in &vpcs {
         reader.add(&found.tags.tag, vpc_observation(found));
     }
@@ -67,12 +76,13 @@ pub(super) async fn read(
         }
     }
     reader.add_remembered().await?;
-    reader.add_existing(desired).await?;
+    reader.add_existing().await?;
     for found in &instances {
         reader.add_instance(found);
     }
     reader.add_listeners().await?;
     reader.add_remembered().await?;
+    reader.add_host_keys();
     reader.add_rules().await?;
     reader.add_servers().await?;
     for resource in desired.resources.values() {
@@ -80,27 +90,21 @@ pub(super) async fn read(
             reader.add_record(&resource.address, spec).await?;
         }
     }
-    Ok(Observed { resources: reader.found, ..Observed::default() })
+    Ok(Observed { resources: reader.found.resources, ..Observed::default() })
 }
 
 impl Reader<'_> {
-    /// Adds a resource under the address in its tags. Of two with the same address the journal's is the one.
+    /// Adds a resource under the address in its tags.
     fn add(&mut self, tags: &[Tag], observation: Observation) {
-        let Some(address) = tag_value(tags, RESOURCE_TAG).and_then(|text| text.parse().ok()) else {
-            return;
-        };
-        self.insert(address, observation);
+        if let Some(address) = tagged_address(tags) {
+            self.found.insert(address, with_generation(tags, observation));
+        }
     }
 
-    fn insert(&mut self, address: ResourceAddress, observation: Observation) {
-        let known = self.memory.id(&address);
-        let is_known = |one: &Observation| known.as_ref() == Some(&one.id);
-        match self.found.get(&address) {
-            Some(other) if is_known(other) || !is_known(&observation) => {}
-            Some(_) | None => {
-                self.found.insert(address, observation);
-            }
-        }
+    /// Everything of a kind: the one of the topology, and deposed ones.
+    fn all(&self, kind: Kind) -> Vec<(ResourceAddress, CloudId)> {
+        let found = self.found.resources.iter().filter(|(address, _)| address.kind == kind);
+        found.map(|(address, found)| (address.clone(), found.id.clone())).collect()
     }
 
     fn id(&self, kind: Kind) -> Option<CloudId> {
@@ -108,26 +112,38 @@ impl Reader<'_> {
     }
 
     fn add_instance(&mut self, found: &ecs::Instance) {
-        let address = tag_value(&found.tags.tag, RESOURCE_TAG).and_then(|text| text.parse().ok());
-        if let Some(address) = address {
+        if let Some(address) = tagged_address(&found.tags.tag) {
             self.insert_instance(address, found);
         }
     }
 
     fn insert_instance(&mut self, address: ResourceAddress, found: &ecs::Instance) {
         if let Some(key) = tag_value(&found.tags.tag, HOST_KEY_TAG) {
-            let observation = Observation::new(found.instance_id.clone()).output(Output::HostKey, key);
-            self.insert(ResourceAddress::new(Kind::HostKey, &address.name), observation);
+            self.host_keys.insert(found.instance_id.clone(), key.to_owned());
         }
-        let observation = instance_observation(found, self.id(Kind::SecurityGroup).as_ref());
-        self.insert(address, observation);
+        let mut observation = instance_observation(found, self.id(Kind::SecurityGroup).as_ref());
+        if let Some(size) = self.disks.get(&found.instance_id) {
+            observation = observation.field("disk", size);
+        }
+        self.found.insert(address, with_generation(&found.tags.tag, observation));
+    }
+
+    /// A host key is where its machine is, once all machines are in their places.
+    fn add_host_keys(&mut self) {
+        for (machine, id) in self.all(Kind::Instance) {
+            if let Some(key) = self.host_keys.get(&id) {
+                let observation = Observation::new(id).output(Output::HostKey, key);
+                self.found.resources.insert(machine.on_same_machine(Kind::HostKey), observation);
+            }
+        }
     }
 
     /// What the journal knows and no list shows is read by id.
     async fn add_remembered(&mut self) -> Result<(), ApplyError> {
         let client = self.provider.client.clone();
         for (address, remembered) in &self.memory.resources {
-            let Some(id) = remembered.phase.id().filter(|_| !self.found.contains_key(address)) else {
+            let is_found = |id: &CloudId| self.found.get(address).is_some_and(|found| found.id == *id);
+            let Some(id) = remembered.phase.id().filter(|id| !is_found(id)) else {
                 continue;
             };
             if address.kind == Kind::Instance {
@@ -135,7 +151,7 @@ impl Reader<'_> {
                     self.insert_instance(address.clone(), &found);
                 }
             } else if let Some(observation) = by_id(&client, address.kind, id).await? {
-                self.insert(address.clone(), observation);
+                self.found.insert(address.clone(), observation);
             }
         }
         Ok(())
@@ -143,8 +159,8 @@ impl Reader<'_> {
 
     /// What was named by id is read by id; it must be there, be as the topology says, and not stand where the stack
     /// has made one of its own.
-    async fn add_existing(&mut self, desired: &Desired) -> Result<(), ApplyError> {
-        for (address, resource) in &desired.resources {
+    async fn add_existing(&mut self) -> Result<(), ApplyError> {
+        for (address, resource) in &self.desired.resources {
             let Some(id) = resource.spec.existing() else { continue };
             let what = "resource with the id in the topology";
             let missing = || ApplyError::Missing { address: address.clone(), what };
@@ -156,65 +172,80 @@ impl Reader<'_> {
             if let Spec::VSwitch(spec) = &resource.spec {
                 check_vswitch(address, spec, &found)?;
             }
-            self.found.insert(address.clone(), found.of_others());
+            self.found.resources.insert(address.clone(), found.of_others());
         }
         Ok(())
     }
 
     async fn add_rules(&mut self) -> Result<(), ApplyError> {
-        let Some(group) = self.id(Kind::SecurityGroup) else {
-            return Ok(());
-        };
-        for rule in ecs::permissions(&self.provider.client, &group).await? {
-            let Some(address) = remarked(&self.provider.stack, &rule.description) else {
-                continue;
-            };
-            let port = rule.port_range.split('/').next().unwrap_or_default().to_owned();
-            let id = rule_id(&group, port.parse().unwrap_or(0), &rule.source_cidr_ip);
-            let source = with_prefix_length(&rule.source_cidr_ip);
-            let observation =
-                Observation::new(id).field("group", &group).field("port", port).field("from", source);
-            self.insert(address, observation);
+        for (container, group) in self.all(Kind::SecurityGroup) {
+            for rule in ecs::permissions(&self.provider.client, &group).await? {
+                let Some(address) = remarked(&self.provider.stack, &rule.description) else {
+                    continue;
+                };
+                let port = rule.port_range.split('/').next().unwrap_or_default().to_owned();
+                let id = rule_id(&group, port.parse().unwrap_or(0), &rule.source_cidr_ip);
+                let source = with_prefix_length(&rule.source_cidr_ip);
+                let rank = u32::from(self.is_wanted_rule(&address, &port, &source));
+                let observation =
+                    Observation::new(id).field("group", &group).field("port", port).field("from", source);
+                self.found.insert_ranked(inside(&container, address, &observation), rank, observation);
+            }
         }
         Ok(())
     }
 
-    async fn add_servers(&mut self) -> Result<(), ApplyError> {
-        let Some(group) = self.id(Kind::ServerGroup) else {
-            return Ok(());
+    /// Whether a rule is as the topology says; the address of a machine is the one the machine has now.
+    fn is_wanted_rule(&self, address: &ResourceAddress, port: &str, source: &str) -> bool {
+        let Some(Spec::SecurityRule(spec)) = self.desired.resources.get(address).map(|one| &one.spec) else {
+            return false;
         };
-        let names: BTreeMap<CloudId, String> = self
-            .found
-            .iter()
-            .filter(|(address, _)| address.kind == Kind::Instance)
-            .map(|(address, found)| (found.id.clone(), address.name.clone()))
-            .collect();
-        for server in alb::servers(&self.provider.client, &group).await? {
-            // Servers that are not machines of this stack are none of ours.
-            let Some(name) = names.get(&server.server_id).filter(|_| server.status != "Removing") else {
-                continue;
-            };
-            let observation = Observation::new(server_id(&server.server_id, server.port))
-                .field("group", &group)
-                .field("instance", &server.server_id)
-                .field("port", server.port);
-            self.insert(ResourceAddress::new(Kind::Server, name), observation);
+        let wanted = match &spec.from {
+            Peer::Range(range) => Some(range.to_string()),
+            Peer::Instance(name) => {
+                let machine = self.found.get(&ResourceAddress::new(Kind::Instance, name));
+                let address = machine.and_then(|machine| machine.outputs.get(&Output::PrivateAddress));
+                address.map(|address| with_prefix_length(address))
+            }
+        };
+        port == spec.port.to_string() && wanted.as_deref() == Some(source)
+    }
+
+    async fn add_servers(&mut self) -> Result<(), ApplyError> {
+        let machines: BTreeMap<CloudId, ResourceAddress> =
+            self.all(Kind::Instance).into_iter().map(|(address, id)| (id, address)).collect();
+        for (container, group) in self.all(Kind::ServerGroup) {
+            for server in alb::servers(&self.provider.client, &group).await? {
+                // Servers that are not machines of this stack are none of ours.
+                let machine = machines.get(&server.server_id).filter(|_| server.status != "Removing");
+                let Some(machine) = machine else { continue };
+                let observation = Observation::new(server_id(&group, &server.server_id, server.port))
+                    .field("group", &group)
+                    .field("instance", &server.server_id)
+                    .field("port", server.port);
+                let address = ResourceAddress::new(Kind::Server, &machine.name);
+                let spec = self.desired.resources.get(&address).map(|one| &one.spec);
+                let wanted = matches!(spec, Some(Spec::Server(spec)) if spec.port == server.port);
+                let address = inside(&container, inside(machine, address, &observation), &observation);
+                self.found.insert_ranked(address, u32::from(wanted), observation);
+            }
         }
         Ok(())
     }
 
     async fn add_listeners(&mut self) -> Result<(), ApplyError> {
-        let Some(balancer) = self.id(Kind::LoadBalancer) else {
-            return Ok(());
-        };
-        let client = &self.provider.client;
-        for listed in alb::listeners(client, &balancer).await? {
-            if tag_value(&listed.tags, STACK_TAG) != Some(self.provider.stack.as_str()) {
-                continue;
-            }
-            // Only this call tells the certificates.
-            if let Some(found) = alb::listener(client, &listed.listener_id).await? {
-                self.add(&listed.tags, listener_observation(&found));
+        let client = self.provider.client.clone();
+        for (container, balancer) in self.all(Kind::LoadBalancer) {
+            for listed in alb::listeners(&client, &balancer).await? {
+                if tag_value(&listed.tags, STACK_TAG) != Some(self.provider.stack.as_str()) {
+                    continue;
+                }
+                let Some(address) = tagged_address(&listed.tags) else { continue };
+                // Only this call tells the certificates.
+                if let Some(found) = alb::listener(&client, &listed.listener_id).await? {
+                    let observation = with_generation(&listed.tags, listener_observation(&found));
+                    self.found.insert(inside(&container, address, &observation), observation);
+                }
             }
         }
         Ok(())
@@ -223,29 +254,52 @@ impl Reader<'_> {
     /// The record is ours by our journal, wherever it is, or by its remark; one that is there and as wanted is used
     /// but not owned.
     async fn add_record(&mut self, address: &ResourceAddress, spec: &RecordSpec) -> Result<(), ApplyError> {
-        let client = &self.provider.client;
-        if let Some(id) = self.memory.id(address)
-            && let Some((domain, record)) = dns::record(client, &id).await?
-        {
-            self.insert(address.clone(), record_observation(&domain, &record));
+        let client = self.provider.client.clone();
+        for (remembered, id) in self.memory.ids(Kind::Record) {
+            if let Some((domain, record)) = dns::record(&client, &id).await? {
+                self.found.insert(remembered, record_observation(&domain, &record));
+            }
+        }
+        if self.found.get(address).is_some() {
             return Ok(());
         }
+        let deposed = self.all(Kind::Record);
         let balancer = self.found.get(&ResourceAddress::only(Kind::LoadBalancer));
         let value =
             balancer.and_then(|found| found.outputs.get(&Output::DnsName)).cloned().unwrap_or_default();
         let intended = matches!(self.memory.phase(address), Phase::Intended(_));
-        for record in dns::records(client, &spec.domain, &spec.host).await? {
+        for record in dns::records(&client, &spec.domain, &spec.host).await? {
+            if deposed.iter().any(|(_, id)| *id == record.record_id) {
+                continue;
+            }
             let marked = record.remark.as_ref() == Some(&spec.remark);
             let observation = record_observation(&spec.domain, &record);
             if marked || (intended && is_wanted(&record, &value)) {
-                self.insert(address.clone(), observation);
+                self.found.insert(address.clone(), observation);
             } else if is_wanted(&record, &value) {
                 // Whoever made it keeps it, and keeps their remark.
-                self.insert(address.clone(), observation.field("remark", &spec.remark).of_others());
+                let theirs = observation.field("remark", &spec.remark).of_others();
+                self.found.insert(address.clone(), theirs);
             }
         }
         Ok(())
     }
+}
+
+fn tagged_address(tags: &[Tag]) -> Option<ResourceAddress> {
+    tag_value(tags, RESOURCE_TAG)?.parse().ok()
+}
+
+fn with_generation(tags: &[Tag], observation: Observation) -> Observation {
+    match tag_value(tags, GENERATION_TAG) {
+        Some(generation) => observation.output(Output::Generation, generation),
+        None => observation,
+    }
+}
+
+/// What is inside of something deposed is deposed itself.
+fn inside(container: &ResourceAddress, address: ResourceAddress, found: &Observation) -> ResourceAddress {
+    if container.is_deposed() { address.deposed(&found.id) } else { address }
 }
 
 fn record_observation(domain: &str, record: &dns::Record) -> Observation {
@@ -320,7 +374,11 @@ fn instance_observation(found: &ecs::Instance, own_group: Option<&CloudId>) -> O
         .field("type", &found.instance_type)
         .field("exposure", exposure)
         .field("security_group", group.map(ToString::to_string).unwrap_or_default())
-        .field("status", &found.status);
+        .field("status", &found.status)
+        .field("image_id", &found.image_id);
+    if let Some(family) = tag_value(&found.tags.tag, IMAGE_TAG).and_then(tagged_image) {
+        observation = observation.field("image", family);
+    }
     observation.outputs = outputs;
     observation
 }
