@@ -77,7 +77,11 @@ fn address_of(
     orders: &BTreeMap<ResourceAddress, Order>,
 ) -> ResourceAddress {
     let old = steps.get(address).and_then(|step| step.current.as_ref());
-    match (verb, orders.get(address), old) {
+    // What is on a machine is deposed with it, wanted again or not.
+    let machine = address.on_same_machine(Kind::Instance);
+    let is_on_machine = Kind::ON_MACHINES.contains(&address.kind);
+    let order = if is_on_machine { orders.get(&machine) } else { orders.get(address) };
+    match (verb, order, old) {
         (Verb::Delete, Some(Order::NewFirst), Some(old)) => address.deposed(&old.id),
         (Verb::Delete | Verb::Put, _, _) => address.clone(),
     }

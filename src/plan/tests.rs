@@ -28,7 +28,10 @@ fn plan_of(topology: &Topology, observed: &Observed) -> Plan {
 fn as_applied(topology: &Topology) -> Observed {
     let mut observed = Observed::default();
     for (address, resource) in desired_of(topology).resources {
-        let mut observation = Observation::new(CloudId::new(format!("id-{address}")))
+        // What is on a machine has the machine's id.
+        let on_machine = Kind::ON_MACHINES.contains(&address.kind);
+        let named = if on_machine { address.on_same_machine(Kind::Instance) } else { address.clone() };
+        let mut observation = Observation::new(CloudId::new(format!("id-{named}")))
             .output(Output::PrivateAddress, format!("10.0.0.{}", observed.resources.len()))
             .output(Output::DnsName, "alb.example");
         for (field, wanted) in resource.spec.wanted() {

@@ -137,6 +137,15 @@ struct Thing {
     fields: BTreeMap<String, String>,
 }
 
+/// What is on a machine has the machine's id; here each thing needs one of its own.
+fn key(address: &ResourceAddress, id: &CloudId) -> String {
+    if Kind::ON_MACHINES.contains(&address.kind) {
+        format!("{} on {id}", address.kind.word())
+    } else {
+        id.to_string()
+    }
+}
+
 /// Carries a plan out, one operation after another.
 struct World {
     things: BTreeMap<String, Thing>,
@@ -147,7 +156,7 @@ impl World {
     fn of(observed: &Observed) -> Self {
         let mut world = Self { things: BTreeMap::new(), made: 0 };
         for (address, found) in &observed.resources {
-            let ids = observed.resources.values().map(|one| one.id.to_string());
+            let ids = observed.resources.iter().map(|(address, one)| key(address, &one.id));
             let said: BTreeSet<String> =
                 found.fields.values().flat_map(|value| value.split(',').map(str::to_owned)).collect();
             let mut stands_on: BTreeSet<String> = ids.filter(|id| said.contains(id)).collect();
@@ -161,11 +170,14 @@ impl World {
             }
             let fields =
                 found.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-            world.things.insert(found.id.to_string(), Thing { address: address.clone(), stands_on, fields });
+            world
+                .things
+                .insert(key(address, &found.id), Thing { address: address.clone(), stands_on, fields });
         }
         world
     }
 
+    /// The key of what is at an address.
     fn current(&self, address: &ResourceAddress) -> Option<&str> {
         self.things.iter().find(|(_, thing)| thing.address == *address).map(|(id, _)| id.as_str())
     }
@@ -275,7 +287,8 @@ impl World {
 fn carry_out(plan: &Plan, observed: &Observed) -> Result<World, String> {
     let mut world = World::of(observed);
     let order = operations(plan).map_err(|cycle| cycle.to_string())?;
-    let all_new_first = orders(plan).values().all(|order| *order == Order::NewFirst);
+    let goes_on = plan.steps.iter().any(|step| step.spec.is_some());
+    let all_new_first = goes_on && orders(plan).values().all(|order| *order == Order::NewFirst);
     for (index, operation) in order.iter().enumerate() {
         if operation.after.iter().any(|before| *before >= index) {
             return Err(format!("{} comes before what it waits for", operation.address));
@@ -285,7 +298,7 @@ fn carry_out(plan: &Plan, observed: &Observed) -> Result<World, String> {
         match operation.verb {
             Verb::Put => world.put(operation, step)?,
             Verb::Delete => {
-                let id = step.current.as_ref().ok_or("nothing to delete")?.id.to_string();
+                let id = key(&step.address, &step.current.as_ref().ok_or("nothing to delete")?.id);
                 let at = world.things.get(&id).map(|thing| thing.address.clone());
                 let deposed_later = Some(operation.address.successor()) == at;
                 if at.as_ref() != Some(&operation.address) && !deposed_later {
