@@ -15,14 +15,12 @@ use crate::apply::error::ApplyError;
 use crate::apply::event::Event;
 use crate::apply::provider::Provider;
 use crate::plan::action::Action;
+use crate::plan::forecast::AT_ONCE;
 use crate::plan::graph::{Cycle, Operation, Verb, operations};
 use crate::plan::order::Order;
 use crate::plan::{Plan, Step};
 use crate::resource::ResourceAddress;
-use crate::resource::observed::{Observation, Owner};
-
-/// How many operations are under way at once. The cloud throttles callers that ask for more than about ten a second.
-const AT_ONCE: usize = 10;
+use crate::resource::observed::Observation;
 
 /// One operation that did not succeed.
 #[derive(Debug)]
@@ -134,7 +132,7 @@ async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) ->
     let result = match (operation.verb, &step.current) {
         (Verb::Put, current) => put(provider, operation, step, current.as_ref()).await,
         // No plan removes what is not ours; should one ever do, it stops here.
-        (Verb::Delete, Some(current)) if current.owner == Owner::Other => {
+        (Verb::Delete, Some(current)) if !current.owner.may_be_removed() => {
             Err(ApplyError::NotOurs { address: address.clone(), id: current.id.to_string() })
         }
         (Verb::Delete, Some(current)) => provider.delete(&address, current).await.map(|()| None),
@@ -163,6 +161,9 @@ async fn put(
     if operation.order == Some(Order::NewFirst)
         && let Some(current) = current
     {
+        if !current.owner.may_be_removed() {
+            return Err(ApplyError::NotOurs { address: step.address.clone(), id: current.id.to_string() });
+        }
         provider.depose(&step.address, &current.id)?;
     }
     provider.put(step).await.map(|id| Some(id.to_string()))

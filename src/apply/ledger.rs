@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::base::ids::{ClientToken, CloudId};
 use crate::cloud::call::Call;
 use crate::resource::ResourceAddress;
-use crate::resource::observed::Outputs;
+use crate::resource::observed::{Fields, Outputs};
 use crate::resource::phase::Happening;
 use crate::state::journal::{Event, Journal};
 use crate::state::{Memory, StateError};
@@ -46,10 +46,14 @@ impl Ledger {
     /// When the disk refuses.
     pub fn depose(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), StateError> {
         self.with(|journal| {
+            let deposed = address.deposed(id);
             if journal.memory().id(address).as_ref() == Some(id) {
-                journal.append(Event::Deposed { address: address.clone(), id: id.clone() })?;
+                journal.append(Event::Deposed { address: address.clone(), id: id.clone() })
+            } else if journal.memory().id(&deposed).is_none() {
+                journal.append(happened(&deposed, Happening::Accept(id.clone()), None))
+            } else {
+                Ok(())
             }
-            Ok(())
         })
     }
 
@@ -101,15 +105,40 @@ impl Ledger {
         self.happen(address, Happening::Accept(id.clone()))
     }
 
-    /// It is as it shall be, and others may know this of it.
+    /// It is as it shall be: these are its fields, and others may know this of it.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub fn ready(&self, address: &ResourceAddress, outputs: &Outputs) -> Result<(), StateError> {
-        self.with(|journal| {
-            journal.append(Event::Learned { address: address.clone(), outputs: outputs.clone() })?;
-            journal.append(happened(address, Happening::Ready, None))
-        })
+    pub fn ready(
+        &self,
+        address: &ResourceAddress,
+        outputs: &Outputs,
+        fields: &Fields,
+    ) -> Result<(), StateError> {
+        self.learn(address, outputs, fields)?;
+        self.happen(address, Happening::Ready)
+    }
+
+    /// This is what it is, whatever it shall be.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn learn(
+        &self,
+        address: &ResourceAddress,
+        outputs: &Outputs,
+        fields: &Fields,
+    ) -> Result<(), StateError> {
+        let (address, outputs, fields) = (address.clone(), outputs.clone(), fields.clone());
+        self.with(|journal| journal.append(Event::Learned { address, outputs, fields }))
+    }
+
+    /// What was there before is this resource from now on, and is never deleted.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn adopt(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), StateError> {
+        self.with(|journal| journal.append(Event::Adopted { address: address.clone(), id: id.clone() }))
     }
 
     /// It will never be ready.

@@ -16,7 +16,7 @@ use crate::base::clock;
 use crate::base::ids::CloudId;
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
-use crate::resource::observed::{Observed, Owner};
+use crate::resource::observed::{Fields, Observed, Owner};
 use crate::resource::phase::Phase;
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::memory::InFlight;
@@ -95,7 +95,7 @@ pub fn adopt(provider: &Provider, observed: &Observed) -> Result<(), ApplyError>
         }
         if provider.ledger.id(address).is_none() {
             provider.ledger.accept(address, &found.id)?;
-            provider.ledger.ready(address, &found.outputs)?;
+            provider.ledger.ready(address, &found.outputs, &found.fields)?;
         }
     }
     forget_what_is_gone(provider, observed)
@@ -149,7 +149,7 @@ async fn settle(provider: &Provider) -> Result<usize, ApplyError> {
 
 async fn settle_one(provider: &Provider, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
     match provider.ready(address, id).await {
-        Ok(outputs) => Ok(provider.ledger.ready(address, &outputs)?),
+        Ok(outputs) => Ok(provider.ledger.ready(address, &outputs, &Fields::new())?),
         Err(ApplyError::Cloud(CloudError::Broken { .. })) => Ok(provider.ledger.taint(address)?),
         Err(ApplyError::Cloud(CloudError::Vanished { .. })) => Ok(provider.ledger.remove(address)?),
         // Still being made: refresh sees how far it is, and the plan says what that means.

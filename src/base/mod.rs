@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod address_map;
+pub mod chance;
 pub mod clock;
 pub mod crash_point;
 pub mod diagnostic;
@@ -10,3 +11,4 @@ pub mod ids;
 pub mod resolver;
 pub mod retry;
 pub mod secret;
+pub mod usual;

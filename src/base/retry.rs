@@ -10,8 +10,9 @@
 
 use std::time::Duration;
 
-use rand::Rng;
 use tokio::time::Instant;
+
+use crate::base::chance;
 
 /// A point in time after which nothing is tried again.
 #[derive(Debug, Clone, Copy)]
@@ -60,7 +61,7 @@ impl Backoff {
     pub fn next_gap(&mut self) -> Duration {
         let ceiling = self.ceiling;
         self.ceiling = (ceiling * 2).min(self.most);
-        ceiling.mul_f64(rand::rng().random_range(0.0..=1.0))
+        ceiling.mul_f64(chance::share())
     }
 
     /// Waits for the next gap, but not past the deadline. Returns whether there is time for another try; the last one

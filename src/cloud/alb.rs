@@ -3,11 +3,14 @@
 //! Writes answer before they are done: a new load balancer is `Provisioning`, a group being changed `Configuring`.
 //! Changes of one group are refused while it is being changed, so they are made one after another.
 
-use std::time::Duration;
-
 use serde::Deserialize;
 
 use crate::base::ids::{ClientToken, CloudId, RegionId};
+use crate::cloud::alb_settings::with_group_settings;
+pub use crate::cloud::alb_settings::{
+    HealthCheck, HealthCheckConfig, StickySessionConfig, rename_load_balancer, start_listener,
+    update_server_group, weigh_server,
+};
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
 use crate::cloud::pages::{self, Page};
@@ -27,6 +30,9 @@ pub struct LoadBalancer {
     pub load_balancer_id: CloudId,
     /// `Provisioning`, `Active`, `Configuring`, `Inactive`, `CreateFailed`.
     pub load_balancer_status: String,
+    /// Name shown in the console.
+    #[serde(default)]
+    pub load_balancer_name: String,
     /// Its own name, reached only through a CNAME.
     #[serde(rename = "DNSName", default)]
     pub dns_name: String,
@@ -75,6 +81,15 @@ pub struct ServerGroup {
     pub server_group_id: CloudId,
     /// `Creating`, `Available`, `Configuring`.
     pub server_group_status: String,
+    /// Name shown in the console.
+    #[serde(default)]
+    pub server_group_name: String,
+    /// `Wrr`, ...
+    #[serde(default)]
+    pub scheduler: String,
+    /// Whether a browser comes back to the same server.
+    #[serde(default)]
+    pub sticky_session_config: StickySessionConfig,
     /// Its VPC.
     #[serde(default)]
     pub vpc_id: String,
@@ -86,20 +101,21 @@ pub struct ServerGroup {
     pub tags: Vec<Tag>,
 }
 
-/// How servers are probed.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-pub struct HealthCheckConfig {
-    /// Path asked.
-    pub health_check_path: String,
-}
-
 /// A server in a group.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BackendServer {
     /// `i-...`.
     pub server_id: CloudId,
+    /// `Ecs`, `Eni`, `Eci`, `Ip`.
+    #[serde(default)]
+    pub server_type: String,
+    /// Its address.
+    #[serde(default)]
+    pub server_ip: String,
+    /// Its share of the traffic, 0 to 100.
+    #[serde(default)]
+    pub weight: u32,
     /// Port traffic goes to.
     pub port: u16,
     /// `Adding`, `Available`, `Configuring`, `Removing`.
@@ -115,6 +131,9 @@ pub struct Listener {
     /// Its load balancer.
     #[serde(default)]
     pub load_balancer_id: String,
+    /// Says whose listener it is.
+    #[serde(default)]
+    pub listener_description: String,
     /// `Provisioning`, `Running`, `Configuring`, `Stopped`.
     pub listener_status: String,
     /// Its port.
@@ -284,6 +303,17 @@ pub async fn load_balancers(
     all::<LoadBalancersPage>(client, call).await
 }
 
+/// `ListLoadBalancers` of a VPC.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn load_balancers_of(client: &Client, vpc: &CloudId) -> Result<Vec<LoadBalancer>, CloudError> {
+    let call = Call::new(Product::Alb, "ListLoadBalancers")
+        .with("RegionId", client.region())
+        .with_list("VpcIds", [vpc]);
+    all::<LoadBalancersPage>(client, call).await
+}
+
 /// `ListLoadBalancers` by ids; without zones.
 ///
 /// # Errors
@@ -440,17 +470,6 @@ pub struct NewServerGroup<'a> {
     pub tags: &'a [(&'a str, &'a str)],
 }
 
-/// How servers are probed.
-#[derive(Debug, Clone, Copy)]
-pub struct HealthCheck<'a> {
-    /// Path asked with HEAD; a 2xx answer is good.
-    pub path: &'a str,
-    /// Time between two probes.
-    pub interval: Duration,
-    /// Probes in a row that decide, 2 to 10.
-    pub threshold: u32,
-}
-
 /// `CreateServerGroup`; answers `ServerGroupId`.
 pub fn create_server_group(region: &RegionId, new: &NewServerGroup<'_>, token: &ClientToken) -> Call {
     let call = Call::new(Product::Alb, "CreateServerGroup")
@@ -458,33 +477,9 @@ pub fn create_server_group(region: &RegionId, new: &NewServerGroup<'_>, token: &
         .with("ServerGroupName", new.name)
         .with("VpcId", new.vpc)
         .with("Protocol", "HTTP")
-        .with("Scheduler", "Wrr")
         .with_tags(new.tags)
         .with_token(token);
     with_group_settings(call, new.health)
-}
-
-/// `UpdateServerGroupAttribute`.
-pub fn update_server_group(id: &CloudId, health: HealthCheck<'_>, token: &ClientToken) -> Call {
-    let call =
-        Call::new(Product::Alb, "UpdateServerGroupAttribute").with("ServerGroupId", id).with_token(token);
-    with_group_settings(call, health)
-}
-
-fn with_group_settings(call: Call, health: HealthCheck<'_>) -> Call {
-    call.with("HealthCheckConfig.HealthCheckEnabled", true)
-        .with("HealthCheckConfig.HealthCheckProtocol", "HTTP")
-        .with("HealthCheckConfig.HealthCheckMethod", "HEAD")
-        .with("HealthCheckConfig.HealthCheckPath", health.path)
-        .with("HealthCheckConfig.HealthCheckInterval", health.interval.as_secs().max(1))
-        .with("HealthCheckConfig.HealthCheckTimeout", 2)
-        .with("HealthCheckConfig.HealthyThreshold", health.threshold)
-        .with("HealthCheckConfig.UnhealthyThreshold", health.threshold)
-        .with_list("HealthCheckConfig.HealthCheckCodes", ["http_2xx"])
-        // Long-polling clients must come back to the node that holds their session.
-        .with("StickySessionConfig.StickySessionEnabled", true)
-        .with("StickySessionConfig.StickySessionType", "Insert")
-        .with("StickySessionConfig.CookieTimeout", 1000)
 }
 
 /// `DeleteServerGroup`.
@@ -503,12 +498,13 @@ pub fn add_server(group: &CloudId, instance: &CloudId, port: u16, token: &Client
         .with_token(token)
 }
 
-/// `RemoveServersFromServerGroup`: this is what makes an ALB close the server's connections.
-pub fn remove_server(group: &CloudId, instance: &CloudId, port: u16) -> Call {
+/// `RemoveServersFromServerGroup`: this is what makes an ALB close the server's connections. `kind` is `Ecs` for
+/// instances.
+pub fn remove_server(group: &CloudId, kind: &str, server: &CloudId, port: u16) -> Call {
     Call::new(Product::Alb, "RemoveServersFromServerGroup")
         .with("ServerGroupId", group)
-        .with("Servers.1.ServerType", "Ecs")
-        .with("Servers.1.ServerId", instance)
+        .with("Servers.1.ServerType", kind)
+        .with("Servers.1.ServerId", server)
         .with("Servers.1.Port", port)
 }
 

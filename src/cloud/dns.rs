@@ -25,6 +25,9 @@ pub struct Record {
     /// Seconds.
     #[serde(rename = "TTL", default)]
     pub ttl: u32,
+    /// `ENABLE` or `DISABLE`; the cloud does not keep the case.
+    #[serde(default)]
+    pub status: String,
     /// Line it is answered on, `default` for everybody.
     #[serde(default)]
     pub line: String,
@@ -147,12 +150,21 @@ pub fn update_record(id: &CloudId, record: NewRecord<'_>) -> Call {
 }
 
 fn with_record(call: Call, record: NewRecord<'_>) -> Call {
-    call.with("RR", record.host).with("Type", "CNAME").with("Value", record.value).with("TTL", record.ttl)
+    call.with("RR", record.host)
+        .with("Type", "CNAME")
+        .with("Value", record.value)
+        .with("TTL", record.ttl)
+        .with("Line", "default")
 }
 
 /// `UpdateDomainRecordRemark`: where ownership is written down.
 pub fn remark_record(id: &CloudId, remark: &str) -> Call {
     Call::new(Product::Alidns, "UpdateDomainRecordRemark").with("RecordId", id).with("Remark", remark)
+}
+
+/// `SetDomainRecordStatus`: has a record answered again.
+pub fn enable_record(id: &CloudId) -> Call {
+    Call::new(Product::Alidns, "SetDomainRecordStatus").with("RecordId", id).with("Status", "Enable")
 }
 
 /// `DeleteDomainRecord`.

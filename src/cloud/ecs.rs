@@ -9,6 +9,7 @@ use crate::cloud::Product;
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
 use crate::cloud::pages::{self, Page};
+pub use crate::cloud::security_rules::{Permission, Rule, authorize, revoke, revoke_by_id, rules_of};
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::{Selection, Tags};
 
@@ -18,6 +19,9 @@ use crate::cloud::vpc::{Selection, Tags};
 pub struct SecurityGroup {
     /// `sg-...`.
     pub security_group_id: CloudId,
+    /// Name shown in the console.
+    #[serde(default)]
+    pub security_group_name: String,
     /// Its VPC.
     #[serde(default)]
     pub vpc_id: String,
@@ -27,27 +31,6 @@ pub struct SecurityGroup {
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,
-}
-
-/// A rule of a security group.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct Permission {
-    /// `ingress` or `egress`.
-    #[serde(default)]
-    pub direction: String,
-    /// `TCP`, ...; the cloud does not keep the case.
-    #[serde(default)]
-    pub ip_protocol: String,
-    /// `22/22`.
-    #[serde(default)]
-    pub port_range: String,
-    /// The range let in.
-    #[serde(default)]
-    pub source_cidr_ip: String,
-    /// Says whose rule it is.
-    #[serde(default)]
-    pub description: String,
 }
 
 /// A key pair.
@@ -150,19 +133,6 @@ struct SecurityGroupList {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct PermissionsReply {
-    permissions: PermissionList,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct PermissionList {
-    #[serde(default)]
-    permission: Vec<Permission>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "PascalCase")]
 struct KeyPairsReply {
     key_pairs: KeyPairList,
 }
@@ -201,19 +171,6 @@ pub async fn security_groups_of(client: &Client, vpc: &CloudId) -> Result<Vec<Se
     Ok(client.call::<SecurityGroupsReply>(&call).await?.security_groups.security_group)
 }
 
-/// `DescribeSecurityGroupAttribute`: the rules that let traffic in.
-///
-/// # Errors
-/// What the cloud says.
-pub async fn permissions(client: &Client, group: &CloudId) -> Result<Vec<Permission>, CloudError> {
-    let call = Call::new(Product::Ecs, "DescribeSecurityGroupAttribute")
-        .with("RegionId", client.region())
-        .with("SecurityGroupId", group)
-        .with("Direction", "ingress")
-        .with("MaxResults", 1000);
-    Ok(client.call::<PermissionsReply>(&call).await?.permissions.permission)
-}
-
 /// `CreateSecurityGroup`; answers `SecurityGroupId`.
 pub fn create_security_group(
     region: &RegionId,
@@ -234,43 +191,6 @@ pub fn create_security_group(
 /// `DeleteSecurityGroup`.
 pub fn delete_security_group(region: &RegionId, id: &CloudId) -> Call {
     Call::new(Product::Ecs, "DeleteSecurityGroup").with("RegionId", region).with("SecurityGroupId", id)
-}
-
-/// A rule to add or remove.
-#[derive(Debug)]
-pub struct Rule<'a> {
-    /// Its group.
-    pub group: &'a CloudId,
-    /// Port let in.
-    pub port: u16,
-    /// Range let in.
-    pub source: &'a str,
-    /// Says whose rule it is.
-    pub description: &'a str,
-}
-
-/// `AuthorizeSecurityGroup`: a rule that is there already is success and adds nothing.
-pub fn authorize(region: &RegionId, rule: &Rule<'_>, token: &ClientToken) -> Call {
-    rule_call("AuthorizeSecurityGroup", region, rule)
-        .with("Permissions.1.Priority", 1)
-        .with("Permissions.1.Description", rule.description)
-        .with_token(token)
-}
-
-/// `RevokeSecurityGroup`.
-pub fn revoke(region: &RegionId, rule: &Rule<'_>) -> Call {
-    rule_call("RevokeSecurityGroup", region, rule).with("Permissions.1.Priority", 1)
-}
-
-fn rule_call(action: &str, region: &RegionId, rule: &Rule<'_>) -> Call {
-    Call::new(Product::Ecs, action)
-        .with("RegionId", region)
-        .with("SecurityGroupId", rule.group)
-        .with("Permissions.1.IpProtocol", "tcp")
-        .with("Permissions.1.PortRange", format!("{0}/{0}", rule.port))
-        .with("Permissions.1.SourceCidrIp", rule.source)
-        .with("Permissions.1.Policy", "accept")
-        .with("Permissions.1.NicType", "intranet")
 }
 
 /// `DescribeKeyPairs` by tag or name.
@@ -318,6 +238,7 @@ pub async fn instances(client: &Client, selection: Selection<'_>) -> Result<Vec<
         Selection::Tag(key, value) => {
             pages::all::<InstancesReply>(client, &describe_instances(client).with_tags(&[(key, value)])).await
         }
+        Selection::All => pages::all::<InstancesReply>(client, &describe_instances(client)).await,
     }
 }
 
@@ -341,6 +262,14 @@ pub async fn instances_with_ids(client: &Client, ids: &[CloudId]) -> Result<Vec<
 
 fn describe_instances(client: &Client) -> Call {
     Call::new(Product::Ecs, "DescribeInstances").with("RegionId", client.region()).with("MaxResults", IDS)
+}
+
+/// `DescribeInstances` of a VPC.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn instances_of(client: &Client, vpc: &CloudId) -> Result<Vec<Instance>, CloudError> {
+    pages::all::<InstancesReply>(client, &describe_instances(client).with("VpcId", vpc)).await
 }
 
 /// What an instance is made from.
@@ -413,6 +342,14 @@ pub fn delete_instance(region: &RegionId, id: &CloudId) -> Call {
 /// `StartInstances`.
 pub fn start_instance(region: &RegionId, id: &CloudId) -> Call {
     Call::new(Product::Ecs, "StartInstances").with("RegionId", region).with_list("InstanceId", [id])
+}
+
+/// `ModifyInstanceAttribute`: its name, or all of its security groups.
+pub fn modify_instance(id: &CloudId, name: Option<&str>, security_groups: &[&str]) -> Call {
+    Call::new(Product::Ecs, "ModifyInstanceAttribute")
+        .with("InstanceId", id)
+        .with_some("InstanceName", name)
+        .with_list("SecurityGroupIds", security_groups)
 }
 
 /// `TagResources` of ECS for an instance.

@@ -3,7 +3,7 @@
 //! - [`credentials`] finds the key pair and keeps it fresh, [`endpoint`] the host, [`sign`] makes the signature (pure);
 //! - [`transport`] sends a call by way of [`http`] and tries again when [`retry`] says that it may, no faster than
 //!   [`limiter`] lets it;
-//! - [`sts`], [`vpc`], [`ecs`], [`alb`] and [`dns`] are the products, one file each;
+//! - [`sts`], [`vpc`], [`ecs`] (with [`security_rules`]), [`alb`] and [`dns`] are the products;
 //! - [`catalogue`] is what a region offers, [`cas`] its certificates; both are only read;
 //! - [`codes`] names the error codes that mean something to callers, [`explain`] has what is said about all of them, [`permission`] what RAM calls an action;
 //! - [`poller`] looks for all who wait, [`wait`] judges for each of them: a named condition until a deadline.
@@ -11,6 +11,7 @@
 //! Nothing here knows what a topology, a plan or a journal is.
 
 pub mod alb;
+pub mod alb_settings;
 pub mod call;
 pub mod cas;
 pub mod catalogue;
@@ -29,6 +30,7 @@ pub mod permission;
 pub mod poller;
 mod request;
 pub mod retry;
+pub mod security_rules;
 pub mod sign;
 mod skew;
 pub mod sts;

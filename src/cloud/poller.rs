@@ -4,12 +4,12 @@
 //!   API allows, so ten instances that start cost one call a tick.
 //! - There is no task in the background: one of those who wait looks for all of them, and when it is served or dropped
 //!   another takes over. When nobody waits nobody looks, and who is dropped leaves.
-//! - The first look is at once. After that the gap is half the distance to the moment when the condition is expected,
-//!   which is learned from earlier waits, and half of what has passed since: dense where it is likely, thin where it
-//!   is not. [`Listing::USUAL`] bounds it on both sides.
+//! - The first look is at once while nothing is known, and later when the condition is expected: what it took before,
+//!   else its usual time at the speed that this cloud has shown ([`expectation`]).
 //! - Only a look that began after somebody came counts for them: an older one may show the state before their change.
 //! - Of each product one reading is under way at a time.
 
+mod expectation;
 mod listings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,13 +19,21 @@ use std::time::Duration;
 use tokio::sync::{Mutex as Turn, MutexGuard as Lead, Notify, watch};
 use tokio::time::Instant;
 
+use self::expectation::{Learned, Span, Speed, first_gap, next_gap, shortest_gap};
 pub use self::listings::{
     Assistants, HasState, Health, Instances, Interfaces, Invocations, Listeners, LoadBalancers, ServerGroups,
     ServerKey, Servers, VSwitches, Vpcs,
 };
+use crate::base::usual::Usual;
 use crate::cloud::error::CloudError;
 use crate::cloud::transport::Client;
 use crate::cloud::wait::{Condition, Look, Vigil};
+
+/// A look that begins so soon after somebody came is one at once.
+const AT_ONCE: Duration = Duration::from_millis(20);
+
+/// What is waited for after a delete.
+pub const REMOVAL: &str = "removal";
 
 /// Something of the cloud whose state can be read for many at once.
 pub trait Listing: Send + Sync {
@@ -34,8 +42,11 @@ pub trait Listing: Send + Sync {
     /// What is read of one.
     type Item: Send + Sync;
 
-    /// How long it usually takes to get ready. Looks are at most a fifth of that apart, or five seconds.
-    const USUAL: Duration;
+    /// Whether a condition may hold before anybody waits for it: then the first look is at once in any case.
+    const MAY_HOLD: bool = false;
+
+    /// How long a condition usually takes.
+    fn usual(condition: &str) -> Usual;
 
     /// Reads those that are there.
     fn read(
@@ -64,18 +75,19 @@ impl Poller {
     /// Of one client.
     pub fn new(client: &Client) -> Self {
         let (vpc, ecs, alb) = (Arc::default(), Arc::default(), Arc::default());
+        let speed = Arc::default();
         Self {
-            vpcs: Lane::new(Vpcs::new(client), &vpc),
-            vswitches: Lane::new(VSwitches::new(client), &vpc),
-            instances: Lane::new(Instances::new(client), &ecs),
-            assistants: Lane::new(Assistants::new(client), &ecs),
-            invocations: Lane::new(Invocations::new(client), &ecs),
-            interfaces: Lane::new(Interfaces::new(client), &ecs),
-            load_balancers: Lane::new(LoadBalancers::new(client), &alb),
-            server_groups: Lane::new(ServerGroups::new(client), &alb),
-            servers: Lane::new(Servers::new(client), &alb),
-            listeners: Lane::new(Listeners::new(client), &alb),
-            health: Lane::new(Health::new(client), &alb),
+            vpcs: Lane::new(Vpcs::new(client), &vpc, &speed),
+            vswitches: Lane::new(VSwitches::new(client), &vpc, &speed),
+            instances: Lane::new(Instances::new(client), &ecs, &speed),
+            assistants: Lane::new(Assistants::new(client), &ecs, &speed),
+            invocations: Lane::new(Invocations::new(client), &ecs, &speed),
+            interfaces: Lane::new(Interfaces::new(client), &ecs, &speed),
+            load_balancers: Lane::new(LoadBalancers::new(client), &alb, &speed),
+            server_groups: Lane::new(ServerGroups::new(client), &alb, &speed),
+            servers: Lane::new(Servers::new(client), &alb, &speed),
+            listeners: Lane::new(Listeners::new(client), &alb, &speed),
+            health: Lane::new(Health::new(client), &alb, &speed),
         }
     }
 }
@@ -91,11 +103,14 @@ pub struct Lane<L: Listing> {
     /// Somebody came or left: the next look may be due at another time.
     stir: Notify,
     looked: watch::Sender<Option<Arc<Looked<L>>>>,
+    /// How fast the cloud is, as all lanes have seen it.
+    speed: Arc<Speed>,
 }
 
 /// What one tick saw.
 struct Looked<L: Listing> {
     number: u64,
+    began: Instant,
     asked: BTreeSet<L::Key>,
     found: Result<BTreeMap<L::Key, L::Item>, Arc<CloudError>>,
 }
@@ -107,8 +122,7 @@ struct Waits<K> {
     /// Number of the last tick that began, and when.
     ticks: u64,
     last: Option<Instant>,
-    /// How long each condition took, by its name.
-    learned: BTreeMap<&'static str, Duration>,
+    learned: Learned,
 }
 
 #[derive(Debug)]
@@ -117,12 +131,14 @@ struct Wait<K> {
     condition: &'static str,
     entered: Instant,
     due: Instant,
+    /// When it was last seen not to hold.
+    unmet: Instant,
 }
 
 impl<L: Listing> Lane<L> {
-    fn new(listing: L, product: &Arc<Turn<()>>) -> Self {
-        let waits =
-            Waits { waiting: BTreeMap::new(), entered: 0, ticks: 0, last: None, learned: BTreeMap::new() };
+    fn new(listing: L, product: &Arc<Turn<()>>, speed: &Arc<Speed>) -> Self {
+        let learned = Learned::default();
+        let waits = Waits { waiting: BTreeMap::new(), entered: 0, ticks: 0, last: None, learned };
         Self {
             listing,
             waits: Mutex::new(waits),
@@ -130,6 +146,7 @@ impl<L: Listing> Lane<L> {
             product: product.clone(),
             stir: Notify::new(),
             looked: watch::Sender::new(None),
+            speed: speed.clone(),
         }
     }
 
@@ -155,10 +172,11 @@ impl<L: Listing> Lane<L> {
             };
             if let Some(end) = vigil.judge(judge(found)) {
                 if end.is_ok() {
-                    self.waits().learn(condition.name, vigil.age());
+                    self.waits().learn::<L>(&self.speed, place.number, looked.began);
                 }
                 return end;
             }
+            self.waits().unmet(place.number, looked.began);
         }
     }
 
@@ -167,7 +185,9 @@ impl<L: Listing> Lane<L> {
         let mut waits = self.waits();
         waits.entered += 1;
         let (number, seen) = (waits.entered, waits.ticks);
-        waits.waiting.insert(number, Wait { key: key.clone(), condition, entered: now, due: now });
+        let expected = waits.learned.expect(&self.speed, condition, L::usual(condition));
+        let due = if L::MAY_HOLD { now } else { now + first_gap(expected) };
+        waits.waiting.insert(number, Wait { key: key.clone(), condition, entered: now, due, unmet: now });
         drop(waits);
         self.stir.notify_one();
         Place { lane: self, key: key.clone(), number, seen, looks: self.looked.subscribe() }
@@ -176,7 +196,7 @@ impl<L: Listing> Lane<L> {
     /// Waits until a look is due, and looks for everybody who waits then.
     async fn look_for_all(&self, _lead: Lead<'_, ()>) {
         loop {
-            let due = self.waits().next_due::<L>();
+            let due = self.waits().next_due::<L>(&self.speed);
             if due <= Instant::now() {
                 break;
             }
@@ -188,10 +208,10 @@ impl<L: Listing> Lane<L> {
         // Whoever came at the same moment gets in before the look begins.
         tokio::task::yield_now().await;
         let _product = self.product.lock().await;
-        let (number, asked) = self.waits().begin();
+        let (number, began, asked) = self.waits().begin();
         let found = self.listing.read(&asked).await.map_err(Arc::new);
-        self.waits().reschedule::<L>(&asked);
-        self.looked.send_replace(Some(Arc::new(Looked { number, asked, found })));
+        self.waits().reschedule::<L>(&self.speed, &asked);
+        self.looked.send_replace(Some(Arc::new(Looked { number, began, asked, found })));
     }
 
     fn waits(&self) -> MutexGuard<'_, Waits<L::Key>> {
@@ -239,49 +259,59 @@ impl<L: Listing> Drop for Place<'_, L> {
 }
 
 impl<K: Ord + Clone> Waits<K> {
-    /// When to look next: when the first of them is due, but not at once after the last look.
-    fn next_due<L: Listing>(&self) -> Instant {
+    /// When to look next: when the first of them is due, and a little later when others are due by then; but not at
+    /// once after the last look.
+    fn next_due<L: Listing>(&self, speed: &Speed) -> Instant {
         let now = Instant::now();
-        let due = self.waiting.values().map(|wait| wait.due).min().unwrap_or(now);
-        self.last.map_or(due, |last| due.max(last + shortest_gap(L::USUAL)))
+        let Some(first) = self.waiting.values().min_by_key(|wait| wait.due) else { return now };
+        let gap = shortest_gap(self.expected::<L>(speed, first.condition));
+        let together = self.waiting.values().map(|wait| wait.due).filter(|due| *due <= first.due + gap);
+        // What is due at once is not kept waiting for the others.
+        let due = if first.due <= now { first.due } else { together.max().unwrap_or(first.due) };
+        self.last.map_or(due, |last| due.max(last + gap))
     }
 
-    fn begin(&mut self) -> (u64, BTreeSet<K>) {
+    fn expected<L: Listing>(&self, speed: &Speed, condition: &'static str) -> Option<Span> {
+        self.learned.expect(speed, condition, L::usual(condition))
+    }
+
+    fn begin(&mut self) -> (u64, Instant, BTreeSet<K>) {
+        let now = Instant::now();
         self.ticks += 1;
-        self.last = Some(Instant::now());
-        (self.ticks, self.waiting.values().map(|wait| wait.key.clone()).collect())
+        self.last = Some(now);
+        (self.ticks, now, self.waiting.values().map(|wait| wait.key.clone()).collect())
     }
 
-    /// Who came during a reading that did not ask for them is due as before.
-    fn reschedule<L: Listing>(&mut self, asked: &BTreeSet<K>) {
+    /// When each that was asked for is due again, should what was seen not do. Who came during a reading that did not
+    /// ask for them is due as before.
+    fn reschedule<L: Listing>(&mut self, speed: &Speed, asked: &BTreeSet<K>) {
         let now = Instant::now();
         let began = self.last.unwrap_or(now);
-        for wait in
-            self.waiting.values_mut().filter(|wait| asked.contains(&wait.key) && wait.entered <= began)
-        {
-            let expected = self.learned.get(wait.condition).copied().unwrap_or_default();
-            wait.due = now + next_gap(L::USUAL, expected, now.duration_since(wait.entered));
+        let Self { waiting, learned, .. } = self;
+        for wait in waiting.values_mut().filter(|wait| asked.contains(&wait.key) && wait.entered <= began) {
+            let usual = L::usual(wait.condition);
+            let expected = learned.expect(speed, wait.condition, usual);
+            wait.due = now + next_gap(expected, usual, now.duration_since(wait.entered));
         }
     }
 
-    fn learn(&mut self, condition: &'static str, took: Duration) {
-        let learned = self.learned.entry(condition).or_insert(took);
-        *learned = (*learned + took) / 2;
+    /// The condition of a wait did not hold yet when a look began.
+    fn unmet(&mut self, number: u64, began: Instant) {
+        if let Some(wait) = self.waiting.get_mut(&number) {
+            wait.unmet = began.max(wait.unmet);
+        }
     }
-}
 
-/// Half the distance to when it is expected; with nothing learned that is half of what has passed. A twentieth of what
-/// is expected is near enough.
-fn next_gap(usual: Duration, expected: Duration, waited: Duration) -> Duration {
-    (expected.abs_diff(waited) / 2).max(expected / 20).clamp(shortest_gap(usual), longest_gap(usual))
-}
-
-fn shortest_gap(usual: Duration) -> Duration {
-    (usual / 300).clamp(Duration::from_millis(50), Duration::from_millis(200))
-}
-
-fn longest_gap(usual: Duration) -> Duration {
-    (usual / 5).clamp(Duration::from_secs(1), Duration::from_secs(5))
+    /// It held when a look began. When that was the first one, at once, nobody knows how long it had held already.
+    fn learn<L: Listing>(&mut self, speed: &Speed, number: u64, began: Instant) {
+        let Self { waiting, learned, .. } = self;
+        let Some(wait) = waiting.get(&number) else { return };
+        let least = wait.unmet.duration_since(wait.entered);
+        let most = began.saturating_duration_since(wait.entered);
+        if !least.is_zero() || most > AT_ONCE {
+            learned.learn(speed, wait.condition, L::usual(wait.condition), Span { least, most });
+        }
+    }
 }
 
 #[cfg(test)]

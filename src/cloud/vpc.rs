@@ -20,6 +20,9 @@ const IDS: usize = 20;
 pub struct Vpc {
     /// `vpc-...`.
     pub vpc_id: CloudId,
+    /// Name shown in the console.
+    #[serde(default)]
+    pub vpc_name: String,
     /// `Pending`, `Available`.
     pub status: String,
     /// Its range.
@@ -35,6 +38,9 @@ pub struct Vpc {
 pub struct VSwitch {
     /// `vsw-...`.
     pub v_switch_id: CloudId,
+    /// Name shown in the console.
+    #[serde(default)]
+    pub v_switch_name: String,
     /// Its VPC.
     pub vpc_id: CloudId,
     /// `Pending`, `Available`.
@@ -92,6 +98,8 @@ pub enum Selection<'a> {
     Id(&'a CloudId),
     /// Those with this tag.
     Tag(&'a str, &'a str),
+    /// All of the region.
+    All,
 }
 
 impl Selection<'_> {
@@ -100,6 +108,7 @@ impl Selection<'_> {
         match self {
             Self::Id(id) => call.with(id_parameter, id),
             Self::Tag(key, value) => call.with_tags(&[(key, value)]),
+            Self::All => call,
         }
     }
 }
@@ -192,6 +201,14 @@ pub fn create_vpc(
         .with("CidrBlock", cidr)
         .with_tags(tags)
         .with_token(token)
+}
+
+/// `ModifyVpcAttribute`: the name.
+pub fn rename_vpc(region: &RegionId, id: &CloudId, name: &str) -> Call {
+    Call::new(Product::Vpc, "ModifyVpcAttribute")
+        .with("RegionId", region)
+        .with("VpcId", id)
+        .with("VpcName", name)
 }
 
 /// What a vSwitch is made from.

@@ -16,6 +16,7 @@ mod command;
 mod error;
 mod facts;
 mod host;
+mod inspect;
 pub mod node;
 mod package;
 pub mod redis;

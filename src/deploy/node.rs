@@ -20,17 +20,22 @@ use super::command;
 use super::error::{DeployError, Trouble};
 use super::facts::facts;
 use super::host::Host;
+use super::inspect;
 use super::redis::ensure_user;
 use super::template::{NODE_ENVIRONMENT, NODE_UNIT, render};
 use super::unit;
 use crate::base::secret::Secret;
 
 const UNIT: &str = "chat-node.service";
-const UNIT_FILE: &str = "/etc/systemd/system/chat-node.service";
-const ENVIRONMENT: &str = "/etc/albatross/chat-node.env";
+/// Its unit.
+pub const UNIT_FILE: &str = "/etc/systemd/system/chat-node.service";
+/// Its settings, the password of Redis among them.
+pub const ENVIRONMENT: &str = "/etc/albatross/chat-node.env";
 const BASE: &str = "/opt/albatross";
 const RELEASES: &str = "/opt/albatross/releases";
 const CURRENT: &str = "/opt/albatross/current";
+/// The program that runs.
+pub const PROGRAM: &str = "/opt/albatross/current/chat-node";
 const NEXT: &str = "/opt/albatross/.current.new";
 const USER: &str = "albatross";
 /// How many releases stay on a host, the current one included.
@@ -84,6 +89,23 @@ pub struct Observed {
     pub release: Option<String>,
     /// Whether its unit runs.
     pub active: bool,
+    /// Whether its unit starts with the host.
+    pub enabled: bool,
+    /// What somebody has changed by hand.
+    pub edited: Edited,
+    /// The password with which it goes to Redis.
+    pub password: Option<Secret<String>>,
+}
+
+/// Files that are not as they were written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Edited {
+    /// [`ENVIRONMENT`], its password aside.
+    pub environment: bool,
+    /// [`UNIT_FILE`].
+    pub unit: bool,
+    /// [`PROGRAM`].
+    pub program: bool,
 }
 
 /// What an installation did.
@@ -106,6 +128,12 @@ struct Manifest {
     sha256: String,
     architecture: String,
     installed: String,
+    /// Digest of the environment, the password left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    environment: Option<String>,
+    /// Digest of the unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
 }
 
 /// The name of the release that these settings and this binary make. The password is no part of it.
@@ -113,9 +141,8 @@ struct Manifest {
 /// # Errors
 /// When a setting has a character that its file gives a meaning to.
 pub fn release_id(artifact: &Artifact, settings: &Settings) -> Result<ReleaseId, DeployError> {
-    let stand_in = Secret::new("x".to_owned());
     let mut digest = Sha256::new();
-    for text in [&artifact.sha256, &unit_file(settings)?, &environment(settings, &stand_in)?] {
+    for text in [&artifact.sha256, &unit_file(settings)?, &environment(settings, &stand_in())?] {
         digest.update(text);
         digest.update([0]);
     }
@@ -129,7 +156,39 @@ pub fn release_id(artifact: &Artifact, settings: &Settings) -> Result<ReleaseId,
 pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
     let release = current(host).await?;
     let active = unit::is_active(host, UNIT).await?;
-    Ok(Observed { release, active })
+    let Some(name) = &release else {
+        let edited = Edited::default();
+        return Ok(Observed { release, active, enabled: false, edited, password: None });
+    };
+    let manifest = host.read(&format!("{RELEASES}/{name}/manifest.json")).await?.unwrap_or_default();
+    let manifest = serde_json::from_slice::<Manifest>(&manifest).ok();
+    let environment = inspect::text(host, ENVIRONMENT).await?;
+    let (environment, password) = match environment.as_deref().map(inspect::without_password) {
+        Some((text, password)) => (Some(text), password),
+        None => (None, None),
+    };
+    let unit = inspect::text(host, UNIT_FILE).await?;
+    let written = |file: fn(&Manifest) -> Option<&String>| manifest.as_ref().and_then(file);
+    let edited = Edited {
+        environment: inspect::is_edited(written(|own| own.environment.as_ref()), environment.as_ref()),
+        unit: inspect::is_edited(written(|own| own.unit.as_ref()), unit.as_ref()),
+        program: match &manifest {
+            Some(manifest) => !has_program(host, PROGRAM, &manifest.sha256).await?,
+            None => false,
+        },
+    };
+    let enabled = inspect::is_enabled(host, UNIT).await?;
+    Ok(Observed { release, active, enabled, edited, password })
+}
+
+fn stand_in() -> Secret<String> {
+    Secret::new(inspect::STAND_IN.to_owned())
+}
+
+/// Whether a file is the program with this digest.
+async fn has_program(host: &impl Host, path: &str, sha256: &str) -> Result<bool, DeployError> {
+    let sum = host.run(command::sha256(path)).await?;
+    Ok(sum.status == 0 && sum.text().starts_with(sha256))
 }
 
 /// Stops the node and takes it off the host; releases stay for a way back.
@@ -161,12 +220,18 @@ pub async fn install(
     let release = release_id(artifact, settings)?;
     let wanted = Files { environment: environment(settings, password)?, unit: unit_file(settings)? };
     let before = Before::read(host).await?;
-    if before.is(&release, &wanted) && unit::is_active(host, UNIT).await? {
+    if before.is(&release, &wanted)
+        && unit::is_active(host, UNIT).await?
+        && has_program(host, PROGRAM, &artifact.sha256).await?
+    {
+        if !inspect::is_enabled(host, UNIT).await? {
+            host.check(command::systemctl("enable", UNIT)).await?;
+        }
         return Ok(Outcome::Unchanged);
     }
     facts(host).await?.accept(host.name(), artifact)?;
     ensure_user(host, USER).await?;
-    let uploaded = fill_release(host, artifact, &release, note).await?;
+    let uploaded = fill_release(host, artifact, (&release, settings), note).await?;
     check_port(host, settings).await?;
     let change = Change { host, settings, secret: password.expose(), note };
     change.put_in_force(&release.0, &wanted).await?;
@@ -330,7 +395,7 @@ async fn current(host: &impl Host) -> Result<Option<String>, DeployError> {
 async fn fill_release(
     host: &impl Host,
     artifact: &Artifact,
-    release: &ReleaseId,
+    (release, settings): (&ReleaseId, &Settings),
     note: &Note,
 ) -> Result<bool, DeployError> {
     let folder = format!("{RELEASES}/{release}");
@@ -338,8 +403,7 @@ async fn fill_release(
     for path in [BASE, RELEASES, &folder] {
         host.check(command::folder(path, "0755")).await?;
     }
-    let sum = host.run(command::sha256(&program)).await?;
-    let is_missing = sum.status != 0 || !sum.text().starts_with(&artifact.sha256);
+    let is_missing = !has_program(host, &program, &artifact.sha256).await?;
     if is_missing {
         let kilobytes = artifact.bytes.len() / 1024;
         note(&format!("{}: sending release {release} ({kilobytes} KiB)", host.name()));
@@ -350,6 +414,8 @@ async fn fill_release(
         sha256: artifact.sha256.clone(),
         architecture: artifact.architecture.to_string(),
         installed: host.check(command::now()).await?.text(),
+        environment: Some(inspect::digest(&environment(settings, &stand_in())?)),
+        unit: Some(inspect::digest(&unit_file(settings)?)),
     };
     let text = format!("{:#}\n", serde_json::json!(manifest));
     host.upload(&format!("{folder}/manifest.json"), text.into_bytes().into(), 0o644).await?;

@@ -18,13 +18,16 @@ use super::command;
 use super::error::DeployError;
 use super::facts::{PackageManager, facts};
 use super::host::Host;
+use super::inspect;
 use super::template::{REDIS_CONFIGURATION, REDIS_UNIT, render};
 use super::unit;
 use crate::base::secret::Secret;
 
 const UNIT: &str = "albatross-redis.service";
-const UNIT_FILE: &str = "/etc/systemd/system/albatross-redis.service";
-const CONFIGURATION: &str = "/etc/albatross/redis.conf";
+/// Its unit.
+pub const UNIT_FILE: &str = "/etc/systemd/system/albatross-redis.service";
+/// Its configuration.
+pub const CONFIGURATION: &str = "/etc/albatross/redis.conf";
 const PASSWORD: &str = "/etc/albatross/redis.password";
 const RECORD: &str = "/etc/albatross/redis.json";
 const DATA: &str = "/var/lib/albatross-redis";
@@ -84,11 +87,32 @@ pub struct Observed {
     pub fingerprint: Option<String>,
     /// Whether its unit runs.
     pub active: bool,
+    /// Whether its unit starts with the host.
+    pub enabled: bool,
+    /// What somebody has changed by hand.
+    pub edited: Edited,
+    /// The password it was given.
+    pub password: Option<Password>,
+}
+
+/// Files that are not as they were written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Edited {
+    /// [`CONFIGURATION`].
+    pub configuration: bool,
+    /// [`UNIT_FILE`].
+    pub unit: bool,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Record {
     fingerprint: String,
+    /// Digest of the configuration, the password left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    configuration: Option<String>,
+    /// Digest of the unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unit: Option<String>,
 }
 
 /// What the settings come to on a host, as one short text to compare: 12 hex digits over configuration (without the
@@ -97,13 +121,16 @@ struct Record {
 /// # Errors
 /// When a template cannot be rendered.
 pub fn fingerprint(settings: &Settings) -> Result<String, DeployError> {
-    let stand_in = Secret::new("x".to_owned());
     let mut digest = Sha256::new();
-    for text in [configuration(settings, &stand_in)?, unit_file()?] {
+    for text in [configuration(settings, &stand_in())?, unit_file()?] {
         digest.update(text);
         digest.update([0]);
     }
     Ok(hex::encode(digest.finalize())[..12].to_owned())
+}
+
+fn stand_in() -> Password {
+    Secret::new(inspect::STAND_IN.to_owned())
 }
 
 /// Reads what is in force on a host.
@@ -115,7 +142,36 @@ pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
     // A record that cannot be read counts as none: the steps are then done again.
     let record = record.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
     let active = unit::is_active(host, UNIT).await?;
-    Ok(Observed { fingerprint: record.map(|record| record.fingerprint), active })
+    let Some(record) = record else {
+        return Ok(Observed {
+            fingerprint: None,
+            active,
+            enabled: false,
+            edited: Edited::default(),
+            password: None,
+        });
+    };
+    let password = stored_password(host).await?;
+    let edited = edited(host, &record, password.as_ref()).await?;
+    let enabled = inspect::is_enabled(host, UNIT).await?;
+    Ok(Observed { fingerprint: Some(record.fingerprint), active, enabled, edited, password })
+}
+
+async fn edited(
+    host: &impl Host,
+    record: &Record,
+    password: Option<&Password>,
+) -> Result<Edited, DeployError> {
+    let configuration = inspect::text(host, CONFIGURATION).await?;
+    let configuration = configuration.map(|text| match password {
+        Some(password) => text.replace(password.expose(), inspect::STAND_IN),
+        None => text,
+    });
+    let unit = inspect::text(host, UNIT_FILE).await?;
+    Ok(Edited {
+        configuration: inspect::is_edited(record.configuration.as_ref(), configuration.as_ref()),
+        unit: inspect::is_edited(record.unit.as_ref(), unit.as_ref()),
+    })
 }
 
 /// Reads the password that Redis on this host was given.
@@ -154,7 +210,11 @@ pub async fn install(host: &impl Host, settings: &Settings, note: &Note) -> Resu
     note(&format!("{}: configuring Redis on {}:{}", host.name(), settings.address, settings.port));
     put_files(host, settings, &password).await?;
     start(host, settings, &password, note).await?;
-    let record = Record { fingerprint: fingerprint(settings)? };
+    let record = Record {
+        fingerprint: fingerprint(settings)?,
+        configuration: Some(inspect::digest(&configuration(settings, &stand_in())?)),
+        unit: Some(inspect::digest(&unit_file()?)),
+    };
     let text = serde_json::json!(record).to_string();
     host.upload(RECORD, text.into_bytes().into(), 0o644).await?;
     Ok(password)

@@ -6,6 +6,7 @@ use ipnet::Ipv4Net;
 
 use crate::base::ids::{CloudId, InstanceName};
 use crate::resource::ownership::record_remark;
+use crate::resource::settings;
 use crate::resource::spec::{
     Exposure, HostSpec, InstanceSpec, KeyPairSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence,
     RecordSpec, RedisSpec, ReleaseSpec, SecurityGroupSpec, SecurityRuleSpec, ServerGroupSpec, ServerSpec,
@@ -21,6 +22,8 @@ pub struct Resource {
     pub address: ResourceAddress,
     /// What it shall be.
     pub spec: Spec,
+    /// The name it shall have in consoles.
+    pub name: Option<String>,
     /// What must be there first.
     pub depends_on: BTreeSet<ResourceAddress>,
 }
@@ -52,6 +55,8 @@ impl Resource {
 pub struct Desired {
     /// By address, so in the order of creation.
     pub resources: BTreeMap<ResourceAddress, Resource>,
+    /// Whether what others put into resources of the stack is removed.
+    pub exclusive: bool,
 }
 
 impl Desired {
@@ -69,7 +74,7 @@ impl Desired {
         depends_on: impl IntoIterator<Item = ResourceAddress>,
     ) {
         let depends_on = depends_on.into_iter().collect();
-        self.resources.insert(address.clone(), Resource { address, spec, depends_on });
+        self.resources.insert(address.clone(), Resource { address, spec, name: None, depends_on });
     }
 
     fn all(&self, kind: Kind) -> Vec<ResourceAddress> {
@@ -79,12 +84,15 @@ impl Desired {
 
 /// Lists what a topology asks for. The public key is the operator's.
 pub fn desired(topology: &Topology, public_key: &str) -> Desired {
-    let mut desired = Desired::default();
+    let mut desired = Desired { exclusive: topology.exclusive, ..Desired::default() };
     network(topology, &mut desired);
     rules(topology, &mut desired);
     machines(topology, public_key, &mut desired);
     service(topology, &mut desired);
     load_balancer(topology, &mut desired);
+    for resource in desired.resources.values_mut() {
+        resource.name = settings::name(&topology.stack, &resource.address);
+    }
     desired
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::plan::Step;
 use crate::plan::action::{AFTER_APPLY, Change};
 use crate::plan::desired::Resource;
-use crate::resource::observed::{Observation, Observed, Output};
+use crate::resource::observed::{Observation, Observed, Output, Owner};
 use crate::resource::replacement;
+use crate::resource::settings::is_shown_only;
 use crate::resource::spec::{Spec, Wanted};
 use crate::resource::{Kind, ResourceAddress};
 
@@ -39,7 +40,19 @@ pub(super) fn changes(
         let forces_replacement = replacement::reason(kind, field).is_some();
         (from != to).then_some(Change { field, from, to, forces_replacement })
     };
-    resource.spec.wanted().into_iter().filter_map(differs).collect()
+    let name = compared_name(resource, current).map(|name| ("name", Wanted::Exactly(name)));
+    resource.spec.wanted().into_iter().chain(name).filter_map(differs).collect()
+}
+
+/// What was adopted keeps the name it came with; only an instance's is in the topology.
+fn compared_name(resource: &Resource, current: &Observation) -> Option<String> {
+    let kind = resource.address.kind;
+    let keeps_its_own = current.owner == Owner::Adopted && kind != Kind::Instance;
+    let is_compared = current.fields.contains_key("name")
+        && current.owner != Owner::Other
+        && !keeps_its_own
+        && !is_shown_only(kind, "name");
+    resource.name.clone().filter(|_| is_compared)
 }
 
 /// Whether a field of something that is there may not be told by the cloud: then it is taken to be as it shall be.

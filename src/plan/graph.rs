@@ -11,6 +11,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use crate::plan::action::Action;
 use crate::plan::order::Order;
 use crate::plan::standing::{Old, Steps, clashes};
@@ -20,7 +22,8 @@ use crate::resource::{Kind, ResourceAddress};
 pub(super) use crate::plan::standing::stands_on;
 
 /// Which half of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Verb {
     /// Remove what is there.
     Delete,

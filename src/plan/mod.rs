@@ -3,14 +3,18 @@
 //! 1. [`desired`] lists what a topology asks for, with what each resource needs to be there first;
 //! 2. [`make`] compares that with what is there, kind by kind in the order of creation, so that a resource whose
 //!    base is made anew is known to change too;
-//! 3. [`order`] says of each replacement whether the new one can be made before the old one goes;
-//! 4. [`graph`] says in which order the steps can go, and which can go together.
+//! 3. [`drift`] says what others have changed since it was last applied;
+//! 4. [`order`] says of each replacement whether the new one can be made before the old one goes;
+//! 5. [`graph`] says in which order the steps can go, and which can go together;
+//! 6. [`forecast`] says which calls that takes, and how long.
 //!
 //! The plan is data: it can be printed, and apply takes nothing else.
 
 pub mod action;
 pub mod desired;
 mod diff;
+pub mod drift;
+pub mod forecast;
 pub mod graph;
 pub mod note;
 pub mod order;
@@ -23,8 +27,9 @@ use serde::Serialize;
 use crate::base::ids::{RegionId, StackName};
 use crate::plan::action::{Action, Change};
 use crate::plan::desired::Desired;
+use crate::plan::drift::Drift;
 use crate::plan::note::OlderImage;
-use crate::resource::observed::{Observation, Observed, Owner};
+use crate::resource::observed::{Observation, Observed};
 use crate::resource::spec::Spec;
 use crate::resource::{Kind, ResourceAddress};
 
@@ -52,6 +57,8 @@ pub struct Plan {
     pub region: RegionId,
     /// In the order of creation, removals last and backwards.
     pub steps: Vec<Step>,
+    /// What was changed by others since.
+    pub drift: Drift,
     /// Instances that run an older image than their family has.
     pub older_images: Vec<OlderImage>,
 }
@@ -110,14 +117,17 @@ pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &
     }
     let mut steps: Vec<Step> = steps.into_values().collect();
     steps.extend(removals(observed, |address| !desired.resources.contains_key(address)));
+    let drift = Drift::find(observed, &steps);
     let older_images = OlderImage::find(&steps, observed);
-    Plan { stack: stack.clone(), region: region.clone(), steps, older_images }
+    Plan { stack: stack.clone(), region: region.clone(), steps, drift, older_images }
 }
 
 /// Removes everything of a stack.
 pub fn make_destroy(stack: &StackName, region: &RegionId, observed: &Observed) -> Plan {
-    let steps = removals(observed, |_| true).collect();
-    Plan { stack: stack.clone(), region: region.clone(), steps, older_images: Vec::new() }
+    let blocked = drift::blocked(observed);
+    let steps: Vec<Step> = removals(observed, |address| !blocked.contains(address)).collect();
+    let drift = Drift::find(observed, &steps);
+    Plan { stack: stack.clone(), region: region.clone(), steps, drift, older_images: Vec::new() }
 }
 
 fn step_for(
@@ -176,7 +186,7 @@ fn removals(observed: &Observed, unwanted: impl Fn(&ResourceAddress) -> bool) ->
         .resources
         .iter()
         .rev()
-        .filter(move |(address, current)| current.owner == Owner::Stack && unwanted(address))
+        .filter(move |(address, current)| current.owner.may_be_removed() && unwanted(address))
         .map(|(address, current)| Step {
             address: address.clone(),
             action: Action::Delete,

@@ -3,6 +3,7 @@
 //! - [`Kind`] and [`ResourceAddress`] name resources: `instance.ecs01`;
 //! - [`spec`] says what one shall be, field by field;
 //! - [`replacement`] says which fields cannot be changed in place, and why;
+//! - [`settings`] says what we set on every resource of a kind;
 //! - [`observed`] says what one is;
 //! - [`phase`] is the life of one resource as the journal knows it;
 //! - [`ownership`] is how ours are told from others in the cloud.
@@ -11,6 +12,7 @@ pub mod observed;
 pub mod ownership;
 pub mod phase;
 pub mod replacement;
+pub mod settings;
 pub mod spec;
 
 use std::fmt;
@@ -114,6 +116,22 @@ impl Kind {
 
     /// What a machine takes with it, in whatever way it goes.
     pub const ON_MACHINES: [Self; 3] = [Self::HostKey, Self::Redis, Self::Release];
+
+    /// Whether the cloud gives each of this kind an id; others are named by what they are.
+    pub fn has_an_id_of_its_own(self) -> bool {
+        match self {
+            Self::Vpc
+            | Self::VSwitch
+            | Self::SecurityGroup
+            | Self::KeyPair
+            | Self::Instance
+            | Self::LoadBalancer
+            | Self::ServerGroup
+            | Self::Listener
+            | Self::Record => true,
+            Self::HostKey | Self::SecurityRule | Self::Redis | Self::Release | Self::Server => false,
+        }
+    }
 
     /// Whether it lives on a machine, not in the control plane.
     pub fn is_on_host(self) -> bool {

@@ -28,14 +28,31 @@ pub enum Output {
 /// Outputs of one resource.
 pub type Outputs = BTreeMap<Output, String>;
 
+/// Fields of one resource, spelt as in the spec.
+pub type Fields = BTreeMap<String, String>;
+
 /// Whose a resource is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Owner {
     /// Made by this stack: destroy removes it.
     Stack,
+    /// Taken over by `adopt`: changed in place, never replaced or deleted.
+    Adopted,
     /// There before: destroy keeps it.
     Other,
+    /// Put into a resource of this stack by others, and to go since the topology is exclusive.
+    Claimed,
+}
+
+impl Owner {
+    /// Whether a plan may remove it.
+    pub fn may_be_removed(self) -> bool {
+        match self {
+            Self::Stack | Self::Claimed => true,
+            Self::Adopted | Self::Other => false,
+        }
+    }
 }
 
 /// One resource as it is.
@@ -46,7 +63,7 @@ pub struct Observation {
     /// Whose it is.
     pub owner: Owner,
     /// Its fields, spelt as in the spec.
-    pub fields: BTreeMap<&'static str, String>,
+    pub fields: Fields,
     /// What others need to know of it.
     pub outputs: Outputs,
 }
@@ -55,13 +72,13 @@ impl Observation {
     /// One of this stack with no fields yet.
     pub fn new(id: CloudId) -> Self {
         let outputs = Outputs::from([(Output::Id, id.to_string())]);
-        Self { id, owner: Owner::Stack, fields: BTreeMap::new(), outputs }
+        Self { id, owner: Owner::Stack, fields: Fields::new(), outputs }
     }
 
     /// With a field.
     #[must_use]
     pub fn field(mut self, name: &'static str, value: impl ToString) -> Self {
-        self.fields.insert(name, value.to_string());
+        self.fields.insert(name.to_owned(), value.to_string());
         self
     }
 
@@ -74,8 +91,14 @@ impl Observation {
 
     /// As somebody else's.
     #[must_use]
-    pub fn of_others(mut self) -> Self {
-        self.owner = Owner::Other;
+    pub fn of_others(self) -> Self {
+        self.of(Owner::Other)
+    }
+
+    /// With this owner.
+    #[must_use]
+    pub fn of(mut self, owner: Owner) -> Self {
+        self.owner = owner;
         self
     }
 }
@@ -93,4 +116,44 @@ pub struct Observed {
     pub tainted: BTreeSet<ResourceAddress>,
     /// The newest image of each family that was asked about.
     pub newest_images: BTreeMap<String, String>,
+    /// What was last known of each resource, by the journal.
+    pub applied: BTreeMap<ResourceAddress, Applied>,
+    /// What others have put into resources of this stack.
+    pub foreign: Vec<Foreign>,
+}
+
+/// A resource as this stack last left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Its id.
+    pub id: CloudId,
+    /// Its fields, as far as they were written down.
+    pub fields: Fields,
+}
+
+/// Something in a resource of this stack that is none of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Foreign {
+    /// What it would be called: its kind and id.
+    pub address: ResourceAddress,
+    /// The resource it is in.
+    pub container: ResourceAddress,
+    /// What it is in a few words: `tcp 3306/3306 from 10.0.0.0/8`.
+    pub words: String,
+    /// The stack it belongs to, when another one made it.
+    pub stack: Option<String>,
+    /// What is needed to remove it.
+    pub found: Observation,
+    /// What its container's end does to it.
+    pub tie: Tie,
+}
+
+/// How a foreign thing hangs on the resource it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tie {
+    /// It goes when the resource goes, and is no more than a part of it.
+    Part,
+    /// It stands in the way of the resource's end, or would be lost with it.
+    InTheWay,
 }

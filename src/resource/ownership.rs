@@ -43,6 +43,12 @@ pub fn remarked(stack: &StackName, remark: &str) -> Option<ResourceAddress> {
     remark.strip_prefix(&format!("albatross.{stack}."))?.parse().ok()
 }
 
+/// The stack a description of ours names, whichever it is.
+pub fn stack_of_remark(remark: &str) -> Option<String> {
+    let (stack, address) = remark.strip_prefix("albatross.")?.split_once('.')?;
+    address.parse::<ResourceAddress>().ok().map(|_| stack.to_owned())
+}
+
 /// Remark of the DNS record, of which a stack has one; the field holds 50 characters.
 pub fn record_remark(stack: &StackName) -> String {
     format!("albatross.{stack}")

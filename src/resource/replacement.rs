@@ -57,7 +57,6 @@ fn of_instance(field: &str) -> Option<&'static str> {
         "image" => "another image is another system disk",
         "disk" => "the file system would not follow the disk",
         "exposure" => "an instance is made with its public address, or without",
-        "security_group" => "an instance cannot change the VPC of its security group",
         _ => return None,
     })
 }

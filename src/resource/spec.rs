@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::base::ids::{CloudId, InstanceName};
 use crate::resource::observed::Output;
+use crate::resource::settings::settings;
 use crate::resource::{Kind, ResourceAddress};
 
 /// What a field shall be.
@@ -357,6 +358,12 @@ impl Spec {
         if self.existing().is_some() {
             return BTreeMap::new();
         }
+        let mut wanted = self.by_topology();
+        wanted.extend(settings(self));
+        wanted
+    }
+
+    fn by_topology(&self) -> BTreeMap<&'static str, Wanted> {
         match self {
             Self::Vpc(spec) => {
                 spec.cidr.iter().map(|cidr| ("cidr", Wanted::Exactly(cidr.to_string()))).collect()

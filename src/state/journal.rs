@@ -16,7 +16,7 @@ use crate::base::clock;
 use crate::base::durable::{self, FileError};
 use crate::base::ids::CloudId;
 use crate::resource::ResourceAddress;
-use crate::resource::observed::Outputs;
+use crate::resource::observed::{Fields, Outputs};
 use crate::resource::phase::Happening;
 use crate::state::StateError;
 use crate::state::memory::{Identity, Memory, Remembered};
@@ -53,6 +53,16 @@ pub enum Event {
         address: ResourceAddress,
         /// What.
         outputs: Outputs,
+        /// Its fields as they were written or read.
+        #[serde(default, skip_serializing_if = "Fields::is_empty")]
+        fields: Fields,
+    },
+    /// A resource that was there before is taken over.
+    Adopted {
+        /// Which one it is from now on.
+        address: ResourceAddress,
+        /// Its id.
+        id: CloudId,
     },
     /// All that is known of a resource, in a rewritten journal.
     Restored {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::base::ids::{ClientToken, CloudId, RegionId, StackName};
-use crate::resource::observed::Outputs;
+use crate::resource::observed::{Fields, Outputs};
 use crate::resource::phase::{Happening, Phase};
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::journal::Event;
@@ -84,6 +84,15 @@ pub struct Remembered {
     pub in_flight: Option<InFlight>,
     /// What others need to know of it.
     pub outputs: Outputs,
+    /// Its fields as they were last written or read.
+    #[serde(default, skip_serializing_if = "Fields::is_empty")]
+    pub fields: Fields,
+    /// Whether it was there before and was taken over: it is then never deleted or replaced.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
+    /// When something was last written down of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
 }
 
 /// All that is known.
@@ -137,8 +146,8 @@ impl Memory {
     /// Whether an event can follow what came before.
     pub(super) fn accepts(&self, event: &Event) -> bool {
         match event {
-            Event::Opened(_) | Event::Learned { .. } | Event::Restored { .. } => true,
             Event::Deposed { address, id } => self.id(address).as_ref() == Some(id),
+            Event::Opened(_) | Event::Learned { .. } | Event::Adopted { .. } | Event::Restored { .. } => true,
             Event::Happened { address, happening, .. } => self.phase(address).on(happening).is_ok(),
         }
     }
@@ -148,8 +157,19 @@ impl Memory {
         self.sequence = sequence;
         match event {
             Event::Opened(identity) => self.identity = identity,
-            Event::Learned { address, outputs } => {
-                self.resources.entry(address).or_default().outputs.extend(outputs);
+            Event::Learned { address, outputs, fields } => {
+                let remembered = self.resources.entry(address).or_default();
+                remembered.at = Some(at);
+                remembered.outputs.extend(outputs);
+                remembered.fields.extend(fields);
+            }
+            Event::Adopted { address, id } => {
+                let remembered = self.resources.entry(address).or_default();
+                remembered.at = Some(at);
+                remembered.adopted = true;
+                remembered.revision += 1;
+                remembered.phase = Phase::Ready(id);
+                remembered.in_flight = None;
             }
             Event::Deposed { address, id } => self.depose(&address, &id),
             Event::Restored { address, remembered } => {
@@ -164,6 +184,7 @@ impl Memory {
                 let remembered = self.resources.entry(address).or_default();
                 if let Ok(phase) = remembered.phase.clone().on(&happening) {
                     remembered.phase = phase;
+                    remembered.at = Some(at);
                     remembered.count(&happening);
                     remembered.in_flight = call.map(|call| InFlight { call, since: at });
                 }
@@ -193,6 +214,8 @@ impl Remembered {
             Happening::Remove => {
                 self.generation += 1;
                 self.outputs.clear();
+                self.fields.clear();
+                self.adopted = false;
             }
             Happening::Accept(_) => self.revision += 1,
             Happening::Intend(_) if self.phase.id().is_some() => self.revision += 1,

@@ -149,8 +149,19 @@ fn unknown_field(findings: &mut Findings<'_>, path: &Path) {
 }
 
 /// The fields of a topology itself.
-const TOP_FIELDS: &[&str] =
-    &["stack", "region", "network", "ssh", "instances", "redis", "node", "load_balancer", "dns", "endpoints"];
+const TOP_FIELDS: &[&str] = &[
+    "stack",
+    "region",
+    "network",
+    "ssh",
+    "instances",
+    "redis",
+    "node",
+    "load_balancer",
+    "dns",
+    "exclusive",
+    "endpoints",
+];
 
 /// The fields that may stand below a path. A test holds this against the schema.
 fn known_fields(parents: &[String]) -> &'static [&'static str] {

@@ -35,6 +35,8 @@ pub struct Topology {
     pub load_balancer: LoadBalancer,
     /// The name people open.
     pub dns: Dns,
+    /// Whether what others put into resources of the stack is removed.
+    pub exclusive: bool,
     /// Addresses of products that are not asked at their official hosts, by code.
     pub endpoints: BTreeMap<String, ServiceAddress>,
 }

@@ -108,6 +108,7 @@ pub(super) fn resolve(document: Document) -> Topology {
         node: node(document.node),
         load_balancer: load_balancer(document.load_balancer),
         dns: dns(document.dns),
+        exclusive: document.exclusive,
         endpoints: document
             .endpoints
             .into_iter()

@@ -33,6 +33,10 @@ pub struct Document {
     pub load_balancer: LoadBalancer,
     /// The name people open. Required: an ALB made since late 2024 refuses its own name.
     pub dns: Option<Dns>,
+    /// Whether servers, rules and listeners that others put into what this stack made are removed; default `false`:
+    /// they are shown and kept.
+    #[serde(default)]
+    pub exclusive: bool,
     /// Addresses of products that are not asked at their official hosts, by product: `ecs: https://ecs.example.com`.
     #[serde(default)]
     pub endpoints: BTreeMap<String, String>,

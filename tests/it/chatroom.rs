@@ -84,6 +84,7 @@ Stack chatroom in cn-hangzhou
       idle_timeout: 60 -> 45
 
 Plan: 1 to update.
+Expect about 15 calls (1 that changes something) and 15 seconds.
 
 "#]]
     );
@@ -122,6 +123,7 @@ Stack chatroom in cn-hangzhou
   + record.main                       CNAME @ of example.com, TTL 600 s
 
 Plan: 25 to create.
+Expect about 51 calls (26 that change something) and 2 minutes.
 ";
 
 #[test]

@@ -10,8 +10,9 @@ use crate::cloud::alb::{self, HealthCheck, ListenerSettings, NewLoadBalancer, Ne
 use crate::cloud::codes;
 use crate::cloud::error::CloudError;
 use crate::cloud::wait::{Look, UNSEEN};
-use crate::resource::observed::{Observation, Output, Outputs};
+use crate::resource::observed::{Observation, Output, Outputs, Owner};
 use crate::resource::ownership::console_name;
+use crate::resource::settings::{HEALTH_INTERVAL, HEALTH_THRESHOLD, HEALTH_TIMEOUT, STICKY_SECONDS, WEIGHT};
 use crate::resource::spec::{ListenerSpec, LoadBalancerSpec, ServerGroupSpec, ServerSpec, Source};
 use crate::resource::{Kind, ResourceAddress};
 
@@ -25,10 +26,16 @@ impl Provider {
         &self,
         address: &ResourceAddress,
         spec: &LoadBalancerSpec,
+        current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
-        let id = match &spec.source {
-            Source::Existing(id) => id.clone(),
-            Source::Created => self.create_load_balancer(address, spec).await?,
+        let id = match (&spec.source, current) {
+            (Source::Existing(id), _) => id.clone(),
+            (Source::Created, Some(current)) => {
+                let name = console_name(&self.stack, address);
+                self.change(address, |token| alb::rename_load_balancer(&current.id, &name, token)).await?;
+                current.id.clone()
+            }
+            (Source::Created, None) => self.create_load_balancer(address, spec).await?,
         };
         self.load_balancer_active(address, &id).await
     }
@@ -61,11 +68,9 @@ impl Provider {
         id: &CloudId,
     ) -> Result<Outputs, ApplyError> {
         let goal = Goal { address, condition: "Active", deadline: PROVISION };
-        self.in_state(&self.poller.load_balancers, id, goal).await?;
-        // Only this call tells the zones and their addresses.
-        let found = alb::load_balancer(&self.client, id).await?;
-        let vanished = || CloudError::Vanished { subject: address.to_string() };
-        Ok(load_balancer_outputs(&found.ok_or_else(vanished)?))
+        let judge =
+            |found: Option<&alb::LoadBalancer>| judge_state(found, goal.condition, load_balancer_outputs);
+        Ok(self.until(&self.poller.load_balancers, id, goal, judge).await?)
     }
 
     pub(super) async fn delete_load_balancer(
@@ -97,9 +102,17 @@ impl Provider {
         spec: &ServerGroupSpec,
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
-        let health = HealthCheck { path: spec.health_path, interval: Duration::from_secs(1), threshold: 2 };
+        let health = HealthCheck {
+            path: spec.health_path,
+            interval: HEALTH_INTERVAL,
+            timeout: HEALTH_TIMEOUT,
+            threshold: HEALTH_THRESHOLD,
+            sticky_seconds: STICKY_SECONDS,
+        };
         let id = if let Some(current) = current {
-            self.change(address, |token| alb::update_server_group(&current.id, health, token)).await?;
+            let name = Some(console_name(&self.stack, address)).filter(|_| current.owner != Owner::Adopted);
+            let build = |token: &_| alb::update_server_group(&current.id, name.as_deref(), health, token);
+            self.change(address, build).await?;
             current.id.clone()
         } else {
             let (name, marks) = (console_name(&self.stack, address), self.marks(address));
@@ -123,11 +136,16 @@ impl Provider {
         &self,
         address: &ResourceAddress,
         spec: &ServerSpec,
+        current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
         let turn = self.one_server_at_a_time.lock().await;
         let group = self.known.only(Kind::ServerGroup)?;
         let instance = self.known.id(&ResourceAddress::new(Kind::Instance, &spec.instance))?;
-        match self.change(address, |token| alb::add_server(&group, &instance, spec.port, token)).await {
+        let build = |token: &_| match current {
+            Some(_) => alb::weigh_server(&group, &instance, spec.port, WEIGHT, token),
+            None => alb::add_server(&group, &instance, spec.port, token),
+        };
+        match self.change(address, build).await {
             Ok(()) => {}
             // It is in the group already: a reply that was lost, or a list that lagged.
             Err(ApplyError::Cloud(error)) if codes::SERVER_IS_MEMBER.have(error.code()) => {}
@@ -171,7 +189,8 @@ impl Provider {
         let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
         let port = field("port").parse().map_err(|_| missing())?;
         let (group, instance) = (CloudId::new(field("group")), CloudId::new(field("instance")));
-        self.remove(address, &alb::remove_server(&group, &instance, port), CONFIGURE).await?;
+        let kind = current.fields.get("server_type").map_or("Ecs", String::as_str);
+        self.remove(address, &alb::remove_server(&group, kind, &instance, port), CONFIGURE).await?;
         self.gone(&self.poller.servers, &(group.clone(), instance, port), address, CONFIGURE).await?;
         self.group_settled(address, &group).await
     }
@@ -199,7 +218,7 @@ impl Provider {
             description: &description,
         };
         let id = if let Some(current) = current {
-            self.change(address, |token| alb::update_listener(&current.id, &settings, token)).await?;
+            self.update_listener(address, current, &settings).await?;
             current.id.clone()
         } else {
             let marks = self.marks(address);
@@ -210,6 +229,22 @@ impl Provider {
         self.ready(address, &id).await?;
         self.healthy(address, &id, |_| true).await?;
         Ok(id_only(&id))
+    }
+
+    /// One that somebody has stopped is started again.
+    async fn update_listener(
+        &self,
+        address: &ResourceAddress,
+        current: &Observation,
+        settings: &ListenerSettings<'_>,
+    ) -> Result<(), ApplyError> {
+        self.change(address, |token| alb::update_listener(&current.id, settings, token)).await?;
+        if current.fields.get("status").is_some_and(|status| status == "Stopped") {
+            let goal = Goal { address, condition: "Stopped", deadline: CONFIGURE };
+            self.in_state(&self.poller.listeners, &current.id, goal).await?;
+            self.change(address, |token| alb::start_listener(&current.id, token)).await?;
+        }
+        Ok(())
     }
 
     /// Waits until the servers that are meant get traffic. An empty list of servers without traffic means that all

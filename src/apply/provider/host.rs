@@ -8,9 +8,9 @@ use crate::apply::error::ApplyError;
 use crate::apply::event::Event;
 use crate::apply::hosts::{NewRelease, Place};
 use crate::base::ids::InstanceName;
-use crate::deploy::{Note, node, redis};
+use crate::deploy::{Artifact, Note, node, redis};
 use crate::resource::observed::{Observation, Output, Outputs};
-use crate::resource::spec::{HostSpec, Persistence, RedisSpec, ReleaseSpec};
+use crate::resource::spec::{HostSpec, Persistence, RedisSpec, ReleaseSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 
 /// Field of what is on a machine that the topology does not have any more.
@@ -167,6 +167,24 @@ pub(crate) fn node_settings(spec: &ReleaseSpec, known: &Known) -> Result<node::S
         ping_timeout: spec.ping_timeout,
         allowed_origins: spec.allowed_origins.clone(),
     })
+}
+
+/// The field of a host's resource that follows from its settings and files, once the machines have addresses.
+pub(crate) fn computed(
+    artifact: Option<&Artifact>,
+    spec: &Spec,
+    known: &Known,
+) -> Option<(&'static str, String)> {
+    if let Spec::Redis(spec) = spec {
+        let settings = redis_settings(spec, known).ok()?;
+        return Some(("configuration", redis::fingerprint(&settings).ok()?));
+    }
+    if let Spec::Release(spec) = spec {
+        let settings = node_settings(spec, known).ok()?;
+        let release = node::release_id(artifact?, &settings).ok()?;
+        return Some(("release", release.to_string()));
+    }
+    None
 }
 
 fn private_address(instance: &InstanceName, known: &Known) -> Result<Ipv4Addr, ApplyError> {

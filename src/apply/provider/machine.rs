@@ -118,8 +118,32 @@ impl Provider {
         Ok(self.until(&self.poller.instances, id, goal, judge).await?)
     }
 
+    /// Gives an instance that is there its name and its security group back, and starts it.
+    pub(super) async fn update_instance(
+        &self,
+        address: &ResourceAddress,
+        current: &Observation,
+    ) -> Result<Outputs, ApplyError> {
+        let field = |name: &str| current.fields.get(name).map_or("", String::as_str);
+        let own_group = self.known.only(Kind::SecurityGroup)?;
+        let is_named = matches!(field("name"), "") || field("name") == address.name;
+        let is_guarded = field("security_group") == own_group.as_str();
+        if !is_named || !is_guarded {
+            // What others have added stays.
+            let others = field("security_groups").split(',').filter(|group| !group.is_empty());
+            let groups: Vec<&str> = if is_guarded {
+                Vec::new()
+            } else {
+                others.filter(|group| *group != own_group.as_str()).chain([own_group.as_str()]).collect()
+            };
+            let name = (!is_named).then_some(address.name.as_str());
+            self.change(address, |_| ecs::modify_instance(&current.id, name, &groups)).await?;
+        }
+        self.start_instance(address, current).await
+    }
+
     /// An instance that is there but stopped, or about to be.
-    pub(super) async fn start_instance(
+    async fn start_instance(
         &self,
         address: &ResourceAddress,
         current: &Observation,

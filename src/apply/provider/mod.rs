@@ -11,6 +11,7 @@ pub(super) mod machine;
 pub(super) mod name;
 pub(super) mod network;
 mod waits;
+mod written;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -162,24 +163,24 @@ impl Provider {
             self.ledger.accept(address, &current.id)?;
         }
         let outputs = match (spec, current) {
-            (Spec::Vpc(spec), _) => self.put_vpc(address, spec).await?,
+            (Spec::Vpc(spec), current) => self.put_vpc(address, spec, current).await?,
             (Spec::VSwitch(spec), _) => self.put_vswitch(address, spec).await?,
             (Spec::SecurityGroup(spec), _) => self.put_security_group(address, spec).await?,
             (Spec::SecurityRule(spec), _) => self.put_security_rule(address, spec).await?,
             (Spec::KeyPair(spec), _) => self.put_key_pair(address, spec).await?,
-            (Spec::Instance(_), Some(current)) => self.start_instance(address, current).await?,
+            (Spec::Instance(_), Some(current)) => self.update_instance(address, current).await?,
             (Spec::Instance(spec), None) => self.create_instance(address, spec).await?,
             (Spec::HostKey(spec), _) => self.put_host_key(address, spec).await?,
             (Spec::Redis(spec), current) => self.put_redis(address, spec, current).await?,
-            (Spec::LoadBalancer(spec), _) => self.put_load_balancer(address, spec).await?,
+            (Spec::LoadBalancer(spec), current) => self.put_load_balancer(address, spec, current).await?,
             (Spec::ServerGroup(spec), current) => self.put_server_group(address, spec, current).await?,
             (Spec::Release(spec), _) => self.put_release(address, spec).await?,
-            (Spec::Server(spec), _) => self.put_server(address, spec).await?,
+            (Spec::Server(spec), current) => self.put_server(address, spec, current).await?,
             (Spec::Listener(spec), current) => self.put_listener(address, spec, current).await?,
             (Spec::Record(spec), current) => self.put_record(address, spec, current).await?,
         };
-        self.ledger.ready(address, &outputs)?;
-        self.known.learn(address, outputs);
+        self.known.learn(address, outputs.clone());
+        self.ledger.ready(address, &outputs, &self.written(step, spec))?;
         self.known.id(address)
     }
 

@@ -28,6 +28,9 @@ impl Provider {
         let id = match current {
             Some(current) => {
                 self.update_record(address, current, record).await?;
+                if current.fields.get("status").is_some_and(|status| status != "ENABLE") {
+                    self.change(address, |_| dns::enable_record(&current.id)).await?;
+                }
                 current.id.clone()
             }
             None => self.add_record(address, spec, record).await?,

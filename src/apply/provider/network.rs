@@ -21,10 +21,17 @@ impl Provider {
         &self,
         address: &ResourceAddress,
         spec: &VpcSpec,
+        current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
-        let id = match &spec.source {
-            Source::Existing(id) => return Ok(id_only(id)),
-            Source::Created => {
+        let id = match (&spec.source, current) {
+            (Source::Existing(id), _) => return Ok(id_only(id)),
+            (Source::Created, Some(current)) => {
+                let name = console_name(&self.stack, address);
+                let region = self.client.region();
+                self.change(address, |_| vpc::rename_vpc(region, &current.id, &name)).await?;
+                current.id.clone()
+            }
+            (Source::Created, None) => {
                 let (name, marks) = (console_name(&self.stack, address), self.marks(address));
                 let cidr = spec.cidr.map(|cidr| cidr.to_string()).unwrap_or_default();
                 let region = self.client.region();
@@ -103,11 +110,15 @@ impl Provider {
             return Ok(());
         }
         let field = |name| current.fields.get(name).cloned().unwrap_or_default();
+        let (group, region) = (CloudId::new(field("group")), self.client.region());
+        if let Some(rule) = current.fields.get("rule").filter(|rule| !rule.is_empty()) {
+            // Whatever somebody has made of it.
+            return self.remove(address, &ecs::revoke_by_id(region, &group, rule), SETTLE).await;
+        }
         let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
-        let port = field("port").parse().map_err(|_| missing())?;
-        let (group, source) = (CloudId::new(field("group")), field("from"));
+        let (port, source) = (field("port").parse().map_err(|_| missing())?, field("from"));
         let rule = ecs::Rule { group: &group, port, source: &source, description: "" };
-        self.remove(address, &ecs::revoke(self.client.region(), &rule), SETTLE).await
+        self.remove(address, &ecs::revoke(region, &rule), SETTLE).await
     }
 
     pub(super) async fn delete_vpc(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
@@ -134,6 +145,8 @@ impl Provider {
 }
 
 /// A rule has no id of its own here: group, port and source name it.
-pub(crate) fn rule_id(group: &CloudId, port: u16, source: &str) -> CloudId {
-    CloudId::new(format!("{group}:{port}:{source}"))
+pub(crate) fn rule_id(group: &CloudId, port: impl std::fmt::Display, source: &str) -> CloudId {
+    // The cloud may show a single address without its prefix.
+    let prefix = if source.is_empty() || source.contains('/') { "" } else { "/32" };
+    CloudId::new(format!("{group}:{port}:{source}{prefix}"))
 }

@@ -8,7 +8,7 @@ use crate::apply::event::Event;
 use crate::base::ids::CloudId;
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
-use crate::cloud::poller::{HasState, Lane, Listing};
+use crate::cloud::poller::{HasState, Lane, Listing, REMOVAL};
 use crate::cloud::wait::{Condition, Look, Waiting};
 use crate::resource::observed::Outputs;
 use crate::resource::{Kind, ResourceAddress};
@@ -19,8 +19,6 @@ pub(super) const SETTLE: Duration = Duration::from_mins(2);
 pub(super) const CONFIGURE: Duration = Duration::from_mins(3);
 /// States that no resource comes back from.
 const BROKEN: [&str; 1] = ["CreateFailed"];
-/// What is waited for after a delete.
-const REMOVAL: &str = "removal";
 
 /// What is waited for, and on whose behalf.
 #[derive(Debug, Clone, Copy)]

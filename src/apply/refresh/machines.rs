@@ -1,62 +1,75 @@
 //! Reads what is on the machines, all at once, over verified SSH.
 
+use std::collections::BTreeSet;
+
 use futures_util::future::join_all;
 
 use crate::apply::error::ApplyError;
-use crate::apply::hosts::Place;
-use crate::apply::provider::host::{MACHINE_GOES, node_settings, redis_settings};
+use crate::apply::hosts::{OnHost, Place};
+use crate::apply::provider::host::{MACHINE_GOES, computed};
 use crate::apply::provider::{Known, Provider};
-use crate::base::ids::InstanceName;
+use crate::base::ids::{CloudId, InstanceName};
 use crate::deploy::{node, redis};
 use crate::plan::desired::{Desired, Resource};
 use crate::resource::observed::{Observation, Observed, Output, Owner};
-use crate::resource::spec::{HostSpec, Spec};
+use crate::resource::settings::{AS_WRITTEN, ENABLED};
+use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
 
 /// Reads the machines of a stack into what was observed.
 pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut Observed) {
+    compute(provider, desired, observed);
     let known = Known::from_observed(observed);
-    compute(provider, desired, &known, observed);
     let wanted = desired.resources.values().filter_map(|resource| resource.spec.host_key());
     let hosts: Vec<HostSpec> = wanted.cloned().chain(leaving(desired, observed)).collect();
-    let machines = hosts.iter().filter(|host| is_readable(host, &known, observed));
-    let reads: Vec<_> = machines.map(|host| read_host(provider, host, &known)).collect();
+    let mut unread: BTreeSet<&InstanceName> = BTreeSet::new();
+    let mut reads = Vec::new();
+    for host in &hosts {
+        match why_unreadable(host, &known, observed) {
+            None => reads.push(read_host(provider, host, &known)),
+            Some(_) if host.deposed.is_some() => {}
+            Some(why) => {
+                unread.insert(host.instance());
+                mark_unknown(desired, host, why.as_deref(), observed);
+            }
+        }
+    }
+    let mut seen = Seen::default();
     for (host, read) in join_all(reads).await {
         match read {
-            Ok(resources) => observed.resources.extend(leaving_marked(host, desired, resources)),
+            Ok(found) => seen.add(host, found),
             Err(error) => {
                 provider.hosts.forget().await;
                 if host.deposed.is_some() {
                     continue;
                 }
-                for resource in desired.resources.values().filter(|one| is_on(one, host)) {
-                    observed.unknown.insert(resource.address.clone(), error.to_string());
-                }
+                unread.insert(host.instance());
+                mark_unknown(desired, host, Some(&error.to_string()), observed);
             }
         }
     }
+    observed.resources.extend(seen.resources().into_iter().map(|found| marked_leaving(desired, found)));
+    let was_read = |address: &ResourceAddress| {
+        !address.kind.is_on_host() || !unread.iter().any(|host| host.as_str() == address.name)
+    };
+    observed.applied.retain(|address, _| was_read(address));
 }
 
 /// What a release and Redis would be called, as far as the machines have addresses.
-fn compute(provider: &Provider, desired: &Desired, known: &Known, observed: &mut Observed) {
+pub(super) fn compute(provider: &Provider, desired: &Desired, observed: &mut Observed) {
+    let known = Known::from_observed(observed);
     for resource in desired.resources.values() {
-        if let Some((field, value)) = computed(provider, &resource.spec, known) {
+        if let Some((field, value)) = computed(provider.artifact.as_ref(), &resource.spec, &known) {
             observed.computed.insert((resource.address.clone(), field), value);
         }
     }
 }
 
-fn computed(provider: &Provider, spec: &Spec, known: &Known) -> Option<(&'static str, String)> {
-    if let Spec::Redis(spec) = spec {
-        let settings = redis_settings(spec, known).ok()?;
-        return Some(("configuration", redis::fingerprint(&settings).ok()?));
+fn mark_unknown(desired: &Desired, host: &HostSpec, why: Option<&str>, observed: &mut Observed) {
+    let Some(why) = why else { return };
+    for resource in desired.resources.values().filter(|one| is_on(one, host)) {
+        observed.unknown.insert(resource.address.clone(), why.to_owned());
     }
-    if let Spec::Release(spec) = spec {
-        let settings = node_settings(spec, known).ok()?;
-        let release = node::release_id(provider.artifact.as_ref()?, &settings).ok()?;
-        return Some(("release", release.to_string()));
-    }
-    None
 }
 
 fn is_on(resource: &Resource, host: &HostSpec) -> bool {
@@ -95,55 +108,105 @@ fn way_in(desired: &Desired) -> Vec<InstanceName> {
 }
 
 /// What is on a machine that the topology does not have any more says so: it need not be stopped at all costs.
-fn leaving_marked(
-    host: &HostSpec,
+fn marked_leaving(
     desired: &Desired,
-    resources: Vec<(ResourceAddress, Observation)>,
-) -> Vec<(ResourceAddress, Observation)> {
-    let stays = desired.resources.contains_key(&host.address(Kind::Instance).successor());
-    let mark = |(address, found): (ResourceAddress, Observation)| {
-        (address, if stays { found } else { found.field(MACHINE_GOES, "") })
-    };
-    resources.into_iter().map(mark).collect()
+    (address, found): (ResourceAddress, Observation),
+) -> (ResourceAddress, Observation) {
+    let machine = address.successor().on_same_machine(Kind::Instance);
+    let stays = desired.resources.contains_key(&machine);
+    (address, if stays { found } else { found.field(MACHINE_GOES, "") })
 }
 
-/// Every machine on the way must be there with its key pinned, and run.
-fn is_readable(host: &HostSpec, known: &Known, observed: &Observed) -> bool {
-    known.route(host).iter().all(|machine| {
-        let status = observed.resources.get(machine).and_then(|found| found.fields.get("status"));
-        let running = status.is_some_and(|status| status == "Running");
-        running && observed.resources.contains_key(&machine.on_same_machine(Kind::HostKey))
+/// Every machine on the way must be there with its key pinned, and run. The inner text is what to say of a machine
+/// that is there and does not: what is on it is not known. On one that is not there nothing is.
+fn why_unreadable(host: &HostSpec, known: &Known, observed: &Observed) -> Option<Option<String>> {
+    known.route(host).into_iter().find_map(|address| {
+        let Some(instance) = observed.resources.get(&address) else {
+            return Some(None);
+        };
+        let status = instance.fields.get("status").map_or("", String::as_str);
+        if status != "Running" {
+            return Some(Some(format!("{address} is {status}")));
+        }
+        let is_pinned = observed.resources.contains_key(&address.on_same_machine(Kind::HostKey));
+        (!is_pinned).then_some(None)
     })
 }
 
-type HostRead<'h> = (&'h HostSpec, Result<Vec<(ResourceAddress, Observation)>, ApplyError>);
+/// What is on one machine.
+struct Found {
+    instance: CloudId,
+    there: OnHost,
+}
+
+type HostRead<'h> = (&'h HostSpec, Result<Found, ApplyError>);
 
 async fn read_host<'h>(provider: &Provider, host: &'h HostSpec, known: &Known) -> HostRead<'h> {
     (host, observe_host(provider, host, known).await)
 }
 
-async fn observe_host(
-    provider: &Provider,
-    host: &HostSpec,
-    known: &Known,
-) -> Result<Vec<(ResourceAddress, Observation)>, ApplyError> {
+async fn observe_host(provider: &Provider, host: &HostSpec, known: &Known) -> Result<Found, ApplyError> {
     let there = provider.hosts.observe(Place { host, known }).await?;
-    let id = known.id(&host.address(Kind::Instance))?;
-    let route: Vec<&str> = host.route.iter().map(crate::base::ids::InstanceName::as_str).collect();
-    let observation = |active: bool| {
-        Observation::new(id.clone())
-            .field("service", if active { "active" } else { "not active" })
-            .field("route", route.join(" "))
-            .field("user", &host.user)
-    };
-    let mut found = Vec::new();
-    if let Some(fingerprint) = there.redis.fingerprint {
-        let address = host.address(Kind::Redis);
-        found.push((address, observation(there.redis.active).field("configuration", fingerprint)));
+    let instance = known.id(&host.address(Kind::Instance))?;
+    Ok(Found { instance, there })
+}
+
+/// What was seen on all machines; a node's password is judged by that of Redis, which is on another one.
+#[derive(Default)]
+struct Seen {
+    hosts: Vec<(HostSpec, Found)>,
+}
+
+impl Seen {
+    fn add(&mut self, host: &HostSpec, found: Found) {
+        self.hosts.push((host.clone(), found));
     }
-    if let Some(release) = there.node.release {
-        let address = host.address(Kind::Release);
-        found.push((address, observation(there.node.active).field("release", release)));
+
+    fn resources(self) -> Vec<(ResourceAddress, Observation)> {
+        let current = self.hosts.iter().filter(|(host, _)| host.deposed.is_none());
+        let password = current.clone().find_map(|(_, found)| found.there.redis.password.clone());
+        let resources = self.hosts.iter().flat_map(|(host, found)| {
+            [of_redis(host, found), of_release(host, found, password.as_ref())].into_iter().flatten()
+        });
+        resources.collect()
     }
-    Ok(found)
+}
+
+fn of_redis(host: &HostSpec, found: &Found) -> Option<(ResourceAddress, Observation)> {
+    let redis = &found.there.redis;
+    let observation = of_host(host, found, redis.active, redis.enabled)
+        .field("configuration", redis.fingerprint.as_ref()?)
+        .field("configuration_file", edited(redis.edited.configuration, redis::CONFIGURATION))
+        .field("unit_file", edited(redis.edited.unit, redis::UNIT_FILE));
+    Some((host.address(Kind::Redis), observation))
+}
+
+fn of_release(
+    host: &HostSpec,
+    found: &Found,
+    password: Option<&redis::Password>,
+) -> Option<(ResourceAddress, Observation)> {
+    let node = &found.there.node;
+    let has_another = |own: &redis::Password| password.is_some_and(|right| right.expose() != own.expose());
+    let is_edited = node.edited.environment || node.password.as_ref().is_some_and(has_another);
+    let observation = of_host(host, found, node.active, node.enabled)
+        .field("release", node.release.as_ref()?)
+        .field("environment_file", edited(is_edited, node::ENVIRONMENT))
+        .field("unit_file", edited(node.edited.unit, node::UNIT_FILE))
+        .field("program", edited(node.edited.program, node::PROGRAM));
+    Some((host.address(Kind::Release), observation))
+}
+
+fn of_host(host: &HostSpec, found: &Found, active: bool, enabled: bool) -> Observation {
+    let route: Vec<&str> = host.route.iter().map(InstanceName::as_str).collect();
+    Observation::new(found.instance.clone())
+        .field("service", if active { "active" } else { "not active" })
+        .field("start", if enabled { ENABLED } else { "not enabled" })
+        .field("route", route.join(" "))
+        .field("user", &host.user)
+}
+
+/// Never what a file says: it may hold a password.
+fn edited(is_edited: bool, path: &str) -> String {
+    if is_edited { format!("edited by hand: {path}") } else { AS_WRITTEN.to_owned() }
 }

@@ -1,27 +1,37 @@
 //! Reads what there is of a stack: from the cloud by tag and remark, from the hosts over SSH.
 //!
-//! 1. The lists of all kinds are asked for at once; each resource says by its tags which one it is.
-//! 2. What the journal knows and no list shows is asked for by id, for a short while: lists lag behind writes, and
-//!    somebody may have taken a tag away.
+//! 1. What the journal knows by id and one call tells is asked for by id, all other kinds by lists, at once; each
+//!    resource says by its tags which one it is.
+//! 2. What the journal knows and no list shows is asked for by id, for a short while when it is young: lists lag behind
+//!    writes, and somebody may have taken a tag away.
 //! 3. Hosts that run and whose key is pinned are read over verified SSH, all at once. One that cannot be reached makes
 //!    its resources unknown, never an error.
 //!
-//! Nothing is changed, in the cloud or on the hosts.
+//! Nothing is changed, in the cloud or on the hosts. [`from_journal`] asks nobody: it believes what was written down.
 
+mod foreign;
 mod images;
+mod lookup;
 mod machines;
+mod observations;
 mod placing;
 mod reader;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use foreign::obstacles;
 
 use crate::apply::error::ApplyError;
 use crate::apply::provider::Provider;
+use crate::base::clock;
+use crate::base::ids::CloudId;
 use crate::base::retry::{Backoff, Deadline};
 use crate::plan::desired::Desired;
-use crate::resource::observed::{Observation, Observed, Owner};
+use crate::resource::observed::{Applied, Observation, Observed, Output, Owner};
 use crate::resource::phase::Phase;
-use crate::state::Memory;
+use crate::resource::{Kind, ResourceAddress};
+use crate::state::{Memory, Remembered};
 
 /// How long a list may lag behind what the journal knows for sure.
 const LAG: Duration = Duration::from_secs(10);
@@ -50,26 +60,72 @@ pub async fn refresh(provider: &Provider, desired: &Desired, depth: Depth) -> Re
         }
     };
     mark_tainted(&memory, &mut observed);
-    if depth == Depth::CloudAndHosts {
-        let machines = machines::read(provider, desired, &mut observed);
-        let ((), newest_images) = tokio::join!(machines, images::newest(provider, desired));
-        observed.newest_images = newest_images;
+    observed.applied = applied(&memory);
+    if desired.exclusive {
+        foreign::claim(&mut observed);
+    }
+    match depth {
+        Depth::CloudAndHosts => {
+            let machines = machines::read(provider, desired, &mut observed);
+            let ((), newest_images) = tokio::join!(machines, images::newest(provider, desired));
+            observed.newest_images = newest_images;
+        }
+        Depth::Cloud => observed.applied.retain(|address, _| !address.kind.is_on_host()),
     }
     Ok(observed)
 }
 
-/// Whether the journal is sure of something that no list shows.
+/// What there is as far as it was written down; nobody is asked, so what others did since is not in it.
+pub fn from_journal(provider: &Provider, desired: &Desired) -> Observed {
+    let memory = provider.ledger.memory();
+    let mut observed = Observed::default();
+    for (address, remembered) in &memory.resources {
+        if let Some(found) = remembered_as_found(remembered) {
+            observed.resources.insert(address.clone(), found);
+        }
+    }
+    for (address, resource) in &desired.resources {
+        if let Some(id) = resource.spec.existing() {
+            let found = observed.resources.remove(address).filter(|found| found.id == *id);
+            let found = found.unwrap_or_else(|| Observation::new(id.clone()));
+            observed.resources.insert(address.clone(), found.of_others());
+        }
+    }
+    mark_tainted(&memory, &mut observed);
+    machines::compute(provider, desired, &mut observed);
+    observed
+}
+
+/// What was used and not owned has an id among its outputs and no life of its own.
+fn remembered_as_found(remembered: &Remembered) -> Option<Observation> {
+    let of_others = || remembered.outputs.get(&Output::Id).map(CloudId::new);
+    let (id, owner) = match &remembered.phase {
+        Phase::Absent => (of_others()?, Owner::Other),
+        Phase::Intended(_) => return None,
+        Phase::Accepted(id) | Phase::Ready(id) | Phase::Tainted(id) => (id.clone(), Owner::Stack),
+    };
+    let mut found = Observation::new(id).of(if remembered.adopted { Owner::Adopted } else { owner });
+    found.outputs.extend(remembered.outputs.clone());
+    found.fields.clone_from(&remembered.fields);
+    Some(found)
+}
+
+/// Whether the journal has just become sure of something that no list shows. What it has been sure of for longer has
+/// gone.
 fn is_missing_something(memory: &Memory, observed: &Observed) -> bool {
+    // Where it is does not matter: what is inside of something deposed is known to be deposed when it is seen.
+    let is_found = |kind: Kind, id: &CloudId| {
+        observed.resources.iter().any(|(address, found)| address.kind == kind && found.id == *id)
+    };
     memory.resources.iter().any(|(address, remembered)| match &remembered.phase {
-        // Where it is does not matter: what is inside of something deposed is known to be deposed when it is seen.
-        Phase::Ready(id) if !address.kind.is_on_host() => {
-            let is_it = |found: &Observation| found.id == *id;
-            !observed.resources.iter().any(|(one, found)| one.kind == address.kind && is_it(found))
-        }
-        Phase::Ready(_) | Phase::Absent | Phase::Intended(_) | Phase::Accepted(_) | Phase::Tainted(_) => {
-            false
-        }
+        Phase::Ready(id) => is_young(remembered) && !address.kind.is_on_host() && !is_found(address.kind, id),
+        Phase::Absent | Phase::Intended(_) | Phase::Accepted(_) | Phase::Tainted(_) => false,
     })
+}
+
+fn is_young(remembered: &Remembered) -> bool {
+    let age = remembered.at.map(|at| clock::now().duration_since(at));
+    age.is_none_or(|age| Duration::try_from(age).is_ok_and(|age| age < LAG))
 }
 
 fn mark_tainted(memory: &Memory, observed: &mut Observed) {
@@ -80,4 +136,16 @@ fn mark_tainted(memory: &Memory, observed: &mut Observed) {
             observed.tainted.insert(address.clone());
         }
     }
+}
+
+/// What the journal last knew of resources that were ready; how deposed ones fare is nobody's concern.
+fn applied(memory: &Memory) -> BTreeMap<ResourceAddress, Applied> {
+    let resources = memory.resources.iter().filter(|(address, _)| !address.is_deposed());
+    let ready = resources.filter_map(|(address, remembered)| match &remembered.phase {
+        Phase::Ready(id) => {
+            Some((address.clone(), Applied { id: id.clone(), fields: remembered.fields.clone() }))
+        }
+        Phase::Absent | Phase::Intended(_) | Phase::Accepted(_) | Phase::Tainted(_) => None,
+    });
+    ready.collect()
 }

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::resource::ResourceAddress;
-use crate::resource::observed::{Observation, Output};
+use crate::base::ids::CloudId;
+use crate::resource::observed::{Observation, Output, Owner};
+use crate::resource::{Kind, ResourceAddress};
 use crate::state::Memory;
 
 /// What was found, each at its address.
@@ -21,6 +22,17 @@ impl<'a> Found<'a> {
     /// Nothing yet.
     pub(super) fn new(memory: &'a Memory) -> Self {
         Self { memory, resources: BTreeMap::new(), ranks: BTreeMap::new() }
+    }
+
+    /// Whether something was found at an address.
+    pub(super) fn contains(&self, address: &ResourceAddress) -> bool {
+        self.resources.contains_key(address)
+    }
+
+    /// Everything of a kind: the one of the topology, and deposed ones.
+    pub(super) fn all(&self, kind: Kind) -> Vec<(ResourceAddress, CloudId)> {
+        let found = self.resources.iter().filter(|(address, _)| address.kind == kind);
+        found.map(|(address, found)| (address.clone(), found.id.clone())).collect()
     }
 
     /// What was found at an address.
@@ -38,6 +50,9 @@ impl<'a> Found<'a> {
     /// Takes in one that may not be the only one with its address; of those the journal does not know, the one with
     /// the highest rank stays.
     pub(super) fn insert_ranked(&mut self, address: ResourceAddress, rank: u32, observation: Observation) {
+        let remembered = self.memory.resources.get(&address);
+        let is_adopted = remembered.is_some_and(|one| one.adopted && one.phase.id() == Some(&observation.id));
+        let observation = if is_adopted { observation.of(Owner::Adopted) } else { observation };
         let deposed = address.deposed(&observation.id);
         let stays = self.memory.id(&address);
         // An address that was given again is both; then it is in use.
@@ -69,8 +84,7 @@ impl<'a> Found<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::ids::{CloudId, RegionId, StackName};
-    use crate::resource::Kind;
+    use crate::base::ids::{RegionId, StackName};
     use crate::resource::phase::Phase;
     use crate::state::{Identity, Remembered};
 

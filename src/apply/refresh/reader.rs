@@ -1,25 +1,29 @@
 //! Reads one stack's resources from the cloud: by tag, by remark, and by the ids that the journal or the topology has.
+//!
+//! What one call tells of a resource whose id is known is not asked for by a list before: a plan of a stack that is as
+//! it shall be takes few calls, however many machines it has.
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
+
+use super::observations::{
+    of_instance, of_key_pair, of_listener, of_load_balancer, of_record, of_rule, of_security_group,
+    of_server, of_server_group, of_vpc, of_vswitch,
+};
+use super::placing::Found;
+use super::{foreign, lookup};
 use crate::apply::error::ApplyError;
 use crate::apply::provider::Provider;
-use crate::apply::provider::balancer::{load_balancer_outputs, server_id};
-use crate::apply::provider::machine::instance_outputs;
 use crate::apply::provider::name::is_wanted;
-use crate::apply::provider::network::rule_id;
-use crate::apply::refresh::placing::Found;
 use crate::base::ids::CloudId;
-use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
 use crate::cloud::{Tag, alb, disks, dns, ecs, tag_value, vpc};
 use crate::plan::desired::Desired;
-use crate::resource::observed::{Observation, Observed, Output};
-use crate::resource::ownership::{
-    GENERATION_TAG, HOST_KEY_TAG, IMAGE_TAG, RESOURCE_TAG, STACK_TAG, remarked, tagged_image,
-};
+use crate::resource::observed::{Foreign, Observation, Observed, Output, Owner};
+use crate::resource::ownership::{GENERATION_TAG, HOST_KEY_TAG, RESOURCE_TAG, STACK_TAG, remarked};
 use crate::resource::phase::Phase;
-use crate::resource::spec::{Peer, RecordSpec, Spec, VSwitchSpec};
+use crate::resource::spec::{Peer, RecordSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::Memory;
 
@@ -31,6 +35,9 @@ struct Reader<'a> {
     found: Found<'a>,
     host_keys: BTreeMap<CloudId, String>,
     disks: BTreeMap<CloudId, u32>,
+    foreign: Vec<Foreign>,
+    /// Rules of security groups that were read with their group.
+    rules: BTreeMap<CloudId, Vec<ecs::Permission>>,
 }
 
 /// Reads what the cloud has of a stack.
@@ -41,78 +48,92 @@ pub(super) async fn read(
 ) -> Result<Observed, ApplyError> {
     let (client, stack) = (&provider.client, provider.stack.as_str());
     let ours = || Selection::Tag(STACK_TAG, stack);
-    let (vpcs, vswitches, groups, key_pairs, instances, disks, balancers, server_groups) = tokio::try_join!(
-        vpc::vpcs(client, ours()),
-        vpc::vswitches(client, ours()),
-        ecs::security_groups(client, ours()),
-        ecs::key_pairs(client, ours()),
-        ecs::instances(client, ours()),
-        disks::system_disks(client, STACK_TAG, stack),
-        alb::load_balancers(client, STACK_TAG, stack),
-        alb::server_groups(client, STACK_TAG, stack),
+    let mut reader = Reader {
+        provider,
+        memory,
+        desired,
+        found: Found::new(memory),
+        host_keys: BTreeMap::new(),
+        disks: BTreeMap::new(),
+        foreign: Vec::new(),
+        rules: BTreeMap::new(),
+    };
+    let (vpcs, vswitches, key_pairs, instances, disks, server_groups, groups, balancers) = tokio::try_join!(
+        lookup::wrapped(vpc::vpcs(client, ours())),
+        lookup::wrapped(vpc::vswitches(client, ours())),
+        lookup::wrapped(ecs::key_pairs(client, ours())),
+        lookup::wrapped(ecs::instances(client, ours())),
+        lookup::wrapped(disks::system_disks(client, STACK_TAG, stack)),
+        lookup::wrapped(alb::server_groups(client, STACK_TAG, stack)),
+        lookup::security_groups(client, memory, stack),
+        lookup::load_balancers(client, memory, stack),
     )?;
-    let disks = disks.into_iter().map(|disk| (disk.instance_id, disk.size)).collect();
-    let (found, host_keys) = (Found::new(memory), BTreeMap::new());
-    let mut reader = Reader { provider, memory, desired, found, host_keys, disks };
+    reader.disks = disks.into_iter().map(|disk| (disk.instance_id, disk.size)).collect();
     for found in &vpcs {
-        reader.add(&found.tags.tag, vpc_observation(found));
+        reader.add(&found.tags.tag, of_vpc(found));
     }
     for found in &vswitches {
-        reader.add(&found.tags.tag, vswitch_observation(found));
-    }
-    for found in &groups {
-        reader.add(&found.tags.tag, group_observation(found));
+        reader.add(&found.tags.tag, of_vswitch(found));
     }
     for found in &key_pairs {
-        reader.add(&found.tags.tag, Observation::new(CloudId::new(&found.key_pair_name)));
+        reader.add(&found.tags.tag, of_key_pair(found));
     }
     for found in &server_groups {
-        reader.add(&found.tags, server_group_observation(found));
+        reader.add(&found.tags, of_server_group(found));
     }
-    for listed in &balancers {
-        // Only this call tells the zones.
-        if let Some(found) = alb::load_balancer(client, &listed.load_balancer_id).await? {
-            reader.add(&listed.tags, load_balancer_observation(&found));
+    for found in groups {
+        let observation = of_security_group(&found.item);
+        reader.add_at(found.address, &found.item.tags.tag, observation);
+        if let Some(rules) = found.rules {
+            reader.rules.insert(found.item.security_group_id, rules);
         }
     }
-    reader.add_remembered().await?;
+    for (address, found) in &balancers {
+        reader.add_at(address.clone(), &found.tags, of_load_balancer(found));
+    }
+    reader.add_remembered(|kind| kind != Kind::Instance && kind != Kind::Listener).await?;
     reader.add_existing().await?;
     for found in &instances {
         reader.add_instance(found);
     }
-    reader.add_listeners().await?;
-    reader.add_remembered().await?;
+    reader.add_remembered(|kind| kind == Kind::Instance).await?;
     reader.add_host_keys();
-    reader.add_rules().await?;
-    reader.add_servers().await?;
-    for resource in desired.resources.values() {
-        if let Spec::Record(spec) = &resource.spec {
-            reader.add_record(&resource.address, spec).await?;
-        }
-    }
-    Ok(Observed { resources: reader.found.resources, ..Observed::default() })
+    reader.add_rest().await?;
+    Ok(Observed { resources: reader.found.resources, foreign: reader.foreign, ..Observed::default() })
 }
 
 impl Reader<'_> {
-    /// Adds a resource under the address in its tags.
+    /// Adds a resource under the address in its tags. Of two with the same address the journal's is the one.
     fn add(&mut self, tags: &[Tag], observation: Observation) {
-        if let Some(address) = tagged_address(tags) {
-            self.found.insert(address, with_generation(tags, observation));
-        }
+        self.add_at(None, tags, observation);
     }
 
-    /// Everything of a kind: the one of the topology, and deposed ones.
-    fn all(&self, kind: Kind) -> Vec<(ResourceAddress, CloudId)> {
-        let found = self.found.resources.iter().filter(|(address, _)| address.kind == kind);
-        found.map(|(address, found)| (address.clone(), found.id.clone())).collect()
+    /// Adds a resource under an address that is known, or else under the one in its tags.
+    fn add_at(&mut self, address: Option<ResourceAddress>, tags: &[Tag], observation: Observation) {
+        let tagged = || tag_value(tags, RESOURCE_TAG).and_then(|text| text.parse().ok());
+        if let Some(address) = address.or_else(tagged) {
+            self.found.insert(address, with_generation(tags, observation));
+        }
     }
 
     fn id(&self, kind: Kind) -> Option<CloudId> {
         self.found.get(&ResourceAddress::only(kind)).map(|found| found.id.clone())
     }
 
+    /// Whether the stack has made the one of a kind: what others put into anything else is their own business.
+    fn is_ours(&self, kind: Kind) -> bool {
+        self.found.get(&ResourceAddress::only(kind)).is_some_and(|found| found.owner == Owner::Stack)
+    }
+
+    fn add_foreign(&mut self, foreign: Foreign) {
+        if self.is_ours(foreign.container.kind) {
+            self.foreign.push(foreign);
+        }
+    }
+
     fn add_instance(&mut self, found: &ecs::Instance) {
-        if let Some(address) = tagged_address(&found.tags.tag) {
+        let address = tag_value(&found.tags.tag, RESOURCE_TAG).and_then(|text| text.parse().ok());
+        if let Some(address) = address {
             self.insert_instance(address, found);
         }
     }
@@ -121,7 +142,7 @@ impl Reader<'_> {
         if let Some(key) = tag_value(&found.tags.tag, HOST_KEY_TAG) {
             self.host_keys.insert(found.instance_id.clone(), key.to_owned());
         }
-        let mut observation = instance_observation(found, self.id(Kind::SecurityGroup).as_ref());
+        let mut observation = of_instance(found, self.id(Kind::SecurityGroup).as_ref());
         if let Some(size) = self.disks.get(&found.instance_id) {
             observation = observation.field("disk", size);
         }
@@ -130,28 +151,33 @@ impl Reader<'_> {
 
     /// A host key is where its machine is, once all machines are in their places.
     fn add_host_keys(&mut self) {
-        for (machine, id) in self.all(Kind::Instance) {
+        for (machine, id) in self.found.all(Kind::Instance) {
             if let Some(key) = self.host_keys.get(&id) {
-                let observation = Observation::new(id).output(Output::HostKey, key);
+                let observation = Observation::new(id).field("key", key).output(Output::HostKey, key);
                 self.found.resources.insert(machine.on_same_machine(Kind::HostKey), observation);
             }
         }
     }
 
     /// What the journal knows and no list shows is read by id.
-    async fn add_remembered(&mut self) -> Result<(), ApplyError> {
-        let client = self.provider.client.clone();
-        for (address, remembered) in &self.memory.resources {
-            let is_found = |id: &CloudId| self.found.get(address).is_some_and(|found| found.id == *id);
-            let Some(id) = remembered.phase.id().filter(|id| !is_found(id)) else {
-                continue;
-            };
-            if address.kind == Kind::Instance {
-                for found in ecs::instances(&client, Selection::Id(id)).await? {
-                    self.insert_instance(address.clone(), &found);
-                }
-            } else if let Some(observation) = by_id(&client, address.kind, id).await? {
-                self.found.insert(address.clone(), observation);
+    async fn add_remembered(&mut self, kinds: impl Fn(Kind) -> bool) -> Result<(), ApplyError> {
+        let missing = self.memory.resources.iter().filter_map(|(address, remembered)| {
+            let id = remembered.phase.id().filter(|_| kinds(address.kind))?;
+            let is_found = self.found.get(address).is_some_and(|found| found.id == *id);
+            (!is_found).then(|| (address.clone(), id.clone()))
+        });
+        let missing: Vec<(ResourceAddress, CloudId)> = missing.collect();
+        let (instances, others): (Vec<_>, Vec<_>) =
+            missing.into_iter().partition(|(address, _)| address.kind == Kind::Instance);
+        let ids: Vec<CloudId> = instances.iter().map(|(_, id)| id.clone()).collect();
+        for found in ecs::instances_with_ids(&self.provider.client, &ids).await? {
+            for (address, _) in instances.iter().filter(|(_, id)| *id == found.instance_id) {
+                self.insert_instance(address.clone(), &found);
+            }
+        }
+        for (address, id) in others {
+            if let Some(observation) = lookup::by_id(&self.provider.client, address.kind, &id).await? {
+                self.found.insert(address, observation);
             }
         }
         Ok(())
@@ -168,126 +194,189 @@ impl Reader<'_> {
                 let (named, made) = (id.to_string(), made.id.to_string());
                 return Err(ApplyError::MadeBefore { address: address.clone(), named, made });
             }
-            let found = by_id(&self.provider.client, address.kind, id).await?.ok_or_else(missing)?;
+            let found = lookup::by_id(&self.provider.client, address.kind, id).await?.ok_or_else(missing)?;
             if let Spec::VSwitch(spec) = &resource.spec {
-                check_vswitch(address, spec, &found)?;
+                lookup::check_vswitch(address, spec, &found)?;
             }
             self.found.resources.insert(address.clone(), found.of_others());
         }
         Ok(())
     }
 
-    async fn add_rules(&mut self) -> Result<(), ApplyError> {
-        for (container, group) in self.all(Kind::SecurityGroup) {
-            for rule in ecs::permissions(&self.provider.client, &group).await? {
-                let Some(address) = remarked(&self.provider.stack, &rule.description) else {
-                    continue;
-                };
-                let port = rule.port_range.split('/').next().unwrap_or_default().to_owned();
-                let id = rule_id(&group, port.parse().unwrap_or(0), &rule.source_cidr_ip);
-                let source = with_prefix_length(&rule.source_cidr_ip);
-                let rank = u32::from(self.is_wanted_rule(&address, &port, &source));
-                let observation =
-                    Observation::new(id).field("group", &group).field("port", port).field("from", source);
-                self.found.insert_ranked(inside(&container, address, &observation), rank, observation);
+    /// What is found only through other resources: rules, servers, listeners, the record.
+    async fn add_rest(&mut self) -> Result<(), ApplyError> {
+        let client = &self.provider.client;
+        let groups = self.found.all(Kind::SecurityGroup);
+        let pools = self.found.all(Kind::ServerGroup);
+        let balancers = self.found.all(Kind::LoadBalancer);
+        let known = groups.iter().map(|(_, id)| (id, self.rules.remove(id))).collect::<Vec<_>>();
+        let (rules, servers, listeners) = tokio::try_join!(
+            try_join_all(known.into_iter().map(|(id, known)| lookup::rules(client, id, known))),
+            try_join_all(pools.iter().map(|(_, id)| lookup::servers(client, id))),
+            try_join_all(balancers.iter().map(|(_, id)| lookup::listeners(client, id))),
+        )?;
+        for (group, rules) in groups.iter().zip(&rules) {
+            self.add_rules(group, rules);
+        }
+        for (group, servers) in pools.iter().zip(&servers) {
+            self.add_servers(group, servers);
+        }
+        for (balancer, listeners) in balancers.iter().zip(&listeners) {
+            self.add_listeners(&balancer.0, listeners);
+        }
+        self.add_remembered(|kind| kind == Kind::Listener).await?;
+        for resource in self.desired.resources.values() {
+            if let Spec::Record(spec) = &resource.spec {
+                self.add_record(&resource.address, spec).await?;
             }
         }
         Ok(())
     }
 
-    /// Whether a rule is as the topology says; the address of a machine is the one the machine has now.
-    fn is_wanted_rule(&self, address: &ResourceAddress, port: &str, source: &str) -> bool {
+    fn add_rules(&mut self, (container, group): &(ResourceAddress, CloudId), rules: &[ecs::Permission]) {
+        let mut others = Vec::new();
+        for rule in rules {
+            let observation = of_rule(group, rule);
+            match remarked(&self.provider.stack, &rule.description) {
+                Some(address) => {
+                    let rank = u32::from(self.fulfils(&observation, &address));
+                    self.found.insert_ranked(inside(container, address, &observation), rank, observation);
+                }
+                None => others.push((rule, observation)),
+            }
+        }
+        for (rule, observation) in others.into_iter().filter(|_| !container.is_deposed()) {
+            match self.asked_for(&observation) {
+                // Whoever made it keeps it: it is as it shall be.
+                Some(address) => {
+                    let owner =
+                        if self.memory.id(&address).is_some() { Owner::Adopted } else { Owner::Other };
+                    self.found.resources.insert(address, observation.of(owner));
+                }
+                None => self.add_foreign(foreign::rule(rule, observation)),
+            }
+        }
+    }
+
+    /// The rule of the topology that a rule of somebody else fulfils, when the stack has none for it.
+    fn asked_for(&self, rule: &Observation) -> Option<ResourceAddress> {
+        let mut addresses = self.desired.resources.keys().filter(|address| !self.found.contains(address));
+        addresses.find(|address| self.fulfils(rule, address)).cloned()
+    }
+
+    /// Whether a rule is what the topology asks for; the address of a machine is the one the machine has now.
+    fn fulfils(&self, rule: &Observation, address: &ResourceAddress) -> bool {
         let Some(Spec::SecurityRule(spec)) = self.desired.resources.get(address).map(|one| &one.spec) else {
             return false;
         };
-        let wanted = match &spec.from {
+        let from = match &spec.from {
             Peer::Range(range) => Some(range.to_string()),
             Peer::Instance(name) => {
-                let machine = self.found.get(&ResourceAddress::new(Kind::Instance, name));
-                let address = machine.and_then(|machine| machine.outputs.get(&Output::PrivateAddress));
-                address.map(|address| with_prefix_length(address))
+                let instance = self.found.get(&ResourceAddress::new(Kind::Instance, name));
+                let address = instance.and_then(|found| found.outputs.get(&Output::PrivateAddress));
+                address.map(|address| format!("{address}/32"))
             }
         };
-        port == spec.port.to_string() && wanted.as_deref() == Some(source)
+        let field = |name: &str| rule.fields.get(name).map_or("", String::as_str);
+        from.as_deref() == Some(field("from"))
+            && field("port") == spec.port.to_string()
+            && (field("protocol"), field("policy"), field("priority")) == ("tcp", "accept", "1")
     }
 
-    async fn add_servers(&mut self) -> Result<(), ApplyError> {
+    fn add_servers(
+        &mut self,
+        (container, group): &(ResourceAddress, CloudId),
+        servers: &[alb::BackendServer],
+    ) {
         let machines: BTreeMap<CloudId, ResourceAddress> =
-            self.all(Kind::Instance).into_iter().map(|(address, id)| (id, address)).collect();
-        for (container, group) in self.all(Kind::ServerGroup) {
-            for server in alb::servers(&self.provider.client, &group).await? {
-                // Servers that are not machines of this stack are none of ours.
-                let machine = machines.get(&server.server_id).filter(|_| server.status != "Removing");
-                let Some(machine) = machine else { continue };
-                let observation = Observation::new(server_id(&group, &server.server_id, server.port))
-                    .field("group", &group)
-                    .field("instance", &server.server_id)
-                    .field("port", server.port);
-                let address = ResourceAddress::new(Kind::Server, &machine.name);
-                let spec = self.desired.resources.get(&address).map(|one| &one.spec);
-                let wanted = matches!(spec, Some(Spec::Server(spec)) if spec.port == server.port);
-                let address = inside(&container, inside(machine, address, &observation), &observation);
-                self.found.insert_ranked(address, u32::from(wanted), observation);
+            self.found.all(Kind::Instance).into_iter().map(|(address, id)| (id, address)).collect();
+        for server in servers.iter().filter(|server| server.status != "Removing") {
+            let observation = of_server(group, server);
+            let machine = machines.get(&server.server_id);
+            let address = machine.map(|machine| ResourceAddress::new(Kind::Server, &machine.name));
+            match address.filter(|address| self.is_membership_of_ours(address)) {
+                Some(address) => {
+                    // Of two of one machine the one on the wanted port stays.
+                    let rank = u32::from(self.is_on_its_port(server, &address));
+                    let address =
+                        machine.map_or(address.clone(), |machine| inside(machine, address, &observation));
+                    self.found.insert_ranked(inside(container, address, &observation), rank, observation);
+                }
+                None if container.is_deposed() => {}
+                None => self.add_foreign(foreign::server(server, observation)),
             }
         }
-        Ok(())
     }
 
-    async fn add_listeners(&mut self) -> Result<(), ApplyError> {
-        let client = self.provider.client.clone();
-        for (container, balancer) in self.all(Kind::LoadBalancer) {
-            for listed in alb::listeners(&client, &balancer).await? {
-                if tag_value(&listed.tags, STACK_TAG) != Some(self.provider.stack.as_str()) {
-                    continue;
-                }
-                let Some(address) = tagged_address(&listed.tags) else { continue };
-                // Only this call tells the certificates.
-                if let Some(found) = alb::listener(&client, &listed.listener_id).await? {
-                    let observation = with_generation(&listed.tags, listener_observation(&found));
-                    self.found.insert(inside(&container, address, &observation), observation);
-                }
+    fn is_on_its_port(&self, server: &alb::BackendServer, address: &ResourceAddress) -> bool {
+        let wanted = self.desired.resources.get(address).map(|one| &one.spec);
+        matches!(wanted, Some(Spec::Server(spec)) if spec.port == server.port)
+    }
+
+    /// A membership carries no mark. A machine that stays and shall not be in the group was put there by others,
+    /// unless the journal says that it was us, or there is no journal that could say so.
+    fn is_membership_of_ours(&self, address: &ResourceAddress) -> bool {
+        let machine = ResourceAddress::new(Kind::Instance, &address.name);
+        let group = ResourceAddress::only(Kind::ServerGroup);
+        self.desired.resources.contains_key(address)
+            || !self.desired.resources.contains_key(&machine)
+            || self.memory.id(address).is_some()
+            || self.memory.id(&group).is_none()
+    }
+
+    fn add_listeners(&mut self, container: &ResourceAddress, listeners: &[alb::Listener]) {
+        let stack = self.provider.stack.as_str();
+        for found in listeners {
+            let observation = with_generation(&found.tags, of_listener(found));
+            let tagged = || tag_value(&found.tags, RESOURCE_TAG).and_then(|text| text.parse().ok());
+            let ours = || (tag_value(&found.tags, STACK_TAG) == Some(stack)).then(tagged).flatten();
+            let id = Some(&found.listener_id);
+            let known = self.memory.resources.iter().find(|(_, remembered)| remembered.phase.id() == id);
+            match ours().or_else(|| known.map(|(address, _)| address.clone())) {
+                Some(address) => self.found.insert(inside(container, address, &observation), observation),
+                None if container.is_deposed() => {}
+                None => self.add_foreign(foreign::listener(found, observation)),
             }
         }
-        Ok(())
     }
 
     /// The record is ours by our journal, wherever it is, or by its remark; one that is there and as wanted is used
     /// but not owned.
     async fn add_record(&mut self, address: &ResourceAddress, spec: &RecordSpec) -> Result<(), ApplyError> {
-        let client = self.provider.client.clone();
+        let client = &self.provider.client;
         for (remembered, id) in self.memory.ids(Kind::Record) {
-            if let Some((domain, record)) = dns::record(&client, &id).await? {
-                self.found.insert(remembered, record_observation(&domain, &record));
+            if let Some((domain, record)) = dns::record(client, &id).await? {
+                let is_adopted = self.memory.resources.get(&remembered).is_some_and(|one| one.adopted);
+                let observation = of_record(&domain, &record);
+                // What was adopted keeps its remark.
+                let observation =
+                    if is_adopted { observation.field("remark", &spec.remark) } else { observation };
+                self.found.insert(remembered, observation);
             }
         }
-        if self.found.get(address).is_some() {
+        if self.found.contains(address) {
             return Ok(());
         }
-        let deposed = self.all(Kind::Record);
+        let deposed = self.found.all(Kind::Record);
         let balancer = self.found.get(&ResourceAddress::only(Kind::LoadBalancer));
         let value =
             balancer.and_then(|found| found.outputs.get(&Output::DnsName)).cloned().unwrap_or_default();
         let intended = matches!(self.memory.phase(address), Phase::Intended(_));
-        for record in dns::records(&client, &spec.domain, &spec.host).await? {
+        for record in dns::records(client, &spec.domain, &spec.host).await? {
             if deposed.iter().any(|(_, id)| *id == record.record_id) {
                 continue;
             }
             let marked = record.remark.as_ref() == Some(&spec.remark);
-            let observation = record_observation(&spec.domain, &record);
+            let observation = of_record(&spec.domain, &record);
             if marked || (intended && is_wanted(&record, &value)) {
                 self.found.insert(address.clone(), observation);
             } else if is_wanted(&record, &value) {
                 // Whoever made it keeps it, and keeps their remark.
-                let theirs = observation.field("remark", &spec.remark).of_others();
-                self.found.insert(address.clone(), theirs);
+                self.found.insert(address.clone(), observation.field("remark", &spec.remark).of_others());
             }
         }
         Ok(())
     }
-}
-
-fn tagged_address(tags: &[Tag]) -> Option<ResourceAddress> {
-    tag_value(tags, RESOURCE_TAG)?.parse().ok()
 }
 
 fn with_generation(tags: &[Tag], observation: Observation) -> Observation {
@@ -300,121 +389,4 @@ fn with_generation(tags: &[Tag], observation: Observation) -> Observation {
 /// What is inside of something deposed is deposed itself.
 fn inside(container: &ResourceAddress, address: ResourceAddress, found: &Observation) -> ResourceAddress {
     if container.is_deposed() { address.deposed(&found.id) } else { address }
-}
-
-fn record_observation(domain: &str, record: &dns::Record) -> Observation {
-    Observation::new(record.record_id.clone())
-        .field("name", format!("{} {domain}", record.host))
-        .field("value", record.value.trim_end_matches('.'))
-        .field("ttl", record.ttl)
-        .field("remark", record.remark.clone().unwrap_or_default())
-}
-
-/// Reads one resource of the control plane by its id; none when it is not there, or its kind has no id of its own.
-async fn by_id(client: &Client, kind: Kind, id: &CloudId) -> Result<Option<Observation>, ApplyError> {
-    let one = || Selection::Id(id);
-    Ok(match kind {
-        Kind::Vpc => vpc::vpcs(client, one()).await?.first().map(vpc_observation),
-        Kind::VSwitch => vpc::vswitches(client, one()).await?.first().map(vswitch_observation),
-        Kind::SecurityGroup => ecs::security_groups(client, one()).await?.first().map(group_observation),
-        Kind::LoadBalancer => alb::load_balancer(client, id).await?.as_ref().map(load_balancer_observation),
-        Kind::ServerGroup => {
-            let found = alb::server_groups_with_ids(client, std::slice::from_ref(id)).await?;
-            found.first().map(server_group_observation)
-        }
-        Kind::Listener => alb::listener(client, id).await?.as_ref().map(listener_observation),
-        Kind::KeyPair
-        | Kind::Instance
-        | Kind::HostKey
-        | Kind::SecurityRule
-        | Kind::Redis
-        | Kind::Release
-        | Kind::Server
-        | Kind::Record => None,
-    })
-}
-
-fn check_vswitch(
-    address: &ResourceAddress,
-    spec: &VSwitchSpec,
-    found: &Observation,
-) -> Result<(), ApplyError> {
-    let field = |name| found.fields.get(name).cloned().unwrap_or_default();
-    let theirs = format!("{} in {}", field("cidr"), field("zone"));
-    let ours = format!("{} in {}", spec.cidr, spec.zone);
-    if theirs == ours {
-        return Ok(());
-    }
-    Err(ApplyError::Mismatch { address: address.clone(), theirs, ours })
-}
-
-fn vpc_observation(found: &vpc::Vpc) -> Observation {
-    Observation::new(found.vpc_id.clone()).field("cidr", &found.cidr_block)
-}
-
-fn vswitch_observation(found: &vpc::VSwitch) -> Observation {
-    Observation::new(found.v_switch_id.clone())
-        .field("vpc", &found.vpc_id)
-        .field("zone", &found.zone_id)
-        .field("cidr", &found.cidr_block)
-}
-
-fn group_observation(found: &ecs::SecurityGroup) -> Observation {
-    Observation::new(found.security_group_id.clone()).field("vpc", &found.vpc_id)
-}
-
-/// Groups beside the stack's own are nobody's business here.
-fn instance_observation(found: &ecs::Instance, own_group: Option<&CloudId>) -> Observation {
-    let outputs = instance_outputs(found);
-    let exposure = if outputs.contains_key(&Output::PublicAddress) { "public" } else { "private" };
-    let groups = &found.security_group_ids.security_group_id;
-    let group = own_group.filter(|own| groups.contains(own)).or_else(|| groups.first());
-    let mut observation = Observation::new(found.instance_id.clone())
-        .field("vswitch", &found.vpc_attributes.v_switch_id)
-        .field("type", &found.instance_type)
-        .field("exposure", exposure)
-        .field("security_group", group.map(ToString::to_string).unwrap_or_default())
-        .field("status", &found.status)
-        .field("image_id", &found.image_id);
-    if let Some(family) = tag_value(&found.tags.tag, IMAGE_TAG).and_then(tagged_image) {
-        observation = observation.field("image", family);
-    }
-    observation.outputs = outputs;
-    observation
-}
-
-fn server_group_observation(found: &alb::ServerGroup) -> Observation {
-    Observation::new(found.server_group_id.clone())
-        .field("vpc", &found.vpc_id)
-        .field("health_path", &found.health_check_config.health_check_path)
-}
-
-fn listener_observation(found: &alb::Listener) -> Observation {
-    let observation = Observation::new(found.listener_id.clone())
-        .field("load_balancer", &found.load_balancer_id)
-        .field("server_group", found.server_group().map(ToString::to_string).unwrap_or_default())
-        .field("protocol", &found.listener_protocol)
-        .field("port", found.listener_port)
-        .field("idle_timeout", found.idle_timeout)
-        .field("request_timeout", found.request_timeout);
-    match found.certificates.first() {
-        Some(certificate) => observation.field("certificate", &certificate.certificate_id),
-        None => observation,
-    }
-}
-
-fn load_balancer_observation(found: &alb::LoadBalancer) -> Observation {
-    let mut vswitches: Vec<&str> = found.zone_mappings.iter().map(|zone| zone.v_switch_id.as_str()).collect();
-    vswitches.sort_unstable();
-    let mut observation = Observation::new(found.load_balancer_id.clone())
-        .field("vswitches", vswitches.join(","))
-        .field("address_type", &found.address_type)
-        .field("edition", &found.load_balancer_edition);
-    observation.outputs = load_balancer_outputs(found);
-    observation
-}
-
-/// The cloud may show a single address without its prefix.
-fn with_prefix_length(range: &str) -> String {
-    if range.contains('/') { range.to_owned() } else { format!("{range}/32") }
 }

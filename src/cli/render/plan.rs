@@ -1,10 +1,13 @@
 //! Shows a plan as people know it from Terraform: signs, reasons, counts last. The JSON has the same values.
 
+use std::time::Duration;
+
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::cli::render::count;
 use crate::plan::action::{Action, Change};
+use crate::plan::forecast::{Forecast, forecast};
 use crate::plan::order::orders;
 use crate::plan::{Plan, Step, Summary};
 use crate::resource::spec::{Peer, Spec};
@@ -27,7 +30,28 @@ pub(crate) fn print(plan: &Plan) {
         print_step(step, glyph, width);
     }
     anstream::println!("\nPlan: {}.", summary_words(plan.summary(), Tense::Future));
+    // A plan whose steps wait for each other has no forecast; apply refuses it with the reason.
+    if let Ok(forecast) = forecast(plan) {
+        anstream::println!("{}", expectation(&forecast));
+    }
     print_notes(plan);
+}
+
+/// `Expect about 62 calls (27 that change something) and 4 minutes.`
+fn expectation(forecast: &Forecast) -> String {
+    let (calls, changes) = (count(forecast.calls(), "call"), forecast.changes());
+    let verb = if changes == 1 { "changes" } else { "change" };
+    format!("Expect about {calls} ({changes} that {verb} something) and {}.", about(forecast.takes()))
+}
+
+/// A duration as people say it: `20 seconds`, `4 minutes`.
+fn about(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..90 => {
+            count(usize::try_from(seconds.max(1).next_multiple_of(5)).unwrap_or(usize::MAX), "second")
+        }
+        seconds => count(usize::try_from((seconds + 30) / 60).unwrap_or(usize::MAX), "minute"),
+    }
 }
 
 /// What is no change and worth knowing.
@@ -157,6 +181,22 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
         "has_changes": plan.has_changes(),
         "summary": plan.summary(),
         "older_images": plan.older_images,
+        "forecast": forecast(plan).ok().map(|forecast| foretold(&forecast)),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
+    })
+}
+
+fn foretold(forecast: &Forecast) -> Value {
+    let on_path = |index: &usize| {
+        let one = &forecast.operations[*index];
+        json!({"address": one.address, "verb": one.verb})
+    };
+    json!({
+        "calls": forecast.calls(),
+        "changing_calls": forecast.changes(),
+        "seconds": forecast.takes().as_secs(),
+        "partly_guessed": forecast.is_partly_guessed(),
+        "critical_path": forecast.path.iter().map(on_path).collect::<Vec<Value>>(),
+        "operations": forecast.operations,
     })
 }

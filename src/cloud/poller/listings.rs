@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use super::Listing;
+use super::{Listing, REMOVAL};
 use crate::base::ids::CloudId;
+use crate::base::usual::{self, Usual};
 use crate::cloud::alb::{self, BackendServer, Listener, LoadBalancer, NonNormalServer, ServerGroup};
 use crate::cloud::ecs::{self, Agent, Instance, InvocationResult};
 use crate::cloud::error::CloudError;
@@ -72,7 +72,7 @@ of_a_client! {
     Invocations,
     /// Network interfaces that a resource has in a VPC: how many there still are.
     Interfaces,
-    /// Load balancers, without their zones.
+    /// Load balancers, with their zones and addresses, which no list tells: one call each.
     LoadBalancers,
     /// Server groups.
     ServerGroups,
@@ -90,7 +90,10 @@ macro_rules! by_id {
         $(impl Listing for $listing {
             type Key = CloudId;
             type Item = $item;
-            const USUAL: Duration = $usual;
+
+            fn usual(condition: &str) -> Usual {
+                $usual(condition)
+            }
 
             async fn read(
                 &self,
@@ -105,12 +108,51 @@ macro_rules! by_id {
 }
 
 by_id! {
-    Vpcs, Vpc, Duration::from_secs(5), vpc::vpcs_with_ids, vpc_id;
-    Instances, Instance, Duration::from_secs(25), ecs::instances_with_ids, instance_id;
-    Assistants, Agent, Duration::from_secs(10), ecs::agents, instance_id;
-    LoadBalancers, LoadBalancer, Duration::from_secs(30), alb::load_balancers_with_ids, load_balancer_id;
-    ServerGroups, ServerGroup, Duration::from_secs(8), alb::server_groups_with_ids, server_group_id;
-    Listeners, Listener, Duration::from_secs(8), alb::listeners_with_ids, listener_id;
+    Vpcs, Vpc, |_| usual::VPC, vpc::vpcs_with_ids, vpc_id;
+    Instances, Instance, usual_of_instances, ecs::instances_with_ids, instance_id;
+    ServerGroups, ServerGroup, |_| usual::SERVER_GROUP, alb::server_groups_with_ids, server_group_id;
+    Listeners, Listener, |_| usual::LISTENER, alb::listeners_with_ids, listener_id;
+}
+
+fn usual_of_instances(condition: &str) -> Usual {
+    match condition {
+        REMOVAL => usual::INSTANCE_GONE,
+        "Stopped" => usual::INSTANCE_STOPPED,
+        _ => usual::INSTANCE_RUNNING,
+    }
+}
+
+impl Listing for Assistants {
+    type Key = CloudId;
+    type Item = Agent;
+    const MAY_HOLD: bool = true;
+
+    fn usual(_: &str) -> Usual {
+        usual::ASSISTANT
+    }
+
+    async fn read(&self, keys: &BTreeSet<CloudId>) -> Result<BTreeMap<CloudId, Agent>, CloudError> {
+        let ids: Vec<CloudId> = keys.iter().cloned().collect();
+        let found = ecs::agents(&self.client, &ids).await?;
+        Ok(found.into_iter().map(|agent| (agent.instance_id.clone(), agent)).collect())
+    }
+}
+
+impl Listing for LoadBalancers {
+    type Key = CloudId;
+    type Item = LoadBalancer;
+
+    fn usual(condition: &str) -> Usual {
+        if condition == REMOVAL { usual::LOAD_BALANCER_GONE } else { usual::LOAD_BALANCER_ACTIVE }
+    }
+
+    async fn read(&self, keys: &BTreeSet<CloudId>) -> Result<BTreeMap<CloudId, LoadBalancer>, CloudError> {
+        let mut found = BTreeMap::new();
+        for id in keys {
+            found.extend(alb::load_balancer(&self.client, id).await?.map(|one| (id.clone(), one)));
+        }
+        Ok(found)
+    }
 }
 
 /// vSwitches. The list takes one id, or a VPC: several are read as what their VPC has, which each tells of itself.
@@ -138,7 +180,10 @@ impl VSwitches {
 impl Listing for VSwitches {
     type Key = CloudId;
     type Item = VSwitch;
-    const USUAL: Duration = Duration::from_secs(5);
+
+    fn usual(_: &str) -> Usual {
+        usual::VSWITCH
+    }
 
     async fn read(&self, keys: &BTreeSet<CloudId>) -> Result<BTreeMap<CloudId, VSwitch>, CloudError> {
         let mut found = BTreeMap::new();
@@ -162,7 +207,10 @@ impl Listing for VSwitches {
 impl Listing for Invocations {
     type Key = CloudId;
     type Item = InvocationResult;
-    const USUAL: Duration = Duration::from_secs(2);
+
+    fn usual(_: &str) -> Usual {
+        usual::INVOCATION
+    }
 
     async fn read(
         &self,
@@ -182,7 +230,10 @@ impl Listing for Interfaces {
     /// VPC, and who has them.
     type Key = (CloudId, CloudId);
     type Item = usize;
-    const USUAL: Duration = Duration::from_mins(1);
+
+    fn usual(_: &str) -> Usual {
+        usual::INTERFACES_GONE
+    }
 
     async fn read(
         &self,
@@ -206,7 +257,10 @@ pub type ServerKey = (CloudId, CloudId, u16);
 impl Listing for Servers {
     type Key = ServerKey;
     type Item = BackendServer;
-    const USUAL: Duration = Duration::from_secs(8);
+
+    fn usual(_: &str) -> Usual {
+        usual::SERVER_GROUP
+    }
 
     async fn read(
         &self,
@@ -230,7 +284,11 @@ impl Listing for Servers {
 impl Listing for Health {
     type Key = CloudId;
     type Item = Vec<NonNormalServer>;
-    const USUAL: Duration = Duration::from_secs(5);
+    const MAY_HOLD: bool = true;
+
+    fn usual(_: &str) -> Usual {
+        usual::HEALTHY
+    }
 
     async fn read(
         &self,

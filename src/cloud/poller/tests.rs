@@ -32,7 +32,7 @@ impl Cloud {
     }
 
     fn lane(&self) -> Arc<Lane<Self>> {
-        Arc::new(Lane::new(self.clone(), &Arc::default()))
+        Arc::new(Lane::new(self.clone(), &Arc::default(), &Arc::default()))
     }
 
     /// Makes one that is ready after so long.
@@ -50,7 +50,10 @@ impl Cloud {
 impl Listing for Cloud {
     type Key = CloudId;
     type Item = bool;
-    const USUAL: Duration = Duration::from_secs(25);
+
+    fn usual(_: &str) -> Usual {
+        Usual { takes: 25 * SECOND, basis: crate::base::usual::Basis::Published }
+    }
 
     async fn read(&self, keys: &BTreeSet<CloudId>) -> Result<BTreeMap<CloudId, bool>, CloudError> {
         self.0.asked.lock().unwrap().push(keys.clone());
@@ -203,16 +206,4 @@ async fn a_reading_that_fails_fails_all_who_wait_for_it() {
     assert_eq!(first.unwrap_err().to_string(), "the list is unreadable");
     assert_eq!(second.unwrap_err().to_string(), "the list is unreadable");
     assert_eq!(cloud.asked().len(), 1);
-}
-
-#[test]
-fn gaps_are_dense_where_it_is_expected_and_bounded_everywhere() {
-    let usual = Duration::from_secs(25);
-    let gap = |expected: f64, waited: f64| {
-        next_gap(usual, Duration::from_secs_f64(expected), Duration::from_secs_f64(waited)).as_secs_f64()
-    };
-    let near = |left: f64, right: f64| (left - right).abs() < 0.01;
-    assert!(near(gap(0.0, 0.0), 0.083) && near(gap(0.0, 2.0), 1.0) && near(gap(0.0, 100.0), 5.0));
-    assert!(near(gap(20.0, 0.0), 5.0) && near(gap(20.0, 16.0), 2.0) && near(gap(20.0, 20.0), 1.0));
-    assert!(near(gap(20.0, 24.0), 2.0) && near(gap(0.4, 0.4), 0.083));
 }

@@ -38,6 +38,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(Sts, "AssumeRoleWithOIDC", &[], &[]),
     rule(Sts, "GetCallerIdentity", &[], &[]),
     rule(Vpc, "CreateVpc", &["TaskConflict", "UnknownError"], &[]),
+    rule(
+        Vpc,
+        "ModifyVpcAttribute",
+        &["IncorrectStatus", "OperationConflict", "OperationFailed.LastTokenProcessing", "SystemBusy"],
+        &[],
+    ),
     rule(Vpc, "DescribeVpcs", &[], &["Forbidden.VpcNotFound", "InvalidVpcID.NotFound"]),
     rule(
         Vpc,
@@ -97,6 +103,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(Ecs, "RunInstances", &["IncorrectVSwitchStatus"], &[]),
     rule(Ecs, "DescribeInstances", &[], &["InvalidInstanceIds.NotFound"]),
     rule(Ecs, "StartInstances", &[], &[]),
+    rule(Ecs, "ModifyInstanceAttribute", &[], &[]),
     rule(
         Ecs,
         "DeleteInstances",
@@ -135,6 +142,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(Alb, "CreateLoadBalancer", &["IdempotenceProcessing", "SystemBusy"], &[]),
     rule(Alb, "ListLoadBalancers", &[], &[]),
     rule(Alb, "GetLoadBalancerAttribute", &[], &["-735", "ResourceNotFound.LoadBalancer"]),
+    rule(Alb, "UpdateLoadBalancerAttribute", &["IdempotenceProcessing", "SystemBusy"], &[]),
     rule(
         Alb,
         "DeleteLoadBalancer",
@@ -166,6 +174,7 @@ pub(super) const RULES: &[Rule] = &[
         &["IdempotenceProcessing", "IncorrectStatus.ServerGroup", "SystemBusy"],
         &[],
     ),
+    rule(Alb, "UpdateServerGroupServersAttribute", &[], &[]),
     rule(Alb, "ListServerGroupServers", &[], &["ResourceNotFound.ServerGroup"]),
     rule(
         Alb,
@@ -195,6 +204,7 @@ pub(super) const RULES: &[Rule] = &[
         ],
         &[],
     ),
+    rule(Alb, "StartListener", &["IdempotenceProcessing", "SystemBusy", "VipStatusNotSupport"], &[]),
     rule(
         Alb,
         "DeleteListener",
@@ -215,6 +225,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(Alidns, "DescribeDomainRecordInfo", &[], &["DomainRecordNotBelongToUser", "InvalidRR.NoExist"]),
     rule(Alidns, "UpdateDomainRecord", &["LastOperationNotFinished"], &[]),
     rule(Alidns, "UpdateDomainRecordRemark", &[], &[]),
+    rule(Alidns, "SetDomainRecordStatus", &["LastOperationNotFinished"], &[]),
     rule(
         Alidns,
         "DeleteDomainRecord",
@@ -334,6 +345,20 @@ pub(super) const ADDITIONS: &[Addition] = &[
     },
     Addition {
         product: Alb,
+        actions: &["UpdateLoadBalancerAttribute", "StartListener"],
+        again: &["IncorrectBusinessStatus.LoadBalancer", "IncorrectStatus.LoadBalancer"],
+        absent: &[],
+        why: "documented: an earlier change of the load balancer is still under way",
+    },
+    Addition {
+        product: Alb,
+        actions: &["UpdateServerGroupServersAttribute"],
+        again: &["IncorrectStatus.ServerGroup"],
+        absent: &[],
+        why: "documented: the group is being changed, as the provider has it for the other changes of servers",
+    },
+    Addition {
+        product: Alb,
         actions: &["CreateListener"],
         again: &["IncorrectStatus.LoadBalancer", "IncorrectStatus.ServerGroup", "ResourceInConfiguring"],
         absent: &[],
@@ -360,6 +385,7 @@ pub(super) const ADDITIONS: &[Addition] = &[
             "DeleteServerGroup",
             "AddServersToServerGroup",
             "RemoveServersFromServerGroup",
+            "UpdateServerGroupServersAttribute",
         ],
         again: &["ResourceInConfiguring"],
         absent: &[],

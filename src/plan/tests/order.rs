@@ -124,7 +124,7 @@ fn leave_behind(observed: &mut Observed, earlier: &Observed, left: &BTreeSet<Kin
         }
         let renamed = |text: &String| text.replace("id-", "old-");
         let mut old = Observation::new(CloudId::new(renamed(&found.id.to_string())));
-        old.fields = found.fields.iter().map(|(name, value)| (*name, renamed(value))).collect();
+        old.fields = found.fields.iter().map(|(name, value)| (name.clone(), renamed(value))).collect();
         observed.resources.insert(address.deposed(&old.id), old);
     }
 }
@@ -169,7 +169,7 @@ impl World {
                 stands_on.extend(machine.map(|(_, found)| found.id.to_string()));
             }
             let fields =
-                found.fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+                found.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
             world
                 .things
                 .insert(key(address, &found.id), Thing { address: address.clone(), stands_on, fields });

@@ -186,7 +186,7 @@ fn make(call: &mut Call<'_>, blueprint: &Blueprint, index: usize) -> String {
         description: parameters.owned("Description"),
         status: InstanceStatus::Pending,
         releasing: false,
-        awaits_host: false,
+        awaits_host: None,
         rebooting: false,
         instance_type: blueprint.kind.id.to_owned(),
         image: blueprint.image.id.to_owned(),

@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::gates::Gates;
 use crate::plane::converge::Region;
 use crate::plane::spec::{CommandResult, Desired, Status};
 
@@ -41,6 +42,8 @@ pub struct PlaneConfig {
     pub hosts: HostKind,
     /// Folder for host roots.
     pub data: PathBuf,
+    /// What commands and uploads pass through.
+    pub gates: Gates,
 }
 
 /// The running data plane of one region. Cheap to clone.

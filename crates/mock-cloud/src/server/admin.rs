@@ -1,4 +1,5 @@
 //! What is not part of the cloud: status, world, calls, console, faults, stock, clock and shutdown, under `/_mock/`.
+//! Effects and gates are beside it, in `admin_gates`.
 
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ const LONGEST_PASS_SECONDS: i64 = 315_360_000;
 
 impl Cloud {
     /// Answers an admin request.
-    pub(super) fn administer(self: &Arc<Self>, request: &Request) -> HttpReply {
+    pub(super) async fn administer(self: &Arc<Self>, request: &Request) -> HttpReply {
         if !self.admits(request) {
             return complaint(
                 401,
@@ -41,6 +42,7 @@ impl Cloud {
         match (request.head.method.as_str(), request.head.path.as_str()) {
             ("GET", "/_mock/status") => json_reply(&self.status()),
             ("GET", "/_mock/world") => json_reply(&self.world()),
+            ("GET", "/_mock/transitions") => text(200, "application/x-ndjson", self.transitions()),
             ("GET", "/_mock/calls") => text(200, "application/x-ndjson", self.log.read()),
             ("GET", "/_mock/console") => {
                 text(200, "text/html; charset=utf-8", include_str!("console.html").to_owned())
@@ -50,6 +52,8 @@ impl Cloud {
             ("DELETE", "/_mock/faults") => self.clear_faults(),
             ("POST", "/_mock/stock") => self.sell_out(&request.body),
             ("POST", "/_mock/clock") => self.pass_time(&request.body),
+            (_, "/_mock/effects" | "/_mock/gates") => self.administer_gates(request),
+            (_, path) if path.starts_with("/_mock/gates/") => self.administer_gate(request).await,
             ("POST", "/_mock/shutdown") => {
                 self.stop_soon();
                 json_reply(&json!({"stopping": true}))
@@ -134,6 +138,12 @@ impl Cloud {
         world
     }
 
+    fn transitions(&self) -> String {
+        let state = self.lock();
+        let line = |one| serde_json::to_string(one).unwrap_or_default() + "\n";
+        state.world.transitions.iter().map(line).collect()
+    }
+
     fn status(self: &Arc<Self>) -> Value {
         let plane = self.plane.status();
         let calls = self.log.counts();
@@ -180,10 +190,10 @@ fn hosts(world: &World, plane: &Status) -> Vec<Value> {
     hosts.collect()
 }
 
-fn json_reply(value: &Value) -> HttpReply {
+pub(super) fn json_reply(value: &Value) -> HttpReply {
     text(200, JSON, value.to_string())
 }
 
-fn complaint(status: u16, sentence: &str) -> HttpReply {
+pub(super) fn complaint(status: u16, sentence: &str) -> HttpReply {
     text(status, JSON, json!({"error": sentence}).to_string())
 }

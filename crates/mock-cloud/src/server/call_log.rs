@@ -45,6 +45,8 @@ struct Inner {
 #[derive(Debug, Serialize)]
 pub(super) struct Entry<'a> {
     pub(super) at: String,
+    /// The same in milliseconds since 1970, by the world's clock.
+    pub(super) moment: i64,
     pub(super) request_id: &'a str,
     pub(super) operation: String,
     /// Absent when the action is unknown.

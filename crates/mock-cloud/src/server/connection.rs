@@ -137,15 +137,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
 
     /// Lets time pass, and answers whether the client is there all that time.
     pub(super) async fn hold(&mut self, time: Duration) -> bool {
-        let leaves = async {
-            while self.ahead.len() < LONGEST_HEAD {
-                if self.read_more().await.is_err() {
-                    return;
-                }
+        timeout(time, self.left()).await.is_err()
+    }
+
+    /// Resolves when the client has left. What it sends meanwhile is kept for later.
+    pub(super) async fn left(&mut self) {
+        while self.ahead.len() < LONGEST_HEAD {
+            if self.read_more().await.is_err() {
+                return;
             }
-            std::future::pending::<()>().await;
-        };
-        timeout(time, leaves).await.is_err()
+        }
+        std::future::pending::<()>().await;
     }
 
     /// Sends a reply, without its body when only the head was asked for. A client that does not take it in time has

@@ -1,19 +1,23 @@
 //! The API gateway: from a request to a reply.
 //!
 //! 1. find out who calls and what for;
-//! 2. a fault may refuse;
-//! 3. the handler, then the log;
-//! 4. a fault may change, delay or lose the reply.
+//! 2. a gate may hold what would change something;
+//! 3. a fault may refuse;
+//! 4. the handler, then the log;
+//! 5. a gate may hold the reply;
+//! 6. a fault may change, delay or lose it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::api::{self, Context, Operation};
 use crate::auth::{Claim, SignatureVersion, SignedRequest};
 use crate::facts::{Effect, facts};
+use crate::gates::{self, Passage, Verdict};
 use crate::server::call_log::{Client, Entry, redacted};
 use crate::server::connection::HttpReply;
 use crate::server::faults::{Fault, Target};
@@ -50,6 +54,9 @@ const ANONYMOUS: &str = "Sts.AssumeRoleWithOIDC";
 #[error("the reply is lost on purpose")]
 pub(super) struct LostReply;
 
+/// Who calls, and with what proof; or why that is not believed.
+type Claimed = Result<(Caller, Option<Claim>), ApiError>;
+
 /// A request taken apart.
 struct Received<'a> {
     request: &'a SignedRequest,
@@ -81,11 +88,12 @@ struct Handled {
 }
 
 impl Cloud {
-    /// Answers one API call that came to the address of a region.
-    pub(super) fn answer(
+    /// Answers one API call that came to the address of a region; `gone` says whether its caller has left.
+    pub(super) async fn answer(
         self: &Arc<Self>,
         request: &SignedRequest,
         region: &str,
+        gone: &CancellationToken,
     ) -> Result<Answer, LostReply> {
         let received = Received {
             operation: operation(request),
@@ -93,13 +101,32 @@ impl Cloud {
             request,
             region,
         };
-        let (mut handled, request_id) = self.handle(&received);
+        let claim = self.believable_claim(&received);
+        let mut passage = claim.is_ok().then(|| self.passage(&received)).flatten();
+        if let Some(passage) = &mut passage
+            && passage.begin(|| gone.is_cancelled()).await == Verdict::Drop
+        {
+            return Err(LostReply);
+        }
+        let (mut handled, request_id) = self.handle(&received, claim);
         self.record(&handled, &request_id, &received);
+        if let Some(passage) = &mut passage
+            && passage.end().await == Verdict::Drop
+        {
+            return Err(LostReply);
+        }
         if handled.fault == Some(Fault::LostReply {}) {
             return Err(LostReply);
         }
         let delay = handled.delay.take();
         Ok(Answer { reply: reply(&received, handled, request_id), delay })
+    }
+
+    /// The way through the gates of a call that changes something.
+    fn passage(&self, received: &Received<'_>) -> Option<Passage> {
+        let operation = received.operation.as_ref().ok()?;
+        let effect = facts().effect(&operation.product, &operation.action)?;
+        (effect == Effect::Change).then(|| self.gates.arrive(gates::Kind::Api, &operation.to_string()))
     }
 
     /// A late answer has left, or nobody waits for it any more.
@@ -128,8 +155,7 @@ impl Cloud {
     }
 
     /// Everything that needs the state.
-    fn handle(self: &Arc<Self>, received: &Received<'_>) -> (Handled, String) {
-        let claim = self.believable_claim(received);
+    fn handle(self: &Arc<Self>, received: &Received<'_>, claim: Claimed) -> (Handled, String) {
         let mut state = self.lock();
         let before = state.world.revision();
         let request_id = self.request_id(&mut state);
@@ -165,7 +191,7 @@ impl Cloud {
     }
 
     /// Who calls, as far as key, token, time stamp and signature tell. Hashing is done without the state.
-    fn believable_claim(&self, received: &Received<'_>) -> Result<(Caller, Option<Claim>), ApiError> {
+    fn believable_claim(&self, received: &Received<'_>) -> Claimed {
         if received.operation.as_ref().is_ok_and(|operation| operation.to_string() == ANONYMOUS) {
             return Ok((Caller::Anonymous, None));
         }
@@ -246,6 +272,7 @@ impl Cloud {
         let known = received.operation.as_ref().ok();
         self.log.write(&Entry {
             at: timestamp(now()),
+            moment: self.now(),
             request_id,
             operation: known.map_or_else(|| "unknown".to_owned(), ToString::to_string),
             effect: known.and_then(|operation| facts().effect(&operation.product, &operation.action)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use crate::auth::SignedRequest;
 use crate::server::Cloud;
@@ -61,7 +62,7 @@ async fn serve_connection(cloud: &Arc<Cloud>, stream: TcpStream, region: &str) {
             Err(Ended::Refused(error)) => return refuse(cloud, connection, &error).await,
         };
         let (keep_alive, method) = (request.head.keep_alive, request.head.method.clone());
-        let Ok(Answer { reply, delay }) = route(cloud, request, region) else {
+        let Some(Answer { reply, delay }) = answer(cloud, request, region, &mut connection).await else {
             return;
         };
         if let Some(delay) = delay {
@@ -87,10 +88,35 @@ async fn refuse(cloud: &Arc<Cloud>, mut connection: Connection<TcpStream>, error
     }
 }
 
-fn route(cloud: &Arc<Cloud>, request: Request, region: &str) -> Result<Answer, LostReply> {
+/// The answer to a request, which may be held for long: its caller is watched meanwhile, and it is done without them.
+async fn answer(
+    cloud: &Arc<Cloud>,
+    request: Request,
+    region: &str,
+    connection: &mut Connection<TcpStream>,
+) -> Option<Answer> {
+    let gone = CancellationToken::new();
+    let mut answering = std::pin::pin!(route(cloud, request, region, &gone));
+    let answer = tokio::select! {
+        biased;
+        answer = &mut answering => answer,
+        () = connection.left() => {
+            gone.cancel();
+            answering.await
+        }
+    };
+    answer.ok()
+}
+
+async fn route(
+    cloud: &Arc<Cloud>,
+    request: Request,
+    region: &str,
+    gone: &CancellationToken,
+) -> Result<Answer, LostReply> {
     let head = &request.head;
     let reply = if head.path.starts_with("/_mock/") {
-        cloud.administer(&request)
+        cloud.administer(&request).await
     } else if head.path != "/" {
         let message = format!("There is nothing at {}: the API is at /.", head.path);
         cloud.refuse(&ApiError::not_found("InvalidAction.NotFound", message))
@@ -98,7 +124,7 @@ fn route(cloud: &Arc<Cloud>, request: Request, region: &str) -> Result<Answer, L
         let message = format!("The HTTP method {} is not supported.", head.method);
         cloud.refuse(&ApiError::bad_request("UnsupportedHTTPMethod", message))
     } else {
-        let mut answer = cloud.answer(&SignedRequest::new(request), region)?;
+        let mut answer = cloud.answer(&SignedRequest::new(request), region, gone).await?;
         answer.reply.headers.push(("date", cloud.date()));
         return Ok(answer);
     };

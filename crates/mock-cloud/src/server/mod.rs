@@ -10,6 +10,7 @@
 //! It ends on SIGTERM, SIGINT, the shutdown endpoint, or when standard input closes; whichever comes first.
 
 mod admin;
+mod admin_gates;
 mod call_log;
 mod connection;
 pub mod faults;
@@ -34,6 +35,7 @@ use tokio::task::JoinSet;
 
 use crate::api::Strictness;
 use crate::auth::Nonces;
+use crate::gates::Gates;
 use crate::plane::{HostKind, Plane, PlaneConfig};
 use crate::world::cloud_assistant::Errand;
 use crate::world::ids::digest;
@@ -141,6 +143,7 @@ pub enum ServeError {
 struct Cloud {
     state: Mutex<State>,
     plane: Plane,
+    gates: Gates,
     log: CallLog,
     options: Options,
     seed: u64,
@@ -176,8 +179,10 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     let data_error = |source| ServeError::Data { path: data.clone(), source };
     let log = CallLog::open(&data.join("calls.ndjson")).map_err(data_error)?;
     let listeners = listen(&options).await?;
-    let plane = Plane::start(PlaneConfig { hosts: options.hosts, data: data.clone() }).await;
-    let cloud = Arc::new(Cloud::new(options, plane.map_err(ServeError::Plane)?, log, &listeners)?);
+    let gates = Gates::default();
+    let config = PlaneConfig { hosts: options.hosts, data: data.clone(), gates: gates.clone() };
+    let plane = Plane::start(config).await.map_err(ServeError::Plane)?;
+    let cloud = Arc::new(Cloud::new(options, (plane, gates), log, &listeners)?);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Process)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Process)?;
     if cloud.options.lifetime == Lifetime::UntilInputCloses {
@@ -238,7 +243,7 @@ fn watch_input(cloud: &Arc<Cloud>) {
 impl Cloud {
     fn new(
         options: Options,
-        plane: Plane,
+        (plane, gates): (Plane, Gates),
         log: CallLog,
         listeners: &[(String, TcpListener)],
     ) -> Result<Self, ServeError> {
@@ -268,6 +273,7 @@ impl Cloud {
         Ok(Self {
             state: Mutex::new(state),
             plane,
+            gates,
             log,
             seed,
             endpoints,

@@ -1,9 +1,12 @@
 //! What happens by itself, after its time.
 
+use serde::Serialize;
+
 use crate::world::World;
 
 /// Something due at a moment. An event whose resource has moved on since is without effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// A VPC becomes available.
     VpcAvailable(String),

@@ -11,6 +11,7 @@ use crate::world::event::Event;
 use crate::world::meta::Meta;
 use crate::world::network::InterfaceOwner;
 use crate::world::pace::Step;
+use crate::world::transition::{Plane, What};
 use crate::world::{Moment, World};
 
 /// Status of an instance.
@@ -44,8 +45,8 @@ pub struct Instance {
     pub status: InstanceStatus,
     /// Released: it goes as soon as the cloud is done with it.
     pub releasing: bool,
-    /// Its boot delay is over and it waits for its host.
-    pub awaits_host: bool,
+    /// Its boot delay was over then, and it waits for its host.
+    pub awaits_host: Option<Moment>,
     /// A reboot in progress: stopped only to start again.
     pub rebooting: bool,
     /// `ecs.e-c1m1.large`.
@@ -122,14 +123,14 @@ impl World {
         if self.host_is_ready(id) {
             self.set_status(id, InstanceStatus::Starting, InstanceStatus::Running);
         } else if let Some(instance) = self.instances.get_mut(id) {
-            instance.awaits_host = true;
+            instance.awaits_host = Some(self.now);
         }
     }
 
     pub(super) fn host_became_ready(&mut self, id: &str) {
-        if let Some(instance) = self.instances.get_mut(id).filter(|instance| instance.awaits_host) {
-            instance.awaits_host = false;
+        if let Some(booted) = self.instances.get_mut(id).and_then(|instance| instance.awaits_host.take()) {
             self.set_status(id, InstanceStatus::Starting, InstanceStatus::Running);
+            self.transitions.add(booted, self.now, What::Plane(Plane::HostReady(id.to_owned())));
         }
     }
 

@@ -31,6 +31,7 @@ pub mod security_group;
 pub mod server_group;
 pub mod session;
 pub mod token;
+pub mod transition;
 pub mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,6 +58,7 @@ use security_group::SecurityGroup;
 use server_group::ServerGroup;
 use session::Sessions;
 use token::Tokens;
+use transition::{Transitions, What};
 
 /// Milliseconds since 1970, UTC.
 pub type Moment = i64;
@@ -146,8 +148,11 @@ pub struct World {
     pub ids: Ids,
     /// What has to be done outside.
     pub errands: Vec<Errand>,
+    /// What has happened by itself.
+    pub transitions: Transitions,
     revision: u64,
-    events: BTreeMap<(Moment, u64), Event>,
+    /// By when they are due; each with when it began.
+    events: BTreeMap<(Moment, u64), (Moment, Event)>,
     next_event: u64,
     ready_hosts: BTreeSet<String>,
     health: BTreeMap<String, BTreeMap<String, Health>>,
@@ -192,6 +197,7 @@ impl World {
             tokens: Tokens::default(),
             ids,
             errands: Vec::new(),
+            transitions: Transitions::default(),
             revision: 0,
             events: BTreeMap::new(),
             next_event: 0,
@@ -208,9 +214,10 @@ impl World {
             if due > now {
                 break;
             }
-            let event = entry.remove();
+            let (since, event) = entry.remove();
             self.now = self.now.max(due);
             self.touch();
+            self.transitions.add(since, self.now, What::Event(event.clone()));
             self.apply(event);
         }
         self.now = self.now.max(now);
@@ -240,7 +247,7 @@ impl World {
     /// Lets an event happen at this moment.
     pub fn schedule_at(&mut self, due: Moment, event: Event) {
         self.next_event += 1;
-        self.events.insert((due, self.next_event), event);
+        self.events.insert((due, self.next_event), (self.now, event));
     }
 
     /// What a new resource of a call gets: its region, its moment, when lists show it.
@@ -259,14 +266,16 @@ impl World {
         self.observe_consoles(status);
         let ready = status.hosts.iter().filter(|(_, host)| host.state == HostState::Ready);
         let ready: BTreeSet<String> = ready.map(|(id, _)| id.clone()).collect();
-        let awaited = |id: &String| self.instances.get(id).is_some_and(|instance| instance.awaits_host);
+        let awaited =
+            |id: &String| self.instances.get(id).is_some_and(|instance| instance.awaits_host.is_some());
         let awaited: Vec<String> = ready.iter().filter(|id| awaited(id)).cloned().collect();
         if awaited.is_empty() && ready == self.ready_hosts && status.health == self.health {
             return;
         }
         self.touch();
         self.ready_hosts = ready;
-        self.health.clone_from(&status.health);
+        let before = std::mem::replace(&mut self.health, status.health.clone());
+        self.note_health(&before);
         for id in awaited {
             self.host_became_ready(&id);
         }

@@ -42,6 +42,7 @@ impl Serialize for WorldView<'_> {
             tokens: _,
             ids: _,
             errands: _,
+            transitions: _,
             revision: _,
             events: _,
             next_event: _,

@@ -9,6 +9,7 @@ mod certificates;
 mod errors;
 mod every_action;
 mod faults;
+mod gates;
 mod ground;
 mod http;
 mod lifetime;

@@ -67,8 +67,13 @@ impl Answer {
 
 impl Cloud {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        Self::start_with("none", arguments)
+    }
+
+    /// With instances of this kind.
+    pub(crate) fn start_with(hosts: &str, arguments: &[&str]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_mock-cloud"))
-            .args(["serve", "--hosts", "none", "--until-stdin-closes", "--seed", "7"])
+            .args(["serve", "--hosts", hosts, "--until-stdin-closes", "--seed", "7"])
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -245,6 +250,13 @@ impl Cloud {
         let token = self.ready["admin_token"].as_str().unwrap();
         let sent = request.header("x-mock-token", token).body(body.to_owned()).send().await.unwrap();
         read(sent).await.unwrap()
+    }
+
+    pub(crate) async fn delete_admin(&self, path: &str) {
+        let request = reqwest::Client::new().delete(format!("{}{path}", self.endpoint()));
+        let token = self.ready["admin_token"].as_str().unwrap();
+        let answer = read(request.header("x-mock-token", token).send().await.unwrap()).await.unwrap();
+        assert_eq!(answer.status, 200, "{}", answer.text);
     }
 
     pub(crate) async fn resources(&self) -> u64 {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mock_cloud::gates::Gates;
 use mock_cloud::plane::{HostKind, Plane, PlaneConfig};
 use mock_cloud::world::World;
 use mock_cloud::world::pace::Pace;
@@ -31,7 +32,8 @@ struct Setup {
 impl Setup {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = PlaneConfig { hosts: HostKind::Process, data: folder.path().join("data") };
+        let data = folder.path().join("data");
+        let config = PlaneConfig { hosts: HostKind::Process, data, gates: Gates::default() };
         let supervisor = PathBuf::from(env!("CARGO_BIN_EXE_mock-cloud"));
         let plane = Plane::start_with_supervisor(config, supervisor).await.unwrap();
         Self { world: world(Pace::Instant, HostKind::Process), plane, _folder: folder }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Output, Stdio};
 use std::time::Duration;
 
+use mock_cloud::gates::Gates;
 use mock_cloud::plane::spec::{
     Desired, HealthCheck, HostState, Instance, Listener, ListenerProtocol, LoadBalancer, Power, Server,
     Status,
@@ -64,7 +65,8 @@ impl Region {
     /// Starts a plane without anything in it.
     pub(crate) async fn empty(hosts: HostKind) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let config = PlaneConfig { hosts, data: folder.path().join("data") };
+        let gates = Gates::default();
+        let config = PlaneConfig { hosts, data: folder.path().join("data"), gates };
         let supervisor = PathBuf::from(env!("CARGO_BIN_EXE_mock-cloud"));
         let plane = Plane::start_with_supervisor(config, supervisor).await.unwrap();
         Self { plane, desired: Desired::default(), folder }

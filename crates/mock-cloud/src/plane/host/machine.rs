@@ -12,6 +12,7 @@ use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use tokio::sync::watch;
 
+use crate::gates::Gates;
 use crate::plane::host::packages::Manager;
 use crate::plane::host::process::Supervisor;
 use crate::plane::host::programs;
@@ -79,6 +80,7 @@ pub(crate) struct Surroundings {
     pub(crate) zones: Arc<Zones>,
     pub(crate) supervisor: Supervisor,
     pub(crate) changed: Changed,
+    pub(crate) gates: Gates,
 }
 
 /// One process host.
@@ -88,6 +90,7 @@ pub(crate) struct Machine {
     pub(crate) zones: Arc<Zones>,
     pub(crate) supervisor: Supervisor,
     pub(crate) changed: Changed,
+    pub(crate) gates: Gates,
     /// Its loopback address.
     pub(crate) address: Ipv4Addr,
     pub(crate) services: Services,
@@ -113,13 +116,14 @@ impl Machine {
             install(&root, distribution, &instance)?;
         }
         let key = host_key(&root, &instance.host_name)?;
-        let Surroundings { network, zones, supervisor, changed } = surroundings;
+        let Surroundings { network, zones, supervisor, changed, gates } = surroundings;
         Ok(Self {
             root,
             network,
             zones,
             supervisor,
             changed,
+            gates,
             address,
             services: Services::default(),
             key,

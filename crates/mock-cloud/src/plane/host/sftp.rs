@@ -14,7 +14,9 @@ use russh_sftp::protocol::{
 };
 use russh_sftp::server::{Handler, StatusReply};
 use rustix::fs::{FileType, OFlags, Stat};
+use tokio_util::sync::CancellationToken;
 
+use crate::gates::{self, Passage, Verdict};
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::sentence;
 use crate::plane::host::root::{Last, Place, Root};
@@ -27,8 +29,16 @@ const MOST_READ: u32 = 256 * 1024;
 const NAMES_AT_ONCE: usize = 100;
 
 enum Open {
-    File { file: File, appends: bool },
-    Folder { place: Place, names: Vec<String> },
+    File {
+        file: File,
+        appends: bool,
+        /// Of a file that is written.
+        passage: Option<Passage>,
+    },
+    Folder {
+        place: Place,
+        names: Vec<String>,
+    },
 }
 
 /// The files of a host, for one client.
@@ -36,11 +46,50 @@ pub(crate) struct Files {
     machine: Arc<Machine>,
     open: BTreeMap<String, Open>,
     next: u64,
+    /// Cancelled when the client is gone; cancelling it cuts the connection.
+    cut: CancellationToken,
+    /// Cancelled when the host is switched off.
+    off: CancellationToken,
 }
 
 impl Files {
-    pub(crate) fn new(machine: Arc<Machine>) -> Self {
-        Self { machine, open: BTreeMap::new(), next: 0 }
+    pub(crate) fn new(machine: Arc<Machine>, cut: CancellationToken, off: CancellationToken) -> Self {
+        Self { machine, open: BTreeMap::new(), next: 0, cut, off }
+    }
+
+    /// Takes an upload to where it may begin.
+    async fn begin(&self, what: &str) -> Result<Passage, StatusReply> {
+        let name = format!("{} {what}", self.machine.host_name());
+        let mut passage = self.machine.gates.arrive(gates::Kind::Upload, &name);
+        match self.off.run_until_cancelled(passage.begin(|| self.cut.is_cancelled())).await {
+            Some(Verdict::Go) => Ok(passage),
+            Some(Verdict::Drop) | None => Err(self.lose()),
+        }
+    }
+
+    /// Lets an upload that is done be answered.
+    async fn end(&self, passage: &mut Passage) -> Result<(), StatusReply> {
+        match self.off.run_until_cancelled(passage.end()).await {
+            Some(Verdict::Go) => Ok(()),
+            Some(Verdict::Drop) | None => Err(self.lose()),
+        }
+    }
+
+    /// Cuts the connection, so that no answer arrives.
+    fn lose(&self) -> StatusReply {
+        self.cut.cancel();
+        StatusCode::ConnectionLost.into()
+    }
+
+    async fn rename_as(
+        &self,
+        (from, to): (&str, &str),
+        rename: fn(&Place, &Place) -> io::Result<()>,
+    ) -> Result<(), StatusReply> {
+        let mut passage = self.begin(&format!("rename {from} {to}")).await?;
+        let renamed = rename(&self.place(from, Last::Keep)?, &self.place(to, Last::Keep)?);
+        self.end(&mut passage).await?;
+        renamed.map_err(|error| refusal(&error))
     }
 
     fn place(&self, path: &str, last: Last) -> Result<Place, StatusReply> {
@@ -59,7 +108,7 @@ impl Files {
 
     fn file(&self, handle: &str) -> Result<(&File, bool), StatusReply> {
         match self.open.get(handle) {
-            Some(Open::File { file, appends }) => Ok((file, *appends)),
+            Some(Open::File { file, appends, .. }) => Ok((file, *appends)),
             Some(Open::Folder { .. }) | None => Err(StatusCode::Failure.with_message("Bad handle")),
         }
     }
@@ -180,6 +229,8 @@ impl Handler for Files {
         pflags: OpenFlags,
         attrs: FileAttributes,
     ) -> Result<Handle, Self::Error> {
+        let passage =
+            if pflags.contains(OpenFlags::WRITE) { Some(self.begin(&filename).await?) } else { None };
         // An exclusive creation does not follow a link, as the kernel has it.
         let last = if pflags.contains(OpenFlags::EXCLUDE) { Last::Keep } else { Last::Follow };
         let place = self.place(&filename, last)?;
@@ -192,12 +243,19 @@ impl Handler for Files {
         if is_new && let Some(mode) = attrs.permissions {
             place.set_mode(mode & 0o7777 & !0o022).map_err(|error| refusal(&error))?;
         }
-        self.keep(id, Open::File { file, appends: pflags.contains(OpenFlags::APPEND) })
+        self.keep(id, Open::File { file, appends: pflags.contains(OpenFlags::APPEND), passage })
     }
 
     async fn close(&mut self, id: u32, handle: String) -> Result<Status, Self::Error> {
         match self.open.remove(&handle) {
-            Some(_) => done(id, Ok(())),
+            Some(Open::File { file, passage, .. }) => {
+                drop(file);
+                if let Some(mut passage) = passage {
+                    self.end(&mut passage).await?;
+                }
+                done(id, Ok(()))
+            }
+            Some(Open::Folder { .. }) => done(id, Ok(())),
             None => Err(StatusCode::Failure.with_message("Bad handle")),
         }
     }
@@ -336,8 +394,8 @@ impl Handler for Files {
     }
 
     async fn rename(&mut self, id: u32, oldpath: String, newpath: String) -> Result<Status, Self::Error> {
-        let from = self.place(&oldpath, Last::Keep)?;
-        done(id, from.rename_new(&self.place(&newpath, Last::Keep)?))
+        self.rename_as((&oldpath, &newpath), Place::rename_new).await?;
+        done(id, Ok(()))
     }
 
     async fn readlink(&mut self, id: u32, path: String) -> Result<Name, Self::Error> {
@@ -367,9 +425,8 @@ impl Handler for Files {
         let arguments = strings(&data).unwrap_or_default();
         match (request.as_str(), arguments.as_slice()) {
             ("posix-rename@openssh.com", [from, to]) => {
-                let from = self.place(from, Last::Keep)?;
-                let renamed = from.rename(&self.place(to, Last::Keep)?);
-                done(id, renamed).map(Packet::Status)
+                self.rename_as((from, to), Place::rename).await?;
+                done(id, Ok(())).map(Packet::Status)
             }
             ("fsync@openssh.com", [handle]) => {
                 let (file, _) = self.file(handle)?;

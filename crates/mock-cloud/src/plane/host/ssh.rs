@@ -16,6 +16,7 @@ use tokio::io::{AsyncWriteExt, SimplexStream, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::gates::{self, Passage, Verdict};
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::Outcome;
 use crate::plane::host::programs::Stdin;
@@ -56,7 +57,7 @@ pub(crate) async fn serve(machine: Arc<Machine>, off: CancellationToken) -> io::
                 },
                 accepted = accept(listener.as_ref()) => match accepted {
                     Ok((stream, _)) => {
-                        tokio::spawn(converse(Arc::clone(&machine), stream, Arc::clone(&config), off.child_token()));
+                        tokio::spawn(converse(Arc::clone(&machine), stream, Arc::clone(&config), off.clone()));
                     }
                     Err(error) => {
                         tracing::warn!(%error, "accepting an SSH connection failed");
@@ -89,11 +90,12 @@ async fn converse(
     machine: Arc<Machine>,
     stream: TcpStream,
     config: Arc<server::Config>,
-    cut: CancellationToken,
+    off: CancellationToken,
 ) {
+    let cut = off.child_token();
     let _ = stream.set_nodelay(true);
     let stream = Guarded::new(stream, Activity::new(), cut.clone());
-    let connection = Connection { machine, channels: HashMap::new(), cut: cut.clone() };
+    let connection = Connection { machine, channels: HashMap::new(), cut: cut.clone(), off };
     let ended = match server::run_stream(config, stream, connection).await {
         Ok(session) => session.await,
         Err(error) => Err(error),
@@ -109,8 +111,10 @@ struct Connection {
     machine: Arc<Machine>,
     /// Session channels that do nothing yet.
     channels: HashMap<ChannelId, Channel<Msg>>,
-    /// Ends what the client started when it goes, or the host is switched off.
+    /// Cancelled when the client goes, or the host is switched off; cancelling it cuts the connection.
     cut: CancellationToken,
+    /// Cancelled when the host is switched off.
+    off: CancellationToken,
 }
 
 impl Connection {
@@ -202,8 +206,13 @@ impl server::Handler for Connection {
             return session.channel_failure(channel);
         };
         session.channel_success(channel.id())?;
-        let line = String::from_utf8(line.to_vec());
-        self.spawn(execute(Arc::clone(&self.machine), channel, line.ok()));
+        let machine = Arc::clone(&self.machine);
+        let what = format!("{} {}", machine.host_name(), String::from_utf8_lossy(line));
+        let passage = machine.gates.arrive(gates::Kind::Command, &what);
+        let work = execute(Executed { machine, line: line.to_vec(), passage }, channel, self.cut.clone());
+        let off = self.off.clone();
+        // Not by `spawn`: a command goes on when its client is gone.
+        tokio::spawn(async move { off.run_until_cancelled(work).await });
         Ok(())
     }
 
@@ -216,7 +225,8 @@ impl server::Handler for Connection {
         match self.channels.remove(&channel) {
             Some(channel) if name == "sftp" => {
                 session.channel_success(channel.id())?;
-                self.spawn(serve_files(Arc::clone(&self.machine), channel));
+                let files = Files::new(Arc::clone(&self.machine), self.cut.clone(), self.off.clone());
+                self.spawn(serve_files(files, channel));
                 Ok(())
             }
             Some(_) | None => session.channel_failure(channel),
@@ -254,42 +264,74 @@ impl server::Handler for Connection {
     }
 }
 
-async fn execute(machine: Arc<Machine>, channel: Channel<Msg>, line: Option<String>) {
-    let (from_client, to_client) = channel.split();
-    let (read, write) = tokio::io::simplex(64 * 1024);
-    let run = async {
-        match &line {
-            Some(line) => machine.run_line(line, Stdin::from_reader(read)).await,
-            None => Outcome::refused("a command that is not UTF-8"),
-        }
-    };
-    let outcome = tokio::select! {
-        outcome = run => outcome,
-        () = feed(from_client, write) => return,
-    };
-    tracing::debug!(line, status = outcome.status, "executed");
-    finish(&to_client, outcome).await;
+/// A command line that a client sent.
+struct Executed {
+    machine: Arc<Machine>,
+    line: Vec<u8>,
+    passage: Passage,
 }
 
-/// Hands the client's data to the command as it reads; resolves when the client closes the channel.
+impl Executed {
+    /// Runs it to its end; nothing when it is not to be answered.
+    async fn run(mut self, stdin: Stdin, gone: &CancellationToken) -> Option<Outcome> {
+        if self.passage.begin(|| gone.is_cancelled()).await == Verdict::Drop {
+            return None;
+        }
+        let outcome = match std::str::from_utf8(&self.line) {
+            Ok(line) => self.machine.run_line(line, stdin).await,
+            Err(_) => Outcome::refused("a command that is not UTF-8"),
+        };
+        tracing::debug!(line = %String::from_utf8_lossy(&self.line), status = outcome.status, "executed");
+        (self.passage.end().await == Verdict::Go).then_some(outcome)
+    }
+}
+
+/// Runs a command to its end, also when nobody waits for it any more; `cut` says so, and ends the connection.
+async fn execute(executed: Executed, channel: Channel<Msg>, cut: CancellationToken) {
+    let (from_client, to_client) = channel.split();
+    let (read, write) = tokio::io::simplex(64 * 1024);
+    let gone = cut.child_token();
+    let mut run = std::pin::pin!(executed.run(Stdin::from_reader(read), &gone));
+    let outcome = tokio::select! {
+        outcome = &mut run => outcome,
+        () = feed(from_client, write, &gone) => run.await,
+    };
+    match outcome {
+        Some(outcome) => finish(&to_client, outcome).await,
+        None => cut.cancel(),
+    }
+}
+
+/// Hands the client's data to the command as it reads; resolves when the client closes the channel or is gone, which
+/// ends the command's input.
 ///
 /// Its end of file is only that: the channel stays open for the answer.
-async fn feed(mut from_client: ChannelReadHalf, write: WriteHalf<SimplexStream>) {
+async fn feed(mut from_client: ChannelReadHalf, write: WriteHalf<SimplexStream>, gone: &CancellationToken) {
     let mut write = Some(write);
-    while let Some(message) = from_client.wait().await {
-        if let ChannelMsg::Data { data } = &message {
-            if let Some(open) = &mut write
-                && open.write_all(data).await.is_err()
-            {
-                write = None;
+    let messages = async {
+        while let Some(message) = from_client.wait().await {
+            if let ChannelMsg::Data { data } = &message {
+                if let Some(open) = &mut write
+                    && open.write_all(data).await.is_err()
+                {
+                    write = None;
+                }
+            } else if matches!(message, ChannelMsg::Eof) {
+                end(&mut write).await;
+            } else if matches!(message, ChannelMsg::Close) {
+                return;
             }
-        } else if matches!(message, ChannelMsg::Eof) {
-            if let Some(mut open) = write.take() {
-                let _ = open.shutdown().await;
-            }
-        } else if matches!(message, ChannelMsg::Close) {
-            return;
         }
+    };
+    gone.run_until_cancelled(messages).await;
+    gone.cancel();
+    end(&mut write).await;
+}
+
+/// Lets the reader see the end.
+async fn end(write: &mut Option<WriteHalf<SimplexStream>>) {
+    if let Some(mut open) = write.take() {
+        let _ = open.shutdown().await;
     }
 }
 
@@ -317,9 +359,9 @@ async fn refuse_shell(channel: Channel<Msg>) {
 }
 
 /// SFTP over the channel; when the client is done it gets an exit status, as `sftp-server` gives.
-async fn serve_files(machine: Arc<Machine>, channel: Channel<Msg>) {
+async fn serve_files(files: Files, channel: Channel<Msg>) {
     let (mut ours, theirs) = tokio::io::duplex(SFTP_BUFFER);
-    russh_sftp::server::run(theirs, Files::new(machine)).await;
+    russh_sftp::server::run(theirs, files).await;
     let (mut from_client, to_client) = channel.split();
     let mut writer = to_client.make_writer();
     let mut reader = from_client.make_reader();

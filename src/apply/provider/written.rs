@@ -1,0 +1,48 @@
+//! The fields of a resource that was just made or changed, for the journal: what the next plan compares with.
+
+use std::collections::BTreeMap;
+
+use super::host::computed;
+use super::{Known, Provider};
+use crate::plan::Step;
+use crate::resource::ResourceAddress;
+use crate::resource::observed::{Fields, Output, Owner};
+use crate::resource::settings;
+use crate::resource::spec::{Spec, Wanted};
+
+impl Provider {
+    /// What was written: as the spec says, with what other resources turned out to be. A field whose value the cloud
+    /// chose is left out; the next look at it writes it down.
+    pub(super) fn written(&self, step: &Step, spec: &Spec) -> Fields {
+        let keeps_its_name = step.current.as_ref().is_some_and(|current| current.owner == Owner::Adopted);
+        let name = settings::name(&self.stack, &step.address).filter(|_| !keeps_its_name);
+        let name = name.filter(|_| spec.existing().is_none()).map(|name| ("name".to_owned(), name));
+        let computed: BTreeMap<&str, String> =
+            computed(self.artifact.as_ref(), spec, &self.known).into_iter().collect();
+        let fields = spec.wanted().into_iter().filter_map(|(field, wanted)| {
+            let value = match wanted {
+                Wanted::Exactly(value) => value,
+                Wanted::OneOf(values) => single(values)?,
+                Wanted::Outputs(addresses, output) => joined(&self.known, &addresses, output)?,
+                Wanted::Computed => computed.get(field)?.clone(),
+            };
+            Some((field.to_owned(), value))
+        });
+        fields.chain(name).collect()
+    }
+}
+
+fn single(values: Vec<String>) -> Option<String> {
+    <[String; 1]>::try_from(values).ok().map(|[value]| value)
+}
+
+/// As a plan compares them: sorted and joined, an address as the range of one machine.
+fn joined(known: &Known, addresses: &[ResourceAddress], output: Output) -> Option<String> {
+    let values = addresses.iter().map(|address| known.output(address, output));
+    let mut values: Vec<String> = values.collect::<Option<_>>()?;
+    values.sort();
+    if output == Output::PrivateAddress {
+        values = values.into_iter().map(|address| format!("{address}/32")).collect();
+    }
+    Some(values.join(","))
+}

@@ -1,0 +1,208 @@
+//! What others have changed since the stack was last applied, and what they have put into it.
+//!
+//! Three values of a field are told apart: what the topology says, what was last applied, and what is there now. A
+//! difference of the last two is drift, whatever the topology says. Pure, as all of planning.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::base::ids::CloudId;
+use crate::plan::Step;
+use crate::plan::action::Action;
+use crate::resource::observed::{Applied, Foreign, Observation, Observed, Owner, Tie};
+use crate::resource::settings::is_shown_only;
+use crate::resource::{Kind, ResourceAddress};
+
+/// What others have done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Drift {
+    /// Resources of the stack that are not as they were left.
+    pub resources: Vec<Drifted>,
+    /// Things in resources of the stack that are none of its own.
+    pub foreign: Vec<NotOurs>,
+}
+
+/// A resource that is not as it was left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Drifted {
+    /// Which one.
+    pub address: ResourceAddress,
+    /// The id it was left with.
+    pub id: CloudId,
+    /// Whether it is not there any more.
+    pub gone: bool,
+    /// Its fields that changed; empty when it is gone.
+    pub changes: Vec<FieldDrift>,
+    /// What the plan does about it.
+    pub then: Then,
+}
+
+/// A field that is not as it was left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldDrift {
+    /// Its name.
+    pub field: String,
+    /// As it was left.
+    pub applied: String,
+    /// As it is.
+    pub now: String,
+    /// Whether no call that we use could bring it back.
+    pub shown_only: bool,
+}
+
+/// What a plan does about drift.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// It is made again, or anew.
+    Recreated,
+    /// It is changed back, or to what the topology says now.
+    Updated,
+    /// It is removed, as the topology does not have it.
+    Removed,
+    /// Nothing: it is as the topology says, or no call changes it.
+    Kept,
+}
+
+/// Something that others have put into a resource of the stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotOurs {
+    /// The resource it is in.
+    pub container: ResourceAddress,
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its id.
+    pub id: CloudId,
+    /// What it is.
+    pub words: String,
+    /// The stack that made it, when one did.
+    pub stack: Option<String>,
+    /// Whether it stands in the way when its container is to go.
+    pub tie: Tie,
+}
+
+impl Drift {
+    /// Compares what was left with what is there, in the light of what a plan does.
+    pub(super) fn find(observed: &Observed, steps: &[Step]) -> Self {
+        let resources = observed.applied.iter();
+        let resources = resources.filter_map(|(address, applied)| drifted(address, applied, observed, steps));
+        let foreign = observed.foreign.iter().map(NotOurs::from).collect();
+        Self { resources: resources.collect(), foreign }
+    }
+
+    /// Compares alone, for those who plan nothing.
+    pub fn of(observed: &Observed) -> Self {
+        Self::find(observed, &[])
+    }
+
+    /// Whether there is nothing to tell.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty() && self.foreign.is_empty()
+    }
+}
+
+impl From<&Foreign> for NotOurs {
+    fn from(foreign: &Foreign) -> Self {
+        Self {
+            container: foreign.container.clone(),
+            kind: foreign.address.kind.word(),
+            id: foreign.found.id.clone(),
+            words: foreign.words.clone(),
+            stack: foreign.stack.clone(),
+            tie: foreign.tie,
+        }
+    }
+}
+
+fn drifted(
+    address: &ResourceAddress,
+    applied: &Applied,
+    observed: &Observed,
+    steps: &[Step],
+) -> Option<Drifted> {
+    if observed.unknown.contains_key(address) {
+        return None;
+    }
+    let now = observed.resources.get(address);
+    let changes = now.map(|now| field_drift(address.kind, applied, now)).unwrap_or_default();
+    if now.is_some() && changes.is_empty() {
+        return None;
+    }
+    let then = then(address, &changes, steps);
+    let (address, id) = (address.clone(), applied.id.clone());
+    Some(Drifted { address, id, gone: now.is_none(), changes, then })
+}
+
+/// Fields that were written down and are different now. Those never written down say nothing.
+fn field_drift(kind: Kind, applied: &Applied, now: &Observation) -> Vec<FieldDrift> {
+    let id = (applied.id != now.id && kind.has_an_id_of_its_own()).then(|| FieldDrift {
+        field: "id".to_owned(),
+        applied: applied.id.to_string(),
+        now: now.id.to_string(),
+        shown_only: false,
+    });
+    let fields = applied.fields.iter().filter_map(|(field, applied)| {
+        let now = now.fields.get(field).filter(|now| *now != applied)?;
+        Some(FieldDrift {
+            field: field.clone(),
+            applied: applied.clone(),
+            now: now.clone(),
+            shown_only: is_shown_only(kind, field),
+        })
+    });
+    id.into_iter().chain(fields).collect()
+}
+
+fn then(address: &ResourceAddress, changes: &[FieldDrift], steps: &[Step]) -> Then {
+    let step = steps.iter().find(|step| step.address == *address);
+    match step.map(|step| &step.action) {
+        Some(Action::Create | Action::Replace(_)) => Then::Recreated,
+        Some(Action::Update(_)) if changes.iter().any(|change| !change.shown_only) => Then::Updated,
+        Some(Action::Delete) => Then::Removed,
+        Some(Action::Update(_) | Action::Keep | Action::Unknown(_)) | None => Then::Kept,
+    }
+}
+
+/// Resources that cannot go, or not without something of others: what such a thing is in, and what that is in.
+pub(super) fn blocked(observed: &Observed) -> BTreeSet<ResourceAddress> {
+    let in_the_way = observed.foreign.iter().filter(|foreign| foreign.tie == Tie::InTheWay);
+    let mut blocked: BTreeSet<ResourceAddress> =
+        in_the_way.map(|foreign| foreign.container.clone()).collect();
+    loop {
+        let carries = |address: &&ResourceAddress| {
+            blocked.iter().any(|kept| carries(address.kind, kept.kind)) && !blocked.contains(*address)
+        };
+        let below: Vec<ResourceAddress> = observed.resources.keys().filter(carries).cloned().collect();
+        if below.is_empty() {
+            return blocked;
+        }
+        blocked.extend(below);
+    }
+}
+
+/// Whether a thing of one kind cannot go while one of another stays.
+fn carries(lower: Kind, upper: Kind) -> bool {
+    match upper {
+        Kind::LoadBalancer => matches!(lower, Kind::VSwitch | Kind::Vpc),
+        Kind::VSwitch | Kind::SecurityGroup | Kind::ServerGroup => lower == Kind::Vpc,
+        Kind::Vpc
+        | Kind::KeyPair
+        | Kind::Instance
+        | Kind::HostKey
+        | Kind::SecurityRule
+        | Kind::Redis
+        | Kind::Release
+        | Kind::Server
+        | Kind::Listener
+        | Kind::Record => false,
+    }
+}
+
+/// A step that would replace what was adopted; that is never done.
+pub fn replaces_adopted(steps: &[Step]) -> Option<&Step> {
+    let is_adopted =
+        |step: &&Step| step.current.as_ref().is_some_and(|current| current.owner == Owner::Adopted);
+    let removes = |step: &&Step| matches!(step.action, Action::Replace(_) | Action::Delete);
+    steps.iter().filter(is_adopted).find(removes)
+}

@@ -1,0 +1,170 @@
+//! Forecasts of the example: its calls, its critical path, and what is left of them when little changes.
+
+use super::*;
+use crate::base::ids::CloudId;
+use crate::plan::action::Change;
+use crate::plan::desired::desired;
+use crate::plan::{Action, make, make_destroy};
+use crate::resource::Kind;
+use crate::resource::observed::{Observation, Observed};
+
+const CHATROOM: &str = include_str!("../../../examples/chatroom.yaml");
+
+fn plan_from_nothing() -> Plan {
+    let topology = crate::topology::load(CHATROOM.as_bytes()).expect("valid");
+    let wanted = desired(&topology, "ssh-ed25519 AAAA test");
+    make(&topology.stack, &topology.region, &wanted, &Observed::default())
+}
+
+fn foretell(plan: &Plan) -> Forecast {
+    forecast(plan).expect("no cycle")
+}
+
+fn of<'f>(forecast: &'f Forecast, address: &str) -> &'f Expected {
+    forecast.operations.iter().find(|one| one.address.to_string() == address).expect("an operation")
+}
+
+/// The plan with nothing to do but this, to one resource.
+fn only(address: &str, action: Action, status: &str) -> Plan {
+    let mut plan = plan_from_nothing();
+    for step in &mut plan.steps {
+        let id = CloudId::new(format!("id-{}", step.address));
+        step.current = Some(Observation::new(id).field("status", status));
+        step.action = if step.address.to_string() == address { action.clone() } else { Action::Keep };
+    }
+    plan
+}
+
+fn change() -> Vec<Change> {
+    vec![Change { field: "ttl", from: "600".to_owned(), to: "900".to_owned(), forces_replacement: false }]
+}
+
+#[test]
+fn all_that_changes_something_is_foretold() {
+    let forecast = foretell(&plan_from_nothing());
+    assert_eq!(forecast.changes(), 26);
+    assert_eq!(of(&forecast, "host_key.ecs01").calls, ["RunCommand", "TagResources"]);
+    assert_eq!(of(&forecast, "record.main").calls, ["AddDomainRecord", "UpdateDomainRecordRemark"]);
+    assert!(of(&forecast, "release.ecs01").calls.is_empty());
+}
+
+#[test]
+fn the_critical_path_goes_through_the_machines() {
+    let forecast = foretell(&plan_from_nothing());
+    let path: Vec<String> =
+        forecast.path.iter().map(|index| forecast.operations[*index].address.to_string()).collect();
+    let expected = [
+        "vpc.main",
+        "vswitch.a",
+        "instance.ecs03",
+        "host_key.ecs03",
+        "redis.ecs03",
+        "release.ecs01",
+        "server.ecs01",
+        "server.ecs02",
+        "listener.main",
+        "record.main",
+    ];
+    assert_eq!(path, expected);
+    let ends = forecast.operations.iter().map(Expected::ends).max();
+    assert_eq!(Some(forecast.takes()), ends);
+}
+
+#[test]
+fn nothing_begins_before_what_it_waits_for_and_turns_are_kept() {
+    let plan = plan_from_nothing();
+    let (forecast, order) = (foretell(&plan), operations(&plan).expect("no cycle"));
+    for (one, operation) in forecast.operations.iter().zip(&order) {
+        assert_eq!(one.address, operation.address);
+        for before in &operation.after {
+            assert!(forecast.operations[*before].ends() <= one.begins, "{}", one.address);
+        }
+    }
+    let mut vswitches = ["vswitch.a", "vswitch.b"].map(|address| of(&forecast, address));
+    vswitches.sort_by_key(|one| one.begins);
+    assert_eq!(vswitches[1].begins, vswitches[0].ends());
+}
+
+#[test]
+fn no_more_are_under_way_than_apply_has() {
+    let forecast = foretell(&plan_from_nothing());
+    for one in &forecast.operations {
+        let under_way = |other: &&Expected| other.begins <= one.begins && other.ends() > one.begins;
+        assert!(forecast.operations.iter().filter(under_way).count() <= AT_ONCE);
+    }
+}
+
+#[test]
+fn looks_are_shared_by_those_that_wait_for_the_same() {
+    let forecast = foretell(&plan_from_nothing());
+    let waits = forecast.operations.iter().flat_map(|one| &one.waits);
+    let waits = waits.filter(|wait| wait.lane != Lane::Machine).count();
+    assert!(forecast.calls() < READ_NOTHING + forecast.changes() + waits);
+    assert!(forecast.calls() > READ_NOTHING + forecast.changes() + waits / 2);
+}
+
+#[test]
+fn nothing_to_do_is_only_read() {
+    let mut plan = plan_from_nothing();
+    for step in &mut plan.steps {
+        step.action = Action::Keep;
+    }
+    let forecast = foretell(&plan);
+    assert_eq!((forecast.calls(), forecast.changes(), forecast.takes()), (READ_NOTHING, 0, Duration::ZERO));
+    assert!(forecast.path.is_empty());
+}
+
+#[test]
+fn a_change_in_place_has_the_calls_of_its_kind() {
+    let cases = [
+        ("listener.main", "Running", "UpdateListenerAttribute"),
+        ("server_group.main", "Available", "UpdateServerGroupAttribute"),
+        ("record.main", "", "UpdateDomainRecord UpdateDomainRecordRemark"),
+        ("instance.ecs01", "Stopped", "StartInstance"),
+        ("instance.ecs01", "Stopping", "StartInstance"),
+        ("instance.ecs01", "Starting", ""),
+        ("redis.ecs03", "", ""),
+    ];
+    for (address, status, calls) in cases {
+        let forecast = foretell(&only(address, Action::Update(change()), status));
+        assert_eq!(of(&forecast, address).calls.join(" "), calls, "{address} {status}");
+        assert_eq!(forecast.operations.len(), 1);
+    }
+}
+
+#[test]
+fn a_replacement_is_both_and_a_host_that_could_not_be_read_costs_no_call() {
+    let forecast = foretell(&only("server.ecs01", Action::Replace(change()), ""));
+    let calls: Vec<_> = forecast.operations.iter().flat_map(|one| one.calls.clone()).collect();
+    assert_eq!(calls, ["RemoveServersFromServerGroup", "AddServersToServerGroup"]);
+    let forecast = foretell(&only("release.ecs01", Action::Unknown("refused".to_owned()), ""));
+    assert_eq!(forecast.changes(), 0);
+    assert!(forecast.takes() > Duration::ZERO);
+}
+
+#[test]
+fn what_was_there_before_is_neither_made_nor_waited_for() {
+    let text = CHATROOM.replace("vpc: { cidr: 192.168.0.0/16 }", "vpc: { id: vpc-bp1 }");
+    let topology = crate::topology::load(text.as_bytes()).expect("valid");
+    let wanted = desired(&topology, "ssh-ed25519 AAAA test");
+    let plan = make(&topology.stack, &topology.region, &wanted, &Observed::default());
+    let forecast = foretell(&plan);
+    assert_eq!((of(&forecast, "vpc.main").calls.len(), of(&forecast, "vpc.main").waits.len()), (0, 0));
+}
+
+#[test]
+fn everything_that_is_made_by_a_call_is_removed_by_one() {
+    let made = foretell(&plan_from_nothing());
+    let mut observed = Observed::default();
+    for step in plan_from_nothing().steps {
+        let id = CloudId::new(format!("id-{}", step.address));
+        observed.resources.insert(step.address, Observation::new(id));
+    }
+    let plan = plan_from_nothing();
+    let removed = foretell(&make_destroy(&plan.stack, &plan.region, &observed));
+    for one in &removed.operations {
+        let is_made = !of(&made, &one.address.to_string()).calls.is_empty();
+        // A host key goes with its instance.
+        assert_eq!(!one.calls.is_empty(), is_made && one.address.kind != Kind::HostKey, "{}", one.address);
+    }
+}

@@ -1,0 +1,230 @@
+//! What each kind of operation consists of: its changing calls in order, and what is waited for after them.
+
+use serde::{Serialize, Serializer};
+
+use crate::base::usual::{self, Usual};
+use crate::plan::Step;
+use crate::plan::action::Action;
+use crate::plan::graph::Verb;
+use crate::resource::Kind;
+
+/// Who is asked how far a thing is; those that wait in the same lane are looked at together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// The list of VPCs.
+    Vpcs,
+    /// The list of vSwitches.
+    VSwitches,
+    /// The list of instances.
+    Instances,
+    /// The list of Cloud Assistants.
+    Assistants,
+    /// The result of one command.
+    Invocations,
+    /// The list of network interfaces.
+    Interfaces,
+    /// The list of load balancers.
+    LoadBalancers,
+    /// One load balancer with its addresses.
+    LoadBalancerDetails,
+    /// The list of server groups.
+    ServerGroups,
+    /// The list of listeners.
+    Listeners,
+    /// The health of a listener's servers.
+    Health,
+    /// A machine, over SSH: no call of the API.
+    Machine,
+}
+
+impl Lane {
+    /// Whether each that waits is asked for by itself.
+    pub(super) fn alone(self) -> bool {
+        match self {
+            Self::Invocations | Self::LoadBalancerDetails | Self::Health => true,
+            Self::Vpcs
+            | Self::VSwitches
+            | Self::Instances
+            | Self::Assistants
+            | Self::Interfaces
+            | Self::LoadBalancers
+            | Self::ServerGroups
+            | Self::Listeners
+            | Self::Machine => false,
+        }
+    }
+}
+
+/// Something that is waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Wait {
+    /// What: a state by its own name, else a noun.
+    #[serde(rename = "for")]
+    pub condition: &'static str,
+    /// Who is asked.
+    #[serde(skip)]
+    pub lane: Lane,
+    /// How long that usually takes.
+    #[serde(flatten, serialize_with = "duration")]
+    pub usual: Usual,
+}
+
+fn duration<S: Serializer>(usual: &Usual, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Words {
+        seconds: u64,
+        basis: usual::Basis,
+    }
+    Words { seconds: usual.takes.as_secs(), basis: usual.basis }.serialize(serializer)
+}
+
+fn wait(condition: &'static str, lane: Lane, usual: Usual) -> Wait {
+    Wait { condition, lane, usual }
+}
+
+/// What an operation consists of.
+type Work = (Vec<&'static str>, Vec<Wait>);
+
+/// What one half of a step consists of.
+pub(super) fn of(step: &Step, verb: Verb) -> Work {
+    match verb {
+        Verb::Delete => removal(step.address.kind),
+        Verb::Put if step.spec.as_ref().is_some_and(|spec| spec.existing().is_some()) => taking_over(step),
+        Verb::Put => match &step.action {
+            Action::Update(_) => update(step),
+            // What could not be read is most likely as it shall be; looking costs no call.
+            Action::Unknown(_) => check(step.address.kind),
+            Action::Create | Action::Replace(_) | Action::Delete | Action::Keep => {
+                creation(step.address.kind)
+            }
+        },
+    }
+}
+
+/// What was there before is not changed; a load balancer of others still has to be ready.
+fn taking_over(step: &Step) -> Work {
+    let waits = if step.address.kind == Kind::LoadBalancer { load_balancer() } else { Vec::new() };
+    (Vec::new(), waits)
+}
+
+fn load_balancer() -> Vec<Wait> {
+    vec![wait("Active", Lane::LoadBalancers, usual::LOAD_BALANCER_ACTIVE)]
+}
+
+fn host_key() -> Vec<Wait> {
+    vec![
+        wait("the Cloud Assistant", Lane::Assistants, usual::ASSISTANT),
+        wait("the command that reads it", Lane::Invocations, usual::INVOCATION),
+    ]
+}
+
+fn on_machine(condition: &'static str, usual: Usual) -> Vec<Wait> {
+    vec![wait("a login", Lane::Machine, usual::LOGIN), wait(condition, Lane::Machine, usual)]
+}
+
+fn listener() -> Vec<Wait> {
+    vec![
+        wait("Running", Lane::Listeners, usual::LISTENER),
+        wait("healthy servers", Lane::Health, usual::HEALTHY),
+    ]
+}
+
+fn creation(kind: Kind) -> Work {
+    match kind {
+        Kind::Vpc => (vec!["CreateVpc"], vec![wait("Available", Lane::Vpcs, usual::VPC)]),
+        Kind::VSwitch => (vec!["CreateVSwitch"], vec![wait("Available", Lane::VSwitches, usual::VSWITCH)]),
+        Kind::SecurityGroup => (vec!["CreateSecurityGroup"], Vec::new()),
+        Kind::KeyPair => (vec!["ImportKeyPair"], Vec::new()),
+        Kind::Instance => {
+            (vec!["RunInstances"], vec![wait("Running", Lane::Instances, usual::INSTANCE_RUNNING)])
+        }
+        Kind::HostKey => (vec!["RunCommand", "TagResources"], host_key()),
+        Kind::SecurityRule => (vec!["AuthorizeSecurityGroup"], Vec::new()),
+        Kind::Redis => (Vec::new(), on_machine("Redis", usual::REDIS)),
+        Kind::LoadBalancer => (vec!["CreateLoadBalancer"], load_balancer()),
+        Kind::ServerGroup => {
+            let waits = vec![wait("Available", Lane::ServerGroups, usual::SERVER_GROUP)];
+            (vec!["CreateServerGroup"], waits)
+        }
+        Kind::Release => (Vec::new(), on_machine("the node", usual::RELEASE)),
+        Kind::Server => (vec!["AddServersToServerGroup"], membership()),
+        Kind::Listener => (vec!["CreateListener"], listener()),
+        Kind::Record => (vec!["AddDomainRecord", "UpdateDomainRecordRemark"], Vec::new()),
+    }
+}
+
+/// Its servers are as they shall be when their group takes other changes again.
+fn membership() -> Vec<Wait> {
+    vec![wait("its group to be Available", Lane::ServerGroups, usual::SERVER_GROUP)]
+}
+
+/// A change in place. What cannot be changed in place has no calls here: its plan is a replacement.
+fn update(step: &Step) -> Work {
+    let kind = step.address.kind;
+    match kind {
+        Kind::Instance => start(step),
+        Kind::ServerGroup => {
+            let waits = vec![wait("Available", Lane::ServerGroups, usual::SERVER_GROUP)];
+            (vec!["UpdateServerGroupAttribute"], waits)
+        }
+        Kind::Listener => (vec!["UpdateListenerAttribute"], listener()),
+        Kind::Record => (vec!["UpdateDomainRecord", "UpdateDomainRecordRemark"], Vec::new()),
+        Kind::Vpc
+        | Kind::VSwitch
+        | Kind::SecurityGroup
+        | Kind::KeyPair
+        | Kind::HostKey
+        | Kind::SecurityRule
+        | Kind::Redis
+        | Kind::LoadBalancer
+        | Kind::Release
+        | Kind::Server => creation(kind),
+    }
+}
+
+/// An instance that is stopped, or about to be, is started; one that is on its way is waited for.
+fn start(step: &Step) -> Work {
+    let fields = step.current.as_ref().map(|current| &current.fields);
+    let status = fields.and_then(|fields| fields.get("status")).map_or("", String::as_str);
+    let stopped = wait("Stopped", Lane::Instances, usual::INSTANCE_STOPPED);
+    let running = wait("Running", Lane::Instances, usual::INSTANCE_RUNNING);
+    match status {
+        "Stopping" => (vec!["StartInstance"], vec![stopped, running]),
+        "Stopped" => (vec!["StartInstance"], vec![running]),
+        _ => (Vec::new(), vec![running]),
+    }
+}
+
+fn check(kind: Kind) -> Work {
+    let (_, waits) = creation(kind);
+    (Vec::new(), waits)
+}
+
+fn removal(kind: Kind) -> Work {
+    match kind {
+        Kind::Vpc => (vec!["DeleteVpc"], Vec::new()),
+        Kind::VSwitch => (vec!["DeleteVSwitch"], vec![gone(Lane::VSwitches, usual::VSWITCH)]),
+        Kind::SecurityGroup => (vec!["DeleteSecurityGroup"], Vec::new()),
+        Kind::KeyPair => (vec!["DeleteKeyPairs"], Vec::new()),
+        Kind::Instance => (vec!["DeleteInstances"], vec![gone(Lane::Instances, usual::INSTANCE_GONE)]),
+        Kind::SecurityRule => (vec!["RevokeSecurityGroup"], Vec::new()),
+        Kind::LoadBalancer => {
+            let interfaces = "the removal of its network interfaces";
+            let waits = vec![
+                gone(Lane::LoadBalancers, usual::LOAD_BALANCER_GONE),
+                wait(interfaces, Lane::Interfaces, usual::INTERFACES_GONE),
+            ];
+            (vec!["DeleteLoadBalancer"], waits)
+        }
+        Kind::ServerGroup => (vec!["DeleteServerGroup"], Vec::new()),
+        Kind::Server => (vec!["RemoveServersFromServerGroup"], membership()),
+        Kind::Listener => (vec!["DeleteListener"], vec![gone(Lane::Listeners, usual::LISTENER)]),
+        Kind::Record => (vec!["DeleteDomainRecord"], Vec::new()),
+        // A host key goes with its instance, and what is on a machine is no matter of the cloud.
+        Kind::HostKey | Kind::Redis | Kind::Release => (Vec::new(), Vec::new()),
+    }
+}
+
+fn gone(lane: Lane, usual: Usual) -> Wait {
+    wait("removal", lane, usual)
+}

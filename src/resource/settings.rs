@@ -1,0 +1,101 @@
+//! What we set on a resource beside what makes it that resource: names, thresholds, weights, states.
+//!
+//! All of it is compared with what is there. What no call can bring back is shown only, see [`is_shown_only`].
+
+use std::collections::BTreeMap;
+
+use crate::base::ids::StackName;
+use crate::resource::ownership::console_name;
+use crate::resource::spec::{Spec, Wanted};
+use crate::resource::{Kind, ResourceAddress};
+
+/// Seconds between two probes of a server.
+pub const HEALTH_INTERVAL: u32 = 1;
+/// Seconds a server may take to answer a probe.
+pub const HEALTH_TIMEOUT: u32 = 2;
+/// Probes in a row that decide.
+pub const HEALTH_THRESHOLD: u32 = 2;
+/// Seconds for which a browser comes back to the node that holds its session.
+pub const STICKY_SECONDS: u32 = 1000;
+/// Share of the traffic of each server, 0 to 100.
+pub const WEIGHT: u32 = 100;
+/// A file on a machine that is as it was put there.
+pub const AS_WRITTEN: &str = "as written";
+/// A unit that starts with its machine.
+pub const ENABLED: &str = "enabled";
+
+const GROUP_NUMBERS: [(&str, u32); 5] = [
+    ("health_interval", HEALTH_INTERVAL),
+    ("health_timeout", HEALTH_TIMEOUT),
+    ("healthy_threshold", HEALTH_THRESHOLD),
+    ("unhealthy_threshold", HEALTH_THRESHOLD),
+    ("sticky_seconds", STICKY_SECONDS),
+];
+
+/// The name a resource has in consoles; none for kinds without one.
+pub fn name(stack: &StackName, address: &ResourceAddress) -> Option<String> {
+    match address.kind {
+        Kind::Instance => Some(address.name.clone()),
+        Kind::Vpc
+        | Kind::VSwitch
+        | Kind::SecurityGroup
+        | Kind::LoadBalancer
+        | Kind::ServerGroup
+        | Kind::Listener => Some(console_name(stack, address)),
+        Kind::KeyPair
+        | Kind::HostKey
+        | Kind::SecurityRule
+        | Kind::Redis
+        | Kind::Release
+        | Kind::Server
+        | Kind::Record => None,
+    }
+}
+
+/// Whether a difference in a field is told but not mended: no call that we use changes it.
+pub fn is_shown_only(kind: Kind, field: &str) -> bool {
+    matches!(
+        (kind, field),
+        (Kind::VSwitch | Kind::SecurityGroup, "name") | (Kind::Instance, "key_pair") | (Kind::HostKey, "key")
+    )
+}
+
+/// What we set on every resource of a kind, whatever the topology says.
+pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
+    let fixed: &[(&'static str, &str)] = match spec {
+        Spec::SecurityRule(_) => &[("protocol", "tcp"), ("policy", "accept"), ("priority", "1")],
+        Spec::Redis(_) => {
+            &[("start", ENABLED), ("unit_file", AS_WRITTEN), ("configuration_file", AS_WRITTEN)]
+        }
+        Spec::Release(_) => &[
+            ("start", ENABLED),
+            ("unit_file", AS_WRITTEN),
+            ("environment_file", AS_WRITTEN),
+            ("program", AS_WRITTEN),
+        ],
+        Spec::ServerGroup(_) => &[
+            ("scheduler", "Wrr"),
+            ("health_protocol", "HTTP"),
+            ("health_method", "HEAD"),
+            ("health_codes", "http_2xx"),
+        ],
+        Spec::Listener(_) => &[("status", "Running")],
+        Spec::Record(_) => &[("type", "CNAME"), ("line", "default"), ("status", "ENABLE")],
+        Spec::Vpc(_)
+        | Spec::VSwitch(_)
+        | Spec::SecurityGroup(_)
+        | Spec::KeyPair(_)
+        | Spec::Instance(_)
+        | Spec::HostKey(_)
+        | Spec::LoadBalancer(_)
+        | Spec::Server(_) => &[],
+    };
+    let numbers: &[(&'static str, u32)] = match spec.kind() {
+        Kind::ServerGroup => &GROUP_NUMBERS,
+        Kind::Server => &[("weight", WEIGHT)],
+        _ => &[],
+    };
+    let fixed = fixed.iter().map(|(field, value)| (*field, Wanted::Exactly((*value).to_owned())));
+    let numbers = numbers.iter().map(|(field, value)| (*field, Wanted::Exactly(value.to_string())));
+    fixed.chain(numbers).collect()
+}

@@ -1,0 +1,195 @@
+//! The world without what differs from run to run: two runs that come to the same end have the same text here.
+//!
+//! Ids are replaced by addresses or, where a thing has none, by its kind; addresses of the network by whose they are;
+//! secrets and host keys by whose they are; times and the history of calls are left out. Whatever is there twice
+//! stays there twice. Beside the cloud's own world: the files of the hosts, what runs on them and what the nodes say
+//! of themselves, and the outcome that the journal has of each resource.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+use anyhow::Context as _;
+use regex::Regex;
+use serde_json::{Map, Value, json};
+
+use crate::hosts;
+use crate::stage::Stage;
+
+/// What is there of a stack, each thing once, by name.
+const NAMED: [&str; 7] =
+    ["vpcs", "vswitches", "security_groups", "instances", "load_balancers", "listeners", "server_groups"];
+/// History, and what the account has beside any stack.
+const LEFT_OUT: [&str; 6] = ["account", "domains", "invocations", "jobs", "now", "pace"];
+/// Times, and what follows from a random id or key.
+const FIELDS_LEFT_OUT: [&str; 8] = [
+    "started",
+    "created",
+    "updated",
+    "finished",
+    "visible_from",
+    "serial_number",
+    "fingerprint",
+    "public_key",
+];
+
+/// What is replaced by what, the longest first.
+#[derive(Debug, Default)]
+pub(crate) struct Names(Vec<(String, String)>);
+
+impl Names {
+    pub(crate) fn add(&mut self, text: &str, name: String) {
+        if !text.is_empty() {
+            self.0.push((text.to_owned(), name));
+        }
+    }
+
+    fn sort(&mut self) {
+        self.0.sort_by(|(one, _), (other, _)| other.len().cmp(&one.len()).then(one.cmp(other)));
+    }
+
+    /// The text with names in it, and `*` for ids and times that nobody named.
+    pub(crate) fn apply(&self, text: &str) -> anyhow::Result<String> {
+        let named = self.0.iter().try_fold(text.to_owned(), |text, (from, to)| {
+            if !text.contains(from.as_str()) {
+                return anyhow::Ok(text);
+            }
+            if from.parse::<Ipv4Addr>().is_err() {
+                return Ok(text.replace(from.as_str(), to));
+            }
+            let pattern = Regex::new(&format!(r"\b{}\b", regex::escape(from)))?;
+            Ok(pattern.replace_all(&text, regex::NoExpand(to)).into_owned())
+        })?;
+        let rules = [
+            (r"\b(vpc|vsw|vtb|vrt|sg|sgr|i|d|eni|eip|alb|lsn|sgp)-[0-9a-z]{15,}\b", "$1-*"),
+            (r"\balbatross-chatroom-[0-9a-f]{8}\b", "albatross-chatroom-*"),
+            (r"\b\d{4}-\d\d-\d\dT[0-9:.]+Z\b", "TIME"),
+            (r"\breleases/[0-9a-f]{12}\b", "releases/*"),
+            (r#""(release|fingerprint)": ?"[0-9a-f]{12}""#, "\"$1\":\"*\""),
+        ];
+        rules.iter().try_fold(named, |text, (pattern, name)| {
+            Ok(Regex::new(pattern)?.replace_all(&text, *name).into_owned())
+        })
+    }
+}
+
+/// The canonical text of everything a stage has.
+pub(crate) async fn world(stage: &Stage) -> anyhow::Result<String> {
+    let world = stage.cloud.world().await?;
+    let status = stage.cloud.status().await?;
+    let mut names = names(&world);
+    hosts::add_secrets(&world, &stage.hosts(), &mut names)?;
+    names.sort();
+    let things = things(&world)?;
+    let cloud = sorted(serde_json::from_str(&names.apply(&things.to_string())?)?);
+    let whole = json!({
+        "cloud": cloud,
+        "hosts": hosts::all(&world, &stage.hosts(), &names)?,
+        "processes": hosts::processes(&status),
+        "nodes": hosts::nodes(stage, &status).await?,
+        "journal": outcomes(&stage.state()?.join("journal"))?,
+    });
+    Ok(serde_json::to_string_pretty(&whole)?)
+}
+
+/// Lines that only one of two texts has.
+pub(crate) fn difference(expected: &str, found: &str) -> String {
+    let lines = |text: &str| {
+        let mut counted: BTreeMap<String, i64> = BTreeMap::new();
+        for line in text.lines() {
+            *counted.entry(line.trim().trim_end_matches(',').to_owned()).or_default() += 1;
+        }
+        counted
+    };
+    let (expected, found) = (lines(expected), lines(found));
+    let only = |mark: &str, these: &BTreeMap<String, i64>, those: &BTreeMap<String, i64>| {
+        let more = these.iter().filter(|(line, count)| **count > those.get(*line).copied().unwrap_or(0));
+        more.map(|(line, _)| format!("    {mark} {line}\n")).collect::<String>()
+    };
+    only("-", &expected, &found) + &only("+", &found, &expected)
+}
+
+fn names(world: &Value) -> Names {
+    let mut names = Names::default();
+    for kind in NAMED {
+        for thing in entries(&world[kind]) {
+            let address = thing["meta"]["tags"]["albatross:resource"].as_str();
+            let Some(address) = address else { continue };
+            names.add(text(&thing["id"]), address.to_owned());
+            for field in ["private_address", "public_address"] {
+                names.add(text(&thing[field]), format!("<{field} of {address}>"));
+            }
+            for zone in entries(&thing["zones"]) {
+                let place = text(&zone["zone"]);
+                names.add(
+                    text(&zone["private_address"]),
+                    format!("<private address of {address} in {place}>"),
+                );
+                names.add(text(&zone["public"][0]), format!("<public address of {address} in {place}>"));
+            }
+        }
+    }
+    for record in entries(&world["records"]) {
+        names.add(text(&record["id"]), "record".to_owned());
+    }
+    names
+}
+
+/// Collections become lists, since their keys are ids.
+fn things(world: &Value) -> anyhow::Result<Value> {
+    let world = world.as_object().context("a world of collections")?;
+    let kept = world.iter().filter(|(kind, _)| !LEFT_OUT.contains(&kind.as_str()));
+    Ok(kept.map(|(kind, things)| (kind.clone(), entries(things).cloned().collect::<Vec<_>>())).collect())
+}
+
+/// Without the fields that differ, and in an order that does not.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.into_iter().map(sorted).collect();
+            items.sort_by_cached_key(Value::to_string);
+            Value::Array(items)
+        }
+        Value::Object(fields) => {
+            let fields = fields.into_iter().filter(|(name, _)| !FIELDS_LEFT_OUT.contains(&name.as_str()));
+            Value::Object(fields.map(|(name, value)| (name, sorted(value))).collect::<Map<_, _>>())
+        }
+        other => other,
+    }
+}
+
+/// The last thing that the journal has of each resource; what is gone is left out.
+fn outcomes(journal: &Path) -> anyhow::Result<BTreeMap<String, String>> {
+    let text = std::fs::read_to_string(journal)
+        .with_context(|| format!("cannot read the journal {}", journal.display()))?;
+    let mut last = BTreeMap::new();
+    for line in text.lines() {
+        let json = line.find('{').map_or("", |start| &line[start..]);
+        let entry: Value = serde_json::from_str(json).with_context(|| format!("not an entry: {line}"))?;
+        let event = &entry["event"];
+        for (event, what) in [(&event["happened"], "happening"), (&event["restored"], "remembered")] {
+            let Some(address) = event["address"].as_str() else { continue };
+            let word = word(if what == "remembered" { &event[what]["phase"] } else { &event[what] });
+            last.insert(address.to_owned(), word);
+        }
+    }
+    last.retain(|_, word| !["remove", "refuse", "absent"].contains(&word.as_str()));
+    Ok(last)
+}
+
+fn word(value: &Value) -> String {
+    let key = || value.as_object().and_then(|object| object.keys().next().cloned());
+    value.as_str().map(str::to_owned).or_else(key).unwrap_or_default()
+}
+
+pub(crate) fn entries(collection: &Value) -> Box<dyn Iterator<Item = &Value> + Send + '_> {
+    match collection {
+        Value::Object(things) => Box::new(things.values()),
+        Value::Array(things) => Box::new(things.iter()),
+        _ => Box::new(std::iter::empty()),
+    }
+}
+
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

@@ -1,0 +1,147 @@
+//! What is on the hosts: files with their modes and digests, what runs, and what the nodes say of themselves.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::canonical::{Names, entries, text};
+use crate::stage::Stage;
+
+/// What a host has from its image, what differs from host to host by nature, and what only runs.
+const LEFT_OUT: [&str; 9] = [
+    "bin",
+    "lib",
+    "sbin",
+    "usr",
+    "etc/machine-id",
+    "etc/ssh",
+    "run/mock-host",
+    "var/lib/mock-host",
+    "var/lib/albatross-redis",
+];
+
+/// Where the node of the example listens.
+const PORT: u16 = 5000;
+
+/// Names what is secret or random on the hosts: the password of Redis, host keys, the operator's key.
+pub(crate) fn add_secrets(world: &Value, hosts: &Path, names: &mut Names) -> anyhow::Result<()> {
+    for pair in entries(&world["key_pairs"]) {
+        names.add(text(&pair["public_key"]).split(' ').nth(1).unwrap_or_default(), "OPERATOR-KEY".to_owned());
+    }
+    for instance in entries(&world["instances"]) {
+        let root = hosts.join(text(&instance["id"]));
+        let password = root.join("etc/albatross/redis.password");
+        if password.exists() {
+            names.add(fs::read_to_string(password)?.trim(), "PASSWORD".to_owned());
+        }
+        let key = root.join("etc/ssh/ssh_host_ed25519_key.pub");
+        if key.exists() {
+            let key = fs::read_to_string(key)?;
+            let name = format!("HOST-KEY-OF-{}", text(&instance["name"]));
+            names.add(key.split(' ').nth(1).unwrap_or_default(), name);
+        }
+    }
+    Ok(())
+}
+
+/// Every file of every host.
+pub(crate) fn all(world: &Value, hosts: &Path, names: &Names) -> anyhow::Result<Value> {
+    let mut all: BTreeMap<String, Vec<BTreeMap<String, String>>> = BTreeMap::new();
+    for instance in entries(&world["instances"]) {
+        let mut files = BTreeMap::new();
+        let root = hosts.join(text(&instance["id"]));
+        if root.exists() {
+            collect(&root, &root, names, &mut files)?;
+        }
+        all.entry(text(&instance["name"]).to_owned()).or_default().push(files);
+    }
+    Ok(json!(all))
+}
+
+fn collect(
+    root: &Path,
+    folder: &Path,
+    names: &Names,
+    files: &mut BTreeMap<String, String>,
+) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let relative = path.strip_prefix(root)?.to_string_lossy().into_owned();
+        if LEFT_OUT.contains(&relative.as_str()) {
+            continue;
+        }
+        let about = path.symlink_metadata()?;
+        let mode = about.mode() & 0o7777;
+        let shown = if about.is_symlink() {
+            names.apply(&format!("link to {}", fs::read_link(&path)?.display()))?
+        } else if about.is_dir() {
+            collect(root, &path, names, files)?;
+            format!("folder {mode:o}")
+        } else {
+            format!("file {mode:o} {}", digest(&path, names)?)
+        };
+        files.insert(names.apply(&relative)?, shown);
+    }
+    Ok(())
+}
+
+/// The digest of a file in which nothing differs from run to run.
+fn digest(path: &Path, names: &Names) -> anyhow::Result<String> {
+    let bytes = fs::read(path)?;
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) => names.apply(&text)?.into_bytes(),
+        Err(binary) => binary.into_bytes(),
+    };
+    Ok(hex::encode(&Sha256::digest(&bytes)[..6]))
+}
+
+/// The units of each host and whether they run.
+pub(crate) fn processes(status: &Value) -> Value {
+    let mut all: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for host in entries(&status["hosts"]) {
+        let units = entries(&host["processes"]).map(|unit| {
+            format!(
+                "{} {} on a host that is {}",
+                text(&unit["unit"]),
+                text(&unit["state"]),
+                text(&host["status"])
+            )
+        });
+        all.entry(text(&host["name"])).or_default().extend(units);
+    }
+    json!(all)
+}
+
+/// What each node that can be reached says: whether it has its Redis, and the settings it runs with.
+pub(crate) async fn nodes(stage: &Stage, status: &Value) -> anyhow::Result<Value> {
+    let mut all = BTreeMap::new();
+    for host in entries(&status["hosts"]) {
+        let door = format!("{}:22", text(&host["public_address"]));
+        let way = entries(&status["connect_to"]).find(|way| way["from"] == door.as_str());
+        let Some(way) = way else { continue };
+        let outside = text(&way["to"]).rsplit_once(':').context("an address with a port")?.0;
+        let node = format!("http://{outside}:{PORT}");
+        let said = match stage.cloud.page(&format!("{node}/readyz")).await {
+            Ok((status, _)) => {
+                let (_, greeting) =
+                    stage.cloud.page(&format!("{node}/socket.io/?EIO=4&transport=polling")).await?;
+                format!("readyz {status}, {}", intervals(&greeting))
+            }
+            Err(_) => "does not answer".to_owned(),
+        };
+        all.insert(text(&host["name"]), said);
+    }
+    Ok(json!(all))
+}
+
+/// What a greeting says of the node's settings: `0{"sid":"...","pingInterval":10000,...}`.
+fn intervals(greeting: &str) -> String {
+    let json = greeting.find('{').map_or("", |start| &greeting[start..]);
+    let greeting: Value = serde_json::from_str(json).unwrap_or_default();
+    format!("pings every {} ms, waits {} ms", greeting["pingInterval"], greeting["pingTimeout"])
+}

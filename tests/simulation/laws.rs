@@ -1,0 +1,140 @@
+//! What must hold, whatever goes wrong.
+
+use std::collections::BTreeMap;
+
+use albatross::plan::action::Action;
+use albatross::plan::graph::{Verb, operations};
+use albatross::plan::{Plan, Step};
+use albatross::resource::Kind;
+use albatross::topology::model::Topology;
+
+use crate::likeness::{self, Likeness};
+use crate::region::{Logged, State};
+
+/// Calls a command may make for each resource of a topology, waiting and faults included.
+const CALLS_FOR_EACH: usize = 40;
+
+/// The world is what the topology says: nothing is missing, double, orphaned or different.
+pub(crate) fn the_world_is(found: &Likeness, wanted: &Likeness) -> Result<(), String> {
+    let mut wrong = Vec::new();
+    for (name, line) in wanted {
+        match found.get(name) {
+            None => wrong.push(format!("{name} is missing")),
+            Some(own) if own != line => wrong.push(format!("{name} is `{own}`, not `{line}`")),
+            Some(_) => {}
+        }
+    }
+    let surplus = found.iter().filter(|(name, _)| !wanted.contains_key(*name));
+    wrong.extend(surplus.map(|(name, line)| format!("{name} is too many: `{line}`")));
+    if wrong.is_empty() { Ok(()) } else { Err(wrong.join("; ")) }
+}
+
+/// What others own is as it was.
+pub(crate) fn others_are_untouched(state: &State, before: &Likeness) -> Result<(), String> {
+    let now = likeness::of_others(&state.world);
+    if now == *before {
+        return Ok(());
+    }
+    let changed: Vec<&String> = before.keys().filter(|id| now.get(*id) != before.get(*id)).collect();
+    Err(format!("what others own is not as it was: {changed:?}"))
+}
+
+/// Nothing is left to do.
+pub(crate) fn plan_is_empty(plan: &Plan) -> Result<(), String> {
+    let left: Vec<String> = plan
+        .steps
+        .iter()
+        .filter(|step| step.action != Action::Keep)
+        .map(|step| format!("{} {} {:?}", step.action.word(), step.address, step.action.changes()))
+        .collect();
+    if left.is_empty() { Ok(()) } else { Err(format!("the next plan would {}", left.join("; "))) }
+}
+
+/// Looking changes nothing.
+pub(crate) fn nothing_was_changed(calls: &[Logged]) -> Result<(), String> {
+    let changing: Vec<&str> =
+        calls.iter().filter(|call| call.changes).map(|call| call.action.as_str()).collect();
+    if changing.is_empty() { Ok(()) } else { Err(format!("a plan called {}", changing.join(", "))) }
+}
+
+/// No command asks without end.
+pub(crate) fn calls_are_bounded(calls: &[Logged], topology: &Topology) -> Result<(), String> {
+    let most = CALLS_FOR_EACH * (likeness::wanted(topology).len() + 1);
+    if calls.len() <= most { Ok(()) } else { Err(format!("{} calls, more than {most}", calls.len())) }
+}
+
+/// With nothing going wrong, each changing call is one that a step of the plan makes, each is made once, and none
+/// before those its step waits for.
+pub(crate) fn calls_are_those_of_the_plan(plan: &Plan, calls: &[Logged]) -> Result<(), String> {
+    let operations = operations(plan).map_err(|cycle| cycle.to_string())?;
+    let steps: BTreeMap<String, &Step> =
+        plan.steps.iter().map(|step| (step.address.to_string(), step)).collect();
+    // Where the calls of each operation begin and end.
+    let mut spans = vec![None; operations.len()];
+    let mut made: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for (place, call) in calls.iter().enumerate().filter(|(_, call)| call.changes && call.outcome == "ok") {
+        let subject = call.subject.as_deref().unwrap_or_default();
+        let removes = ["Delete", "Remove", "Revoke"].iter().any(|word| call.action.contains(word));
+        let verb = if removes { Verb::Delete } else { Verb::Put };
+        let own =
+            |one: &albatross::plan::graph::Operation| one.verb == verb && one.address.to_string() == subject;
+        let index = operations.iter().position(own);
+        let index =
+            index.ok_or_else(|| format!("{} on `{subject}` is in no step of the plan", call.action))?;
+        let (first, _) = spans[index].unwrap_or((place, place));
+        spans[index] = Some((first, place));
+        made.entry(index).or_default().push(call.action.split('.').next_back().unwrap_or_default());
+    }
+    for (index, operation) in operations.iter().enumerate() {
+        let expected = expected(operation.verb, steps[&operation.address.to_string()]);
+        let made = made.remove(&index).unwrap_or_default();
+        if made != expected {
+            let verb = operation.verb;
+            return Err(format!("{verb:?} of {} called {made:?}, not {expected:?}", operation.address));
+        }
+        for before in &operation.after {
+            if let (Some((first, _)), Some((_, last))) = (spans[index], spans[*before])
+                && first < last
+            {
+                let earlier = &operations[*before].address;
+                return Err(format!("{} was begun before {earlier} was done", operation.address));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The calls a step makes when nothing goes wrong.
+fn expected(verb: Verb, step: &Step) -> Vec<&'static str> {
+    let updates = matches!(step.action, Action::Update(_));
+    match (step.address.kind, verb) {
+        (Kind::Redis | Kind::Release, _) | (Kind::HostKey, Verb::Delete) => vec![],
+        (Kind::Vpc, Verb::Put) => vec!["CreateVpc"],
+        (Kind::Vpc, Verb::Delete) => vec!["DeleteVpc"],
+        (Kind::VSwitch, Verb::Put) => vec!["CreateVSwitch"],
+        (Kind::VSwitch, Verb::Delete) => vec!["DeleteVSwitch"],
+        (Kind::SecurityGroup, Verb::Put) => vec!["CreateSecurityGroup"],
+        (Kind::SecurityGroup, Verb::Delete) => vec!["DeleteSecurityGroup"],
+        (Kind::SecurityRule, Verb::Put) => vec!["AuthorizeSecurityGroup"],
+        (Kind::SecurityRule, Verb::Delete) => vec!["RevokeSecurityGroup"],
+        (Kind::KeyPair, Verb::Put) => vec!["ImportKeyPair"],
+        (Kind::KeyPair, Verb::Delete) => vec!["DeleteKeyPairs"],
+        (Kind::Instance, Verb::Put) if updates => vec!["StartInstances"],
+        (Kind::Instance, Verb::Put) => vec!["RunInstances"],
+        (Kind::Instance, Verb::Delete) => vec!["DeleteInstances"],
+        (Kind::HostKey, Verb::Put) => vec!["RunCommand", "TagResources"],
+        (Kind::LoadBalancer, Verb::Put) => vec!["CreateLoadBalancer"],
+        (Kind::LoadBalancer, Verb::Delete) => vec!["DeleteLoadBalancer"],
+        (Kind::ServerGroup, Verb::Put) if updates => vec!["UpdateServerGroupAttribute"],
+        (Kind::ServerGroup, Verb::Put) => vec!["CreateServerGroup"],
+        (Kind::ServerGroup, Verb::Delete) => vec!["DeleteServerGroup"],
+        (Kind::Server, Verb::Put) => vec!["AddServersToServerGroup"],
+        (Kind::Server, Verb::Delete) => vec!["RemoveServersFromServerGroup"],
+        (Kind::Listener, Verb::Put) if updates => vec!["UpdateListenerAttribute"],
+        (Kind::Listener, Verb::Put) => vec!["CreateListener"],
+        (Kind::Listener, Verb::Delete) => vec!["DeleteListener"],
+        (Kind::Record, Verb::Put) if updates => vec!["UpdateDomainRecord", "UpdateDomainRecordRemark"],
+        (Kind::Record, Verb::Put) => vec!["AddDomainRecord", "UpdateDomainRecordRemark"],
+        (Kind::Record, Verb::Delete) => vec!["DeleteDomainRecord"],
+    }
+}

@@ -1,0 +1,210 @@
+//! One run: a stack's life under the faults of its seed, judged after each act.
+//!
+//! An act is a command that is typed again until it has worked, as its user would. After at most four attempts under
+//! faults one without any must do.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use albatross::apply::{ApplyError, Outcome};
+use albatross::base::chance;
+use albatross::plan::Plan;
+use albatross::topology::model::Topology;
+
+use crate::command::{Desk, Ended, Verb};
+use crate::draw;
+use crate::faults::Faults;
+use crate::likeness::{self, Likeness};
+use crate::region::Region;
+use crate::topologies::Choices;
+use crate::{laws, others};
+
+/// Attempts of an act that faults may strike.
+const UNDER_FAULTS: u32 = 4;
+/// How long lists may lag, and things that are removed may linger.
+const LINGER: Duration = Duration::from_mins(3);
+/// Age at which the cloud may have forgotten a token; the engine trusts one for half an hour.
+const TOKENS_LAST: u64 = 31 * 60;
+
+/// What came of a run.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    /// What was broken, when something was.
+    pub(crate) broken: Option<String>,
+    /// Faults that struck, by name.
+    pub(crate) struck: Vec<String>,
+    /// Calls that arrived.
+    pub(crate) calls: usize,
+    /// A digest of all that happened, the same whenever the run is repeated.
+    pub(crate) trace: u64,
+    /// Commands that were run.
+    pub(crate) commands: u32,
+}
+
+/// Runs one seed; with `only`, under no other faults than these.
+pub(crate) fn play(seed: u64, only: Option<BTreeSet<String>>) -> Report {
+    chance::follow(seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    let runtime = runtime.expect("a runtime without sockets");
+    runtime.block_on(async {
+        let folder = scratch();
+        let region = Region::new(seed, Faults::of(seed, only));
+        let mut run = Run { seed, desk: Desk { region: &region, state: folder.path() }, commands: 0 };
+        let broken = run.live().await.err();
+        let commands = run.commands;
+        let state = region.lock();
+        Report {
+            broken,
+            struck: state.faults.struck().to_vec(),
+            calls: state.log.len(),
+            trace: draw::number(seed, &format!("{:?}", state.log)),
+            commands,
+        }
+    })
+}
+
+/// Memory where there is any: a journal is synced at each line.
+fn scratch() -> tempfile::TempDir {
+    let memory = std::path::Path::new("/dev/shm");
+    let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    folder.expect("a folder for the journal")
+}
+
+struct Run<'r> {
+    seed: u64,
+    desk: Desk<'r>,
+    commands: u32,
+}
+
+impl Run<'_> {
+    async fn live(&mut self) -> Result<(), String> {
+        let region = self.desk.region.clone();
+        others::settle_in(&mut region.lock().world);
+        tokio::time::sleep(LINGER).await;
+        let theirs = likeness::of_others(&region.lock().world);
+        let census = region.lock().world.census();
+        let first = Choices::of(self.seed);
+        let second = first.changed(self.seed);
+        self.act(1, Verb::Apply, &first.topology(), &theirs).await?;
+        if second != first {
+            self.act(2, Verb::Apply, &second.topology(), &theirs).await?;
+        }
+        self.act(3, Verb::Destroy, &second.topology(), &theirs).await?;
+        let left = region.lock().world.census();
+        if left == census { Ok(()) } else { Err(format!("destroy leaves {left:?} of what was {census:?}")) }
+    }
+
+    /// One command, as often as it takes.
+    async fn act(
+        &mut self,
+        act: u32,
+        verb: Verb,
+        topology: &Topology,
+        theirs: &Likeness,
+    ) -> Result<(), String> {
+        let region = self.desk.region.clone();
+        for attempt in 1.. {
+            let under_faults = attempt <= UNDER_FAULTS && !region.lock().faults.are_none();
+            let place = under_faults.then(|| format!("{act}.{attempt}"));
+            let named = format!("act {act} ({verb:?}), attempt {attempt}");
+            region.lock().faults.enter(place);
+            let done =
+                self.attempt(verb, topology, under_faults).await.map_err(|why| format!("{named}: {why}"))?;
+            laws::others_are_untouched(&region.lock(), theirs).map_err(|why| format!("{named}: {why}"))?;
+            self.pause().await;
+            if done {
+                break;
+            }
+        }
+        region.lock().faults.enter(None);
+        tokio::time::sleep(LINGER).await;
+        self.judge(verb, topology).await.map_err(|why| format!("after act {act} ({verb:?}): {why}"))
+    }
+
+    /// Whether it worked.
+    async fn attempt(&mut self, verb: Verb, topology: &Topology, under_faults: bool) -> Result<bool, String> {
+        let region = self.desk.region.clone();
+        self.commands += 1;
+        let ending = region.lock().faults.crash();
+        let before = region.lock().log.len();
+        let ended = self.desk.run(verb, topology, ending).await;
+        let calls = region.lock().log[before..].to_vec();
+        laws::calls_are_bounded(&calls, topology)?;
+        match ended {
+            Ended::Crashed => {
+                self.cut_journal();
+                Ok(false)
+            }
+            Ended::Done(plan, outcome) if outcome.is_complete() => {
+                if region.lock().faults.are_none() {
+                    laws::calls_are_those_of_the_plan(&plan, &calls)?;
+                }
+                Ok(true)
+            }
+            Ended::Done(plan, outcome) => Self::excuse(under_faults, &plan, outcome),
+            Ended::Failed(error) if under_faults && is_of_a_machine(&error) => Ok(false),
+            Ended::Failed(error) => Err(format!("it fails before there is a plan: {}", words(&error))),
+        }
+    }
+
+    /// Only a lost connection to a machine may end a command: everything else passes, and has to be outlasted.
+    fn excuse(under_faults: bool, plan: &Plan, outcome: Outcome) -> Result<bool, String> {
+        let bad = outcome.failed.iter().find(|failure| !under_faults || !is_of_a_machine(&failure.error));
+        match bad {
+            None if !outcome.failed.is_empty() => Ok(false),
+            None => Err(format!(
+                "it ends with {} of {} steps not begun",
+                outcome.not_begun.len(),
+                plan.steps.len()
+            )),
+            Some(failure) => {
+                Err(format!("{:?} of {} fails: {}", failure.verb, failure.address, words(&failure.error)))
+            }
+        }
+    }
+
+    /// What was written since anything last changed outside may as well not have been.
+    fn cut_journal(&self) {
+        let path = self.desk.journal();
+        let since = self.desk.region.lock().effect_at;
+        let Ok(bytes) = std::fs::read(&path) else { return };
+        let length = bytes.len() as u64;
+        let question = format!("cut {}", self.commands);
+        if since < length && draw::happens(self.seed, &question, 50) {
+            let left = draw::within(self.seed, &format!("{question} at"), since, length);
+            let left = usize::try_from(left).expect("journals are small");
+            std::fs::write(&path, &bytes[..left]).expect("the journal can be written");
+        }
+    }
+
+    /// Until the command is typed again; now and then the next day.
+    async fn pause(&self) {
+        let jump = self.desk.region.lock().faults.jump();
+        let seconds = draw::within(self.seed, &format!("pause {}", self.commands), 0, 20);
+        tokio::time::sleep(Duration::from_secs(jump.unwrap_or(seconds))).await;
+        if jump.is_some_and(|jump| jump > TOKENS_LAST) {
+            self.desk.region.lock().forget_tokens();
+        }
+    }
+
+    async fn judge(&self, verb: Verb, topology: &Topology) -> Result<(), String> {
+        let region = self.desk.region;
+        let wanted = match verb {
+            Verb::Apply => likeness::wanted(topology),
+            Verb::Destroy => Likeness::new(),
+        };
+        laws::the_world_is(&likeness::of_stack(&region.lock()), &wanted)?;
+        let before = region.lock().log.len();
+        let plan = self.desk.plan(verb, topology).await.map_err(|error| words(&error))?;
+        laws::plan_is_empty(&plan)?;
+        laws::nothing_was_changed(&region.lock().log[before..])
+    }
+}
+
+fn is_of_a_machine(error: &ApplyError) -> bool {
+    matches!(error, ApplyError::Ssh(_))
+}
+
+fn words(error: &dyn std::error::Error) -> String {
+    error.to_string()
+}

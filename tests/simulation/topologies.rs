@@ -1,0 +1,170 @@
+//! Topologies that a seed writes, and changes of them.
+
+use albatross::topology::{self, model::Topology};
+
+use crate::draw;
+
+/// What a topology is written from: as small as possible, so that a change of one choice is a change of one thing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Choices {
+    zones: usize,
+    instances: Vec<Machine>,
+    redis: usize,
+    nodes: Vec<usize>,
+    port: u16,
+    redis_port: u16,
+    max_memory: u32,
+    append_only: bool,
+    ping_interval: u32,
+    idle_timeout: u32,
+    listener_port: u16,
+    ttl: u32,
+    host: &'static str,
+    login_ranges: Vec<&'static str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Machine {
+    vswitch: usize,
+    via: Option<usize>,
+    disk: u32,
+}
+
+const LETTERS: [&str; 3] = ["a", "b", "c"];
+const ZONES: [&str; 3] = ["cn-hangzhou-h", "cn-hangzhou-i", "cn-hangzhou-j"];
+const RANGES: [&str; 3] = ["203.0.113.0/24", "198.51.100.7/32", "192.0.2.128/25"];
+
+impl Choices {
+    /// Those of a seed.
+    pub(crate) fn of(seed: u64) -> Self {
+        let number = |question: &str, least, most| {
+            usize::try_from(draw::within(seed, question, least, most)).expect("small")
+        };
+        let zones = number("zones", 2, 3);
+        // Most topologies are small: what goes wrong in large ones nearly always goes wrong in small ones.
+        let count = number("instances", 2, if draw::happens(seed, "many", 20) { 8 } else { 4 });
+        let machine = |index: usize| {
+            let via = (index > 0 && draw::happens(seed, &format!("via {index}"), 40))
+                .then(|| number(&format!("jump host of {index}"), 0, index as u64 - 1));
+            Machine { vswitch: number(&format!("vswitch {index}"), 0, zones as u64 - 1), via, disk: 40 }
+        };
+        let redis = number("redis", 0, count as u64 - 1);
+        let mut nodes: Vec<usize> =
+            (0..count).filter(|index| draw::happens(seed, &format!("node {index}"), 60)).collect();
+        if nodes.is_empty() {
+            nodes.push(number("the node", 0, count as u64 - 1));
+        }
+        Self {
+            zones,
+            instances: (0..count).map(machine).collect(),
+            redis,
+            nodes,
+            port: *draw::one(seed, "port", &[5000, 8080]),
+            redis_port: *draw::one(seed, "redis port", &[6379, 6380]),
+            max_memory: *draw::one(seed, "memory", &[256, 64]),
+            append_only: draw::happens(seed, "append-only", 50),
+            ping_interval: *draw::one(seed, "ping", &[10, 20]),
+            idle_timeout: *draw::one(seed, "idle", &[60, 90]),
+            listener_port: *draw::one(seed, "listener", &[5000, 80]),
+            ttl: 600,
+            host: if draw::happens(seed, "host", 50) { "@" } else { "chat" },
+            login_ranges: RANGES[..number("ranges", 1, 2)].to_vec(),
+        }
+    }
+
+    /// The same with one to three things changed.
+    pub(crate) fn changed(&self, seed: u64) -> Self {
+        let mut changed = self.clone();
+        for turn in 0..draw::within(seed, "changes", 1, 3) {
+            changed.change(seed, draw::within(seed, &format!("change {turn}"), 0, 9));
+        }
+        changed
+    }
+
+    fn change(&mut self, seed: u64, which: u64) {
+        match which {
+            0 => self.ping_interval = if self.ping_interval == 10 { 20 } else { 10 },
+            1 => self.idle_timeout = if self.idle_timeout == 60 { 90 } else { 60 },
+            2 => self.ttl = 1200,
+            3 => self.max_memory = if self.max_memory == 256 { 128 } else { 256 },
+            4 => self.append_only = !self.append_only,
+            5 => self.add_machine(seed),
+            6 => self.remove_machine(),
+            7 => self.login_ranges = RANGES[1..].to_vec(),
+            8 => self.swap_node(seed),
+            _ => self.listener_port = if self.listener_port == 80 { 5000 } else { 80 },
+        }
+    }
+
+    fn add_machine(&mut self, seed: u64) {
+        if self.instances.len() < 9 {
+            self.instances.push(Machine { vswitch: 0, via: None, disk: 40 });
+            if draw::happens(seed, "the new one is a node", 60) {
+                self.nodes.push(self.instances.len() - 1);
+            }
+        }
+    }
+
+    /// The last machine goes, when nobody needs it but itself.
+    fn remove_machine(&mut self) {
+        let last = self.instances.len() - 1;
+        let is_way = self.instances.iter().any(|machine| machine.via == Some(last));
+        if last > 1 && self.redis != last && !is_way && self.nodes != [last] {
+            self.instances.pop();
+            self.nodes.retain(|node| *node != last);
+        }
+    }
+
+    /// A machine becomes a node, or ceases to be one.
+    fn swap_node(&mut self, seed: u64) {
+        let most = self.instances.len() as u64 - 1;
+        let index = usize::try_from(draw::within(seed, "whose node", 0, most)).expect("small");
+        if !self.nodes.contains(&index) {
+            self.nodes.push(index);
+            self.nodes.sort_unstable();
+        } else if self.nodes.len() > 1 {
+            self.nodes.retain(|node| *node != index);
+        }
+    }
+
+    /// As people write it.
+    pub(crate) fn text(&self) -> String {
+        let vswitches: String = (0..self.zones)
+            .map(|zone| {
+                format!("    {}: {{zone: {}, cidr: 192.168.{zone}.0/24}}\n", LETTERS[zone], ZONES[zone])
+            })
+            .collect();
+        let instances: String = self.instances.iter().enumerate().map(line).collect();
+        let nodes: Vec<String> = self.nodes.iter().map(|node| name(*node)).collect();
+        let Self { port, redis_port, max_memory, ping_interval, idle_timeout, listener_port, ttl, .. } = self;
+        format!(
+            "stack: chat\nregion: cn-hangzhou\nnetwork:\n  vswitches:\n{vswitches}\
+             ssh: {{allow_from: [{}]}}\ninstances:\n{instances}\
+             redis: {{on: {}, port: {redis_port}, max_memory: {max_memory}, persistence: {}}}\n\
+             node: {{on: [{}], port: {port}, ping_interval: {ping_interval}s}}\n\
+             load_balancer:\n  listener: {{port: {listener_port}, idle_timeout: {idle_timeout}s}}\n\
+             dns: {{domain: example.com, host: \"{}\", ttl: {ttl}}}\n",
+            self.login_ranges.join(", "),
+            name(self.redis),
+            if self.append_only { "append-only" } else { "none" },
+            nodes.join(", "),
+            self.host,
+        )
+    }
+
+    /// As it is understood.
+    pub(crate) fn topology(&self) -> Topology {
+        let text = self.text();
+        topology::load(text.as_bytes()).unwrap_or_else(|wrong| panic!("{text}\n{wrong:?}"))
+    }
+}
+
+fn name(index: usize) -> String {
+    format!("ecs{:02}", index + 1)
+}
+
+fn line((index, machine): (usize, &Machine)) -> String {
+    let access = machine.via.map_or_else(|| "access: public".to_owned(), |via| format!("via: {}", name(via)));
+    let (vswitch, disk) = (LETTERS[machine.vswitch], machine.disk);
+    format!("  {}: {{vswitch: {vswitch}, {access}, disk: {disk}}}\n", name(index))
+}
