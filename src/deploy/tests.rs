@@ -80,7 +80,7 @@ async fn a_node_is_installed_once_and_then_left_alone() {
     assert_eq!(environment.mode, 0o600);
     assert_eq!(host.file(&format!("/opt/albatross/releases/{}/chat-node", release(b"one"))).mode, 0o755);
     let observed = node::observe(&host).await.unwrap();
-    assert_eq!(observed, node::Observed { release: Some(release(b"one")), active: true });
+    assert_eq!(observed, as_installed(release(b"one")));
 
     host.forget_log();
     assert_eq!(install(&host, b"one").await.unwrap(), Outcome::Unchanged);
@@ -131,7 +131,7 @@ async fn a_release_that_does_not_become_ready_is_rolled_back() {
         )
     );
     assert!(error.hint().unwrap().contains("journalctl -u chat-node.service"));
-    assert_eq!(node::observe(&host).await.unwrap(), node::Observed { release: Some(good), active: true });
+    assert_eq!(node::observe(&host).await.unwrap(), as_installed(good));
     assert_eq!(host.file("/etc/albatross/chat-node.env").text, before);
 }
 
@@ -198,7 +198,14 @@ async fn redis_is_installed_with_a_password_that_no_command_shows() {
     assert_eq!(host.file("/etc/albatross/redis.conf").mode, 0o640);
     let observed = redis::observe(&host).await.unwrap();
     let fingerprint = redis::fingerprint(&redis_settings()).unwrap();
-    assert_eq!(observed, redis::Observed { fingerprint: Some(fingerprint), active: true });
+    let as_installed = redis::Observed {
+        fingerprint: Some(fingerprint),
+        active: true,
+        enabled: true,
+        edited: redis::Edited::default(),
+        password: Some(password.clone()),
+    };
+    assert_eq!(observed, as_installed);
     let said = format!("{:?}{:?}", host.log(), notes.lock().unwrap());
     assert!(!said.contains(PASSWORD), "{said}");
     assert!(said.contains("apt-get install -y --no-install-recommends redis-server openssl"), "{said}");
@@ -294,4 +301,49 @@ fn installations_over_ssh_can_run_in_parallel() {
         movable(&session.tunnel(OURS.into(), 1));
     }
     let _: fn(&crate::ssh::Session, &Note) = all;
+}
+
+/// A node as nobody has touched it since.
+fn as_installed(release: String) -> node::Observed {
+    let password = Some(Secret::new(PASSWORD.to_owned()));
+    let edited = node::Edited::default();
+    node::Observed { release: Some(release), active: true, enabled: true, edited, password }
+}
+
+#[tokio::test]
+async fn what_was_edited_by_hand_is_seen_and_put_right() {
+    let host = Played::debian("ecs01");
+    install(&host, b"one").await.unwrap();
+    let program = format!("/opt/albatross/releases/{}/chat-node", release(b"one"));
+    type Seen = fn(&node::Edited) -> bool;
+    let files: [(&str, Seen); 3] = [
+        ("/etc/albatross/chat-node.env", |edited| edited.environment),
+        ("/etc/systemd/system/chat-node.service", |edited| edited.unit),
+        (&program, |edited| edited.program),
+    ];
+    for (path, seen) in files {
+        host.edit(path);
+        let observed = node::observe(&host).await.unwrap();
+        assert!(seen(&observed.edited), "{path}: {observed:?}");
+        install(&host, b"one").await.unwrap();
+        assert_eq!(node::observe(&host).await.unwrap(), as_installed(release(b"one")), "{path}");
+    }
+    host.disable("chat-node.service");
+    assert!(!node::observe(&host).await.unwrap().enabled);
+    assert_eq!(install(&host, b"one").await.unwrap(), Outcome::Unchanged);
+    assert!(node::observe(&host).await.unwrap().enabled);
+}
+
+#[tokio::test]
+async fn a_configuration_of_redis_edited_by_hand_is_seen_and_put_right() {
+    let host = Played::debian("ecs03");
+    redis::install(&host, &redis_settings(), &quiet()).await.unwrap();
+    for path in ["/etc/albatross/redis.conf", "/etc/systemd/system/albatross-redis.service"] {
+        host.edit(path);
+        let edited = redis::observe(&host).await.unwrap().edited;
+        assert_eq!(edited.configuration, path.ends_with(".conf"), "{edited:?}");
+        assert_eq!(edited.unit, path.ends_with(".service"), "{edited:?}");
+        redis::install(&host, &redis_settings(), &quiet()).await.unwrap();
+        assert_eq!(redis::observe(&host).await.unwrap().edited, redis::Edited::default());
+    }
 }

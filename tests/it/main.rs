@@ -16,6 +16,7 @@ mod kept;
 mod neighbours;
 mod parts;
 mod polling;
+mod replace;
 mod retries;
 mod smoke;
 mod state;

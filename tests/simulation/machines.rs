@@ -233,10 +233,19 @@ impl Hosts for Fleet {
             let id = self.reach(place)?;
             let machine = self.0.lock().machines.get(&id).cloned().unwrap_or_default();
             Ok(OnHost {
-                redis: redis::Observed { fingerprint: machine.record, active: machine.redis_active },
+                redis: redis::Observed {
+                    enabled: machine.record.is_some(),
+                    fingerprint: machine.record,
+                    active: machine.redis_active,
+                    edited: redis::Edited::default(),
+                    password: machine.password.map(Secret::new),
+                },
                 node: node::Observed {
+                    enabled: machine.release.is_some(),
+                    password: machine.release.as_ref().map(|release| Secret::new(release.password.clone())),
                     release: machine.release.map(|release| release.id),
                     active: machine.node_active,
+                    edited: node::Edited::default(),
                 },
             })
         })

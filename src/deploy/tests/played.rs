@@ -26,6 +26,7 @@ pub(super) struct State {
     links: BTreeMap<String, String>,
     users: BTreeSet<String>,
     active: BTreeSet<String>,
+    enabled: BTreeSet<String>,
     clock: u32,
     log: Vec<String>,
     uploads: Vec<String>,
@@ -67,6 +68,16 @@ impl Played {
 
     pub(super) fn file(&self, path: &str) -> File {
         self.with(|state| state.files[path].clone())
+    }
+
+    /// Somebody adds a line by hand.
+    pub(super) fn edit(&self, path: &str) {
+        self.with(|state| state.files.get_mut(path).expect("a file").text.push_str("# by hand\n"));
+    }
+
+    /// Somebody takes a unit out of the start-up.
+    pub(super) fn disable(&self, unit: &str) {
+        self.with(|state| assert!(state.enabled.remove(unit), "{unit} was not enabled"));
     }
 
     pub(super) fn log(&self) -> Vec<String> {
@@ -242,9 +253,17 @@ impl State {
 
     fn systemctl(&mut self, words: &[&str]) -> (i32, String) {
         match words {
-            ["enable", unit] => when(self.files.contains_key(&format!("/etc/systemd/system/{unit}"))),
+            ["enable", unit] => {
+                self.enabled.insert((*unit).to_owned());
+                when(self.files.contains_key(&format!("/etc/systemd/system/{unit}")))
+            }
+            ["is-enabled", unit] if self.enabled.contains(*unit) => said("enabled\n"),
+            ["is-enabled", _] => (1, "disabled\n".to_owned()),
             ["disable", "--now", unit] | ["stop", unit] => {
                 self.active.remove(*unit);
+                if words[0] == "disable" {
+                    self.enabled.remove(*unit);
+                }
                 said("")
             }
             ["reset-failed", _] => said(""),

@@ -168,8 +168,7 @@ impl World {
                 });
                 stands_on.extend(machine.map(|(_, found)| found.id.to_string()));
             }
-            let fields =
-                found.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+            let fields = found.fields.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
             world
                 .things
                 .insert(key(address, &found.id), Thing { address: address.clone(), stands_on, fields });
