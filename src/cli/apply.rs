@@ -8,7 +8,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Target, Use};
-use crate::cli::{ChangeArguments, GlobalOptions, stop_on_interrupt};
+use crate::cli::{ChangeArguments, GlobalOptions, protection, stop_on_interrupt};
 use crate::plan::{self, Plan};
 use crate::resource::observed::{Observed, Output};
 use crate::resource::phase::Phase;
@@ -50,6 +50,7 @@ pub(super) async fn bring_about(
     let (plan, observed) = prepare(session).await?;
     accept(&plan)?;
     render::plan::print(&plan);
+    protection::check(session, &plan)?;
     if !plan.has_work() {
         return Ok(ExitStatus::Done);
     }

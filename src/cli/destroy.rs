@@ -10,7 +10,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Use};
-use crate::cli::{ChangeArguments, GlobalOptions};
+use crate::cli::{ChangeArguments, GlobalOptions, protection};
 use crate::plan;
 use crate::resource::observed::Owner;
 
@@ -30,6 +30,7 @@ pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<Ex
     adopt(&session.provider, &observed)?;
     let plan = plan::make_destroy(&session.topology.stack, &session.topology.region, &observed);
     render::plan::print(&plan);
+    protection::check(session, &plan)?;
     if plan.has_work() {
         if !agreed(consent, "Remove all of this?")? {
             return Ok(ExitStatus::Failed);

@@ -18,6 +18,7 @@ mod key;
 mod local;
 mod plan;
 mod programs;
+mod protection;
 mod render;
 mod session;
 mod smoke;

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use crate::apply::refresh::{Depth, refresh};
-use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render;
 use crate::cli::session::{self, Session, Use};
+use crate::cli::{GlobalOptions, protection};
 use crate::plan::{self, Plan};
 
 /// Arguments of `plan`.
@@ -31,6 +31,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     } else {
         render::plan::print(&plan);
     }
+    protection::check(&session, &plan)?;
     let pending = arguments.detailed_exitcode && plan.has_changes();
     Ok(if pending { ExitStatus::ChangesPending } else { ExitStatus::Done })
 }

@@ -32,6 +32,8 @@ use crate::topology::{self, LARGEST_FILE};
 pub(super) struct Loaded {
     /// Where it was read.
     pub path: PathBuf,
+    /// Its text.
+    pub text: String,
     /// What it says.
     pub topology: Topology,
 }
@@ -51,7 +53,8 @@ pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
     if let Some(diagnostic) = key::check(&String::from_utf8_lossy(&bytes), &topology) {
         return Err(refuse(&[diagnostic]));
     }
-    Ok(Loaded { path: path.to_owned(), topology })
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Loaded { path: path.to_owned(), text, topology })
 }
 
 /// Reads one byte more than the largest topology has, so that a huge file is refused at once.
@@ -98,6 +101,8 @@ pub(super) enum Use {
 pub(super) struct Session {
     /// The topology.
     pub topology: Topology,
+    /// The file it was read from, and its text.
+    pub source: (PathBuf, String),
     /// What it asks for.
     pub desired: Desired,
     /// The cloud and the machines.
@@ -129,7 +134,7 @@ pub(super) async fn begin_at(
     access: Use,
     target: Target,
 ) -> Result<Session, Failure> {
-    let topology = loaded.topology;
+    let Loaded { path, text, topology } = loaded;
     let client = client(options, &topology, &target).await?;
     let account = sts::caller_identity(&client).await?.account_id;
     let identity = StateIdentity::new(
@@ -164,7 +169,8 @@ pub(super) async fn begin_at(
     };
     let ledger = Ledger::new(journal);
     let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger);
-    Ok(Session { topology, desired, provider, hosts, target, _lock: lock })
+    let source = (path, text);
+    Ok(Session { topology, source, desired, provider, hosts, target, _lock: lock })
 }
 
 impl Session {

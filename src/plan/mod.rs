@@ -18,6 +18,7 @@ pub mod forecast;
 pub mod graph;
 pub mod note;
 pub mod order;
+pub mod protect;
 mod standing;
 
 use std::collections::BTreeMap;
