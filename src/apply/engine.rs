@@ -40,6 +40,8 @@ pub struct Outcome {
     pub done: Vec<(ResourceAddress, Verb)>,
     /// Failed.
     pub failed: Vec<Failure>,
+    /// Left while the cloud is at work on it, since somebody said stop.
+    pub under_way: Vec<(ResourceAddress, Verb)>,
     /// Not begun.
     pub not_begun: Vec<(ResourceAddress, Verb)>,
     /// Whether somebody said stop.
@@ -49,7 +51,7 @@ pub struct Outcome {
 impl Outcome {
     /// Whether everything was done.
     pub fn is_complete(&self) -> bool {
-        self.failed.is_empty() && self.not_begun.is_empty()
+        self.failed.is_empty() && self.under_way.is_empty() && self.not_begun.is_empty()
     }
 }
 
@@ -67,6 +69,7 @@ pub async fn apply(plan: &Plan, provider: &Provider, stop: &CancellationToken) -
     let mut outcome = Outcome::default();
     let mut under_way = FuturesUnordered::new();
     loop {
+        outcome.interrupted |= stop.is_cancelled();
         if outcome.failed.is_empty() && !outcome.interrupted {
             while under_way.len() < AT_ONCE {
                 let Some(index) = walk.next_ready() else { break };
@@ -91,6 +94,7 @@ pub async fn apply(plan: &Plan, provider: &Provider, stop: &CancellationToken) -
                 walk.done.insert(index);
                 outcome.done.push((address.clone(), *verb));
             }
+            Err(ApplyError::Stopped { .. }) => outcome.under_way.push((address.clone(), *verb)),
             Err(error) => outcome.failed.push(Failure { address: address.clone(), verb: *verb, error }),
         }
     }
@@ -145,6 +149,7 @@ async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) ->
     let took = started.elapsed();
     let event = match &result {
         Ok(id) => Event::Finished { address, verb: operation.verb, id: id.clone(), took },
+        Err(ApplyError::Stopped { condition, .. }) => Event::Left { address, condition, took },
         Err(_) => Event::Failed { address, took },
     };
     (provider.sink)(event);

@@ -80,6 +80,15 @@ pub enum ApplyError {
         /// What it says.
         value: String,
     },
+    /// Somebody said stop while the cloud was at work; what it makes or removes is journalled, and the next command
+    /// waits for it.
+    #[error("{address} was left while the cloud is at work on it; the same command waits for {condition}")]
+    Stopped {
+        /// The resource.
+        address: ResourceAddress,
+        /// What was waited for.
+        condition: &'static str,
+    },
     /// Servers that the load balancer does not find healthy.
     #[error("the load balancer sends no traffic to {servers}")]
     Unhealthy {
@@ -99,6 +108,7 @@ impl ApplyError {
             Self::Unmapped(_) => Some(
                 "only public addresses of the local cloud are mapped: `albatross cloud status`".to_owned(),
             ),
+            Self::Stopped { .. } => Some("run the same command again".to_owned()),
             Self::Missing { .. } => Some("run the same command again: it plans anew".to_owned()),
             Self::NotOurs { .. } => {
                 Some("report this with your topology: it is a fault of Albatross".to_owned())
@@ -136,8 +146,14 @@ impl ApplyError {
             | Self::Mismatch { .. }
             | Self::HostKey { .. }
             | Self::RecordTaken { .. }
+            | Self::Stopped { .. }
             | Self::Unhealthy { .. } => None,
         }
+    }
+
+    /// Whether another command has the lock now.
+    pub fn lost_lock(&self) -> bool {
+        matches!(self, Self::State(StateError::LockLost { .. }))
     }
 
     /// Whether the host is back on its earlier release.

@@ -47,6 +47,15 @@ pub enum Event {
         /// How long it took.
         took: Duration,
     },
+    /// Somebody said stop: the cloud goes on with it, and the next command waits for it.
+    Left {
+        /// Which one.
+        address: ResourceAddress,
+        /// What was waited for.
+        condition: &'static str,
+        /// How long it took so far.
+        took: Duration,
+    },
     /// Work on a resource failed; the error is in the outcome.
     Failed {
         /// Which one.

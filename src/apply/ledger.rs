@@ -1,13 +1,20 @@
 //! The journal as the engine uses it: intent before an effect, id right after, outcome last.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use serde::Deserialize;
+use serde_json::Value;
+
 use crate::base::ids::{ClientToken, CloudId};
+use crate::base::secret::Secret;
 use crate::cloud::call::Call;
 use crate::resource::ResourceAddress;
 use crate::resource::observed::{Fields, Outputs};
 use crate::resource::phase::Happening;
-use crate::state::journal::{Event, Journal};
+use crate::state::journal::{Event, Journal, Purpose};
+use crate::state::memory::InFlight;
+use crate::state::vault::{self, Kept};
 use crate::state::{Memory, StateError};
 
 /// A journal that several steps write to.
@@ -72,10 +79,60 @@ impl Ledger {
         self.with(|journal| {
             let token = journal.memory().next_token(address);
             let call = build(&token);
-            let value = serde_json::to_value(&call).expect("calls have text keys only");
+            let value = journalled(journal, &call)?;
             journal.append(happened(address, Happening::Intend(token), Some(value)))?;
             Ok(call)
         })
+    }
+
+    /// Writes down that a call is about to be sent that leaves the resource in its phase, and gives it back to be sent.
+    ///
+    /// # Guarantees
+    /// As [`Ledger::intend`].
+    ///
+    /// # Errors
+    /// When the disk refuses; then the call must not be sent.
+    pub fn announce(
+        &self,
+        address: &ResourceAddress,
+        purpose: Purpose,
+        call: Call,
+    ) -> Result<Call, StateError> {
+        self.with(|journal| {
+            let value = journalled(journal, &call)?;
+            journal.append(Event::Announced { address: address.clone(), purpose, call: Some(value) })?;
+            Ok(call)
+        })
+    }
+
+    /// Writes down that something is about to be removed from a host.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn announce_on_host(&self, address: &ResourceAddress) -> Result<(), StateError> {
+        let (address, purpose) = (address.clone(), Purpose::Remove);
+        self.with(|journal| journal.append(Event::Announced { address, purpose, call: None }))
+    }
+
+    /// What became of the call that was announced last is known, and the resource is in the phase it was in.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn answered(&self, address: &ResourceAddress) -> Result<(), StateError> {
+        self.with(|journal| journal.append(Event::Answered { address: address.clone() }))
+    }
+
+    /// A call whose outcome is not known, as it was sent: with its token and its secrets.
+    ///
+    /// # Errors
+    /// When a secret is not there any more, or is not the one that was sent.
+    pub fn call_of(&self, flight: &InFlight) -> Result<Option<Call>, StateError> {
+        let Ok(mut call) = Call::deserialize(&flight.call) else { return Ok(None) };
+        for (name, kept) in Kept::of_call(&flight.call) {
+            let secret = self.with(|journal| journal.secret(&kept))?;
+            call.secrets.insert(name, secret);
+        }
+        Ok(Some(call))
     }
 
     /// Writes down that something is about to be done on a host.
@@ -155,16 +212,14 @@ impl Ledger {
     /// When the disk refuses.
     pub fn remove(&self, address: &ResourceAddress) -> Result<(), StateError> {
         self.with(|journal| {
-            let memory = journal.memory();
             // What went before its successor was begun never was at the deposed address.
-            let successor = address.successor();
-            let is_known = memory.resources.contains_key(address);
-            let address = match &address.deposed {
-                Some(id) if !is_known && memory.id(&successor).as_ref() == Some(id) => &successor,
-                Some(_) | None => address,
-            };
-            if memory.resources.contains_key(address) {
-                journal.append(happened(address, Happening::Remove, None))?;
+            let (memory, plain) = (journal.memory(), address.successor());
+            let never_deposed =
+                address.is_deposed() && memory.id(address).is_none() && memory.id(&plain) == address.deposed;
+            for gone in [address].into_iter().chain(never_deposed.then_some(&plain)) {
+                if journal.memory().resources.contains_key(gone) {
+                    journal.append(happened(gone, Happening::Remove, None))?;
+                }
             }
             Ok(())
         })
@@ -180,6 +235,137 @@ impl Ledger {
     }
 }
 
+/// A call as it is journalled; its secrets are on disk when this returns, and are not in it.
+fn journalled(journal: &Journal, call: &Call) -> Result<Value, StateError> {
+    let mut value = serde_json::to_value(call).expect("calls have text keys only");
+    if !call.secrets.is_empty() {
+        let keep =
+            |(name, secret): (&String, &Secret<String>)| Ok((name.clone(), journal.keep_secret(secret)?));
+        let kept = call.secrets.iter().map(keep).collect::<Result<BTreeMap<String, Kept>, StateError>>()?;
+        value[vault::SECRETS] = serde_json::to_value(kept).expect("references are text");
+    }
+    Ok(value)
+}
+
 fn happened(address: &ResourceAddress, happening: Happening, call: Option<serde_json::Value>) -> Event {
     Event::Happened { address: address.clone(), happening, call }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+    use crate::base::ids::{RegionId, StackName};
+    use crate::cloud::Product;
+    use crate::resource::Kind;
+    use crate::state::Identity;
+
+    fn open(folder: &Path) -> Ledger {
+        let identity = Identity::new("1", "http://127.0.0.1:1", RegionId::new("r"), StackName::new("chat"));
+        Ledger::new(Journal::open(folder, identity).unwrap().0)
+    }
+
+    fn address() -> ResourceAddress {
+        ResourceAddress::only(Kind::LoadBalancer)
+    }
+
+    fn build(token: &ClientToken) -> Call {
+        let call = Call::new(Product::RKvstore, "CreateInstance").with("Name", "chat").with_token(token);
+        call.with_secret("Password", Secret::new("hunter2".to_owned()))
+    }
+
+    fn flight(ledger: &Ledger) -> InFlight {
+        ledger.memory().resources[&address()].in_flight.clone().expect("a call under way")
+    }
+
+    fn secret_files(folder: &Path) -> Vec<PathBuf> {
+        let entries = std::fs::read_dir(folder.join("secrets")).into_iter().flatten();
+        entries.map(|entry| entry.unwrap().path()).collect()
+    }
+
+    #[test]
+    fn a_call_is_sent_again_with_the_secrets_it_had() {
+        let folder = tempfile::tempdir().unwrap();
+        let sent = open(folder.path()).intend(&address(), build).unwrap();
+        let ledger = open(folder.path());
+        let again = ledger.call_of(&flight(&ledger)).unwrap().unwrap();
+        assert_eq!(again, sent);
+        assert_eq!(again.secrets["Password"].expose(), "hunter2");
+    }
+
+    #[test]
+    fn no_secret_is_in_the_journal_or_in_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(folder.path());
+        ledger.intend(&address(), build).unwrap();
+        ledger.announce(&address(), Purpose::Mark, build(&ClientToken::new("0f"))).unwrap();
+        let journal = std::fs::read_to_string(folder.path().join("journal")).unwrap();
+        assert!(journal.contains(r#""secrets":{"Password":{"secret":""#), "{journal}");
+        assert!(!journal.contains("hunter2"), "{journal}");
+        let shown = format!("{ledger:?} {:?}", build(&ClientToken::new("0f")));
+        assert!(!shown.contains("hunter2"), "{shown}");
+    }
+
+    /// Every way in which the outcome of a call becomes known.
+    #[test]
+    fn a_secret_goes_when_the_outcome_is_known() {
+        let id = CloudId::new("r-1");
+        let outcomes: [&dyn Fn(&Ledger) -> Result<(), StateError>; 4] = [
+            &|ledger| ledger.accept(&address(), &id),
+            &|ledger| ledger.refuse(&address()),
+            &|ledger| ledger.remove(&address()),
+            &|ledger| ledger.answered(&address()),
+        ];
+        for outcome in outcomes {
+            let folder = tempfile::tempdir().unwrap();
+            let ledger = open(folder.path());
+            ledger.intend(&address(), build).unwrap();
+            assert_eq!(secret_files(folder.path()).len(), 1);
+            outcome(&ledger).unwrap();
+            assert_eq!(secret_files(folder.path()), [] as [PathBuf; 0]);
+        }
+    }
+
+    #[test]
+    fn a_secret_stays_while_something_else_is_learned() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(folder.path());
+        ledger.intend(&address(), build).unwrap();
+        ledger.intend(&ResourceAddress::only(Kind::Vpc), |token| build(token)).unwrap();
+        ledger.refuse(&ResourceAddress::only(Kind::Vpc)).unwrap();
+        assert_eq!(secret_files(folder.path()).len(), 1);
+        assert!(ledger.call_of(&flight(&ledger)).unwrap().is_some());
+    }
+
+    /// Between the secret and the line that names it, and between the outcome and the removal.
+    #[test]
+    fn what_a_crash_leaves_of_secrets_goes_when_the_journal_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(folder.path());
+        ledger.intend(&address(), build).unwrap();
+        let [kept] = secret_files(folder.path()).try_into().unwrap();
+        ledger.with(|journal| journal.keep_secret(&Secret::new("unannounced".to_owned()))).unwrap();
+        assert_eq!(secret_files(folder.path()).len(), 2);
+        drop(ledger);
+        let ledger = open(folder.path());
+        assert_eq!(secret_files(folder.path()), [kept]);
+        assert!(ledger.call_of(&flight(&ledger)).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_secret_that_is_lost_or_changed_stops_the_call() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = open(folder.path());
+        ledger.intend(&address(), build).unwrap();
+        let [file] = secret_files(folder.path()).try_into().unwrap();
+        std::fs::write(&file, "0f\nhunter3").unwrap();
+        let error = ledger.call_of(&flight(&ledger)).unwrap_err();
+        assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+        assert!(!error.to_string().contains("hunter"), "{error}");
+        let hint = error.hint().unwrap();
+        assert!(hint.contains(&folder.path().join("journal").display().to_string()), "{hint}");
+        std::fs::remove_file(&file).unwrap();
+        assert!(ledger.call_of(&flight(&ledger)).unwrap_err().to_string().ends_with("is not there"));
+    }
 }

@@ -50,7 +50,9 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
     let mut resent = 0;
     let memory = provider.ledger.memory();
     for (address, remembered) in memory.in_flight() {
-        let Some(call) = remembered.in_flight.as_ref().and_then(|flight| still_good(address, flight)) else {
+        let Some(flight) = remembered.in_flight.as_ref() else { continue };
+        let Some(call) = provider.ledger.call_of(flight)?.filter(|call| is_still_good(address, call, flight))
+        else {
             continue;
         };
         resent += 1;
@@ -72,13 +74,12 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
     Ok(resent)
 }
 
-/// The call, when sending it again cannot make a second resource: it creates, carries a token, and the token is young.
-fn still_good(address: &ResourceAddress, flight: &InFlight) -> Option<Call> {
-    let call = serde_json::from_value::<Call>(flight.call.clone()).ok()?;
+/// Whether sending a call again cannot make a second resource: it creates, carries a token, and the token is young.
+fn is_still_good(address: &ResourceAddress, call: &Call, flight: &InFlight) -> bool {
     let creates = call.action.starts_with("Create") || call.action == "RunInstances";
     let age = Duration::try_from(clock::now().duration_since(flight.since)).unwrap_or(Duration::MAX);
-    let good = is_creating(address.kind) && creates && call.query.contains_key("ClientToken");
-    (good && age < TOKEN_LIFETIME).then_some(call)
+    let good = is_settled(address.kind) && creates && call.query.contains_key("ClientToken");
+    good && age < TOKEN_LIFETIME
 }
 
 /// Takes into the journal what was found of the stack and is not known there: made before the state was lost, or by a
@@ -111,11 +112,40 @@ fn forget_what_is_gone(provider: &Provider, observed: &Observed) -> Result<(), A
             provider.ledger.remove(address)?;
         }
     }
+    finish_accepted(provider, observed)
+}
+
+/// What has an id, is not waited for and was seen, is ready: the command that made it ended before it could say so.
+fn finish_accepted(provider: &Provider, observed: &Observed) -> Result<(), ApplyError> {
+    for (address, remembered) in &provider.ledger.memory().resources {
+        let found = observed.resources.get(address);
+        if let (Phase::Accepted(id), Some(found)) = (&remembered.phase, found)
+            && !is_settled(address.kind)
+            && *id == found.id
+        {
+            provider.ledger.ready(address, &found.outputs, &found.fields)?;
+        }
+    }
     Ok(())
 }
 
-/// Kinds whose creating call answers with an id and takes a token.
-fn is_creating(kind: Kind) -> bool {
+/// Forgets the whole stack, once the cloud has shown that nothing of it is left: a command that ended between a
+/// deletion and its line left more in the journal.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn forget_all(provider: &Provider) -> Result<(), ApplyError> {
+    let memory = provider.ledger.memory();
+    let known = memory.resources.iter().filter(|(_, remembered)| remembered.phase.id().is_some());
+    for (address, _) in known {
+        provider.ledger.remove(address)?;
+    }
+    Ok(())
+}
+
+/// Kinds whose creating call answers with an id and takes a token: whatever ended the command that sent it, the next
+/// one finds out what became of it, and waits until it is ready.
+pub(super) fn is_settled(kind: Kind) -> bool {
     match kind {
         Kind::Vpc
         | Kind::VSwitch
@@ -138,7 +168,7 @@ async fn settle(provider: &Provider) -> Result<usize, ApplyError> {
     let memory = provider.ledger.memory();
     let accepted = memory.resources.iter().filter_map(|(address, remembered)| match &remembered.phase {
         // What is deposed goes, however far it is.
-        Phase::Accepted(id) if is_creating(address.kind) && !address.is_deposed() => Some((address, id)),
+        Phase::Accepted(id) if is_settled(address.kind) && !address.is_deposed() => Some((address, id)),
         Phase::Accepted(_) | Phase::Absent | Phase::Intended(_) | Phase::Ready(_) | Phase::Tainted(_) => None,
     });
     let waits: Vec<_> = accepted.map(|(address, id)| settle_one(provider, address, id)).collect();
@@ -153,7 +183,7 @@ async fn settle_one(provider: &Provider, address: &ResourceAddress, id: &CloudId
         Err(ApplyError::Cloud(CloudError::Broken { .. })) => Ok(provider.ledger.taint(address)?),
         Err(ApplyError::Cloud(CloudError::Vanished { .. })) => Ok(provider.ledger.remove(address)?),
         // Still being made: refresh sees how far it is, and the plan says what that means.
-        Err(ApplyError::Cloud(CloudError::TimedOut { .. })) => Ok(()),
+        Err(ApplyError::Cloud(CloudError::TimedOut { .. }) | ApplyError::Stopped { .. }) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -28,16 +28,47 @@ impl FileError {
     }
 }
 
-/// Makes a folder and its parents, for the owner only.
+/// Begins the names of files that are being written; what a crash leaves of them is swept away.
+const UNFINISHED: &str = ".albatross-";
+
+/// Makes a folder and its parents, for the owner only; each is known to the folder above it when this returns.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
     std::fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(path)
-        .map_err(FileError::new("create", path))
+        .map_err(FileError::new("create", path))?;
+    let parents = missing.into_iter().filter(|folder| !folder.as_os_str().is_empty()).map(parent);
+    parents.into_iter().try_for_each(|folder| sync_folder(folder).map_err(FileError::new("write", folder)))
+}
+
+/// Removes a file; one that is not there counts as removed.
+///
+/// # Errors
+/// When the system refuses.
+pub fn remove(path: &Path) -> Result<(), FileError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path)(error)),
+        _ => sync_folder(parent(path)).map_err(FileError::new("remove", path)),
+    }
+}
+
+/// Removes what a command left in a folder that ended while it replaced a file there.
+///
+/// # Errors
+/// When the system refuses.
+pub fn sweep(folder: &Path) -> Result<(), FileError> {
+    for entry in std::fs::read_dir(folder).map_err(FileError::new("read", folder))? {
+        let entry = entry.map_err(FileError::new("read", folder))?;
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Replaces a file as one step: a reader sees the old text or the new one, also after a power cut.
@@ -47,7 +78,7 @@ pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
 pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let folder = parent(path);
     let wrap = |source| FileError { what: "write", path: path.to_owned(), source };
-    let mut file = tempfile::Builder::new().prefix(".albatross-").tempfile_in(folder).map_err(wrap)?;
+    let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(wrap)?;
     let point = Point::replace(path);
     write_synced(file.as_file_mut(), content, &point).map_err(wrap)?;
     file.persist(path).map_err(|refused| wrap(refused.error))?;

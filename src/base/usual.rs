@@ -36,7 +36,7 @@ const fn guessed(seconds: u64) -> Usual {
     Usual { takes: Duration::from_secs(seconds), basis: Basis::Guessed }
 }
 
-/// A VPC until it is Available.
+/// A VPC until it is Available, or gone.
 pub const VPC: Usual = published(5);
 /// A vSwitch until it is Available, or gone.
 pub const VSWITCH: Usual = published(5);
@@ -60,8 +60,8 @@ pub const INTERFACES_GONE: Usual = guessed(60);
 pub const SERVER_GROUP: Usual = guessed(8);
 /// A listener until it is Running, or gone.
 pub const LISTENER: Usual = guessed(8);
-/// Servers until a listener sends them traffic: from the first good probe to the second, one a second.
-pub const HEALTHY: Usual = Usual { takes: Duration::from_secs(1), basis: Basis::Documented };
+/// Servers until a listener sends them traffic: two good probes, one a second, and a little for the probes themselves.
+pub const HEALTHY: Usual = Usual { takes: Duration::from_millis(1_100), basis: Basis::Documented };
 /// A machine that runs until it can be logged into.
 pub const LOGIN: Usual = guessed(5);
 /// Redis from the distribution's packages, until it answers.

@@ -3,17 +3,17 @@
 use crate::apply::provider::Known;
 use crate::apply::recover::{adopt, recover};
 use crate::apply::refresh::{Depth, refresh};
-use crate::apply::{self, Outcome};
+use crate::apply::{self, ApplyError, Outcome};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::interrupt::{Stop, command_line};
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Target, Use};
-use crate::cli::{ChangeArguments, GlobalOptions, protection, stop_on_interrupt};
+use crate::cli::{ChangeArguments, GlobalOptions, protection};
 use crate::plan::{self, Plan};
 use crate::resource::observed::{Observed, Output};
 use crate::resource::phase::Phase;
 use crate::resource::{Kind, ResourceAddress};
-use crate::state::Memory;
 use std::io::{BufRead, IsTerminal, Write};
 
 /// Whether somebody is asked before anything changes.
@@ -32,7 +32,7 @@ impl From<bool> for Consent {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Change("apply")).await?;
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Change).await?;
     let session = session.with_sink(progress::sink());
     let status = bring_about(&session, arguments.yes.into(), |_| Ok(())).await?;
     if status == ExitStatus::Done {
@@ -54,7 +54,7 @@ pub(super) async fn bring_about(
     if !plan.has_work() {
         return Ok(ExitStatus::Done);
     }
-    if !agreed(consent, "Apply these changes?")? {
+    if !agreed(consent, "Apply these changes?", &session.stop).await? {
         return Ok(ExitStatus::Failed);
     }
     carry_out(session, &plan, &observed).await
@@ -62,12 +62,13 @@ pub(super) async fn bring_about(
 
 /// Finds out what became of an earlier command, reads what there is, plans.
 async fn prepare(session: &Session) -> Result<(Plan, Observed), Failure> {
-    let recovered = recover(&session.provider).await?;
+    let recovered = session.stop.heard(recover(&session.provider)).await?;
     if recovered.resent + recovered.settled > 0 {
         let unfinished = count(recovered.resent.max(recovered.settled), "step");
         anstream::eprintln!("going on from an earlier command: {unfinished} it had begun");
     }
-    let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
+    let reading = refresh(&session.provider, &session.desired, Depth::CloudAndHosts);
+    let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     adopt(&session.provider, &observed)?;
     let topology = &session.topology;
     Ok((plan::make(&topology.stack, &topology.region, &session.desired, &observed), observed))
@@ -80,13 +81,15 @@ pub(super) async fn carry_out(
     observed: &Observed,
 ) -> Result<ExitStatus, Failure> {
     session.provider.known.replace(Known::from_observed(observed));
-    let outcome = apply::apply(plan, &session.provider, &stop_on_interrupt()).await?;
-    conclude(outcome, plan, &session.provider.ledger.memory())
+    let stop = &session.stop;
+    let outcome = stop.heard(apply::apply(plan, &session.provider, stop.token())).await?;
+    conclude(outcome, plan, session)
 }
 
 /// Says what became of a plan; every failure is shown, the last one ends the command.
-fn conclude(outcome: Outcome, plan: &Plan, memory: &Memory) -> Result<ExitStatus, Failure> {
+fn conclude(outcome: Outcome, plan: &Plan, session: &Session) -> Result<ExitStatus, Failure> {
     // What was begun may exist, whatever its call was answered.
+    let memory = session.provider.ledger.memory();
     let begun = memory.resources.values().any(|remembered| remembered.phase != Phase::Absent);
     let changed = begun || !outcome.done.is_empty() || plan.steps.iter().any(|step| step.current.is_some());
     let not_begun = outcome.not_begun.len();
@@ -98,26 +101,36 @@ Done: {words}."
         );
         return Ok(ExitStatus::Done);
     }
-    let rolled_back = outcome.failed.iter().any(|failure| failure.error.rolled_back());
-    let status = match (rolled_back, changed) {
-        (true, _) => ExitStatus::RolledBack,
-        (false, true) => ExitStatus::PartlyApplied,
-        (false, false) => ExitStatus::Failed,
+    let any = |is: fn(&ApplyError) -> bool| outcome.failed.iter().any(|failure| is(&failure.error));
+    let status = match (any(ApplyError::lost_lock), any(ApplyError::rolled_back), changed) {
+        (true, _, _) => ExitStatus::Locked,
+        (false, true, _) => ExitStatus::RolledBack,
+        (false, false, true) => ExitStatus::PartlyApplied,
+        (false, false, false) => ExitStatus::Failed,
     };
     anstream::eprintln!(
-        "\n{} done, {} failed, {not_begun} not begun; the same command goes on from here",
+        "\n{} done, {} failed, {}{not_begun} not begun; the same command goes on from here:\n  {}",
         count(outcome.done.len(), "step"),
         outcome.failed.len(),
+        under_way(&outcome),
+        command_line(),
     );
     for failure in outcome.failed {
         render::failure::print(&Failure::of_step(status, &failure.address.to_string(), failure.error));
     }
-    let status = if outcome.interrupted { ExitStatus::Interrupted } else { status };
-    Err(Failure::shown(status))
+    Err(Failure::shown(if outcome.interrupted { session.stop.status() } else { status }))
 }
 
-/// Asks on the terminal; without one and without `--yes` nothing is changed.
-pub(super) fn agreed(consent: Consent, question: &str) -> Result<bool, Failure> {
+/// What the cloud goes on with by itself.
+fn under_way(outcome: &Outcome) -> String {
+    match outcome.under_way.len() {
+        0 => String::new(),
+        number => format!("{number} under way in the cloud, "),
+    }
+}
+
+/// Asks on the terminal; without one and without `--yes` nothing is changed, nor when somebody says stop.
+pub(super) async fn agreed(consent: Consent, question: &str, stop: &Stop) -> Result<bool, Failure> {
     if consent == Consent::Given {
         return Ok(true);
     }
@@ -129,14 +142,32 @@ pub(super) fn agreed(consent: Consent, question: &str) -> Result<bool, Failure> 
         ));
     }
     anstream::print!("\n{question} [y/N] ");
-    let mut answer = String::new();
-    let asked = std::io::stdout().flush().and_then(|()| std::io::stdin().lock().read_line(&mut answer));
-    asked.map_err(|error| Failure::new(ExitStatus::Failed, error, None))?;
+    let answer = tokio::select! {
+        biased;
+        () = stop.token().cancelled() => {
+            anstream::println!("\nNothing was changed.");
+            return Err(Failure::shown(stop.status()));
+        }
+        answer = line_of_the_terminal() => answer.map_err(|error| Failure::new(ExitStatus::Failed, error, None))?,
+    };
     let agreed = matches!(answer.trim(), "y" | "Y" | "yes");
     if !agreed {
         anstream::println!("Nothing was changed.");
     }
     Ok(agreed)
+}
+
+/// Read by a thread of its own, since nothing can call it back: it ends with the program.
+async fn line_of_the_terminal() -> std::io::Result<String> {
+    std::io::stdout().flush()?;
+    let (sender, answer) = tokio::sync::oneshot::channel();
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        let read = std::io::stdin().lock().read_line(&mut line).map(|_| line);
+        // Nobody waits for it once somebody has said stop.
+        let _ = sender.send(read);
+    });
+    answer.await.unwrap_or_else(|_| Err(std::io::ErrorKind::UnexpectedEof.into()))
 }
 
 /// Prints where the chatroom is.

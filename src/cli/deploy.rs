@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::resource::Kind;
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Change("deploy")).await?;
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Change).await?;
     let session = session.with_sink(progress::sink());
     bring_about(&session, arguments.yes.into(), only_releases).await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::apply::recover::{adopt, recover};
+use crate::apply::recover::{adopt, forget_all, recover};
 use crate::apply::refresh::{Depth, refresh};
 use crate::base::retry::{Backoff, Deadline};
 use crate::cli::apply::{Consent, agreed, carry_out};
@@ -18,28 +18,30 @@ use crate::resource::observed::Owner;
 const LAG: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Remove("destroy")).await?;
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Remove).await?;
     let session = session.with_sink(progress::sink());
     remove_all(&session, arguments.yes.into()).await
 }
 
 /// Removes everything of the stack and asks the cloud what is left.
 pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<ExitStatus, Failure> {
-    recover(&session.provider).await?;
-    let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
+    session.stop.heard(recover(&session.provider)).await?;
+    let reading = refresh(&session.provider, &session.desired, Depth::Cloud);
+    let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     adopt(&session.provider, &observed)?;
     let plan = plan::make_destroy(&session.topology.stack, &session.topology.region, &observed);
     render::plan::print(&plan);
     protection::check(session, &plan)?;
     if plan.has_work() {
-        if !agreed(consent, "Remove all of this?")? {
+        if !agreed(consent, "Remove all of this?", &session.stop).await? {
             return Ok(ExitStatus::Failed);
         }
         carry_out(session, &plan, &observed).await?;
     }
-    let left = left(session).await?;
+    let left = session.stop.or(left(session)).await?;
     anstream::println!("{} left", count(left.len(), "resource"));
     if left.is_empty() {
+        forget_all(&session.provider)?;
         return Ok(ExitStatus::Done);
     }
     for address in &left {

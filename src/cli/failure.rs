@@ -54,7 +54,10 @@ impl Failure {
 impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
         let status = match &error {
-            ApplyError::State(StateError::Locked { .. }) => ExitStatus::Locked,
+            ApplyError::State(
+                StateError::Locked { .. } | StateError::LockBusy { .. } | StateError::LockLost { .. },
+            ) => ExitStatus::Locked,
+            ApplyError::Stopped { .. } => ExitStatus::Interrupted,
             error if error.rolled_back() => ExitStatus::RolledBack,
             ApplyError::State(_)
             | ApplyError::Cloud(_)

@@ -14,6 +14,7 @@ mod exit;
 mod explain;
 mod external;
 mod failure;
+mod interrupt;
 mod key;
 mod local;
 mod plan;
@@ -23,6 +24,7 @@ mod render;
 mod session;
 mod smoke;
 mod status;
+mod unlock;
 mod validate;
 mod verify;
 
@@ -33,7 +35,6 @@ use anstream::{AutoStream, ColorChoice};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
-use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::exit::ExitStatus;
@@ -73,6 +74,9 @@ pub(crate) struct GlobalOptions {
     /// How long an instance may take to boot until its SSH server answers
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 180)]
     boot_limit: u64,
+    /// How long to wait for another command that is at work on the stack; 0: not at all
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0)]
+    lock_wait: u64,
 }
 
 /// Arguments of the verbs that change something.
@@ -103,6 +107,8 @@ enum Command {
     Status(status::Arguments),
     /// Remove everything and show that nothing is left
     Destroy(ChangeArguments),
+    /// Remove the lock of a command that is gone
+    Unlock(unlock::Arguments),
     /// All of it once on a local cloud of its own: validate, plan, apply, verify, destroy
     Smoke(smoke::Arguments),
     /// Say what an error code means and what to do; without one, list the codes
@@ -167,6 +173,7 @@ impl Cli {
             Command::Verify(arguments) => verify::run(options, &arguments).await,
             Command::Status(arguments) => status::run(options, &arguments).await,
             Command::Destroy(arguments) => destroy::run(options, &arguments).await,
+            Command::Unlock(arguments) => unlock::run(options, &arguments).await,
             Command::Smoke(arguments) => smoke::run(options, &arguments).await,
             Command::Explain(arguments) => explain::run(&arguments),
             Command::Cloud(arguments) => cloud::run(options, &arguments).await,
@@ -182,28 +189,4 @@ fn start_log() {
         Ok(filter) => log.with_env_filter(filter).init(),
         Err(_) => log.with_env_filter(EnvFilter::new("warn")).without_time().with_target(false).init(),
     }
-}
-
-/// A token that is cancelled by the first Ctrl-C; what is under way is let finish, the second one ends at once.
-fn stop_on_interrupt() -> CancellationToken {
-    let stop = CancellationToken::new();
-    let told = stop.clone();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            anstream::eprintln!("stopping after what is under way; once more ends at once");
-            told.cancel();
-        }
-        if tokio::signal::ctrl_c().await.is_ok() {
-            leave();
-        }
-    });
-    stop
-}
-
-#[expect(
-    clippy::exit,
-    reason = "the second Ctrl-C must end the program whatever it waits for; the journal is safe"
-)]
-fn leave() {
-    std::process::exit(i32::from(ExitStatus::Interrupted.code()));
 }

@@ -12,6 +12,7 @@ use crate::base::diagnostic::Diagnostic;
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::interrupt::{self, Stop};
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
 use crate::cli::{endpoints, environment, key, programs};
@@ -23,7 +24,7 @@ use crate::deploy::Artifact;
 use crate::plan::desired::{Desired, desired};
 use crate::state::Identity as StateIdentity;
 use crate::state::journal::{Journal, Tail};
-use crate::state::lock::Lock;
+use crate::state::lock::{Claim, Lock, Notice};
 use crate::topology::model::Topology;
 use crate::topology::{self, LARGEST_FILE};
 
@@ -92,9 +93,9 @@ pub(super) enum Use {
     /// It changes nothing and needs no lock.
     Plan,
     /// It holds the lock for as long as it runs.
-    Change(&'static str),
+    Change,
     /// As that, but it deploys nothing.
-    Remove(&'static str),
+    Remove,
 }
 
 /// Everything a command with a topology works with.
@@ -111,6 +112,8 @@ pub(super) struct Session {
     pub hosts: Arc<SshHosts>,
     /// Where the cloud is.
     pub target: Target,
+    /// Said when somebody says stop, or when the lock is lost.
+    pub stop: Stop,
     /// Keeps other commands away.
     _lock: Option<Lock>,
 }
@@ -145,15 +148,13 @@ pub(super) async fn begin_at(
     );
     let folder =
         options.state_dir.join(&account).join(topology.region.as_str()).join(topology.stack.as_str());
-    let (lock, journal) = match access {
-        Use::Look | Use::Plan => (None, Journal::open_for_reading(&folder, &identity)?),
-        Use::Change(what) | Use::Remove(what) => {
-            let lock = Lock::take(&folder, what)?;
-            let (journal, tail) = Journal::open(&folder, identity)?;
-            if tail == Tail::Torn {
-                tracing::warn!("the journal's last line was torn and has been dropped");
-            }
-            (Some(lock), journal)
+    let (lock, journal, stop) = match access {
+        Use::Look | Use::Plan => (None, Journal::open_for_reading(&folder, &identity)?, Stop::never()),
+        Use::Change | Use::Remove => {
+            let stop = Stop::listen()?;
+            let lock = take_lock(&folder, options, &stop).await?;
+            let journal = open_journal(&folder, identity)?.guarded_by(lock.standing());
+            (Some(lock), journal, stop)
         }
     };
     let boot_limit = Duration::from_secs(options.boot_limit);
@@ -164,13 +165,46 @@ pub(super) async fn begin_at(
         anstream::eprintln!("this cloud has no machines: Redis and releases are left out");
     }
     let artifact = match access {
-        Use::Look | Use::Remove(_) => None,
-        Use::Plan | Use::Change(_) => Some(Artifact::load(&node_binary(options)?)?),
+        Use::Look | Use::Remove => None,
+        Use::Plan | Use::Change => Some(Artifact::load(&node_binary(options)?)?),
     };
     let ledger = Ledger::new(journal);
     let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger);
     let source = (path, text);
-    Ok(Session { topology, source, desired, provider, hosts, target, _lock: lock })
+    let provider = provider.stopped_by(stop.token().clone());
+    Ok(Session { topology, source, desired, provider, hosts, target, stop, _lock: lock })
+}
+
+/// Takes the lock of a stack, and says stop should it ever be lost.
+async fn take_lock(folder: &Path, options: &GlobalOptions, stop: &Stop) -> Result<Lock, Failure> {
+    let claim = Claim::new(&interrupt::command_line(), Duration::from_secs(options.lock_wait));
+    let lock = stop.or(async { Ok(Lock::take(folder, &claim, &show_lock_notice).await?) }).await?;
+    stop.when_lost(lock.standing());
+    Ok(lock)
+}
+
+/// Says why the lock is not there at once.
+pub(super) fn show_lock_notice(notice: &Notice<'_>) {
+    match notice {
+        Notice::Waiting { holder, most } => {
+            anstream::eprintln!("waiting {:.0} s at most for {holder}", most.as_secs_f64().ceil());
+        }
+        Notice::Watching { holder, lease } => {
+            let seconds = lease.as_secs();
+            anstream::eprintln!("the stack is locked by {holder}");
+            anstream::eprintln!(
+                "finding out whether that command still runs, which takes {seconds} s at most"
+            );
+        }
+    }
+}
+
+fn open_journal(folder: &Path, identity: StateIdentity) -> Result<Journal, Failure> {
+    let (journal, tail) = Journal::open(folder, identity)?;
+    if let Tail::Torn(line) = tail {
+        tracing::warn!("{line}");
+    }
+    Ok(journal)
 }
 
 impl Session {

@@ -127,7 +127,7 @@ impl Smoke<'_> {
 
     async fn up_to_proof(&self) -> Result<Report, Failure> {
         stage("apply");
-        let session = self.session(Use::Change("smoke")).await?.with_sink(progress::sink());
+        let session = self.session(Use::Change).await?.with_sink(progress::sink());
         bring_about(&session, Consent::Given, |_| Ok(())).await?;
         drop(session);
         stage("plan");
@@ -163,7 +163,7 @@ impl Smoke<'_> {
 
     async fn down(&self, report: &Report) -> Result<ExitStatus, Failure> {
         stage("destroy");
-        let session = self.session(Use::Change("smoke")).await?.with_sink(progress::sink());
+        let session = self.session(Use::Change).await?.with_sink(progress::sink());
         destroy::remove_all(&session, Consent::Given).await?;
         let left = self.left().await?;
         stage("result");

@@ -23,8 +23,8 @@ pub struct Call {
     /// Parameters in a form body: the server lists of three ALB calls.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub form: BTreeMap<String, String>,
-    /// Parameters in the form body that are neither shown nor journalled: only for calls that are made anew instead
-    /// of being sent again after a crash.
+    /// Parameters in the form body that are neither shown nor written with the rest: the journal keeps each in a file
+    /// of its own, for as long as the call may have to be sent again.
     #[serde(skip)]
     pub secrets: BTreeMap<String, Secret<String>>,
 }

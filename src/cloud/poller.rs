@@ -22,15 +22,12 @@ use tokio::time::Instant;
 use self::expectation::{Learned, Span, Speed, first_gap, next_gap, shortest_gap};
 pub use self::listings::{
     Assistants, HasState, Health, Instances, Interfaces, Invocations, Listeners, LoadBalancers, ServerGroups,
-    ServerKey, Servers, VSwitches, Vpcs,
+    VSwitches, Vpcs,
 };
 use crate::base::usual::Usual;
 use crate::cloud::error::CloudError;
 use crate::cloud::transport::Client;
 use crate::cloud::wait::{Condition, Look, Vigil};
-
-/// A look that begins so soon after somebody came is one at once.
-const AT_ONCE: Duration = Duration::from_millis(20);
 
 /// What is waited for after a delete.
 pub const REMOVAL: &str = "removal";
@@ -66,7 +63,6 @@ pub struct Poller {
     pub interfaces: Lane<Interfaces>,
     pub load_balancers: Lane<LoadBalancers>,
     pub server_groups: Lane<ServerGroups>,
-    pub servers: Lane<Servers>,
     pub listeners: Lane<Listeners>,
     pub health: Lane<Health>,
 }
@@ -85,7 +81,6 @@ impl Poller {
             interfaces: Lane::new(Interfaces::new(client), &ecs, &speed),
             load_balancers: Lane::new(LoadBalancers::new(client), &alb, &speed),
             server_groups: Lane::new(ServerGroups::new(client), &alb, &speed),
-            servers: Lane::new(Servers::new(client), &alb, &speed),
             listeners: Lane::new(Listeners::new(client), &alb, &speed),
             health: Lane::new(Health::new(client), &alb, &speed),
         }
@@ -130,9 +125,12 @@ struct Wait<K> {
     key: K,
     condition: &'static str,
     entered: Instant,
-    due: Instant,
+    /// When the next look is due; the first one is when it is expected by then.
+    due: Option<Instant>,
+    /// Whether the first look was due at once.
+    at_once: bool,
     /// When it was last seen not to hold.
-    unmet: Instant,
+    unmet: Option<Instant>,
 }
 
 impl<L: Listing> Lane<L> {
@@ -186,8 +184,10 @@ impl<L: Listing> Lane<L> {
         waits.entered += 1;
         let (number, seen) = (waits.entered, waits.ticks);
         let expected = waits.learned.expect(&self.speed, condition, L::usual(condition));
-        let due = if L::MAY_HOLD { now } else { now + first_gap(expected) };
-        waits.waiting.insert(number, Wait { key: key.clone(), condition, entered: now, due, unmet: now });
+        let at_once = L::MAY_HOLD || expected.is_none();
+        let due = at_once.then_some(now);
+        let wait = Wait { key: key.clone(), condition, entered: now, due, at_once, unmet: None };
+        waits.waiting.insert(number, wait);
         drop(waits);
         self.stir.notify_one();
         Place { lane: self, key: key.clone(), number, seen, looks: self.looked.subscribe() }
@@ -263,16 +263,16 @@ impl<K: Ord + Clone> Waits<K> {
     /// once after the last look.
     fn next_due<L: Listing>(&self, speed: &Speed) -> Instant {
         let now = Instant::now();
-        let Some(first) = self.waiting.values().min_by_key(|wait| wait.due) else { return now };
-        let gap = shortest_gap(self.expected::<L>(speed, first.condition));
-        let together = self.waiting.values().map(|wait| wait.due).filter(|due| *due <= first.due + gap);
-        // What is due at once is not kept waiting for the others.
-        let due = if first.due <= now { first.due } else { together.max().unwrap_or(first.due) };
+        let dues = self.waiting.values().map(|wait| {
+            let expected = self.learned.expect(speed, wait.condition, L::usual(wait.condition));
+            (wait.due.unwrap_or_else(|| wait.entered + first_gap(expected)), shortest_gap(expected))
+        });
+        let dues: Vec<(Instant, Duration)> = dues.collect();
+        let Some((first, gap)) = dues.iter().copied().min() else { return now };
+        let together = dues.into_iter().map(|(due, _)| due).filter(|due| *due <= first + gap);
+        // What is due by now is not kept waiting for the others.
+        let due = if first <= now { first } else { together.max().unwrap_or(first) };
         self.last.map_or(due, |last| due.max(last + gap))
-    }
-
-    fn expected<L: Listing>(&self, speed: &Speed, condition: &'static str) -> Option<Span> {
-        self.learned.expect(speed, condition, L::usual(condition))
     }
 
     fn begin(&mut self) -> (u64, Instant, BTreeSet<K>) {
@@ -291,14 +291,14 @@ impl<K: Ord + Clone> Waits<K> {
         for wait in waiting.values_mut().filter(|wait| asked.contains(&wait.key) && wait.entered <= began) {
             let usual = L::usual(wait.condition);
             let expected = learned.expect(speed, wait.condition, usual);
-            wait.due = now + next_gap(expected, usual, now.duration_since(wait.entered));
+            wait.due = Some(now + next_gap(expected, usual, now.duration_since(wait.entered)));
         }
     }
 
     /// The condition of a wait did not hold yet when a look began.
     fn unmet(&mut self, number: u64, began: Instant) {
         if let Some(wait) = self.waiting.get_mut(&number) {
-            wait.unmet = began.max(wait.unmet);
+            wait.unmet = Some(began);
         }
     }
 
@@ -306,10 +306,11 @@ impl<K: Ord + Clone> Waits<K> {
     fn learn<L: Listing>(&mut self, speed: &Speed, number: u64, began: Instant) {
         let Self { waiting, learned, .. } = self;
         let Some(wait) = waiting.get(&number) else { return };
-        let least = wait.unmet.duration_since(wait.entered);
-        let most = began.saturating_duration_since(wait.entered);
-        if !least.is_zero() || most > AT_ONCE {
-            learned.learn(speed, wait.condition, L::usual(wait.condition), Span { least, most });
+        let usual = L::usual(wait.condition);
+        if wait.unmet.is_some() || !wait.at_once {
+            let since = |moment: Instant| moment.saturating_duration_since(wait.entered);
+            let took = Span { least: wait.unmet.map(since).unwrap_or_default(), most: since(began) };
+            learned.learn(speed, wait.condition, usual, took);
         }
     }
 }

@@ -17,7 +17,7 @@ pub enum Look<T> {
     Done(T),
     /// Not yet; the state, for messages.
     NotYet(String),
-    /// It is not there. Right after a write a list may not have it yet; for longer than that it is gone.
+    /// It is not there. A list may not have it yet, or a stale one no more; for longer than that it is gone.
     Absent,
     /// It will never hold; the state it is stuck in.
     Never(String),
@@ -25,6 +25,8 @@ pub enum Look<T> {
 
 /// How long a list may lag behind a write before what it does not show counts as gone.
 const LAG: Duration = Duration::from_secs(30);
+/// How long what was seen may be missing again before it counts as gone: one server of the cloud knows less than another.
+pub const LAPSE: Duration = Duration::from_secs(10);
 /// The state of what no reading has shown yet, since none has come back.
 pub const UNSEEN: &str = "not known: no reading came back";
 /// How often a wait is spoken of while nothing changes.
@@ -68,8 +70,8 @@ pub(crate) struct Vigil<'a> {
     condition: Condition<'a>,
     began: Instant,
     deadline: Deadline,
-    /// Whether the resource was seen at all.
-    seen: bool,
+    /// When the resource was last seen, if it was.
+    seen: Option<Instant>,
     teller: Teller<'a>,
 }
 
@@ -77,7 +79,7 @@ impl<'a> Vigil<'a> {
     pub(crate) fn new(condition: Condition<'a>) -> Self {
         let deadline = Deadline::after(condition.deadline);
         let teller = Teller::new(condition.name, condition.notice);
-        Self { condition, began: Instant::now(), deadline, seen: false, teller }
+        Self { condition, began: Instant::now(), deadline, seen: None, teller }
     }
 
     /// What is left.
@@ -92,8 +94,13 @@ impl<'a> Vigil<'a> {
 
     /// Judges a look: nothing while the wait goes on.
     pub(crate) fn judge<T>(&mut self, look: Look<T>) -> Option<Result<T, CloudError>> {
-        let lagging = !self.seen && self.age() < LAG.min(self.condition.deadline);
-        self.seen |= !matches!(look, Look::Absent);
+        let lagging = match self.seen {
+            None => self.age() < LAG.min(self.condition.deadline),
+            Some(seen) => seen.elapsed() < LAPSE,
+        };
+        if !matches!(look, Look::Absent) {
+            self.seen = Some(Instant::now());
+        }
         let subject = || self.condition.subject.to_owned();
         let state = match look {
             Look::Done(value) => return Some(Ok(value)),
@@ -164,6 +171,8 @@ mod tests {
         tokio::time::advance(Duration::from_secs(29)).await;
         assert!(vigil.judge(Look::<()>::Absent).is_none());
         assert!(vigil.judge(not_yet("Pending")).is_none());
+        assert!(vigil.judge(Look::<()>::Absent).is_none(), "one stale answer is no word on it");
+        tokio::time::advance(LAPSE).await;
         let gone = vigil.judge(Look::<()>::Absent).unwrap().unwrap_err();
         assert_eq!(gone.to_string(), "vpc.main is not there any more");
 

@@ -10,7 +10,12 @@ use crate::base::ids::{ClientToken, CloudId, RegionId, StackName};
 use crate::resource::observed::{Fields, Outputs};
 use crate::resource::phase::{Happening, Phase};
 use crate::resource::{Kind, ResourceAddress};
-use crate::state::journal::Event;
+use crate::state::journal::{Event, Purpose};
+use crate::state::vault::Kept;
+
+/// Version of the journal's format: raised when what an older program knows means something else. It refuses a newer
+/// version, an event or a field that it does not know.
+pub const FORMAT: u32 = 1;
 
 /// Whose state it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +39,7 @@ impl Identity {
     pub fn new(account: &str, endpoint: &str, region: RegionId, stack: StackName) -> Self {
         let lineage = uuid::Uuid::new_v4().simple().to_string();
         Self {
-            version: 1,
+            version: FORMAT,
             lineage,
             account: account.to_owned(),
             endpoint: endpoint.to_owned(),
@@ -66,6 +71,9 @@ pub struct InFlight {
     pub call: serde_json::Value,
     /// When; a token may have expired some time after.
     pub since: Timestamp,
+    /// What for, when it leaves the resource in its phase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<Purpose>,
 }
 
 /// What is known of one resource.
@@ -143,11 +151,28 @@ impl Memory {
         self.resources.iter().filter(|(_, remembered)| matches!(remembered.phase, Phase::Intended(_)))
     }
 
+    /// Whether a call to remove a resource was sent, and nobody knows what became of it.
+    pub fn is_leaving(&self, address: &ResourceAddress) -> bool {
+        let flight = self.resources.get(address).and_then(|remembered| remembered.in_flight.as_ref());
+        flight.is_some_and(|flight| flight.purpose == Some(Purpose::Remove))
+    }
+
+    /// What is kept of the secrets of the call under way.
+    pub(super) fn kept(&self, address: &ResourceAddress) -> Vec<Kept> {
+        let flight = self.resources.get(address).and_then(|remembered| remembered.in_flight.as_ref());
+        flight.into_iter().flat_map(|flight| Kept::of_call(&flight.call).into_values()).collect()
+    }
+
     /// Whether an event can follow what came before.
     pub(super) fn accepts(&self, event: &Event) -> bool {
         match event {
             Event::Deposed { address, id } => self.id(address).as_ref() == Some(id),
-            Event::Opened(_) | Event::Learned { .. } | Event::Adopted { .. } | Event::Restored { .. } => true,
+            Event::Opened(_)
+            | Event::Announced { .. }
+            | Event::Answered { .. }
+            | Event::Learned { .. }
+            | Event::Adopted { .. }
+            | Event::Restored { .. } => true,
             Event::Happened { address, happening, .. } => self.phase(address).on(happening).is_ok(),
         }
     }
@@ -172,6 +197,15 @@ impl Memory {
                 remembered.in_flight = None;
             }
             Event::Deposed { address, id } => self.depose(&address, &id),
+            Event::Announced { address, purpose, call } => {
+                let remembered = self.resources.entry(address).or_default();
+                remembered.at = Some(at);
+                remembered.revision += 1;
+                remembered.in_flight = call.map(|call| InFlight { call, since: at, purpose: Some(purpose) });
+            }
+            Event::Answered { address } => {
+                self.resources.entry(address).or_default().in_flight = None;
+            }
             Event::Restored { address, remembered } => {
                 self.resources.insert(address, *remembered);
             }
@@ -186,7 +220,7 @@ impl Memory {
                     remembered.phase = phase;
                     remembered.at = Some(at);
                     remembered.count(&happening);
-                    remembered.in_flight = call.map(|call| InFlight { call, since: at });
+                    remembered.in_flight = call.map(|call| InFlight { call, since: at, purpose: None });
                 }
             }
         }

@@ -5,9 +5,10 @@
 //! stays there twice. Beside the cloud's own world: the files of the hosts, what runs on them and what the nodes say
 //! of themselves, and the outcome that the journal has of each resource.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use anyhow::Context as _;
 use regex::Regex;
@@ -49,28 +50,42 @@ impl Names {
     }
 
     /// The text with names in it, and `*` for ids and times that nobody named.
-    pub(crate) fn apply(&self, text: &str) -> anyhow::Result<String> {
-        let named = self.0.iter().try_fold(text.to_owned(), |text, (from, to)| {
-            if !text.contains(from.as_str()) {
-                return anyhow::Ok(text);
-            }
-            if from.parse::<Ipv4Addr>().is_err() {
-                return Ok(text.replace(from.as_str(), to));
-            }
-            let pattern = Regex::new(&format!(r"\b{}\b", regex::escape(from)))?;
-            Ok(pattern.replace_all(&text, regex::NoExpand(to)).into_owned())
-        })?;
-        let rules = [
-            (r"\b(vpc|vsw|vtb|vrt|sg|sgr|i|d|eni|eip|alb|lsn|sgp)-[0-9a-z]{15,}\b", "$1-*"),
-            (r"\balbatross-chatroom-[0-9a-f]{8}\b", "albatross-chatroom-*"),
-            (r"\b\d{4}-\d\d-\d\dT[0-9:.]+Z\b", "TIME"),
-            (r"\breleases/[0-9a-f]{12}\b", "releases/*"),
-            (r#""(release|fingerprint)": ?"[0-9a-f]{12}""#, "\"$1\":\"*\""),
-        ];
-        rules.iter().try_fold(named, |text, (pattern, name)| {
-            Ok(Regex::new(pattern)?.replace_all(&text, *name).into_owned())
+    pub(crate) fn apply(&self, text: &str) -> String {
+        let named = self.0.iter().fold(text.to_owned(), |text, (from, to)| replace_whole(&text, from, to));
+        RULES.iter().fold(named, |text, (pattern, name)| match pattern.replace_all(&text, *name) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(changed) => changed,
         })
     }
+}
+
+/// What nobody named: ids, times, and what follows from random settings.
+static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let rules = [
+        (r"\b(vpc|vsw|vtb|vrt|sg|sgr|i|d|eni|eip|alb|lsn|sgp)-[0-9a-z]{15,}\b", "$1-*"),
+        (r"\balbatross-chatroom-[0-9a-f]{8}\b", "albatross-chatroom-*"),
+        (r"\b\d{4}-\d\d-\d\dT[0-9:.]+Z\b", "TIME"),
+        (r"\breleases/[0-9a-f]{12}\b", "releases/*"),
+        (r#""(release|fingerprint)": ?"[0-9a-f]{12}""#, "\"$1\":\"*\""),
+    ];
+    rules.map(|(pattern, name)| (Regex::new(pattern).expect("a pattern"), name)).into()
+});
+
+/// Replaces a text where it is no part of a longer number: 192.168.0.1 is not in 192.168.0.12.
+fn replace_whole(text: &str, from: &str, to: &str) -> String {
+    let mut replaced = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(from) {
+        let (before, found) = rest.split_at(at);
+        let after = &found[from.len()..];
+        let is_digit = |letter: char| letter.is_ascii_digit();
+        let is_part = from.ends_with(is_digit) && after.starts_with(is_digit)
+            || from.starts_with(is_digit) && before.ends_with(is_digit);
+        replaced.push_str(before);
+        replaced.push_str(if is_part { from } else { to });
+        rest = after;
+    }
+    replaced + rest
 }
 
 /// The canonical text of everything a stage has.
@@ -81,7 +96,7 @@ pub(crate) async fn world(stage: &Stage) -> anyhow::Result<String> {
     hosts::add_secrets(&world, &stage.hosts(), &mut names)?;
     names.sort();
     let things = things(&world)?;
-    let cloud = sorted(serde_json::from_str(&names.apply(&things.to_string())?)?);
+    let cloud = sorted(serde_json::from_str(&names.apply(&things.to_string()))?);
     let whole = json!({
         "cloud": cloud,
         "hosts": hosts::all(&world, &stage.hosts(), &names)?,

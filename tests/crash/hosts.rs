@@ -78,14 +78,14 @@ fn collect(
         let about = path.symlink_metadata()?;
         let mode = about.mode() & 0o7777;
         let shown = if about.is_symlink() {
-            names.apply(&format!("link to {}", fs::read_link(&path)?.display()))?
+            names.apply(&format!("link to {}", fs::read_link(&path)?.display()))
         } else if about.is_dir() {
             collect(root, &path, names, files)?;
             format!("folder {mode:o}")
         } else {
             format!("file {mode:o} {}", digest(&path, names)?)
         };
-        files.insert(names.apply(&relative)?, shown);
+        files.insert(names.apply(&relative), shown);
     }
     Ok(())
 }
@@ -94,7 +94,7 @@ fn collect(
 fn digest(path: &Path, names: &Names) -> anyhow::Result<String> {
     let bytes = fs::read(path)?;
     let bytes = match String::from_utf8(bytes) {
-        Ok(text) => names.apply(&text)?.into_bytes(),
+        Ok(text) => names.apply(&text).into_bytes(),
         Err(binary) => binary.into_bytes(),
     };
     Ok(hex::encode(&Sha256::digest(&bytes)[..6]))

@@ -13,6 +13,7 @@ mod doctor;
 mod faults;
 mod input;
 mod kept;
+mod locks;
 mod neighbours;
 mod parts;
 mod polling;

@@ -25,7 +25,7 @@ pub(crate) fn one<'c, T>(seed: u64, question: &str, choices: &'c [T]) -> &'c T {
     &choices[index]
 }
 
-/// The finalizer of SplitMix64.
+/// The finalizer of `SplitMix64`.
 fn mixed(number: u64) -> u64 {
     let number = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

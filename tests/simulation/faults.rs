@@ -60,6 +60,8 @@ pub(crate) struct Faults {
     /// Act and attempt; none while nothing may go wrong.
     place: Option<String>,
     met: BTreeMap<String, u64>,
+    /// Whether something was answered as it was, here.
+    looked_back: bool,
 }
 
 impl Faults {
@@ -79,7 +81,15 @@ impl Faults {
         calls[7] = share("slow", 20);
         let crash = if calm { 0 } else { draw::within(seed, "share of crashes", 0, 100) };
         let profile = Profile { calls, ssh: share("ssh", 4), crash, jump: share("jump", 50) };
-        Self { seed, profile, only, struck: Vec::new(), place: None, met: BTreeMap::new() }
+        Self {
+            seed,
+            profile,
+            only,
+            struck: Vec::new(),
+            place: None,
+            met: BTreeMap::new(),
+            looked_back: false,
+        }
     }
 
     /// Whether nothing ever goes wrong with this seed.
@@ -98,6 +108,7 @@ impl Faults {
     pub(crate) fn enter(&mut self, place: Option<String>) {
         self.place = place;
         self.met.clear();
+        self.looked_back = false;
     }
 
     /// What struck so far.
@@ -119,7 +130,7 @@ impl Faults {
             Fault::LostReply,
             Fault::Unconnected,
             Fault::Stale(i64::try_from(milliseconds).unwrap_or(100)),
-            Fault::Slow(milliseconds * 6),
+            Fault::Slow(milliseconds * 4),
         ];
         let mut below = 0;
         let fault = kinds.into_iter().zip(self.profile.calls).find_map(|(fault, share)| {
@@ -127,7 +138,18 @@ impl Faults {
             (roll < below).then_some(fault)
         })?;
         (reads || !matches!(fault, Fault::Stale(_))).then(|| self.strike(name)).flatten()?;
+        self.looked_back |= matches!(fault, Fault::Stale(_));
         Some(fault)
+    }
+
+    /// Whether something was answered as it was, in this attempt.
+    pub(crate) fn looked_back(&self) -> bool {
+        self.looked_back
+    }
+
+    /// Whether connections to machines may be lost now.
+    pub(crate) fn may_lose_machines(&self) -> bool {
+        self.place.is_some() && self.profile.ssh > 0
     }
 
     /// Whether the connection to a machine is lost at a step; and whether the step was still done.

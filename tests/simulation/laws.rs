@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use albatross::plan::Plan;
 use albatross::plan::action::Action;
+use albatross::plan::forecast::forecast;
 use albatross::plan::graph::{Verb, operations};
-use albatross::plan::{Plan, Step};
-use albatross::resource::Kind;
 use albatross::topology::model::Topology;
 
 use crate::likeness::{self, Likeness};
@@ -63,12 +63,11 @@ pub(crate) fn calls_are_bounded(calls: &[Logged], topology: &Topology) -> Result
     if calls.len() <= most { Ok(()) } else { Err(format!("{} calls, more than {most}", calls.len())) }
 }
 
-/// With nothing going wrong, each changing call is one that a step of the plan makes, each is made once, and none
-/// before those its step waits for.
+/// With nothing going wrong, each step makes the calls that are foretold of it, in their order, each once; nothing else
+/// is called; and none before those its step waits for.
 pub(crate) fn calls_are_those_of_the_plan(plan: &Plan, calls: &[Logged]) -> Result<(), String> {
     let operations = operations(plan).map_err(|cycle| cycle.to_string())?;
-    let steps: BTreeMap<String, &Step> =
-        plan.steps.iter().map(|step| (step.address.to_string(), step)).collect();
+    let forecast = forecast(plan).map_err(|cycle| cycle.to_string())?;
     // Where the calls of each operation begin and end.
     let mut spans = vec![None; operations.len()];
     let mut made: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
@@ -86,9 +85,9 @@ pub(crate) fn calls_are_those_of_the_plan(plan: &Plan, calls: &[Logged]) -> Resu
         made.entry(index).or_default().push(call.action.split('.').next_back().unwrap_or_default());
     }
     for (index, operation) in operations.iter().enumerate() {
-        let expected = expected(operation.verb, steps[&operation.address.to_string()]);
+        let expected = &forecast.operations[index].calls;
         let made = made.remove(&index).unwrap_or_default();
-        if made != expected {
+        if made != *expected {
             let verb = operation.verb;
             return Err(format!("{verb:?} of {} called {made:?}, not {expected:?}", operation.address));
         }
@@ -102,39 +101,4 @@ pub(crate) fn calls_are_those_of_the_plan(plan: &Plan, calls: &[Logged]) -> Resu
         }
     }
     Ok(())
-}
-
-/// The calls a step makes when nothing goes wrong.
-fn expected(verb: Verb, step: &Step) -> Vec<&'static str> {
-    let updates = matches!(step.action, Action::Update(_));
-    match (step.address.kind, verb) {
-        (Kind::Redis | Kind::Release, _) | (Kind::HostKey, Verb::Delete) => vec![],
-        (Kind::Vpc, Verb::Put) => vec!["CreateVpc"],
-        (Kind::Vpc, Verb::Delete) => vec!["DeleteVpc"],
-        (Kind::VSwitch, Verb::Put) => vec!["CreateVSwitch"],
-        (Kind::VSwitch, Verb::Delete) => vec!["DeleteVSwitch"],
-        (Kind::SecurityGroup, Verb::Put) => vec!["CreateSecurityGroup"],
-        (Kind::SecurityGroup, Verb::Delete) => vec!["DeleteSecurityGroup"],
-        (Kind::SecurityRule, Verb::Put) => vec!["AuthorizeSecurityGroup"],
-        (Kind::SecurityRule, Verb::Delete) => vec!["RevokeSecurityGroup"],
-        (Kind::KeyPair, Verb::Put) => vec!["ImportKeyPair"],
-        (Kind::KeyPair, Verb::Delete) => vec!["DeleteKeyPairs"],
-        (Kind::Instance, Verb::Put) if updates => vec!["StartInstances"],
-        (Kind::Instance, Verb::Put) => vec!["RunInstances"],
-        (Kind::Instance, Verb::Delete) => vec!["DeleteInstances"],
-        (Kind::HostKey, Verb::Put) => vec!["RunCommand", "TagResources"],
-        (Kind::LoadBalancer, Verb::Put) => vec!["CreateLoadBalancer"],
-        (Kind::LoadBalancer, Verb::Delete) => vec!["DeleteLoadBalancer"],
-        (Kind::ServerGroup, Verb::Put) if updates => vec!["UpdateServerGroupAttribute"],
-        (Kind::ServerGroup, Verb::Put) => vec!["CreateServerGroup"],
-        (Kind::ServerGroup, Verb::Delete) => vec!["DeleteServerGroup"],
-        (Kind::Server, Verb::Put) => vec!["AddServersToServerGroup"],
-        (Kind::Server, Verb::Delete) => vec!["RemoveServersFromServerGroup"],
-        (Kind::Listener, Verb::Put) if updates => vec!["UpdateListenerAttribute"],
-        (Kind::Listener, Verb::Put) => vec!["CreateListener"],
-        (Kind::Listener, Verb::Delete) => vec!["DeleteListener"],
-        (Kind::Record, Verb::Put) if updates => vec!["UpdateDomainRecord", "UpdateDomainRecordRemark"],
-        (Kind::Record, Verb::Put) => vec!["AddDomainRecord", "UpdateDomainRecordRemark"],
-        (Kind::Record, Verb::Delete) => vec!["DeleteDomainRecord"],
-    }
 }

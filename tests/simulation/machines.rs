@@ -66,12 +66,13 @@ impl Machine {
 pub(crate) struct Machines {
     seed: u64,
     by_id: BTreeMap<String, Machine>,
+    revision: u64,
 }
 
 impl Machines {
     /// None yet.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, by_id: BTreeMap::new() }
+        Self { seed, by_id: BTreeMap::new(), revision: 0 }
     }
 
     /// What is on a machine.
@@ -79,7 +80,18 @@ impl Machines {
         self.by_id.get(id)
     }
 
+    /// Grows with every change.
+    pub(crate) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// Whether a machine is not up yet: it will be, without anything happening.
+    pub(crate) fn boot(world: &World) -> bool {
+        world.instances.values().any(|instance| instance.status != InstanceStatus::Running)
+    }
+
     fn machine(&mut self, id: &str) -> &mut Machine {
+        self.revision += 1;
         self.by_id.entry(id.to_owned()).or_default()
     }
 
@@ -234,18 +246,18 @@ impl Hosts for Fleet {
             let machine = self.0.lock().machines.get(&id).cloned().unwrap_or_default();
             Ok(OnHost {
                 redis: redis::Observed {
-                    enabled: machine.record.is_some(),
                     fingerprint: machine.record,
                     active: machine.redis_active,
+                    enabled: machine.redis_active,
                     edited: redis::Edited::default(),
                     password: machine.password.map(Secret::new),
                 },
                 node: node::Observed {
-                    enabled: machine.release.is_some(),
-                    password: machine.release.as_ref().map(|release| Secret::new(release.password.clone())),
-                    release: machine.release.map(|release| release.id),
+                    release: machine.release.as_ref().map(|release| release.id.clone()),
                     active: machine.node_active,
+                    enabled: machine.node_active,
                     edited: node::Edited::default(),
+                    password: machine.release.map(|release| Secret::new(release.password)),
                 },
             })
         })

@@ -45,17 +45,50 @@ fn whatever_goes_wrong_the_world_becomes_what_the_topology_says() {
         assert_eq!(report.broken, None);
         return;
     }
-    let (mut calls, mut commands, mut struck) = (0, 0, 0);
-    for seed in 0..number("SEEDS").unwrap_or(SEEDS) {
+    let seeds = number("SEEDS").unwrap_or(SEEDS);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let shares = std::thread::scope(|scope| {
+        let share = |first| scope.spawn(move || play_all((first..seeds).step_by(workers)));
+        let workers: Vec<_> = (0..seeds).take(workers).map(share).collect();
+        workers.into_iter().map(|worker| worker.join().expect("runs end")).collect::<Vec<Total>>()
+    });
+    let sum = |of: fn(&Total) -> usize| shares.iter().map(of).sum::<usize>();
+    println!(
+        "{} seeds, {} commands, {} calls, {} faults",
+        sum(|share| share.seeds),
+        sum(|share| share.commands),
+        sum(|share| share.calls),
+        sum(|share| share.struck),
+    );
+    let broken: Vec<String> = shares.into_iter().filter_map(|share| share.broken).collect();
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+/// What many runs came to.
+#[derive(Default)]
+struct Total {
+    seeds: usize,
+    commands: usize,
+    calls: usize,
+    struck: usize,
+    /// The first run that failed, with as few faults as it takes; none follows it.
+    broken: Option<String>,
+}
+
+fn play_all(seeds: impl Iterator<Item = u64>) -> Total {
+    let mut total = Total::default();
+    for seed in seeds {
         let report = run::play(seed, None);
+        total.seeds += 1;
+        total.commands += report.commands as usize;
+        total.calls += report.calls;
+        total.struck += report.struck.len();
         if let Some(why) = report.broken {
-            panic!("{}", shrink::fewest(seed, report.struck, &why));
+            total.broken = Some(shrink::fewest(seed, report.struck, &why));
+            break;
         }
-        calls += report.calls;
-        commands += report.commands;
-        struck += report.struck.len();
     }
-    println!("{commands} commands, {calls} calls, {struck} faults");
+    total
 }
 
 #[test]

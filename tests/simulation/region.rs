@@ -50,8 +50,6 @@ pub(crate) struct Logged {
     pub(crate) subject: Option<String>,
     /// `ok`, or the code it was refused with.
     pub(crate) outcome: String,
-    /// When.
-    pub(crate) at: Moment,
 }
 
 /// A region and the machines in it. Cheap to clone.
@@ -69,6 +67,8 @@ pub(crate) struct State {
     pub(crate) machines: Machines,
     pub(crate) faults: Faults,
     pub(crate) log: Vec<Logged>,
+    /// A digest of all calls and of the moments at which they arrived.
+    pub(crate) trace: u64,
     /// Length of the journal when something last changed outside.
     pub(crate) effect_at: u64,
     journal: Option<std::path::PathBuf>,
@@ -81,6 +81,8 @@ pub(crate) struct State {
     effects: u64,
     ending: Option<Crash>,
     requests: u64,
+    /// The world and the machines as they were when they last heard of each other.
+    settled: (u64, u64),
 }
 
 /// What becomes of a request that has arrived.
@@ -108,6 +110,7 @@ impl Region {
             machines: Machines::new(seed),
             faults,
             log: Vec::new(),
+            trace: seed,
             effect_at: 0,
             journal: None,
             seed,
@@ -118,6 +121,7 @@ impl Region {
             effects: 0,
             ending: None,
             requests: 0,
+            settled: (u64::MAX, u64::MAX),
         };
         Self { state: Arc::new(Mutex::new(state)), crash: Arc::new(Notify::new()) }
     }
@@ -205,6 +209,7 @@ impl Region {
     fn arrive(&self, request: reqwest::Request, fault: Option<Fault>) -> Arrived {
         let mut state = self.lock();
         let Some(operation) = operation(&request) else { return Arrived::Cut };
+        let request = signed(&request);
         let changes = facts().effect(&operation.product, &operation.action) == Some(Effect::Change);
         if fault == Some(Fault::LostRequest) {
             return Arrived::Cut;
@@ -217,7 +222,8 @@ impl Region {
         let refused = outcome.as_ref().err().map(|error| error.code.clone());
         let at = state.world.now;
         let outcome_word = refused.unwrap_or_else(|| "ok".to_owned());
-        state.log.push(Logged { action: operation.to_string(), changes, subject, outcome: outcome_word, at });
+        state.trace = draw::number(state.trace, &format!("{at} {operation} {outcome_word}"));
+        state.log.push(Logged { action: operation.to_string(), changes, subject, outcome: outcome_word });
         state.settle();
         state.remember();
         let number = state.requests;
@@ -255,8 +261,12 @@ impl State {
     pub(crate) fn settle(&mut self) {
         let now = self.now();
         self.world.advance(now);
-        let status = self.machines.status(&self.world, now);
-        self.world.observe(&status);
+        let revisions = (self.world.revision(), self.machines.revision());
+        if revisions != self.settled || Machines::boot(&self.world) {
+            let status = self.machines.status(&self.world, now);
+            self.world.observe(&status);
+            self.settled = (self.world.revision(), self.machines.revision());
+        }
         for errand in std::mem::take(&mut self.world.errands) {
             let result = self.machines.run_script(&errand.instance, &errand.script);
             self.world.script_ended(&errand.invocation, &errand.instance, result);
@@ -306,13 +316,13 @@ impl State {
 
     fn answer(
         &mut self,
-        request: &reqwest::Request,
+        request: &SignedRequest,
         operation: &Operation,
         parameters: &Parameters,
         fault: Option<Fault>,
     ) -> Result<serde_json::Value, ApiError> {
         let gateway = clock::now().as_millisecond();
-        let claim = signed(request).claim()?;
+        let claim = request.claim()?;
         let unknown =
             || ApiError::not_found("InvalidAccessKeyId.NotFound", "Specified access key is not found.");
         let credential = self.world.credential(&claim.access_key_id).ok_or_else(unknown)?;
@@ -368,9 +378,8 @@ fn signed(request: &reqwest::Request) -> SignedRequest {
     })
 }
 
-fn business_parameters(request: &reqwest::Request) -> Parameters {
-    let SignedRequest { query, form, .. } = signed(request);
-    query.into_iter().chain(form).collect()
+fn business_parameters(request: &SignedRequest) -> Parameters {
+    request.query.iter().chain(&request.form).cloned().collect()
 }
 
 fn reply(outcome: &Result<serde_json::Value, ApiError>, number: u64, at: Moment) -> Answer {

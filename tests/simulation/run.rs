@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use albatross::apply::{ApplyError, Outcome};
 use albatross::base::chance;
+use albatross::cloud::error::CloudError;
 use albatross::plan::Plan;
-use albatross::topology::model::Topology;
+use albatross::topology::model::{Instance, Topology};
+use mock_cloud::world::World;
 
 use crate::command::{Desk, Ended, Verb};
 use crate::draw;
@@ -57,7 +59,7 @@ pub(crate) fn play(seed: u64, only: Option<BTreeSet<String>>) -> Report {
             broken,
             struck: state.faults.struck().to_vec(),
             calls: state.log.len(),
-            trace: draw::number(seed, &format!("{:?}", state.log)),
+            trace: state.trace,
             commands,
         }
     })
@@ -85,6 +87,9 @@ impl Run<'_> {
         let census = region.lock().world.census();
         let first = Choices::of(self.seed);
         let second = first.changed(self.seed);
+        if draw::happens(self.seed, "sold out", 30) {
+            sell_out(&mut region.lock().world, &first.topology());
+        }
         self.act(1, Verb::Apply, &first.topology(), &theirs).await?;
         if second != first {
             self.act(2, Verb::Apply, &second.topology(), &theirs).await?;
@@ -108,8 +113,7 @@ impl Run<'_> {
             let place = under_faults.then(|| format!("{act}.{attempt}"));
             let named = format!("act {act} ({verb:?}), attempt {attempt}");
             region.lock().faults.enter(place);
-            let done =
-                self.attempt(verb, topology, under_faults).await.map_err(|why| format!("{named}: {why}"))?;
+            let done = self.attempt(verb, topology).await.map_err(|why| format!("{named}: {why}"))?;
             laws::others_are_untouched(&region.lock(), theirs).map_err(|why| format!("{named}: {why}"))?;
             self.pause().await;
             if done {
@@ -122,7 +126,7 @@ impl Run<'_> {
     }
 
     /// Whether it worked.
-    async fn attempt(&mut self, verb: Verb, topology: &Topology, under_faults: bool) -> Result<bool, String> {
+    async fn attempt(&mut self, verb: Verb, topology: &Topology) -> Result<bool, String> {
         let region = self.desk.region.clone();
         self.commands += 1;
         let ending = region.lock().faults.crash();
@@ -141,16 +145,14 @@ impl Run<'_> {
                 }
                 Ok(true)
             }
-            Ended::Done(plan, outcome) => Self::excuse(under_faults, &plan, outcome),
-            Ended::Failed(error) if under_faults && is_of_a_machine(&error) => Ok(false),
+            Ended::Done(plan, outcome) => self.excuse(&plan, outcome),
+            Ended::Failed(error) if self.is_excused(&error) => Ok(false),
             Ended::Failed(error) => Err(format!("it fails before there is a plan: {}", words(&error))),
         }
     }
 
-    /// Only a lost connection to a machine may end a command: everything else passes, and has to be outlasted.
-    fn excuse(under_faults: bool, plan: &Plan, outcome: Outcome) -> Result<bool, String> {
-        let bad = outcome.failed.iter().find(|failure| !under_faults || !is_of_a_machine(&failure.error));
-        match bad {
+    fn excuse(&self, plan: &Plan, outcome: Outcome) -> Result<bool, String> {
+        match outcome.failed.iter().find(|failure| !self.is_excused(&failure.error)) {
             None if !outcome.failed.is_empty() => Ok(false),
             None => Err(format!(
                 "it ends with {} of {} steps not begun",
@@ -161,6 +163,17 @@ impl Run<'_> {
                 Err(format!("{:?} of {} fails: {}", failure.verb, failure.address, words(&failure.error)))
             }
         }
+    }
+
+    /// Whether a command may end with this. A connection to a machine that is lost does not come back by itself, and
+    /// who is told that a thing is gone believes it; all else passes and has to be outlasted.
+    fn is_excused(&self, error: &ApplyError) -> bool {
+        let state = self.desk.region.lock();
+        if let ApplyError::Cloud(error) = error {
+            let gone = error.code().is_some_and(|code| code.contains("NotFound"));
+            return state.faults.looked_back() && (gone || matches!(error, CloudError::Vanished { .. }));
+        }
+        matches!(error, ApplyError::Ssh(_)) && state.faults.may_lose_machines()
     }
 
     /// What was written since anything last changed outside may as well not have been.
@@ -201,8 +214,12 @@ impl Run<'_> {
     }
 }
 
-fn is_of_a_machine(error: &ApplyError) -> bool {
-    matches!(error, ApplyError::Ssh(_))
+/// There is no stock of what the topology would rather have: it gets its second choice.
+fn sell_out(world: &mut World, topology: &Topology) {
+    let first = |machine: &Instance| {
+        Some((topology.vswitches[&machine.vswitch].zone.to_string(), machine.types.first()?.clone()))
+    };
+    world.sold_out = topology.instances.values().filter_map(first).collect();
 }
 
 fn words(error: &dyn std::error::Error) -> String {

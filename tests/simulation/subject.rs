@@ -29,11 +29,12 @@ pub(crate) fn of(world: &World, operation: &Operation, parameters: &Parameters) 
         "AuthorizeSecurityGroup" => remark(text("Permissions.1.Description")?),
         "RevokeSecurityGroup" => {
             let group = world.security_groups.get(text("SecurityGroupId")?)?;
-            let (port, source) = (text("Permissions.1.PortRange")?, text("Permissions.1.SourceCidrIp")?);
+            let source = text("Permissions.1.SourceCidrIp").unwrap_or_default().trim_end_matches("/32");
             let rule = group.rules.iter().find(|rule| {
-                let same =
-                    rule.permission.source_cidr.trim_end_matches("/32") == source.trim_end_matches("/32");
-                same && rule.permission.port_range == port
+                let at = &rule.permission;
+                let same = at.source_cidr.trim_end_matches("/32") == source
+                    && Some(at.port_range.as_str()) == text("Permissions.1.PortRange");
+                same || Some(rule.id.as_str()) == text("SecurityGroupRuleId.1")
             });
             remark(&rule?.description)
         }

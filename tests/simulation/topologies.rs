@@ -42,7 +42,7 @@ impl Choices {
         };
         let zones = number("zones", 2, 3);
         // Most topologies are small: what goes wrong in large ones nearly always goes wrong in small ones.
-        let count = number("instances", 2, if draw::happens(seed, "many", 20) { 8 } else { 4 });
+        let count = number("instances", 2, if draw::happens(seed, "many", 15) { 8 } else { 3 });
         let machine = |index: usize| {
             let via = (index > 0 && draw::happens(seed, &format!("via {index}"), 40))
                 .then(|| number(&format!("jump host of {index}"), 0, index as u64 - 1));
@@ -129,11 +129,12 @@ impl Choices {
 
     /// As people write it.
     pub(crate) fn text(&self) -> String {
-        let vswitches: String = (0..self.zones)
+        let vswitches: Vec<String> = (0..self.zones)
             .map(|zone| {
                 format!("    {}: {{zone: {}, cidr: 192.168.{zone}.0/24}}\n", LETTERS[zone], ZONES[zone])
             })
             .collect();
+        let vswitches = vswitches.concat();
         let instances: String = self.instances.iter().enumerate().map(line).collect();
         let nodes: Vec<String> = self.nodes.iter().map(|node| name(*node)).collect();
         let Self { port, redis_port, max_memory, ping_interval, idle_timeout, listener_port, ttl, .. } = self;

@@ -91,7 +91,7 @@ impl Provider {
             |left: Option<&usize>| left.map_or(Look::Done(()), |left| Look::NotYet(format!("{left} left")));
         for vpc in self.known.all(Kind::Vpc) {
             let key = (self.known.id(&vpc)?, id.clone());
-            self.until(&self.poller.interfaces, &key, goal, judge).await?;
+            self.until_stopped(goal, self.until(&self.poller.interfaces, &key, goal, judge)).await?;
         }
         Ok(())
     }
@@ -153,12 +153,9 @@ impl Provider {
         }
         let id = server_id(&group, &instance, spec.port);
         self.ledger.accept(address, &id)?;
-        let key = (group.clone(), instance, spec.port);
-        let goal = Goal { address, condition: "Available", deadline: CONFIGURE };
-        self.in_state(&self.poller.servers, &key, goal).await?;
         self.group_settled(address, &group).await?;
         drop(turn);
-        self.server_healthy(address, (&key.1, spec.port)).await?;
+        self.server_healthy(address, (&instance, spec.port)).await?;
         Ok(id_only(&id))
     }
 
@@ -191,11 +188,10 @@ impl Provider {
         let (group, instance) = (CloudId::new(field("group")), CloudId::new(field("instance")));
         let kind = current.fields.get("server_type").map_or("Ecs", String::as_str);
         self.remove(address, &alb::remove_server(&group, kind, &instance, port), CONFIGURE).await?;
-        self.gone(&self.poller.servers, &(group.clone(), instance, port), address, CONFIGURE).await?;
         self.group_settled(address, &group).await
     }
 
-    /// After a change of its servers a group takes no other one for a moment.
+    /// After a change of its servers a group takes no other one for a moment. It does again when they have come or gone.
     async fn group_settled(&self, address: &ResourceAddress, group: &CloudId) -> Result<(), ApplyError> {
         let goal = Goal { address, condition: "its group to be Available", deadline: CONFIGURE };
         let judge = |found: Option<&alb::ServerGroup>| judge_state(found, "Available", |_| ());

@@ -73,6 +73,7 @@ impl Provider {
         current: &Observation,
     ) -> Result<(), ApplyError> {
         let Some(host) = self.host_of(address, current) else { return Ok(()) };
+        self.ledger.announce_on_host(address)?;
         let removed = self.hosts.remove_redis(self.place(&host)).await;
         self.unless_its_machine_goes(address, current, removed)
     }
@@ -83,6 +84,7 @@ impl Provider {
         current: &Observation,
     ) -> Result<(), ApplyError> {
         let Some(host) = self.host_of(address, current) else { return Ok(()) };
+        self.ledger.announce_on_host(address)?;
         let removed = self.hosts.remove_release(self.place(&host)).await;
         self.unless_its_machine_goes(address, current, removed)
     }

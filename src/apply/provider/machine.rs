@@ -115,7 +115,7 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let goal = Goal { address, condition: "Running", deadline: BOOT };
         let judge = |found: Option<&ecs::Instance>| judge_state(found, goal.condition, instance_outputs);
-        Ok(self.until(&self.poller.instances, id, goal, judge).await?)
+        self.until_stopped(goal, self.until(&self.poller.instances, id, goal, judge)).await
     }
 
     /// Gives an instance that is there its name and its security group back, and starts it.
@@ -185,7 +185,7 @@ impl Provider {
         let key = self.read_host_key_patiently(address, spec, &instance).await?.to_string();
         let region = self.client.region();
         let tag = ecs::tag_instance(region, &instance, &[(HOST_KEY_TAG, &key)]);
-        self.client.call::<serde_json::Value>(&tag).await?;
+        self.mark(address, tag).await?;
         self.ledger.accept(address, &instance)?;
         let mut outputs = id_only(&instance);
         outputs.insert(Output::HostKey, key);
@@ -195,7 +195,8 @@ impl Provider {
     async fn assistant_ready(&self, address: &ResourceAddress, instance: &CloudId) -> Result<(), ApplyError> {
         let goal = Goal { address, condition: "the Cloud Assistant", deadline: ASSISTANT };
         let judge = |found: Option<&ecs::Agent>| judge_state(found, "online", |_| ());
-        Ok(self.until(&self.poller.assistants, instance, goal, judge).await?)
+        // Nothing has been begun yet: the next command waits again.
+        self.until_stopped(goal, self.until(&self.poller.assistants, instance, goal, judge)).await
     }
 
     /// The agent may be online before the key has been made. A reading that failed is refused in the journal, so that

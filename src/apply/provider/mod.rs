@@ -18,6 +18,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde_json::Value;
 use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
 
 use crate::apply::error::ApplyError;
 use crate::apply::event::{Event, Sink};
@@ -25,6 +26,7 @@ use crate::apply::hosts::Hosts;
 use crate::apply::ledger::Ledger;
 use crate::base::ids::{ClientToken, CloudId, StackName};
 use crate::cloud::call::Call;
+use crate::cloud::error::CloudError;
 use crate::cloud::poller::Poller;
 use crate::cloud::transport::Client;
 use crate::deploy::Artifact;
@@ -32,6 +34,7 @@ use crate::plan::Step;
 use crate::resource::observed::{Observation, Observed, Output, Outputs};
 use crate::resource::spec::Spec;
 use crate::resource::{Kind, ResourceAddress};
+use crate::state::journal::Purpose;
 
 /// What is known of the resources while a plan is made true: what was observed, and what was made since.
 #[derive(Debug, Default)]
@@ -104,6 +107,8 @@ pub struct Provider {
     pub ledger: Ledger,
     /// Who shows what happens.
     pub sink: Sink,
+    /// Cancelled when somebody says stop: waits for the cloud that the next command can go on with end then.
+    pub stop: CancellationToken,
     /// A VPC refuses to make two vSwitches at once.
     one_vswitch_at_a_time: Mutex<()>,
     /// A server group refuses two changes at once.
@@ -128,6 +133,7 @@ impl Provider {
             known: Known::default(),
             ledger,
             sink: Arc::new(|_| ()),
+            stop: CancellationToken::new(),
             one_vswitch_at_a_time: Mutex::new(()),
             one_server_at_a_time: Mutex::new(()),
         }
@@ -137,6 +143,13 @@ impl Provider {
     #[must_use]
     pub fn with_sink(mut self, sink: Sink) -> Self {
         self.sink = sink;
+        self
+    }
+
+    /// With somebody who may say stop.
+    #[must_use]
+    pub fn stopped_by(mut self, stop: CancellationToken) -> Self {
+        self.stop = stop;
         self
     }
 
@@ -250,6 +263,16 @@ impl Provider {
                 Err(error.into())
             }
         }
+    }
+
+    /// Journals a call that writes a tag or a remark, sends it, journals that it was answered.
+    async fn mark(&self, address: &ResourceAddress, call: Call) -> Result<(), ApplyError> {
+        let call = self.ledger.announce(address, Purpose::Mark, call)?;
+        let answer = self.client.call_telling::<Value>(&call, &self.notice(address)).await;
+        if answer.as_ref().err().is_none_or(CloudError::is_final_refusal) {
+            self.ledger.answered(address)?;
+        }
+        Ok(answer.map(drop)?)
     }
 
     fn note(&self, address: &ResourceAddress, text: impl Into<String>) {

@@ -5,8 +5,10 @@ use std::time::Duration;
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
+use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::codes;
 use crate::cloud::dns::{self, NewRecord, Record};
+use crate::cloud::wait::LAPSE;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::spec::RecordSpec;
 use crate::resource::{Kind, ResourceAddress};
@@ -36,7 +38,7 @@ impl Provider {
             None => self.add_record(address, spec, record).await?,
         };
         let remark = dns::remark_record(&id, &spec.remark);
-        self.client.call::<serde_json::Value>(&remark).await?;
+        self.mark(address, remark).await?;
         Ok(id_only(&id))
     }
 
@@ -69,7 +71,7 @@ impl Provider {
         if !codes::RECORD_IN_THE_WAY.have(error.code()) {
             return Err(refused);
         }
-        let records = dns::records(&self.client, &spec.domain, &spec.host).await?;
+        let records = self.records_in_the_way(spec).await?;
         if let Some(found) = records.iter().find(|found| is_wanted(found, record.value)) {
             // The reply was lost: the record is the one that was asked for.
             self.ledger.accept(address, &found.record_id)?;
@@ -84,6 +86,18 @@ impl Provider {
             kind: found.kind,
             value: found.value,
         }))
+    }
+
+    /// There is at least one, since the cloud says so; a list that lags may not have it yet.
+    async fn records_in_the_way(&self, spec: &RecordSpec) -> Result<Vec<Record>, ApplyError> {
+        let deadline = Deadline::after(LAPSE);
+        let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+        loop {
+            let records = dns::records(&self.client, &spec.domain, &spec.host).await?;
+            if !records.is_empty() || !backoff.wait(&deadline).await {
+                return Ok(records);
+            }
+        }
     }
 
     pub(super) async fn delete_record(

@@ -122,7 +122,8 @@ impl Provider {
     }
 
     pub(super) async fn delete_vpc(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
-        self.remove(address, &vpc::delete_vpc(self.client.region(), id), LEAVE).await
+        self.remove(address, &vpc::delete_vpc(self.client.region(), id), LEAVE).await?;
+        self.gone(&self.poller.vpcs, id, address, SETTLE).await
     }
 
     pub(super) async fn delete_vswitch(

@@ -5,13 +5,16 @@ use std::time::Duration;
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::apply::event::Event;
+use crate::apply::recover::is_settled;
 use crate::base::ids::CloudId;
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
 use crate::cloud::poller::{HasState, Lane, Listing, REMOVAL};
 use crate::cloud::wait::{Condition, Look, Waiting};
 use crate::resource::observed::Outputs;
+use crate::resource::phase::Phase;
 use crate::resource::{Kind, ResourceAddress};
+use crate::state::journal::Purpose;
 
 /// How long a network may take to settle.
 pub(super) const SETTLE: Duration = Duration::from_mins(2);
@@ -19,6 +22,8 @@ pub(super) const SETTLE: Duration = Duration::from_mins(2);
 pub(super) const CONFIGURE: Duration = Duration::from_mins(3);
 /// States that no resource comes back from.
 const BROKEN: [&str; 1] = ["CreateFailed"];
+/// How long an answer under way may take once somebody has said stop.
+const LAST_ANSWER: Duration = Duration::from_secs(10);
 
 /// What is waited for, and on whose behalf.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +63,8 @@ impl Provider {
         Ok(id_only(id))
     }
 
-    /// Waits until something is in the state that the goal names.
+    /// Waits until something is in the state that the goal names. When somebody says stop, only what the next command
+    /// waits for again is left: what has an id and was never seen ready.
     pub(super) async fn in_state<L>(
         &self,
         lane: &Lane<L>,
@@ -69,7 +75,14 @@ impl Provider {
         L: Listing<Item: HasState>,
     {
         let judge = |found: Option<&L::Item>| judge_state(found, goal.condition, |_| ());
-        Ok(self.until(lane, key, goal, judge).await?)
+        let wait = self.until(lane, key, goal, judge);
+        if is_settled(goal.address.kind)
+            && matches!(self.ledger.memory().phase(goal.address), Phase::Accepted(_))
+        {
+            self.until_stopped(goal, wait).await
+        } else {
+            Ok(wait.await?)
+        }
     }
 
     /// Waits until something is not there any more.
@@ -87,7 +100,21 @@ impl Provider {
         let judge = |found: Option<&L::Item>| {
             found.map_or(Look::Done(()), |still_there| Look::NotYet(still_there.state().to_owned()))
         };
-        Ok(self.until(lane, key, goal, judge).await?)
+        self.until_stopped(goal, self.until(lane, key, goal, judge)).await
+    }
+
+    /// A wait that the next command can go on with: it is left when somebody says stop.
+    pub(super) async fn until_stopped<T>(
+        &self,
+        goal: Goal<'_>,
+        wait: impl Future<Output = Result<T, CloudError>>,
+    ) -> Result<T, ApplyError> {
+        let Goal { address, condition, .. } = goal;
+        tokio::select! {
+            biased;
+            done = wait => Ok(done?),
+            () = self.stop.cancelled() => Err(ApplyError::Stopped { address: address.clone(), condition }),
+        }
     }
 
     /// Waits until what is seen of something is judged to be done, and says how it goes.
@@ -104,14 +131,31 @@ impl Provider {
         lane.until(key, Condition { subject: &subject, name, deadline, notice: &notice }, judge).await
     }
 
-    /// Sends a deleting call until what still uses the resource has left it.
+    /// Journals a deleting call, and sends it until what still uses the resource has left it. Once somebody has said
+    /// stop only the answer under way is waited for: the next command sends it again.
     pub(super) async fn remove(
         &self,
         address: &ResourceAddress,
         call: &Call,
         deadline: Duration,
     ) -> Result<(), ApplyError> {
-        Ok(self.client.delete(call, deadline, &self.notice(address)).await?)
+        let call = self.ledger.announce(address, Purpose::Remove, call.clone())?;
+        let notice = self.notice(address);
+        let last_answer = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(LAST_ANSWER).await;
+        };
+        let answer = tokio::select! {
+            biased;
+            answer = self.client.delete(&call, deadline, &notice) => answer,
+            () = last_answer => {
+                return Err(ApplyError::Stopped { address: address.clone(), condition: REMOVAL });
+            }
+        };
+        if answer.as_ref().is_err_and(CloudError::is_final_refusal) {
+            self.ledger.answered(address)?;
+        }
+        Ok(answer?)
     }
 
     /// Whoever shows what happens hears how a wait goes.

@@ -118,7 +118,12 @@ fn is_missing_something(memory: &Memory, observed: &Observed) -> bool {
         observed.resources.iter().any(|(address, found)| address.kind == kind && found.id == *id)
     };
     memory.resources.iter().any(|(address, remembered)| match &remembered.phase {
-        Phase::Ready(id) => is_young(remembered) && !address.kind.is_on_host() && !is_found(address.kind, id),
+        Phase::Ready(id) => {
+            is_young(remembered)
+                && !memory.is_leaving(address)
+                && !address.kind.is_on_host()
+                && !is_found(address.kind, id)
+        }
         Phase::Absent | Phase::Intended(_) | Phase::Accepted(_) | Phase::Tainted(_) => false,
     })
 }

@@ -40,6 +40,7 @@ fn plain_line(event: Event) -> Option<String> {
             format!("     {address}: {}, {} s", waiting(condition, &state), waited.as_secs())
         }
         Event::Finished { address, verb, id, took } => finished(&address, verb, id, took),
+        Event::Left { address, condition, took } => left(&address, condition, took),
         Event::Failed { address, took } => failed(&address, took),
     })
 }
@@ -57,6 +58,13 @@ fn finished(address: &ResourceAddress, verb: Verb, id: Option<String>, took: Dur
     let green = AnsiColor::Green.on_default();
     let id = id.map(|id| format!("  {id}")).unwrap_or_default();
     format!("  {green}ok{green:#} {address}: {done} in {}{id}", seconds(took))
+}
+
+fn left(address: &ResourceAddress, condition: &str, took: Duration) -> String {
+    format!(
+        "  -- {address}: left after {}, the cloud goes on; the next command waits for {condition}",
+        seconds(took)
+    )
 }
 
 fn failed(address: &ResourceAddress, took: Duration) -> String {
@@ -106,6 +114,9 @@ impl Live {
             }
             Event::Finished { address, verb, id, took } => {
                 self.end(&mut bars, &address, &finished(&address, verb, id, took));
+            }
+            Event::Left { address, condition, took } => {
+                self.end(&mut bars, &address, &left(&address, condition, took));
             }
             Event::Failed { address, took } => self.end(&mut bars, &address, &failed(&address, took)),
         }

@@ -20,8 +20,6 @@ const FIRST_GAP: Duration = Duration::from_millis(50);
 const SHORTEST_GAP: Duration = Duration::from_millis(5);
 /// The longest gap at all.
 const LONGEST_GAP: Duration = Duration::from_secs(5);
-/// A condition is looked at when it should hold for sure, unless that is so much later than when it may hold.
-const WIDE: u32 = 3;
 
 /// A duration between two looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +41,9 @@ impl Span {
         Self { least: self.least.mul_f64(factor), most: self.most.mul_f64(factor) }
     }
 
+    /// Whether a look in between would tell more than it costs.
     fn is_wide(self) -> bool {
-        self.most > self.least * WIDE
+        self.most > self.least.mul_f64(1.2)
     }
 }
 
@@ -66,7 +65,8 @@ impl Speed {
     /// What a condition with this usual duration is expected to take; never longer than usual.
     fn expect(&self, usual: Duration) -> Option<Span> {
         let second = (*self.second.lock().unwrap_or_else(PoisonError::into_inner))?;
-        let span = second.times(scale(usual)?);
+        // A wait begins a little after its call, which is more of a short one than of a long one.
+        let span = second.times(scale(usual)? * 1.03);
         Some(Span { least: span.least.min(usual / 2), most: span.most.min(usual) })
     }
 }
@@ -84,9 +84,10 @@ pub(super) struct Learned {
 impl Learned {
     /// A condition took this long.
     pub(super) fn learn(&mut self, speed: &Speed, condition: &'static str, usual: Usual, took: Span) {
-        let known = self.conditions.get(condition).copied();
+        let known = self.expect(speed, condition, usual);
         self.conditions.insert(condition, known.map_or(took, |known| known.narrowed(took)));
-        if usual.basis != Basis::Documented {
+        // What the usual time is a guess of says nothing of others.
+        if usual.basis == Basis::Published {
             speed.learn(usual.takes, took);
         }
     }
@@ -100,20 +101,21 @@ impl Learned {
 
 /// How long to wait with the first look.
 pub(super) fn first_gap(expected: Option<Span>) -> Duration {
-    expected.map_or(Duration::ZERO, |span| until_worth_it(span, Duration::ZERO).min(LONGEST_GAP))
+    expected.map_or(Duration::ZERO, |span| worth_it(span).min(LONGEST_GAP))
 }
 
 /// How long to wait with the next look, at a condition that did not hold after so long.
 pub(super) fn next_gap(expected: Option<Span>, usual: Usual, waited: Duration) -> Duration {
     let gap = match expected {
-        Some(span) if waited < span.most => until_worth_it(span, waited).max(span.most / 20),
+        Some(span) if waited < worth_it(span) => worth_it(span) - waited,
+        Some(span) if waited < span.most => (span.most - waited).max(span.most / 20),
         Some(span) => ((waited - span.most) / 2).max(span.most / 20),
         // Known by its settings, not by its speed: a look at once, then one when they say so.
         None if usual.basis == Basis::Documented && waited < usual.takes => usual.takes - waited,
         None if usual.basis == Basis::Documented => ((waited - usual.takes) / 2).max(usual.takes / 10),
         None if waited < usual.takes / 10 => (waited / 2).max(FIRST_GAP),
         // It is not one of the fast ones.
-        None => (usual.takes.abs_diff(waited) / 2).max(usual.takes / 10),
+        None => (usual.takes.abs_diff(waited) / 2).max(usual.takes / 5),
     };
     gap.clamp(SHORTEST_GAP, LONGEST_GAP)
 }
@@ -124,10 +126,9 @@ pub(super) fn shortest_gap(expected: Option<Span>) -> Duration {
     gap.clamp(SHORTEST_GAP, Duration::from_secs(1))
 }
 
-fn until_worth_it(span: Span, waited: Duration) -> Duration {
-    let left = Span { least: span.least.max(waited), most: span.most };
-    let worth_it = if left.is_wide() { left.least + (left.most - left.least) / 2 } else { left.most };
-    worth_it.saturating_sub(waited)
+/// When to look first: when it should hold for sure, or a little before, so that more is known next time.
+fn worth_it(span: Span) -> Duration {
+    if span.is_wide() { span.least + (span.most - span.least) * 3 / 4 } else { span.most }
 }
 
 #[cfg(test)]
@@ -150,7 +151,7 @@ mod tests {
         assert_eq!(gaps, [50, 50, 100, 200].map(milliseconds));
         // Then it is a real cloud, and denser where it is expected.
         let gaps = [1000, 4000, 5000].map(|waited| next_gap(None, usual::VPC, milliseconds(waited)));
-        assert_eq!(gaps, [2000, 500, 500].map(milliseconds));
+        assert_eq!(gaps, [2000, 1000, 1000].map(milliseconds));
     }
 
     #[test]
@@ -158,12 +159,10 @@ mod tests {
         let (speed, mut vpcs, balancers) = (Speed::default(), Learned::default(), Learned::default());
         assert_eq!(balancers.expect(&speed, "Active", usual::LOAD_BALANCER_ACTIVE), None);
         vpcs.learn(&speed, "Available", usual::VPC, span(90, 100));
-        let expected = balancers.expect(&speed, "Active", usual::LOAD_BALANCER_ACTIVE).expect("it is known");
-        assert_eq!(first_gap(Some(expected)), milliseconds(600));
-        assert_eq!(
-            next_gap(Some(expected), usual::LOAD_BALANCER_ACTIVE, milliseconds(600)),
-            milliseconds(30)
-        );
+        let usual = usual::LOAD_BALANCER_ACTIVE;
+        let expected = balancers.expect(&speed, "Active", usual).expect("it is known");
+        assert_eq!(first_gap(Some(expected)), milliseconds(618));
+        assert_eq!(next_gap(Some(expected), usual, milliseconds(618)), expected.most / 20);
     }
 
     #[test]
@@ -191,9 +190,21 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_span_is_halved() {
-        assert_eq!(first_gap(Some(span(100, 200))), milliseconds(200));
-        assert_eq!(first_gap(Some(span(100, 500))), milliseconds(300));
-        assert_eq!(next_gap(Some(span(100, 500)), usual::VPC, milliseconds(300)), milliseconds(200));
+    fn a_look_within_a_wide_span_narrows_it() {
+        assert_eq!(first_gap(Some(span(100, 110))), milliseconds(110));
+        assert_eq!(first_gap(Some(span(100, 200))), milliseconds(175));
+        assert_eq!(next_gap(Some(span(100, 200)), usual::VPC, milliseconds(175)), milliseconds(25));
+    }
+
+    #[test]
+    fn a_guess_that_was_wrong_does_not_spoil_the_speed() {
+        let (speed, mut vpcs, mut assistants) = (Speed::default(), Learned::default(), Learned::default());
+        vpcs.learn(&speed, "Available", usual::VPC, span(90, 100));
+        let before = speed.expect(usual::VPC.takes);
+        assistants.learn(&speed, "the Cloud Assistant", usual::ASSISTANT, span(0, 10));
+        assert_eq!(speed.expect(usual::VPC.takes), before);
+        let expected =
+            assistants.expect(&speed, "the Cloud Assistant", usual::ASSISTANT).expect("it is known");
+        assert_eq!(expected, span(0, 10));
     }
 }

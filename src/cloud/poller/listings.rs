@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use super::{Listing, REMOVAL};
 use crate::base::ids::CloudId;
 use crate::base::usual::{self, Usual};
-use crate::cloud::alb::{self, BackendServer, Listener, LoadBalancer, NonNormalServer, ServerGroup};
+use crate::cloud::alb::{self, Listener, LoadBalancer, NonNormalServer, ServerGroup};
 use crate::cloud::ecs::{self, Agent, Instance, InvocationResult};
 use crate::cloud::error::CloudError;
 use crate::cloud::transport::Client;
@@ -35,7 +35,6 @@ has_state! {
     InvocationResult: invoke_record_status,
     LoadBalancer: load_balancer_status,
     ServerGroup: server_group_status,
-    BackendServer: status,
     Listener: listener_status,
 }
 
@@ -76,8 +75,6 @@ of_a_client! {
     LoadBalancers,
     /// Server groups.
     ServerGroups,
-    /// Servers in groups: one call a group.
-    Servers,
     /// Listeners.
     Listeners,
     /// Servers that a listener sends no traffic to: one call a listener.
@@ -245,36 +242,6 @@ impl Listing for Interfaces {
             for key in keys.iter().filter(|(of, _)| of == vpc) {
                 let its = interfaces.iter().filter(|one| one.description.contains(key.1.as_str())).count();
                 found.extend((its > 0).then(|| (key.clone(), its)));
-            }
-        }
-        Ok(found)
-    }
-}
-
-/// A server in a group: group, instance and port name it.
-pub type ServerKey = (CloudId, CloudId, u16);
-
-impl Listing for Servers {
-    type Key = ServerKey;
-    type Item = BackendServer;
-
-    fn usual(_: &str) -> Usual {
-        usual::SERVER_GROUP
-    }
-
-    async fn read(
-        &self,
-        keys: &BTreeSet<ServerKey>,
-    ) -> Result<BTreeMap<ServerKey, BackendServer>, CloudError> {
-        let mut found = BTreeMap::new();
-        for group in keys.iter().map(|(group, _, _)| group).collect::<BTreeSet<_>>() {
-            let servers = match alb::servers(&self.client, group).await {
-                Err(error) if error.is_absent() => Vec::new(),
-                read => read?,
-            };
-            for server in servers {
-                let key = (group.clone(), server.server_id.clone(), server.port);
-                found.extend(keys.contains(&key).then_some((key, server)));
             }
         }
         Ok(found)

@@ -202,7 +202,7 @@ fn check(kind: Kind) -> Work {
 
 fn removal(kind: Kind) -> Work {
     match kind {
-        Kind::Vpc => (vec!["DeleteVpc"], Vec::new()),
+        Kind::Vpc => (vec!["DeleteVpc"], vec![gone(Lane::Vpcs, usual::VPC)]),
         Kind::VSwitch => (vec!["DeleteVSwitch"], vec![gone(Lane::VSwitches, usual::VSWITCH)]),
         Kind::SecurityGroup => (vec!["DeleteSecurityGroup"], Vec::new()),
         Kind::KeyPair => (vec!["DeleteKeyPairs"], Vec::new()),

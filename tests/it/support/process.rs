@@ -64,6 +64,11 @@ impl Running {
         send(self.id(), signal);
     }
 
+    /// Whether it has ended, well or not.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("it is ours").is_some()
+    }
+
     /// Waits for its end.
     pub(crate) fn finish(mut self) -> Run {
         self.said.extend(self.lines.iter().flat_map(|line| [line, "\n".to_owned()]));

@@ -10,7 +10,8 @@
 //! | `upload ecs01 /opt/albatross/current` | a file, from its opening for writing to its close |
 //! | `upload ecs01 rename /from /to` | a file that is moved |
 //!
-//! Random parts of a key are written `*`: the middle of `/etc/.name.1f2e3d4c.new`, and 32 hex digits in a row.
+//! What differs from run to run is written `*` in a key: the middle of `/etc/.name.1f2e3d4c.new`, 32 hex digits in a
+//! row, addresses (who has which depends on whose call came first), and the releases whose names follow from them.
 //!
 //! A *gate* waits for one occurrence of a key, before the effect or after it. Before: the request is read and
 //! authenticated, and nothing else. After: the effect is complete, its answer is not sent. What is held goes on when it

@@ -1,0 +1,122 @@
+//! Ctrl-C and SIGTERM: the first lets what is under way come to its end, the second ends the program at once.
+//!
+//! While nothing is under way (the lock is waited for, the cloud is read, a question is asked) the first one ends it too.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::cli::exit::ExitStatus;
+use crate::cli::failure::Failure;
+use crate::ssh::quote;
+use crate::state::lock::Standing;
+
+/// Said when somebody has said stop. Once it is dropped, a signal ends the program at once.
+#[derive(Debug)]
+pub(super) struct Stop {
+    said: CancellationToken,
+    /// Whether it was not a person who said so: the lock is another's.
+    lost_lock: Arc<AtomicBool>,
+    _listening: DropGuard,
+}
+
+impl Stop {
+    /// Listens from now on.
+    ///
+    /// # Errors
+    /// When the system does not let us.
+    pub(super) fn listen() -> Result<Self, Failure> {
+        let refused = |error: std::io::Error| Failure::new(ExitStatus::Bug, error, None);
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
+        let said = CancellationToken::new();
+        let over = CancellationToken::new();
+        let (told, ended) = (said.clone(), over.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = either(&mut interrupt, &mut terminate) => told.cancel(),
+                () = ended.cancelled() => {}
+            }
+            either(&mut interrupt, &mut terminate).await;
+            leave();
+        });
+        Ok(Self { said, lost_lock: Arc::default(), _listening: over.drop_guard() })
+    }
+
+    /// Of a command that changes nothing and may end at any time.
+    pub(super) fn never() -> Self {
+        let _listening = CancellationToken::new().drop_guard();
+        Self { said: CancellationToken::new(), lost_lock: Arc::default(), _listening }
+    }
+
+    /// Whoever holds it hears when somebody says stop.
+    pub(super) fn token(&self) -> &CancellationToken {
+        &self.said
+    }
+
+    /// Says stop as soon as the lock is lost.
+    pub(super) fn when_lost(&self, standing: Standing) {
+        let (said, lost_lock) = (self.said.clone(), self.lost_lock.clone());
+        tokio::spawn(async move {
+            let lost = standing.lost().await;
+            anstream::eprintln!("{lost}; from now on nothing is journalled");
+            lost_lock.store(true, Ordering::SeqCst);
+            said.cancel();
+        });
+    }
+
+    /// How a command ends that was stopped.
+    pub(super) fn status(&self) -> ExitStatus {
+        if self.lost_lock.load(Ordering::SeqCst) { ExitStatus::Locked } else { ExitStatus::Interrupted }
+    }
+
+    /// Does what may be dropped at any time; ends the command when somebody says stop.
+    ///
+    /// # Errors
+    /// What the work says, or that it was stopped.
+    pub(super) async fn or<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        tokio::select! {
+            biased;
+            () = self.said.cancelled() => {
+                anstream::eprintln!("\nStopped; nothing new was begun.");
+                Err(Failure::shown(self.status()))
+            }
+            done = work => done,
+        }
+    }
+
+    /// Does what has to come to its end; whoever said stop is told that it was heard.
+    pub(super) async fn heard<T>(&self, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        tokio::select! {
+            biased;
+            () = self.said.cancelled() => {}
+            done = &mut work => return done,
+        }
+        anstream::eprintln!("stopping after what is under way; once more ends at once");
+        work.await
+    }
+}
+
+/// The command line of this program, as a shell reads it.
+pub(super) fn command_line() -> String {
+    let words: Vec<String> = std::env::args_os().map(|word| quote(&word.to_string_lossy())).collect();
+    words.join(" ")
+}
+
+async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the second signal must end the program whatever it waits for; the journal is safe"
+)]
+fn leave() {
+    std::process::exit(i32::from(ExitStatus::Interrupted.code()));
+}

@@ -1,0 +1,94 @@
+//! `albatross unlock FILE`
+
+use std::path::{Path, PathBuf};
+
+use crate::base::durable::FileError;
+use crate::cli::GlobalOptions;
+use crate::cli::exit::ExitStatus;
+use crate::cli::failure::Failure;
+use crate::cli::session::{self, show_lock_notice};
+use crate::state::StateError;
+use crate::state::lock::{Unlocked, unlock};
+use crate::topology::model::Topology;
+
+/// Arguments of `unlock`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The topology
+    file: PathBuf,
+    /// Remove the lock even when its holder is at work
+    #[arg(long)]
+    force: bool,
+}
+
+/// The cloud is not asked: a lock is found by region and stack, whatever account it is of.
+pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+    let topology = session::load(&arguments.file)?.topology;
+    let folders = locked(&options.state_dir, &topology)?;
+    if let (true, [_, _, ..]) = (arguments.force, folders.as_slice()) {
+        return Err(ambiguous(&folders));
+    }
+    if folders.is_empty() {
+        anstream::println!("The stack {} in {} is not locked.", topology.stack, topology.region);
+    }
+    for folder in folders {
+        say(&unlock(&folder, arguments.force, &show_lock_notice).await.map_err(lives)?);
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn say(unlocked: &Unlocked) {
+    match unlocked {
+        Unlocked::WasFree => anstream::println!("Nobody held the lock any more."),
+        Unlocked::WasAbandoned(holder) => {
+            anstream::println!(
+                "Removed the lock of {holder}.\nThat command is gone; run it again, and it goes on."
+            );
+        }
+        Unlocked::WasForced(holder) => anstream::println!(
+            "Removed the lock of {holder}.\n\
+             If that command is at work, it finds out within ten seconds, journals nothing more and stops after\n\
+             what is under way. Wait for its end before you begin another: what it has sent is not called back."
+        ),
+    }
+}
+
+/// Waiting for it or forcing it are the two ways on.
+fn lives(error: StateError) -> Failure {
+    let hint = match &error {
+        StateError::Locked { .. } => {
+            "that command is at work: let it end, or stop it with Ctrl-C; --force removes \
+                                      its lock all the same, after which two commands may change the stack at once"
+        }
+        _ => return error.into(),
+    };
+    Failure::new(ExitStatus::Locked, error, Some(hint.to_owned()))
+}
+
+fn ambiguous(folders: &[PathBuf]) -> Failure {
+    let listed: Vec<String> = folders.iter().map(|folder| format!("`{}`", folder.display())).collect();
+    Failure::saying(
+        ExitStatus::Usage,
+        format!("stacks of this name are locked in {}", listed.join(" and ")),
+        "remove the file `lock` in the folder that is meant",
+    )
+}
+
+/// Folders of the stack that have a lock: one in each account it was made in.
+fn locked(state: &Path, topology: &Topology) -> Result<Vec<PathBuf>, StateError> {
+    let accounts = match std::fs::read_dir(state) {
+        Ok(accounts) => accounts,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(FileError::new("read", state)(error).into()),
+    };
+    let mut folders = Vec::new();
+    for account in accounts {
+        let account = account.map_err(FileError::new("read", state))?.path();
+        let folder = account.join(topology.region.as_str()).join(topology.stack.as_str());
+        if folder.join("lock").exists() {
+            folders.push(folder);
+        }
+    }
+    folders.sort();
+    Ok(folders)
+}
