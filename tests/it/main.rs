@@ -11,6 +11,7 @@ mod credentials;
 mod docs;
 mod doctor;
 mod faults;
+mod fields;
 mod input;
 mod kept;
 mod locks;

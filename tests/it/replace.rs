@@ -241,6 +241,19 @@ fn a_listener_with_another_protocol_on_the_same_port_waits_for_it() {
 }
 
 #[test]
+fn a_certificate_is_changed_in_place() {
+    let env = control_plane();
+    let [first, second] =
+        ["example.com", "www.example.com"].map(|name| upload_certificate(&env.cloud(), name));
+    let secure = |id: &str| format!("protocol: https\n    certificate: {id}");
+    env.write_changed("chatroom.yaml", &[("protocol: http", &secure(&first))]);
+    env.local("apply").expect_code(0);
+    env.write_changed("chatroom.yaml", &[("protocol: http", &secure(&second))]);
+    expect_plan(&env, &["update listener.main"]);
+    applied(&env);
+}
+
+#[test]
 fn a_record_with_another_name_is_made_before_the_old_one_goes() {
     let env = control_plane();
     env.write_changed("chatroom.yaml", &[("host: \"@\" ", "host: chat ")]);
