@@ -10,6 +10,7 @@
 //!
 //! Whatever ends a command, the same command goes on from there.
 
+pub mod adoption;
 pub mod engine;
 pub mod error;
 pub mod event;

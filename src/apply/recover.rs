@@ -18,6 +18,7 @@ use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
 use crate::resource::observed::{Fields, Observed, Owner};
 use crate::resource::phase::Phase;
+use crate::resource::settings::is_shown_only;
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::memory::InFlight;
 
@@ -141,6 +142,58 @@ pub fn forget_all(provider: &Provider) -> Result<(), ApplyError> {
         provider.ledger.remove(address)?;
     }
     Ok(())
+}
+
+/// What becomes of a difference that no call mends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unmendable {
+    /// It is shown again by the next plan.
+    GoesOnShowing,
+    /// It is taken as it is.
+    Accepted,
+}
+
+/// Writes down what these resources are and others know of them, where the journal has something else or nothing.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn learn<'a>(
+    provider: &Provider,
+    observed: &Observed,
+    addresses: impl Iterator<Item = &'a ResourceAddress>,
+    unmendable: Unmendable,
+) -> Result<(), ApplyError> {
+    let memory = provider.ledger.memory();
+    for (address, found) in addresses.filter_map(|address| Some((address, observed.resources.get(address)?)))
+    {
+        let remembered = memory.resources.get(address).cloned().unwrap_or_default();
+        let mut fields = found.fields.clone();
+        if unmendable == Unmendable::GoesOnShowing {
+            let as_left = |field: &String| remembered.fields.contains_key(field);
+            fields.retain(|field, _| !(is_shown_only(address.kind, field) && as_left(field)));
+        }
+        let is_new = fields.iter().any(|(field, value)| remembered.fields.get(field) != Some(value));
+        if is_new || remembered.outputs != found.outputs {
+            provider.ledger.learn(address, &found.outputs, &fields)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes what there is into the journal as if it had been left so: what is different, what is gone, what is new.
+///
+/// # Errors
+/// When the disk refuses.
+pub fn take_in(provider: &Provider, observed: &Observed) -> Result<(), ApplyError> {
+    let gone = observed.applied.keys();
+    let gone = gone.filter(|address| {
+        !observed.resources.contains_key(*address) && !observed.unknown.contains_key(*address)
+    });
+    for address in gone {
+        provider.ledger.remove(address)?;
+    }
+    adopt(provider, observed)?;
+    learn(provider, observed, observed.resources.keys(), Unmendable::Accepted)
 }
 
 /// Kinds whose creating call answers with an id and takes a token: whatever ended the command that sent it, the next

@@ -16,10 +16,28 @@ use crate::state::lock::Standing;
 /// Said when somebody has said stop. Once it is dropped, a signal ends the program at once.
 #[derive(Debug)]
 pub(super) struct Stop {
+    shared: Arc<Shared>,
+    over: CancellationToken,
+    _ended: DropGuard,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
     said: CancellationToken,
+    /// Whether something is under way that has to come to its end.
+    is_busy: AtomicBool,
     /// Whether it was not a person who said so: the lock is another's.
-    lost_lock: Arc<AtomicBool>,
-    _listening: DropGuard,
+    lost_lock: AtomicBool,
+}
+
+impl Shared {
+    /// Whoever said it is told what happens now, before it happens.
+    fn say(&self) {
+        if self.is_busy.load(Ordering::SeqCst) {
+            anstream::eprintln!("stopping after what is under way; once more ends at once");
+        }
+        self.said.cancel();
+    }
 }
 
 impl Stop {
@@ -31,45 +49,48 @@ impl Stop {
         let refused = |error: std::io::Error| Failure::new(ExitStatus::Bug, error, None);
         let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
-        let said = CancellationToken::new();
-        let over = CancellationToken::new();
-        let (told, ended) = (said.clone(), over.clone());
+        let stop = Self::never();
+        let (shared, ended) = (stop.shared.clone(), stop.over.clone());
         tokio::spawn(async move {
             tokio::select! {
-                () = either(&mut interrupt, &mut terminate) => told.cancel(),
+                () = either(&mut interrupt, &mut terminate) => shared.say(),
                 () = ended.cancelled() => {}
             }
             either(&mut interrupt, &mut terminate).await;
             leave();
         });
-        Ok(Self { said, lost_lock: Arc::default(), _listening: over.drop_guard() })
+        Ok(stop)
     }
 
     /// Of a command that changes nothing and may end at any time.
     pub(super) fn never() -> Self {
-        let _listening = CancellationToken::new().drop_guard();
-        Self { said: CancellationToken::new(), lost_lock: Arc::default(), _listening }
+        let over = CancellationToken::new();
+        Self { shared: Arc::default(), _ended: over.clone().drop_guard(), over }
     }
 
     /// Whoever holds it hears when somebody says stop.
     pub(super) fn token(&self) -> &CancellationToken {
-        &self.said
+        &self.shared.said
     }
 
     /// Says stop as soon as the lock is lost.
     pub(super) fn when_lost(&self, standing: Standing) {
-        let (said, lost_lock) = (self.said.clone(), self.lost_lock.clone());
+        let shared = self.shared.clone();
         tokio::spawn(async move {
             let lost = standing.lost().await;
             anstream::eprintln!("{lost}; from now on nothing is journalled");
-            lost_lock.store(true, Ordering::SeqCst);
-            said.cancel();
+            shared.lost_lock.store(true, Ordering::SeqCst);
+            shared.say();
         });
     }
 
     /// How a command ends that was stopped.
     pub(super) fn status(&self) -> ExitStatus {
-        if self.lost_lock.load(Ordering::SeqCst) { ExitStatus::Locked } else { ExitStatus::Interrupted }
+        if self.shared.lost_lock.load(Ordering::SeqCst) {
+            ExitStatus::Locked
+        } else {
+            ExitStatus::Interrupted
+        }
     }
 
     /// Does what may be dropped at any time; ends the command when somebody says stop.
@@ -79,7 +100,7 @@ impl Stop {
     pub(super) async fn or<T>(&self, work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
         tokio::select! {
             biased;
-            () = self.said.cancelled() => {
+            () = self.shared.said.cancelled() => {
                 anstream::eprintln!("\nStopped; nothing new was begun.");
                 Err(Failure::shown(self.status()))
             }
@@ -87,16 +108,12 @@ impl Stop {
         }
     }
 
-    /// Does what has to come to its end; whoever said stop is told that it was heard.
+    /// Does what has to come to its end, whoever says stop.
     pub(super) async fn heard<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut work = std::pin::pin!(work);
-        tokio::select! {
-            biased;
-            () = self.said.cancelled() => {}
-            done = &mut work => return done,
-        }
-        anstream::eprintln!("stopping after what is under way; once more ends at once");
-        work.await
+        self.shared.is_busy.store(true, Ordering::SeqCst);
+        let done = work.await;
+        self.shared.is_busy.store(false, Ordering::SeqCst);
+        done
     }
 }
 

@@ -3,6 +3,7 @@
 //! One verb, one file: its arguments, whose comments are its help text, and what it does. Results go to standard
 //! output, progress and errors to standard error.
 
+mod adopt;
 mod apply;
 mod cloud;
 mod deploy;
@@ -20,7 +21,10 @@ mod local;
 mod plan;
 mod programs;
 mod protection;
+mod refresh;
 mod render;
+mod saved;
+mod selection;
 mod session;
 mod smoke;
 mod status;
@@ -87,6 +91,8 @@ pub(crate) struct ChangeArguments {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    selection: selection::SelectionArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -98,7 +104,10 @@ enum Command {
     /// Show what would change
     Plan(plan::Arguments),
     /// Make it so: machines, Redis, load balancer, name and release
-    Apply(ChangeArguments),
+    #[command(mut_arg("file", |file| file.help("The topology, or a plan saved by `plan --out`")))]
+    Apply(apply::Arguments),
+    /// Take over resources that are there: bind them to addresses of the topology
+    Adopt(adopt::Arguments),
     /// Bring Redis and the chat node up to date on machines that are there
     Deploy(ChangeArguments),
     /// Prove from outside that messages cross the nodes
@@ -168,6 +177,7 @@ impl Cli {
             Command::Validate(arguments) => validate::run(&arguments),
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,
             Command::Plan(arguments) => plan::run(options, &arguments).await,
+            Command::Adopt(arguments) => adopt::run(options, &arguments).await,
             Command::Apply(arguments) => apply::run(options, &arguments).await,
             Command::Deploy(arguments) => deploy::run(options, &arguments).await,
             Command::Verify(arguments) => verify::run(options, &arguments).await,

@@ -1,44 +1,122 @@
 //! `albatross plan FILE`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::apply::refresh::{Depth, refresh};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::cli::render;
+use crate::cli::refresh::{self, RefreshArguments};
 use crate::cli::session::{self, Session, Use};
-use crate::cli::{GlobalOptions, protection};
+use crate::cli::{GlobalOptions, destroy, protection, render, saved, selection};
+use crate::plan::saved::{Options, Source};
 use crate::plan::{self, Plan};
+use crate::resource::observed::Observed;
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The topology
-    file: PathBuf,
+    #[arg(required_unless_present = "show", conflicts_with = "show")]
+    file: Option<PathBuf>,
     /// Print the plan as JSON
     #[arg(long)]
     json: bool,
     /// Exit with 2 when there are changes, 0 when there are none
     #[arg(long)]
     detailed_exitcode: bool,
+    #[command(flatten)]
+    refresh: RefreshArguments,
+    /// Plan to remove everything
+    #[arg(long, conflicts_with_all = ["show", "refresh_only"])]
+    destroy: bool,
+    #[command(flatten)]
+    selection: selection::SelectionArguments,
+    /// Save the plan; `apply` takes it in place of a topology and does exactly its steps
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["show", "refresh_only"])]
+    out: Option<PathBuf>,
+    /// Print a saved plan again; nothing else is looked at
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["target", "exclude", "refresh_only"])]
+    show: Option<PathBuf>,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Plan).await?;
-    let plan = make(&session).await?;
-    if arguments.json {
-        anstream::println!("{:#}", render::plan::to_json(&plan));
-    } else {
-        render::plan::print(&plan);
-    }
-    protection::check(&session, &plan)?;
+    arguments.refresh.check()?;
+    let plan = match (&arguments.file, &arguments.show) {
+        (Some(file), _) if arguments.refresh.refresh_only => {
+            let loaded = session::load(file)?;
+            return refresh::show(options, loaded, arguments.json, arguments.detailed_exitcode).await;
+        }
+        (Some(file), _) => new(options, arguments, file).await?,
+        (None, Some(show)) => again(arguments, show)?,
+        (None, None) => unreachable!("one of the two is required"),
+    };
     let pending = arguments.detailed_exitcode && plan.has_changes();
     Ok(if pending { ExitStatus::ChangesPending } else { ExitStatus::Done })
 }
 
+async fn new(options: &GlobalOptions, arguments: &Arguments, file: &Path) -> Result<Plan, Failure> {
+    let loaded = session::load(file)?;
+    let source = Source { path: file.to_string_lossy().into_owned(), text: loaded.text.clone() };
+    if let Some(out) = &arguments.out {
+        arguments.refresh.must_look()?;
+        saved::check_place(out)?;
+    }
+    let access = if arguments.destroy { Use::Look } else { Use::Plan };
+    let session = session::begin(options, loaded, access).await?;
+    let how = Options {
+        destroy: arguments.destroy,
+        selection: arguments.selection.selection(),
+        local: options.local,
+        address: options.endpoint.clone().filter(|_| !options.local),
+    };
+    let observed = arguments.refresh.observe(&session, arguments.destroy).await?;
+    let plan = make(&session, &how, &observed)?;
+    if arguments.json {
+        anstream::println!("{:#}", render::plan::to_json(&plan));
+    } else {
+        render::plan::print(&plan);
+        if arguments.destroy {
+            destroy::show_adopted(&observed);
+        }
+    }
+    protection::check(&session, &plan)?;
+    if let Some(out) = &arguments.out {
+        let saved = saved::of(&session, source, how, (plan.clone(), observed));
+        saved::write(out, &saved)?;
+    }
+    Ok(plan)
+}
+
+/// Prints a saved plan.
+fn again(arguments: &Arguments, path: &Path) -> Result<Plan, Failure> {
+    let saved = saved::read(path)?;
+    if arguments.json {
+        anstream::println!("{:#}", render::saved::to_json(&saved));
+    } else {
+        render::saved::print(&saved);
+    }
+    Ok(saved.plan)
+}
+
 /// Reads what there is and plans what would change.
-pub(super) async fn make(session: &Session) -> Result<Plan, Failure> {
-    let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
-    let topology = &session.topology;
-    Ok(plan::make(&topology.stack, &topology.region, &session.desired, &observed))
+///
+/// # Errors
+/// When the cloud cannot be asked, or a pattern fits no resource.
+pub(super) async fn look(session: &Session, how: &Options) -> Result<(Plan, Observed), Failure> {
+    let reading = refresh::observe(session, how.destroy);
+    let observed = session.stop.or(reading).await?;
+    Ok((make(session, how, &observed)?, observed))
+}
+
+/// Plans what would change.
+///
+/// # Errors
+/// When a pattern fits no resource.
+pub(super) fn make(session: &Session, how: &Options, observed: &Observed) -> Result<Plan, Failure> {
+    let (stack, region) = (&session.topology.stack, &session.topology.region);
+    let plan = if how.destroy {
+        plan::make_destroy(stack, region, observed)
+    } else {
+        plan::make(stack, region, &session.desired, observed)
+    };
+    Ok(how.selection.of(plan, &session.desired)?)
 }

@@ -15,14 +15,17 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupt::{self, Stop};
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
-use crate::cli::{endpoints, environment, key, programs};
+use crate::cli::{endpoints, environment, key, programs, saved};
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::sts;
 use crate::cloud::transport::Client;
 use crate::deploy::Artifact;
+use crate::plan;
 use crate::plan::desired::{Desired, desired};
+use crate::plan::saved::{Origin, is_saved_plan};
 use crate::state::Identity as StateIdentity;
+use crate::state::begun::Begun;
 use crate::state::journal::{Journal, Tail};
 use crate::state::lock::{Claim, Lock, Notice};
 use crate::topology::model::Topology;
@@ -37,6 +40,8 @@ pub(super) struct Loaded {
     pub text: String,
     /// What it says.
     pub topology: Topology,
+    /// For whom it was planned, when it comes with a saved plan.
+    pub origin: Option<Origin>,
 }
 
 /// Reads a topology and shows all that is wrong with it.
@@ -45,21 +50,32 @@ pub(super) struct Loaded {
 /// With exit status 65 when it is invalid.
 pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
     let bytes = read(path)?;
-    let shown = path.display().to_string();
-    let refuse = |diagnostics: &[Diagnostic]| {
-        diagnostic::print_all(&shown, &String::from_utf8_lossy(&bytes), diagnostics);
-        Failure::shown(ExitStatus::Invalid)
-    };
-    let topology = topology::load(&bytes).map_err(|diagnostics| refuse(&diagnostics))?;
-    if let Some(diagnostic) = key::check(&String::from_utf8_lossy(&bytes), &topology) {
-        return Err(refuse(&[diagnostic]));
+    if is_saved_plan(&bytes) {
+        return Err(saved::not_a_topology(path));
     }
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    Ok(Loaded { path: path.to_owned(), text, topology })
+    check(path, &bytes)
 }
 
-/// Reads one byte more than the largest topology has, so that a huge file is refused at once.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// Shows all that is wrong with the text of a topology.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn check(path: &Path, bytes: &[u8]) -> Result<Loaded, Failure> {
+    let shown = path.display().to_string();
+    let text = String::from_utf8_lossy(bytes);
+    let refuse = |diagnostics: &[Diagnostic]| {
+        diagnostic::print_all(&shown, &text, diagnostics);
+        Failure::shown(ExitStatus::Invalid)
+    };
+    let topology = topology::load(bytes).map_err(|diagnostics| refuse(&diagnostics))?;
+    if let Some(diagnostic) = key::check(&text, &topology) {
+        return Err(refuse(&[diagnostic]));
+    }
+    Ok(Loaded { path: path.to_owned(), text: text.into_owned(), topology, origin: None })
+}
+
+/// Reads a topology or a saved plan, and one byte more than the largest has, so that a huge file is refused at once.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     use std::io::Read;
     let unreadable = |error: std::io::Error| {
         let error =
@@ -71,8 +87,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         )
     };
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut read_up_to = |limit: usize, bytes: &mut Vec<u8>| {
+        let left = (limit + 1).saturating_sub(bytes.len()) as u64;
+        file.by_ref().take(left).read_to_end(bytes).map_err(unreadable)
+    };
+    read_up_to(LARGEST_FILE, &mut bytes)?;
+    if is_saved_plan(&bytes) {
+        read_up_to(plan::saved::LARGEST_FILE, &mut bytes)?;
+    }
     Ok(bytes)
 }
 
@@ -112,6 +135,10 @@ pub(super) struct Session {
     pub hosts: Arc<SshHosts>,
     /// Where the cloud is.
     pub target: Target,
+    /// Knows which saved plan was begun.
+    pub begun: Begun,
+    /// Id of the saved plan this command carries out.
+    pub saved: Option<String>,
     /// Said when somebody says stop, or when the lock is lost.
     pub stop: Stop,
     /// Keeps other commands away.
@@ -137,7 +164,7 @@ pub(super) async fn begin_at(
     access: Use,
     target: Target,
 ) -> Result<Session, Failure> {
-    let Loaded { path, text, topology } = loaded;
+    let Loaded { path, text, topology, origin } = loaded;
     let client = client(options, &topology, &target).await?;
     let account = sts::caller_identity(&client).await?.account_id;
     let identity = StateIdentity::new(
@@ -146,6 +173,9 @@ pub(super) async fn begin_at(
         topology.region.clone(),
         topology.stack.clone(),
     );
+    if let Some(origin) = &origin {
+        saved::check_cloud(origin, &identity.account, &identity.endpoint)?;
+    }
     let folder =
         options.state_dir.join(&account).join(topology.region.as_str()).join(topology.stack.as_str());
     let (lock, journal, stop) = match access {
@@ -172,7 +202,8 @@ pub(super) async fn begin_at(
     let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger);
     let source = (path, text);
     let provider = provider.stopped_by(stop.token().clone());
-    Ok(Session { topology, source, desired, provider, hosts, target, stop, _lock: lock })
+    let begun = Begun::of(&folder);
+    Ok(Session { topology, source, desired, provider, hosts, target, begun, saved: None, stop, _lock: lock })
 }
 
 /// Takes the lock of a stack, and says stop should it ever be lost.

@@ -20,6 +20,8 @@ use crate::cli::render::{self, count, report};
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cli::verify::{prove, write_reports};
 use crate::cli::{GlobalOptions, destroy, plan};
+use crate::plan::saved::Options;
+use crate::plan::select::Selection;
 use crate::verify::Report;
 
 /// Arguments of `smoke`.
@@ -128,11 +130,11 @@ impl Smoke<'_> {
     async fn up_to_proof(&self) -> Result<Report, Failure> {
         stage("apply");
         let session = self.session(Use::Change).await?.with_sink(progress::sink());
-        bring_about(&session, Consent::Given, |_| Ok(())).await?;
+        bring_about(&session, Consent::Given, Selection::default(), |_| Ok(())).await?;
         drop(session);
         stage("plan");
         let session = self.session(Use::Plan).await?;
-        let again = plan::make(&session).await?;
+        let (again, _) = plan::look(&session, &Options::default()).await?;
         render::plan::print(&again);
         if again.has_work() {
             return Err(Failure::saying(
@@ -164,7 +166,7 @@ impl Smoke<'_> {
     async fn down(&self, report: &Report) -> Result<ExitStatus, Failure> {
         stage("destroy");
         let session = self.session(Use::Change).await?.with_sink(progress::sink());
-        destroy::remove_all(&session, Consent::Given).await?;
+        destroy::remove_all(&session, Consent::Given, Selection::default()).await?;
         let left = self.left().await?;
         stage("result");
         for check in &report.checks {

@@ -303,6 +303,24 @@ pub async fn load_balancers(
     all::<LoadBalancersPage>(client, call).await
 }
 
+/// `ListLoadBalancers`: all of the region.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn all_load_balancers(client: &Client) -> Result<Vec<LoadBalancer>, CloudError> {
+    let call = Call::new(Product::Alb, "ListLoadBalancers").with("RegionId", client.region());
+    all::<LoadBalancersPage>(client, call).await
+}
+
+/// `ListServerGroups`: all of the region.
+///
+/// # Errors
+/// What the cloud says.
+pub async fn all_server_groups(client: &Client) -> Result<Vec<ServerGroup>, CloudError> {
+    let call = Call::new(Product::Alb, "ListServerGroups").with("RegionId", client.region());
+    all::<ServerGroupsPage>(client, call).await
+}
+
 /// `ListLoadBalancers` of a VPC.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as Turn, MutexGuard as Lead, Notify, watch};
+use tokio::sync::{Mutex as Turn, MutexGuard as Lead, Notify};
 use tokio::time::Instant;
 
 use self::expectation::{Learned, Span, Speed, first_gap, next_gap, shortest_gap};
@@ -97,7 +97,9 @@ pub struct Lane<L: Listing> {
     product: Arc<Turn<()>>,
     /// Somebody came or left: the next look may be due at another time.
     stir: Notify,
-    looked: watch::Sender<Option<Arc<Looked<L>>>>,
+    looked: Mutex<Option<Arc<Looked<L>>>>,
+    /// Wakes those who wait when there was a look, always in the order in which they came.
+    news: Notify,
     /// How fast the cloud is, as all lanes have seen it.
     speed: Arc<Speed>,
 }
@@ -143,7 +145,8 @@ impl<L: Listing> Lane<L> {
             lead: Turn::new(()),
             product: product.clone(),
             stir: Notify::new(),
-            looked: watch::Sender::new(None),
+            looked: Mutex::new(None),
+            news: Notify::new(),
             speed: speed.clone(),
         }
     }
@@ -190,7 +193,7 @@ impl<L: Listing> Lane<L> {
         waits.waiting.insert(number, wait);
         drop(waits);
         self.stir.notify_one();
-        Place { lane: self, key: key.clone(), number, seen, looks: self.looked.subscribe() }
+        Place { lane: self, key: key.clone(), number, seen }
     }
 
     /// Waits until a look is due, and looks for everybody who waits then.
@@ -201,6 +204,7 @@ impl<L: Listing> Lane<L> {
                 break;
             }
             tokio::select! {
+                biased;
                 () = tokio::time::sleep_until(due) => {}
                 () = self.stir.notified() => {}
             }
@@ -211,7 +215,12 @@ impl<L: Listing> Lane<L> {
         let (number, began, asked) = self.waits().begin();
         let found = self.listing.read(&asked).await.map_err(Arc::new);
         self.waits().reschedule::<L>(&self.speed, &asked);
-        self.looked.send_replace(Some(Arc::new(Looked { number, began, asked, found })));
+        *self.looked() = Some(Arc::new(Looked { number, began, asked, found }));
+        self.news.notify_waiters();
+    }
+
+    fn looked(&self) -> MutexGuard<'_, Option<Arc<Looked<L>>>> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn waits(&self) -> MutexGuard<'_, Waits<L::Key>> {
@@ -226,27 +235,27 @@ struct Place<'l, L: Listing> {
     number: u64,
     /// Number of the last tick that says nothing new to this one.
     seen: u64,
-    looks: watch::Receiver<Option<Arc<Looked<L>>>>,
 }
 
 impl<L: Listing> Place<'_, L> {
     async fn next_look(&mut self) -> Arc<Looked<L>> {
         loop {
+            // Asked for before looking, so that none is missed in between.
+            let news = self.lane.news.notified();
             if let Some(looked) = self.fresh() {
                 self.seen = looked.number;
                 return looked;
             }
             tokio::select! {
                 biased;
-                // It cannot fail: the lane that this place borrows has the sender.
-                _ = self.looks.changed() => {}
+                () = news => {}
                 lead = self.lane.lead.lock() => self.lane.look_for_all(lead).await,
             }
         }
     }
 
     fn fresh(&mut self) -> Option<Arc<Looked<L>>> {
-        let looked = self.looks.borrow_and_update().clone()?;
+        let looked = self.lane.looked().clone()?;
         (looked.number > self.seen && looked.asked.contains(&self.key)).then_some(looked)
     }
 }

@@ -5,8 +5,17 @@ use std::time::Duration;
 
 use crate::ssh::Command;
 
-/// Serialises what must not interleave when two operators work on one host.
-const LOCK: &str = "/run/albatross.lock";
+/// Held by the operator whose step a host is in.
+const HOST_LOCK: &str = "/run/albatross.lock";
+/// Held by every command of a step that runs.
+const RUNNING_LOCK: &str = "/run/albatross.running";
+/// A folder a step, and in it who began it.
+pub(super) const STEPS: &str = "/run/albatross";
+/// The longest a step may take. Where the other end vanished without a word, its connection would hold the lock for
+/// hours.
+const LONGEST_STEP: Duration = Duration::from_mins(30);
+/// How long a command of an earlier step is waited for.
+pub(super) const COMMAND_PATIENCE: Duration = Duration::from_mins(2);
 /// A restart waits for the old process to drain.
 const RESTART: Duration = Duration::from_mins(2);
 /// Packages come over the network.
@@ -16,9 +25,24 @@ fn command(words: &[&str]) -> Command {
     words[1..].iter().fold(Command::new(words[0]), |command, word| command.arg(*word))
 }
 
-/// The same command, one at a time on a host.
-pub(super) fn locked(command: Command) -> Command {
-    command.wrapped_by(["flock", "-w", "60", LOCK].map(str::to_owned))
+/// Holds the lock of the host as long as its input lasts; ends at once when somebody else does.
+pub(super) fn hold_host() -> Command {
+    command(&["flock", "-n", HOST_LOCK, "timeout", &LONGEST_STEP.as_secs().to_string(), "cat"])
+}
+
+/// Waits until no command of a step runs, and ends these steps.
+pub(super) fn end_steps(names: &[String]) -> Command {
+    let seconds = COMMAND_PATIENCE.as_secs().to_string();
+    let waits = COMMAND_PATIENCE + Duration::from_secs(30);
+    command(&["flock", "-w", &seconds, RUNNING_LOCK, "rm", "-rf"])
+        .args(names.iter().map(|name| format!("{STEPS}/{name}")))
+        .deadline(waits)
+}
+
+/// What runs each command of a step: together with others, and only while the step's own lock file can be opened.
+/// Neither lock is handed on to what the command leaves running.
+pub(super) fn within_step(lock: &str) -> Vec<String> {
+    ["flock", "-s", "-o", RUNNING_LOCK, "flock", "-s", "-o", lock].map(str::to_owned).to_vec()
 }
 
 pub(super) fn machine() -> Command {
@@ -148,8 +172,15 @@ mod tests {
         let address = Ipv4Addr::new(10, 0, 0, 5);
         for (command, line) in [
             (
-                locked(replace("/opt/albatross/.current.new", "/opt/albatross/current")),
-                "flock -w 60 /run/albatross.lock mv -fT /opt/albatross/.current.new /opt/albatross/current",
+                replace("/opt/albatross/.current.new", "/opt/albatross/current")
+                    .wrapped_by(within_step("/run/albatross/1f/lock")),
+                "flock -s -o /run/albatross.running flock -s -o /run/albatross/1f/lock \
+                 mv -fT /opt/albatross/.current.new /opt/albatross/current",
+            ),
+            (hold_host(), "flock -n /run/albatross.lock timeout 1800 cat"),
+            (
+                end_steps(&["1e".to_owned(), "1f".to_owned()]),
+                "flock -w 120 /run/albatross.running rm -rf /run/albatross/1e /run/albatross/1f",
             ),
             (listeners(5000), "ss -ltnpH sport = :5000"),
             (

@@ -18,6 +18,32 @@ pub enum DeployError {
         #[source]
         source: minijinja::Error,
     },
+    /// Somebody else is at work on the host.
+    #[error("{host}: {who} is at work on it, and was not done after {seconds} s")]
+    Busy {
+        /// The host.
+        host: String,
+        /// User and machine, as they call themselves.
+        who: String,
+        /// How long they were waited for.
+        seconds: u64,
+    },
+    /// What an earlier step began does not end.
+    #[error("{host}: a command that {who} began still runs after {seconds} s")]
+    StillRunning {
+        /// The host.
+        host: String,
+        /// User and machine, as they call themselves.
+        who: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// Somebody else has begun a step since.
+    #[error("{host}: another operator has begun to work on it, so this step was stopped")]
+    TakenOver {
+        /// The host.
+        host: String,
+    },
     /// Not a system we know how to install packages on.
     #[error("{host}: {found} is not supported: {why}")]
     UnsupportedSystem {
@@ -170,6 +196,16 @@ impl DeployError {
         let hint = match self {
             Self::Ssh(error) => return error.hint(),
             Self::Template { .. } => return None,
+            Self::Busy { host, .. } => format!(
+                "run it again when they are done; on {host}: `ls /run/albatross/*/by` shows who it is"
+            ),
+            Self::StillRunning { host, .. } => format!(
+                "run it again when it has ended; on {host}: `fuser -v /run/albatross.running` shows it"
+            ),
+            Self::TakenOver { .. } => {
+                "`albatross plan FILE` shows what is left to do; run it again when the other is done"
+                    .to_owned()
+            }
             Self::UnsupportedSystem { .. } => {
                 "use an image of Alibaba Cloud Linux 3, Debian 12 or Ubuntu 22.04 or later".to_owned()
             }

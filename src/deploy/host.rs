@@ -3,6 +3,8 @@
 use std::future::Future;
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use crate::ssh::{Command, Output, Session, SshError};
 
 /// A host to run commands and put files on: an SSH session, or one played in tests.
@@ -24,8 +26,26 @@ pub trait Host: Sync {
         mode: u32,
     ) -> impl Future<Output = Result<(), SshError>> + Send;
 
+    /// The same, with another command running those that put the file in place.
+    fn upload_by(
+        &self,
+        wrapper: &[String],
+        path: &str,
+        bytes: Arc<[u8]>,
+        mode: u32,
+    ) -> impl Future<Output = Result<(), SshError>> + Send;
+
     /// A file's content, or `None`.
     fn read(&self, path: &str) -> impl Future<Output = Result<Option<Vec<u8>>, SshError>> + Send;
+
+    /// Starts a command that repeats its input, and leaves it running: nothing once it does, else how it ended.
+    fn hold(&self, command: Command) -> impl Future<Output = Result<Option<Output>, SshError>> + Send;
+
+    /// Lets the command end that is held.
+    fn let_go(&self) -> impl Future<Output = Result<(), SshError>> + Send;
+
+    /// Steps of this process take turns on a host.
+    fn turn(&self) -> &Mutex<()>;
 }
 
 impl Host for Session {
@@ -50,7 +70,29 @@ impl Host for Session {
         Session::upload(self, path, bytes, mode)
     }
 
+    fn upload_by(
+        &self,
+        wrapper: &[String],
+        path: &str,
+        bytes: Arc<[u8]>,
+        mode: u32,
+    ) -> impl Future<Output = Result<(), SshError>> + Send {
+        Session::upload_by(self, wrapper, path, bytes, mode)
+    }
+
     fn read(&self, path: &str) -> impl Future<Output = Result<Option<Vec<u8>>, SshError>> + Send {
         Session::read(self, path)
+    }
+
+    fn hold(&self, command: Command) -> impl Future<Output = Result<Option<Output>, SshError>> + Send {
+        Session::hold(self, command)
+    }
+
+    fn let_go(&self) -> impl Future<Output = Result<(), SshError>> + Send {
+        Session::let_go(self)
+    }
+
+    fn turn(&self) -> &Mutex<()> {
+        Session::turn(self)
     }
 }

@@ -6,6 +6,8 @@
 //! 3. What is in force on a host is written there last (`redis.json`, the `current` link), so an observation never
 //!    claims more than was reached.
 //!
+//! A host is worked on by one operator at a time, and no command of one who died does harm later: `step` says how.
+//!
 //! Command lines are built in `command`, files in `template`; both are pure. Secrets travel in files of mode 0600
 //! and on standard input, never in arguments, notes or errors.
 
@@ -20,6 +22,7 @@ mod inspect;
 pub mod node;
 mod package;
 pub mod redis;
+mod step;
 mod template;
 mod unit;
 

@@ -22,6 +22,7 @@ use super::facts::facts;
 use super::host::Host;
 use super::inspect;
 use super::redis::ensure_user;
+use super::step::Step;
 use super::template::{NODE_ENVIRONMENT, NODE_UNIT, render};
 use super::unit;
 use crate::base::secret::Secret;
@@ -173,7 +174,7 @@ pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
         environment: inspect::is_edited(written(|own| own.environment.as_ref()), environment.as_ref()),
         unit: inspect::is_edited(written(|own| own.unit.as_ref()), unit.as_ref()),
         program: match &manifest {
-            Some(manifest) => !has_program(host, PROGRAM, &manifest.sha256).await?,
+            Some(manifest) => !has_program(host, &program_of(name), &manifest.sha256).await?,
             None => false,
         },
     };
@@ -183,6 +184,10 @@ pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
 
 fn stand_in() -> Secret<String> {
     Secret::new(inspect::STAND_IN.to_owned())
+}
+
+fn program_of(release: &str) -> String {
+    format!("{RELEASES}/{release}/chat-node")
 }
 
 /// Whether a file is the program with this digest.
@@ -195,7 +200,13 @@ async fn has_program(host: &impl Host, path: &str, sha256: &str) -> Result<bool,
 ///
 /// # Errors
 /// When the host cannot be asked.
-pub async fn remove(host: &impl Host) -> Result<(), DeployError> {
+pub async fn remove(host: &impl Host, note: &Note) -> Result<(), DeployError> {
+    let step = Step::begin(host, note).await?;
+    let done = remove_in_step(&step).await;
+    step.end(done).await
+}
+
+async fn remove_in_step(host: &impl Host) -> Result<(), DeployError> {
     unit::remove(host, UNIT, UNIT_FILE).await?;
     host.check(command::remove_all(ENVIRONMENT)).await?;
     host.check(command::remove_all(CURRENT)).await?;
@@ -205,7 +216,7 @@ pub async fn remove(host: &impl Host) -> Result<(), DeployError> {
 /// Brings a host to a release.
 ///
 /// # Guarantees
-/// An unchanged host is sent nothing. After an error the host runs the release it ran before, if there was one
+/// An unchanged host stays as it is. After an error the host runs the release it ran before, if there was one
 /// ([`DeployError::RolledBack`]); the exception is [`DeployError::RollbackFailed`].
 ///
 /// # Errors
@@ -217,12 +228,24 @@ pub async fn install(
     password: &Secret<String>,
     note: &Note,
 ) -> Result<Outcome, DeployError> {
+    let step = Step::begin(host, note).await?;
+    let done = install_in_step(&step, artifact, settings, password, note).await;
+    step.end(done).await
+}
+
+async fn install_in_step(
+    host: &impl Host,
+    artifact: &Artifact,
+    settings: &Settings,
+    password: &Secret<String>,
+    note: &Note,
+) -> Result<Outcome, DeployError> {
     let release = release_id(artifact, settings)?;
     let wanted = Files { environment: environment(settings, password)?, unit: unit_file(settings)? };
     let before = Before::read(host).await?;
     if before.is(&release, &wanted)
         && unit::is_active(host, UNIT).await?
-        && has_program(host, PROGRAM, &artifact.sha256).await?
+        && has_program(host, &program_of(&release.0), &artifact.sha256).await?
     {
         if !inspect::is_enabled(host, UNIT).await? {
             host.check(command::systemctl("enable", UNIT)).await?;
@@ -291,7 +314,7 @@ impl<H: Host> Change<'_, H> {
         self.host.check(command::daemon_reload()).await?;
         self.host.check(command::systemctl("enable", UNIT)).await?;
         self.host.check(command::link(&format!("releases/{release}"), NEXT)).await?;
-        self.host.check(command::locked(command::replace(NEXT, CURRENT))).await?;
+        self.host.check(command::replace(NEXT, CURRENT)).await?;
         unit::restart(self.host, UNIT).await
     }
 
@@ -399,7 +422,7 @@ async fn fill_release(
     note: &Note,
 ) -> Result<bool, DeployError> {
     let folder = format!("{RELEASES}/{release}");
-    let program = format!("{folder}/chat-node");
+    let program = program_of(&release.0);
     for path in [BASE, RELEASES, &folder] {
         host.check(command::folder(path, "0755")).await?;
     }

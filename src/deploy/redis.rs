@@ -19,6 +19,7 @@ use super::error::DeployError;
 use super::facts::{PackageManager, facts};
 use super::host::Host;
 use super::inspect;
+use super::step::Step;
 use super::template::{REDIS_CONFIGURATION, REDIS_UNIT, render};
 use super::unit;
 use crate::base::secret::Secret;
@@ -188,7 +189,13 @@ pub async fn read_password(host: &impl Host) -> Result<Password, DeployError> {
 ///
 /// # Errors
 /// When the host cannot be asked.
-pub async fn remove(host: &impl Host) -> Result<(), DeployError> {
+pub async fn remove(host: &impl Host, note: &Note) -> Result<(), DeployError> {
+    let step = Step::begin(host, note).await?;
+    let done = remove_in_step(&step).await;
+    step.end(done).await
+}
+
+async fn remove_in_step(host: &impl Host) -> Result<(), DeployError> {
     unit::remove(host, UNIT, UNIT_FILE).await?;
     host.check(command::remove_all(RECORD)).await?;
     Ok(())
@@ -202,6 +209,16 @@ pub async fn remove(host: &impl Host) -> Result<(), DeployError> {
 /// # Errors
 /// Told apart by cause, with Redis's own last lines where it does not start.
 pub async fn install(host: &impl Host, settings: &Settings, note: &Note) -> Result<Password, DeployError> {
+    let step = Step::begin(host, note).await?;
+    let done = install_in_step(&step, settings, note).await;
+    step.end(done).await
+}
+
+async fn install_in_step(
+    host: &impl Host,
+    settings: &Settings,
+    note: &Note,
+) -> Result<Password, DeployError> {
     install_package(host, note).await?;
     host.check(command::folder("/etc/albatross", "0755")).await?;
     let password = ensure_password(host, note).await?;

@@ -1,6 +1,8 @@
 //! Whole installations on a host played in memory: what is sent, in which state it ends, and what a failure says.
 
 mod played;
+mod stepping;
+mod steps;
 
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
@@ -271,7 +273,8 @@ async fn cut_after_any_step_a_second_run_ends_in_the_same_state() {
     let whole = Played::debian("ecs01");
     redis::install(&whole, &redis_settings(), &quiet()).await.unwrap();
     install(&whole, b"one").await.unwrap();
-    let steps = whole.log().len();
+    // The last one gives the host back, which the end of a connection does as well.
+    let steps = whole.log().len() - 1;
     assert!(steps > 30, "{steps}");
     for cut in 0..steps {
         let host = Played::debian("ecs01");

@@ -68,7 +68,7 @@ pub(super) async fn is_active(host: &impl Host, unit: &str) -> Result<bool, Depl
 pub(super) async fn restart(host: &impl Host, unit: &str) -> Result<(), DeployError> {
     // A unit in a restart loop would otherwise keep its count of failures.
     host.run(command::systemctl("reset-failed", unit)).await?;
-    host.run(command::locked(command::systemctl("restart", unit))).await?;
+    host.run(command::systemctl("restart", unit)).await?;
     Ok(())
 }
 

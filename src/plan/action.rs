@@ -1,12 +1,15 @@
 //! What happens to a resource: a closed set, each with the sign people know from Terraform.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::base::word::{self, Word};
 
 use crate::base::ids::CloudId;
 use crate::resource::replacement;
 
 /// What happens to a resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It is made.
     Create,
@@ -23,10 +26,11 @@ pub enum Action {
 }
 
 /// A field that is not as it shall be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Its name.
-    pub field: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub field: Word,
     /// What it is.
     pub from: String,
     /// What it shall be.
@@ -92,6 +96,16 @@ impl Action {
             Self::Create | Self::Replace(_) => true,
             Self::Update(_) | Self::Delete | Self::Keep | Self::Unknown(_) => false,
         }
+    }
+
+    /// Whether it changes a field.
+    pub fn changes_field(&self, field: &str) -> bool {
+        self.changes().iter().any(|change| change.field == field)
+    }
+
+    /// Whether it changes a field other than this one.
+    pub fn changes_beside(&self, field: &str) -> bool {
+        self.changes().iter().any(|change| change.field != field)
     }
 
     /// What is not as it shall be.

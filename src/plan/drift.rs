@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::ids::CloudId;
+use crate::base::word::{self, Word};
 use crate::plan::Step;
 use crate::plan::action::Action;
 use crate::resource::observed::{Applied, Foreign, Observation, Observed, Owner, Tie};
@@ -15,7 +16,7 @@ use crate::resource::settings::is_shown_only;
 use crate::resource::{Kind, ResourceAddress};
 
 /// What others have done.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
     /// Resources of the stack that are not as they were left.
     pub resources: Vec<Drifted>,
@@ -24,7 +25,7 @@ pub struct Drift {
 }
 
 /// A resource that is not as it was left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drifted {
     /// Which one.
     pub address: ResourceAddress,
@@ -39,7 +40,7 @@ pub struct Drifted {
 }
 
 /// A field that is not as it was left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldDrift {
     /// Its name.
     pub field: String,
@@ -52,7 +53,7 @@ pub struct FieldDrift {
 }
 
 /// What a plan does about drift.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Then {
     /// It is made again, or anew.
@@ -66,20 +67,33 @@ pub enum Then {
 }
 
 /// Something that others have put into a resource of the stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotOurs {
     /// The resource it is in.
     pub container: ResourceAddress,
     /// Its kind.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub kind: Word,
     /// Its id.
     pub id: CloudId,
     /// What it is.
     pub words: String,
     /// The stack that made it, when one did.
     pub stack: Option<String>,
-    /// Whether it stands in the way when its container is to go.
-    pub tie: Tie,
+    /// What the plan means for it.
+    pub fate: Fate,
+}
+
+/// What a plan means for something of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// It stays as it is.
+    Kept,
+    /// It is a part of a resource that goes, and goes with it.
+    GoesWith,
+    /// The resource it is in cannot go while it is there.
+    InTheWay,
 }
 
 impl Drift {
@@ -87,8 +101,33 @@ impl Drift {
     pub(super) fn find(observed: &Observed, steps: &[Step]) -> Self {
         let resources = observed.applied.iter();
         let resources = resources.filter_map(|(address, applied)| drifted(address, applied, observed, steps));
-        let foreign = observed.foreign.iter().map(NotOurs::from).collect();
+        let foreign =
+            observed.foreign.iter().map(|foreign| not_ours(foreign, goes(foreign, steps))).collect();
         Self { resources: resources.collect(), foreign }
+    }
+
+    /// For a removal of everything: what is not as it was left goes all the same, what others have in it may not.
+    pub(super) fn in_the_way(observed: &Observed, steps: &[Step]) -> Self {
+        let goes = |foreign: &Foreign| goes(foreign, steps) || foreign.tie == Tie::InTheWay;
+        let foreign = observed.foreign.iter().map(|foreign| not_ours(foreign, goes(foreign))).collect();
+        Self { resources: Vec::new(), foreign }
+    }
+
+    /// Things of others in what shall go.
+    pub fn obstacles(&self) -> impl Iterator<Item = &NotOurs> {
+        self.foreign.iter().filter(|one| one.fate == Fate::InTheWay)
+    }
+
+    /// The same for a plan that leaves these steps out: nothing comes of them.
+    pub(super) fn without(mut self, left_out: &[Step]) -> Self {
+        let is_left_out = |address: &ResourceAddress| left_out.iter().any(|step| step.address == *address);
+        for drifted in self.resources.iter_mut().filter(|one| is_left_out(&one.address)) {
+            drifted.then = Then::Kept;
+        }
+        for foreign in self.foreign.iter_mut().filter(|one| is_left_out(&one.container)) {
+            foreign.fate = Fate::Kept;
+        }
+        self
     }
 
     /// Compares alone, for those who plan nothing.
@@ -102,16 +141,24 @@ impl Drift {
     }
 }
 
-impl From<&Foreign> for NotOurs {
-    fn from(foreign: &Foreign) -> Self {
-        Self {
-            container: foreign.container.clone(),
-            kind: foreign.address.kind.word(),
-            id: foreign.found.id.clone(),
-            words: foreign.words.clone(),
-            stack: foreign.stack.clone(),
-            tie: foreign.tie,
-        }
+/// Whether a plan removes what a thing of others is in.
+fn goes(foreign: &Foreign, steps: &[Step]) -> bool {
+    let of_container = steps.iter().filter(|step| step.address == foreign.container);
+    of_container.into_iter().any(|step| matches!(step.action, Action::Delete | Action::Replace(_)))
+}
+
+fn not_ours(foreign: &Foreign, goes: bool) -> NotOurs {
+    NotOurs {
+        container: foreign.container.clone(),
+        kind: foreign.address.kind.word(),
+        id: foreign.found.id.clone(),
+        words: foreign.words.clone(),
+        stack: foreign.stack.clone(),
+        fate: match (goes, foreign.tie) {
+            (false, _) => Fate::Kept,
+            (true, Tie::Part) => Fate::GoesWith,
+            (true, Tie::InTheWay) => Fate::InTheWay,
+        },
     }
 }
 
@@ -167,8 +214,15 @@ fn then(address: &ResourceAddress, changes: &[FieldDrift], steps: &[Step]) -> Th
 /// Resources that cannot go, or not without something of others: what such a thing is in, and what that is in.
 pub(super) fn blocked(observed: &Observed) -> BTreeSet<ResourceAddress> {
     let in_the_way = observed.foreign.iter().filter(|foreign| foreign.tie == Tie::InTheWay);
-    let mut blocked: BTreeSet<ResourceAddress> =
-        in_the_way.map(|foreign| foreign.container.clone()).collect();
+    let mut blocked: BTreeSet<ResourceAddress> = BTreeSet::new();
+    for foreign in in_the_way {
+        blocked.insert(foreign.container.clone());
+        // What it uses cannot go either, such as the group that a listener forwards to.
+        let uses =
+            |found: &Observation| foreign.found.fields.values().any(|value| value == found.id.as_str());
+        let used = observed.resources.iter().filter(|(_, found)| uses(found));
+        blocked.extend(used.map(|(address, _)| address.clone()));
+    }
     loop {
         let carries = |address: &&ResourceAddress| {
             blocked.iter().any(|kept| carries(address.kind, kept.kind)) && !blocked.contains(*address)

@@ -22,8 +22,8 @@ use crate::resource::ResourceAddress;
 /// Calls of a command before its plan is there, when there is nothing yet: who the account is, one list for each kind
 /// that is tagged, the disks and the newest image of their family, and the records of the name.
 const READ_NOTHING: usize = 11;
-/// The same when there is something: its rules, servers and listeners too.
-const READ_STACK: usize = 14;
+/// The same when there is something: its servers and listeners too.
+const READ_STACK: usize = 13;
 
 /// What is expected of one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

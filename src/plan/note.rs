@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::plan::Step;
 use crate::plan::action::Action;
@@ -12,7 +12,7 @@ use crate::resource::spec::Spec;
 
 /// An instance runs an older image than its family has. That is no change: an image is chosen when an instance is
 /// made.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OlderImage {
     /// The instance.
     pub address: ResourceAddress,

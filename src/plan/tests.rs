@@ -10,22 +10,22 @@ use crate::resource::observed::Output;
 use crate::resource::spec::Wanted;
 use crate::topology::model::Topology;
 
-const CHATROOM: &str = include_str!("../../examples/chatroom.yaml");
+pub(super) const CHATROOM: &str = include_str!("../../examples/chatroom.yaml");
 
-fn topology(text: &str) -> Topology {
+pub(super) fn topology(text: &str) -> Topology {
     crate::topology::load(text.as_bytes()).expect("valid")
 }
 
-fn desired_of(topology: &Topology) -> Desired {
+pub(super) fn desired_of(topology: &Topology) -> Desired {
     desired::desired(topology, "ssh-ed25519 AAAA test")
 }
 
-fn plan_of(topology: &Topology, observed: &Observed) -> Plan {
+pub(super) fn plan_of(topology: &Topology, observed: &Observed) -> Plan {
     make(&topology.stack, &topology.region, &desired_of(topology), observed)
 }
 
 /// The world as an apply leaves it.
-fn as_applied(topology: &Topology) -> Observed {
+pub(super) fn as_applied(topology: &Topology) -> Observed {
     let mut observed = Observed::default();
     for (address, resource) in desired_of(topology).resources {
         // What is on a machine has the machine's id.
@@ -58,6 +58,17 @@ fn as_applied(topology: &Topology) -> Observed {
             observation = observation.field(field, value);
         }
         observed.resources.insert(address, observation);
+    }
+    observed
+}
+
+/// The world as an apply of another topology leaves it: what is there keeps its ids.
+pub(super) fn applied(topology: &Topology, before: &Observed) -> Observed {
+    let mut observed = as_applied(topology);
+    for (address, found) in &mut observed.resources {
+        if let Some(known) = before.resources.get(address) {
+            found.outputs.clone_from(&known.outputs);
+        }
     }
     observed
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpStream, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::command::{Command, Output};
@@ -33,6 +33,7 @@ pub struct Session {
     route: Route,
     identity: Identity,
     limits: Limits,
+    turn: Mutex<()>,
 }
 
 struct Job {
@@ -46,12 +47,17 @@ enum Task {
     Run { line: String, stdin: Option<Arc<[u8]>> },
     Put { path: String, bytes: Arc<[u8]> },
     Get { path: String },
+    Hold { line: String },
+    LetGo,
 }
 
 enum Reply {
     Ran(Output),
     Stored,
     Content(Option<Vec<u8>>),
+    /// Absent while it goes on.
+    Held(Option<Output>),
+    LetGo,
 }
 
 impl Session {
@@ -63,7 +69,8 @@ impl Session {
         let link_thread = Dialled::dial(route, identity, limits).await?;
         let (jobs, queue) = mpsc::unbounded_channel();
         link_thread.run(move |link, host| serve(link, host, queue)).await?;
-        Ok(Self { jobs, route: route.clone(), identity: identity.clone(), limits: *limits })
+        let turn = Mutex::new(());
+        Ok(Self { jobs, route: route.clone(), identity: identity.clone(), limits: *limits, turn })
     }
 
     /// The host's name, as messages show it.
@@ -81,7 +88,9 @@ impl Session {
         let what = format!("`{line}`");
         match self.ask(Task::Run { line, stdin: command.input() }, what, deadline).await? {
             Reply::Ran(output) => Ok(output),
-            Reply::Stored | Reply::Content(_) => unreachable!("a command is answered with its output"),
+            Reply::Stored | Reply::Content(_) | Reply::Held(_) | Reply::LetGo => {
+                unreachable!("a command is answered with its output")
+            }
         }
     }
 
@@ -111,8 +120,22 @@ impl Session {
     /// # Errors
     /// When the connection fails, the bytes arrive damaged, or the file cannot be written.
     pub async fn upload(&self, path: &str, bytes: Arc<[u8]>, mode: u32) -> Result<(), SshError> {
+        self.upload_by(&[], path, bytes, mode).await
+    }
+
+    /// The same, with another command running those that put the file in place, as `flock FILE` does.
+    ///
+    /// # Errors
+    /// As [`Session::upload`].
+    pub async fn upload_by(
+        &self,
+        wrapper: &[String],
+        path: &str,
+        bytes: Arc<[u8]>,
+        mode: u32,
+    ) -> Result<(), SshError> {
         let parcel = transfer::Parcel::new(path, &bytes, mode);
-        let done = self.upload_parcel(&parcel, bytes).await;
+        let done = self.upload_parcel(wrapper, &parcel, bytes).await;
         if done.is_err() {
             // Best effort: the first error is the one worth telling.
             let _ = self.run(parcel.discard()).await;
@@ -120,15 +143,21 @@ impl Session {
         done
     }
 
-    async fn upload_parcel(&self, parcel: &transfer::Parcel, bytes: Arc<[u8]>) -> Result<(), SshError> {
+    async fn upload_parcel(
+        &self,
+        wrapper: &[String],
+        parcel: &transfer::Parcel,
+        bytes: Arc<[u8]>,
+    ) -> Result<(), SshError> {
+        let wrapped = |command: Command| command.wrapped_by(wrapper.iter().cloned());
         let extra = Duration::from_secs(bytes.len() as u64 / SLOWEST_UPLOAD);
         let task = Task::Put { path: parcel.temporary.clone(), bytes };
         let what = format!("the upload of {}", parcel.path);
         self.ask(task, what, self.limits.command + extra).await.map_err(|error| parcel.rename(error))?;
-        let sum = self.check(parcel.sum()).await?;
+        let sum = self.check(wrapped(parcel.sum())).await?;
         parcel.compare(self.host(), &sum)?;
-        self.check(parcel.chmod()).await?;
-        self.check(parcel.put_in_place()).await?;
+        self.check(wrapped(parcel.chmod())).await?;
+        self.check(wrapped(parcel.put_in_place())).await?;
         Ok(())
     }
 
@@ -140,8 +169,40 @@ impl Session {
         let task = Task::Get { path: path.to_owned() };
         match self.ask(task, format!("reading {path}"), self.limits.command).await? {
             Reply::Content(content) => Ok(content),
-            Reply::Ran(_) | Reply::Stored => unreachable!("a read is answered with content"),
+            Reply::Ran(_) | Reply::Stored | Reply::Held(_) | Reply::LetGo => {
+                unreachable!("a read is answered with content")
+            }
         }
+    }
+
+    /// Starts a command that repeats its input, such as `flock FILE cat`, and leaves it running beside all others, one
+    /// at a time. Nothing once it has repeated a line; else how it ended before that. It ends with the session.
+    ///
+    /// # Errors
+    /// When the connection fails or the deadline passes.
+    pub async fn hold(&self, command: Command) -> Result<Option<Output>, SshError> {
+        let line = command.to_string();
+        let deadline = command.limit().unwrap_or(self.limits.command);
+        let what = format!("`{line}`");
+        match self.ask(Task::Hold { line }, what, deadline).await? {
+            Reply::Held(ended) => Ok(ended),
+            Reply::Ran(_) | Reply::Stored | Reply::Content(_) | Reply::LetGo => {
+                unreachable!("a hold is answered with whether it lasts")
+            }
+        }
+    }
+
+    /// Lets the command end that is held, and waits for that.
+    ///
+    /// # Errors
+    /// When the connection fails, and the command has ended with it.
+    pub async fn let_go(&self) -> Result<(), SshError> {
+        self.ask(Task::LetGo, "the end of a command".to_owned(), self.limits.command).await.map(drop)
+    }
+
+    /// Whose turn it is to do what only one may do at a time.
+    pub fn turn(&self) -> &Mutex<()> {
+        &self.turn
     }
 
     /// A connection that leaves through this host, so that its source address is the host's.
@@ -293,11 +354,14 @@ fn timed_out_connecting(host: &str, address: SocketAddr, after: Duration) -> Ssh
 /// The thread's loop: one job at a time until the handle is gone or the connection is.
 async fn serve(link: Link, host: String, mut queue: mpsc::UnboundedReceiver<Job>) {
     let mut transfer = Transfer::default();
+    let mut held = None;
     while let Some(job) = queue.recv().await {
         if job.reply.is_closed() {
             continue;
         }
-        let done = timeout(job.deadline, perform(&link, &mut transfer, job.task, &host, &job.what)).await;
+        let done =
+            timeout(job.deadline, perform(&link, (&mut transfer, &mut held), job.task, &host, &job.what))
+                .await;
         let outcome = done.unwrap_or_else(|_| {
             Err(SshError::TimedOut { host: host.clone(), what: job.what, after: job.deadline })
         });
@@ -313,7 +377,7 @@ async fn serve(link: Link, host: String, mut queue: mpsc::UnboundedReceiver<Job>
 
 async fn perform(
     link: &Link,
-    transfer: &mut Transfer,
+    (transfer, held): (&mut Transfer, &mut Option<ssh2::Channel>),
     task: Task,
     host: &str,
     what: &str,
@@ -336,6 +400,19 @@ async fn perform(
             Ok(content) => Ok(Reply::Content(content)),
             Err(fault) => Err(file_error(fault, host, path, "read", lost)),
         },
+        Task::Hold { line } => match transfer::hold(link, &line).await.map_err(lost)? {
+            Ok(channel) => {
+                *held = Some(channel);
+                Ok(Reply::Held(None))
+            }
+            Err(ended) => Ok(Reply::Held(Some(ended))),
+        },
+        Task::LetGo => {
+            if let Some(channel) = held.take() {
+                transfer::let_go(link, channel).await.map_err(lost)?;
+            }
+            Ok(Reply::LetGo)
+        }
     }
 }
 

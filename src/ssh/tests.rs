@@ -1,5 +1,6 @@
 //! Sessions against a real sshd on a loopback port.
 
+mod locks;
 mod relay;
 mod server;
 
@@ -246,6 +247,9 @@ async fn a_cable_cut_mid_upload_leaves_the_old_file() {
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     let again = Session::connect(&server.route(), &server.identity, &short()).await.unwrap();
     assert_eq!(again.read(&path).await.unwrap(), Some(b"old".to_vec()));
+    assert_eq!(server.files().len(), 2, "what was cut off lies beside the file");
+    again.upload(&path, b"new".to_vec().into(), 0o600).await.unwrap();
+    assert_eq!(server.files(), ["release"], "the next upload clears it away");
 }
 
 #[tokio::test]

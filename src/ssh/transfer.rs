@@ -18,6 +18,8 @@ const LARGEST_READ: usize = 16 * 1024 * 1024;
 const NO_SUCH_FILE: i32 = 2;
 /// libssh2's code for a request that the SFTP server turned down.
 const SFTP_ANSWERED_NO: i32 = -31;
+/// How libssh2 ends the listing of a folder.
+const END_OF_FOLDER: i32 = -16;
 /// Signals by the number shells add to 128.
 const SIGNALS: [(&str, i32); 8] =
     [("HUP", 1), ("INT", 2), ("QUIT", 3), ("ABRT", 6), ("KILL", 9), ("SEGV", 11), ("PIPE", 13), ("TERM", 15)];
@@ -27,6 +29,16 @@ pub(super) async fn run(link: &Link, text: &str, stdin: &[u8]) -> io::Result<Out
     let mut channel = link.again(|| link.session.channel_session()).await?;
     link.again(|| channel.exec(text)).await?;
     let (stdout, stderr) = converse(link, &mut channel, stdin).await?;
+    ended(link, channel, stdout, stderr).await
+}
+
+/// Closes a channel whose other side has said everything.
+async fn ended(
+    link: &Link,
+    mut channel: ssh2::Channel,
+    stdout: Vec<u8>,
+    stderr: Vec<u8>,
+) -> io::Result<Output> {
     link.again(|| channel.close()).await?;
     link.again(|| channel.wait_close()).await?;
     let mut output = Output { status: channel.exit_status()?, stdout, stderr };
@@ -36,6 +48,43 @@ pub(super) async fn run(link: &Link, text: &str, stdin: &[u8]) -> io::Result<Out
         output.stderr.extend_from_slice(format!("ended by signal {signal}\n").as_bytes());
     }
     Ok(output)
+}
+
+/// Starts a command that repeats its input and gives its channel once it has repeated a line; else how it ended.
+pub(super) async fn hold(link: &Link, text: &str) -> io::Result<Result<ssh2::Channel, Output>> {
+    const LINE: &[u8] = b"held\n";
+    let mut channel = link.again(|| link.session.channel_session()).await?;
+    link.again(|| channel.exec(text)).await?;
+    let mut unsent = LINE;
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    loop {
+        let mut moved = false;
+        if !unsent.is_empty() {
+            // More is not asked for than the line: an end would end the command.
+            moved = feed(&mut channel, &mut unsent, &mut false)?;
+            if link.mid_write() && !moved {
+                link.wait().await;
+                continue;
+            }
+        }
+        moved |= gather(&mut channel.stream(0), &mut stdout)?;
+        moved |= gather(&mut channel.stderr(), &mut stderr)?;
+        if stdout == LINE {
+            return Ok(Ok(channel));
+        }
+        if channel.eof() {
+            return ended(link, channel, stdout, stderr).await.map(Err);
+        }
+        if !moved {
+            link.wait().await;
+        }
+    }
+}
+
+/// Ends the input of a command that is held, and waits for its end.
+pub(super) async fn let_go(link: &Link, mut channel: ssh2::Channel) -> io::Result<()> {
+    let (stdout, stderr) = converse(link, &mut channel, &[]).await?;
+    ended(link, channel, stdout, stderr).await.map(drop)
 }
 
 /// Feeds the input and gathers the output, both at once, until the other side has said everything.
@@ -118,8 +167,9 @@ impl Transfer {
         Ok(self.sftp.insert(sftp))
     }
 
-    /// Writes a new file, readable by its owner only.
+    /// Writes a new file, readable by its owner only, under a temporary name; those of earlier uploads go.
     pub(super) async fn put(&mut self, link: &Link, path: &str, bytes: &[u8]) -> Result<(), Fault> {
+        self.sweep(link, path).await?;
         let sftp = self.sftp(link).await?;
         let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
         let mut file = link.again(|| sftp.open_mode(Path::new(path), flags, 0o600, OpenType::File)).await?;
@@ -130,6 +180,35 @@ impl Transfer {
             sent += written.map_err(|error| Fault::of(link, error))?;
         }
         Ok(link.again(|| file.close()).await?)
+    }
+
+    /// Removes what uploads of the same file left beside it that were cut off: nobody else knows their names.
+    async fn sweep(&mut self, link: &Link, path: &str) -> Result<(), Fault> {
+        let (folder, temporary) = split(path);
+        let sftp = self.sftp(link).await?;
+        let Ok(mut listing) = link.again(|| sftp.opendir(Path::new(folder))).await else {
+            // Writing the file will say what is wrong with its folder.
+            return Ok(());
+        };
+        let mut left = Vec::new();
+        loop {
+            match link.again(|| listing.readdir()).await {
+                Ok((name, _)) if is_sibling(&name.to_string_lossy(), temporary) => left.push(name),
+                Ok(_) => {}
+                Err(error) if error.code() == ErrorCode::Session(END_OF_FOLDER) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        link.again(|| listing.close()).await?;
+        for name in left {
+            let path = Path::new(folder).join(name);
+            match link.again(|| sftp.unlink(&path)).await.map_err(Fault::from) {
+                // Whatever keeps it there, it is in nobody's way.
+                Ok(()) | Err(Fault::Refused(_)) => {}
+                Err(lost) => return Err(lost),
+            }
+        }
+        Ok(())
     }
 
     /// Reads a whole file; `None` when there is none.
@@ -184,6 +263,22 @@ impl From<ssh2::Error> for Fault {
     }
 }
 
+/// Folder and name of a file.
+fn split(path: &str) -> (&str, &str) {
+    path.rsplit_once('/').unwrap_or((".", path))
+}
+
+/// Whether two names are temporary ones of the same file.
+fn is_sibling(one: &str, other: &str) -> bool {
+    target(one).is_some_and(|name| target(other) == Some(name))
+}
+
+/// What a temporary name is for: `redis.conf` of `.redis.conf.1f2e3d4c.new`.
+fn target(temporary: &str) -> Option<&str> {
+    let (name, digits) = temporary.strip_prefix('.')?.strip_suffix(".new")?.rsplit_once('.')?;
+    (digits.len() == 8 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(name)
+}
+
 /// A file on its way: its names, its checksum, and the commands that put it in place.
 pub(super) struct Parcel {
     pub(super) path: String,
@@ -195,7 +290,7 @@ pub(super) struct Parcel {
 impl Parcel {
     pub(super) fn new(path: &str, bytes: &[u8], mode: u32) -> Self {
         // Beside the target, since a move is atomic within one file system only.
-        let (folder, name) = path.rsplit_once('/').unwrap_or((".", path));
+        let (folder, name) = split(path);
         let temporary = format!("{folder}/.{name}.{:08x}.new", rand::random::<u32>());
         Self { path: path.to_owned(), temporary, sha256: hex::encode(Sha256::digest(bytes)), mode }
     }
@@ -244,6 +339,19 @@ impl Parcel {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cut_off_upload_is_known_by_its_name() {
+        for (name, sibling) in [
+            (".redis.conf.00000001.new", true),
+            (".other.conf.00000001.new", false),
+            (".redis.conf.new", false),
+            (".redis.conf.1.new", false),
+            ("redis.conf", false),
+        ] {
+            assert_eq!(is_sibling(name, ".redis.conf.1f2e3d4c.new"), sibling, "{name}");
+        }
+    }
 
     #[test]
     fn a_parcel_lands_beside_its_target() {

@@ -283,7 +283,6 @@ impl Event {
             | Self::Deposed { address, .. }
             | Self::Announced { address, .. }
             | Self::Answered { address }
-            | Self::Adopted { address, .. }
             | Self::Learned { address, .. }
             | Self::Adopted { address, .. }
             | Self::Restored { address, .. } => Some(address),

@@ -18,7 +18,8 @@ mod wording;
 use serde::Deserialize;
 
 use crate::base::diagnostic::Diagnostic;
-use crate::topology::findings::{Finding, Findings, below, nearest, one_of};
+pub(crate) use crate::topology::findings::nearest;
+use crate::topology::findings::{Finding, Findings, below, one_of};
 use crate::topology::model::Topology;
 use crate::topology::places::{Path, Places};
 use crate::topology::schema::Document;

@@ -3,13 +3,16 @@
 //! Ids are replaced by addresses or, where a thing has none, by its kind; addresses of the network by whose they are;
 //! secrets and host keys by whose they are; times and the history of calls are left out. Whatever is there twice
 //! stays there twice. Beside the cloud's own world: the files of the hosts, what runs on them and what the nodes say
-//! of themselves, and the outcome that the journal has of each resource.
+//! of themselves, and how far the journal has each resource.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::LazyLock;
 
+use albatross::resource::phase::Phase;
+use albatross::state::Identity;
+use albatross::state::journal::Journal;
 use anyhow::Context as _;
 use regex::Regex;
 use serde_json::{Map, Value, json};
@@ -66,7 +69,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\balbatross-chatroom-[0-9a-f]{8}\b", "albatross-chatroom-*"),
         (r"\b\d{4}-\d\d-\d\dT[0-9:.]+Z\b", "TIME"),
         (r"\breleases/[0-9a-f]{12}\b", "releases/*"),
-        (r#""(release|fingerprint)": ?"[0-9a-f]{12}""#, "\"$1\":\"*\""),
+        (r#""(release|fingerprint|environment|configuration|unit)": ?"[0-9a-f]+""#, "\"$1\":\"*\""),
     ];
     rules.map(|(pattern, name)| (Regex::new(pattern).expect("a pattern"), name)).into()
 });
@@ -102,7 +105,7 @@ pub(crate) async fn world(stage: &Stage) -> anyhow::Result<String> {
         "hosts": hosts::all(&world, &stage.hosts(), &names)?,
         "processes": hosts::processes(&status),
         "nodes": hosts::nodes(stage, &status).await?,
-        "journal": outcomes(&stage.state()?.join("journal"))?,
+        "journal": phases(&stage.state()?)?,
     });
     Ok(serde_json::to_string_pretty(&whole)?)
 }
@@ -173,28 +176,24 @@ fn sorted(value: Value) -> Value {
     }
 }
 
-/// The last thing that the journal has of each resource; what is gone is left out.
-fn outcomes(journal: &Path) -> anyhow::Result<BTreeMap<String, String>> {
-    let text = std::fs::read_to_string(journal)
-        .with_context(|| format!("cannot read the journal {}", journal.display()))?;
-    let mut last = BTreeMap::new();
-    for line in text.lines() {
-        let json = line.find('{').map_or("", |start| &line[start..]);
-        let entry: Value = serde_json::from_str(json).with_context(|| format!("not an entry: {line}"))?;
-        let event = &entry["event"];
-        for (event, what) in [(&event["happened"], "happening"), (&event["restored"], "remembered")] {
-            let Some(address) = event["address"].as_str() else { continue };
-            let word = word(if what == "remembered" { &event[what]["phase"] } else { &event[what] });
-            last.insert(address.to_owned(), word);
-        }
-    }
-    last.retain(|_, word| !["remove", "refuse", "absent"].contains(&word.as_str()));
-    Ok(last)
-}
-
-fn word(value: &Value) -> String {
-    let key = || value.as_object().and_then(|object| object.keys().next().cloned());
-    value.as_str().map(str::to_owned).or_else(key).unwrap_or_default()
+/// Where the journal has each resource, read as the program reads it; what is gone is left out.
+fn phases(state: &Path) -> anyhow::Result<BTreeMap<String, &'static str>> {
+    let text = std::fs::read_to_string(state.join("journal")).context("cannot read the journal")?;
+    let first = text.lines().next().and_then(|line| line.find('{').map(|start| &line[start..]));
+    let first: Value = serde_json::from_str(first.context("the journal is empty")?)?;
+    let identity: Identity = serde_json::from_value(first["event"]["opened"].clone())?;
+    let journal = Journal::open_for_reading(state, &identity)?;
+    let known = journal.memory().resources.iter().map(|(address, remembered)| {
+        let word = match &remembered.phase {
+            Phase::Absent => "absent",
+            Phase::Intended(_) => "intended",
+            Phase::Accepted(_) => "accepted",
+            Phase::Ready(_) => "ready",
+            Phase::Tainted(_) => "tainted",
+        };
+        (address.to_string(), word)
+    });
+    Ok(known.filter(|(_, word)| *word != "absent").collect())
 }
 
 pub(crate) fn entries(collection: &Value) -> Box<dyn Iterator<Item = &Value> + Send + '_> {

@@ -25,6 +25,12 @@ const LEFT_OUT: [&str; 9] = [
     "var/lib/albatross-redis",
 ];
 
+/// Where a host has its releases.
+const RELEASES: &str = "opt/albatross/releases";
+
+/// Where a host has a folder for the step that is at work.
+const STEPS: &str = "run/albatross";
+
 /// Where the node of the example listens.
 const PORT: u16 = 5000;
 
@@ -57,6 +63,8 @@ pub(crate) fn all(world: &Value, hosts: &Path, names: &Names) -> anyhow::Result<
         let root = hosts.join(text(&instance["id"]));
         if root.exists() {
             collect(&root, &root, names, &mut files)?;
+            files.insert("older releases".to_owned(), at_most_one(&root, RELEASES, is_older_release)?);
+            files.insert("steps".to_owned(), at_most_one(&root, STEPS, is_step)?);
         }
         all.entry(text(&instance["name"]).to_owned()).or_default().push(files);
     }
@@ -72,7 +80,7 @@ fn collect(
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let relative = path.strip_prefix(root)?.to_string_lossy().into_owned();
-        if LEFT_OUT.contains(&relative.as_str()) {
+        if LEFT_OUT.contains(&relative.as_str()) || is_older_release(root, &path) || is_step(root, &path) {
             continue;
         }
         let about = path.symlink_metadata()?;
@@ -88,6 +96,31 @@ fn collect(
         files.insert(names.apply(&relative), shown);
     }
     Ok(())
+}
+
+/// Whether this is the folder of a release that is not in force: which ones there are follows from the past.
+fn is_older_release(root: &Path, path: &Path) -> bool {
+    let current = fs::read_link(root.join("opt/albatross/current"));
+    path.parent() == Some(&root.join(RELEASES))
+        && current.is_ok_and(|current| current.file_name() != path.file_name())
+}
+
+/// Whether this is the folder of a step: the last one stays until the next begins.
+fn is_step(root: &Path, path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.parent() == Some(&root.join(STEPS)) && name.len() == 32
+}
+
+/// Whether a folder has more than one of something; with each run one more would fill the disk.
+fn at_most_one(root: &Path, folder: &str, is_one: fn(&Path, &Path) -> bool) -> anyhow::Result<String> {
+    let folder = root.join(folder);
+    let mut count = 0;
+    if folder.exists() {
+        for entry in fs::read_dir(folder)? {
+            count += usize::from(is_one(root, &entry?.path()));
+        }
+    }
+    Ok(if count <= 1 { "at most one".to_owned() } else { count.to_string() })
 }
 
 /// The digest of a file in which nothing differs from run to run.

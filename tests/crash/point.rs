@@ -93,7 +93,8 @@ impl fmt::Display for Site {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Effect { key, occurrence } | Self::Write { key, occurrence } => {
-                write!(formatter, "{key}#{occurrence}")
+                // A key may be a command with a line feed in it, and a point is one line.
+                write!(formatter, "{}#{occurrence}", key.replace('\n', "\\n"))
             }
         }
     }
@@ -139,7 +140,7 @@ impl FromStr for Point {
         let (verb, rest) = text.trim().split_once(' ').with_context(bad)?;
         let (site, word) = rest.rsplit_once(' ').with_context(bad)?;
         let (key, occurrence) = site.rsplit_once('#').with_context(bad)?;
-        let (key, occurrence) = (key.to_owned(), occurrence.parse().with_context(bad)?);
+        let (key, occurrence) = (key.replace("\\n", "\n"), occurrence.parse().with_context(bad)?);
         let verb = Verb::ALL.into_iter().find(|known| known.word() == verb).with_context(bad)?;
         if ["append ", "replace "].iter().any(|kind| key.starts_with(kind)) {
             let found = WriteMoment::ALL.into_iter().find(|moment| moment.word() == word);

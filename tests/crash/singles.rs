@@ -126,7 +126,7 @@ async fn alone(work: &Work, point: &Point) -> anyhow::Result<Vec<Finding>> {
 /// Prints what is wrong, and how to see it again.
 pub(crate) fn show(line: &str, findings: &[Finding]) {
     let said: String = findings.iter().map(|finding| format!("  {finding}\n")).collect();
-    println!("FAILED {line}\n{said}  make crash ONLY='{line}'");
+    println!("FAILED {line}\n{said}  make crash ONLY='{}'", line.replace('\'', r"'\''"));
 }
 
 /// Only these points, on one stage; two of one command are one crash in the recovery of the other.

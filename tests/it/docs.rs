@@ -279,7 +279,8 @@ fn the_variables_are_those_that_are_read() {
         known.extend(variable.captures_iter(&source).map(|found| found[1].to_owned()));
     }
     // Of no part in credentials and endpoints.
-    for other in ["ALBATROSS_STATE_DIR", "ALBATROSS_CHAT_NODE"] {
+    let of_the_crash_harness = ["ALBATROSS_CRASH_POINT", "ALBATROSS_CRASH_POINTS_TO"];
+    for other in ["ALBATROSS_STATE_DIR", "ALBATROSS_CHAT_NODE"].into_iter().chain(of_the_crash_harness) {
         assert!(known.remove(other), "{other} is not read any more");
     }
     let rows = table(&readme(), "| Variable |");

@@ -3,20 +3,26 @@
 #![expect(clippy::disallowed_methods, reason = "tests write files, read CI and wait for processes")]
 #![expect(clippy::needless_raw_string_hashes, reason = "`SNAPSHOTS=overwrite` writes them so")]
 
+mod adopt;
 mod architecture;
 mod browser;
+mod builds;
 mod chatroom;
 mod credential_chain;
 mod credentials;
 mod docs;
 mod doctor;
+mod drift;
 mod faults;
 mod fields;
+mod forecast;
 mod input;
 mod kept;
+mod late;
 mod locks;
 mod neighbours;
 mod parts;
+mod plans;
 mod polling;
 mod replace;
 mod retries;

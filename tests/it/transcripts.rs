@@ -97,7 +97,9 @@ fn codes_in_the_sources() -> BTreeSet<String> {
     let mut codes = BTreeSet::new();
     for file in files {
         let source = fs::read_to_string(file).expect("a source");
-        codes.extend(pattern.captures_iter(&source).map(|found| found[1].to_owned()));
+        // Below come names of fields, which look the same.
+        let source = source.split("const TOP_FIELDS").next().unwrap_or_default();
+        codes.extend(pattern.captures_iter(source).map(|found| found[1].to_owned()));
     }
     codes
 }

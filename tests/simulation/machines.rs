@@ -246,18 +246,18 @@ impl Hosts for Fleet {
             let machine = self.0.lock().machines.get(&id).cloned().unwrap_or_default();
             Ok(OnHost {
                 redis: redis::Observed {
+                    enabled: machine.record.is_some(),
                     fingerprint: machine.record,
                     active: machine.redis_active,
-                    enabled: machine.redis_active,
                     edited: redis::Edited::default(),
                     password: machine.password.map(Secret::new),
                 },
                 node: node::Observed {
-                    release: machine.release.as_ref().map(|release| release.id.clone()),
+                    enabled: machine.release.is_some(),
+                    password: machine.release.as_ref().map(|release| Secret::new(release.password.clone())),
+                    release: machine.release.map(|release| release.id),
                     active: machine.node_active,
-                    enabled: machine.node_active,
                     edited: node::Edited::default(),
-                    password: machine.release.map(|release| Secret::new(release.password)),
                 },
             })
         })

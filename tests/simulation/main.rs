@@ -93,7 +93,7 @@ fn play_all(seeds: impl Iterator<Item = u64>) -> Total {
 
 #[test]
 fn a_seed_repeats_itself() {
-    for seed in [3, 14, 159, 2_653] {
+    for seed in 0..24 {
         let (first, second) = (run::play(seed, None), run::play(seed, None));
         assert_eq!((first.trace, first.calls, first.struck), (second.trace, second.calls, second.struck));
     }

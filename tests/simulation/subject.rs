@@ -29,21 +29,17 @@ pub(crate) fn of(world: &World, operation: &Operation, parameters: &Parameters) 
         "AuthorizeSecurityGroup" => remark(text("Permissions.1.Description")?),
         "RevokeSecurityGroup" => {
             let group = world.security_groups.get(text("SecurityGroupId")?)?;
-            let source = text("Permissions.1.SourceCidrIp").unwrap_or_default().trim_end_matches("/32");
-            let rule = group.rules.iter().find(|rule| {
-                let at = &rule.permission;
-                let same = at.source_cidr.trim_end_matches("/32") == source
-                    && Some(at.port_range.as_str()) == text("Permissions.1.PortRange");
-                same || Some(rule.id.as_str()) == text("SecurityGroupRuleId.1")
-            });
-            remark(&rule?.description)
+            let id = text("SecurityGroupRuleId.1")?;
+            remark(&group.rules.iter().find(|rule| rule.id == id)?.description)
         }
-        "AddServersToServerGroup" | "RemoveServersFromServerGroup" => {
+        "AddServersToServerGroup" | "RemoveServersFromServerGroup" | "UpdateServerGroupServersAttribute" => {
             Some(format!("server.{}", instance_name(world, text("Servers.1.ServerId")?)?))
         }
-        "AddDomainRecord" | "UpdateDomainRecord" | "UpdateDomainRecordRemark" | "DeleteDomainRecord" => {
-            Some("record.main".to_owned())
-        }
+        "AddDomainRecord"
+        | "UpdateDomainRecord"
+        | "UpdateDomainRecordRemark"
+        | "SetDomainRecordStatus"
+        | "DeleteDomainRecord" => Some("record.main".to_owned()),
         "DeleteKeyPairs" => {
             let names: Vec<String> = serde_json::from_str(text("KeyPairNames")?).ok()?;
             let pair = world.key_pairs.get(&(super::region::REGION.to_owned(), names.first()?.clone()));

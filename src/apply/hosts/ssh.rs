@@ -126,7 +126,7 @@ impl Hosts for SshHosts {
     fn remove_redis<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
-            Ok(redis::remove(session.as_ref()).await?)
+            Ok(redis::remove(session.as_ref(), &logged()).await?)
         })
     }
 
@@ -147,7 +147,7 @@ impl Hosts for SshHosts {
     fn remove_release<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
-            Ok(node::remove(session.as_ref()).await?)
+            Ok(node::remove(session.as_ref(), &logged()).await?)
         })
     }
 
@@ -166,6 +166,11 @@ impl Hosts for SshHosts {
     fn forget(&self) -> BoxFuture<'_, ()> {
         Box::pin(async { self.sessions.lock().await.clear() })
     }
+}
+
+/// A removal has one step, which its caller tells; what it waits for is for the log.
+fn logged() -> Note {
+    Arc::new(|text: &str| tracing::info!("{text}"))
 }
 
 fn route(host: &HostSpec, known: &Known, address_map: &AddressMap) -> Result<Route, ApplyError> {

@@ -10,6 +10,7 @@ use crate::cloud::alb::{self, HealthCheck, ListenerSettings, NewLoadBalancer, Ne
 use crate::cloud::codes;
 use crate::cloud::error::CloudError;
 use crate::cloud::wait::{Look, UNSEEN};
+use crate::plan::action::Action;
 use crate::resource::observed::{Observation, Output, Outputs, Owner};
 use crate::resource::ownership::console_name;
 use crate::resource::settings::{HEALTH_INTERVAL, HEALTH_THRESHOLD, HEALTH_TIMEOUT, STICKY_SECONDS, WEIGHT};
@@ -70,7 +71,7 @@ impl Provider {
         let goal = Goal { address, condition: "Active", deadline: PROVISION };
         let judge =
             |found: Option<&alb::LoadBalancer>| judge_state(found, goal.condition, load_balancer_outputs);
-        Ok(self.until(&self.poller.load_balancers, id, goal, judge).await?)
+        self.until_stopped(goal, self.until(&self.poller.load_balancers, id, goal, judge)).await
     }
 
     pub(super) async fn delete_load_balancer(
@@ -202,7 +203,7 @@ impl Provider {
         &self,
         address: &ResourceAddress,
         spec: &ListenerSpec,
-        current: Option<&Observation>,
+        (current, action): (Option<&Observation>, &Action),
     ) -> Result<Outputs, ApplyError> {
         let group = self.known.only(Kind::ServerGroup)?;
         let description = console_name(&self.stack, address);
@@ -214,7 +215,7 @@ impl Provider {
             description: &description,
         };
         let id = if let Some(current) = current {
-            self.update_listener(address, current, &settings).await?;
+            self.update_listener(address, (current, action), &settings).await?;
             current.id.clone()
         } else {
             let marks = self.marks(address);
@@ -231,13 +232,13 @@ impl Provider {
     async fn update_listener(
         &self,
         address: &ResourceAddress,
-        current: &Observation,
+        (current, action): (&Observation, &Action),
         settings: &ListenerSettings<'_>,
     ) -> Result<(), ApplyError> {
-        self.change(address, |token| alb::update_listener(&current.id, settings, token)).await?;
-        if current.fields.get("status").is_some_and(|status| status == "Stopped") {
-            let goal = Goal { address, condition: "Stopped", deadline: CONFIGURE };
-            self.in_state(&self.poller.listeners, &current.id, goal).await?;
+        if action.changes_beside("status") {
+            self.change(address, |token| alb::update_listener(&current.id, settings, token)).await?;
+        }
+        if action.changes_field("status") {
             self.change(address, |token| alb::start_listener(&current.id, token)).await?;
         }
         Ok(())

@@ -14,7 +14,7 @@ use crate::cloud::ecs::{self, NewInstance};
 use crate::cloud::error::CloudError;
 use crate::cloud::poller::HasState;
 use crate::cloud::wait::Look;
-use crate::resource::observed::{Observation, Output, Outputs};
+use crate::resource::observed::{Fields, Observation, Output, Outputs};
 use crate::resource::ownership::{HOST_KEY_TAG, IMAGE_TAG, image_tag};
 use crate::resource::spec::{HostSpec, InstanceSpec, KeyPairSpec};
 use crate::resource::{Kind, ResourceAddress};
@@ -101,7 +101,12 @@ impl Provider {
                     self.note(address, format!("{instance_type} is out of stock"));
                     refusal = error.into();
                 }
-                done => return done,
+                Ok(id) => {
+                    let chosen = Fields::from([("type".to_owned(), instance_type.clone())]);
+                    self.ledger.learn(address, &Outputs::new(), &chosen)?;
+                    return Ok(id);
+                }
+                Err(error) => return Err(error),
             }
         }
         Err(refusal)

@@ -189,8 +189,10 @@ impl Provider {
             (Spec::ServerGroup(spec), current) => self.put_server_group(address, spec, current).await?,
             (Spec::Release(spec), _) => self.put_release(address, spec).await?,
             (Spec::Server(spec), current) => self.put_server(address, spec, current).await?,
-            (Spec::Listener(spec), current) => self.put_listener(address, spec, current).await?,
-            (Spec::Record(spec), current) => self.put_record(address, spec, current).await?,
+            (Spec::Listener(spec), current) => {
+                self.put_listener(address, spec, (current, &step.action)).await?
+            }
+            (Spec::Record(spec), current) => self.put_record(address, spec, (current, &step.action)).await?,
         };
         self.known.learn(address, outputs.clone());
         self.ledger.ready(address, &outputs, &self.written(step, spec))?;

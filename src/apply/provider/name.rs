@@ -9,6 +9,7 @@ use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::codes;
 use crate::cloud::dns::{self, NewRecord, Record};
 use crate::cloud::wait::LAPSE;
+use crate::plan::action::Action;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::spec::RecordSpec;
 use crate::resource::{Kind, ResourceAddress};
@@ -21,7 +22,7 @@ impl Provider {
         &self,
         address: &ResourceAddress,
         spec: &RecordSpec,
-        current: Option<&Observation>,
+        (current, action): (Option<&Observation>, &Action),
     ) -> Result<Outputs, ApplyError> {
         let balancer = ResourceAddress::only(Kind::LoadBalancer);
         let name = self.known.output(&balancer, Output::DnsName);
@@ -29,9 +30,15 @@ impl Provider {
         let record = NewRecord { host: &spec.host, value: &value, ttl: spec.ttl };
         let id = match current {
             Some(current) => {
-                self.update_record(address, current, record).await?;
-                if current.fields.get("status").is_some_and(|status| status != "ENABLE") {
+                let settings = ["name", "value", "ttl", "type", "line"];
+                if settings.iter().any(|field| action.changes_field(field)) {
+                    self.update_record(address, current, record).await?;
+                }
+                if action.changes_field("status") {
                     self.change(address, |_| dns::enable_record(&current.id)).await?;
+                }
+                if !action.changes_field("remark") {
+                    return Ok(id_only(&current.id));
                 }
                 current.id.clone()
             }

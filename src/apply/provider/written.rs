@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use super::host::computed;
 use super::{Known, Provider};
 use crate::plan::Step;
-use crate::resource::ResourceAddress;
 use crate::resource::observed::{Fields, Output, Owner};
 use crate::resource::settings;
 use crate::resource::spec::{Spec, Wanted};
+use crate::resource::{Kind, ResourceAddress};
 
 impl Provider {
     /// What was written: as the spec says, with what other resources turned out to be. A field whose value the cloud
@@ -28,7 +28,18 @@ impl Provider {
             };
             Some((field.to_owned(), value))
         });
-        fields.chain(name).collect()
+        fields.chain(name).chain(self.set_once(step)).collect()
+    }
+
+    /// What is set when a resource is made and never again.
+    fn set_once(&self, step: &Step) -> Option<(String, String)> {
+        match step.address.kind {
+            Kind::Instance if step.action.makes_new() => {
+                Some(("key_pair".to_owned(), self.known.only(Kind::KeyPair).ok()?.to_string()))
+            }
+            Kind::HostKey => Some(("key".to_owned(), self.known.output(&step.address, Output::HostKey)?)),
+            _ => None,
+        }
     }
 }
 

@@ -30,6 +30,7 @@ use crate::base::retry::{Backoff, Deadline};
 use crate::plan::desired::Desired;
 use crate::resource::observed::{Applied, Observation, Observed, Output, Owner};
 use crate::resource::phase::Phase;
+use crate::resource::spec::Wanted;
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::{Memory, Remembered};
 
@@ -89,6 +90,15 @@ pub fn from_journal(provider: &Provider, desired: &Desired) -> Observed {
             let found = observed.resources.remove(address).filter(|found| found.id == *id);
             let found = found.unwrap_or_else(|| Observation::new(id.clone()));
             observed.resources.insert(address.clone(), found.of_others());
+        }
+    }
+    for (address, found) in &mut observed.resources {
+        let wanted = desired.resources.get(address).map(|resource| resource.spec.wanted());
+        for (field, wanted) in wanted.into_iter().flatten() {
+            // What the cloud chose may not have been written down yet: it was one of the choices.
+            if let (Wanted::OneOf(values), false) = (&wanted, found.fields.contains_key(field)) {
+                found.fields.extend(values.first().map(|value| (field.to_owned(), value.clone())));
+            }
         }
     }
     mark_tainted(&memory, &mut observed);

@@ -152,9 +152,10 @@ impl Reader<'_> {
     /// A host key is where its machine is, once all machines are in their places.
     fn add_host_keys(&mut self) {
         for (machine, id) in self.found.all(Kind::Instance) {
+            let owner = self.found.get(&machine).map_or(Owner::Stack, |found| found.owner);
             if let Some(key) = self.host_keys.get(&id) {
                 let observation = Observation::new(id).field("key", key).output(Output::HostKey, key);
-                self.found.resources.insert(machine.on_same_machine(Kind::HostKey), observation);
+                self.found.resources.insert(machine.on_same_machine(Kind::HostKey), observation.of(owner));
             }
         }
     }

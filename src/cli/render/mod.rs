@@ -1,12 +1,14 @@
 //! How values are shown to people.
 
 pub(super) mod diagnostic;
+pub(super) mod drift;
 pub(super) mod examination;
 pub(super) mod explanation;
 pub(super) mod failure;
 pub(super) mod plan;
 pub(super) mod progress;
 pub(super) mod report;
+pub(super) mod saved;
 
 /// `1 check`, `2 checks`.
 pub(super) fn count(number: usize, one: &str) -> String {

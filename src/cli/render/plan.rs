@@ -5,8 +5,10 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
+use crate::base::ids::{RegionId, StackName};
 use crate::cli::render::count;
 use crate::plan::action::{Action, Change};
+use crate::plan::drift::Drift;
 use crate::plan::forecast::{Forecast, forecast};
 use crate::plan::order::orders;
 use crate::plan::{Plan, Step, Summary};
@@ -17,7 +19,8 @@ use crate::resource::{Kind, replacement};
 pub(crate) fn print(plan: &Plan) {
     let shown: Vec<&Step> = plan.steps.iter().filter(|step| step.action != Action::Keep).collect();
     anstream::println!("Stack {} in {}", plan.stack, plan.region);
-    if shown.is_empty() {
+    super::drift::print(&plan.drift);
+    if shown.is_empty() && plan.left_out.is_empty() {
         anstream::println!("\nNo changes: {} as the topology says.", count(plan.summary().keep, "resource"));
         print_notes(plan);
         return;
@@ -25,9 +28,12 @@ pub(crate) fn print(plan: &Plan) {
     anstream::println!();
     let width = shown.iter().map(|step| step.address.to_string().len()).max().unwrap_or(0);
     let orders = orders(plan);
-    for step in shown {
+    for step in &shown {
         let glyph = orders.get(&step.address).map_or(step.action.glyph(), |order| order.glyph());
         print_step(step, glyph, width);
+    }
+    if !plan.left_out.is_empty() {
+        print_left_out(&plan.left_out, !shown.is_empty());
     }
     anstream::println!("\nPlan: {}.", summary_words(plan.summary(), Tense::Future));
     // A plan whose steps wait for each other has no forecast; apply refuses it with the reason.
@@ -51,6 +57,16 @@ fn about(duration: Duration) -> String {
             count(usize::try_from(seconds.max(1).next_multiple_of(5)).unwrap_or(usize::MAX), "second")
         }
         seconds => count(usize::try_from((seconds + 30) / 60).unwrap_or(usize::MAX), "minute"),
+    }
+}
+
+/// What a selection leaves out: what it is about, but not every field.
+fn print_left_out(steps: &[Step], follows: bool) {
+    let line = if follows { "\n" } else { "" };
+    anstream::println!("{line}Left out, so the result may be partial:");
+    for step in steps {
+        let style = style(&step.action).dimmed();
+        anstream::println!("{style}{:>3} {}{style:#}", step.action.glyph(), step.address);
     }
 }
 
@@ -128,10 +144,13 @@ pub(crate) enum Tense {
 /// `22 to create, 1 to update`, or `22 created, 1 updated`; what there is none of is left out.
 pub(crate) fn summary_words(summary: Summary, tense: Tense) -> String {
     let words = match tense {
-        Tense::Future => ["to create", "to update", "to replace", "to delete", "unknown until apply"],
-        Tense::Past => ["created", "updated", "replaced", "deleted", "brought up to date"],
+        Tense::Future => {
+            ["to create", "to update", "to replace", "to delete", "unknown until apply", "left out"]
+        }
+        Tense::Past => ["created", "updated", "replaced", "deleted", "brought up to date", "left out"],
     };
-    let numbers = [summary.create, summary.update, summary.replace, summary.delete, summary.unknown];
+    let Summary { create, update, replace, delete, unknown, left_out, keep: _ } = summary;
+    let numbers = [create, update, replace, delete, unknown, left_out];
     let parts = numbers.into_iter().zip(words);
     let words: Vec<String> = parts
         .into_iter()
@@ -183,6 +202,20 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
         "older_images": plan.older_images,
         "forecast": forecast(plan).ok().map(|forecast| foretold(&forecast)),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
+        "left_out": plan.left_out.iter().map(step).collect::<Vec<_>>(),
+        "drift": plan.drift.resources,
+        "foreign": plan.drift.foreign,
+    })
+}
+
+/// What others have changed, as JSON, without a plan.
+pub(crate) fn drift_to_json(stack: &StackName, region: &RegionId, drift: &Drift) -> Value {
+    json!({
+        "version": 1,
+        "stack": stack,
+        "region": region,
+        "drift": drift.resources,
+        "foreign": drift.foreign,
     })
 }
 

@@ -345,6 +345,13 @@ pub(super) const ADDITIONS: &[Addition] = &[
     },
     Addition {
         product: Alb,
+        actions: &["StartListener"],
+        again: &["IncorrectStatus.Listener", "ResourceInConfiguring.Listener"],
+        absent: &[],
+        why: "documented: the listener is being changed, or still stops",
+    },
+    Addition {
+        product: Alb,
         actions: &["UpdateLoadBalancerAttribute", "StartListener"],
         again: &["IncorrectBusinessStatus.LoadBalancer", "IncorrectStatus.LoadBalancer"],
         absent: &[],

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use sha2::{Digest as _, Sha256};
 
+use super::steps::Steps;
 use crate::deploy::Host;
 use crate::ssh::{Command, Output, SshError};
 
@@ -30,6 +31,7 @@ pub(super) struct State {
     clock: u32,
     log: Vec<String>,
     uploads: Vec<String>,
+    pub(super) steps: Steps,
     pub(super) listeners: String,
     /// Releases that end at once.
     pub(super) broken: BTreeSet<String>,
@@ -44,6 +46,7 @@ pub(super) struct State {
 pub(super) struct Played {
     name: &'static str,
     state: Mutex<State>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 impl Played {
@@ -59,7 +62,11 @@ impl Played {
     }
 
     fn new(name: &'static str, release: &'static str) -> Self {
-        Self { name, state: Mutex::new(State { release, ..State::default() }) }
+        Self {
+            name,
+            state: Mutex::new(State { release, ..State::default() }),
+            turn: tokio::sync::Mutex::default(),
+        }
     }
 
     pub(super) fn with<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
@@ -112,6 +119,8 @@ impl Played {
         self.with(|state| {
             if state.cut_after.is_some_and(|cut| state.log.len() >= cut) {
                 let host = self.name.to_owned();
+                // What a connection held ends with it.
+                state.steps.is_held = false;
                 return Err(SshError::ConnectionLost { host, what, source: None });
             }
             state.log.push(what);
@@ -126,10 +135,14 @@ impl Host for Played {
     }
 
     async fn run(&self, command: Command) -> Result<Output, SshError> {
-        self.operation(command.to_string())?;
         let stdin = command.input().map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
         let words: Vec<&str> = command.argv().iter().map(String::as_str).collect();
-        let (status, text) = self.with(|state| state.run(&words, stdin.as_deref().unwrap_or_default()));
+        let (step, words) = Steps::unwrap(&words);
+        self.operation(words.join(" "))?;
+        if let Some(refused) = step.and_then(|lock| self.with(|state| state.steps.refusal(lock))) {
+            return Ok(refused);
+        }
+        let (status, text) = self.with(|state| state.run(words, stdin.as_deref().unwrap_or_default()));
         Ok(Output { status, stdout: text.into_bytes(), stderr: Vec::new() })
     }
 
@@ -155,6 +168,42 @@ impl Host for Played {
         Ok(())
     }
 
+    async fn upload_by(
+        &self,
+        wrapper: &[String],
+        path: &str,
+        bytes: Arc<[u8]>,
+        mode: u32,
+    ) -> Result<(), SshError> {
+        let moved = Command::new("true").wrapped_by(wrapper.iter().cloned());
+        let words: Vec<&str> = moved.argv().iter().map(String::as_str).collect();
+        let refused = self.with(|state| state.steps.refusal(Steps::unwrap(&words).0?));
+        match refused {
+            Some(output) => Err(SshError::RemoteFailure {
+                host: self.name.to_owned(),
+                command: moved.to_string(),
+                exit: output.status,
+                stderr_tail: output.tail(5),
+            }),
+            None => self.upload(path, bytes, mode).await,
+        }
+    }
+
+    async fn hold(&self, command: Command) -> Result<Option<Output>, SshError> {
+        self.operation(format!("hold {command}"))?;
+        Ok(self.with(|state| state.steps.hold()))
+    }
+
+    async fn let_go(&self) -> Result<(), SshError> {
+        self.operation("let go".to_owned())?;
+        self.with(|state| state.steps.is_held = false);
+        Ok(())
+    }
+
+    fn turn(&self) -> &tokio::sync::Mutex<()> {
+        &self.turn
+    }
+
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SshError> {
         self.operation(format!("read {path}"))?;
         Ok(self.with(|state| state.files.get(path).map(|file| file.text.clone().into_bytes())))
@@ -172,9 +221,8 @@ fn when(condition: bool) -> (i32, String) {
 impl State {
     fn run(&mut self, words: &[&str], stdin: &str) -> (i32, String) {
         match words {
-            ["flock", "-w", "60", "/run/albatross.lock", rest @ ..] | ["env", _, rest @ ..] => {
-                self.run(rest, stdin)
-            }
+            ["env", _, rest @ ..] => self.run(rest, stdin),
+            [.., path] if path.starts_with("/run/albatross") => self.steps.run(words),
             ["uname", "-m"] => said("x86_64\n"),
             ["cat", "/etc/os-release"] => said(self.release),
             ["getconf", "GNU_LIBC_VERSION"] => said("glibc 2.36\n"),

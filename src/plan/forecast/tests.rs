@@ -119,7 +119,7 @@ fn a_change_in_place_has_the_calls_of_its_kind() {
     let cases = [
         ("listener.main", "Running", "UpdateListenerAttribute"),
         ("server_group.main", "Available", "UpdateServerGroupAttribute"),
-        ("record.main", "", "UpdateDomainRecord UpdateDomainRecordRemark"),
+        ("record.main", "", "UpdateDomainRecord"),
         ("instance.ecs01", "Stopped", "StartInstance"),
         ("instance.ecs01", "Stopping", "StartInstance"),
         ("instance.ecs01", "Starting", ""),

@@ -162,23 +162,40 @@ fn membership() -> Vec<Wait> {
 fn update(step: &Step) -> Work {
     let kind = step.address.kind;
     match kind {
-        Kind::Instance => start(step),
+        Kind::Vpc => (vec!["ModifyVpcAttribute"], vec![wait("Available", Lane::Vpcs, usual::VPC)]),
+        Kind::Instance => {
+            let (start, waits) = start(step);
+            let changed = step.action.changes_beside("status").then_some("ModifyInstanceAttribute");
+            (changed.into_iter().chain(start).collect(), waits)
+        }
+        Kind::LoadBalancer => (vec!["UpdateLoadBalancerAttribute"], load_balancer()),
+        Kind::Server => (vec!["UpdateServerGroupServersAttribute"], membership()),
         Kind::ServerGroup => {
             let waits = vec![wait("Available", Lane::ServerGroups, usual::SERVER_GROUP)];
             (vec!["UpdateServerGroupAttribute"], waits)
         }
-        Kind::Listener => (vec!["UpdateListenerAttribute"], listener()),
-        Kind::Record => (vec!["UpdateDomainRecord", "UpdateDomainRecordRemark"], Vec::new()),
-        Kind::Vpc
-        | Kind::VSwitch
+        Kind::Listener => {
+            let settings = step.action.changes_beside("status").then_some("UpdateListenerAttribute");
+            let start = step.action.changes_field("status").then_some("StartListener");
+            (settings.into_iter().chain(start).collect(), listener())
+        }
+        Kind::Record => {
+            let settings = ["name", "value", "ttl", "type", "line"];
+            let is_set = settings.iter().any(|field| step.action.changes_field(field));
+            let calls = [
+                is_set.then_some("UpdateDomainRecord"),
+                step.action.changes_field("status").then_some("SetDomainRecordStatus"),
+                step.action.changes_field("remark").then_some("UpdateDomainRecordRemark"),
+            ];
+            (calls.into_iter().flatten().collect(), Vec::new())
+        }
+        Kind::VSwitch
         | Kind::SecurityGroup
         | Kind::KeyPair
         | Kind::HostKey
         | Kind::SecurityRule
         | Kind::Redis
-        | Kind::LoadBalancer
-        | Kind::Release
-        | Kind::Server => creation(kind),
+        | Kind::Release => creation(kind),
     }
 }
 
@@ -189,8 +206,8 @@ fn start(step: &Step) -> Work {
     let stopped = wait("Stopped", Lane::Instances, usual::INSTANCE_STOPPED);
     let running = wait("Running", Lane::Instances, usual::INSTANCE_RUNNING);
     match status {
-        "Stopping" => (vec!["StartInstance"], vec![stopped, running]),
-        "Stopped" => (vec!["StartInstance"], vec![running]),
+        "Stopping" => (vec!["StartInstances"], vec![stopped, running]),
+        "Stopped" => (vec!["StartInstances"], vec![running]),
         _ => (Vec::new(), vec![running]),
     }
 }

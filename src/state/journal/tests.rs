@@ -233,6 +233,26 @@ fn all_files_are_the_owners_alone() {
     assert_eq!([&folder.join("journal"), &secret].map(|path| mode(path)), [0o600; 2]);
 }
 
+#[tokio::test]
+async fn nothing_is_written_once_the_lock_is_anothers() {
+    use crate::state::lock::{Claim, Lock};
+    let folder = tempfile::tempdir().unwrap();
+    let claim = Claim::new("albatross apply", std::time::Duration::ZERO);
+    let lock = Lock::take(folder.path(), &claim, &|_| ()).await.unwrap();
+    let mut journal = open(folder.path()).guarded_by(lock.standing());
+    journal.append(Event::Answered { address: address() }).unwrap();
+    std::fs::write(folder.path().join("lock"), "{}").unwrap();
+    let before = std::fs::read(&journal.path).unwrap();
+    for _ in 0..2 {
+        let refused = journal.append(Event::Answered { address: address() });
+        assert!(matches!(refused, Err(StateError::LockLost { .. })), "{refused:?}");
+    }
+    let secret = journal.keep_secret(&Secret::new("hunter2".to_owned()));
+    assert!(matches!(secret, Err(StateError::LockLost { .. })), "{secret:?}");
+    assert!(!folder.path().join("secrets").exists());
+    assert_eq!(std::fs::read(&journal.path).unwrap(), before);
+}
+
 fn name(event: &Event) -> &'static str {
     match event {
         Event::Opened(_) => "opened",

@@ -97,6 +97,11 @@ impl LocalCloud {
         self.status()["resources"].as_u64().expect("a number")
     }
 
+    /// Moves the clock of the cloud on.
+    pub(crate) fn pass_time(&self, seconds: u64) {
+        self.administer(reqwest::Method::POST, "clock", Some(json!({"advance_seconds": seconds})));
+    }
+
     /// The first call of each action from now on goes wrong in this way.
     pub(crate) fn fail_first(&self, actions: &[&str], fault: &str) {
         self.break_calls(actions.iter().map(|action| (*action, 1)), &json!({fault: {}}));
@@ -116,6 +121,38 @@ impl LocalCloud {
     pub(crate) fn refuse(&self, action: &str, occurrence: u64, status: u16, code: &str) {
         let fault = json!({"error": {"status": status, "code": code}});
         self.break_calls([(action, occurrence)].into_iter(), &fault);
+    }
+
+    /// `(key, occurrence)` of all that changed something since counting began, in order.
+    pub(crate) fn effects(&self) -> Vec<(String, u64)> {
+        let lines = self.administer_text(reqwest::Method::GET, "effects", None);
+        let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+        rows.map(|row| {
+            (row["key"].as_str().expect("a key").to_owned(), row["occurrence"].as_u64().unwrap_or(0))
+        })
+        .collect()
+    }
+
+    /// Counts effects anew; gates are taken back.
+    pub(crate) fn count_effects_anew(&self) {
+        self.administer(reqwest::Method::DELETE, "effects", None);
+    }
+
+    /// Sets a gate before an effect and gives its number.
+    pub(crate) fn gate_before(&self, key: &str, occurrence: u64) -> u64 {
+        let place = json!({"key": key, "occurrence": occurrence, "moment": "before"});
+        self.administer(reqwest::Method::POST, "gates", Some(place))["gate"].as_u64().expect("a number")
+    }
+
+    /// How far a gate is, once something is held there or what was held is over.
+    pub(crate) fn gate_state(&self, gate: u64) -> String {
+        let path = format!("gates/{gate}?wait={}", PATIENCE.as_secs());
+        self.administer(reqwest::Method::GET, &path, None)["state"].as_str().expect("a word").to_owned()
+    }
+
+    /// Lets go on what is held at a gate.
+    pub(crate) fn open_gate(&self, gate: u64) {
+        self.administer(reqwest::Method::POST, &format!("gates/{gate}"), Some(json!({"then": "go"})));
     }
 
     /// From now on these instance types are sold out in these zones, and no others.

@@ -99,7 +99,10 @@ enum GateState {
     /// Its effect has not come.
     Armed,
     /// Its effect waits.
-    Held,
+    Held {
+        /// Whether its caller is gone.
+        is_alone: bool,
+    },
     /// The effect was told to go on, or not to.
     Told(Verdict),
     /// The effect is over, in this way.
@@ -112,7 +115,7 @@ impl GateState {
     fn as_str(self) -> &'static str {
         match self {
             Self::Armed => "armed",
-            Self::Held => "held",
+            Self::Held { .. } => "held",
             Self::Told(_) | Self::Over(Progress::Held | Progress::Running) => "running",
             Self::Over(Progress::Dropped) => "dropped",
             Self::Over(Progress::Done) => "done",
@@ -229,7 +232,7 @@ impl Gates {
             gate.state.send_if_modified(|state| {
                 match state {
                     GateState::Armed => *state = GateState::Disarmed,
-                    GateState::Held => *state = GateState::Told(Verdict::Go),
+                    GateState::Held { .. } => *state = GateState::Told(Verdict::Go),
                     GateState::Told(_) | GateState::Over(_) | GateState::Disarmed => return false,
                 }
                 true
@@ -259,7 +262,7 @@ impl Gates {
         let book = self.lock();
         let gate = book.gates.get(&id).ok_or(GateError::Unknown(id))?;
         let was_held = gate.state.send_if_modified(|state| {
-            let was_held = *state == GateState::Held;
+            let was_held = matches!(state, GateState::Held { .. });
             if was_held {
                 *state = GateState::Told(verdict);
             }
@@ -279,8 +282,13 @@ impl Gates {
         };
         // Whether or not it came in time shows in the state itself.
         let _ = tokio::time::timeout(patience, state.wait_for(|state| state.is_settled())).await;
-        let word = state.borrow().as_str();
-        Ok(json!({"gate": id, "state": word}))
+        let state = *state.borrow();
+        Ok(match state {
+            GateState::Held { is_alone } => json!({"gate": id, "state": "held", "alone": is_alone}),
+            GateState::Armed | GateState::Told(_) | GateState::Over(_) | GateState::Disarmed => {
+                json!({"gate": id, "state": state.as_str()})
+            }
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::gates::{GateState, Gates, Moment, Progress};
 
@@ -34,33 +35,40 @@ impl Passage {
         Self { gates, effect, key, occurrence, seen: Vec::new(), has_begun: false, was_alone: false }
     }
 
-    /// Waits until it may be done; `is_alone` says then whether its caller is gone.
-    pub(crate) async fn begin(&mut self, is_alone: impl Fn() -> bool) -> Verdict {
-        let verdict = self.hold(Moment::Before).await;
+    /// Waits until it may be done; `gone` is cancelled when its caller is gone.
+    pub(crate) async fn begin(&mut self, gone: &CancellationToken) -> Verdict {
+        let verdict = self.hold(Moment::Before, gone).await;
         if verdict == Verdict::Go {
             self.has_begun = true;
-            self.was_alone = is_alone();
+            self.was_alone = gone.is_cancelled();
         }
         verdict
     }
 
     /// It is done: waits until it may be answered.
-    pub(crate) async fn end(&mut self) -> Verdict {
-        self.hold(Moment::After).await
+    pub(crate) async fn end(&mut self, gone: &CancellationToken) -> Verdict {
+        self.hold(Moment::After, gone).await
     }
 
-    async fn hold(&mut self, moment: Moment) -> Verdict {
+    async fn hold(&mut self, moment: Moment, gone: &CancellationToken) -> Verdict {
         let Some(state) = self.stop_at(moment) else {
             return Verdict::Go;
         };
-        let mut told = state.subscribe();
-        self.seen.push(state);
-        let verdict = loop {
-            if let GateState::Told(verdict) = *told.borrow_and_update() {
-                break verdict;
-            }
-            if told.changed().await.is_err() {
-                break Verdict::Go;
+        let mut changes = state.subscribe();
+        self.seen.push(state.clone());
+        let mut told = std::pin::pin!(verdict(&mut changes));
+        let verdict = tokio::select! {
+            biased;
+            verdict = &mut told => verdict,
+            () = gone.cancelled() => {
+                state.send_if_modified(|state| {
+                    let is_held = matches!(state, GateState::Held { .. });
+                    if is_held {
+                        *state = GateState::Held { is_alone: true };
+                    }
+                    is_held
+                });
+                told.await
             }
         };
         if verdict == Verdict::Go {
@@ -80,13 +88,25 @@ impl Passage {
         let is_mine = gate.state.send_if_modified(|state| {
             let is_armed = *state == GateState::Armed;
             if is_armed {
-                *state = GateState::Held;
+                *state = GateState::Held { is_alone: false };
             }
             is_armed
         });
         let state = is_mine.then(|| gate.state.clone())?;
         book.set_progress(self.effect, Progress::Held);
         Some(state)
+    }
+}
+
+/// What is told at a gate.
+async fn verdict(changes: &mut watch::Receiver<GateState>) -> Verdict {
+    loop {
+        if let GateState::Told(verdict) = *changes.borrow_and_update() {
+            return verdict;
+        }
+        if changes.changed().await.is_err() {
+            return Verdict::Go;
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::*;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn place(moment: Moment, occurrence: u64) -> Place {
     Place { key: "api Vpc.CreateVpc".to_owned(), occurrence, moment }
@@ -30,10 +32,14 @@ async fn state(gates: &Gates, id: u64) -> String {
 
 /// Goes through both gates, and says whether it was done and whether it may be answered.
 async fn pass(mut passage: Passage, is_alone: bool) -> (bool, bool) {
-    if passage.begin(|| is_alone).await == Verdict::Drop {
+    let gone = CancellationToken::new();
+    if is_alone {
+        gone.cancel();
+    }
+    if passage.begin(&gone).await == Verdict::Drop {
         return (false, false);
     }
-    (true, passage.end().await == Verdict::Go)
+    (true, passage.end(&gone).await == Verdict::Go)
 }
 
 #[tokio::test(start_paused = true)]
@@ -75,7 +81,7 @@ async fn counting_anew_lets_go_and_no_old_effect_meets_a_new_gate() {
     let id = gates.set(place(Moment::Before, 1)).unwrap();
     let mut old = arrive(&gates);
     let waits = tokio::spawn(async move {
-        let verdict = old.begin(|| false).await;
+        let verdict = old.begin(&CancellationToken::new()).await;
         (verdict, old)
     });
     assert_eq!(state(&gates, id).await, "held");
@@ -83,7 +89,7 @@ async fn counting_anew_lets_go_and_no_old_effect_meets_a_new_gate() {
     let (verdict, mut old) = waits.await.unwrap();
     assert_eq!(verdict, Verdict::Go);
     gates.set(place(Moment::After, 1)).unwrap();
-    assert_eq!(old.end().await, Verdict::Go);
+    assert_eq!(old.end(&CancellationToken::new()).await, Verdict::Go);
     drop(old);
     assert_eq!(gates.effects(), "");
     assert_eq!(gates.watch(id, LONG).await.unwrap_err(), GateError::Unknown(id));

@@ -9,8 +9,8 @@
 //! | `POST /_mock/gates/ID` with `{"then": "go"}` | lets what is held go on; `"drop"` lets it never happen, or never be answered |
 //!
 //! An effect is `held`, `running`, `dropped`, `done`, or `late`: done, and begun after its caller was gone. A gate is
-//! `armed`, `held`, `running` (told to go on), as its effect ended, or `disarmed`. What is dropped loses its
-//! connection.
+//! `armed`, `held` (with `"alone": true` once the caller is seen to be gone), `running` (told to go on), as its effect
+//! ended, or `disarmed`. What is dropped loses its connection.
 
 use std::time::Duration;
 

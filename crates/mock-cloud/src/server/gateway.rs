@@ -104,14 +104,14 @@ impl Cloud {
         let claim = self.believable_claim(&received);
         let mut passage = claim.is_ok().then(|| self.passage(&received)).flatten();
         if let Some(passage) = &mut passage
-            && passage.begin(|| gone.is_cancelled()).await == Verdict::Drop
+            && passage.begin(gone).await == Verdict::Drop
         {
             return Err(LostReply);
         }
         let (mut handled, request_id) = self.handle(&received, claim);
         self.record(&handled, &request_id, &received);
         if let Some(passage) = &mut passage
-            && passage.end().await == Verdict::Drop
+            && passage.end(gone).await == Verdict::Drop
         {
             return Err(LostReply);
         }

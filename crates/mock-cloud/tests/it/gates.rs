@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Output, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
@@ -31,6 +32,24 @@ async fn tell(cloud: &Cloud, gate: u64, then: &str) {
 async fn state(cloud: &Cloud, gate: u64) -> String {
     let answer = cloud.admin(&format!("/_mock/gates/{gate}?wait=20")).await;
     answer["state"].as_str().unwrap().to_owned()
+}
+
+/// Asks again until it holds.
+#[track_caller]
+fn until<F: Future<Output = bool>>(holds: impl Fn() -> F) -> impl Future<Output = ()> {
+    let place = std::panic::Location::caller();
+    let begun = Instant::now();
+    async move {
+        while !holds().await {
+            assert!(begun.elapsed() < PATIENCE, "never at {place}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// Waits until the cloud has seen that the caller of what is held is gone.
+async fn left_alone(cloud: &Cloud, gate: u64) {
+    until(async || cloud.admin(&format!("/_mock/gates/{gate}")).await["alone"] == true).await;
 }
 
 /// `key occurrence state` of every effect.
@@ -111,8 +130,7 @@ async fn a_call_that_is_dropped_leaves_no_trace_and_one_without_a_caller_is_done
     assert_eq!(state(&cloud, late).await, "held");
     call.abort();
     assert!(call.await.unwrap_err().is_cancelled());
-    // Whether the cloud has noticed shows nowhere but in the word for it.
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    left_alone(&cloud, late).await;
     tell(&cloud, late, "go").await;
     assert_eq!(state(&cloud, late).await, "late");
     assert_eq!(vpcs(&cloud).await, 2);
@@ -197,7 +215,12 @@ impl Host {
         {
             command.args(["-o", option]);
         }
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .process_group(0);
         command
     }
 
@@ -223,7 +246,11 @@ impl Host {
     /// Holds what a client does at a gate, and ends the client there.
     async fn die_at(&self, gate: u64, mut client: Child) {
         assert_eq!(state(&self.cloud, gate).await, "held");
-        client.kill().await.unwrap();
+        // With its group: `sftp` leaves an `ssh` behind that would go on listening.
+        let group = client.id().and_then(|id| Pid::from_raw(i32::try_from(id).unwrap())).unwrap();
+        kill_process_group(group, Signal::KILL).unwrap();
+        client.wait().await.unwrap();
+        left_alone(&self.cloud, gate).await;
     }
 }
 
@@ -299,25 +326,20 @@ async fn a_command_whose_connection_is_gone_runs_to_its_end() {
         return;
     };
     let cloud = &host.cloud;
-    // The lock is held until the inner command has run out of time.
-    let holder = host.ssh("flock /tmp/lock timeout 2 flock /tmp/lock true");
-    let waiting = host.ssh("flock /tmp/lock touch /made");
-    let running =
-        || async { effects(cloud).await.iter().filter(|line| line.ends_with("running")).count() == 2 };
-    let begun = std::time::Instant::now();
-    while !running().await {
-        assert!(begun.elapsed() < PATIENCE);
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    for mut client in [holder, waiting] {
-        client.kill().await.unwrap();
-    }
+    let mut holder = host.client("ssh", "-p");
+    let mut holder =
+        holder.arg(format!("root@{}", host.server.ip())).arg("flock /tmp/lock cat").spawn().unwrap();
+    let running = |line: &str| format!("command ecs01 {line} 1 running");
+    let (first, second) = (running("flock /tmp/lock cat"), running("flock /tmp/lock touch /made"));
+    until(async || effects(cloud).await == [first.clone()]).await;
+    let mut waiting = host.ssh("flock /tmp/lock touch /made");
+    until(async || effects(cloud).await == [first.clone(), second.clone()]).await;
+    waiting.kill().await.unwrap();
     assert_eq!(host.file("made"), None);
-    let begun = std::time::Instant::now();
-    while host.file("made").is_none() {
-        assert!(begun.elapsed() < PATIENCE, "the command ended with its caller");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    // The input of a command ends with its connection: this one lets go of the lock.
+    holder.kill().await.unwrap();
+    until(async || host.file("made").is_some()).await;
+    until(async || effects(cloud).await.iter().all(|line| line.ends_with("done"))).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

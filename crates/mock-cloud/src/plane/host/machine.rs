@@ -1,10 +1,9 @@
 //! One process host: its root directory, what it knows of itself, and its services.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rand::RngCore;
 use russh::keys::PrivateKey;
@@ -96,8 +95,6 @@ pub(crate) struct Machine {
     pub(crate) services: Services,
     pub(crate) key: PrivateKey,
     instance: watch::Sender<Instance>,
-    /// Locks taken with `flock`, by file.
-    locks: Mutex<BTreeMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>,
 }
 
 impl Machine {
@@ -128,7 +125,6 @@ impl Machine {
             services: Services::default(),
             key,
             instance: watch::Sender::new(instance),
-            locks: Mutex::default(),
         })
     }
 
@@ -151,11 +147,6 @@ impl Machine {
     pub(crate) fn host_name(&self) -> String {
         let instance = self.instance.borrow();
         if instance.host_name.is_empty() { instance.id.clone() } else { instance.host_name.clone() }
-    }
-
-    /// The lock that `flock` takes on a file.
-    pub(crate) fn file_lock(&self, path: PathBuf) -> Arc<tokio::sync::Mutex<()>> {
-        Arc::clone(self.locks.lock().unwrap_or_else(PoisonError::into_inner).entry(path).or_default())
     }
 
     /// Public keys that may log in now, in OpenSSH form.

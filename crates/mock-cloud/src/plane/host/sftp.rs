@@ -61,7 +61,7 @@ impl Files {
     async fn begin(&self, what: &str) -> Result<Passage, StatusReply> {
         let name = format!("{} {what}", self.machine.host_name());
         let mut passage = self.machine.gates.arrive(gates::Kind::Upload, &name);
-        match self.off.run_until_cancelled(passage.begin(|| self.cut.is_cancelled())).await {
+        match self.off.run_until_cancelled(passage.begin(&self.cut)).await {
             Some(Verdict::Go) => Ok(passage),
             Some(Verdict::Drop) | None => Err(self.lose()),
         }
@@ -69,7 +69,7 @@ impl Files {
 
     /// Lets an upload that is done be answered.
     async fn end(&self, passage: &mut Passage) -> Result<(), StatusReply> {
-        match self.off.run_until_cancelled(passage.end()).await {
+        match self.off.run_until_cancelled(passage.end(&self.cut)).await {
             Some(Verdict::Go) => Ok(()),
             Some(Verdict::Drop) | None => Err(self.lose()),
         }

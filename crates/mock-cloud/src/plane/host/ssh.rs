@@ -14,12 +14,13 @@ use russh::{
 };
 use tokio::io::{AsyncWriteExt, SimplexStream, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::gates::{self, Passage, Verdict};
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::Outcome;
-use crate::plane::host::programs::Stdin;
+use crate::plane::host::programs::{Live, Stdin};
 use crate::plane::host::sftp::Files;
 use crate::plane::network::outer_port;
 use crate::plane::probe::connect;
@@ -273,16 +274,16 @@ struct Executed {
 
 impl Executed {
     /// Runs it to its end; nothing when it is not to be answered.
-    async fn run(mut self, stdin: Stdin, gone: &CancellationToken) -> Option<Outcome> {
-        if self.passage.begin(|| gone.is_cancelled()).await == Verdict::Drop {
+    async fn run(mut self, stdin: Stdin, teller: Live, gone: &CancellationToken) -> Option<Outcome> {
+        if self.passage.begin(gone).await == Verdict::Drop {
             return None;
         }
         let outcome = match std::str::from_utf8(&self.line) {
-            Ok(line) => self.machine.run_line(line, stdin).await,
+            Ok(line) => self.machine.run_line(line, stdin, Some(teller)).await,
             Err(_) => Outcome::refused("a command that is not UTF-8"),
         };
         tracing::debug!(line = %String::from_utf8_lossy(&self.line), status = outcome.status, "executed");
-        (self.passage.end().await == Verdict::Go).then_some(outcome)
+        (self.passage.end(gone).await == Verdict::Go).then_some(outcome)
     }
 }
 
@@ -291,7 +292,15 @@ async fn execute(executed: Executed, channel: Channel<Msg>, cut: CancellationTok
     let (from_client, to_client) = channel.split();
     let (read, write) = tokio::io::simplex(64 * 1024);
     let gone = cut.child_token();
-    let mut run = std::pin::pin!(executed.run(Stdin::from_reader(read), &gone));
+    let (teller, mut said) = mpsc::unbounded_channel();
+    let run = executed.run(Stdin::from_reader(read), teller, &gone);
+    // What it says while it runs; its end drops the sender.
+    let repeat = async {
+        while let Some(piece) = said.recv().await {
+            let _ = to_client.data_bytes(piece).await;
+        }
+    };
+    let mut run = std::pin::pin!(async { tokio::join!(run, repeat).0 });
     let outcome = tokio::select! {
         outcome = &mut run => outcome,
         () = feed(from_client, write, &gone) => run.await,

@@ -5,9 +5,13 @@ use std::io;
 use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::mpsc;
 
 /// Most bytes a command reads from its input.
 const MOST_INPUT: u64 = 4 * 1024 * 1024;
+
+/// Bytes read at once.
+const PIECE: usize = 16 * 1024;
 
 /// Standard input of a command; read only by those that want it.
 pub(crate) struct Stdin(Option<Pin<Box<dyn AsyncRead + Send>>>);
@@ -21,6 +25,15 @@ impl Stdin {
         Self(Some(Box::pin(reader)))
     }
 
+    /// The next piece; empty at the end.
+    pub(crate) async fn read_some(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(PIECE);
+        if let Some(reader) = &mut self.0 {
+            reader.read_buf(&mut bytes).await?;
+        }
+        Ok(bytes)
+    }
+
     /// Everything up to its end.
     pub(crate) async fn read_all(self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
@@ -31,16 +44,21 @@ impl Stdin {
     }
 }
 
+/// Where a command writes what has to be read before it ends.
+pub(crate) type Live = mpsc::UnboundedSender<Vec<u8>>;
+
 /// One command.
 pub(crate) struct Call {
     pub(crate) argv: Vec<String>,
     /// Set by `env` on top of what every command has.
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) stdin: Stdin,
+    /// Absent where only its end is waited for.
+    pub(crate) live: Option<Live>,
 }
 
 impl Call {
     pub(crate) fn new(argv: Vec<String>, stdin: Stdin) -> Self {
-        Self { argv, environment: BTreeMap::new(), stdin }
+        Self { argv, environment: BTreeMap::new(), stdin, live: None }
     }
 }

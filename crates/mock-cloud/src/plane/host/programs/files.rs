@@ -1,11 +1,13 @@
 //! Programs that change files: cat, chmod, chown, install, ln, mkdir, mv, rm, touch.
 
 use std::io;
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::{Outcome, sentence};
+use crate::plane::host::programs::call::Call;
 use crate::plane::host::programs::options::{Options, octal};
 use crate::plane::host::root::{Last, Root};
 
@@ -28,14 +30,35 @@ fn missing_operand(program: &str) -> Outcome {
     Outcome::failed(1, format!("{program}: missing operand\nTry '{program} --help' for more information."))
 }
 
-pub(crate) fn cat(machine: &Machine, arguments: &[String]) -> Outcome {
-    let options = match Options::read("cat", arguments, &[], &[]) {
+/// Without a file it repeats its input as it comes.
+pub(crate) async fn cat(machine: &Arc<Machine>, call: Call) -> Outcome {
+    let options = match Options::read("cat", &call.argv, &[], &[]) {
         Ok(options) => options,
         Err(refusal) => return refusal,
     };
     if options.operands.is_empty() {
-        return Outcome::refused("cat without a file");
+        return repeat(call).await;
     }
+    let machine = Arc::clone(machine);
+    let read = tokio::task::spawn_blocking(move || read_files(&machine, &options)).await;
+    read.unwrap_or_else(|_| Outcome::failed(1, "cat: internal error"))
+}
+
+async fn repeat(mut call: Call) -> Outcome {
+    let mut outcome = Outcome::done();
+    loop {
+        match call.stdin.read_some().await {
+            Ok(piece) if piece.is_empty() => return outcome,
+            Ok(piece) => match &call.live {
+                Some(live) if live.send(piece.clone()).is_ok() => {}
+                Some(_) | None => outcome.stdout.extend(piece),
+            },
+            Err(error) => return Outcome::failed(1, format!("cat: -: {}", sentence(&error))),
+        }
+    }
+}
+
+fn read_files(machine: &Machine, options: &Options) -> Outcome {
     let mut outcome = Outcome::done();
     for path in &options.operands {
         match machine.root.read(path) {

@@ -16,7 +16,7 @@ mod wrap;
 
 use std::io;
 
-pub(crate) use call::{Call, Stdin};
+pub(crate) use call::{Call, Live, Stdin};
 
 use crate::plane::host::launch::STAND_IN;
 use crate::plane::host::machine::Machine;
@@ -35,6 +35,7 @@ enum Kind {
 
 #[derive(Clone, Copy)]
 enum Slow {
+    Cat,
     Env,
     Timeout,
     Flock,
@@ -69,7 +70,7 @@ const fn slow(name: &'static str, run: Slow) -> Program {
 
 /// Every program there is.
 const PROGRAMS: &[Program] = &[
-    quick("cat", files::cat),
+    slow("cat", Slow::Cat),
     quick("chmod", files::chmod),
     quick("chown", files::chown),
     quick("install", files::install),
@@ -172,6 +173,7 @@ impl Machine {
         call: Call,
     ) -> std::pin::Pin<Box<dyn Future<Output = Outcome> + Send + '_>> {
         match slow {
+            Slow::Cat => Box::pin(files::cat(self, call)),
             Slow::Env => Box::pin(wrap::env(self, call)),
             Slow::Timeout => Box::pin(wrap::timeout(self, call)),
             Slow::Flock => Box::pin(wrap::flock(self, call)),
@@ -191,7 +193,7 @@ impl Machine {
     pub(crate) async fn run_script(self: &std::sync::Arc<Self>, script: &str) -> (i32, Vec<u8>) {
         let mut output = Vec::new();
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let outcome = self.run_line(line, Stdin::empty()).await;
+            let outcome = self.run_line(line, Stdin::empty(), None).await;
             output.extend(outcome.stdout);
             output.extend(outcome.stderr);
             if outcome.status != 0 {
@@ -202,9 +204,14 @@ impl Machine {
     }
 
     /// Runs the one string of an SSH `exec`.
-    pub(crate) async fn run_line(self: &std::sync::Arc<Self>, line: &str, stdin: Stdin) -> Outcome {
+    pub(crate) async fn run_line(
+        self: &std::sync::Arc<Self>,
+        line: &str,
+        stdin: Stdin,
+        teller: Option<Live>,
+    ) -> Outcome {
         match crate::plane::host::words::split(line) {
-            Ok(argv) => self.run(Call::new(argv, stdin)).await,
+            Ok(argv) => self.run(Call { live: teller, ..Call::new(argv, stdin) }).await,
             Err(crate::plane::host::words::NotUnderstood(what)) => Outcome::refused(what),
         }
     }

@@ -1,14 +1,21 @@
 //! Programs that run another one: env, flock, timeout.
 
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::fs::OFlags;
+use rustix::fs::{FlockOperation, OFlags};
+use rustix::io::Errno;
+use tokio::time::Instant;
 
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::{Outcome, sentence};
 use crate::plane::host::programs::call::Call;
 use crate::plane::host::root::Last;
+
+/// How often a lock that is not free is tried.
+const LOOK_AGAIN: Duration = Duration::from_millis(2);
 
 pub(crate) async fn env(machine: &Arc<Machine>, mut call: Call) -> Outcome {
     let assigned = call.argv.iter().take_while(|word| word.contains('=')).count();
@@ -41,43 +48,76 @@ fn duration(word: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-pub(crate) async fn flock(machine: &Arc<Machine>, mut call: Call) -> Outcome {
-    let mut patience = None;
-    match call.argv.first().map(String::as_str) {
-        Some("-w" | "--timeout") if call.argv.len() > 1 => {
-            patience = duration(&call.argv[1]);
-            if patience.is_none() {
-                return Outcome::refused(format!("flock -w {}", call.argv[1]));
+/// What `flock` was asked for.
+struct Wish {
+    is_shared: bool,
+    /// For ever when absent.
+    patience: Option<Duration>,
+}
+
+/// Takes the options off the front of a call of `flock`.
+fn wish(call: &mut Call) -> Result<Wish, Outcome> {
+    let mut wish = Wish { is_shared: false, patience: None };
+    while let Some(option) = call.argv.first().filter(|word| word.starts_with('-')).cloned() {
+        call.argv.remove(0);
+        match option.as_str() {
+            "-s" | "--shared" => wish.is_shared = true,
+            "-x" | "-e" | "--exclusive" => wish.is_shared = false,
+            "-n" | "--nonblock" => wish.patience = Some(Duration::ZERO),
+            // The lock is kept by flock itself here, so its command has nothing to close.
+            "-o" | "--close" => {}
+            "-w" | "--timeout" if !call.argv.is_empty() => {
+                let word = call.argv.remove(0);
+                let patience = duration(&word);
+                wish.patience = Some(patience.ok_or_else(|| Outcome::refused(format!("flock -w {word}")))?);
             }
-            call.argv.drain(..2);
+            _ => return Err(Outcome::refused(format!("flock {option}"))),
         }
-        Some("-n" | "--nonblock") => {
-            patience = Some(Duration::ZERO);
-            call.argv.remove(0);
-        }
-        Some(option) if option.starts_with('-') => return Outcome::refused(format!("flock {option}")),
-        Some(_) | None => {}
     }
+    Ok(wish)
+}
+
+pub(crate) async fn flock(machine: &Arc<Machine>, mut call: Call) -> Outcome {
+    let wish = match wish(&mut call) {
+        Ok(wish) => wish,
+        Err(refusal) => return refusal,
+    };
     if call.argv.len() < 2 {
         return Outcome::refused("flock without a file and a program");
     }
     let path = call.argv.remove(0);
-    let opened = machine.root.place(&path, Last::Follow).and_then(|place| {
-        place.open(OFlags::RDONLY | OFlags::CREATE, 0o644)?;
-        Ok(place.path().to_owned())
-    });
-    let lock = match opened {
-        Ok(path) => machine.file_lock(path),
+    let place = machine.root.place(&path, Last::Follow);
+    let file = match place.and_then(|place| place.open(OFlags::RDONLY | OFlags::CREATE, 0o644)) {
+        Ok(file) => file,
         Err(error) => {
             return Outcome::failed(66, format!("flock: cannot open lock file {path}: {}", sentence(&error)));
         }
     };
-    let held = match patience {
-        Some(patience) => tokio::time::timeout(patience, lock.lock()).await.ok(),
-        None => Some(lock.lock().await),
+    match hold(file, &wish).await {
+        Ok(Some(_held)) => machine.run(call).await,
+        Ok(None) => Outcome::status(1),
+        Err(error) => Outcome::failed(71, format!("flock: {path}: {}", sentence(&error))),
+    }
+}
+
+/// Takes the lock of a file, of the kernel itself: it ends with the file. Nothing when it was not free in time.
+async fn hold(file: File, wish: &Wish) -> io::Result<Option<File>> {
+    let operation = if wish.is_shared {
+        FlockOperation::NonBlockingLockShared
+    } else {
+        FlockOperation::NonBlockingLockExclusive
     };
-    match held {
-        Some(_held) => machine.run(call).await,
-        None => Outcome::status(1),
+    let begun = Instant::now();
+    loop {
+        match rustix::fs::flock(&file, operation) {
+            Ok(()) => return Ok(Some(file)),
+            Err(Errno::WOULDBLOCK) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if wish.patience.is_some_and(|patience| begun.elapsed() >= patience) {
+            return Ok(None);
+        }
+        // Nobody is told when a lock becomes free, and a thread that waits in the kernel cannot be called back.
+        tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
