@@ -44,6 +44,31 @@ impl Ledger {
         self.with(|journal| journal.memory().id(address))
     }
 
+    /// How often a resource was made before.
+    pub fn generation(&self, address: &ResourceAddress) -> u32 {
+        self.with(|journal| journal.memory().resources.get(address).map_or(0, |one| one.generation))
+    }
+
+    /// What is known of the resource with this id is known of the deposed one from now on; its address is free.
+    ///
+    /// # Guarantees
+    /// What is made there afterwards is another generation: none of its calls carries a token of an earlier one.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn depose(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), StateError> {
+        self.with(|journal| {
+            let deposed = address.deposed(id);
+            if journal.memory().id(address).as_ref() == Some(id) {
+                journal.append(Event::Deposed { address: address.clone(), id: id.clone() })
+            } else if journal.memory().id(&deposed).is_none() {
+                journal.append(happened(&deposed, Happening::Accept(id.clone()), None))
+            } else {
+                Ok(())
+            }
+        })
+    }
+
     /// Writes down that a call is about to be sent, and gives it back to be sent.
     ///
     /// # Guarantees
@@ -192,8 +217,14 @@ impl Ledger {
     /// When the disk refuses.
     pub fn remove(&self, address: &ResourceAddress) -> Result<(), StateError> {
         self.with(|journal| {
-            if journal.memory().resources.contains_key(address) {
-                journal.append(happened(address, Happening::Remove, None))?;
+            // What went before its successor was begun never was at the deposed address.
+            let (memory, plain) = (journal.memory(), address.successor());
+            let never_deposed =
+                address.is_deposed() && memory.id(address).is_none() && memory.id(&plain) == address.deposed;
+            for gone in [address].into_iter().chain(never_deposed.then_some(&plain)) {
+                if journal.memory().resources.contains_key(gone) {
+                    journal.append(happened(gone, Happening::Remove, None))?;
+                }
             }
             Ok(())
         })

@@ -10,7 +10,7 @@ use crate::cli::plan::look;
 use crate::cli::refresh;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Target, Use};
-use crate::cli::{ChangeArguments, GlobalOptions, saved};
+use crate::cli::{ChangeArguments, GlobalOptions, protection, saved};
 use crate::plan::Plan;
 use crate::plan::saved::{Options, is_saved_plan};
 use crate::plan::select::Selection;
@@ -78,6 +78,7 @@ pub(super) async fn bring_about(
     adopt(&session.provider, &observed)?;
     accept(&plan)?;
     render::plan::print(&plan);
+    protection::check(session, &plan)?;
     refresh::spare_others(&plan)?;
     refresh::remember(session, &plan, &observed)?;
     if !plan.has_work() {

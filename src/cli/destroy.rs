@@ -10,7 +10,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Use};
-use crate::cli::{ChangeArguments, GlobalOptions, plan};
+use crate::cli::{ChangeArguments, GlobalOptions, plan, protection};
 use crate::plan::saved::Options;
 use crate::plan::select::Selection;
 use crate::plan::{Plan, Step};
@@ -38,6 +38,7 @@ pub(super) async fn remove_all(
     adopt(&session.provider, &observed)?;
     render::plan::print(&plan);
     show_adopted(&observed);
+    protection::check(session, &plan)?;
     if plan.has_work() {
         if !agreed(consent, "Remove all of this?", &session.stop).await? {
             return Ok(ExitStatus::Failed);

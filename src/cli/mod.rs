@@ -20,6 +20,7 @@ mod key;
 mod local;
 mod plan;
 mod programs;
+mod protection;
 mod refresh;
 mod render;
 mod saved;

@@ -6,7 +6,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::refresh::{self, RefreshArguments};
 use crate::cli::session::{self, Session, Use};
-use crate::cli::{GlobalOptions, destroy, render, saved, selection};
+use crate::cli::{GlobalOptions, destroy, protection, render, saved, selection};
 use crate::plan::saved::{Options, Source};
 use crate::plan::{self, Plan};
 use crate::resource::observed::Observed;
@@ -78,6 +78,7 @@ async fn new(options: &GlobalOptions, arguments: &Arguments, file: &Path) -> Res
             destroy::show_adopted(&observed);
         }
     }
+    protection::check(&session, &plan)?;
     if let Some(out) = &arguments.out {
         let saved = saved::of(&session, source, how, (plan.clone(), observed));
         saved::write(out, &saved)?;

@@ -125,6 +125,8 @@ pub(super) enum Use {
 pub(super) struct Session {
     /// The topology.
     pub topology: Topology,
+    /// The file it was read from, and its text.
+    pub source: (PathBuf, String),
     /// What it asks for.
     pub desired: Desired,
     /// The cloud and the machines.
@@ -162,7 +164,7 @@ pub(super) async fn begin_at(
     access: Use,
     target: Target,
 ) -> Result<Session, Failure> {
-    let Loaded { topology, origin, .. } = loaded;
+    let Loaded { path, text, topology, origin } = loaded;
     let client = client(options, &topology, &target).await?;
     let account = sts::caller_identity(&client).await?.account_id;
     let identity = StateIdentity::new(
@@ -198,9 +200,10 @@ pub(super) async fn begin_at(
     };
     let ledger = Ledger::new(journal);
     let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger);
+    let source = (path, text);
     let provider = provider.stopped_by(stop.token().clone());
     let begun = Begun::of(&folder);
-    Ok(Session { topology, desired, provider, hosts, target, begun, saved: None, stop, _lock: lock })
+    Ok(Session { topology, source, desired, provider, hosts, target, begun, saved: None, stop, _lock: lock })
 }
 
 /// Takes the lock of a stack, and says stop should it ever be lost.

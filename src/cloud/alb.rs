@@ -203,11 +203,21 @@ pub struct Certificate {
 pub struct NonNormalServer {
     /// `i-...`.
     pub server_id: String,
+    /// Port traffic would go to.
+    #[serde(default)]
+    pub port: u16,
     /// `Initial`, `Unhealthy`, `Unused`, `Unavailable`.
     pub status: String,
     /// Why.
     #[serde(default)]
     pub reason: Reason,
+}
+
+impl NonNormalServer {
+    /// Whether it is this port of this instance.
+    pub fn is(&self, instance: &CloudId, port: u16) -> bool {
+        self.server_id == instance.as_str() && self.port == port
+    }
 }
 
 /// Why a server gets no traffic.

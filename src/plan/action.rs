@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::word::{self, Word};
 
+use crate::base::ids::CloudId;
+use crate::resource::replacement;
+
 /// What happens to a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -12,7 +15,7 @@ pub enum Action {
     Create,
     /// It is changed in place.
     Update(Vec<Change>),
-    /// It is removed and made anew.
+    /// It is made anew; [`order`](super::order) says whether the old one goes first or last.
     Replace(Vec<Change>),
     /// It is removed.
     Delete,
@@ -42,7 +45,14 @@ pub const AFTER_APPLY: &str = "(known after apply)";
 impl Change {
     /// For a resource that is there but never became ready.
     pub fn broken() -> Self {
-        Self { field: "state", from: "broken".to_owned(), to: "ready".to_owned(), forces_replacement: true }
+        let (from, to) = ("broken".to_owned(), "ready".to_owned());
+        Self { field: replacement::STATE, from, to, forces_replacement: true }
+    }
+
+    /// For what lives on a machine that is made anew.
+    pub fn of_machine(id: &CloudId) -> Self {
+        let (from, to) = (id.to_string(), AFTER_APPLY.to_owned());
+        Self { field: replacement::MACHINE, from, to, forces_replacement: true }
     }
 }
 
@@ -52,6 +62,7 @@ impl Action {
         match self {
             Self::Create => "+",
             Self::Update(_) => "~",
+            // Where the old one has to make room; see `Order::glyph`.
             Self::Replace(_) => "-/+",
             Self::Delete => "-",
             Self::Keep => " ",

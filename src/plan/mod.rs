@@ -5,7 +5,8 @@
 //!    base is made anew is known to change too;
 //! 3. [`drift`] says what others have changed since it was last applied;
 //! 4. [`select`] leaves out what was not asked for;
-//! 5. [`graph`] says in which order the steps can go, and which can go together;
+//! 5. [`graph`] says in which order the steps can go, and which can go together, and [`order`] of each replacement
+//!    whether the new one is made before the old one goes;
 //! 6. [`forecast`] says which calls that takes, and how long.
 //!
 //! The plan is data: it can be printed, and apply takes nothing else. [`saved`] keeps it in a file until it is applied.
@@ -16,8 +17,12 @@ mod diff;
 pub mod drift;
 pub mod forecast;
 pub mod graph;
+pub mod note;
+pub mod order;
+pub mod protect;
 pub mod saved;
 pub mod select;
+mod standing;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +32,7 @@ use crate::base::ids::{RegionId, StackName};
 use crate::plan::action::{Action, Change};
 use crate::plan::desired::Desired;
 use crate::plan::drift::Drift;
+use crate::plan::note::OlderImage;
 use crate::resource::observed::{Observation, Observed};
 use crate::resource::spec::Spec;
 use crate::resource::{Kind, ResourceAddress};
@@ -59,6 +65,8 @@ pub struct Plan {
     pub left_out: Vec<Step>,
     /// What was changed by others since.
     pub drift: Drift,
+    /// Instances that run an older image than their family has.
+    pub older_images: Vec<OlderImage>,
 }
 
 /// How many of each.
@@ -118,7 +126,8 @@ pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &
     let mut steps: Vec<Step> = steps.into_values().collect();
     steps.extend(removals(observed, |address| !desired.resources.contains_key(address)));
     let drift = Drift::find(observed, &steps);
-    Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new(), drift }
+    let older_images = OlderImage::find(&steps, observed);
+    Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new(), drift, older_images }
 }
 
 /// Removes everything of a stack.
@@ -126,7 +135,8 @@ pub fn make_destroy(stack: &StackName, region: &RegionId, observed: &Observed) -
     let blocked = drift::blocked(observed);
     let steps: Vec<Step> = removals(observed, |address| !blocked.contains(address)).collect();
     let drift = Drift::in_the_way(observed, &steps);
-    Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new(), drift }
+    let (stack, region) = (stack.clone(), region.clone());
+    Plan { stack, region, steps, left_out: Vec::new(), drift, older_images: Vec::new() }
 }
 
 fn step_for(
@@ -155,7 +165,10 @@ fn action_for(
         .and_then(|host| earlier.get(&ResourceAddress::new(Kind::Instance, host)))
         .is_some_and(|instance| instance.action.makes_new());
     if host_is_new {
-        return Action::Create;
+        return match current {
+            Some(current) => Action::Replace(vec![Change::of_machine(&current.id)]),
+            None => Action::Create,
+        };
     }
     if let Some(reason) = observed.unknown.get(&resource.address) {
         return Action::Unknown(reason.clone());

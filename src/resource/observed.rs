@@ -22,6 +22,8 @@ pub enum Output {
     DnsName,
     /// An instance's SSH host key.
     HostKey,
+    /// How often it was made before; of what can be tagged.
+    Generation,
 }
 
 impl Output {
@@ -131,6 +133,9 @@ pub struct Observed {
     pub unknown: BTreeMap<ResourceAddress, String>,
     /// Resources that exist but are to be made anew, such as an instance that never came up.
     pub tainted: BTreeSet<ResourceAddress>,
+    /// The newest image of each family that was asked about: not a part of what is there.
+    #[serde(skip)]
+    pub newest_images: BTreeMap<String, String>,
     /// What was last known of each resource, by the journal: not a part of what is there.
     #[serde(skip)]
     pub applied: BTreeMap<ResourceAddress, Applied>,

@@ -132,7 +132,7 @@ pub struct InstanceSpec {
     pub vswitch: ResourceAddress,
     /// Types, first choice first.
     pub types: Vec<String>,
-    /// Image family, used only when it is made: a newer image is not drift.
+    /// Image family. A newer image of the same family is no change.
     pub image: String,
     /// System disk in GiB.
     pub disk: u32,
@@ -174,6 +174,9 @@ pub struct HostSpec {
     pub route: Vec<InstanceName>,
     /// Login name.
     pub user: String,
+    /// The id of the machine meant, when it is deposed: its successor has the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deposed: Option<CloudId>,
 }
 
 impl HostSpec {
@@ -183,6 +186,11 @@ impl HostSpec {
     /// Never: a route has at least the machine itself.
     pub fn instance(&self) -> &InstanceName {
         self.route.last().expect("a route has at least the machine itself")
+    }
+
+    /// The address of what is on the machine meant, or of the machine itself.
+    pub fn address(&self, kind: Kind) -> ResourceAddress {
+        ResourceAddress { deposed: self.deposed.clone(), ..ResourceAddress::new(kind, self.instance()) }
     }
 }
 
@@ -321,6 +329,11 @@ impl Spec {
         if let Self::HostKey(host) = self { Some(host) } else { None }
     }
 
+    /// The image family of a machine.
+    pub fn image(&self) -> Option<&str> {
+        if let Self::Instance(instance) = self { Some(&instance.image) } else { None }
+    }
+
     /// The machine with the Redis that a release talks through.
     pub fn redis_instance(&self) -> Option<&InstanceName> {
         if let Self::Release(release) = self { Some(&release.redis) } else { None }
@@ -425,6 +438,8 @@ impl InstanceSpec {
         BTreeMap::from([
             ("vswitch", id_of(self.vswitch.clone())),
             ("type", Wanted::OneOf(self.types.clone())),
+            ("image", Wanted::Exactly(self.image.clone())),
+            ("disk", Wanted::Exactly(self.disk.to_string())),
             ("exposure", Wanted::Exactly(self.exposure.word().to_owned())),
             ("security_group", the(Kind::SecurityGroup)),
             ("status", Wanted::Exactly("Running".to_owned())),
@@ -466,19 +481,4 @@ fn the(kind: Kind) -> Wanted {
 
 fn id_of(address: ResourceAddress) -> Wanted {
     Wanted::Outputs(vec![address], Output::Id)
-}
-
-/// Whether a field cannot be changed in place: the resource is then made anew.
-pub fn forces_replacement(kind: Kind, field: &str) -> bool {
-    match kind {
-        Kind::Vpc | Kind::VSwitch | Kind::SecurityGroup => field != "name",
-        Kind::SecurityRule => true,
-        Kind::Server => field != "weight",
-        Kind::LoadBalancer => matches!(field, "vswitches" | "address_type" | "edition"),
-        Kind::Instance => matches!(field, "vswitch" | "type" | "exposure"),
-        Kind::ServerGroup => field == "vpc",
-        Kind::Listener => matches!(field, "load_balancer" | "protocol" | "port"),
-        Kind::Record => field == "name",
-        Kind::KeyPair | Kind::HostKey | Kind::Redis | Kind::Release => false,
-    }
 }

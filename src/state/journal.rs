@@ -49,6 +49,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         call: Option<serde_json::Value>,
     },
+    /// A resource is replaced: it, and what lives on it, is known by its deposed address from now on.
+    Deposed {
+        /// The address that its successor has.
+        address: ResourceAddress,
+        /// Its id.
+        id: CloudId,
+    },
     /// A call is about to be sent that leaves the resource in its phase.
     Announced {
         /// Which one.
@@ -277,6 +284,7 @@ impl Event {
         match self {
             Self::Opened(_) => None,
             Self::Happened { address, .. }
+            | Self::Deposed { address, .. }
             | Self::Announced { address, .. }
             | Self::Answered { address }
             | Self::Learned { address, .. }

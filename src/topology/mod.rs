@@ -161,6 +161,7 @@ const TOP_FIELDS: &[&str] = &[
     "load_balancer",
     "dns",
     "exclusive",
+    "protect",
     "endpoints",
 ];
 
@@ -174,10 +175,10 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["network", "vswitches", _] => &["zone", "cidr", "id"],
         ["network", "security_group"] => &["id"],
         ["ssh"] => &["allow_from", "key", "user"],
-        ["instances", _] => &["vswitch", "access", "via", "types", "image", "disk"],
+        ["instances", _] => &["vswitch", "access", "via", "types", "image", "disk", "protect"],
         ["redis"] => &["on", "port", "max_memory", "persistence"],
         ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins"],
-        ["load_balancer"] => &["id", "vswitches", "address", "edition", "listener"],
+        ["load_balancer"] => &["id", "vswitches", "address", "edition", "protect", "listener"],
         ["load_balancer", "listener"] => {
             &["protocol", "port", "idle_timeout", "request_timeout", "certificate"]
         }

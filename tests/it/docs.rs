@@ -126,7 +126,7 @@ fn bare(cell: &str) -> String {
 }
 
 /// The fields of the schema as paths, read from its source: `network.vswitches.NAME.zone`.
-fn schema_fields() -> BTreeSet<String> {
+pub(crate) fn schema_fields() -> BTreeSet<String> {
     let source = fs::read_to_string("src/topology/schema.rs").expect("the schema");
     let field = regex(r"(?m)^    pub (\w+): (?:Option<|Vec<|BTreeMap<String, )*(\w+)>*,$");
     let shape = regex(r"(?s)pub struct (\w+) \{(.*?)\n\}");

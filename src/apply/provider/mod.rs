@@ -5,6 +5,7 @@
 //! the rest (a key pair, a DNS record, what is on a host) is looked at before it is written.
 
 pub(super) mod balancer;
+mod deposed;
 pub(super) mod host;
 pub(super) mod machine;
 pub(super) mod name;
@@ -31,7 +32,6 @@ use crate::cloud::transport::Client;
 use crate::deploy::Artifact;
 use crate::plan::Step;
 use crate::resource::observed::{Observation, Observed, Output, Outputs};
-use crate::resource::ownership::{RESOURCE_TAG, STACK_TAG};
 use crate::resource::spec::Spec;
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::journal::Purpose;
@@ -184,7 +184,7 @@ impl Provider {
             (Spec::Instance(_), Some(current)) => self.update_instance(address, current).await?,
             (Spec::Instance(spec), None) => self.create_instance(address, spec).await?,
             (Spec::HostKey(spec), _) => self.put_host_key(address, spec).await?,
-            (Spec::Redis(spec), _) => self.put_redis(address, spec).await?,
+            (Spec::Redis(spec), current) => self.put_redis(address, spec, current).await?,
             (Spec::LoadBalancer(spec), current) => self.put_load_balancer(address, spec, current).await?,
             (Spec::ServerGroup(spec), current) => self.put_server_group(address, spec, current).await?,
             (Spec::Release(spec), _) => self.put_release(address, spec).await?,
@@ -221,12 +221,9 @@ impl Provider {
             Kind::Listener => self.delete_listener(address, &current.id).await?,
             Kind::Record => self.delete_record(address, &current.id).await?,
         }
-        self.ledger.remove(address)?;
-        self.known.forget(address);
-        if address.kind == Kind::Instance {
-            for kind in [Kind::HostKey, Kind::Redis, Kind::Release] {
-                self.ledger.remove(&ResourceAddress::new(kind, &address.name))?;
-            }
+        self.known.forget(&self.known.place_of(address));
+        for gone in address.with_what_it_takes() {
+            self.ledger.remove(&gone)?;
         }
         Ok(())
     }
@@ -278,11 +275,6 @@ impl Provider {
             self.ledger.answered(address)?;
         }
         Ok(answer.map(drop)?)
-    }
-
-    /// What tells our resources from others.
-    fn tags<'t>(&'t self, resource: &'t str) -> [(&'t str, &'t str); 2] {
-        [(STACK_TAG, self.stack.as_str()), (RESOURCE_TAG, resource)]
     }
 
     fn note(&self, address: &ResourceAddress, text: impl Into<String>) {

@@ -6,12 +6,12 @@ use futures_util::future::join_all;
 
 use crate::apply::error::ApplyError;
 use crate::apply::hosts::{OnHost, Place};
-use crate::apply::provider::host::computed;
+use crate::apply::provider::host::{MACHINE_GOES, computed};
 use crate::apply::provider::{Known, Provider};
 use crate::base::ids::{CloudId, InstanceName};
 use crate::deploy::{node, redis};
 use crate::plan::desired::{Desired, Resource};
-use crate::resource::observed::{Observation, Observed};
+use crate::resource::observed::{Observation, Observed, Output, Owner};
 use crate::resource::settings::{AS_WRITTEN, ENABLED};
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
@@ -20,13 +20,14 @@ use crate::resource::{Kind, ResourceAddress};
 pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut Observed) {
     let known = Known::from_observed(observed);
     compute(provider, desired, &known, observed);
-    let hosts: Vec<&HostSpec> =
-        desired.resources.values().filter_map(|resource| resource.spec.host_key()).collect();
+    let wanted = desired.resources.values().filter_map(|resource| resource.spec.host_key());
+    let hosts: Vec<HostSpec> = wanted.cloned().chain(leaving(desired, observed)).collect();
     let mut unread: BTreeSet<&InstanceName> = BTreeSet::new();
     let mut reads = Vec::new();
-    for host in hosts {
-        match access(host, observed) {
+    for host in &hosts {
+        match access(host, &known, observed) {
             Access::Open => reads.push(read_host(provider, host, &known)),
+            Access::NotThere | Access::Closed(_) if host.deposed.is_some() => {}
             Access::NotThere => {
                 unread.insert(host.instance());
             }
@@ -42,12 +43,15 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
             Ok(found) => seen.add(host, found),
             Err(error) => {
                 provider.hosts.forget().await;
+                if host.deposed.is_some() {
+                    continue;
+                }
                 unread.insert(host.instance());
                 mark_unknown(desired, host, &error.to_string(), observed);
             }
         }
     }
-    observed.resources.extend(seen.resources());
+    observed.resources.extend(seen.resources().into_iter().map(|found| marked_leaving(desired, found)));
     let was_read = |address: &ResourceAddress| {
         !address.kind.is_on_host() || !unread.iter().any(|host| host.as_str() == address.name)
     };
@@ -73,6 +77,47 @@ fn is_on(resource: &Resource, host: &HostSpec) -> bool {
     resource.address.kind.is_on_host() && resource.host() == Some(host.instance())
 }
 
+/// Machines that are there and are to go: deposed ones, and those that the topology does not have any more. What runs
+/// on them is stopped before they go.
+fn leaving(desired: &Desired, observed: &Observed) -> Vec<HostSpec> {
+    let wanted = |name: &str| {
+        desired.resources.get(&ResourceAddress::new(Kind::HostKey, name)).and_then(|one| one.spec.host_key())
+    };
+    let user = desired.resources.values().find_map(|one| one.spec.host_key()).map(|host| host.user.clone());
+    let machines = observed.resources.iter().filter(|(address, found)| {
+        let goes = address.is_deposed() || wanted(&address.name).is_none();
+        address.kind == Kind::Instance && found.owner == Owner::Stack && goes
+    });
+    let host = |(address, found): (&ResourceAddress, &Observation)| {
+        let name = InstanceName::new(&address.name);
+        let is_public = found.outputs.contains_key(&Output::PublicAddress);
+        let between = match wanted(&address.name) {
+            _ if is_public => Vec::new(),
+            Some(host) if host.route.len() > 1 => host.route[..host.route.len() - 1].to_vec(),
+            Some(_) | None => way_in(desired),
+        };
+        let route = between.into_iter().chain([name]).collect();
+        Some(HostSpec { route, user: user.clone()?, deposed: address.deposed.clone() })
+    };
+    machines.filter_map(host).collect()
+}
+
+/// A machine with a public address, as the way to one whose own way the topology does not tell.
+fn way_in(desired: &Desired) -> Vec<InstanceName> {
+    let mut hosts = desired.resources.values().filter_map(|one| one.spec.host_key());
+    hosts.find(|host| host.route.len() == 1).map(|host| host.route.clone()).unwrap_or_default()
+}
+
+/// What is on a machine that the topology does not have any more says so: it need not be stopped at all costs.
+fn marked_leaving(
+    desired: &Desired,
+    (address, found): (ResourceAddress, Observation),
+) -> (ResourceAddress, Observation) {
+    let machine = address.successor().on_same_machine(Kind::Instance);
+    let stays = desired.resources.contains_key(&machine);
+    (address, if stays { found } else { found.field(MACHINE_GOES, "") })
+}
+
 /// Whether a machine can be read.
 enum Access {
     Open,
@@ -83,9 +128,8 @@ enum Access {
 }
 
 /// Every machine on the way must be there with its key pinned, and run; the first that does not decides.
-fn access(host: &HostSpec, observed: &Observed) -> Access {
-    for name in &host.route {
-        let address = ResourceAddress::new(Kind::Instance, name);
+fn access(host: &HostSpec, known: &Known, observed: &Observed) -> Access {
+    for address in known.route(host) {
         let Some(instance) = observed.resources.get(&address) else {
             return Access::NotThere;
         };
@@ -93,7 +137,7 @@ fn access(host: &HostSpec, observed: &Observed) -> Access {
         if status != "Running" {
             return Access::Closed(format!("{address} is {status}"));
         }
-        if !observed.resources.contains_key(&ResourceAddress::new(Kind::HostKey, name)) {
+        if !observed.resources.contains_key(&address.on_same_machine(Kind::HostKey)) {
             return Access::NotThere;
         }
     }
@@ -114,7 +158,7 @@ async fn read_host<'h>(provider: &Provider, host: &'h HostSpec, known: &Known) -
 
 async fn observe_host(provider: &Provider, host: &HostSpec, known: &Known) -> Result<Found, ApplyError> {
     let there = provider.hosts.observe(Place { host, known }).await?;
-    let instance = known.id(&ResourceAddress::new(Kind::Instance, host.instance()))?;
+    let instance = known.id(&host.address(Kind::Instance))?;
     Ok(Found { instance, there })
 }
 
@@ -130,7 +174,8 @@ impl Seen {
     }
 
     fn resources(self) -> Vec<(ResourceAddress, Observation)> {
-        let password = self.hosts.iter().find_map(|(_, found)| found.there.redis.password.clone());
+        let current = self.hosts.iter().filter(|(host, _)| host.deposed.is_none());
+        let password = current.clone().find_map(|(_, found)| found.there.redis.password.clone());
         let resources = self.hosts.iter().flat_map(|(host, found)| {
             [of_redis(host, found), of_release(host, found, password.as_ref())].into_iter().flatten()
         });
@@ -144,7 +189,7 @@ fn of_redis(host: &HostSpec, found: &Found) -> Option<(ResourceAddress, Observat
         .field("configuration", redis.fingerprint.as_ref()?)
         .field("configuration_file", edited(redis.edited.configuration, redis::CONFIGURATION))
         .field("unit_file", edited(redis.edited.unit, redis::UNIT_FILE));
-    Some((ResourceAddress::new(Kind::Redis, host.instance()), observation))
+    Some((host.address(Kind::Redis), observation))
 }
 
 fn of_release(
@@ -160,7 +205,7 @@ fn of_release(
         .field("environment_file", edited(is_edited, node::ENVIRONMENT))
         .field("unit_file", edited(node.edited.unit, node::UNIT_FILE))
         .field("program", edited(node.edited.program, node::PROGRAM));
-    Some((ResourceAddress::new(Kind::Release, host.instance()), observation))
+    Some((host.address(Kind::Release), observation))
 }
 
 fn of_host(host: &HostSpec, found: &Found, active: bool, enabled: bool) -> Observation {

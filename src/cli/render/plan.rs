@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 
 use crate::base::ids::{RegionId, StackName};
 use crate::cli::render::count;
-use crate::plan::action::Action;
+use crate::plan::action::{Action, Change};
 use crate::plan::drift::Drift;
 use crate::plan::forecast::{Forecast, forecast};
+use crate::plan::order::orders;
 use crate::plan::{Plan, Step, Summary};
 use crate::resource::spec::{Peer, Spec};
+use crate::resource::{Kind, replacement};
 
 /// Prints a plan.
 pub(crate) fn print(plan: &Plan) {
@@ -20,12 +22,15 @@ pub(crate) fn print(plan: &Plan) {
     super::drift::print(&plan.drift);
     if shown.is_empty() && plan.left_out.is_empty() {
         anstream::println!("\nNo changes: {} as the topology says.", count(plan.summary().keep, "resource"));
+        print_notes(plan);
         return;
     }
     anstream::println!();
     let width = shown.iter().map(|step| step.address.to_string().len()).max().unwrap_or(0);
+    let orders = orders(plan);
     for step in &shown {
-        print_step(step, width);
+        let glyph = orders.get(&step.address).map_or(step.action.glyph(), |order| order.glyph());
+        print_step(step, glyph, width);
     }
     if !plan.left_out.is_empty() {
         print_left_out(&plan.left_out, !shown.is_empty());
@@ -35,6 +40,7 @@ pub(crate) fn print(plan: &Plan) {
     if let Ok(forecast) = forecast(plan) {
         anstream::println!("{}", expectation(&forecast));
     }
+    print_notes(plan);
 }
 
 /// `Expect about 62 calls (27 that change something) and 4 minutes.`
@@ -64,13 +70,21 @@ fn print_left_out(steps: &[Step], follows: bool) {
     }
 }
 
-fn print_step(step: &Step, width: usize) {
+/// What is no change and worth knowing.
+fn print_notes(plan: &Plan) {
+    for note in &plan.older_images {
+        anstream::println!("note: {note}");
+    }
+}
+
+fn print_step(step: &Step, glyph: &str, width: usize) {
     let style = style(&step.action);
     let address = step.address.to_string();
-    let line = format!("{:>3} {address:width$}  {}", step.action.glyph(), remark(step));
+    let line = format!("{glyph:>3} {address:width$}  {}", remark(step));
     anstream::println!("{style}{}{style:#}", line.trim_end());
     for change in step.action.changes() {
-        let why = if change.forces_replacement { "  # forces replacement" } else { "" };
+        let reason = replacement::reason(step.address.kind, change.field);
+        let why = reason.map(|reason| format!("  # forces replacement: {reason}")).unwrap_or_default();
         let from = if change.from.is_empty() { "(none)" } else { &change.from };
         anstream::println!("      {}: {from} -> {}{why}", change.field, change.to);
     }
@@ -80,6 +94,7 @@ fn remark(step: &Step) -> String {
     match &step.action {
         Action::Create => step.spec.as_ref().map(describe).unwrap_or_default(),
         Action::Unknown(reason) => format!("unknown until apply: {reason}"),
+        Action::Delete if step.address.is_deposed() => "was replaced".to_owned(),
         Action::Update(_) | Action::Replace(_) | Action::Delete => {
             step.current.as_ref().map(|current| current.id.to_string()).unwrap_or_default()
         }
@@ -157,12 +172,19 @@ fn style(action: &Action) -> Style {
 
 /// The plan as JSON.
 pub(crate) fn to_json(plan: &Plan) -> Value {
+    let orders = orders(plan);
+    let change = |kind: Kind, change: &Change| {
+        let mut value = json!(change);
+        value["reason"] = json!(replacement::reason(kind, change.field));
+        value
+    };
     let step = |step: &Step| {
         json!({
             "address": step.address,
             "action": step.action.word(),
             "id": step.current.as_ref().map(|current| current.id.to_string()),
-            "changes": step.action.changes(),
+            "order": orders.get(&step.address),
+            "changes": step.action.changes().iter().map(|one| change(step.address.kind, one)).collect::<Vec<_>>(),
             "reason": match &step.action {
                 Action::Unknown(reason) => Some(reason),
                 Action::Create | Action::Update(_) | Action::Replace(_) | Action::Delete | Action::Keep => None,
@@ -177,6 +199,7 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
         "region": plan.region,
         "has_changes": plan.has_changes(),
         "summary": plan.summary(),
+        "older_images": plan.older_images,
         "forecast": forecast(plan).ok().map(|forecast| foretold(&forecast)),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "left_out": plan.left_out.iter().map(step).collect::<Vec<_>>(),

@@ -95,6 +95,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(Ecs, "DescribeAccountAttributes", &[], &[]),
     rule(Ecs, "DescribeAvailableResource", &[], &[]),
+    rule(Ecs, "DescribeDisks", &[], &[]),
     rule(Ecs, "DescribeImages", &[], &["InvalidImageId.NotFound"]),
     rule(Ecs, "DescribeInstanceTypes", &[], &[]),
     rule(Ecs, "DescribeRegions", &[], &[]),

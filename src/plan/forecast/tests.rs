@@ -144,7 +144,7 @@ fn a_change_in_place_has_the_calls_of_its_kind() {
 fn a_replacement_is_both_and_a_host_that_could_not_be_read_costs_no_call() {
     let forecast = foretell(&only("server.ecs01", Action::Replace(change()), ""));
     let calls: Vec<_> = forecast.operations.iter().flat_map(|one| one.calls.clone()).collect();
-    assert_eq!(calls, ["RemoveServersFromServerGroup", "AddServersToServerGroup"]);
+    assert_eq!(calls, ["AddServersToServerGroup", "RemoveServersFromServerGroup"]);
     let forecast = foretell(&only("release.ecs01", Action::Unknown("refused".to_owned()), ""));
     assert_eq!(forecast.changes(), 0);
     assert!(forecast.takes() > Duration::ZERO);

@@ -268,17 +268,19 @@ fn name(event: &Event) -> &'static str {
         Event::Announced { purpose: Purpose::Remove, .. } => "announced remove",
         Event::Answered { .. } => "answered",
         Event::Adopted { .. } => "adopted",
+        Event::Deposed { .. } => "deposed",
         Event::Learned { .. } => "learned",
         Event::Restored { .. } => "restored",
     }
 }
 
 /// Every name that [`name`] gives.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "adopted",
     "announced mark",
     "announced remove",
     "answered",
+    "deposed",
     "happened accept",
     "happened intend",
     "happened ready",

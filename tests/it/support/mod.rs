@@ -5,6 +5,7 @@
 
 pub(crate) mod cloud;
 pub(crate) mod key_service;
+pub(crate) mod people;
 pub(crate) mod played;
 pub(crate) mod process;
 
