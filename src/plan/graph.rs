@@ -5,7 +5,9 @@
 //! 1. What is put waits for what it depends on, through resources that stay as they are; what is removed waits for
 //!    the removal of everything that stood on it; what cannot stand beside something that goes waits for that. No
 //!    removal waits for a put yet, so there is no way round.
-//! 2. Then come wishes, each taken only if it closes no circle: the old one of a replacement goes after the new one is
+//! 2. Machines that go wait for those that come, where that closes no circle: so no new one gets an old one's address.
+//!    Where it may get it, the rule that lets the old one in goes before there is one for the new.
+//! 3. Then come wishes, each taken only if it closes no circle: the old one of a replacement goes after the new one is
 //!    there; what goes stays until nothing that is put stands on it any more; nodes that run are replaced one after
 //!    another.
 
@@ -15,7 +17,7 @@ use serde::Serialize;
 
 use crate::plan::action::Action;
 use crate::plan::order::Order;
-use crate::plan::standing::{Old, Steps, clashes};
+use crate::plan::standing::{Old, Steps, clashes, holder, new_machine};
 use crate::plan::{Plan, Step};
 use crate::resource::{Kind, ResourceAddress};
 
@@ -109,6 +111,10 @@ impl<'p> Graph<'p> {
             edges.insert(*node, must_wait_for(*node, &nodes, &steps));
         }
         let mut graph = Self { steps, edges };
+        for wish in machines_before_machines(&nodes) {
+            graph.wish(wish);
+        }
+        graph.part_rules_of_one_address(&nodes);
         for wish in wishes(&nodes, &graph.steps) {
             graph.wish(wish);
         }
@@ -131,6 +137,28 @@ impl<'p> Graph<'p> {
         orders
     }
 
+    /// Lets a rule for a new machine wait until those are gone whose address that machine may get. They wait for nothing
+    /// yet, so no circle comes of it.
+    fn part_rules_of_one_address(&mut self, nodes: &BTreeSet<Node<'p>>) {
+        let of = |verb| nodes.iter().filter(move |node| node.1 == verb && node.0.kind == Kind::SecurityRule);
+        let pairs = of(Verb::Put).flat_map(|new| of(Verb::Delete).map(move |old| (*new, *old)));
+        let waiting: Vec<_> = pairs.filter(|(new, old)| self.may_be_of_one_address(*new, *old)).collect();
+        for (new, old) in waiting {
+            self.edges.entry(new).or_default().insert(old);
+        }
+    }
+
+    fn may_be_of_one_address(&self, new: Node<'p>, old_node: Node<'p>) -> bool {
+        let (Some(step), Some(old)) = (self.steps.get(new.0), old(old_node, &self.steps)) else {
+            return false;
+        };
+        let Some(machine) = new_machine(step, old, &self.steps) else { return false };
+        match holder(old, &self.steps) {
+            Some(holder) => self.waits((machine, Verb::Put), (holder, Verb::Delete)),
+            None => true,
+        }
+    }
+
     /// Lets one node wait for another, unless that one waits for it.
     fn wish(&mut self, (node, before): (Node<'p>, Node<'p>)) {
         if node != before && !self.waits(before, node) {
@@ -146,7 +174,8 @@ impl<'p> Graph<'p> {
             if one == before {
                 return true;
             }
-            left.extend(self.edges[&one].iter().copied().filter(|next| seen.insert(*next)));
+            let next = self.edges.get(&one).into_iter().flatten().copied();
+            left.extend(next.filter(|next| seen.insert(*next)));
         }
         false
     }
@@ -215,6 +244,14 @@ fn removals_above<'p>(node: Node<'p>, nodes: &BTreeSet<Node<'p>>, steps: &Steps<
     nodes.iter().filter(is_above).copied().collect()
 }
 
+/// Machines that go after those that come, each after its own successor first.
+fn machines_before_machines<'p>(nodes: &BTreeSet<Node<'p>>) -> Vec<(Node<'p>, Node<'p>)> {
+    let of = |verb| nodes.iter().copied().filter(move |node| node.1 == verb && node.0.kind == Kind::Instance);
+    let pairs = of(Verb::Delete).flat_map(|old| of(Verb::Put).map(move |new| (old, new)));
+    let (own, others): (Vec<_>, Vec<_>) = pairs.partition(|(old, new)| old.0.successor() == *new.0);
+    own.into_iter().chain(others).collect()
+}
+
 /// What should wait for what, the most important first.
 fn wishes<'p>(nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> Vec<(Node<'p>, Node<'p>)> {
     let of = |verb| nodes.iter().copied().filter(move |node: &Node<'p>| node.1 == verb);
@@ -236,10 +273,10 @@ fn wishes<'p>(nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> Vec<(Node<'p>, N
     wishes
 }
 
-/// Whether a machine is the way to what is to be removed from another one.
+/// Whether a machine, or the key it is known by, is the way to what is to be removed from another one.
 fn is_behind<'p>(upper: Node<'p>, lower: Node<'p>, steps: &Steps<'p>) -> bool {
     let route = old(upper, steps).and_then(|old| old.found.fields.get("route"));
-    lower.0.kind == Kind::Instance
+    matches!(lower.0.kind, Kind::Instance | Kind::HostKey)
         && upper.0.name != lower.0.name
         && route.is_some_and(|route| route.split(' ').any(|name| name == lower.0.name))
 }

@@ -127,3 +127,27 @@ fn overlaps(spec: &VSwitchSpec, old: Old<'_>) -> bool {
 fn staying<'p>(address: &ResourceAddress, steps: &Steps<'p>) -> Option<&'p Observation> {
     steps.get(address).filter(|step| !step.action.makes_new())?.current.as_ref()
 }
+
+/// The machine that a new rule is to let in, when it is not there yet, and an old rule lets in whoever has some address.
+pub(super) fn new_machine<'p>(
+    rule: &'p Step,
+    old: Old<'p>,
+    steps: &Steps<'p>,
+) -> Option<&'p ResourceAddress> {
+    let Some(Spec::SecurityRule(spec)) = &rule.spec else { return None };
+    let Peer::Instance(name) = &spec.from else { return None };
+    let is_of_one = old.field("from").is_some_and(|from| from.ends_with("/32"));
+    let is_alike = is_of_one && old.field("port") == Some(spec.port.to_string().as_str());
+    let (machine, step) = steps.get_key_value(&ResourceAddress::new(Kind::Instance, name))?;
+    (is_alike && step.action.makes_new()).then_some(*machine)
+}
+
+/// The machine that has the address an old rule lets in.
+pub(super) fn holder<'p>(rule: Old<'p>, steps: &Steps<'p>) -> Option<&'p ResourceAddress> {
+    let from = rule.field("from")?;
+    let has_it = |found: &Observation| {
+        found.outputs.get(&Output::PrivateAddress).is_some_and(|address| range_of(address) == from)
+    };
+    let mut machines = steps.values().filter(|step| step.address.kind == Kind::Instance);
+    machines.find(|step| step.current.as_ref().is_some_and(has_it)).map(|step| &step.address)
+}

@@ -76,7 +76,7 @@ impl Known {
     }
 
     /// The machines on the way to one, from the outside in.
-    pub(crate) fn route(&self, host: &HostSpec) -> Vec<ResourceAddress> {
+    pub fn route(&self, host: &HostSpec) -> Vec<ResourceAddress> {
         let between = &host.route[..host.route.len().saturating_sub(1)];
         let meant = self.place_of(&host.address(Kind::Instance));
         between.iter().map(|name| self.way_through(name)).chain([meant]).collect()

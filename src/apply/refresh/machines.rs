@@ -162,7 +162,8 @@ async fn observe_host(provider: &Provider, host: &HostSpec, known: &Known) -> Re
     Ok(Found { instance, there })
 }
 
-/// What was seen on all machines; a node's password is judged by that of Redis, which is on another one.
+/// What was seen on all machines; a node's password is judged by that of Redis, which is on another one. While Redis
+/// moves there are two, and either may be the node's.
 #[derive(Default)]
 struct Seen {
     hosts: Vec<(HostSpec, Found)>,
@@ -174,10 +175,10 @@ impl Seen {
     }
 
     fn resources(self) -> Vec<(ResourceAddress, Observation)> {
-        let current = self.hosts.iter().filter(|(host, _)| host.deposed.is_none());
-        let password = current.clone().find_map(|(_, found)| found.there.redis.password.clone());
+        let passwords: Vec<_> =
+            self.hosts.iter().filter_map(|(_, found)| found.there.redis.password.as_ref()).collect();
         let resources = self.hosts.iter().flat_map(|(host, found)| {
-            [of_redis(host, found), of_release(host, found, password.as_ref())].into_iter().flatten()
+            [of_redis(host, found), of_release(host, found, &passwords)].into_iter().flatten()
         });
         resources.collect()
     }
@@ -195,11 +196,13 @@ fn of_redis(host: &HostSpec, found: &Found) -> Option<(ResourceAddress, Observat
 fn of_release(
     host: &HostSpec,
     found: &Found,
-    password: Option<&redis::Password>,
+    passwords: &[&redis::Password],
 ) -> Option<(ResourceAddress, Observation)> {
     let node = &found.there.node;
-    let has_another = |own: &redis::Password| password.is_some_and(|right| right.expose() != own.expose());
-    let is_edited = node.edited.environment || node.password.as_ref().is_some_and(has_another);
+    let is_of_none = |own: &redis::Password| {
+        !passwords.is_empty() && passwords.iter().all(|right| right.expose() != own.expose())
+    };
+    let is_edited = node.edited.environment || node.password.as_ref().is_some_and(is_of_none);
     let observation = of_host(host, found, node.active, node.enabled)
         .field("release", node.release.as_ref()?)
         .field("environment_file", edited(is_edited, node::ENVIRONMENT))
