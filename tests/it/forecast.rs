@@ -23,7 +23,10 @@ fn foretold(env: &TestEnv) -> (Calls, Value) {
         let actions = one["calls"].as_array().expect("a list").iter();
         let actions: Vec<String> = actions.map(|call| call.as_str().expect("a text").to_owned()).collect();
         if !actions.is_empty() {
-            calls.insert(format!("{} {}", text("verb"), text("address")), actions);
+            // The log names what was deposed by the address it had.
+            let address = text("address");
+            let plain = address.split('~').next().unwrap_or_default();
+            calls.insert(format!("{} {plain}", text("verb")), actions);
         }
     }
     (calls, plan["forecast"].clone())

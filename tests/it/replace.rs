@@ -79,10 +79,8 @@ fn expect_replaced_machine(env: &TestEnv, change: (&str, &str), words: &str) {
     expect_plan(env, &[&MACHINE[..], &["+/- server.ecs02"]].concat());
     env.local("plan").expect_in_order(&["+/- instance.ecs02", words]);
     let said = applied(env);
-    expect_done_in_order(
-        &said,
-        &["instance.ecs02", "host_key.ecs02", "server.ecs02", "server.ecs02~", "instance.ecs02~"],
-    );
+    expect_done_in_order(&said, &["instance.ecs02", "server.ecs02", "server.ecs02~", "instance.ecs02~"]);
+    expect_done_in_order(&said, &["instance.ecs02", "host_key.ecs02", "host_key.ecs02~", "instance.ecs02~"]);
     env.expect_destroyed_to_nothing();
 }
 

@@ -169,7 +169,10 @@ impl Provider {
     ) -> Result<(), ApplyError> {
         let listener = ResourceAddress::only(Kind::Listener);
         match self.known.output(&listener, Output::Id).map(CloudId::new) {
-            Some(listener) => self.healthy(address, &listener, |one| one.is(instance, port)).await,
+            // One that goes meanwhile has a successor, which waits for its servers.
+            Some(listener) => {
+                self.healthy(address, &listener, Look::Done(()), |one| one.is(instance, port)).await
+            }
             None => Ok(()),
         }
     }
@@ -224,7 +227,7 @@ impl Provider {
             self.create(address, build).await?
         };
         self.ready(address, &id).await?;
-        self.healthy(address, &id, |_| true).await?;
+        self.healthy(address, &id, Look::Absent, |_| true).await?;
         Ok(id_only(&id))
     }
 
@@ -245,17 +248,20 @@ impl Provider {
     }
 
     /// Waits until the servers that are meant get traffic. An empty list of servers without traffic means that all
-    /// have some.
+    /// have some; what to think of a listener that is not there is said by who asks.
     async fn healthy(
         &self,
         address: &ResourceAddress,
         id: &CloudId,
+        absent: Look<()>,
         is_meant: impl Fn(&alb::NonNormalServer) -> bool,
     ) -> Result<(), ApplyError> {
         let goal = Goal { address, condition: "healthy servers", deadline: HEALTHY };
         let judge = |found: Option<&Vec<alb::NonNormalServer>>| {
-            let servers = found.into_iter().flatten().filter(|one| is_meant(one));
+            let Some(servers) = found else { return absent.clone() };
             let words = servers
+                .iter()
+                .filter(|one| is_meant(one))
                 .map(|one| format!("{} ({} {})", one.server_id, one.status, one.reason.reason_code))
                 .collect::<Vec<String>>();
             if words.is_empty() { Look::Done(()) } else { Look::NotYet(words.join(", ")) }

@@ -26,6 +26,7 @@ use crate::apply::hosts::Hosts;
 use crate::apply::ledger::Ledger;
 use crate::base::ids::{ClientToken, CloudId, StackName};
 use crate::cloud::call::Call;
+use crate::cloud::codes;
 use crate::cloud::error::CloudError;
 use crate::cloud::poller::Poller;
 use crate::cloud::transport::Client;
@@ -258,8 +259,9 @@ impl Provider {
         match self.client.call_telling::<Value>(call, &self.notice(address)).await {
             Ok(reply) => Ok(reply),
             Err(error) => {
-                // A refusal is stored with its token: the next try needs a new one. Without an answer nobody knows.
-                if error.is_final_refusal() {
+                // A refusal is stored with its token: the next try needs a new one. Without an answer nobody knows. Nor
+                // when the answer is that it is there: an earlier one may have been lost.
+                if error.is_final_refusal() && !codes::is_there(error.code()) {
                     self.ledger.refuse(address)?;
                 }
                 Err(error.into())

@@ -84,6 +84,7 @@ impl Provider {
             self.ledger.accept(address, &found.record_id)?;
             return Ok(found.record_id.clone());
         }
+        self.ledger.refuse(address)?;
         Err(records.into_iter().next().map_or(refused, |found| ApplyError::RecordTaken {
             name: if spec.host == "@" {
                 spec.domain.clone()

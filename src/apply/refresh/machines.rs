@@ -21,7 +21,8 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
     let known = Known::from_observed(observed);
     compute(provider, desired, &known, observed);
     let wanted = desired.resources.values().filter_map(|resource| resource.spec.host_key());
-    let hosts: Vec<HostSpec> = wanted.cloned().chain(leaving(desired, observed)).collect();
+    let wanted = wanted.map(|host| as_it_is(host, desired, observed));
+    let hosts: Vec<HostSpec> = wanted.chain(leaving(desired, observed)).collect();
     let mut unread: BTreeSet<&InstanceName> = BTreeSet::new();
     let mut reads = Vec::new();
     for host in &hosts {
@@ -90,22 +91,47 @@ fn leaving(desired: &Desired, observed: &Observed) -> Vec<HostSpec> {
     });
     let host = |(address, found): (&ResourceAddress, &Observation)| {
         let name = InstanceName::new(&address.name);
-        let is_public = found.outputs.contains_key(&Output::PublicAddress);
-        let between = match wanted(&address.name) {
-            _ if is_public => Vec::new(),
-            Some(host) if host.route.len() > 1 => host.route[..host.route.len() - 1].to_vec(),
-            Some(_) | None => way_in(desired),
-        };
-        let route = between.into_iter().chain([name]).collect();
+        let wanted = wanted(&address.name).map_or(&[][..], |host| &host.route);
+        let route = way_to(&name, found, wanted, (desired, observed));
         Some(HostSpec { route, user: user.clone()?, deposed: address.deposed.clone() })
     };
     machines.filter_map(host).collect()
 }
 
-/// A machine with a public address, as the way to one whose own way the topology does not tell.
-fn way_in(desired: &Desired) -> Vec<InstanceName> {
-    let mut hosts = desired.resources.values().filter_map(|one| one.spec.host_key());
-    hosts.find(|host| host.route.len() == 1).map(|host| host.route.clone()).unwrap_or_default()
+/// How a machine is reached now: one that is to be made anew with another access still has the one it was made with.
+fn as_it_is(host: &HostSpec, desired: &Desired, observed: &Observed) -> HostSpec {
+    let Some(found) = observed.resources.get(&host.address(Kind::Instance)) else { return host.clone() };
+    let route = way_to(host.instance(), found, &host.route, (desired, observed));
+    HostSpec { route, ..host.clone() }
+}
+
+/// Straight to a machine with a public address; to another the way the topology wants, where it wants one.
+fn way_to(
+    name: &InstanceName,
+    found: &Observation,
+    wanted: &[InstanceName],
+    (desired, observed): (&Desired, &Observed),
+) -> Vec<InstanceName> {
+    let between = match wanted {
+        _ if is_public(found) => Vec::new(),
+        [between @ .., _] if !between.is_empty() => between.to_vec(),
+        _ => way_in(name, desired, observed).into_iter().collect(),
+    };
+    between.into_iter().chain([name.clone()]).collect()
+}
+
+/// Another machine with a public address, as the way to one whose own way the topology does not tell.
+fn way_in(to: &InstanceName, desired: &Desired, observed: &Observed) -> Option<InstanceName> {
+    let hosts = desired.resources.values().filter_map(|one| one.spec.host_key());
+    let leads = |host: &&HostSpec| {
+        let found = observed.resources.get(&host.address(Kind::Instance));
+        host.route.len() == 1 && host.instance() != to && found.is_some_and(is_public)
+    };
+    hosts.filter(leads).map(|host| host.instance().clone()).next()
+}
+
+fn is_public(found: &Observation) -> bool {
+    found.outputs.contains_key(&Output::PublicAddress)
 }
 
 /// What is on a machine that the topology does not have any more says so: it need not be stopped at all costs.

@@ -190,7 +190,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(Alb, "ListListeners", &[], &[]),
     rule(Alb, "GetListenerAttribute", &[], &["ResourceNotFound.Listener"]),
-    rule(Alb, "GetListenerHealthStatus", &[], &[]),
+    rule(Alb, "GetListenerHealthStatus", &[], &["ResourceNotFound.Listener"]),
     rule(
         Alb,
         "UpdateListenerAttribute",
