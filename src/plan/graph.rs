@@ -270,6 +270,11 @@ fn wishes<'p>(nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> Vec<(Node<'p>, N
     for new in of(Verb::Put) {
         wishes.extend(release_before(new, nodes, steps).into_iter().map(|before| (new, before)));
     }
+    // Nodes that find a changed Redis again are all still there.
+    let is_of = |kind| move |node: &Node<'p>| node.0.kind == kind;
+    for release in of(Verb::Delete).filter(is_of(Kind::Release)) {
+        wishes.extend(of(Verb::Put).filter(is_of(Kind::Redis)).map(|redis| (release, redis)));
+    }
     wishes
 }
 

@@ -41,8 +41,10 @@ impl Provider {
                 continue;
             }
             self.note(address, format!("waiting until the node on {} has found it again", host.instance()));
-            let node = private_address(host.instance(), &self.known)?;
-            let ready = self.hosts.node_is_ready(self.place(host), node, spec.node_port).await?;
+            let node = private_address(host.instance(), &self.known);
+            let ready = async { self.hosts.node_is_ready(self.place(host), node?, spec.node_port).await };
+            // Its machine, or one on the way there, may be made anew just now: then its release follows.
+            let ready = ready.await.unwrap_or_else(|error| Err(error.to_string()));
             if let Err(why) = ready {
                 self.note(address, format!("the node on {} has not: {why}", host.instance()));
             }

@@ -21,8 +21,8 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
     let known = Known::from_observed(observed);
     compute(provider, desired, &known, observed);
     let wanted = desired.resources.values().filter_map(|resource| resource.spec.host_key());
-    let wanted = wanted.map(|host| as_it_is(host, desired, observed));
-    let hosts: Vec<HostSpec> = wanted.chain(leaving(desired, observed)).collect();
+    let ways = Ways { desired, observed };
+    let hosts: Vec<HostSpec> = wanted.map(|host| ways.as_it_is(host)).chain(leaving(&ways)).collect();
     let mut unread: BTreeSet<&InstanceName> = BTreeSet::new();
     let mut reads = Vec::new();
     for host in &hosts {
@@ -80,54 +80,63 @@ fn is_on(resource: &Resource, host: &HostSpec) -> bool {
 
 /// Machines that are there and are to go: deposed ones, and those that the topology does not have any more. What runs
 /// on them is stopped before they go.
-fn leaving(desired: &Desired, observed: &Observed) -> Vec<HostSpec> {
-    let wanted = |name: &str| {
-        desired.resources.get(&ResourceAddress::new(Kind::HostKey, name)).and_then(|one| one.spec.host_key())
-    };
-    let user = desired.resources.values().find_map(|one| one.spec.host_key()).map(|host| host.user.clone());
-    let machines = observed.resources.iter().filter(|(address, found)| {
-        let goes = address.is_deposed() || wanted(&address.name).is_none();
+fn leaving(ways: &Ways<'_>) -> Vec<HostSpec> {
+    let user =
+        ways.desired.resources.values().find_map(|one| one.spec.host_key()).map(|host| host.user.clone());
+    let machines = ways.observed.resources.iter().filter(|(address, found)| {
+        let goes = address.is_deposed() || ways.wanted(&InstanceName::new(&address.name)).is_none();
         address.kind == Kind::Instance && found.owner == Owner::Stack && goes
     });
     let host = |(address, found): (&ResourceAddress, &Observation)| {
-        let name = InstanceName::new(&address.name);
-        let wanted = wanted(&address.name).map_or(&[][..], |host| &host.route);
-        let route = way_to(&name, found, wanted, (desired, observed));
+        let route = ways.to(&InstanceName::new(&address.name), found);
         Some(HostSpec { route, user: user.clone()?, deposed: address.deposed.clone() })
     };
     machines.filter_map(host).collect()
 }
 
-/// How a machine is reached now: one that is to be made anew with another access still has the one it was made with.
-fn as_it_is(host: &HostSpec, desired: &Desired, observed: &Observed) -> HostSpec {
-    let Some(found) = observed.resources.get(&host.address(Kind::Instance)) else { return host.clone() };
-    let route = way_to(host.instance(), found, &host.route, (desired, observed));
-    HostSpec { route, ..host.clone() }
+/// How machines are reached now: one that is to be made anew with another access still has the one it was made with.
+struct Ways<'a> {
+    desired: &'a Desired,
+    observed: &'a Observed,
 }
 
-/// Straight to a machine with a public address; to another the way the topology wants, where it wants one.
-fn way_to(
-    name: &InstanceName,
-    found: &Observation,
-    wanted: &[InstanceName],
-    (desired, observed): (&Desired, &Observed),
-) -> Vec<InstanceName> {
-    let between = match wanted {
-        _ if is_public(found) => Vec::new(),
-        [between @ .., _] if !between.is_empty() => between.to_vec(),
-        _ => way_in(name, desired, observed).into_iter().collect(),
-    };
-    between.into_iter().chain([name.clone()]).collect()
-}
+impl Ways<'_> {
+    fn wanted(&self, name: &InstanceName) -> Option<&HostSpec> {
+        let address = ResourceAddress::new(Kind::HostKey, name);
+        self.desired.resources.get(&address).and_then(|one| one.spec.host_key())
+    }
 
-/// Another machine with a public address, as the way to one whose own way the topology does not tell.
-fn way_in(to: &InstanceName, desired: &Desired, observed: &Observed) -> Option<InstanceName> {
-    let hosts = desired.resources.values().filter_map(|one| one.spec.host_key());
-    let leads = |host: &&HostSpec| {
-        let found = observed.resources.get(&host.address(Kind::Instance));
-        host.route.len() == 1 && host.instance() != to && found.is_some_and(is_public)
-    };
-    hosts.filter(leads).map(|host| host.instance().clone()).next()
+    fn found(&self, name: &InstanceName) -> Option<&Observation> {
+        self.observed.resources.get(&ResourceAddress::new(Kind::Instance, name))
+    }
+
+    /// A machine that the topology wants, by the way it has now.
+    fn as_it_is(&self, host: &HostSpec) -> HostSpec {
+        let Some(found) = self.found(host.instance()) else { return host.clone() };
+        HostSpec { route: self.to(host.instance(), found), ..host.clone() }
+    }
+
+    /// Straight to a machine with a public address; to another behind the one that the topology wants before it, where
+    /// it wants one that is there.
+    fn to(&self, name: &InstanceName, found: &Observation) -> Vec<InstanceName> {
+        if is_public(found) {
+            return vec![name.clone()];
+        }
+        let before = self.wanted(name).and_then(|host| host.route.iter().rev().nth(1));
+        let mut route = match before.map(|before| (before, self.found(before))) {
+            Some((before, Some(found))) => self.to(before, found),
+            Some((_, None)) | None => self.way_in(name).into_iter().collect(),
+        };
+        route.push(name.clone());
+        route
+    }
+
+    /// Another machine with a public address, as the way to one whose own way the topology does not tell.
+    fn way_in(&self, to: &InstanceName) -> Option<InstanceName> {
+        let hosts = self.desired.resources.values().filter_map(|one| one.spec.host_key());
+        let mut others = hosts.map(HostSpec::instance).filter(|name| *name != to);
+        others.find(|name| self.found(name).is_some_and(is_public)).cloned()
+    }
 }
 
 fn is_public(found: &Observation) -> bool {
