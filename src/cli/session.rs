@@ -25,6 +25,7 @@ use crate::plan;
 use crate::plan::desired::{Desired, desired};
 use crate::plan::saved::{Origin, is_saved_plan};
 use crate::state::Identity as StateIdentity;
+use crate::state::accounts::Accounts;
 use crate::state::begun::Begun;
 use crate::state::journal::{Journal, Tail};
 use crate::state::lock::{Claim, Lock, Notice};
@@ -166,13 +167,15 @@ pub(super) async fn begin_at(
 ) -> Result<Session, Failure> {
     let Loaded { path, text, topology, origin } = loaded;
     let client = client(options, &topology, &target).await?;
-    let account = sts::caller_identity(&client).await?.account_id;
-    let identity = StateIdentity::new(
-        &account,
-        &client.endpoint().label(),
-        topology.region.clone(),
-        topology.stack.clone(),
-    );
+    let endpoint = client.endpoint().label();
+    let accounts = Accounts::of(&options.state_dir);
+    let key = permanent_key(&client).await;
+    let known = key.as_ref().and_then(|key| accounts.find(&endpoint, key));
+    let account = match known {
+        Some(account) => account,
+        None => sts::caller_identity(&client).await?.account_id,
+    };
+    let identity = StateIdentity::new(&account, &endpoint, topology.region.clone(), topology.stack.clone());
     if let Some(origin) = &origin {
         saved::check_cloud(origin, &identity.account, &identity.endpoint)?;
     }
@@ -184,6 +187,7 @@ pub(super) async fn begin_at(
             let stop = Stop::listen()?;
             let lock = take_lock(&folder, options, &stop).await?;
             let journal = open_journal(&folder, identity)?.guarded_by(lock.standing());
+            key.map_or(Ok(()), |key| accounts.remember(&endpoint, &key, &account))?;
             (Some(lock), journal, stop)
         }
     };
@@ -204,6 +208,12 @@ pub(super) async fn begin_at(
     let provider = provider.stopped_by(stop.token().clone());
     let begun = Begun::of(&folder);
     Ok(Session { topology, source, desired, provider, hosts, target, begun, saved: None, stop, _lock: lock })
+}
+
+/// The id of an access key that stays; a temporary one is gone before it is met again.
+async fn permanent_key(client: &Client) -> Option<String> {
+    let keys = client.credentials()?.current().await.ok()?;
+    keys.security_token.is_none().then_some(keys.access_key_id)
 }
 
 /// Takes the lock of a stack, and says stop should it ever be lost.

@@ -20,10 +20,11 @@ use crate::plan::graph::{Cycle, Verb, operations};
 use crate::resource::ResourceAddress;
 
 /// Calls of a command before its plan is there, when there is nothing yet: who the account is, one list for each kind
-/// that is tagged, the disks and the newest image of their family, and the records of the name.
-const READ_NOTHING: usize = 11;
-/// The same when there is something: its servers and listeners too.
-const READ_STACK: usize = 13;
+/// that is tagged, and the records of the name.
+const READ_NOTHING: usize = 9;
+/// The same when there is something: its disks, the newest image of their family, servers and listeners too; whose the
+/// key is is known by then.
+const READ_STACK: usize = 12;
 
 /// What is expected of one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

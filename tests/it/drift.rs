@@ -298,9 +298,7 @@ fn a_plan_from_the_journal_asks_nobody() {
         .expect_code(0)
         .expect_in_order(&["No changes: 22 resources"]);
     let calls = env.cloud().call_log();
-    let actions: Vec<&str> =
-        calls[before..].iter().map(|call| call["operation"].as_str().expect("text")).collect();
-    assert_eq!(actions, ["Sts.GetCallerIdentity"]);
+    assert_eq!(calls[before..], []);
     env.run(&["--local", "plan", "--refresh=false", "--refresh-only", "chatroom.yaml"])
         .expect_code(64)
         .expect_in_order(&["error: `--refresh-only`", "help: leave one of the two out"]);
@@ -419,7 +417,9 @@ fn without_state_everything_is_found_again_after_the_lag() {
     for entry in std::fs::read_dir(env.file(".albatross")).expect("a folder") {
         let path = entry.expect("readable").path();
         if path.file_name().is_some_and(|name| name != "local") {
-            std::fs::remove_dir_all(path).expect("removable");
+            let removed =
+                if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+            removed.expect("removable");
         }
     }
     env.cloud().pass_time(30);

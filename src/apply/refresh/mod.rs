@@ -67,8 +67,9 @@ pub async fn refresh(provider: &Provider, desired: &Desired, depth: Depth) -> Re
     }
     match depth {
         Depth::CloudAndHosts => {
+            let families = images::families(desired, &observed);
             let machines = machines::read(provider, desired, &mut observed);
-            let ((), newest_images) = tokio::join!(machines, images::newest(provider, desired));
+            let ((), newest_images) = tokio::join!(machines, images::newest(provider, families));
             observed.newest_images = newest_images;
         }
         Depth::Cloud => observed.applied.retain(|address, _| !address.kind.is_on_host()),

@@ -17,6 +17,7 @@ use crate::apply::error::ApplyError;
 use crate::apply::provider::Provider;
 use crate::apply::provider::name::is_wanted;
 use crate::base::ids::CloudId;
+use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
 use crate::cloud::{Tag, alb, disks, dns, ecs, tag_value, vpc};
 use crate::plan::desired::Desired;
@@ -63,11 +64,15 @@ pub(super) async fn read(
         lookup::wrapped(vpc::vswitches(client, ours())),
         lookup::wrapped(ecs::key_pairs(client, ours())),
         lookup::wrapped(ecs::instances(client, ours())),
-        lookup::wrapped(disks::system_disks(client, STACK_TAG, stack)),
+        disks_of_known_instances(client, memory, stack),
         lookup::wrapped(alb::server_groups(client, STACK_TAG, stack)),
         lookup::security_groups(client, memory, stack),
         lookup::load_balancers(client, memory, stack),
     )?;
+    let disks = match disks {
+        None if !instances.is_empty() => disks::system_disks(client, STACK_TAG, stack).await?,
+        known => known.unwrap_or_default(),
+    };
     reader.disks = disks.into_iter().map(|disk| (disk.instance_id, disk.size)).collect();
     for found in &vpcs {
         reader.add(&found.tags.tag, of_vpc(found));
@@ -100,6 +105,18 @@ pub(super) async fn read(
     reader.add_host_keys();
     reader.add_rest().await?;
     Ok(Observed { resources: reader.found.resources, foreign: reader.foreign, ..Observed::default() })
+}
+
+/// Asked for beside everything else when there are instances to have them; none when nobody knows that yet.
+async fn disks_of_known_instances(
+    client: &Client,
+    memory: &Memory,
+    stack: &str,
+) -> Result<Option<Vec<disks::SystemDisk>>, ApplyError> {
+    if memory.ids(Kind::Instance).is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(disks::system_disks(client, STACK_TAG, stack).await?))
 }
 
 impl Reader<'_> {
