@@ -33,7 +33,8 @@ conformance: setup-test ## The official SDKs against mock-cloud and our client |
 crash: setup-test ## Kill albatross at every point there is, run it again | 12 min | 5 min
 	cargo test --profile crash --workspace --features crash-points --test crash --locked
 
-soak: setup-test ## Crash twice, crash beside faults, ROUNDS=300 from SEED=1 | 10 min | 3 min
+soak: setup-test ## 100,000 simulated lives; ROUNDS=300 of two crashes or faults | 70 min | 60 min
+	test -n "$$SEED" || SEEDS=$${SEEDS:-100000} cargo test --workspace --test simulation --locked -- --nocapture
 	cargo test --profile crash --workspace --features crash-points --test crash --locked -- soak
 
 bench: build ## Time the road, stage by stage; see BENCHMARKS.md | 12 min | 2 min

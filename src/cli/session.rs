@@ -192,7 +192,12 @@ pub(super) async fn begin_at(
         }
     };
     let boot_limit = Duration::from_secs(options.boot_limit);
-    let hosts = Arc::new(SshHosts::new(key::identity(&topology)?, address_map(&target), boot_limit));
+    let hosts = Arc::new(SshHosts::new(
+        key::identity(&topology)?,
+        address_map(&target),
+        boot_limit,
+        stop.token().clone(),
+    ));
     let mut desired = desired(&topology, hosts.public_key());
     if !has_machines(&target).await? {
         desired = desired.without_hosts();

@@ -244,6 +244,19 @@ fn an_interrupt_while_the_lock_is_waited_for_ends_at_once() {
     second.finish().expect_code(130).expect_in_order(&["Stopped; nothing new was begun."]);
 }
 
+/// By itself it would wait for three minutes.
+#[test]
+fn an_interrupt_while_a_machine_boots_leaves_it_to_the_next_command() {
+    let env = TestEnv::with_cloud(&["--pace", "instant"]);
+    env.cloud().break_host("ecs03", "refuse_ssh");
+    let mut apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
+    apply.wait_for_line(".. redis.ecs03: create");
+    apply.signal(Signal::INT);
+    let ended = apply.finish().expect_code(130);
+    assert!(ended.stderr.contains("-- redis.ecs03: left after "), "{}", ended.stderr);
+    assert!(ended.stderr.contains("waits for an SSH login"), "{}", ended.stderr);
+}
+
 #[test]
 fn an_interrupt_while_a_question_is_asked_changes_nothing() {
     for signal in [Signal::INT, Signal::TERM] {

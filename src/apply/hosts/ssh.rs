@@ -11,6 +11,8 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio::sync::{Mutex, OnceCell};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::apply::error::ApplyError;
 use crate::apply::hosts::{Hosts, NewRelease, OnHost, Patience, Place};
 use crate::apply::provider::Known;
@@ -31,6 +33,7 @@ pub struct SshHosts {
     identity: Identity,
     address_map: AddressMapSource,
     boot_limit: Duration,
+    stop: CancellationToken,
     sessions: Mutex<BTreeMap<Way, Arc<OnceCell<Arc<Session>>>>>,
 }
 
@@ -38,9 +41,15 @@ pub struct SshHosts {
 type Way = String;
 
 impl SshHosts {
-    /// Of an operator, reached through a map; a machine that was just made may take `boot_limit` until it answers.
-    pub fn new(identity: Identity, address_map: AddressMapSource, boot_limit: Duration) -> Self {
-        Self { identity, address_map, boot_limit, sessions: Mutex::new(BTreeMap::new()) }
+    /// Of an operator, reached through a map; a machine that was just made may take `boot_limit` until it answers,
+    /// unless somebody says stop.
+    pub fn new(
+        identity: Identity,
+        address_map: AddressMapSource,
+        boot_limit: Duration,
+        stop: CancellationToken,
+    ) -> Self {
+        Self { identity, address_map, boot_limit, stop, sessions: Mutex::new(BTreeMap::new()) }
     }
 
     /// The operator's public key.
@@ -66,25 +75,31 @@ impl SshHosts {
         let route = route(host, known, &self.address_map().await)?;
         let cell = self.sessions.lock().await.entry(format!("{route:?}")).or_default().clone();
         let connect = || async {
-            let session = self.connect(&route, patience).await?;
+            let stopped =
+                || ApplyError::Stopped { address: host.address(Kind::Instance), condition: "an SSH login" };
+            let session = self.connect(&route, patience).await?.ok_or_else(stopped)?;
             Ok::<_, ApplyError>(Arc::new(session))
         };
         cell.get_or_try_init(connect).await.cloned()
     }
 
-    async fn connect(&self, route: &Route, patience: Patience) -> Result<Session, SshError> {
+    /// None when somebody said stop while the machine booted.
+    async fn connect(&self, route: &Route, patience: Patience) -> Result<Option<Session>, SshError> {
         let deadline = Deadline::after(self.boot_limit);
         let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
         loop {
             match Session::connect(route, &self.identity, &Limits::default()).await {
                 Err(error)
-                    if patience == Patience::WhileItBoots
-                        && error.may_pass()
-                        && backoff.wait(&deadline).await =>
+                    if patience == Patience::WhileItBoots && error.may_pass() && !deadline.passed() =>
                 {
                     tracing::debug!(host = route.host, %error, "trying again");
+                    tokio::select! {
+                        biased;
+                        () = self.stop.cancelled() => return Ok(None),
+                        again = backoff.wait(&deadline) => if !again { return Err(error) }
+                    }
                 }
-                done => return done,
+                done => return done.map(Some),
             }
         }
     }
