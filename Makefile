@@ -4,7 +4,7 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test build demo test conformance bench bench-calls bench-apply clean
+.PHONY: help setup setup-test build demo test conformance crash soak bench bench-calls bench-apply clean
 
 help: ## List the targets
 	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again
@@ -29,6 +29,12 @@ test: setup-test ## Every check and every test | 20 min | 6 min
 
 conformance: setup-test ## The official SDKs against mock-cloud and our client | 8 min | 90 s
 	cargo test --package albatross --test conformance --locked
+
+crash: setup-test ## Kill albatross at every point there is, run it again | 12 min | 5 min
+	cargo test --workspace --features crash-points --test crash --locked
+
+soak: setup-test ## Crash twice, crash beside faults, ROUNDS=300 from SEED=1 | 10 min | 3 min
+	cargo test --workspace --features crash-points --test crash --locked -- soak
 
 bench: build ## Time the road, stage by stage; see BENCHMARKS.md | 12 min | 2 min
 	cargo run --release --locked --example bench_road

@@ -10,12 +10,13 @@ use std::collections::BTreeMap;
 use crate::apply::error::ApplyError;
 use crate::apply::provider::Provider;
 use crate::base::ids::CloudId;
+use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
 use crate::cloud::{Tag, alb, dns, ecs, tag_value, vpc};
 use crate::plan::desired::{Desired, Resource};
 use crate::resource::observed::{Observed, Owner};
 use crate::resource::ownership::STACK_TAG;
-use crate::resource::spec::Spec;
+use crate::resource::spec::{ListenerSpec, RecordSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 
 /// How a resource was found.
@@ -134,7 +135,7 @@ pub async fn find(
     let mut adoption = Adoption::default();
     let mut listed: BTreeMap<Kind, Vec<Candidate>> = BTreeMap::new();
     for (address, found) in &observed.resources {
-        if found.owner == Owner::Stack && provider.ledger.memory().id(address).is_none() {
+        if found.owner == Owner::Stack && provider.ledger.id(address).is_none() {
             adoption.bind(address, &found.id, Found::ByTag);
         }
     }
@@ -216,28 +217,26 @@ impl Adoption {
     ) -> Result<(), Refusal> {
         let absent = || Refusal::Absent { kind: address.kind.word(), id: id.clone() };
         let found = candidates.into_iter().find(|one| one.id == *id).ok_or_else(absent)?;
-        match found.stack.filter(|stack| *stack != provider.stack.as_str()) {
-            Some(stack) => Err(Refusal::OfAnotherStack { id: id.clone(), stack }),
-            None => {
-                self.bind(address, id, Found::ById);
-                Ok(())
-            }
+        if let Some(stack) = found.stack.filter(|stack| *stack != provider.stack.as_str()) {
+            return Err(Refusal::OfAnotherStack { id: id.clone(), stack });
         }
+        self.bind(address, id, Found::ById);
+        Ok(())
     }
 
     /// Exactly one with the name that is nobody's binds; several, or one of another stack, are told.
     fn bind_named(&mut self, resource: &Resource, provider: &Provider, candidates: Vec<Candidate>) {
         let names = names(resource, provider);
-        let named: Vec<Candidate> =
+        let matching: Vec<Candidate> =
             candidates.into_iter().filter(|one| names.contains(&one.name.as_str())).collect();
-        match named.as_slice() {
+        match matching.as_slice() {
             [] => {}
             [one] if one.stack.is_none() => {
                 let id = one.id.clone();
                 self.bind(&resource.address, &id, Found::ByName);
             }
             _ => {
-                self.unclear.insert(resource.address.clone(), named);
+                self.unclear.insert(resource.address.clone(), matching);
             }
         }
     }
@@ -328,34 +327,31 @@ async fn candidates(
         Spec::Listener(spec) => {
             let Some(balancer) = bound(Kind::LoadBalancer) else { return Ok(Vec::new()) };
             let found = alb::listeners(client, &balancer).await?;
-            let is_there = |found: &alb::Listener| {
-                found.listener_port == spec.port && found.listener_protocol == spec.protocol
-            };
-            found
-                .iter()
-                .map(|found| {
-                    let name = if is_there(found) { PLACED } else { found.listener_description.as_str() };
-                    one(&found.listener_id, name, &found.tags)
-                })
-                .collect()
+            found.iter().map(|found| one(&found.listener_id, place(found, spec), &found.tags)).collect()
         }
-        Spec::Record(spec) => {
-            let found = dns::records(client, &spec.domain, &spec.host).await?;
-            let found = found.into_iter().filter(|found| found.kind == "CNAME");
-            found
-                .map(|found| Candidate {
-                    id: found.record_id,
-                    name: PLACED.to_owned(),
-                    stack: found
-                        .remark
-                        .and_then(|remark| remark.strip_prefix("albatross.").map(str::to_owned)),
-                })
-                .collect()
-        }
+        Spec::Record(spec) => records(client, spec).await?,
         Spec::SecurityRule(_) | Spec::HostKey(_) | Spec::Redis(_) | Spec::Release(_) | Spec::Server(_) => {
             Vec::new()
         }
     })
+}
+
+/// A listener is known by where it listens; elsewhere by its description.
+fn place<'f>(found: &'f alb::Listener, spec: &ListenerSpec) -> &'f str {
+    let is_there = found.listener_port == spec.port && found.listener_protocol == spec.protocol;
+    if is_there { PLACED } else { &found.listener_description }
+}
+
+async fn records(client: &Client, spec: &RecordSpec) -> Result<Vec<Candidate>, ApplyError> {
+    let found = dns::records(client, &spec.domain, &spec.host).await?;
+    let aliases = found.into_iter().filter(|found| found.kind == "CNAME");
+    let stack = |remark: String| remark.strip_prefix("albatross.").map(str::to_owned);
+    let candidate = |found: dns::Record| Candidate {
+        id: found.record_id,
+        name: PLACED.to_owned(),
+        stack: found.remark.and_then(stack),
+    };
+    Ok(aliases.map(candidate).collect())
 }
 
 /// Writes down what was bound.

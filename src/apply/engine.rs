@@ -17,8 +17,10 @@ use crate::apply::provider::Provider;
 use crate::plan::action::Action;
 use crate::plan::forecast::AT_ONCE;
 use crate::plan::graph::{Cycle, Operation, Verb, operations};
+use crate::plan::order::Order;
 use crate::plan::{Plan, Step};
 use crate::resource::ResourceAddress;
+use crate::resource::observed::Observation;
 
 /// One operation that did not succeed.
 #[derive(Debug)]
@@ -121,7 +123,7 @@ impl Walk<'_> {
 }
 
 fn step_of<'p>(operation: &Operation, plan: &'p Plan) -> Option<&'p Step> {
-    plan.steps.iter().find(|step| step.address == operation.address)
+    plan.steps.iter().find(|step| step.address == operation.step)
 }
 
 async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) -> Result<(), ApplyError> {
@@ -132,7 +134,7 @@ async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) ->
     let word = word(operation.verb, &step.action);
     (provider.sink)(Event::Started { address: address.clone(), verb: operation.verb, word });
     let result = match (operation.verb, &step.current) {
-        (Verb::Put, _) => provider.put(step).await.map(|id| Some(id.to_string())),
+        (Verb::Put, current) => put(provider, operation, step, current.as_ref()).await,
         // No plan removes what is not ours; should one ever do, it stops here.
         (Verb::Delete, Some(current)) if !current.owner.may_be_removed() => {
             Err(ApplyError::NotOurs { address: address.clone(), id: current.id.to_string() })
@@ -152,6 +154,24 @@ async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) ->
     };
     (provider.sink)(event);
     result.map(drop)
+}
+
+/// What is replaced by something that can stand beside it makes room for its name before anything is made.
+async fn put(
+    provider: &Provider,
+    operation: &Operation,
+    step: &Step,
+    current: Option<&Observation>,
+) -> Result<Option<String>, ApplyError> {
+    if operation.order == Some(Order::NewFirst)
+        && let Some(current) = current
+    {
+        if !current.owner.may_be_removed() {
+            return Err(ApplyError::NotOurs { address: step.address.clone(), id: current.id.to_string() });
+        }
+        provider.depose(&step.address, &current.id)?;
+    }
+    provider.put(step).await.map(|id| Some(id.to_string()))
 }
 
 fn word(verb: Verb, action: &Action) -> &'static str {

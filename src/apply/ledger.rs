@@ -11,7 +11,7 @@ use crate::base::secret::Secret;
 use crate::cloud::call::Call;
 use crate::resource::ResourceAddress;
 use crate::resource::observed::{Fields, Outputs};
-use crate::resource::phase::Happening;
+use crate::resource::phase::{Happening, Phase};
 use crate::state::journal::{Event, Journal, Purpose};
 use crate::state::memory::InFlight;
 use crate::state::vault::{self, Kept};
@@ -32,6 +32,41 @@ impl Ledger {
     /// What is remembered now.
     pub fn memory(&self) -> Memory {
         self.with(|journal| journal.memory().clone())
+    }
+
+    /// Where a resource is in its life now.
+    pub fn phase(&self, address: &ResourceAddress) -> Phase {
+        self.with(|journal| journal.memory().phase(address))
+    }
+
+    /// The id of a resource now, when it has one.
+    pub fn id(&self, address: &ResourceAddress) -> Option<CloudId> {
+        self.with(|journal| journal.memory().id(address))
+    }
+
+    /// How often a resource was made before.
+    pub fn generation(&self, address: &ResourceAddress) -> u32 {
+        self.with(|journal| journal.memory().resources.get(address).map_or(0, |one| one.generation))
+    }
+
+    /// What is known of the resource with this id is known of the deposed one from now on; its address is free.
+    ///
+    /// # Guarantees
+    /// What is made there afterwards is another generation: none of its calls carries a token of an earlier one.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn depose(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), StateError> {
+        self.with(|journal| {
+            let deposed = address.deposed(id);
+            if journal.memory().id(address).as_ref() == Some(id) {
+                journal.append(Event::Deposed { address: address.clone(), id: id.clone() })
+            } else if journal.memory().id(&deposed).is_none() {
+                journal.append(happened(&deposed, Happening::Accept(id.clone()), None))
+            } else {
+                Ok(())
+            }
+        })
     }
 
     /// Writes down that a call is about to be sent, and gives it back to be sent.
@@ -182,8 +217,14 @@ impl Ledger {
     /// When the disk refuses.
     pub fn remove(&self, address: &ResourceAddress) -> Result<(), StateError> {
         self.with(|journal| {
-            if journal.memory().resources.contains_key(address) {
-                journal.append(happened(address, Happening::Remove, None))?;
+            // What went before its successor was begun never was at the deposed address.
+            let (memory, plain) = (journal.memory(), address.successor());
+            let never_deposed =
+                address.is_deposed() && memory.id(address).is_none() && memory.id(&plain) == address.deposed;
+            for gone in [address].into_iter().chain(never_deposed.then_some(&plain)) {
+                if journal.memory().resources.contains_key(gone) {
+                    journal.append(happened(gone, Happening::Remove, None))?;
+                }
             }
             Ok(())
         })
@@ -274,8 +315,9 @@ mod tests {
     /// Every way in which the outcome of a call becomes known.
     #[test]
     fn a_secret_goes_when_the_outcome_is_known() {
+        type Outcome<'a> = &'a dyn Fn(&Ledger) -> Result<(), StateError>;
         let id = CloudId::new("r-1");
-        let outcomes: [&dyn Fn(&Ledger) -> Result<(), StateError>; 4] = [
+        let outcomes: [Outcome<'_>; 4] = [
             &|ledger| ledger.accept(&address(), &id),
             &|ledger| ledger.refuse(&address()),
             &|ledger| ledger.remove(&address()),
@@ -296,7 +338,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let ledger = open(folder.path());
         ledger.intend(&address(), build).unwrap();
-        ledger.intend(&ResourceAddress::only(Kind::Vpc), |token| build(token)).unwrap();
+        ledger.intend(&ResourceAddress::only(Kind::Vpc), build).unwrap();
         ledger.refuse(&ResourceAddress::only(Kind::Vpc)).unwrap();
         assert_eq!(secret_files(folder.path()).len(), 1);
         assert!(ledger.call_of(&flight(&ledger)).unwrap().is_some());

@@ -89,11 +89,29 @@ fn is_still_good(address: &ResourceAddress, call: &Call, flight: &InFlight) -> b
 /// # Errors
 /// When the disk refuses.
 pub fn adopt(provider: &Provider, observed: &Observed) -> Result<(), ApplyError> {
-    let memory = provider.ledger.memory();
     let ours = observed.resources.iter().filter(|(_, found)| found.owner == Owner::Stack);
-    for (address, found) in ours.filter(|(address, _)| memory.id(address).is_none()) {
-        provider.ledger.accept(address, &found.id)?;
-        provider.ledger.ready(address, &found.outputs, &found.fields)?;
+    for (address, found) in ours {
+        if address.is_deposed() {
+            // Deposed with what it is inside of, or made twice by a call that nobody remembers.
+            provider.ledger.depose(&address.successor(), &found.id)?;
+        }
+        if provider.ledger.id(address).is_none() {
+            provider.ledger.accept(address, &found.id)?;
+            provider.ledger.ready(address, &found.outputs, &found.fields)?;
+        }
+    }
+    forget_what_is_gone(provider, observed)
+}
+
+/// Deposed resources that are not there any more. On machines that could not be read they go with the machine.
+fn forget_what_is_gone(provider: &Provider, observed: &Observed) -> Result<(), ApplyError> {
+    let is_there = |address: &ResourceAddress| observed.resources.contains_key(address);
+    for address in provider.ledger.memory().resources.keys().filter(|address| address.is_deposed()) {
+        let machine = address.on_same_machine(Kind::Instance);
+        let stands = is_there(address) || (address.kind.is_on_host() && is_there(&machine));
+        if !stands {
+            provider.ledger.remove(address)?;
+        }
     }
     finish_accepted(provider, observed)
 }
@@ -202,7 +220,8 @@ pub(super) fn is_settled(kind: Kind) -> bool {
 async fn settle(provider: &Provider) -> Result<usize, ApplyError> {
     let memory = provider.ledger.memory();
     let accepted = memory.resources.iter().filter_map(|(address, remembered)| match &remembered.phase {
-        Phase::Accepted(id) if is_settled(address.kind) => Some((address, id)),
+        // What is deposed goes, however far it is.
+        Phase::Accepted(id) if is_settled(address.kind) && !address.is_deposed() => Some((address, id)),
         Phase::Accepted(_) | Phase::Absent | Phase::Intended(_) | Phase::Ready(_) | Phase::Tainted(_) => None,
     });
     let waits: Vec<_> = accepted.map(|(address, id)| settle_one(provider, address, id)).collect();

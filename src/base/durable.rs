@@ -46,12 +46,28 @@ pub fn create_private_folder(path: &Path) -> Result<(), FileError> {
     parents.into_iter().try_for_each(|folder| sync_folder(folder).map_err(FileError::new("write", folder)))
 }
 
+/// Reads a file; none when it is not there.
+///
+/// # Errors
+/// When the system refuses.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match std::fs::read(path) {
+        Ok(content) => Ok(Some(content)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::new("read", path)(error)),
+    }
+}
+
 /// Removes a file; one that is not there counts as removed.
 ///
 /// # Errors
 /// When the system refuses.
 pub fn remove(path: &Path) -> Result<(), FileError> {
-    match std::fs::remove_file(path) {
+    let point = Point::remove(path);
+    point.reach(Moment::Before);
+    let removed = std::fs::remove_file(path);
+    point.reach(Moment::Renamed);
+    match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(FileError::new("remove", path)(error)),
         _ => sync_folder(parent(path)).map_err(FileError::new("remove", path)),
     }
@@ -80,7 +96,7 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), FileError> {
     let wrap = |source| FileError { what: "write", path: path.to_owned(), source };
     let mut file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder).map_err(wrap)?;
     let point = Point::replace(path);
-    write_synced(file.as_file_mut(), content, &point).map_err(wrap)?;
+    write_synced(file.as_file_mut(), content, &point, File::sync_all).map_err(wrap)?;
     file.persist(path).map_err(|refused| wrap(refused.error))?;
     point.reach(Moment::Renamed);
     sync_folder(folder).map_err(wrap)
@@ -103,15 +119,21 @@ pub fn open_append(path: &Path) -> Result<File, FileError> {
 /// When the system refuses.
 pub fn append(file: &mut File, path: &Path, content: &[u8]) -> Result<(), FileError> {
     let wrap = |source| FileError { what: "append to", path: path.to_owned(), source };
-    write_synced(file, content, &Point::append(path, content)).map_err(wrap)
+    // Of a file that only grows the system needs to know no more than its content and its length.
+    write_synced(file, content, &Point::append(path, content), File::sync_data).map_err(wrap)
 }
 
 /// Every durable write of ours goes through here, and can be crashed at each of its moments.
-fn write_synced(file: &mut File, content: &[u8], point: &Point) -> io::Result<()> {
+fn write_synced(
+    file: &mut File,
+    content: &[u8],
+    point: &Point,
+    sync: fn(&File) -> io::Result<()>,
+) -> io::Result<()> {
     point.begin(file, content);
     file.write_all(content)?;
     point.reach(Moment::Written);
-    file.sync_all()?;
+    sync(file)?;
     point.reach(Moment::Synced);
     Ok(())
 }

@@ -13,3 +13,4 @@ pub mod resolver;
 pub mod retry;
 pub mod secret;
 pub mod usual;
+pub mod word;

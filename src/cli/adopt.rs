@@ -16,6 +16,7 @@ use crate::cli::render::{self, count};
 use crate::cli::session::{self, Session, Use};
 use crate::plan::Plan;
 use crate::plan::drift::replaces_adopted;
+use crate::plan::saved::Options;
 use crate::resource::ResourceAddress;
 
 /// Arguments of `adopt`.
@@ -42,7 +43,7 @@ fn given(text: &str) -> Result<(ResourceAddress, CloudId), String> {
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Change).await?;
-    let (adoption, plan) = adopt(&session, &arguments.bindings).await?;
+    let (adoption, plan) = Box::pin(adopt(&session, &arguments.bindings)).await?;
     if arguments.json {
         anstream::println!("{:#}", to_json(&adoption, &plan));
     } else {
@@ -55,7 +56,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
 async fn adopt(session: &Session, given: &[(ResourceAddress, CloudId)]) -> Result<(Adoption, Plan), Failure> {
     let (provider, desired) = (&session.provider, &session.desired);
     session.stop.heard(recover(provider)).await?;
-    let reading = refresh(provider, desired, Depth::Cloud);
+    let reading = Box::pin(refresh(provider, desired, Depth::Cloud));
     let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     let mut adoption = find(provider, desired, &observed, given).await.map_err(refused)?;
     bind(provider, &adoption)?;
@@ -66,7 +67,7 @@ async fn adopt(session: &Session, given: &[(ResourceAddress, CloudId)]) -> Resul
     recover::adopt(provider, &observed)?;
     let bound = adoption.bindings.iter().map(|binding| &binding.address);
     learn(provider, &observed, bound, Unmendable::Accepted)?;
-    Ok((adoption, plan::make(session, &observed)))
+    Ok((adoption, plan::make(session, &Options::default(), &observed)?))
 }
 
 fn refused(refusal: Refusal) -> Failure {
@@ -82,10 +83,10 @@ fn refused(refusal: Refusal) -> Failure {
         Refusal::Bound { .. } => Some("destroy the stack first, or keep what is bound; nothing was bound"),
         Refusal::Twice { .. } => Some("give each address an id of its own; nothing was bound"),
     };
-    match refusal {
-        Refusal::Apply(error) => error.into(),
-        refusal => Failure::saying(ExitStatus::Failed, refusal.to_string(), hint.unwrap_or_default()),
+    if let Refusal::Apply(error) = refusal {
+        return error.into();
     }
+    Failure::saying(ExitStatus::Failed, refusal.to_string(), hint.unwrap_or_default())
 }
 
 fn print(session: &Session, adoption: &Adoption, plan: &Plan) {

@@ -2,16 +2,18 @@
 
 use crate::apply::provider::Known;
 use crate::apply::recover::{adopt, recover};
-use crate::apply::refresh::Depth;
 use crate::apply::{self, ApplyError, Outcome};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::{Stop, command_line};
+use crate::cli::plan::look;
 use crate::cli::refresh;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Target, Use};
-use crate::cli::{ChangeArguments, GlobalOptions};
-use crate::plan::{self, Plan};
+use crate::cli::{ChangeArguments, GlobalOptions, protection, saved};
+use crate::plan::Plan;
+use crate::plan::saved::{Options, is_saved_plan};
+use crate::plan::select::Selection;
 use crate::resource::observed::{Observed, Output};
 use crate::resource::phase::Phase;
 use crate::resource::{Kind, ResourceAddress};
@@ -38,20 +40,27 @@ pub(super) struct Arguments {
     #[command(flatten)]
     change: ChangeArguments,
     /// Take what others have changed into the journal, and change nothing else
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["target", "exclude"])]
     refresh_only: bool,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let loaded = session::load(&arguments.change.file)?;
-    let consent = Consent::from(arguments.change.yes);
-    if arguments.refresh_only {
-        return refresh::accept(options, loaded, consent).await;
+    let Arguments { change, refresh_only } = arguments;
+    let consent = Consent::from(change.yes);
+    if *refresh_only {
+        return refresh::accept(options, session::load(&change.file)?, consent).await;
     }
+    let bytes = session::read(&change.file)?;
+    if is_saved_plan(&bytes) {
+        return Box::pin(saved::apply(options, change, &bytes)).await;
+    }
+    let loaded = session::check(&change.file, &bytes)?;
     let session = session::begin(options, loaded, Use::Change).await?;
     let session = session.with_sink(progress::sink());
-    let status = bring_about(&session, consent, |_| Ok(())).await?;
-    if status == ExitStatus::Done {
+    let selection = change.selection.selection();
+    let is_all = selection.is_all();
+    let status = bring_about(&session, consent, selection, |_| Ok(())).await?;
+    if is_all && status == ExitStatus::Done {
         print_address(&session).await?;
     }
     Ok(status)
@@ -61,11 +70,15 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
 pub(super) async fn bring_about(
     session: &Session,
     consent: Consent,
+    selection: Selection,
     accept: impl FnOnce(&Plan) -> Result<(), Failure>,
 ) -> Result<ExitStatus, Failure> {
-    let (plan, observed) = prepare(session).await?;
+    go_on(session).await?;
+    let (plan, observed) = look(session, &Options { selection, ..Options::default() }).await?;
+    adopt(&session.provider, &observed)?;
     accept(&plan)?;
     render::plan::print(&plan);
+    protection::check(session, &plan)?;
     refresh::spare_others(&plan)?;
     refresh::remember(session, &plan, &observed)?;
     if !plan.has_work() {
@@ -77,19 +90,14 @@ pub(super) async fn bring_about(
     carry_out(session, &plan, &observed).await
 }
 
-/// Finds out what became of an earlier command, reads what there is, plans.
-async fn prepare(session: &Session) -> Result<(Plan, Observed), Failure> {
+/// Finds out what became of an earlier command.
+pub(super) async fn go_on(session: &Session) -> Result<(), Failure> {
     let recovered = session.stop.heard(recover(&session.provider)).await?;
     if recovered.resent + recovered.settled > 0 {
         let unfinished = count(recovered.resent.max(recovered.settled), "step");
         anstream::eprintln!("going on from an earlier command: {unfinished} it had begun");
     }
-    let reading =
-        Box::pin(apply::refresh::refresh(&session.provider, &session.desired, Depth::CloudAndHosts));
-    let observed = session.stop.or(async { Ok(reading.await?) }).await?;
-    adopt(&session.provider, &observed)?;
-    let topology = &session.topology;
-    Ok((plan::make(&topology.stack, &topology.region, &session.desired, &observed), observed))
+    Ok(())
 }
 
 /// Makes a plan true and says what became of it.
@@ -99,8 +107,12 @@ pub(super) async fn carry_out(
     observed: &Observed,
 ) -> Result<ExitStatus, Failure> {
     session.provider.known.replace(Known::from_observed(observed));
+    session.begun.begin(session.saved.as_deref())?;
     let stop = &session.stop;
     let outcome = stop.heard(apply::apply(plan, &session.provider, stop.token())).await?;
+    if outcome.is_complete() {
+        session.begun.end()?;
+    }
     conclude(outcome, plan, session)
 }
 
@@ -189,7 +201,7 @@ async fn line_of_the_terminal() -> std::io::Result<String> {
 }
 
 /// Prints where the chatroom is.
-async fn print_address(session: &Session) -> Result<(), Failure> {
+pub(super) async fn print_address(session: &Session) -> Result<(), Failure> {
     let topology = &session.topology;
     anstream::println!("\nThe chatroom is at {}", topology.url());
     if let Target::Local(_) = session.target

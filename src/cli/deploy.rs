@@ -12,7 +12,7 @@ use crate::resource::Kind;
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Change).await?;
     let session = session.with_sink(progress::sink());
-    bring_about(&session, arguments.yes.into(), only_releases).await
+    bring_about(&session, arguments.yes.into(), arguments.selection.selection(), only_releases).await
 }
 
 /// What runs on machines may change; machines and the rest must be as the topology says.

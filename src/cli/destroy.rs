@@ -3,16 +3,19 @@
 use std::time::Duration;
 
 use crate::apply::recover::{adopt, forget_all, recover};
-use crate::apply::refresh::{Depth, obstacles, refresh};
+use crate::apply::refresh::{Depth, refresh};
 use crate::base::retry::{Backoff, Deadline};
 use crate::cli::apply::{Consent, agreed, carry_out};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Use};
-use crate::cli::{ChangeArguments, GlobalOptions};
-use crate::plan;
-use crate::resource::observed::Owner;
+use crate::cli::{ChangeArguments, GlobalOptions, plan, protection};
+use crate::plan::saved::Options;
+use crate::plan::select::Selection;
+use crate::plan::{Plan, Step};
+use crate::resource::ResourceAddress;
+use crate::resource::observed::{Observed, Owner};
 
 /// How long lists may show what is gone.
 const LAG: Duration = Duration::from_secs(30);
@@ -20,39 +23,62 @@ const LAG: Duration = Duration::from_secs(30);
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Remove).await?;
     let session = session.with_sink(progress::sink());
-    remove_all(&session, arguments.yes.into()).await
+    remove_all(&session, arguments.yes.into(), arguments.selection.selection()).await
 }
 
 /// Removes everything of the stack and asks the cloud what is left.
-pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<ExitStatus, Failure> {
+pub(super) async fn remove_all(
+    session: &Session,
+    consent: Consent,
+    selection: Selection,
+) -> Result<ExitStatus, Failure> {
     session.stop.heard(recover(&session.provider)).await?;
-    // What is on a machine goes with it; one that was adopted stays, and what we put on it goes.
-    let adopted = session.provider.ledger.memory().resources.into_values().any(|one| one.adopted);
-    let depth = if adopted { Depth::CloudAndHosts } else { Depth::Cloud };
-    let reading = async {
-        let mut observed = refresh(&session.provider, &session.desired, depth).await?;
-        observed.foreign.extend(obstacles(&session.provider, &observed).await?);
-        Ok(observed)
-    };
-    let observed = session.stop.or(Box::pin(reading)).await?;
+    let how = Options { destroy: true, selection, ..Options::default() };
+    let (plan, observed) = plan::look(session, &how).await?;
     adopt(&session.provider, &observed)?;
-    let plan = plan::make_destroy(&session.topology.stack, &session.topology.region, &observed);
     render::plan::print(&plan);
-    for (address, found) in &observed.resources {
-        if found.owner == Owner::Adopted {
-            anstream::println!("    adopted, kept: {address} {}", found.id);
-        }
-    }
+    show_adopted(&observed);
+    protection::check(session, &plan)?;
     if plan.has_work() {
         if !agreed(consent, "Remove all of this?", &session.stop).await? {
             return Ok(ExitStatus::Failed);
         }
         carry_out(session, &plan, &observed).await?;
     }
-    let left = session.stop.or(Box::pin(left(session))).await?;
-    anstream::println!("{} left", count(left.len(), "resource"));
+    show_what_is_left(session, &plan, &how.selection).await
+}
+
+/// What was taken over stays when everything goes.
+pub(super) fn show_adopted(observed: &Observed) {
+    for (address, found) in &observed.resources {
+        if found.owner == Owner::Adopted {
+            anstream::println!("    adopted, kept: {address} {}", found.id);
+        }
+    }
+}
+
+/// Asks the cloud what is left; what was not asked for may be.
+pub(super) async fn show_what_is_left(
+    session: &Session,
+    plan: &Plan,
+    selection: &Selection,
+) -> Result<ExitStatus, Failure> {
+    let is_of = |steps: &[Step], address: &ResourceAddress| steps.iter().any(|step| step.address == *address);
+    let was_to_go = |address: &ResourceAddress| {
+        !is_of(&plan.left_out, address) && (is_of(&plan.steps, address) || selection.names(address))
+    };
+    let left = session.stop.or(Box::pin(left(session, was_to_go))).await?;
+    if selection.is_all() {
+        anstream::println!("{} left", count(left.len(), "resource"));
+    } else {
+        let kept = count(plan.left_out.len(), "resource");
+        anstream::println!("{kept} kept, {} left beside them", left.len());
+    }
     if left.is_empty() {
-        forget_all(&session.provider)?;
+        // What is kept, and what is on it, stays known.
+        if selection.is_all() {
+            forget_all(&session.provider)?;
+        }
         return Ok(ExitStatus::Done);
     }
     for address in &left {
@@ -73,12 +99,16 @@ pub(super) async fn remove_all(session: &Session, consent: Consent) -> Result<Ex
 }
 
 /// What the cloud still shows of the stack once its lists have caught up.
-async fn left(session: &Session) -> Result<Vec<String>, Failure> {
+async fn left(
+    session: &Session,
+    was_to_go: impl Fn(&ResourceAddress) -> bool,
+) -> Result<Vec<String>, Failure> {
     let deadline = Deadline::after(LAG);
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
     loop {
         let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
         let ours = observed.resources.iter().filter(|(_, found)| found.owner == Owner::Stack);
+        let ours = ours.filter(|(address, _)| was_to_go(address));
         let left: Vec<String> = ours.map(|(address, found)| format!("{address} {}", found.id)).collect();
         if left.is_empty() || !backoff.wait(&deadline).await {
             return Ok(left);

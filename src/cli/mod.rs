@@ -20,8 +20,11 @@ mod key;
 mod local;
 mod plan;
 mod programs;
+mod protection;
 mod refresh;
 mod render;
+mod saved;
+mod selection;
 mod session;
 mod smoke;
 mod status;
@@ -88,6 +91,8 @@ pub(crate) struct ChangeArguments {
     /// Do not ask
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    selection: selection::SelectionArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -99,6 +104,7 @@ enum Command {
     /// Show what would change
     Plan(plan::Arguments),
     /// Make it so: machines, Redis, load balancer, name and release
+    #[command(mut_arg("file", |file| file.help("The topology, or a plan saved by `plan --out`")))]
     Apply(apply::Arguments),
     /// Take over resources that are there: bind them to addresses of the topology
     Adopt(adopt::Arguments),
@@ -172,11 +178,11 @@ impl Cli {
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,
             Command::Plan(arguments) => plan::run(options, &arguments).await,
             Command::Adopt(arguments) => adopt::run(options, &arguments).await,
-            Command::Apply(arguments) => apply::run(options, &arguments).await,
-            Command::Deploy(arguments) => deploy::run(options, &arguments).await,
+            Command::Apply(arguments) => Box::pin(apply::run(options, &arguments)).await,
+            Command::Deploy(arguments) => Box::pin(deploy::run(options, &arguments)).await,
             Command::Verify(arguments) => verify::run(options, &arguments).await,
             Command::Status(arguments) => status::run(options, &arguments).await,
-            Command::Destroy(arguments) => destroy::run(options, &arguments).await,
+            Command::Destroy(arguments) => Box::pin(destroy::run(options, &arguments)).await,
             Command::Unlock(arguments) => unlock::run(options, &arguments).await,
             Command::Smoke(arguments) => smoke::run(options, &arguments).await,
             Command::Explain(arguments) => explain::run(&arguments),

@@ -1,15 +1,13 @@
 //! `albatross plan FILE`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::apply;
-use crate::apply::refresh::Depth;
-use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::refresh::{self, RefreshArguments};
-use crate::cli::render;
 use crate::cli::session::{self, Session, Use};
+use crate::cli::{GlobalOptions, destroy, protection, render, saved, selection};
+use crate::plan::saved::{Options, Source};
 use crate::plan::{self, Plan};
 use crate::resource::observed::Observed;
 
@@ -17,7 +15,8 @@ use crate::resource::observed::Observed;
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
     /// The topology
-    file: PathBuf,
+    #[arg(required_unless_present = "show", conflicts_with = "show")]
+    file: Option<PathBuf>,
     /// Print the plan as JSON
     #[arg(long)]
     json: bool,
@@ -26,37 +25,98 @@ pub(super) struct Arguments {
     detailed_exitcode: bool,
     #[command(flatten)]
     refresh: RefreshArguments,
+    /// Plan to remove everything
+    #[arg(long, conflicts_with_all = ["show", "refresh_only"])]
+    destroy: bool,
+    #[command(flatten)]
+    selection: selection::SelectionArguments,
+    /// Save the plan; `apply` takes it in place of a topology and does exactly its steps
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["show", "refresh_only"])]
+    out: Option<PathBuf>,
+    /// Print a saved plan again; nothing else is looked at
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["target", "exclude", "refresh_only"])]
+    show: Option<PathBuf>,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     arguments.refresh.check()?;
-    let loaded = session::load(&arguments.file)?;
-    if arguments.refresh.refresh_only {
-        return refresh::show(options, loaded, arguments.json, arguments.detailed_exitcode).await;
+    let plan = match (&arguments.file, &arguments.show) {
+        (Some(file), _) if arguments.refresh.refresh_only => {
+            let loaded = session::load(file)?;
+            return refresh::show(options, loaded, arguments.json, arguments.detailed_exitcode).await;
+        }
+        (Some(file), _) => new(options, arguments, file).await?,
+        (None, Some(show)) => again(arguments, show)?,
+        (None, None) => unreachable!("one of the two is required"),
+    };
+    let pending = arguments.detailed_exitcode && plan.has_changes();
+    Ok(if pending { ExitStatus::ChangesPending } else { ExitStatus::Done })
+}
+
+async fn new(options: &GlobalOptions, arguments: &Arguments, file: &Path) -> Result<Plan, Failure> {
+    let loaded = session::load(file)?;
+    let source = Source { path: file.to_string_lossy().into_owned(), text: loaded.text.clone() };
+    if let Some(out) = &arguments.out {
+        arguments.refresh.must_look()?;
+        saved::check_place(out)?;
     }
-    let session = session::begin(options, loaded, Use::Plan).await?;
-    let observed = arguments.refresh.observe(&session, Depth::CloudAndHosts).await?;
-    let plan = make(&session, &observed);
+    let access = if arguments.destroy { Use::Look } else { Use::Plan };
+    let session = session::begin(options, loaded, access).await?;
+    let how = Options {
+        destroy: arguments.destroy,
+        selection: arguments.selection.selection(),
+        local: options.local,
+        address: options.endpoint.clone().filter(|_| !options.local),
+    };
+    let observed = arguments.refresh.observe(&session, arguments.destroy).await?;
+    let plan = make(&session, &how, &observed)?;
     if arguments.json {
         anstream::println!("{:#}", render::plan::to_json(&plan));
     } else {
         render::plan::print(&plan);
+        if arguments.destroy {
+            destroy::show_adopted(&observed);
+        }
     }
-    let pending = arguments.detailed_exitcode && plan.has_changes();
-    Ok(if pending { ExitStatus::ChangesPending } else { ExitStatus::Done })
+    protection::check(&session, &plan)?;
+    if let Some(out) = &arguments.out {
+        let saved = saved::of(&session, source, how, (plan.clone(), observed));
+        saved::write(out, &saved)?;
+    }
+    Ok(plan)
+}
+
+/// Prints a saved plan.
+fn again(arguments: &Arguments, path: &Path) -> Result<Plan, Failure> {
+    let saved = saved::read(path)?;
+    if arguments.json {
+        anstream::println!("{:#}", render::saved::to_json(&saved));
+    } else {
+        render::saved::print(&saved);
+    }
+    Ok(saved.plan)
 }
 
 /// Reads what there is and plans what would change.
 ///
 /// # Errors
-/// When the cloud cannot be asked.
-pub(super) async fn look(session: &Session) -> Result<Plan, Failure> {
-    let observed = apply::refresh::refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
-    Ok(make(session, &observed))
+/// When the cloud cannot be asked, or a pattern fits no resource.
+pub(super) async fn look(session: &Session, how: &Options) -> Result<(Plan, Observed), Failure> {
+    let reading = refresh::observe(session, how.destroy);
+    let observed = session.stop.or(reading).await?;
+    Ok((make(session, how, &observed)?, observed))
 }
 
 /// Plans what would change.
-pub(super) fn make(session: &Session, observed: &Observed) -> Plan {
-    let topology = &session.topology;
-    plan::make(&topology.stack, &topology.region, &session.desired, observed)
+///
+/// # Errors
+/// When a pattern fits no resource.
+pub(super) fn make(session: &Session, how: &Options, observed: &Observed) -> Result<Plan, Failure> {
+    let (stack, region) = (&session.topology.stack, &session.topology.region);
+    let plan = if how.destroy {
+        plan::make_destroy(stack, region, observed)
+    } else {
+        plan::make(stack, region, &session.desired, observed)
+    };
+    Ok(how.selection.of(plan, &session.desired)?)
 }

@@ -1,7 +1,7 @@
 //! What a plan is made from: what there is now, or what was last written down; and taking the one into the other.
 
 use crate::apply::recover::{Unmendable, adopt, learn, recover, take_in};
-use crate::apply::refresh::{Depth, from_journal, refresh};
+use crate::apply::refresh::{Depth, from_journal, obstacles, refresh};
 use crate::cli::GlobalOptions;
 use crate::cli::apply::{Consent, agreed};
 use crate::cli::exit::ExitStatus;
@@ -40,16 +40,48 @@ impl RefreshArguments {
         ))
     }
 
+    /// Refuses to look away where what is there will be compared later.
+    ///
+    /// # Errors
+    /// When nothing is looked at.
+    pub(super) fn must_look(self) -> Result<(), Failure> {
+        if self.refresh {
+            return Ok(());
+        }
+        Err(Failure::saying(
+            ExitStatus::Usage,
+            "a saved plan is compared with what is there, and `--refresh=false` does not look",
+            "leave one of the two out",
+        ))
+    }
+
     /// What there is, as far as it may be asked.
     ///
     /// # Errors
     /// When the cloud cannot be asked.
-    pub(super) async fn observe(self, session: &Session, depth: Depth) -> Result<Observed, Failure> {
+    pub(super) async fn observe(self, session: &Session, destroy: bool) -> Result<Observed, Failure> {
         if self.refresh {
-            return Ok(refresh(&session.provider, &session.desired, depth).await?);
+            return observe(session, destroy).await;
         }
         Ok(from_journal(&session.provider, &session.desired))
     }
+}
+
+/// What there is, as far as it matters for a plan, or for one that removes everything.
+///
+/// # Errors
+/// When the cloud cannot be asked.
+pub(super) async fn observe(session: &Session, destroy: bool) -> Result<Observed, Failure> {
+    let Session { provider, desired, .. } = session;
+    if !destroy {
+        return Ok(refresh(provider, desired, Depth::CloudAndHosts).await?);
+    }
+    // What is on a machine goes with it; one that was adopted stays, and what we put on it goes.
+    let adopted = provider.ledger.memory().resources.into_values().any(|one| one.adopted);
+    let depth = if adopted { Depth::CloudAndHosts } else { Depth::Cloud };
+    let mut observed = refresh(provider, desired, depth).await?;
+    observed.foreign.extend(obstacles(provider, &observed).await?);
+    Ok(observed)
 }
 
 /// `plan --refresh-only`: shows drift alone.
@@ -90,8 +122,9 @@ pub(super) async fn accept(
     consent: Consent,
 ) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, loaded, Use::Change).await?;
-    recover(&session.provider).await?;
-    let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
+    session.stop.heard(recover(&session.provider)).await?;
+    let reading = Box::pin(refresh(&session.provider, &session.desired, Depth::CloudAndHosts));
+    let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     let drift = Drift::of(&observed);
     anstream::println!("Stack {} in {}", session.topology.stack, session.topology.region);
     print(&drift);

@@ -15,14 +15,18 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupt::{self, Stop};
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
-use crate::cli::{endpoints, environment, key, programs};
+use crate::cli::{endpoints, environment, key, programs, saved};
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::sts;
 use crate::cloud::transport::Client;
 use crate::deploy::Artifact;
+use crate::plan;
 use crate::plan::desired::{Desired, desired};
+use crate::plan::saved::{Origin, is_saved_plan};
 use crate::state::Identity as StateIdentity;
+use crate::state::accounts::Accounts;
+use crate::state::begun::Begun;
 use crate::state::journal::{Journal, Tail};
 use crate::state::lock::{Claim, Lock, Notice};
 use crate::topology::model::Topology;
@@ -33,8 +37,12 @@ use crate::topology::{self, LARGEST_FILE};
 pub(super) struct Loaded {
     /// Where it was read.
     pub path: PathBuf,
+    /// Its text.
+    pub text: String,
     /// What it says.
     pub topology: Topology,
+    /// For whom it was planned, when it comes with a saved plan.
+    pub origin: Option<Origin>,
 }
 
 /// Reads a topology and shows all that is wrong with it.
@@ -43,20 +51,32 @@ pub(super) struct Loaded {
 /// With exit status 65 when it is invalid.
 pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
     let bytes = read(path)?;
-    let shown = path.display().to_string();
-    let refuse = |diagnostics: &[Diagnostic]| {
-        diagnostic::print_all(&shown, &String::from_utf8_lossy(&bytes), diagnostics);
-        Failure::shown(ExitStatus::Invalid)
-    };
-    let topology = topology::load(&bytes).map_err(|diagnostics| refuse(&diagnostics))?;
-    if let Some(diagnostic) = key::check(&String::from_utf8_lossy(&bytes), &topology) {
-        return Err(refuse(&[diagnostic]));
+    if is_saved_plan(&bytes) {
+        return Err(saved::not_a_topology(path));
     }
-    Ok(Loaded { path: path.to_owned(), topology })
+    check(path, &bytes)
 }
 
-/// Reads one byte more than the largest topology has, so that a huge file is refused at once.
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+/// Shows all that is wrong with the text of a topology.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn check(path: &Path, bytes: &[u8]) -> Result<Loaded, Failure> {
+    let shown = path.display().to_string();
+    let text = String::from_utf8_lossy(bytes);
+    let refuse = |diagnostics: &[Diagnostic]| {
+        diagnostic::print_all(&shown, &text, diagnostics);
+        Failure::shown(ExitStatus::Invalid)
+    };
+    let topology = topology::load(bytes).map_err(|diagnostics| refuse(&diagnostics))?;
+    if let Some(diagnostic) = key::check(&text, &topology) {
+        return Err(refuse(&[diagnostic]));
+    }
+    Ok(Loaded { path: path.to_owned(), text: text.into_owned(), topology, origin: None })
+}
+
+/// Reads a topology or a saved plan, and one byte more than the largest has, so that a huge file is refused at once.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     use std::io::Read;
     let unreadable = |error: std::io::Error| {
         let error =
@@ -68,8 +88,15 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
         )
     };
     let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    file.take(LARGEST_FILE as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    let mut file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut read_up_to = |limit: usize, bytes: &mut Vec<u8>| {
+        let left = (limit + 1).saturating_sub(bytes.len()) as u64;
+        file.by_ref().take(left).read_to_end(bytes).map_err(unreadable)
+    };
+    read_up_to(LARGEST_FILE, &mut bytes)?;
+    if is_saved_plan(&bytes) {
+        read_up_to(plan::saved::LARGEST_FILE, &mut bytes)?;
+    }
     Ok(bytes)
 }
 
@@ -99,6 +126,8 @@ pub(super) enum Use {
 pub(super) struct Session {
     /// The topology.
     pub topology: Topology,
+    /// The file it was read from, and its text.
+    pub source: (PathBuf, String),
     /// What it asks for.
     pub desired: Desired,
     /// The cloud and the machines.
@@ -107,6 +136,10 @@ pub(super) struct Session {
     pub hosts: Arc<SshHosts>,
     /// Where the cloud is.
     pub target: Target,
+    /// Knows which saved plan was begun.
+    pub begun: Begun,
+    /// Id of the saved plan this command carries out.
+    pub saved: Option<String>,
     /// Said when somebody says stop, or when the lock is lost.
     pub stop: Stop,
     /// Keeps other commands away.
@@ -132,15 +165,20 @@ pub(super) async fn begin_at(
     access: Use,
     target: Target,
 ) -> Result<Session, Failure> {
-    let topology = loaded.topology;
+    let Loaded { path, text, topology, origin } = loaded;
     let client = client(options, &topology, &target).await?;
-    let account = sts::caller_identity(&client).await?.account_id;
-    let identity = StateIdentity::new(
-        &account,
-        &client.endpoint().label(),
-        topology.region.clone(),
-        topology.stack.clone(),
-    );
+    let endpoint = client.endpoint().label();
+    let accounts = Accounts::of(&options.state_dir);
+    let key = permanent_key(&client).await;
+    let known = key.as_ref().and_then(|key| accounts.find(&endpoint, key));
+    let account = match known {
+        Some(account) => account,
+        None => sts::caller_identity(&client).await?.account_id,
+    };
+    let identity = StateIdentity::new(&account, &endpoint, topology.region.clone(), topology.stack.clone());
+    if let Some(origin) = &origin {
+        saved::check_cloud(origin, &identity.account, &identity.endpoint)?;
+    }
     let folder =
         options.state_dir.join(&account).join(topology.region.as_str()).join(topology.stack.as_str());
     let (lock, journal, stop) = match access {
@@ -149,6 +187,7 @@ pub(super) async fn begin_at(
             let stop = Stop::listen()?;
             let lock = take_lock(&folder, options, &stop).await?;
             let journal = open_journal(&folder, identity)?.guarded_by(lock.standing());
+            key.map_or(Ok(()), |key| accounts.remember(&endpoint, &key, &account))?;
             (Some(lock), journal, stop)
         }
     };
@@ -165,8 +204,16 @@ pub(super) async fn begin_at(
     };
     let ledger = Ledger::new(journal);
     let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger);
+    let source = (path, text);
     let provider = provider.stopped_by(stop.token().clone());
-    Ok(Session { topology, desired, provider, hosts, target, stop, _lock: lock })
+    let begun = Begun::of(&folder);
+    Ok(Session { topology, source, desired, provider, hosts, target, begun, saved: None, stop, _lock: lock })
+}
+
+/// The id of an access key that stays; a temporary one is gone before it is met again.
+async fn permanent_key(client: &Client) -> Option<String> {
+    let keys = client.credentials()?.current().await.ok()?;
+    keys.security_token.is_none().then_some(keys.access_key_id)
 }
 
 /// Takes the lock of a stack, and says stop should it ever be lost.

@@ -20,6 +20,8 @@ use crate::cli::render::{self, count, report};
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cli::verify::{prove, write_reports};
 use crate::cli::{GlobalOptions, destroy, plan};
+use crate::plan::saved::Options;
+use crate::plan::select::Selection;
 use crate::verify::Report;
 
 /// Arguments of `smoke`.
@@ -56,9 +58,10 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let home = Home::new(options, &cloud_options, &region, arguments.keep).await?;
     let smoke =
         Smoke { options: &home.options, arguments, target: Target::Local(Box::new(home.cloud.clone())) };
-    let report = smoke.up_to_proof().await?;
+    let report = Box::pin(smoke.up_to_proof()).await?;
     write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
-    let status = if arguments.keep { smoke.say_what_is_kept(&report) } else { smoke.down(&report).await? };
+    let status =
+        if arguments.keep { smoke.say_what_is_kept(&report) } else { Box::pin(smoke.down(&report)).await? };
     anstream::println!("smoke took {}", seconds(started.elapsed()));
     Ok(status)
 }
@@ -128,11 +131,11 @@ impl Smoke<'_> {
     async fn up_to_proof(&self) -> Result<Report, Failure> {
         stage("apply");
         let session = self.session(Use::Change).await?.with_sink(progress::sink());
-        bring_about(&session, Consent::Given, |_| Ok(())).await?;
+        bring_about(&session, Consent::Given, Selection::default(), |_| Ok(())).await?;
         drop(session);
         stage("plan");
         let session = self.session(Use::Plan).await?;
-        let again = plan::look(&session).await?;
+        let (again, _) = plan::look(&session, &Options::default()).await?;
         render::plan::print(&again);
         if again.has_work() {
             return Err(Failure::saying(
@@ -164,7 +167,7 @@ impl Smoke<'_> {
     async fn down(&self, report: &Report) -> Result<ExitStatus, Failure> {
         stage("destroy");
         let session = self.session(Use::Change).await?.with_sink(progress::sink());
-        destroy::remove_all(&session, Consent::Given).await?;
+        destroy::remove_all(&session, Consent::Given, Selection::default()).await?;
         let left = self.left().await?;
         stage("result");
         for check in &report.checks {

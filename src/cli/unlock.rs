@@ -55,13 +55,11 @@ fn say(unlocked: &Unlocked) {
 
 /// Waiting for it or forcing it are the two ways on.
 fn lives(error: StateError) -> Failure {
-    let hint = match &error {
-        StateError::Locked { .. } => {
-            "that command is at work: let it end, or stop it with Ctrl-C; --force removes \
-                                      its lock all the same, after which two commands may change the stack at once"
-        }
-        _ => return error.into(),
+    let StateError::Locked { .. } = &error else {
+        return error.into();
     };
+    let hint = "that command is at work: let it end, or stop it with Ctrl-C; --force removes its lock all the same, \
+                after which two commands may change the stack at once";
     Failure::new(ExitStatus::Locked, error, Some(hint.to_owned()))
 }
 

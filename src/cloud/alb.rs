@@ -203,11 +203,21 @@ pub struct Certificate {
 pub struct NonNormalServer {
     /// `i-...`.
     pub server_id: String,
+    /// Port traffic would go to.
+    #[serde(default)]
+    pub port: u16,
     /// `Initial`, `Unhealthy`, `Unused`, `Unavailable`.
     pub status: String,
     /// Why.
     #[serde(default)]
     pub reason: Reason,
+}
+
+impl NonNormalServer {
+    /// Whether it is this port of this instance.
+    pub fn is(&self, instance: &CloudId, port: u16) -> bool {
+        self.server_id == instance.as_str() && self.port == port
+    }
 }
 
 /// Why a server gets no traffic.
@@ -404,18 +414,21 @@ pub async fn listener(client: &Client, id: &CloudId) -> Result<Option<Listener>,
     absent_as_none(client.call(&Call::new(Product::Alb, "GetListenerAttribute").with("ListenerId", id)).await)
 }
 
-/// `GetListenerHealthStatus`: the servers that get no traffic.
+/// `GetListenerHealthStatus`: the servers that get no traffic; none when the listener is not there.
 ///
 /// # Errors
 /// What the cloud says.
 pub async fn unhealthy_servers(
     client: &Client,
     listener: &CloudId,
-) -> Result<Vec<NonNormalServer>, CloudError> {
+) -> Result<Option<Vec<NonNormalServer>>, CloudError> {
     let call = Call::new(Product::Alb, "GetListenerHealthStatus").with("ListenerId", listener);
-    let pages = pages::all::<HealthPage>(client, &call.with("MaxResults", HEALTH_PAGE)).await?;
-    let groups = pages.into_iter().flat_map(|listener| listener.server_group_infos);
-    Ok(groups.flat_map(|group| group.non_normal_servers).collect())
+    let pages = pages::all::<HealthPage>(client, &call.with("MaxResults", HEALTH_PAGE)).await;
+    let servers = |pages: Vec<ListenerHealth>| {
+        let groups = pages.into_iter().flat_map(|listener| listener.server_group_infos);
+        groups.flat_map(|group| group.non_normal_servers).collect()
+    };
+    Ok(absent_as_none(pages)?.map(servers))
 }
 
 fn absent_as_none<T>(result: Result<T, CloudError>) -> Result<Option<T>, CloudError> {

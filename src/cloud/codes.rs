@@ -14,6 +14,11 @@ impl Codes {
     }
 }
 
+/// Whether what was asked for is there: whoever asked finds out whose it is.
+pub fn is_there(code: Option<&str>) -> bool {
+    [&KEY_PAIR_IS_THERE, &RECORD_IN_THE_WAY, &SERVER_IS_MEMBER].iter().any(|codes| codes.have(code))
+}
+
 /// An instance type cannot be had in this zone, with this disk, or any more.
 pub const NOT_SOLD_HERE: Codes = Codes(&[
     "*NoStock*",

@@ -17,6 +17,7 @@ pub mod cas;
 pub mod catalogue;
 pub mod codes;
 pub mod credentials;
+pub mod disks;
 pub mod dns;
 pub mod ecs;
 pub mod endpoint;

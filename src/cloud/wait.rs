@@ -11,7 +11,7 @@ use crate::base::retry::Deadline;
 use crate::cloud::error::CloudError;
 
 /// What a look found.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Look<T> {
     /// The condition holds.
     Done(T),

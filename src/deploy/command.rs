@@ -89,8 +89,8 @@ pub(super) fn sha256(path: &str) -> Command {
     command(&["sha256sum", path])
 }
 
-pub(super) fn link_target(path: &str) -> Command {
-    command(&["readlink", path])
+pub(super) fn link_targets(paths: &[&str]) -> Command {
+    command(&["readlink"]).args(paths.iter().copied())
 }
 
 pub(super) fn link(target: &str, path: &str) -> Command {

@@ -4,8 +4,10 @@
 //! 2. The release's folder is filled, unless it already holds this binary.
 //! 3. Environment and unit are put in place, the `current` link is flipped in one move, the unit restarted.
 //! 4. The node must answer on `/readyz`. If it does not, the release before is put back and the error says so.
+//! 5. A second link, `ready`, says last which release came to that. It goes before anything in force is changed.
 //!
-//! The link is what an observation believes. A run that was cut is done again; nothing but time is lost.
+//! An observation believes a release when both links lead to it. A run that was cut, be it between the flip and the
+//! restart, leaves one that is unfinished and is put in force again; nothing but time is lost.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -37,6 +39,10 @@ const RELEASES: &str = "/opt/albatross/releases";
 const CURRENT: &str = "/opt/albatross/current";
 /// The program that runs.
 pub const PROGRAM: &str = "/opt/albatross/current/chat-node";
+/// Leads to the release that became ready.
+const READY: &str = "/opt/albatross/ready";
+/// Follows the name of a release whose roll-out was cut.
+const UNFINISHED: &str = " (unfinished)";
 const NEXT: &str = "/opt/albatross/.current.new";
 const USER: &str = "albatross";
 /// How many releases stay on a host, the current one included.
@@ -86,7 +92,7 @@ impl std::fmt::Display for ReleaseId {
 /// The chat node as a host has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
-    /// The release that `current` leads to.
+    /// The release that `current` leads to; it is marked when it was never seen ready.
     pub release: Option<String>,
     /// Whether its unit runs.
     pub active: bool,
@@ -155,9 +161,10 @@ pub fn release_id(artifact: &Artifact, settings: &Settings) -> Result<ReleaseId,
 /// # Errors
 /// When the host cannot be asked.
 pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
-    let release = current(host).await?;
+    let current = current(host).await?;
     let active = unit::is_active(host, UNIT).await?;
-    let Some(name) = &release else {
+    let release = current.as_ref().map(Current::shown);
+    let Some(Current { release: name, .. }) = &current else {
         let edited = Edited::default();
         return Ok(Observed { release, active, enabled: false, edited, password: None });
     };
@@ -209,6 +216,7 @@ pub async fn remove(host: &impl Host, note: &Note) -> Result<(), DeployError> {
 async fn remove_in_step(host: &impl Host) -> Result<(), DeployError> {
     unit::remove(host, UNIT, UNIT_FILE).await?;
     host.check(command::remove_all(ENVIRONMENT)).await?;
+    host.check(command::remove_all(READY)).await?;
     host.check(command::remove_all(CURRENT)).await?;
     Ok(())
 }
@@ -258,12 +266,13 @@ async fn install_in_step(
     check_port(host, settings).await?;
     let change = Change { host, settings, secret: password.expose(), note };
     change.put_in_force(&release.0, &wanted).await?;
-    if let Err(why) = change.wait_until_ready().await? {
+    if let Err(why) = change.wait_until_ready(&release.0).await? {
         return Err(change.go_back(release.0, before, why).await);
     }
     note(&format!("{}: release {release} is ready", host.name()));
-    prune(host, &release.0, before.release.as_deref()).await?;
-    Ok(Outcome::Installed { previous: before.release, uploaded })
+    let previous = before.current.map(|current| current.release);
+    prune(host, &release.0, previous.as_deref()).await?;
+    Ok(Outcome::Installed { previous, uploaded })
 }
 
 /// The two files beside the binary.
@@ -275,13 +284,13 @@ struct Files {
 
 /// What was in force when we came.
 struct Before {
-    release: Option<String>,
+    current: Option<Current>,
     files: Option<Files>,
 }
 
 impl Before {
     async fn read(host: &impl Host) -> Result<Self, DeployError> {
-        let release = current(host).await?;
+        let current = current(host).await?;
         let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
         let files = match (host.read(ENVIRONMENT).await?, host.read(UNIT_FILE).await?) {
             (Some(environment), Some(unit)) => {
@@ -289,11 +298,13 @@ impl Before {
             }
             _ => None,
         };
-        Ok(Self { release, files })
+        Ok(Self { current, files })
     }
 
     fn is(&self, release: &ReleaseId, wanted: &Files) -> bool {
-        self.release.as_ref() == Some(&release.0) && self.files.as_ref() == Some(wanted)
+        let is_current =
+            self.current.as_ref().is_some_and(|current| current.is_ready && current.release == release.0);
+        is_current && self.files.as_ref() == Some(wanted)
     }
 }
 
@@ -308,6 +319,7 @@ struct Change<'a, H> {
 impl<H: Host> Change<'_, H> {
     async fn put_in_force(&self, release: &str, files: &Files) -> Result<(), DeployError> {
         (self.note)(&format!("{}: starting release {release}", self.host.name()));
+        self.host.check(command::remove_all(READY)).await?;
         self.host.check(command::folder("/etc/albatross", "0755")).await?;
         self.host.upload(ENVIRONMENT, files.environment.as_bytes().into(), 0o600).await?;
         self.host.upload(UNIT_FILE, files.unit.as_bytes().into(), 0o644).await?;
@@ -318,8 +330,12 @@ impl<H: Host> Change<'_, H> {
         unit::restart(self.host, UNIT).await
     }
 
-    async fn wait_until_ready(&self) -> Result<Result<(), String>, DeployError> {
-        wait_until_ready(self.host, self.settings.address, self.settings.port).await
+    async fn wait_until_ready(&self, release: &str) -> Result<Result<(), String>, DeployError> {
+        let ready = wait_until_ready(self.host, self.settings.address, self.settings.port).await?;
+        if ready.is_ok() {
+            self.host.check(command::link(&format!("releases/{release}"), READY)).await?;
+        }
+        Ok(ready)
     }
 
     /// Puts the release before back in force, or stops the unit where there was none.
@@ -327,8 +343,8 @@ impl<H: Host> Change<'_, H> {
         let journal = unit::last_words(self.host, UNIT, self.secret).await;
         let trouble = Box::new(Trouble { why, journal });
         let host = self.host.name().to_owned();
-        let (previous, files) = match (before.release, before.files) {
-            (Some(previous), Some(files)) if previous != release => (previous, files),
+        let (previous, files) = match (before.current, before.files) {
+            (Some(current), Some(files)) if current.release != release => (current.release, files),
             _ => {
                 // The journal and the reason are worth more than a failure to stop.
                 let _ = self.host.run(command::systemctl("stop", UNIT)).await;
@@ -337,7 +353,7 @@ impl<H: Host> Change<'_, H> {
         };
         (self.note)(&format!("{host}: going back to release {previous}"));
         let again = match self.put_in_force(&previous, &files).await {
-            Ok(()) => self.wait_until_ready().await.unwrap_or_else(|error| Err(error.to_string())),
+            Ok(()) => self.wait_until_ready(&previous).await.unwrap_or_else(|error| Err(error.to_string())),
             Err(error) => Err(error.to_string()),
         };
         match again {
@@ -407,11 +423,26 @@ impl Answer {
     }
 }
 
-async fn current(host: &impl Host) -> Result<Option<String>, DeployError> {
-    let output = host.run(command::link_target(CURRENT)).await?;
-    let target = output.text();
-    let name = target.rsplit('/').next().unwrap_or_default();
-    Ok((output.status == 0 && !name.is_empty()).then(|| name.to_owned()))
+/// Where `current` leads.
+struct Current {
+    release: String,
+    /// Whether `ready` leads there too.
+    is_ready: bool,
+}
+
+impl Current {
+    fn shown(&self) -> String {
+        if self.is_ready { self.release.clone() } else { format!("{}{UNFINISHED}", self.release) }
+    }
+}
+
+async fn current(host: &impl Host) -> Result<Option<Current>, DeployError> {
+    // A link that is not there has no line.
+    let targets = host.run(command::link_targets(&[CURRENT, READY])).await?.text();
+    let mut names = targets.lines().map(|target| target.rsplit('/').next().unwrap_or_default().to_owned());
+    let release = names.next().filter(|name| !name.is_empty());
+    let ready = names.next();
+    Ok(release.map(|release| Current { is_ready: ready.as_ref() == Some(&release), release }))
 }
 
 /// Makes sure that the release's folder holds the binary. True when it had to be sent.

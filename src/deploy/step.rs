@@ -30,7 +30,7 @@ use crate::base::operator::operator;
 use crate::ssh::{Command, Output, SshError};
 
 /// How long another operator's step is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Hex digits of a step's name.
 const NAME_DIGITS: usize = 32;
 /// `flock` when a lock is not free, unless it is told another status.
@@ -73,13 +73,13 @@ impl<'a, H: Host> Step<'a, H> {
     pub(super) async fn end<T>(self, done: Result<T, DeployError>) -> Result<T, DeployError> {
         // A connection that failed has ended the step on the host too.
         let _ = self.host.let_go().await;
-        done.map_err(|error| match error {
-            DeployError::Ssh(SshError::RemoteFailure { exit, stderr_tail, .. })
-                if self.is_over(exit, &stderr_tail) =>
+        done.map_err(|error| {
+            if let DeployError::Ssh(SshError::RemoteFailure { exit, stderr_tail, .. }) = &error
+                && self.is_over(*exit, stderr_tail)
             {
-                DeployError::TakenOver { host: self.host.name().to_owned() }
+                return DeployError::TakenOver { host: self.host.name().to_owned() };
             }
-            other => other,
+            error
         })
     }
 

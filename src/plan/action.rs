@@ -1,15 +1,21 @@
 //! What happens to a resource: a closed set, each with the sign people know from Terraform.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::base::word::{self, Word};
+
+use crate::base::ids::CloudId;
+use crate::resource::replacement;
 
 /// What happens to a resource.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// It is made.
     Create,
     /// It is changed in place.
     Update(Vec<Change>),
-    /// It is removed and made anew.
+    /// It is made anew; [`order`](super::order) says whether the old one goes first or last.
     Replace(Vec<Change>),
     /// It is removed.
     Delete,
@@ -20,10 +26,11 @@ pub enum Action {
 }
 
 /// A field that is not as it shall be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
     /// Its name.
-    pub field: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub field: Word,
     /// What it is.
     pub from: String,
     /// What it shall be.
@@ -38,7 +45,14 @@ pub const AFTER_APPLY: &str = "(known after apply)";
 impl Change {
     /// For a resource that is there but never became ready.
     pub fn broken() -> Self {
-        Self { field: "state", from: "broken".to_owned(), to: "ready".to_owned(), forces_replacement: true }
+        let (from, to) = ("broken".to_owned(), "ready".to_owned());
+        Self { field: replacement::STATE, from, to, forces_replacement: true }
+    }
+
+    /// For what lives on a machine that is made anew.
+    pub fn of_machine(id: &CloudId) -> Self {
+        let (from, to) = (id.to_string(), AFTER_APPLY.to_owned());
+        Self { field: replacement::MACHINE, from, to, forces_replacement: true }
     }
 }
 
@@ -48,6 +62,7 @@ impl Action {
         match self {
             Self::Create => "+",
             Self::Update(_) => "~",
+            // Where the old one has to make room; see `Order::glyph`.
             Self::Replace(_) => "-/+",
             Self::Delete => "-",
             Self::Keep => " ",
@@ -83,9 +98,22 @@ impl Action {
         }
     }
 
+    /// Whether what is there before goes.
+    pub fn removes(&self) -> bool {
+        match self {
+            Self::Delete | Self::Replace(_) => true,
+            Self::Create | Self::Update(_) | Self::Keep | Self::Unknown(_) => false,
+        }
+    }
+
     /// Whether it changes a field.
     pub fn changes_field(&self, field: &str) -> bool {
         self.changes().iter().any(|change| change.field == field)
+    }
+
+    /// Whether it changes one of these fields.
+    pub fn changes_any(&self, fields: &[&str]) -> bool {
+        fields.iter().any(|field| self.changes_field(field))
     }
 
     /// Whether it changes a field other than this one.

@@ -179,7 +179,7 @@ fn host(topology: &Topology, name: &InstanceName) -> HostSpec {
     while let Some(Reach::Via(via)) = topology.instances.get(&route[0]).map(|instance| &instance.reach) {
         route.insert(0, via.clone());
     }
-    HostSpec { route, user: topology.ssh.user.clone() }
+    HostSpec { route, user: topology.ssh.user.clone(), deposed: None }
 }
 
 /// What must be there before a machine can be logged into.

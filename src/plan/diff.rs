@@ -6,8 +6,9 @@ use crate::plan::Step;
 use crate::plan::action::{AFTER_APPLY, Change};
 use crate::plan::desired::Resource;
 use crate::resource::observed::{Observation, Observed, Output, Owner};
+use crate::resource::replacement;
 use crate::resource::settings::is_shown_only;
-use crate::resource::spec::{Spec, Wanted, forces_replacement};
+use crate::resource::spec::{Spec, Wanted};
 use crate::resource::{Kind, ResourceAddress};
 
 /// The fields of a resource that are not as they shall be.
@@ -19,7 +20,11 @@ pub(super) fn changes(
 ) -> Vec<Change> {
     let kind = resource.address.kind;
     let differs = |(field, wanted): (&'static str, Wanted)| {
-        let from = current.fields.get(field).cloned().unwrap_or_default();
+        let seen = current.fields.get(field);
+        if seen.is_none() && may_be_untold(kind, field) {
+            return None;
+        }
+        let from = seen.cloned().unwrap_or_default();
         let to = match wanted {
             Wanted::Exactly(value) => value,
             Wanted::OneOf(values) if values.contains(&from) => from.clone(),
@@ -32,7 +37,8 @@ pub(super) fn changes(
                 .cloned()
                 .unwrap_or_else(|| AFTER_APPLY.to_owned()),
         };
-        (from != to).then(|| Change { field, from, to, forces_replacement: forces_replacement(kind, field) })
+        let forces_replacement = replacement::reason(kind, field).is_some();
+        (from != to).then_some(Change { field, from, to, forces_replacement })
     };
     let name = compared_name(resource, current).map(|name| ("name", Wanted::Exactly(name)));
     resource.spec.wanted().into_iter().chain(name).filter_map(differs).collect()
@@ -47,6 +53,12 @@ fn compared_name(resource: &Resource, current: &Observation) -> Option<String> {
         && !keeps_its_own
         && !is_shown_only(kind, "name");
     resource.name.clone().filter(|_| is_compared)
+}
+
+/// Whether a field of something that is there may not be told by the cloud: then it is taken to be as it shall be.
+/// An instance of an earlier version has no tag for its image, and lists of disks lag.
+fn may_be_untold(kind: Kind, field: &str) -> bool {
+    kind == Kind::Instance && matches!(field, "image" | "disk")
 }
 
 /// A release knows Redis by address and password: another machine or another Redis makes another release.
@@ -67,15 +79,6 @@ fn outputs(
         let step = earlier.get(address).filter(|step| !step.action.makes_new())?;
         step.current.as_ref()?.outputs.get(&output).cloned()
     };
-    let Some(mut values) = addresses.iter().map(known).collect::<Option<Vec<String>>>() else {
-        return AFTER_APPLY.to_owned();
-    };
-    values.sort();
-    if output == Output::PrivateAddress {
-        // Where an address is asked for, it is as the source of a rule: exactly that machine.
-        for address in &mut values {
-            address.push_str("/32");
-        }
-    }
-    values.join(",")
+    let values = addresses.iter().map(known).collect::<Option<Vec<String>>>();
+    values.map_or_else(|| AFTER_APPLY.to_owned(), |values| output.joined(values))
 }

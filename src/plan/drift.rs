@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::ids::CloudId;
+use crate::base::word::{self, Word};
 use crate::plan::Step;
 use crate::plan::action::Action;
 use crate::resource::observed::{Applied, Foreign, Observation, Observed, Owner, Tie};
@@ -15,7 +16,7 @@ use crate::resource::settings::is_shown_only;
 use crate::resource::{Kind, ResourceAddress};
 
 /// What others have done.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drift {
     /// Resources of the stack that are not as they were left.
     pub resources: Vec<Drifted>,
@@ -24,7 +25,7 @@ pub struct Drift {
 }
 
 /// A resource that is not as it was left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Drifted {
     /// Which one.
     pub address: ResourceAddress,
@@ -39,7 +40,7 @@ pub struct Drifted {
 }
 
 /// A field that is not as it was left.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldDrift {
     /// Its name.
     pub field: String,
@@ -52,7 +53,7 @@ pub struct FieldDrift {
 }
 
 /// What a plan does about drift.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Then {
     /// It is made again, or anew.
@@ -66,12 +67,13 @@ pub enum Then {
 }
 
 /// Something that others have put into a resource of the stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotOurs {
     /// The resource it is in.
     pub container: ResourceAddress,
     /// Its kind.
-    pub kind: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub kind: Word,
     /// Its id.
     pub id: CloudId,
     /// What it is.
@@ -83,7 +85,7 @@ pub struct NotOurs {
 }
 
 /// What a plan means for something of others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Fate {
     /// It stays as it is.
@@ -116,6 +118,18 @@ impl Drift {
         self.foreign.iter().filter(|one| one.fate == Fate::InTheWay)
     }
 
+    /// The same for a plan that leaves these steps out: nothing comes of them.
+    pub(super) fn without(mut self, left_out: &[Step]) -> Self {
+        let is_left_out = |address: &ResourceAddress| left_out.iter().any(|step| step.address == *address);
+        for drifted in self.resources.iter_mut().filter(|one| is_left_out(&one.address)) {
+            drifted.then = Then::Kept;
+        }
+        for foreign in self.foreign.iter_mut().filter(|one| is_left_out(&one.container)) {
+            foreign.fate = Fate::Kept;
+        }
+        self
+    }
+
     /// Compares alone, for those who plan nothing.
     pub fn of(observed: &Observed) -> Self {
         Self::find(observed, &[])
@@ -129,8 +143,7 @@ impl Drift {
 
 /// Whether a plan removes what a thing of others is in.
 fn goes(foreign: &Foreign, steps: &[Step]) -> bool {
-    let of_container = steps.iter().filter(|step| step.address == foreign.container);
-    of_container.into_iter().any(|step| matches!(step.action, Action::Delete | Action::Replace(_)))
+    steps.iter().any(|step| step.address == foreign.container && step.action.removes())
 }
 
 fn not_ours(foreign: &Foreign, goes: bool) -> NotOurs {
@@ -206,12 +219,13 @@ pub(super) fn blocked(observed: &Observed) -> BTreeSet<ResourceAddress> {
         // What it uses cannot go either, such as the group that a listener forwards to.
         let uses =
             |found: &Observation| foreign.found.fields.values().any(|value| value == found.id.as_str());
-        let used = observed.resources.iter().filter(|(_, found)| uses(found));
-        blocked.extend(used.map(|(address, _)| address.clone()));
+        let held = observed.resources.iter().filter(|(_, found)| uses(found));
+        blocked.extend(held.map(|(address, _)| address.clone()));
     }
     loop {
         let carries = |address: &&ResourceAddress| {
-            blocked.iter().any(|kept| carries(address.kind, kept.kind)) && !blocked.contains(*address)
+            let dependents = address.kind.dependents();
+            blocked.iter().any(|kept| dependents.contains(&kept.kind)) && !blocked.contains(*address)
         };
         let below: Vec<ResourceAddress> = observed.resources.keys().filter(carries).cloned().collect();
         if below.is_empty() {
@@ -221,28 +235,9 @@ pub(super) fn blocked(observed: &Observed) -> BTreeSet<ResourceAddress> {
     }
 }
 
-/// Whether a thing of one kind cannot go while one of another stays.
-fn carries(lower: Kind, upper: Kind) -> bool {
-    match upper {
-        Kind::LoadBalancer => matches!(lower, Kind::VSwitch | Kind::Vpc),
-        Kind::VSwitch | Kind::SecurityGroup | Kind::ServerGroup => lower == Kind::Vpc,
-        Kind::Vpc
-        | Kind::KeyPair
-        | Kind::Instance
-        | Kind::HostKey
-        | Kind::SecurityRule
-        | Kind::Redis
-        | Kind::Release
-        | Kind::Server
-        | Kind::Listener
-        | Kind::Record => false,
-    }
-}
-
 /// A step that would replace what was adopted; that is never done.
 pub fn replaces_adopted(steps: &[Step]) -> Option<&Step> {
     let is_adopted =
         |step: &&Step| step.current.as_ref().is_some_and(|current| current.owner == Owner::Adopted);
-    let removes = |step: &&Step| matches!(step.action, Action::Replace(_) | Action::Delete);
-    steps.iter().filter(is_adopted).find(removes)
+    steps.iter().filter(is_adopted).find(|step| step.action.removes())
 }

@@ -22,8 +22,9 @@ use crate::resource::ResourceAddress;
 /// Calls of a command before its plan is there, when there is nothing yet: who the account is, one list for each kind
 /// that is tagged, and the records of the name.
 const READ_NOTHING: usize = 9;
-/// The same when there is something: its servers and listeners too.
-const READ_STACK: usize = 11;
+/// The same when there is something: its disks, the newest image of their family, servers and listeners too; whose the
+/// key is is known by then.
+const READ_STACK: usize = 12;
 
 /// What is expected of one operation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -73,7 +74,7 @@ pub fn forecast(plan: &Plan) -> Result<Forecast, Cycle> {
     let mut expected = Vec::new();
     let order = operations(plan)?;
     for operation in &order {
-        let step = plan.steps.iter().find(|step| step.address == operation.address);
+        let step = plan.steps.iter().find(|step| step.address == operation.step);
         let (calls, waits) = step.map(|step| work::of(step, operation.verb)).unwrap_or_default();
         let takes = waits.iter().map(|wait| wait.usual.takes).sum::<Duration>()
             + usual::CALL.takes * u32::try_from(calls.len() + waits.len()).unwrap_or(u32::MAX);

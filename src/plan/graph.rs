@@ -1,16 +1,27 @@
 //! In which order the steps of a plan go.
 //!
-//! A step becomes one operation, a replacement two. What is put waits for what it depends on, through resources that
-//! stay as they are; what is deleted waits for everything that stood on it; what is made anew waits until the old one
-//! is gone; what is no longer wanted stays until nothing new stands on it.
+//! A step becomes one operation, a replacement two. The graph is built so that it cannot have a cycle:
+//!
+//! 1. What is put waits for what it depends on, through resources that stay as they are; what is removed waits for
+//!    the removal of everything that stood on it; what cannot stand beside something that goes waits for that. No
+//!    removal waits for a put yet, so there is no way round.
+//! 2. Machines that go wait for those that come, where that closes no circle: so no new one gets an old one's address.
+//!    Where it may get it, the rule that lets the old one in goes before there is one for the new.
+//! 3. Then come wishes, each taken only if it closes no circle: the old one of a replacement goes after the new one is
+//!    there; what goes stays until nothing that is put stands on it any more; nodes that run are replaced one after
+//!    another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::plan::action::Action;
+use crate::plan::order::Order;
+use crate::plan::standing::{Old, Steps, clashes, holder, new_machine};
 use crate::plan::{Plan, Step};
 use crate::resource::{Kind, ResourceAddress};
+
+pub(super) use crate::plan::standing::stands_on;
 
 /// Which half of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -25,12 +36,16 @@ pub enum Verb {
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
-    /// To which resource.
+    /// To which resource; the old one of a replacement that makes the new one first has its deposed address.
     pub address: ResourceAddress,
     /// What.
     pub verb: Verb,
     /// Indices of the operations that must be done before.
     pub after: Vec<usize>,
+    /// The address of the step it belongs to.
+    pub step: ResourceAddress,
+    /// What that step begins with, when it is a replacement.
+    pub order: Option<Order>,
 }
 
 /// Steps that wait for each other.
@@ -46,22 +61,125 @@ pub struct Cycle {
 /// # Errors
 /// When steps wait for each other; that would be a fault of the planner.
 pub fn operations(plan: &Plan) -> Result<Vec<Operation>, Cycle> {
-    let steps: BTreeMap<&ResourceAddress, &Step> =
-        plan.steps.iter().map(|step| (&step.address, step)).collect();
-    let nodes = nodes(plan);
-    let edges: BTreeMap<Node, BTreeSet<Node>> =
-        nodes.iter().map(|node| (*node, waits_for(*node, &nodes, &steps))).collect();
-    let order = sort(&edges)?;
+    let graph = Graph::of(plan);
+    let orders = graph.orders();
+    let order = sort(&graph.edges)?;
     let index: BTreeMap<Node, usize> = order.iter().enumerate().map(|(index, node)| (*node, index)).collect();
     let operation = |node: &Node| Operation {
-        address: node.0.clone(),
+        address: address_of(*node, &graph.steps, &orders),
         verb: node.1,
-        after: edges[node].iter().map(|before| index[before]).collect(),
+        after: graph.edges[node].iter().map(|before| index[before]).collect(),
+        step: node.0.clone(),
+        order: orders.get(node.0).copied(),
     };
     Ok(order.iter().map(operation).collect())
 }
 
+/// What an operation works on: the old one of a replacement is deposed before anything new is made.
+fn address_of(
+    (address, verb): Node<'_>,
+    steps: &Steps<'_>,
+    orders: &BTreeMap<ResourceAddress, Order>,
+) -> ResourceAddress {
+    let old = steps.get(address).and_then(|step| step.current.as_ref());
+    // What is on a machine is deposed with it, wanted again or not.
+    let machine = address.on_same_machine(Kind::Instance);
+    let is_on_machine = Kind::ON_MACHINES.contains(&address.kind);
+    let order = if is_on_machine { orders.get(&machine) } else { orders.get(address) };
+    match (verb, order, old) {
+        (Verb::Delete, Some(Order::NewFirst), Some(old)) => address.deposed(&old.id),
+        (Verb::Delete | Verb::Put, _, _) => address.clone(),
+    }
+}
+
 type Node<'p> = (&'p ResourceAddress, Verb);
+type Edges<'p> = BTreeMap<Node<'p>, BTreeSet<Node<'p>>>;
+
+/// What waits for what.
+pub(super) struct Graph<'p> {
+    steps: Steps<'p>,
+    edges: Edges<'p>,
+}
+
+impl<'p> Graph<'p> {
+    /// Of a plan.
+    pub(super) fn of(plan: &'p Plan) -> Self {
+        let steps: Steps<'p> = plan.steps.iter().map(|step| (&step.address, step)).collect();
+        let nodes = nodes(plan);
+        let mut edges: Edges<'p> = BTreeMap::new();
+        for node in &nodes {
+            edges.insert(*node, must_wait_for(*node, &nodes, &steps));
+        }
+        let mut graph = Self { steps, edges };
+        for wish in machines_before_machines(&nodes) {
+            graph.wish(wish);
+        }
+        graph.part_rules_of_one_address(&nodes);
+        for wish in wishes(&nodes, &graph.steps) {
+            graph.wish(wish);
+        }
+        graph
+    }
+
+    /// Whether each replacement makes the new one first.
+    pub(super) fn orders(&self) -> BTreeMap<ResourceAddress, Order> {
+        let replaced = self.steps.values().filter(|step| matches!(step.action, Action::Replace(_)));
+        let order = |step: &&'p Step| {
+            let old_waits = self.edges[&(&step.address, Verb::Delete)].contains(&(&step.address, Verb::Put));
+            (step.address.clone(), if old_waits { Order::NewFirst } else { Order::OldFirst })
+        };
+        let mut orders: BTreeMap<ResourceAddress, Order> = replaced.clone().map(order).collect();
+        // What lives on a machine comes and goes with it.
+        for step in replaced.filter(|step| Kind::ON_MACHINES.contains(&step.address.kind)) {
+            let machine = orders.get(&step.address.on_same_machine(Kind::Instance)).copied();
+            orders.extend(machine.map(|order| (step.address.clone(), order)));
+        }
+        orders
+    }
+
+    /// Lets a rule for a new machine wait until those are gone whose address that machine may get. They wait for nothing
+    /// yet, so no circle comes of it.
+    fn part_rules_of_one_address(&mut self, nodes: &BTreeSet<Node<'p>>) {
+        let of = |verb| nodes.iter().filter(move |node| node.1 == verb && node.0.kind == Kind::SecurityRule);
+        let pairs = of(Verb::Put).flat_map(|new| of(Verb::Delete).map(move |old| (*new, *old)));
+        let waiting: Vec<_> = pairs.filter(|(new, old)| self.may_be_of_one_address(*new, *old)).collect();
+        for (new, old) in waiting {
+            self.edges.entry(new).or_default().insert(old);
+        }
+    }
+
+    fn may_be_of_one_address(&self, new: Node<'p>, old_node: Node<'p>) -> bool {
+        let (Some(step), Some(old)) = (self.steps.get(new.0), old(old_node, &self.steps)) else {
+            return false;
+        };
+        let Some(machine) = new_machine(step, old, &self.steps) else { return false };
+        match holder(old, &self.steps) {
+            Some(holder) => self.waits((machine, Verb::Put), (holder, Verb::Delete)),
+            None => true,
+        }
+    }
+
+    /// Lets one node wait for another, unless that one waits for it.
+    fn wish(&mut self, (node, before): (Node<'p>, Node<'p>)) {
+        if node != before && !self.waits(before, node) {
+            self.edges.entry(node).or_default().insert(before);
+        }
+    }
+
+    /// Whether one node waits for another, over whatever lies between.
+    fn waits(&self, node: Node<'p>, before: Node<'p>) -> bool {
+        let mut seen = BTreeSet::from([node]);
+        let mut left = vec![node];
+        while let Some(one) = left.pop() {
+            if one == before {
+                return true;
+            }
+            let next = self.edges.get(&one).into_iter().flatten().copied();
+            left.extend(next.filter(|next| seen.insert(*next)));
+        }
+        false
+    }
+}
 
 fn nodes(plan: &Plan) -> BTreeSet<Node<'_>> {
     let mut nodes = BTreeSet::new();
@@ -77,81 +195,120 @@ fn nodes(plan: &Plan) -> BTreeSet<Node<'_>> {
     nodes
 }
 
-fn waits_for<'p>(
-    node: Node<'p>,
-    nodes: &BTreeSet<Node<'p>>,
-    steps: &BTreeMap<&'p ResourceAddress, &'p Step>,
-) -> BTreeSet<Node<'p>> {
-    let (address, verb) = node;
-    match verb {
+fn old<'p>(node: Node<'p>, steps: &Steps<'p>) -> Option<Old<'p>> {
+    steps.get(node.0).and_then(|step| Old::of(step)).filter(|_| node.1 == Verb::Delete)
+}
+
+/// What there is no way around.
+fn must_wait_for<'p>(node: Node<'p>, nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> BTreeSet<Node<'p>> {
+    let goes = |other: &Node<'p>| old(*other, steps);
+    match node.1 {
         Verb::Put => {
             let mut before = BTreeSet::new();
-            puts_below(address, nodes, steps, &mut before);
-            before.extend(nodes.get(&(address, Verb::Delete)));
-            before.extend(release_before(address, nodes, steps));
-            before.extend(room_for(address, nodes));
+            puts_below(node.0, nodes, steps, &mut before);
+            let in_the_way = |other: &&Node<'p>| {
+                steps.get(node.0).is_some_and(|step| goes(other).is_some_and(|old| clashes(step, old, steps)))
+            };
+            before.extend(nodes.iter().filter(in_the_way).copied());
             before
         }
         Verb::Delete => {
-            let replaced = steps.values().any(|step| matches!(step.action, Action::Replace(_)));
-            let stands_on_it = |other: &&Node<'p>| match other.1 {
-                Verb::Delete => stands_on(other.0, address),
-                // While something is replaced, old things must make room first.
-                // A vSwitch goes first in any case: a new one may have its range.
-                Verb::Put => {
-                    !replaced
-                        && address.kind != Kind::VSwitch
-                        && address.kind.dependents().contains(&other.0.kind)
-                }
-            };
-            nodes.iter().filter(stands_on_it).copied().collect()
+            let holds = is_held(node.0.kind);
+            removals_above(node, nodes, steps).into_iter().filter(|_| holds).collect()
         }
     }
 }
 
-/// Nodes that serve people are replaced one after another, so that a bad release stops at the first. New ones are not
-/// in anybody's way.
-fn release_before<'p>(
-    address: &ResourceAddress,
-    nodes: &BTreeSet<Node<'p>>,
-    steps: &BTreeMap<&'p ResourceAddress, &'p Step>,
-) -> Option<Node<'p>> {
+/// Whether the cloud refuses to remove one of this kind while something stands on it, or that would be lost with it.
+/// What stands on the others only misses them.
+fn is_held(kind: Kind) -> bool {
+    match kind {
+        Kind::Vpc
+        | Kind::VSwitch
+        | Kind::SecurityGroup
+        | Kind::KeyPair
+        | Kind::Instance
+        | Kind::LoadBalancer
+        | Kind::ServerGroup
+        | Kind::Release
+        | Kind::Listener
+        | Kind::Record => true,
+        Kind::HostKey | Kind::SecurityRule | Kind::Redis | Kind::Server => false,
+    }
+}
+
+/// Removals of what stands on something that is to be removed.
+fn removals_above<'p>(node: Node<'p>, nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> Vec<Node<'p>> {
+    let Some(lower) = old(node, steps) else { return Vec::new() };
+    let is_above = |other: &&Node<'p>| old(**other, steps).is_some_and(|upper| upper.stands_on(lower));
+    nodes.iter().filter(is_above).copied().collect()
+}
+
+/// Machines that go after those that come, each after its own successor first.
+fn machines_before_machines<'p>(nodes: &BTreeSet<Node<'p>>) -> Vec<(Node<'p>, Node<'p>)> {
+    let of = |verb| nodes.iter().copied().filter(move |node| node.1 == verb && node.0.kind == Kind::Instance);
+    let pairs = of(Verb::Delete).flat_map(|old| of(Verb::Put).map(move |new| (old, new)));
+    let (own, others): (Vec<_>, Vec<_>) = pairs.partition(|(old, new)| old.0.successor() == *new.0);
+    own.into_iter().chain(others).collect()
+}
+
+/// What should wait for what, the most important first.
+fn wishes<'p>(nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> Vec<(Node<'p>, Node<'p>)> {
+    let of = |verb| nodes.iter().copied().filter(move |node: &Node<'p>| node.1 == verb);
+    let mut wishes = Vec::new();
+    for old in of(Verb::Delete) {
+        // The old one of a replacement, be it this plan's or an earlier one's.
+        wishes.extend(of(Verb::Put).filter(|new| *new.0 == old.0.successor()).map(|new| (old, new)));
+    }
+    for old in of(Verb::Delete) {
+        // What stands on something that goes is put elsewhere first.
+        wishes.extend(of(Verb::Put).filter(|new| stands_on(new.0, old.0)).map(|new| (old, new)));
+        wishes.extend(removals_above(old, nodes, steps).into_iter().map(|above| (old, above)));
+        wishes
+            .extend(of(Verb::Delete).filter(|other| is_behind(*other, old, steps)).map(|other| (old, other)));
+    }
+    for new in of(Verb::Put) {
+        wishes.extend(release_before(new, nodes, steps).into_iter().map(|before| (new, before)));
+    }
+    // Nodes that find a changed Redis again are all still there.
+    let is_of = |kind| move |node: &Node<'p>| node.0.kind == kind;
+    for release in of(Verb::Delete).filter(is_of(Kind::Release)) {
+        wishes.extend(of(Verb::Put).filter(is_of(Kind::Redis)).map(|redis| (release, redis)));
+    }
+    wishes
+}
+
+/// Whether a machine, or the key it is known by, is the way to what is to be removed from another one.
+fn is_behind<'p>(upper: Node<'p>, lower: Node<'p>, steps: &Steps<'p>) -> bool {
+    let route = old(upper, steps).and_then(|old| old.found.fields.get("route"));
+    matches!(lower.0.kind, Kind::Instance | Kind::HostKey)
+        && upper.0.name != lower.0.name
+        && route.is_some_and(|route| route.split(' ').any(|name| name == lower.0.name))
+}
+
+/// Nodes that serve people are replaced one after another, each back among the servers before the next, so that a bad
+/// release stops at the first. New ones are not in anybody's way.
+fn release_before<'p>(node: Node<'p>, nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> Vec<Node<'p>> {
     let is_running = |address: &ResourceAddress| {
-        address.kind == Kind::Release
-            && steps.get(address).is_some_and(|step| !step.action.makes_new() || step.current.is_some())
+        address.kind == Kind::Release && steps.get(address).is_some_and(|step| !step.action.makes_new())
     };
-    if !is_running(address) {
-        return None;
+    if !is_running(node.0) {
+        return Vec::new();
     }
-    let earlier =
-        nodes.iter().filter(|(other, verb)| *verb == Verb::Put && *other < address && is_running(other));
-    earlier.copied().next_back()
-}
-
-/// A new vSwitch waits for those that go: it may have the range of one of them.
-fn room_for<'p>(address: &ResourceAddress, nodes: &BTreeSet<Node<'p>>) -> Vec<Node<'p>> {
-    let is_vswitch = |node: &&Node<'p>| node.1 == Verb::Delete && node.0.kind == Kind::VSwitch;
-    if address.kind == Kind::VSwitch {
-        nodes.iter().filter(is_vswitch).copied().collect()
-    } else {
-        Vec::new()
-    }
-}
-
-/// Whether a resource cannot stay when another goes.
-fn stands_on(upper: &ResourceAddress, lower: &ResourceAddress) -> bool {
-    let same_machine =
-        |kind: Kind| matches!(kind, Kind::Redis | Kind::Release | Kind::HostKey | Kind::Server);
-    lower.kind.dependents().contains(&upper.kind)
-        // What lives on a machine is named after it and does not care about the others.
-        && (lower.kind != Kind::Instance || !same_machine(upper.kind) || lower.name == upper.name)
+    let running = nodes.iter().filter(|(other, verb)| *verb == Verb::Put && is_running(other));
+    let earlier = running.copied().rfind(|(other, _)| *other < node.0);
+    let is_its_server = |server: &ResourceAddress| {
+        server.kind == Kind::Server && earlier.is_some_and(|(release, _)| release.name == server.name)
+    };
+    let servers = nodes.iter().filter(|(other, verb)| *verb == Verb::Put && is_its_server(other)).copied();
+    earlier.into_iter().chain(servers).collect()
 }
 
 /// The nearest operations below, through what stays as it is.
 fn puts_below<'p>(
     address: &ResourceAddress,
     nodes: &BTreeSet<Node<'p>>,
-    steps: &BTreeMap<&'p ResourceAddress, &'p Step>,
+    steps: &Steps<'p>,
     found: &mut BTreeSet<Node<'p>>,
 ) {
     let Some(step) = steps.get(address) else { return };
@@ -165,7 +322,7 @@ fn puts_below<'p>(
     }
 }
 
-fn sort<'p>(edges: &BTreeMap<Node<'p>, BTreeSet<Node<'p>>>) -> Result<Vec<Node<'p>>, Cycle> {
+fn sort<'p>(edges: &Edges<'p>) -> Result<Vec<Node<'p>>, Cycle> {
     let mut order = Vec::new();
     let mut done = BTreeSet::new();
     for node in edges.keys() {
@@ -176,7 +333,7 @@ fn sort<'p>(edges: &BTreeMap<Node<'p>, BTreeSet<Node<'p>>>) -> Result<Vec<Node<'
 
 fn visit<'p>(
     node: Node<'p>,
-    edges: &BTreeMap<Node<'p>, BTreeSet<Node<'p>>>,
+    edges: &Edges<'p>,
     done: &mut BTreeSet<Node<'p>>,
     order: &mut Vec<Node<'p>>,
     way: &mut Vec<Node<'p>>,

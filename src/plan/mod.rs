@@ -4,10 +4,12 @@
 //! 2. [`make`] compares that with what is there, kind by kind in the order of creation, so that a resource whose
 //!    base is made anew is known to change too;
 //! 3. [`drift`] says what others have changed since it was last applied;
-//! 4. [`graph`] says in which order the steps can go, and which can go together;
-//! 5. [`forecast`] says which calls that takes, and how long.
+//! 4. [`select`] leaves out what was not asked for;
+//! 5. [`graph`] says in which order the steps can go, and which can go together, and [`order`] of each replacement
+//!    whether the new one is made before the old one goes;
+//! 6. [`forecast`] says which calls that takes, and how long.
 //!
-//! The plan is data: it can be printed, and apply takes nothing else.
+//! The plan is data: it can be printed, and apply takes nothing else. [`saved`] keeps it in a file until it is applied.
 
 pub mod action;
 pub mod desired;
@@ -15,21 +17,28 @@ mod diff;
 pub mod drift;
 pub mod forecast;
 pub mod graph;
+pub mod note;
+pub mod order;
+pub mod protect;
+pub mod saved;
+pub mod select;
+mod standing;
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{RegionId, StackName};
 use crate::plan::action::{Action, Change};
 use crate::plan::desired::Desired;
 use crate::plan::drift::Drift;
+use crate::plan::note::OlderImage;
 use crate::resource::observed::{Observation, Observed};
 use crate::resource::spec::Spec;
 use crate::resource::{Kind, ResourceAddress};
 
 /// One resource's part of a plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// Which resource.
     pub address: ResourceAddress,
@@ -44,7 +53,7 @@ pub struct Step {
 }
 
 /// What would change.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// The stack.
     pub stack: StackName,
@@ -52,8 +61,12 @@ pub struct Plan {
     pub region: RegionId,
     /// In the order of creation, removals last and backwards.
     pub steps: Vec<Step>,
+    /// Work that a selection leaves out; nothing is done about it.
+    pub left_out: Vec<Step>,
     /// What was changed by others since.
     pub drift: Drift,
+    /// Instances that run an older image than their family has.
+    pub older_images: Vec<OlderImage>,
 }
 
 /// How many of each.
@@ -71,12 +84,14 @@ pub struct Summary {
     pub unknown: usize,
     /// As they shall be.
     pub keep: usize,
+    /// Left out by a selection, whatever was to happen to it.
+    pub left_out: usize,
 }
 
 impl Plan {
     /// How many of each.
     pub fn summary(&self) -> Summary {
-        let mut summary = Summary::default();
+        let mut summary = Summary { left_out: self.left_out.len(), ..Summary::default() };
         for step in &self.steps {
             *match step.action {
                 Action::Create => &mut summary.create,
@@ -111,7 +126,8 @@ pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &
     let mut steps: Vec<Step> = steps.into_values().collect();
     steps.extend(removals(observed, |address| !desired.resources.contains_key(address)));
     let drift = Drift::find(observed, &steps);
-    Plan { stack: stack.clone(), region: region.clone(), steps, drift }
+    let older_images = OlderImage::find(&steps, observed);
+    Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new(), drift, older_images }
 }
 
 /// Removes everything of a stack.
@@ -119,7 +135,8 @@ pub fn make_destroy(stack: &StackName, region: &RegionId, observed: &Observed) -
     let blocked = drift::blocked(observed);
     let steps: Vec<Step> = removals(observed, |address| !blocked.contains(address)).collect();
     let drift = Drift::in_the_way(observed, &steps);
-    Plan { stack: stack.clone(), region: region.clone(), steps, drift }
+    let (stack, region) = (stack.clone(), region.clone());
+    Plan { stack, region, steps, left_out: Vec::new(), drift, older_images: Vec::new() }
 }
 
 fn step_for(
@@ -148,7 +165,10 @@ fn action_for(
         .and_then(|host| earlier.get(&ResourceAddress::new(Kind::Instance, host)))
         .is_some_and(|instance| instance.action.makes_new());
     if host_is_new {
-        return Action::Create;
+        return match current {
+            Some(current) => Action::Replace(vec![Change::of_machine(&current.id)]),
+            None => Action::Create,
+        };
     }
     if let Some(reason) = observed.unknown.get(&resource.address) {
         return Action::Unknown(reason.clone());

@@ -1,5 +1,7 @@
 //! Plans of the example, from nothing, from all, and from what changed.
 
+mod order;
+
 use super::action::AFTER_APPLY;
 use super::graph::{Verb, operations};
 use super::*;
@@ -8,25 +10,28 @@ use crate::resource::observed::Output;
 use crate::resource::spec::Wanted;
 use crate::topology::model::Topology;
 
-const CHATROOM: &str = include_str!("../../examples/chatroom.yaml");
+pub(super) const CHATROOM: &str = include_str!("../../examples/chatroom.yaml");
 
-fn topology(text: &str) -> Topology {
+pub(super) fn topology(text: &str) -> Topology {
     crate::topology::load(text.as_bytes()).expect("valid")
 }
 
-fn desired_of(topology: &Topology) -> Desired {
+pub(super) fn desired_of(topology: &Topology) -> Desired {
     desired::desired(topology, "ssh-ed25519 AAAA test")
 }
 
-fn plan_of(topology: &Topology, observed: &Observed) -> Plan {
+pub(super) fn plan_of(topology: &Topology, observed: &Observed) -> Plan {
     make(&topology.stack, &topology.region, &desired_of(topology), observed)
 }
 
 /// The world as an apply leaves it.
-fn as_applied(topology: &Topology) -> Observed {
+pub(super) fn as_applied(topology: &Topology) -> Observed {
     let mut observed = Observed::default();
     for (address, resource) in desired_of(topology).resources {
-        let mut observation = Observation::new(CloudId::new(format!("id-{address}")))
+        // What is on a machine has the machine's id.
+        let on_machine = Kind::ON_MACHINES.contains(&address.kind);
+        let named = if on_machine { address.on_same_machine(Kind::Instance) } else { address.clone() };
+        let mut observation = Observation::new(CloudId::new(format!("id-{named}")))
             .output(Output::PrivateAddress, format!("10.0.0.{}", observed.resources.len()))
             .output(Output::DnsName, "alb.example");
         for (field, wanted) in resource.spec.wanted() {
@@ -57,6 +62,17 @@ fn as_applied(topology: &Topology) -> Observed {
     observed
 }
 
+/// The world as an apply of another topology leaves it: what is there keeps its ids.
+pub(super) fn applied(topology: &Topology, before: &Observed) -> Observed {
+    let mut observed = as_applied(topology);
+    for (address, found) in &mut observed.resources {
+        if let Some(known) = before.resources.get(address) {
+            found.outputs.clone_from(&known.outputs);
+        }
+    }
+    observed
+}
+
 fn changed(plan: &Plan) -> Vec<(String, &'static str)> {
     let changed = plan.steps.iter().filter(|step| step.action != Action::Keep);
     changed.map(|step| (step.address.to_string(), step.action.word())).collect()
@@ -68,7 +84,7 @@ fn assert_order(plan: &Plan, before: &str, after: &str) {
     let position = |text: &str| {
         let (verb, address) = text.split_once(' ').expect("verb and address");
         let verb = if verb == "put" { Verb::Put } else { Verb::Delete };
-        order.iter().position(|one| one.verb == verb && one.address.to_string() == address).expect(text)
+        order.iter().position(|one| one.verb == verb && one.step.to_string() == address).expect(text)
     };
     assert!(position(before) < position(after), "{before} must come before {after}");
 }
@@ -120,8 +136,8 @@ fn a_machine_in_another_vswitch_is_replaced_with_what_stands_on_it() {
     let expected = [
         ("security_rule.redis-ecs02", "replace"),
         ("instance.ecs02", "replace"),
-        ("host_key.ecs02", "create"),
-        ("release.ecs02", "create"),
+        ("host_key.ecs02", "replace"),
+        ("release.ecs02", "replace"),
         ("server.ecs02", "replace"),
     ];
     let mut found = changed(&plan);
@@ -129,9 +145,11 @@ fn a_machine_in_another_vswitch_is_replaced_with_what_stands_on_it() {
     let mut expected: Vec<_> = expected.map(|(address, word)| (address.to_owned(), word)).into();
     expected.sort();
     assert_eq!(found, expected);
-    assert_order(&plan, "delete server.ecs02", "delete instance.ecs02");
-    assert_order(&plan, "delete instance.ecs02", "put instance.ecs02");
+    assert_order(&plan, "put instance.ecs02", "put release.ecs02");
     assert_order(&plan, "put release.ecs02", "put server.ecs02");
+    assert_order(&plan, "put server.ecs02", "delete server.ecs02");
+    assert_order(&plan, "delete server.ecs02", "delete release.ecs02");
+    assert_order(&plan, "delete release.ecs02", "delete instance.ecs02");
 }
 
 #[test]
@@ -202,7 +220,7 @@ fn another_redis_machine_makes_other_releases() {
     let plan = plan_of(&topology(&CHATROOM.replace("ecs03: { vswitch: a", "ecs03: { vswitch: b")), &before);
     let found = changed(&plan);
     for (address, word) in
-        [("instance.ecs03", "replace"), ("redis.ecs03", "create"), ("release.ecs01", "update")]
+        [("instance.ecs03", "replace"), ("redis.ecs03", "replace"), ("release.ecs01", "update")]
     {
         assert!(found.contains(&(address.to_owned(), word)), "{address} {word}: {found:?}");
     }

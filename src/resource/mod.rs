@@ -1,7 +1,8 @@
 //! Layer 1: what a stack is made of, in terms that every layer above shares.
 //!
 //! - [`Kind`] and [`ResourceAddress`] name resources: `instance.ecs01`;
-//! - [`spec`] says what one shall be, field by field, and which change forces a replacement;
+//! - [`spec`] says what one shall be, field by field;
+//! - [`replacement`] says which fields cannot be changed in place, and why;
 //! - [`settings`] says what we set on every resource of a kind;
 //! - [`observed`] says what one is;
 //! - [`phase`] is the life of one resource as the journal knows it;
@@ -10,6 +11,7 @@
 pub mod observed;
 pub mod ownership;
 pub mod phase;
+pub mod replacement;
 pub mod settings;
 pub mod spec;
 
@@ -17,6 +19,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::base::ids::CloudId;
 
 /// What kind of thing a resource is. The order is the order of creation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,6 +114,9 @@ impl Kind {
         }
     }
 
+    /// What a machine takes with it, in whatever way it goes.
+    pub const ON_MACHINES: [Self; 3] = [Self::HostKey, Self::Redis, Self::Release];
+
     /// Whether the cloud gives each of this kind an id; others are named by what they are.
     pub fn has_an_id_of_its_own(self) -> bool {
         match self {
@@ -133,18 +140,53 @@ impl Kind {
 }
 
 /// Names one resource of a stack: `instance.ecs01`.
+///
+/// One that is being replaced, or has been, and still has to go is *deposed*: its address has its id too,
+/// `instance.ecs01~i-abc`, and the one that takes its place has the plain address.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ResourceAddress {
     /// What it is.
     pub kind: Kind,
     /// Which one.
     pub name: String,
+    /// Its id, when it is deposed.
+    pub deposed: Option<CloudId>,
 }
 
 impl ResourceAddress {
     /// Puts one together.
     pub fn new(kind: Kind, name: impl ToString) -> Self {
-        Self { kind, name: name.to_string() }
+        Self { kind, name: name.to_string(), deposed: None }
+    }
+
+    /// The address a resource has once it is deposed.
+    #[must_use]
+    pub fn deposed(&self, id: &CloudId) -> Self {
+        Self { deposed: Some(id.clone()), ..self.clone() }
+    }
+
+    /// The address that what took a deposed resource's place has; any other is its own.
+    #[must_use]
+    pub fn successor(&self) -> Self {
+        Self { deposed: None, ..self.clone() }
+    }
+
+    /// Whether the resource has been replaced, or is being.
+    pub fn is_deposed(&self) -> bool {
+        self.deposed.is_some()
+    }
+
+    /// It, and what is deposed with it: what lives on a machine.
+    pub fn with_what_it_takes(&self) -> impl Iterator<Item = Self> + use<> {
+        let takes = if self.kind == Kind::Instance { &Kind::ON_MACHINES[..] } else { &[] };
+        let address = self.clone();
+        std::iter::once(self.clone()).chain(takes.iter().map(move |kind| address.on_same_machine(*kind)))
+    }
+
+    /// What lives on the same machine, the old one of a deposed resource.
+    #[must_use]
+    pub fn on_same_machine(&self, kind: Kind) -> Self {
+        Self { kind, ..self.clone() }
     }
 
     /// Of a kind that a stack has one of.
@@ -155,7 +197,8 @@ impl ResourceAddress {
 
 impl fmt::Display for ResourceAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}.{}", self.kind.word(), self.name)
+        write!(formatter, "{}.{}", self.kind.word(), self.name)?;
+        self.deposed.iter().try_for_each(|id| write!(formatter, "~{id}"))
     }
 }
 
@@ -171,7 +214,11 @@ impl FromStr for ResourceAddress {
         let refuse = || NotAnAddress(text.to_owned());
         let (word, name) = text.split_once('.').ok_or_else(refuse)?;
         let kind = Kind::ALL.into_iter().find(|kind| kind.word() == word).ok_or_else(refuse)?;
-        Ok(Self::new(kind, name))
+        match name.split_once('~') {
+            None => Ok(Self::new(kind, name)),
+            Some((_, "")) => Err(refuse()),
+            Some((name, id)) => Ok(Self::new(kind, name).deposed(&CloudId::new(id))),
+        }
     }
 }
 
@@ -195,8 +242,17 @@ mod tests {
     fn addresses_are_read_back() {
         for kind in Kind::ALL {
             let address = ResourceAddress::new(kind, "ecs01");
-            assert_eq!(address.to_string().parse(), Ok(address));
+            assert_eq!(address.to_string().parse(), Ok(address.clone()));
+            let deposed = address.deposed(&CloudId::new("sg-1:22:203.0.113.0/24"));
+            assert_eq!(deposed.to_string().parse(), Ok(deposed.clone()));
+            assert_eq!(deposed.successor(), address);
+            assert!(address < deposed, "what takes its place comes first");
         }
+        assert_eq!(
+            ResourceAddress::new(Kind::Instance, "ecs01").deposed(&CloudId::new("i-abc")).to_string(),
+            "instance.ecs01~i-abc"
+        );
+        assert!("instance.ecs01~".parse::<ResourceAddress>().is_err());
         assert!("instances.ecs01".parse::<ResourceAddress>().is_err());
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::CloudId;
+use crate::base::word::Word;
 use crate::resource::ResourceAddress;
 
 /// What others need to know of a resource.
@@ -21,6 +22,25 @@ pub enum Output {
     DnsName,
     /// An instance's SSH host key.
     HostKey,
+    /// How often it was made before; of what can be tagged.
+    Generation,
+}
+
+impl Output {
+    /// Values of this output as they are compared: sorted, joined by commas, an address as the range of one machine,
+    /// since where one is asked for it is the source of a rule.
+    pub fn joined(self, mut values: Vec<String>) -> String {
+        values.sort();
+        if self == Self::PrivateAddress {
+            values = values.iter().map(|address| range_of(address)).collect();
+        }
+        values.join(",")
+    }
+}
+
+/// The range that is one machine.
+pub fn range_of(address: &str) -> String {
+    format!("{address}/32")
 }
 
 /// Outputs of one resource.
@@ -54,7 +74,7 @@ impl Owner {
 }
 
 /// One resource as it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
     /// Its id; resources without one of their own have a composed one.
     pub id: CloudId,
@@ -102,17 +122,22 @@ impl Observation {
 }
 
 /// Everything there is of a stack.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observed {
     /// What was found.
     pub resources: BTreeMap<ResourceAddress, Observation>,
     /// Fields that depend on what was found, such as the id a release would have.
-    pub computed: BTreeMap<(ResourceAddress, &'static str), String>,
+    #[serde(with = "computed")]
+    pub computed: BTreeMap<(ResourceAddress, Word), String>,
     /// Resources on hosts that could not be reached, with the reason.
     pub unknown: BTreeMap<ResourceAddress, String>,
     /// Resources that exist but are to be made anew, such as an instance that never came up.
     pub tainted: BTreeSet<ResourceAddress>,
-    /// What was last known of each resource, by the journal.
+    /// The newest image of each family that was asked about: not a part of what is there.
+    #[serde(skip)]
+    pub newest_images: BTreeMap<String, String>,
+    /// What was last known of each resource, by the journal: not a part of what is there.
+    #[serde(skip)]
     pub applied: BTreeMap<ResourceAddress, Applied>,
     /// What others have put into resources of this stack.
     pub foreign: Vec<Foreign>,
@@ -128,7 +153,7 @@ pub struct Applied {
 }
 
 /// Something in a resource of this stack that is none of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Foreign {
     /// What it would be called: its kind and id.
     pub address: ResourceAddress,
@@ -145,11 +170,32 @@ pub struct Foreign {
 }
 
 /// How a foreign thing hangs on the resource it is in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tie {
     /// It goes when the resource goes, and is no more than a part of it.
     Part,
     /// It stands in the way of the resource's end, or would be lost with it.
     InTheWay,
+}
+
+/// A map by address and field, written as a list: the keys of a JSON object are texts.
+mod computed {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::base::word::{Word, word};
+    use crate::resource::ResourceAddress;
+
+    type Computed = BTreeMap<(ResourceAddress, Word), String>;
+
+    pub(super) fn serialize<S: Serializer>(map: &Computed, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map.iter().map(|((address, field), value)| (address, field, value)))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Computed, D::Error> {
+        let rows = Vec::<(ResourceAddress, String, String)>::deserialize(deserializer)?;
+        Ok(rows.into_iter().map(|(address, field, value)| ((address, word(field)), value)).collect())
+    }
 }

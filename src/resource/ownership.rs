@@ -10,11 +10,28 @@ use crate::resource::ResourceAddress;
 pub const STACK_TAG: &str = "albatross:stack";
 /// Tag that names the resource within it.
 pub const RESOURCE_TAG: &str = "albatross:resource";
+/// Tag that says how often the resource was made before. Of two with one address the higher is the one that stays,
+/// when no journal knows better.
+pub const GENERATION_TAG: &str = "albatross:generation";
+/// Tag of an instance that names the image family it was made from: the cloud only keeps the image.
+pub const IMAGE_TAG: &str = "albatross:image";
 /// Tag of an instance that holds its SSH host key, read once through the Cloud Assistant.
 ///
 /// So the key is pinned where every operator and every machine finds it, through the cloud's own authenticated
 /// channel, and a lost state directory loses no pin.
 pub const HOST_KEY_TAG: &str = "albatross:host-key";
+
+/// Value of [`IMAGE_TAG`]. The values of tags do not begin with `acs:`, as the names of families do.
+pub fn image_tag(family: &str) -> String {
+    format!("{IMAGE_PREFIX}{family}")
+}
+
+/// The family a value of [`IMAGE_TAG`] names.
+pub fn tagged_image(value: &str) -> Option<&str> {
+    value.strip_prefix(IMAGE_PREFIX)
+}
+
+const IMAGE_PREFIX: &str = "family=";
 
 /// Description of a security rule, which cannot be tagged. Dots: the cloud's fields of this kind take no colons.
 pub fn remark(stack: &StackName, address: &ResourceAddress) -> String {

@@ -24,6 +24,9 @@ pub const AS_WRITTEN: &str = "as written";
 /// A unit that starts with its machine.
 pub const ENABLED: &str = "enabled";
 
+/// The fields of a record that one call sets; its status and its remark have calls of their own.
+pub const RECORD_VALUES: [&str; 5] = ["name", "value", "ttl", "type", "line"];
+
 const GROUP_NUMBERS: [(&str, u32); 5] = [
     ("health_interval", HEALTH_INTERVAL),
     ("health_timeout", HEALTH_TIMEOUT),
@@ -93,7 +96,18 @@ pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
     let numbers: &[(&'static str, u32)] = match spec.kind() {
         Kind::ServerGroup => &GROUP_NUMBERS,
         Kind::Server => &[("weight", WEIGHT)],
-        _ => &[],
+        Kind::Vpc
+        | Kind::VSwitch
+        | Kind::SecurityGroup
+        | Kind::KeyPair
+        | Kind::Instance
+        | Kind::HostKey
+        | Kind::SecurityRule
+        | Kind::Redis
+        | Kind::LoadBalancer
+        | Kind::Release
+        | Kind::Listener
+        | Kind::Record => &[],
     };
     let fixed = fixed.iter().map(|(field, value)| (*field, Wanted::Exactly((*value).to_owned())));
     let numbers = numbers.iter().map(|(field, value)| (*field, Wanted::Exactly(value.to_string())));

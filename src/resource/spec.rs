@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ipnet::Ipv4Net;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{CloudId, InstanceName};
+use crate::base::word::{self, Word};
 use crate::resource::observed::Output;
 use crate::resource::settings::settings;
 use crate::resource::{Kind, ResourceAddress};
@@ -28,7 +29,7 @@ pub enum Wanted {
 }
 
 /// Where a resource comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// Made by us.
@@ -38,7 +39,7 @@ pub enum Source {
 }
 
 /// What a resource shall be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Spec {
     /// A network.
@@ -72,7 +73,7 @@ pub enum Spec {
 }
 
 /// A network.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VpcSpec {
     /// Where it comes from.
     pub source: Source,
@@ -81,7 +82,7 @@ pub struct VpcSpec {
 }
 
 /// A vSwitch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VSwitchSpec {
     /// Where it comes from.
     pub source: Source,
@@ -92,14 +93,14 @@ pub struct VSwitchSpec {
 }
 
 /// A security group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityGroupSpec {
     /// Where it comes from.
     pub source: Source,
 }
 
 /// Who a rule lets in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Peer {
     /// A range.
@@ -109,7 +110,7 @@ pub enum Peer {
 }
 
 /// A rule that lets TCP in.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityRuleSpec {
     /// To this port.
     pub port: u16,
@@ -118,20 +119,20 @@ pub struct SecurityRuleSpec {
 }
 
 /// A key pair.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyPairSpec {
     /// Public key in OpenSSH form.
     pub public_key: String,
 }
 
 /// A machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InstanceSpec {
     /// Its vSwitch.
     pub vswitch: ResourceAddress,
     /// Types, first choice first.
     pub types: Vec<String>,
-    /// Image family, used only when it is made: a newer image is not drift.
+    /// Image family. A newer image of the same family is no change.
     pub image: String,
     /// System disk in GiB.
     pub disk: u32,
@@ -140,7 +141,7 @@ pub struct InstanceSpec {
 }
 
 /// Whether a machine has a public address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Exposure {
     /// It has one.
@@ -167,12 +168,15 @@ impl Exposure {
 }
 
 /// How a machine is logged into: a chain of machines, the first public, the last the one meant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSpec {
     /// From the outside in.
     pub route: Vec<InstanceName>,
     /// Login name.
     pub user: String,
+    /// The id of the machine meant, when it is deposed: its successor has the same name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deposed: Option<CloudId>,
 }
 
 impl HostSpec {
@@ -183,10 +187,15 @@ impl HostSpec {
     pub fn instance(&self) -> &InstanceName {
         self.route.last().expect("a route has at least the machine itself")
     }
+
+    /// The address of what is on the machine meant, or of the machine itself.
+    pub fn address(&self, kind: Kind) -> ResourceAddress {
+        ResourceAddress { deposed: self.deposed.clone(), ..ResourceAddress::new(kind, self.instance()) }
+    }
 }
 
 /// Redis on a machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RedisSpec {
     /// Where.
     pub host: HostSpec,
@@ -203,7 +212,7 @@ pub struct RedisSpec {
 }
 
 /// What of Redis survives a restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Persistence {
     /// Nothing.
@@ -213,27 +222,30 @@ pub enum Persistence {
 }
 
 /// A load balancer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoadBalancerSpec {
     /// Where it comes from.
     pub source: Source,
     /// Zone and vSwitch.
     pub zones: Vec<(String, ResourceAddress)>,
     /// `Internet` or `Intranet`.
-    pub address_type: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub address_type: Word,
     /// `Basic` or `Standard`.
-    pub edition: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub edition: Word,
 }
 
 /// A server group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerGroupSpec {
     /// Path that is probed with HEAD.
-    pub health_path: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub health_path: Word,
 }
 
 /// A chat node on a machine.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseSpec {
     /// Where.
     pub host: HostSpec,
@@ -254,7 +266,7 @@ pub struct ReleaseSpec {
 }
 
 /// A machine in the group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerSpec {
     /// The machine.
     pub instance: InstanceName,
@@ -263,10 +275,11 @@ pub struct ServerSpec {
 }
 
 /// A listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListenerSpec {
     /// `HTTP` or `HTTPS`.
-    pub protocol: &'static str,
+    #[serde(deserialize_with = "word::deserialize")]
+    pub protocol: Word,
     /// Its port.
     pub port: u16,
     /// Seconds.
@@ -278,7 +291,7 @@ pub struct ListenerSpec {
 }
 
 /// A DNS record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordSpec {
     /// Domain of the account.
     pub domain: String,
@@ -314,6 +327,11 @@ impl Spec {
     /// How a machine is logged into, when this is about one's host key.
     pub fn host_key(&self) -> Option<&HostSpec> {
         if let Self::HostKey(host) = self { Some(host) } else { None }
+    }
+
+    /// The image family of a machine.
+    pub fn image(&self) -> Option<&str> {
+        if let Self::Instance(instance) = self { Some(&instance.image) } else { None }
     }
 
     /// The machine with the Redis that a release talks through.
@@ -420,6 +438,8 @@ impl InstanceSpec {
         BTreeMap::from([
             ("vswitch", id_of(self.vswitch.clone())),
             ("type", Wanted::OneOf(self.types.clone())),
+            ("image", Wanted::Exactly(self.image.clone())),
+            ("disk", Wanted::Exactly(self.disk.to_string())),
             ("exposure", Wanted::Exactly(self.exposure.word().to_owned())),
             ("security_group", the(Kind::SecurityGroup)),
             ("status", Wanted::Exactly("Running".to_owned())),
@@ -461,19 +481,4 @@ fn the(kind: Kind) -> Wanted {
 
 fn id_of(address: ResourceAddress) -> Wanted {
     Wanted::Outputs(vec![address], Output::Id)
-}
-
-/// Whether a field cannot be changed in place: the resource is then made anew.
-pub fn forces_replacement(kind: Kind, field: &str) -> bool {
-    match kind {
-        Kind::Vpc | Kind::VSwitch | Kind::SecurityGroup => field != "name",
-        Kind::SecurityRule => true,
-        Kind::Server => field != "weight",
-        Kind::LoadBalancer => matches!(field, "vswitches" | "address_type" | "edition"),
-        Kind::Instance => matches!(field, "vswitch" | "type" | "exposure"),
-        Kind::ServerGroup => field == "vpc",
-        Kind::Listener => matches!(field, "load_balancer" | "protocol" | "port"),
-        Kind::Record => field == "name",
-        Kind::KeyPair | Kind::HostKey | Kind::Redis | Kind::Release => false,
-    }
 }

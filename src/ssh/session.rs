@@ -149,15 +149,15 @@ impl Session {
         parcel: &transfer::Parcel,
         bytes: Arc<[u8]>,
     ) -> Result<(), SshError> {
-        let wrapped = |command: Command| command.wrapped_by(wrapper.iter().cloned());
+        let locked = |command: Command| command.wrapped_by(wrapper.iter().cloned());
         let extra = Duration::from_secs(bytes.len() as u64 / SLOWEST_UPLOAD);
         let task = Task::Put { path: parcel.temporary.clone(), bytes };
         let what = format!("the upload of {}", parcel.path);
         self.ask(task, what, self.limits.command + extra).await.map_err(|error| parcel.rename(error))?;
-        let sum = self.check(wrapped(parcel.sum())).await?;
+        let sum = self.check(locked(parcel.sum())).await?;
         parcel.compare(self.host(), &sum)?;
-        self.check(wrapped(parcel.chmod())).await?;
-        self.check(wrapped(parcel.put_in_place())).await?;
+        self.check(locked(parcel.chmod())).await?;
+        self.check(locked(parcel.put_in_place())).await?;
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::base::clock;
-use crate::base::durable::{self, FileError};
+use crate::base::durable;
 use crate::base::ids::CloudId;
 use crate::base::secret::Secret;
 use crate::resource::ResourceAddress;
@@ -48,6 +48,13 @@ pub enum Event {
         /// The exact call that is about to be sent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         call: Option<serde_json::Value>,
+    },
+    /// A resource is replaced: it, and what lives on it, is known by its deposed address from now on.
+    Deposed {
+        /// The address that its successor has.
+        address: ResourceAddress,
+        /// Its id.
+        id: CloudId,
     },
     /// A call is about to be sent that leaves the resource in its phase.
     Announced {
@@ -169,7 +176,11 @@ impl Journal {
         let path = folder.join("journal");
         let (entries, tail) = read(&path)?;
         let mut lines = entries.len();
-        let memory = fold(&path, entries, &identity)?;
+        let mut memory = fold(&path, entries, &identity)?;
+        if lines == 0 {
+            // Its first line says whose it is.
+            memory.sequence = 1;
+        }
         if lines == 0 || tail != Tail::Whole || is_long(lines, &memory) {
             lines = rewrite(&path, &memory)?;
         }
@@ -273,6 +284,7 @@ impl Event {
         match self {
             Self::Opened(_) => None,
             Self::Happened { address, .. }
+            | Self::Deposed { address, .. }
             | Self::Announced { address, .. }
             | Self::Answered { address }
             | Self::Learned { address, .. }
@@ -293,11 +305,7 @@ fn references(memory: &Memory) -> BTreeSet<String> {
 }
 
 fn read(path: &Path) -> Result<(Vec<Entry>, Tail), StateError> {
-    let text = match std::fs::read(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), Tail::Whole)),
-        Err(error) => return Err(FileError::new("read", path)(error).into()),
-    };
+    let text = durable::read(path)?.unwrap_or_default();
     let mut entries = Vec::new();
     let mut lines = (1..).zip(text.split_inclusive(|byte| *byte == b'\n')).peekable();
     while let Some((line, content)) = lines.next() {
@@ -316,7 +324,7 @@ fn fold(path: &Path, entries: Vec<Entry>, ours: &Identity) -> Result<Memory, Sta
     let damaged = |line, why| StateError::Damaged { path: path.to_owned(), line, why };
     let mut entries = entries.into_iter();
     let mut memory = match entries.next() {
-        None => return Ok(Memory { sequence: 1, ..Memory::new(ours.clone()) }),
+        None => return Ok(Memory::new(ours.clone())),
         Some(Entry { event: Event::Opened(theirs), sequence, .. }) => {
             if theirs.version > FORMAT {
                 let what = format!("it has version {}, and {FORMAT} is known", theirs.version);

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::base::ids::{ClientToken, CloudId, RegionId, StackName};
-use crate::resource::ResourceAddress;
 use crate::resource::observed::{Fields, Outputs};
 use crate::resource::phase::{Happening, Phase};
+use crate::resource::{Kind, ResourceAddress};
 use crate::state::journal::{Event, Purpose};
 use crate::state::vault::Kept;
 
@@ -130,6 +130,12 @@ impl Memory {
         self.phase(address).id().cloned()
     }
 
+    /// The ids of everything of a kind that has one, deposed ones included.
+    pub fn ids(&self, kind: Kind) -> Vec<(ResourceAddress, CloudId)> {
+        let of_kind = self.resources.iter().filter(|(address, _)| address.kind == kind);
+        of_kind.filter_map(|(address, one)| Some((address.clone(), one.phase.id()?.clone()))).collect()
+    }
+
     /// The token the next call for a resource carries: 32 hex digits that no other call ever has.
     pub fn next_token(&self, address: &ResourceAddress) -> ClientToken {
         let remembered = self.resources.get(address).cloned().unwrap_or_default();
@@ -160,6 +166,7 @@ impl Memory {
     /// Whether an event can follow what came before.
     pub(super) fn accepts(&self, event: &Event) -> bool {
         match event {
+            Event::Deposed { address, id } => self.id(address).as_ref() == Some(id),
             Event::Opened(_)
             | Event::Announced { .. }
             | Event::Answered { .. }
@@ -189,6 +196,7 @@ impl Memory {
                 remembered.phase = Phase::Ready(id);
                 remembered.in_flight = None;
             }
+            Event::Deposed { address, id } => self.depose(&address, &id),
             Event::Announced { address, purpose, call } => {
                 let remembered = self.resources.entry(address).or_default();
                 remembered.at = Some(at);
@@ -202,6 +210,11 @@ impl Memory {
                 self.resources.insert(address, *remembered);
             }
             Event::Happened { address, happening, call } => {
+                if address.is_deposed() && happening == Happening::Remove {
+                    // Nothing is ever made at a deposed address: no counter is needed for the next one.
+                    self.resources.remove(&address);
+                    return;
+                }
                 let remembered = self.resources.entry(address).or_default();
                 if let Ok(phase) = remembered.phase.clone().on(&happening) {
                     remembered.phase = phase;
@@ -209,6 +222,20 @@ impl Memory {
                     remembered.count(&happening);
                     remembered.in_flight = call.map(|call| InFlight { call, since: at, purpose: None });
                 }
+            }
+        }
+    }
+
+    fn depose(&mut self, address: &ResourceAddress, id: &CloudId) {
+        for moved in address.with_what_it_takes() {
+            if self.id(&moved).as_ref() != Some(id) {
+                continue;
+            }
+            if let Some(old) = self.resources.remove(&moved) {
+                let generation = old.generation + 1;
+                let next = Remembered { generation, ..Remembered::default() };
+                self.resources.insert(moved.deposed(id), old);
+                self.resources.insert(moved, next);
             }
         }
     }

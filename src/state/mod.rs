@@ -11,7 +11,12 @@
 //! | `journal` | a line an event: checksum, blank, JSON |
 //! | `lock` | who is at work; `lock.gate` is held while it changes hands |
 //! | `secrets/` | secret parameters of calls whose outcome is not known |
+//! | `plan` | id of the saved plan that was begun and not finished |
+//!
+//! Beside the accounts' folders, `.albatross/accounts` says which access key belongs to which of them.
 
+pub mod accounts;
+pub mod begun;
 pub mod error;
 pub mod journal;
 pub mod lock;

@@ -66,11 +66,7 @@ impl Vault {
         if !is_reference(&kept.reference) {
             return Err(refuse("has a name that this program never gives"));
         }
-        let content = match std::fs::read(&path) {
-            Ok(content) => content,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(refuse("is not there")),
-            Err(error) => return Err(FileError::new("read", &path)(error).into()),
-        };
+        let content = durable::read(&path)?.ok_or_else(|| refuse("is not there"))?;
         if digest(&content) != kept.sha256 {
             return Err(refuse("is not the one that was kept: its digest differs"));
         }

@@ -69,7 +69,7 @@ pub(super) fn below(parent: &[String], part: impl ToString) -> Path {
 }
 
 /// The name most like a mistyped one, when one is like it at all.
-pub(super) fn nearest<'n>(typed: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+pub(crate) fn nearest<'n>(typed: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     names
         .into_iter()
         .map(|name| (strsim::jaro_winkler(typed, name), name))

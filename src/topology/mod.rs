@@ -18,7 +18,8 @@ mod wording;
 use serde::Deserialize;
 
 use crate::base::diagnostic::Diagnostic;
-use crate::topology::findings::{Finding, Findings, below, nearest, one_of};
+pub(crate) use crate::topology::findings::nearest;
+use crate::topology::findings::{Finding, Findings, below, one_of};
 use crate::topology::model::Topology;
 use crate::topology::places::{Path, Places};
 use crate::topology::schema::Document;
@@ -160,6 +161,7 @@ const TOP_FIELDS: &[&str] = &[
     "load_balancer",
     "dns",
     "exclusive",
+    "protect",
     "endpoints",
 ];
 
@@ -173,10 +175,10 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["network", "vswitches", _] => &["zone", "cidr", "id"],
         ["network", "security_group"] => &["id"],
         ["ssh"] => &["allow_from", "key", "user"],
-        ["instances", _] => &["vswitch", "access", "via", "types", "image", "disk"],
+        ["instances", _] => &["vswitch", "access", "via", "types", "image", "disk", "protect"],
         ["redis"] => &["on", "port", "max_memory", "persistence"],
         ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins"],
-        ["load_balancer"] => &["id", "vswitches", "address", "edition", "listener"],
+        ["load_balancer"] => &["id", "vswitches", "address", "edition", "protect", "listener"],
         ["load_balancer", "listener"] => {
             &["protocol", "port", "idle_timeout", "request_timeout", "certificate"]
         }

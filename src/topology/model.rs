@@ -37,6 +37,8 @@ pub struct Topology {
     pub dns: Dns,
     /// Whether what others put into resources of the stack is removed.
     pub exclusive: bool,
+    /// Whether nothing of it may be deleted or replaced.
+    pub protect: bool,
     /// Addresses of products that are not asked at their official hosts, by code.
     pub endpoints: BTreeMap<String, ServiceAddress>,
 }
@@ -85,6 +87,8 @@ pub struct Instance {
     pub image: String,
     /// System disk in GiB.
     pub disk: u32,
+    /// Whether it may not be deleted or replaced.
+    pub protect: bool,
 }
 
 /// How an instance is reached.
@@ -135,6 +139,8 @@ pub struct LoadBalancer {
     pub address: Address,
     /// Its edition.
     pub edition: Edition,
+    /// Whether it may not be deleted or replaced.
+    pub protect: bool,
     /// What it listens on.
     pub listener: Listener,
 }

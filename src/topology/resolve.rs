@@ -80,6 +80,7 @@ fn add_instances(document: &mut Document) {
         types: Vec::new(),
         image: None,
         disk: None,
+        protect: false,
     };
     let public = Some(schema::Access::Public);
     document.instances.insert("ecs01".to_owned(), instance(first, public, None));
@@ -109,6 +110,7 @@ pub(super) fn resolve(document: Document) -> Topology {
         load_balancer: load_balancer(document.load_balancer),
         dns: dns(document.dns),
         exclusive: document.exclusive,
+        protect: document.protect,
         endpoints: document
             .endpoints
             .into_iter()
@@ -138,6 +140,7 @@ fn instance((name, instance): (String, schema::Instance)) -> (InstanceName, Inst
         types,
         image: instance.image.unwrap_or_else(|| DEFAULT_IMAGE.to_owned()),
         disk: instance.disk.unwrap_or(DEFAULT_DISK),
+        protect: instance.protect,
     };
     (InstanceName::new(name), value)
 }
@@ -169,6 +172,7 @@ fn load_balancer(load_balancer: schema::LoadBalancer) -> LoadBalancer {
         vswitches: load_balancer.vswitches.into_iter().map(VSwitchName::new).collect(),
         address: load_balancer.address.unwrap_or(Address::Internet),
         edition: load_balancer.edition.unwrap_or(Edition::Basic),
+        protect: load_balancer.protect,
         listener: Listener {
             protocol,
             port: port(listener.port, default_listener_port(protocol)),

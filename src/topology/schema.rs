@@ -37,6 +37,9 @@ pub struct Document {
     /// they are shown and kept.
     #[serde(default)]
     pub exclusive: bool,
+    /// Whether plans that would delete or replace anything of the stack are refused; default `false`.
+    #[serde(default)]
+    pub protect: bool,
     /// Addresses of products that are not asked at their official hosts, by product: `ecs: https://ecs.example.com`.
     #[serde(default)]
     pub endpoints: BTreeMap<String, String>,
@@ -118,6 +121,9 @@ pub struct Instance {
     pub image: Option<String>,
     /// System disk in GiB, 20 to 2048; default 40.
     pub disk: Option<u32>,
+    /// Whether plans that would delete or replace this machine are refused; default `false`.
+    #[serde(default)]
+    pub protect: bool,
 }
 
 /// How an instance is reached.
@@ -180,6 +186,9 @@ pub struct LoadBalancer {
     pub address: Option<Address>,
     /// Default `basic`.
     pub edition: Option<Edition>,
+    /// Whether plans that would delete or replace the ALB are refused; default `false`.
+    #[serde(default)]
+    pub protect: bool,
     /// What it listens on.
     #[serde(default)]
     pub listener: Listener,

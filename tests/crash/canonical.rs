@@ -19,6 +19,7 @@ use serde_json::{Map, Value, json};
 
 use crate::hosts;
 use crate::stage::Stage;
+use crate::trial::lines;
 
 /// What is there of a stack, each thing once, by name.
 const NAMED: [&str; 7] =
@@ -69,7 +70,7 @@ static RULES: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\balbatross-chatroom-[0-9a-f]{8}\b", "albatross-chatroom-*"),
         (r"\b\d{4}-\d\d-\d\dT[0-9:.]+Z\b", "TIME"),
         (r"\breleases/[0-9a-f]{12}\b", "releases/*"),
-        (r#""(release|fingerprint|environment|unit)": ?"[0-9a-f]+""#, "\"$1\":\"*\""),
+        (r#""(release|fingerprint|environment|configuration|unit)": ?"[0-9a-f]+""#, "\"$1\":\"*\""),
     ];
     rules.map(|(pattern, name)| (Regex::new(pattern).expect("a pattern"), name)).into()
 });
@@ -112,17 +113,17 @@ pub(crate) async fn world(stage: &Stage) -> anyhow::Result<String> {
 
 /// Lines that only one of two texts has.
 pub(crate) fn difference(expected: &str, found: &str) -> String {
-    let lines = |text: &str| {
+    let counted = |text: &str| {
         let mut counted: BTreeMap<String, i64> = BTreeMap::new();
         for line in text.lines() {
             *counted.entry(line.trim().trim_end_matches(',').to_owned()).or_default() += 1;
         }
         counted
     };
-    let (expected, found) = (lines(expected), lines(found));
+    let (expected, found) = (counted(expected), counted(found));
     let only = |mark: &str, these: &BTreeMap<String, i64>, those: &BTreeMap<String, i64>| {
         let more = these.iter().filter(|(line, count)| **count > those.get(*line).copied().unwrap_or(0));
-        more.map(|(line, _)| format!("    {mark} {line}\n")).collect::<String>()
+        lines(more.map(|(line, _)| format!("    {mark} {line}")))
     };
     only("-", &expected, &found) + &only("+", &found, &expected)
 }
@@ -172,7 +173,7 @@ fn sorted(value: Value) -> Value {
             let fields = fields.into_iter().filter(|(name, _)| !FIELDS_LEFT_OUT.contains(&name.as_str()));
             Value::Object(fields.map(|(name, value)| (name, sorted(value))).collect::<Map<_, _>>())
         }
-        other => other,
+        plain @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => plain,
     }
 }
 
@@ -200,7 +201,7 @@ pub(crate) fn entries(collection: &Value) -> Box<dyn Iterator<Item = &Value> + S
     match collection {
         Value::Object(things) => Box::new(things.values()),
         Value::Array(things) => Box::new(things.iter()),
-        _ => Box::new(std::iter::empty()),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Box::new(std::iter::empty()),
     }
 }
 

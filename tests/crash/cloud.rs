@@ -13,7 +13,7 @@ use tokio::process::{Child, Command};
 use crate::programs::Programs;
 
 /// How long anything in a cloud without time may take.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A running `mock-cloud`.
 #[derive(Debug)]

@@ -28,6 +28,9 @@ const LEFT_OUT: [&str; 9] = [
 /// Where a host has its releases.
 const RELEASES: &str = "opt/albatross/releases";
 
+/// Where a host has a folder for the step that is at work.
+const STEPS: &str = "run/albatross";
+
 /// Where the node of the example listens.
 const PORT: u16 = 5000;
 
@@ -60,7 +63,8 @@ pub(crate) fn all(world: &Value, hosts: &Path, names: &Names) -> anyhow::Result<
         let root = hosts.join(text(&instance["id"]));
         if root.exists() {
             collect(&root, &root, names, &mut files)?;
-            files.insert("older releases".to_owned(), older_releases(&root)?.to_owned());
+            files.insert("older releases".to_owned(), at_most_one(&root, RELEASES, is_older_release)?);
+            files.insert("steps".to_owned(), at_most_one(&root, STEPS, is_step)?);
         }
         all.entry(text(&instance["name"]).to_owned()).or_default().push(files);
     }
@@ -76,7 +80,7 @@ fn collect(
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         let relative = path.strip_prefix(root)?.to_string_lossy().into_owned();
-        if LEFT_OUT.contains(&relative.as_str()) || is_older_release(root, &path) {
+        if LEFT_OUT.contains(&relative.as_str()) || is_older_release(root, &path) || is_step(root, &path) {
             continue;
         }
         let about = path.symlink_metadata()?;
@@ -101,16 +105,22 @@ fn is_older_release(root: &Path, path: &Path) -> bool {
         && current.is_ok_and(|current| current.file_name() != path.file_name())
 }
 
-/// One is kept to go back to; more would fill the disk.
-fn older_releases(root: &Path) -> anyhow::Result<&'static str> {
-    let folder = root.join(RELEASES);
-    if !folder.exists() {
-        return Ok("at most one");
+/// Whether this is the folder of a step: the last one stays until the next begins.
+fn is_step(root: &Path, path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.parent() == Some(&root.join(STEPS)) && name.len() == 32
+}
+
+/// Whether a folder has more than one of something; with each run one more would fill the disk.
+fn at_most_one(root: &Path, folder: &str, is_one: fn(&Path, &Path) -> bool) -> anyhow::Result<String> {
+    let folder = root.join(folder);
+    let mut count = 0;
+    if folder.exists() {
+        for entry in fs::read_dir(folder)? {
+            count += usize::from(is_one(root, &entry?.path()));
+        }
     }
-    let paths =
-        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
-    let older = paths.iter().filter(|path| is_older_release(root, path)).count();
-    Ok(if older <= 1 { "at most one" } else { "several" })
+    Ok(if count <= 1 { "at most one".to_owned() } else { count.to_string() })
 }
 
 /// The digest of a file in which nothing differs from run to run.

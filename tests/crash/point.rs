@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use albatross::base::crash_point::Moment as WriteMoment;
 use anyhow::{Context as _, anyhow, bail};
 
 /// A command that is killed.
@@ -45,36 +46,12 @@ pub(crate) enum Moment {
     Write(WriteMoment),
 }
 
-/// As in `src/base/crash_point`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum WriteMoment {
-    Before,
-    Half,
-    Written,
-    Synced,
-    Renamed,
-}
-
-impl WriteMoment {
-    const ALL: [Self; 5] = [Self::Before, Self::Half, Self::Written, Self::Synced, Self::Renamed];
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Before => "before",
-            Self::Half => "half",
-            Self::Written => "written",
-            Self::Synced => "synced",
-            Self::Renamed => "renamed",
-        }
-    }
-}
-
 /// Something a run does, counted from 1 among those of the same key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Site {
     /// `api Vpc.CreateVpc`, `command ecs01 ...`, `upload ecs01 ...`, as the cloud's gates have it.
     Effect { key: String, occurrence: u64 },
-    /// `append journal ...`, `replace ...`, as the program's crash points have it, without the moment.
+    /// `append journal ...`, `replace ...`, `remove ...`, as the program's crash points have it, without the moment.
     Write { key: String, occurrence: u64 },
 }
 
@@ -142,7 +119,7 @@ impl FromStr for Point {
         let (key, occurrence) = site.rsplit_once('#').with_context(bad)?;
         let (key, occurrence) = (key.replace("\\n", "\n"), occurrence.parse().with_context(bad)?);
         let verb = Verb::ALL.into_iter().find(|known| known.word() == verb).with_context(bad)?;
-        if ["append ", "replace "].iter().any(|kind| key.starts_with(kind)) {
+        if ["append ", "replace ", "remove "].iter().any(|kind| key.starts_with(kind)) {
             let found = WriteMoment::ALL.into_iter().find(|moment| moment.word() == word);
             let moment = Moment::Write(found.with_context(bad)?);
             return Ok(Self { verb, site: Site::Write { key, occurrence }, moment });

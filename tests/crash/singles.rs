@@ -3,7 +3,8 @@
 //! After a crash that healed, a stage is what an undisturbed run leaves, which was just compared; so the next command
 //! may begin there. A failure is tried once more on a new stage, to see whether it needs what came before it.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
+use std::slice;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context as _;
@@ -12,14 +13,14 @@ use crate::point::{Point, Verb};
 use crate::programs::Programs;
 use crate::recording::Recording;
 use crate::stage::{Stage, finish};
-use crate::trial::{self, Finding, Tally};
+use crate::trial::{self, Finding, Tallies};
 
 /// What all workers share.
 struct Work {
     programs: Programs,
     recording: Recording,
     left: Mutex<VecDeque<Vec<Point>>>,
-    tallies: Mutex<BTreeMap<Verb, Tally>>,
+    tallies: Tallies,
 }
 
 /// Tries every point of a recording; whether all healed.
@@ -27,12 +28,7 @@ pub(crate) async fn run(programs: Programs, recording: Recording, jobs: usize) -
     let left = Mutex::new(lives(&recording.points));
     let work = Arc::new(Work { programs, recording, left, tallies: Mutex::default() });
     let workers: Vec<_> = (0..jobs).map(|_| tokio::spawn(work_off(Arc::clone(&work)))).collect();
-    for worker in workers {
-        worker.await??;
-    }
-    let tallies = work.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-    print!("{}", trial::table(&tallies));
-    Ok(tallies.values().all(|tally| tally.healed == tally.tried))
+    trial::conclude(workers, &work.tallies).await
 }
 
 /// The points of each command, dealt out so that a life has one of each as long as there are.
@@ -77,7 +73,7 @@ async fn live(work: &Work, life: &[Point]) -> anyhow::Result<()> {
     for point in life {
         let here = advance(work, stage.take(), point.verb).await?;
         let result =
-            trial::run(&here, point.verb, &[point.clone()], work.recording.reference(point.verb)).await;
+            trial::run(&here, point.verb, slice::from_ref(point), work.recording.reference(point.verb)).await;
         let findings = result.with_context(|| format!("at {point}"))?;
         lived.push(point.clone());
         if findings.is_empty() {
@@ -120,12 +116,12 @@ async fn report(work: &Work, lived: &[Point], findings: Vec<Finding>) -> anyhow:
 
 async fn alone(work: &Work, point: &Point) -> anyhow::Result<Vec<Finding>> {
     let stage = advance(work, None, point.verb).await?;
-    trial::run(&stage, point.verb, &[point.clone()], work.recording.reference(point.verb)).await
+    trial::run(&stage, point.verb, slice::from_ref(point), work.recording.reference(point.verb)).await
 }
 
 /// Prints what is wrong, and how to see it again.
 pub(crate) fn show(line: &str, findings: &[Finding]) {
-    let said: String = findings.iter().map(|finding| format!("  {finding}\n")).collect();
+    let said = trial::lines(findings.iter().map(|finding| format!("  {finding}")));
     println!("FAILED {line}\n{said}  make crash ONLY='{}'", line.replace('\'', r"'\''"));
 }
 

@@ -2,7 +2,6 @@
 //!
 //! Each round is drawn from a seed of its own, `SEED` and up, so a round is brought about again by its seed alone.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +15,7 @@ use crate::point::{Point, Verb};
 use crate::programs::Programs;
 use crate::recording::Recording;
 use crate::stage::Stage;
-use crate::trial::{self, Finding, Tally};
+use crate::trial::{self, Finding, Tallies};
 
 /// Which rounds.
 #[derive(Debug, Clone, Copy)]
@@ -94,7 +93,7 @@ struct Work {
     recording: Recording,
     next: AtomicU64,
     end: u64,
-    tallies: Mutex<BTreeMap<Verb, Tally>>,
+    tallies: Tallies,
 }
 
 /// Runs the rounds; whether all healed.
@@ -112,12 +111,7 @@ pub(crate) async fn run(
         tallies: Mutex::default(),
     });
     let workers: Vec<_> = (0..jobs).map(|_| tokio::spawn(work_off(Arc::clone(&work)))).collect();
-    for worker in workers {
-        worker.await??;
-    }
-    let tallies = work.tallies.lock().unwrap_or_else(PoisonError::into_inner);
-    print!("{}", trial::table(&tallies));
-    Ok(tallies.values().all(|tally| tally.healed == tally.tried))
+    trial::conclude(workers, &work.tallies).await
 }
 
 async fn work_off(work: Arc<Work>) -> anyhow::Result<()> {
@@ -136,7 +130,7 @@ async fn work_off(work: Arc<Work>) -> anyhow::Result<()> {
             .or_default()
             .count(&findings);
         if !findings.is_empty() {
-            let said: String = findings.iter().map(|finding| format!("  {finding}\n")).collect();
+            let said = trial::lines(findings.iter().map(|finding| format!("  {finding}")));
             println!("FAILED {}\n{said}  make soak SEED={seed} ROUNDS=1", round.describe());
         }
     }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt as _;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use tokio::process::Child;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::canonical::{self, difference};
@@ -55,7 +57,12 @@ impl fmt::Display for Finding {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("    | {line}\n")).collect()
+    lines(text.lines().map(|line| format!("    | {line}")))
+}
+
+/// Each on a line of its own.
+pub(crate) fn lines<T: fmt::Display>(items: impl IntoIterator<Item = T>) -> String {
+    items.into_iter().fold(String::new(), |text, item| text + &item.to_string() + "\n")
 }
 
 /// Kills a command at each of these points, one after another, each in the run that resumes the one before; runs it
@@ -182,7 +189,7 @@ async fn comes_to(stage: &Stage, child: &mut Child, gate: Gate) -> anyhow::Resul
     let deadline = Instant::now() + PATIENCE;
     loop {
         tokio::select! {
-            state = stage.cloud.gate_state(gate) => if state? == "held" { return Ok(true) },
+            told = stage.cloud.gate_state(gate) => if told? == "held" { return Ok(true) },
             ended = child.wait() => { ended?; return Ok(false) }
         }
         if Instant::now() > deadline {
@@ -195,12 +202,12 @@ async fn comes_to(stage: &Stage, child: &mut Child, gate: Gate) -> anyhow::Resul
 async fn wait_over(stage: &Stage, gate: Gate) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let state = stage.cloud.gate_state(gate).await?;
-        if ["dropped", "done", "late"].contains(&state.as_str()) {
+        let told = stage.cloud.gate_state(gate).await?;
+        if ["dropped", "done", "late"].contains(&told.as_str()) {
             return Ok(());
         }
         if Instant::now() > deadline {
-            bail!("what was held never came to its end: it is {state}");
+            bail!("what was held never came to its end: it is {told}");
         }
     }
 }
@@ -233,8 +240,24 @@ impl Tally {
     }
 }
 
+/// What became of the points of each command.
+pub(crate) type Tallies = Mutex<BTreeMap<Verb, Tally>>;
+
+/// Waits for all who are at work and prints what became of the points; whether all healed.
+pub(crate) async fn conclude(
+    workers: Vec<JoinHandle<anyhow::Result<()>>>,
+    tallies: &Tallies,
+) -> anyhow::Result<bool> {
+    for worker in workers {
+        worker.await??;
+    }
+    let tallies = tallies.lock().unwrap_or_else(PoisonError::into_inner);
+    print!("{}", table(&tallies));
+    Ok(tallies.values().all(|tally| tally.healed == tally.tried))
+}
+
 /// A table by command and, below it, all together.
-pub(crate) fn table(tallies: &BTreeMap<Verb, Tally>) -> String {
+fn table(tallies: &BTreeMap<Verb, Tally>) -> String {
     let row = |name: &str, cells: [usize; 5]| {
         let cells = cells.map(|cell| format!("{cell:>14}"));
         format!("{name:<10}{}\n", cells.concat())

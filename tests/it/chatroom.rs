@@ -84,7 +84,7 @@ Stack chatroom in cn-hangzhou
       idle_timeout: 60 -> 45
 
 Plan: 1 to update.
-Expect about 15 calls (1 that changes something) and 15 seconds.
+Expect about 15 calls (1 that changes something) and 10 seconds.
 
 "#]]
     );

@@ -126,7 +126,7 @@ fn bare(cell: &str) -> String {
 }
 
 /// The fields of the schema as paths, read from its source: `network.vswitches.NAME.zone`.
-fn schema_fields() -> BTreeSet<String> {
+pub(crate) fn schema_fields() -> BTreeSet<String> {
     let source = fs::read_to_string("src/topology/schema.rs").expect("the schema");
     let field = regex(r"(?m)^    pub (\w+): (?:Option<|Vec<|BTreeMap<String, )*(\w+)>*,$");
     let shape = regex(r"(?s)pub struct (\w+) \{(.*?)\n\}");
@@ -279,7 +279,8 @@ fn the_variables_are_those_that_are_read() {
         known.extend(variable.captures_iter(&source).map(|found| found[1].to_owned()));
     }
     // Of no part in credentials and endpoints.
-    for other in ["ALBATROSS_STATE_DIR", "ALBATROSS_CHAT_NODE"] {
+    let of_the_crash_harness = ["ALBATROSS_CRASH_POINT", "ALBATROSS_CRASH_POINTS_TO"];
+    for other in ["ALBATROSS_STATE_DIR", "ALBATROSS_CHAT_NODE"].into_iter().chain(of_the_crash_harness) {
         assert!(known.remove(other), "{other} is not read any more");
     }
     let rows = table(&readme(), "| Variable |");

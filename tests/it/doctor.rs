@@ -382,7 +382,7 @@ fn a_zone_that_does_not_exist_is_told_with_those_that_do() {
 }
 
 /// Uploads a certificate for a name that lasts for years, and gives its id.
-fn upload_certificate(cloud: &LocalCloud, name: &str) -> String {
+pub(crate) fn upload_certificate(cloud: &LocalCloud, name: &str) -> String {
     let mut parameters = rcgen::CertificateParams::new(vec![name.to_owned()]).expect("a name");
     parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
     parameters.not_after = rcgen::date_time_ymd(2040, 1, 1);

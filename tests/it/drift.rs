@@ -1,5 +1,7 @@
 //! What others change by hand is shown field by field and brought back; what they put there is left alone.
 
+#![expect(clippy::too_many_lines, clippy::format_collect, reason = "one story a test")]
+
 use std::collections::BTreeMap;
 
 use albatross::cloud::Product;
@@ -45,18 +47,9 @@ impl Somebody {
         block_on(self.client.call::<Value>(call)).unwrap_or_else(|error| panic!("{}: {error}", call.action))
     }
 
-    fn alb(&self, action: &str) -> Call {
-        Call::new(Product::Alb, action)
-    }
-
-    fn ecs(&self, action: &str) -> Call {
-        Call::new(Product::Ecs, action).with("RegionId", "cn-hangzhou")
-    }
-
     /// Adds the machine with Redis to the chatroom's servers.
     fn add_a_server(&self) {
-        let call = self
-            .alb("AddServersToServerGroup")
+        let call = alb("AddServersToServerGroup")
             .with("ServerGroupId", self.id("server_group.main"))
             .with_form("Servers.1.ServerType", "Ecs")
             .with_form("Servers.1.ServerId", self.id("instance.ecs03"))
@@ -66,8 +59,7 @@ impl Somebody {
     }
 
     fn add_a_rule(&self) {
-        let call = self
-            .ecs("AuthorizeSecurityGroup")
+        let call = ecs("AuthorizeSecurityGroup")
             .with("SecurityGroupId", self.id("security_group.main"))
             .with("Permissions.1.IpProtocol", "TCP")
             .with("Permissions.1.PortRange", "9100/9100")
@@ -77,8 +69,7 @@ impl Somebody {
     }
 
     fn add_a_listener(&self) {
-        let call = self
-            .alb("CreateListener")
+        let call = alb("CreateListener")
             .with("LoadBalancerId", self.id("load_balancer.main"))
             .with("ListenerProtocol", "HTTP")
             .with("ListenerPort", 8080)
@@ -112,12 +103,22 @@ fn drift(plan: &Value) -> Vec<String> {
     lines
 }
 
+fn alb(action: &str) -> Call {
+    Call::new(Product::Alb, action)
+}
+
+fn ecs(action: &str) -> Call {
+    Call::new(Product::Ecs, action).with("RegionId", "cn-hangzhou")
+}
+
 /// What each step of a plan does, those that do nothing left out.
 fn actions(plan: &Value) -> Vec<String> {
     let steps = plan["steps"].as_array().expect("a list").iter();
     let steps = steps.filter(|step| step["action"] != "keep");
     steps
-        .map(|step| format!("{} {}", step["action"].as_str().unwrap(), step["address"].as_str().unwrap()))
+        .map(|step| {
+            format!("{} {}", step["action"].as_str().expect("text"), step["address"].as_str().expect("text"))
+        })
         .collect()
 }
 
@@ -136,8 +137,7 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
     let somebody = Somebody::in_cloud_of(&env);
     let group = somebody.id("server_group.main");
     somebody.call(
-        &somebody
-            .alb("UpdateServerGroupAttribute")
+        &alb("UpdateServerGroupAttribute")
             .with("ServerGroupId", group)
             .with("HealthCheckConfig.HealthCheckEnabled", true)
             .with("HealthCheckConfig.HealthCheckInterval", 7)
@@ -145,15 +145,13 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
             .with("Scheduler", "Wlc"),
     );
     somebody.call(
-        &somebody
-            .alb("UpdateListenerAttribute")
+        &alb("UpdateListenerAttribute")
             .with("ListenerId", somebody.id("listener.main"))
             .with("IdleTimeout", 15)
             .with("ListenerDescription", "mine"),
     );
     somebody.call(
-        &somebody
-            .alb("UpdateServerGroupServersAttribute")
+        &alb("UpdateServerGroupServersAttribute")
             .with("ServerGroupId", group)
             .with_form("Servers.1.ServerType", "Ecs")
             .with_form("Servers.1.ServerId", somebody.id("instance.ecs02"))
@@ -161,8 +159,7 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
             .with_form("Servers.1.Weight", 0),
     );
     somebody.call(
-        &somebody
-            .alb("UpdateLoadBalancerAttribute")
+        &alb("UpdateLoadBalancerAttribute")
             .with("LoadBalancerId", somebody.id("load_balancer.main"))
             .with("LoadBalancerName", "web"),
     );
@@ -172,13 +169,12 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
             .with("RecordId", record)
             .with("Status", "Disable"),
     );
-    let rename = somebody
-        .ecs("ModifyInstanceAttribute")
+    let rename = ecs("ModifyInstanceAttribute")
         .without("RegionId")
         .with("InstanceId", somebody.id("instance.ecs01"))
         .with("InstanceName", "web-1");
     somebody.call(&rename);
-    let stop = somebody.ecs("StopInstances").with_list("InstanceId", [somebody.id("instance.ecs03")]);
+    let stop = ecs("StopInstances").with_list("InstanceId", [somebody.id("instance.ecs03")]);
     somebody.call(&stop);
     somebody.call(
         &Call::new(Product::Vpc, "ModifyVpcAttribute")
@@ -186,10 +182,8 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
             .with("VpcId", somebody.id("vpc.main"))
             .with("VpcName", "net"),
     );
-    let revoke = somebody
-        .ecs("RevokeSecurityGroup")
-        .with("SecurityGroupId", somebody.id("security_group.main"))
-        .with_list(
+    let revoke =
+        ecs("RevokeSecurityGroup").with("SecurityGroupId", somebody.id("security_group.main")).with_list(
             "SecurityGroupRuleId",
             [somebody.fields["security_rule.ssh-203.0.113.0-24"]["rule"].as_str().expect("an id")],
         );
@@ -297,15 +291,14 @@ fn of_an_exclusive_topology_what_others_put_there_is_removed() {
 fn a_plan_from_the_journal_asks_nobody() {
     let env = control_plane();
     let somebody = Somebody::in_cloud_of(&env);
-    let stop = somebody.ecs("StopInstances").with_list("InstanceId", [somebody.id("instance.ecs03")]);
+    let stop = ecs("StopInstances").with_list("InstanceId", [somebody.id("instance.ecs03")]);
     somebody.call(&stop);
     let before = env.cloud().call_log().len();
     env.run(&["--local", "plan", "--refresh=false", "--detailed-exitcode", "chatroom.yaml"])
         .expect_code(0)
         .expect_in_order(&["No changes: 22 resources"]);
     let calls = env.cloud().call_log();
-    let actions: Vec<&str> = calls[before..].iter().map(|call| call["operation"].as_str().unwrap()).collect();
-    assert_eq!(actions, ["Sts.GetCallerIdentity"]);
+    assert_eq!(calls[before..], []);
     env.run(&["--local", "plan", "--refresh=false", "--refresh-only", "chatroom.yaml"])
         .expect_code(64)
         .expect_in_order(&["error: `--refresh-only`", "help: leave one of the two out"]);
@@ -320,8 +313,7 @@ fn drift_alone_is_shown_and_taken_into_the_journal() {
     let env = control_plane();
     let somebody = Somebody::in_cloud_of(&env);
     somebody.call(
-        &somebody
-            .alb("UpdateListenerAttribute")
+        &alb("UpdateListenerAttribute")
             .with("ListenerId", somebody.id("listener.main"))
             .with("IdleTimeout", 15),
     );
@@ -425,7 +417,9 @@ fn without_state_everything_is_found_again_after_the_lag() {
     for entry in std::fs::read_dir(env.file(".albatross")).expect("a folder") {
         let path = entry.expect("readable").path();
         if path.file_name().is_some_and(|name| name != "local") {
-            std::fs::remove_dir_all(path).expect("removable");
+            let removed =
+                if path.is_dir() { std::fs::remove_dir_all(path) } else { std::fs::remove_file(path) };
+            removed.expect("removable");
         }
     }
     env.cloud().pass_time(30);

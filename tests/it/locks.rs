@@ -105,7 +105,9 @@ fn of_twenty_at_once_one_goes_in() {
     let mut all: Vec<Running> = (0..20).map(|_| env.start(&APPLY)).collect();
     let mut refused = 0;
     while all.len() > 1 {
-        let ended = wait_for("all but one to end", || all.iter_mut().position(|one| one.has_ended()));
+        let ended = wait_for("all but one to end", || {
+            all.iter_mut().position(crate::support::process::Running::has_ended)
+        });
         all.remove(ended).finish().expect_code(5);
         refused += 1;
     }

@@ -136,8 +136,10 @@ fn expect_waits(said: &str, waits: &[(&str, &str)]) {
 }
 
 /// The next readings of states answer late, with what was true when they were asked: waits get long enough to be told.
+/// All of them do, so that none tells how fast this cloud is and the next wait begins with a look.
 fn slow_down(cloud: &LocalCloud) {
-    let actions = ["Vpc.DescribeVpcs", "Ecs.DescribeInstances", "Alb.ListLoadBalancers"];
+    let actions =
+        ["Vpc.DescribeVpcs", "Vpc.DescribeVSwitches", "Alb.ListServerGroups", "Ecs.DescribeInstances"];
     let late = json!({"slow_reply": {"milliseconds": 1_100}});
     cloud.break_calls(actions.iter().flat_map(|action| (1..=3).map(move |call| (*action, call))), &late);
 }
@@ -150,9 +152,9 @@ fn a_wait_says_for_what_and_how_far_it_is() {
         &env.local("apply").expect_code(0).stderr,
         &[
             (r"vpc\.main: waiting for Available", "not listed yet|Pending"),
+            (r"vswitch\.[ab]: waiting for Available", "not listed yet|Pending"),
             // Whichever of the three is made first is in the reading that answers late.
             (r"instance\.ecs0[123]: waiting for Running", "not listed yet|Pending|Starting"),
-            (r"load_balancer\.main: waiting for Active", "not listed yet|Provisioning"),
         ],
     );
     slow_down(&env.cloud());

@@ -251,6 +251,11 @@ fn an_apply_and_a_destroy_outlast_a_refusal_of_every_action() {
         "Alb.UpdateServerGroupAttribute",
         "Alidns.UpdateDomainRecord",
         "Ecs.StartInstances",
+        "Alb.StartListener",
+        "Alb.UpdateLoadBalancerAttribute",
+        "Alb.UpdateServerGroupServersAttribute",
+        "Alidns.SetDomainRecordStatus",
+        "Vpc.ModifyVpcAttribute",
     ];
     let expected: BTreeSet<String> =
         codes.into_keys().filter(|action| !unused.contains(&action.as_str())).collect();

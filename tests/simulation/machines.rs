@@ -11,8 +11,8 @@ use albatross::base::ids::InstanceName;
 use albatross::base::secret::Secret;
 use albatross::deploy::redis::Password;
 use albatross::deploy::{DeployError, Note, Trouble, node, redis};
+use albatross::resource::Kind;
 use albatross::resource::observed::Output;
-use albatross::resource::{Kind, ResourceAddress};
 use albatross::ssh::SshError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -166,10 +166,10 @@ impl Fleet {
     fn reach(&self, place: Place<'_>) -> Result<String, ApplyError> {
         let state = self.0.lock();
         let mut end = String::new();
-        for (hop, name) in place.host.route.iter().enumerate() {
-            let output = |kind, output| place.known.output(&ResourceAddress::new(kind, name), output);
-            let missing =
-                |what| ApplyError::Missing { address: ResourceAddress::new(Kind::Instance, name), what };
+        for (hop, machine) in place.known.route(place.host).into_iter().enumerate() {
+            let name = &InstanceName::new(&machine.name);
+            let output = |kind, output| place.known.output(&machine.on_same_machine(kind), output);
+            let missing = |what| ApplyError::Missing { address: machine.clone(), what };
             let way = if hop == 0 { Output::PublicAddress } else { Output::PrivateAddress };
             let address = output(Kind::Instance, way).ok_or_else(|| missing("address"))?;
             let key = output(Kind::HostKey, Output::HostKey);
@@ -246,11 +246,11 @@ impl Hosts for Fleet {
             let machine = self.0.lock().machines.get(&id).cloned().unwrap_or_default();
             Ok(OnHost {
                 redis: redis::Observed {
+                    password: machine.record.is_some().then_some(machine.password).flatten().map(Secret::new),
                     enabled: machine.record.is_some(),
                     fingerprint: machine.record,
                     active: machine.redis_active,
                     edited: redis::Edited::default(),
-                    password: machine.password.map(Secret::new),
                 },
                 node: node::Observed {
                     enabled: machine.release.is_some(),

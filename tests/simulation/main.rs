@@ -4,7 +4,8 @@
 //! Each seed is a stack's life: apply, a change, destroy; with the faults that the seed draws. What must hold is in
 //! `laws`. A seed that fails says how to repeat it, with as few faults as it takes.
 //!
-//! `SEEDS=N` runs N seeds instead of 2,000; `SEED=N` one, with `FAULTS=a,b` under these faults alone.
+//! `SEEDS=N` runs N seeds instead of 2,000; `SEED=N` one, with `FAULTS=a,b` under these faults alone, with `TELL=1` (and
+//! `--nocapture`) with its plans and calls.
 
 #![expect(clippy::disallowed_methods, reason = "tests read which seeds to run, and cut journals short")]
 

@@ -10,6 +10,8 @@ use albatross::apply::{ApplyError, Outcome};
 use albatross::base::chance;
 use albatross::cloud::error::CloudError;
 use albatross::plan::Plan;
+use albatross::plan::action::Action;
+use albatross::plan::graph::operations;
 use albatross::topology::model::{Instance, Topology};
 use mock_cloud::world::World;
 
@@ -17,7 +19,7 @@ use crate::command::{Desk, Ended, Verb};
 use crate::draw;
 use crate::faults::Faults;
 use crate::likeness::{self, Likeness};
-use crate::region::Region;
+use crate::region::{Logged, Region};
 use crate::topologies::Choices;
 use crate::{laws, others};
 
@@ -43,7 +45,7 @@ pub(crate) struct Report {
     pub(crate) commands: u32,
 }
 
-/// Runs one seed; with `only`, under no other faults than these.
+/// Runs one seed; with `only`, under no other faults than these; with `TELL` set, aloud.
 pub(crate) fn play(seed: u64, only: Option<BTreeSet<String>>) -> Report {
     chance::follow(seed);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
@@ -51,7 +53,8 @@ pub(crate) fn play(seed: u64, only: Option<BTreeSet<String>>) -> Report {
     runtime.block_on(async {
         let folder = scratch();
         let region = Region::new(seed, Faults::of(seed, only));
-        let mut run = Run { seed, desk: Desk { region: &region, state: folder.path() }, commands: 0 };
+        let desk = Desk { region: &region, state: folder.path() };
+        let mut run = Run { seed, desk, commands: 0, aloud: std::env::var_os("TELL").is_some() };
         let broken = run.live().await.err();
         let commands = run.commands;
         let state = region.lock();
@@ -76,6 +79,8 @@ struct Run<'r> {
     seed: u64,
     desk: Desk<'r>,
     commands: u32,
+    /// Whether plans and calls are printed.
+    aloud: bool,
 }
 
 impl Run<'_> {
@@ -134,6 +139,9 @@ impl Run<'_> {
         let ended = self.desk.run(verb, topology, ending).await;
         let calls = region.lock().log[before..].to_vec();
         laws::calls_are_bounded(&calls, topology)?;
+        if let (true, Ended::Done(plan, _)) = (self.aloud, &ended) {
+            tell(plan, &calls);
+        }
         match ended {
             Ended::Crashed => {
                 self.cut_journal();
@@ -170,6 +178,10 @@ impl Run<'_> {
     fn is_excused(&self, error: &ApplyError) -> bool {
         let state = self.desk.region.lock();
         if let ApplyError::Cloud(error) = error {
+            // A client that has never had an answer does not wait long for one.
+            if error.code().is_none() && error.to_string().contains("no answer") {
+                return !state.faults.are_none();
+            }
             let gone = error.code().is_some_and(|code| code.contains("NotFound"));
             return state.faults.looked_back() && (gone || matches!(error, CloudError::Vanished { .. }));
         }
@@ -211,6 +223,19 @@ impl Run<'_> {
         let plan = self.desk.plan(verb, topology).await.map_err(|error| words(&error))?;
         laws::plan_is_empty(&plan)?;
         laws::nothing_was_changed(&region.lock().log[before..])
+    }
+}
+
+/// Prints a plan and what came of it.
+fn tell(plan: &Plan, calls: &[Logged]) {
+    for step in plan.steps.iter().filter(|step| step.action != Action::Keep) {
+        println!("{} {} {:?}", step.action.word(), step.address, step.action.changes());
+    }
+    for (index, operation) in operations(plan).into_iter().flatten().enumerate() {
+        println!("{index}: {:?} {} after {:?}", operation.verb, operation.address, operation.after);
+    }
+    for call in calls {
+        println!("{} {} {}", call.action, call.subject.as_deref().unwrap_or_default(), call.outcome);
     }
 }
 

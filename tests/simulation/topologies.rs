@@ -7,7 +7,7 @@ use crate::draw;
 /// What a topology is written from: as small as possible, so that a change of one choice is a change of one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Choices {
-    zones: usize,
+    vswitches: Vec<VSwitch>,
     instances: Vec<Machine>,
     redis: usize,
     nodes: Vec<usize>,
@@ -21,6 +21,13 @@ pub(crate) struct Choices {
     ttl: u32,
     host: &'static str,
     login_ranges: Vec<&'static str>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct VSwitch {
+    zone: usize,
+    /// Bits of its range that are its own; a change of them cannot stand beside the old range.
+    prefix: u8,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +62,7 @@ impl Choices {
             nodes.push(number("the node", 0, count as u64 - 1));
         }
         Self {
-            zones,
+            vswitches: (0..zones).map(|zone| VSwitch { zone, prefix: 24 }).collect(),
             instances: (0..count).map(machine).collect(),
             redis,
             nodes,
@@ -76,7 +83,7 @@ impl Choices {
     pub(crate) fn changed(&self, seed: u64) -> Self {
         let mut changed = self.clone();
         for turn in 0..draw::within(seed, "changes", 1, 3) {
-            changed.change(seed, draw::within(seed, &format!("change {turn}"), 0, 9));
+            changed.change(seed, draw::within(seed, &format!("change {turn}"), 0, 15));
         }
         changed
     }
@@ -92,7 +99,46 @@ impl Choices {
             6 => self.remove_machine(),
             7 => self.login_ranges = RANGES[1..].to_vec(),
             8 => self.swap_node(seed),
-            _ => self.listener_port = if self.listener_port == 80 { 5000 } else { 80 },
+            9 => self.listener_port = if self.listener_port == 80 { 5000 } else { 80 },
+            // What follows replaces: machines, with all that is on them, and what they stand on.
+            10 => self.redis = self.some_machine(seed, "whose redis"),
+            11 => self.move_machine(seed),
+            12 => {
+                let machine = self.some_machine(seed, "whose disk");
+                self.instances[machine].disk = 60;
+            }
+            13 => {
+                let vswitch = self.some_vswitch(seed, "whose range");
+                self.vswitches[vswitch].prefix = 25;
+            }
+            14 => self.move_vswitch(seed),
+            _ => {
+                let machine = self.some_machine(seed, "whose access");
+                self.instances[machine].via = None;
+            }
+        }
+    }
+
+    fn some_machine(&self, seed: u64, question: &str) -> usize {
+        some(seed, question, self.instances.len())
+    }
+
+    fn some_vswitch(&self, seed: u64, question: &str) -> usize {
+        some(seed, question, self.vswitches.len())
+    }
+
+    fn move_machine(&mut self, seed: u64) {
+        let vswitch = self.some_vswitch(seed, "where to");
+        let machine = self.some_machine(seed, "which moves");
+        self.instances[machine].vswitch = vswitch;
+    }
+
+    /// A vSwitch goes to the zone that has none, when there is one.
+    fn move_vswitch(&mut self, seed: u64) {
+        let vswitch = self.some_vswitch(seed, "which zone");
+        let is_free = |zone: &usize| self.vswitches.iter().all(|one| one.zone != *zone);
+        if let Some(zone) = (0..ZONES.len()).find(is_free) {
+            self.vswitches[vswitch].zone = zone;
         }
     }
 
@@ -129,12 +175,7 @@ impl Choices {
 
     /// As people write it.
     pub(crate) fn text(&self) -> String {
-        let vswitches: Vec<String> = (0..self.zones)
-            .map(|zone| {
-                format!("    {}: {{zone: {}, cidr: 192.168.{zone}.0/24}}\n", LETTERS[zone], ZONES[zone])
-            })
-            .collect();
-        let vswitches = vswitches.concat();
+        let vswitches: String = self.vswitches.iter().enumerate().map(vswitch_line).collect();
         let instances: String = self.instances.iter().enumerate().map(line).collect();
         let nodes: Vec<String> = self.nodes.iter().map(|node| name(*node)).collect();
         let Self { port, redis_port, max_memory, ping_interval, idle_timeout, listener_port, ttl, .. } = self;
@@ -162,6 +203,16 @@ impl Choices {
 
 fn name(index: usize) -> String {
     format!("ecs{:02}", index + 1)
+}
+
+/// One of so many.
+fn some(seed: u64, question: &str, count: usize) -> usize {
+    usize::try_from(draw::within(seed, question, 0, count as u64 - 1)).expect("small")
+}
+
+fn vswitch_line((index, vswitch): (usize, &VSwitch)) -> String {
+    let (letter, zone, prefix) = (LETTERS[index], ZONES[vswitch.zone], vswitch.prefix);
+    format!("    {letter}: {{zone: {zone}, cidr: 192.168.{index}.0/{prefix}}}\n")
 }
 
 fn line((index, machine): (usize, &Machine)) -> String {

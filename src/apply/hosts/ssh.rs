@@ -15,7 +15,6 @@ use crate::apply::error::ApplyError;
 use crate::apply::hosts::{Hosts, NewRelease, OnHost, Patience, Place};
 use crate::apply::provider::Known;
 use crate::base::address_map::AddressMap;
-use crate::base::ids::InstanceName;
 use crate::base::retry::{Backoff, Deadline};
 use crate::deploy::redis::Password;
 use crate::deploy::{Note, node, redis};
@@ -176,19 +175,19 @@ fn logged() -> Note {
 
 fn route(host: &HostSpec, known: &Known, address_map: &AddressMap) -> Result<Route, ApplyError> {
     let mut via: Option<Box<Route>> = None;
-    for name in &host.route {
+    for machine in known.route(host) {
         let address = match via {
             None => {
-                let public = address_of(known, name, Output::PublicAddress, "public address")?;
+                let public = address_of(known, &machine, Output::PublicAddress, "public address")?;
                 address_map.resolve(public, 22)?
             }
             Some(_) => {
-                SocketAddr::new(address_of(known, name, Output::PrivateAddress, "private address")?, 22)
+                SocketAddr::new(address_of(known, &machine, Output::PrivateAddress, "private address")?, 22)
             }
         };
-        let host_keys = vec![host_key(known, name)?];
+        let host_keys = vec![host_key(known, &machine)?];
         let user = host.user.clone();
-        via = Some(Box::new(Route { host: name.to_string(), address, user, host_keys, via }));
+        via = Some(Box::new(Route { host: machine.name, address, user, host_keys, via }));
     }
     let missing = || ApplyError::Missing { address: ResourceAddress::only(Kind::Instance), what: "route" };
     via.map(|route| *route).ok_or_else(missing)
@@ -196,20 +195,19 @@ fn route(host: &HostSpec, known: &Known, address_map: &AddressMap) -> Result<Rou
 
 fn address_of(
     known: &Known,
-    instance: &InstanceName,
+    machine: &ResourceAddress,
     output: Output,
     what: &'static str,
 ) -> Result<IpAddr, ApplyError> {
-    let address = ResourceAddress::new(Kind::Instance, instance);
-    let text = known.output(&address, output);
+    let text = known.output(machine, output);
+    let address = machine.clone();
     text.and_then(|text| text.parse().ok()).ok_or(ApplyError::Missing { address, what })
 }
 
-fn host_key(known: &Known, instance: &InstanceName) -> Result<HostKey, ApplyError> {
-    let address = ResourceAddress::new(Kind::HostKey, instance);
+fn host_key(known: &Known, machine: &ResourceAddress) -> Result<HostKey, ApplyError> {
     let line = known
-        .output(&address, Output::HostKey)
-        .ok_or_else(|| SshError::NoHostKey { host: instance.to_string() })?;
+        .output(&machine.on_same_machine(Kind::HostKey), Output::HostKey)
+        .ok_or_else(|| SshError::NoHostKey { host: machine.name.clone() })?;
     HostKey::parse(&line)
-        .map_err(|error| ApplyError::HostKey { instance: instance.to_string(), why: error.to_string() })
+        .map_err(|error| ApplyError::HostKey { instance: machine.name.clone(), why: error.to_string() })
 }

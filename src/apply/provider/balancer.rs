@@ -46,7 +46,7 @@ impl Provider {
         address: &ResourceAddress,
         spec: &LoadBalancerSpec,
     ) -> Result<CloudId, ApplyError> {
-        let (name, resource) = (console_name(&self.stack, address), address.to_string());
+        let (name, marks) = (console_name(&self.stack, address), self.marks(address));
         let vpc = self.known.only(Kind::Vpc)?;
         let zone = |(zone, vswitch): &(String, ResourceAddress)| Ok((zone.clone(), self.known.id(vswitch)?));
         let zones = spec.zones.iter().map(zone).collect::<Result<Vec<_>, ApplyError>>()?;
@@ -56,7 +56,7 @@ impl Provider {
             address_type: spec.address_type,
             edition: spec.edition,
             zones: &zones,
-            tags: &self.tags(&resource),
+            tags: &self.tags(&marks),
         };
         let region = self.client.region();
         self.create(address, |token| alb::create_load_balancer(region, &new, token)).await
@@ -84,15 +84,17 @@ impl Provider {
         self.interfaces_gone(address, id).await
     }
 
-    /// What a load balancer made for itself in the VPC goes a little after it.
+    /// What a load balancer made for itself in its VPC, be it a deposed one, goes a little after it.
     async fn interfaces_gone(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
-        let Ok(vpc) = self.known.only(Kind::Vpc) else { return Ok(()) };
         let condition = "the removal of its network interfaces";
         let goal = Goal { address, condition, deadline: PROVISION };
         let judge =
             |left: Option<&usize>| left.map_or(Look::Done(()), |left| Look::NotYet(format!("{left} left")));
-        let key = (vpc, id.clone());
-        self.until_stopped(goal, self.until(&self.poller.interfaces, &key, goal, judge)).await
+        for vpc in self.known.all(Kind::Vpc) {
+            let key = (self.known.id(&vpc)?, id.clone());
+            self.until_stopped(goal, self.until(&self.poller.interfaces, &key, goal, judge)).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn put_server_group(
@@ -114,9 +116,9 @@ impl Provider {
             self.change(address, build).await?;
             current.id.clone()
         } else {
-            let (name, resource) = (console_name(&self.stack, address), address.to_string());
+            let (name, marks) = (console_name(&self.stack, address), self.marks(address));
             let vpc = self.known.only(Kind::Vpc)?;
-            let new = NewServerGroup { name: &name, vpc: &vpc, health, tags: &self.tags(&resource) };
+            let new = NewServerGroup { name: &name, vpc: &vpc, health, tags: &self.tags(&marks) };
             let region = self.client.region();
             self.create(address, |token| alb::create_server_group(region, &new, token)).await?
         };
@@ -137,7 +139,7 @@ impl Provider {
         spec: &ServerSpec,
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
-        let _turn = self.one_server_at_a_time.lock().await;
+        let turn = self.one_server_at_a_time.lock().await;
         let group = self.known.only(Kind::ServerGroup)?;
         let instance = self.known.id(&ResourceAddress::new(Kind::Instance, &spec.instance))?;
         let build = |token: &_| match current {
@@ -150,10 +152,29 @@ impl Provider {
             Err(ApplyError::Cloud(error)) if codes::SERVER_IS_MEMBER.have(error.code()) => {}
             Err(error) => return Err(error),
         }
-        let id = server_id(&instance, spec.port);
+        let id = server_id(&group, &instance, spec.port);
         self.ledger.accept(address, &id)?;
         self.group_settled(address, &group).await?;
+        drop(turn);
+        self.server_healthy(address, (&instance, spec.port)).await?;
         Ok(id_only(&id))
+    }
+
+    /// Waits until a server gets traffic, so that the one it takes the place of can go. A listener that is not there
+    /// yet waits for its servers itself.
+    async fn server_healthy(
+        &self,
+        address: &ResourceAddress,
+        (instance, port): (&CloudId, u16),
+    ) -> Result<(), ApplyError> {
+        let listener = ResourceAddress::only(Kind::Listener);
+        match self.known.output(&listener, Output::Id).map(CloudId::new) {
+            // One that goes meanwhile has a successor, which waits for its servers.
+            Some(listener) => {
+                self.healthy(address, &listener, Look::Done(()), |one| one.is(instance, port)).await
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) async fn delete_server(
@@ -162,6 +183,9 @@ impl Provider {
         current: &Observation,
     ) -> Result<(), ApplyError> {
         let _turn = self.one_server_at_a_time.lock().await;
+        if self.is_in_use_again(address, &current.id) {
+            return Ok(());
+        }
         let field = |name| current.fields.get(name).cloned().unwrap_or_default();
         let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
         let port = field("port").parse().map_err(|_| missing())?;
@@ -197,14 +221,13 @@ impl Provider {
             self.update_listener(address, (current, action), &settings).await?;
             current.id.clone()
         } else {
-            let resource = address.to_string();
+            let marks = self.marks(address);
             let (balancer, on) = (self.known.only(Kind::LoadBalancer)?, (spec.protocol, spec.port));
-            let build =
-                |token: &_| alb::create_listener(&balancer, on, &settings, &self.tags(&resource), token);
+            let build = |token: &_| alb::create_listener(&balancer, on, &settings, &self.tags(&marks), token);
             self.create(address, build).await?
         };
         self.ready(address, &id).await?;
-        self.servers_healthy(address, &id).await?;
+        self.healthy(address, &id, Look::Absent, |_| true).await?;
         Ok(id_only(&id))
     }
 
@@ -224,12 +247,21 @@ impl Provider {
         Ok(())
     }
 
-    /// An empty list of servers without traffic means that all have some.
-    async fn servers_healthy(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
+    /// Waits until the servers that are meant get traffic. An empty list of servers without traffic means that all
+    /// have some; what to think of a listener that is not there is said by who asks.
+    async fn healthy(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+        absent: Look<()>,
+        is_meant: impl Fn(&alb::NonNormalServer) -> bool,
+    ) -> Result<(), ApplyError> {
         let goal = Goal { address, condition: "healthy servers", deadline: HEALTHY };
         let judge = |found: Option<&Vec<alb::NonNormalServer>>| {
-            let servers = found.into_iter().flatten();
+            let Some(servers) = found else { return absent.clone() };
             let words = servers
+                .iter()
+                .filter(|one| is_meant(one))
                 .map(|one| format!("{} ({} {})", one.server_id, one.status, one.reason.reason_code))
                 .collect::<Vec<String>>();
             if words.is_empty() { Look::Done(()) } else { Look::NotYet(words.join(", ")) }
@@ -253,9 +285,9 @@ impl Provider {
     }
 }
 
-/// A membership has no id of its own: server and port name it.
-pub(crate) fn server_id(instance: &CloudId, port: u16) -> CloudId {
-    CloudId::new(format!("{instance}:{port}"))
+/// A membership has no id of its own: group, server and port name it.
+pub(crate) fn server_id(group: &CloudId, instance: &CloudId, port: u16) -> CloudId {
+    CloudId::new(format!("{group}:{instance}:{port}"))
 }
 
 /// What others need to know of a load balancer.

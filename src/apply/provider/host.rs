@@ -13,20 +13,27 @@ use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::spec::{HostSpec, Persistence, RedisSpec, ReleaseSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 
+/// Field of what is on a machine that the topology does not have any more.
+pub(crate) const MACHINE_GOES: &str = "machine_goes";
+
 impl Provider {
     pub(super) async fn put_redis(
         &self,
         address: &ResourceAddress,
         spec: &RedisSpec,
+        current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
         let settings = redis_settings(spec, &self.known)?;
         self.ledger.intend_on_host(address)?;
         self.hosts.install_redis(self.place(&spec.host), &settings, &self.notes(address)).await?;
-        self.nodes_are_back(address, spec).await?;
+        if current.is_some() {
+            self.nodes_are_back(address, spec).await?;
+        }
         self.on_host_ready(address, spec.host.instance())
     }
 
-    /// Nodes that ran before Redis was changed find it again by themselves; the change is done when they have.
+    /// Nodes that ran before Redis was changed find it again by themselves; the change is done when they have. Another
+    /// Redis they find when their releases follow.
     async fn nodes_are_back(&self, address: &ResourceAddress, spec: &RedisSpec) -> Result<(), ApplyError> {
         for host in &spec.nodes {
             let release = ResourceAddress::new(Kind::Release, host.instance());
@@ -34,8 +41,10 @@ impl Provider {
                 continue;
             }
             self.note(address, format!("waiting until the node on {} has found it again", host.instance()));
-            let node = private_address(host.instance(), &self.known)?;
-            let ready = self.hosts.node_is_ready(self.place(host), node, spec.node_port).await?;
+            let node = private_address(host.instance(), &self.known);
+            let ready = async { self.hosts.node_is_ready(self.place(host), node?, spec.node_port).await };
+            // Its machine, or one on the way there, may be made anew just now: then its release follows.
+            let ready = ready.await.unwrap_or_else(|error| Err(error.to_string()));
             if let Err(why) = ready {
                 self.note(address, format!("the node on {} has not: {why}", host.instance()));
             }
@@ -53,7 +62,7 @@ impl Provider {
         let artifact = self.artifact.as_ref().ok_or_else(missing)?;
         self.ledger.intend_on_host(address)?;
         // The way to Redis' machine is kept beside the machine's pinned key.
-        let redis = HostSpec { route: spec.redis_route.clone(), user: spec.host.user.clone() };
+        let redis = HostSpec { route: spec.redis_route.clone(), user: spec.host.user.clone(), deposed: None };
         let password = self.hosts.redis_password(self.place(&redis)).await?;
         let release = NewRelease { artifact, settings: &settings, password: &password };
         self.hosts.install_release(self.place(&spec.host), release, &self.notes(address)).await?;
@@ -65,13 +74,10 @@ impl Provider {
         address: &ResourceAddress,
         current: &Observation,
     ) -> Result<(), ApplyError> {
-        match self.host_of(address, current) {
-            Some(host) => {
-                self.ledger.announce_on_host(address)?;
-                self.hosts.remove_redis(self.place(&host)).await
-            }
-            None => Ok(()),
-        }
+        let Some(host) = self.host_of(address, current) else { return Ok(()) };
+        self.ledger.announce_on_host(address)?;
+        let removed = self.hosts.remove_redis(self.place(&host)).await;
+        self.unless_its_machine_goes(address, current, removed)
     }
 
     pub(super) async fn delete_release(
@@ -79,12 +85,25 @@ impl Provider {
         address: &ResourceAddress,
         current: &Observation,
     ) -> Result<(), ApplyError> {
-        match self.host_of(address, current) {
-            Some(host) => {
-                self.ledger.announce_on_host(address)?;
-                self.hosts.remove_release(self.place(&host)).await
+        let Some(host) = self.host_of(address, current) else { return Ok(()) };
+        self.ledger.announce_on_host(address)?;
+        let removed = self.hosts.remove_release(self.place(&host)).await;
+        self.unless_its_machine_goes(address, current, removed)
+    }
+
+    /// What cannot be stopped on a machine that goes anyway ends with the machine.
+    fn unless_its_machine_goes(
+        &self,
+        address: &ResourceAddress,
+        current: &Observation,
+        removed: Result<(), ApplyError>,
+    ) -> Result<(), ApplyError> {
+        match removed {
+            Err(error) if address.is_deposed() || current.fields.contains_key(MACHINE_GOES) => {
+                self.note(address, format!("not stopped, it ends with its machine: {error}"));
+                Ok(())
             }
-            None => Ok(()),
+            done => done,
         }
     }
 
@@ -93,7 +112,8 @@ impl Provider {
         let route = current.fields.get("route")?;
         let user = current.fields.get("user").cloned().unwrap_or_default();
         self.note(address, "stopping");
-        Some(HostSpec { route: route.split(' ').map(InstanceName::new).collect(), user })
+        let route = route.split(' ').map(InstanceName::new).collect();
+        Some(HostSpec { route, user, deposed: address.deposed.clone() })
     }
 
     fn place<'a>(&'a self, host: &'a HostSpec) -> Place<'a> {

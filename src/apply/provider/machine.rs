@@ -15,7 +15,7 @@ use crate::cloud::error::CloudError;
 use crate::cloud::poller::HasState;
 use crate::cloud::wait::Look;
 use crate::resource::observed::{Fields, Observation, Output, Outputs};
-use crate::resource::ownership::HOST_KEY_TAG;
+use crate::resource::ownership::{HOST_KEY_TAG, IMAGE_TAG, image_tag};
 use crate::resource::spec::{HostSpec, InstanceSpec, KeyPairSpec};
 use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::HostKey;
@@ -39,9 +39,9 @@ impl Provider {
         let digest = hex::encode(Sha256::digest(&spec.public_key));
         let name = format!("albatross-{}-{}", self.stack, &digest[..8]);
         let id = CloudId::new(&name);
-        let resource = address.to_string();
+        let marks = self.marks(address);
         let region = self.client.region();
-        let build = |_: &_| ecs::import_key_pair(region, &name, &spec.public_key, &self.tags(&resource));
+        let build = |_: &_| ecs::import_key_pair(region, &name, &spec.public_key, &self.tags(&marks));
         match self.change(address, build).await {
             Ok(()) => {}
             // A reply that was lost: the name says that it is this very key.
@@ -78,7 +78,10 @@ impl Provider {
         let vswitch = self.known.id(&spec.vswitch)?;
         let security_group = self.known.only(Kind::SecurityGroup)?;
         let key_pair = self.known.only(Kind::KeyPair)?;
-        let resource = address.to_string();
+        let marks = self.marks(address);
+        let image = image_tag(&spec.image);
+        let mut tags = self.tags(&marks).to_vec();
+        tags.push((IMAGE_TAG, &image));
         let mut refusal = ApplyError::Missing { address: address.clone(), what: "instance type" };
         for instance_type in &spec.types {
             let new = NewInstance {
@@ -90,7 +93,7 @@ impl Provider {
                 security_group: &security_group,
                 key_pair: key_pair.as_str(),
                 bandwidth: spec.exposure.bandwidth(),
-                tags: &self.tags(&resource),
+                tags: &tags,
             };
             let region = self.client.region();
             match self.create(address, |token| ecs::run_instance(region, &new, token)).await {

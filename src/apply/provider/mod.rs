@@ -5,6 +5,7 @@
 //! the rest (a key pair, a DNS record, what is on a host) is looked at before it is written.
 
 pub(super) mod balancer;
+mod deposed;
 pub(super) mod host;
 pub(super) mod machine;
 pub(super) mod name;
@@ -25,13 +26,13 @@ use crate::apply::hosts::Hosts;
 use crate::apply::ledger::Ledger;
 use crate::base::ids::{ClientToken, CloudId, StackName};
 use crate::cloud::call::Call;
+use crate::cloud::codes;
 use crate::cloud::error::CloudError;
 use crate::cloud::poller::Poller;
 use crate::cloud::transport::Client;
 use crate::deploy::Artifact;
 use crate::plan::Step;
 use crate::resource::observed::{Observation, Observed, Output, Outputs};
-use crate::resource::ownership::{RESOURCE_TAG, STACK_TAG};
 use crate::resource::spec::Spec;
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::journal::Purpose;
@@ -165,13 +166,13 @@ impl Provider {
         let missing = || ApplyError::Missing { address: step.address.clone(), what: "spec" };
         let spec = step.spec.as_ref().ok_or_else(missing)?;
         let address = &step.address;
-        if step.action.makes_new() && self.ledger.memory().id(address).is_some() {
+        if step.action.makes_new() && self.ledger.id(address).is_some() {
             // What the journal knew is not there any more: the next one is another generation, with tokens of its own.
             self.ledger.remove(address)?;
         }
         // What is made anew is made as if nothing were there.
         let current = step.current.as_ref().filter(|_| !step.action.makes_new());
-        if let Some(current) = current.filter(|_| self.ledger.memory().id(address).is_none()) {
+        if let Some(current) = current.filter(|_| self.ledger.id(address).is_none()) {
             // Found by its tags, not known to this journal: from now on it is.
             self.ledger.accept(address, &current.id)?;
         }
@@ -184,7 +185,7 @@ impl Provider {
             (Spec::Instance(_), Some(current)) => self.update_instance(address, current).await?,
             (Spec::Instance(spec), None) => self.create_instance(address, spec).await?,
             (Spec::HostKey(spec), _) => self.put_host_key(address, spec).await?,
-            (Spec::Redis(spec), _) => self.put_redis(address, spec).await?,
+            (Spec::Redis(spec), current) => self.put_redis(address, spec, current).await?,
             (Spec::LoadBalancer(spec), current) => self.put_load_balancer(address, spec, current).await?,
             (Spec::ServerGroup(spec), current) => self.put_server_group(address, spec, current).await?,
             (Spec::Release(spec), _) => self.put_release(address, spec).await?,
@@ -221,12 +222,9 @@ impl Provider {
             Kind::Listener => self.delete_listener(address, &current.id).await?,
             Kind::Record => self.delete_record(address, &current.id).await?,
         }
-        self.ledger.remove(address)?;
-        self.known.forget(address);
-        if address.kind == Kind::Instance {
-            for kind in [Kind::HostKey, Kind::Redis, Kind::Release] {
-                self.ledger.remove(&ResourceAddress::new(kind, &address.name))?;
-            }
+        self.known.forget(&self.known.place_of(address));
+        for gone in address.with_what_it_takes() {
+            self.ledger.remove(&gone)?;
         }
         Ok(())
     }
@@ -261,8 +259,9 @@ impl Provider {
         match self.client.call_telling::<Value>(call, &self.notice(address)).await {
             Ok(reply) => Ok(reply),
             Err(error) => {
-                // A refusal is stored with its token: the next try needs a new one. Without an answer nobody knows.
-                if error.is_final_refusal() {
+                // A refusal is stored with its token: the next try needs a new one. Without an answer nobody knows. Nor
+                // when the answer is that it is there: an earlier one may have been lost.
+                if error.is_final_refusal() && !codes::is_there(error.code()) {
                     self.ledger.refuse(address)?;
                 }
                 Err(error.into())
@@ -278,11 +277,6 @@ impl Provider {
             self.ledger.answered(address)?;
         }
         Ok(answer.map(drop)?)
-    }
-
-    /// What tells our resources from others.
-    fn tags<'t>(&'t self, resource: &'t str) -> [(&'t str, &'t str); 2] {
-        [(STACK_TAG, self.stack.as_str()), (RESOURCE_TAG, resource)]
     }
 
     fn note(&self, address: &ResourceAddress, text: impl Into<String>) {

@@ -11,6 +11,7 @@ use crate::cloud::dns::{self, NewRecord, Record};
 use crate::cloud::wait::LAPSE;
 use crate::plan::action::Action;
 use crate::resource::observed::{Observation, Output, Outputs};
+use crate::resource::settings::RECORD_VALUES;
 use crate::resource::spec::RecordSpec;
 use crate::resource::{Kind, ResourceAddress};
 
@@ -30,8 +31,7 @@ impl Provider {
         let record = NewRecord { host: &spec.host, value: &value, ttl: spec.ttl };
         let id = match current {
             Some(current) => {
-                let settings = ["name", "value", "ttl", "type", "line"];
-                if settings.iter().any(|field| action.changes_field(field)) {
+                if action.changes_any(&RECORD_VALUES) {
                     self.update_record(address, current, record).await?;
                 }
                 if action.changes_field("status") {
@@ -84,6 +84,7 @@ impl Provider {
             self.ledger.accept(address, &found.record_id)?;
             return Ok(found.record_id.clone());
         }
+        self.ledger.refuse(address)?;
         Err(records.into_iter().next().map_or(refused, |found| ApplyError::RecordTaken {
             name: if spec.host == "@" {
                 spec.domain.clone()

@@ -8,7 +8,7 @@ use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::vpc::NewVSwitch;
 use crate::cloud::{ecs, vpc};
-use crate::resource::observed::{Observation, Output, Outputs};
+use crate::resource::observed::{Observation, Output, Outputs, range_of};
 use crate::resource::ownership::{console_name, remark};
 use crate::resource::spec::{Peer, SecurityGroupSpec, SecurityRuleSpec, Source, VSwitchSpec, VpcSpec};
 use crate::resource::{Kind, ResourceAddress};
@@ -32,13 +32,11 @@ impl Provider {
                 current.id.clone()
             }
             (Source::Created, None) => {
-                let (name, resource) = (console_name(&self.stack, address), address.to_string());
+                let (name, marks) = (console_name(&self.stack, address), self.marks(address));
                 let cidr = spec.cidr.map(|cidr| cidr.to_string()).unwrap_or_default();
                 let region = self.client.region();
-                self.create(address, |token| {
-                    vpc::create_vpc(region, &name, &cidr, &self.tags(&resource), token)
-                })
-                .await?
+                self.create(address, |token| vpc::create_vpc(region, &name, &cidr, &self.tags(&marks), token))
+                    .await?
             }
         };
         self.ready(address, &id).await
@@ -53,16 +51,11 @@ impl Provider {
             return Ok(id_only(id));
         }
         let _turn = self.one_vswitch_at_a_time.lock().await;
-        let (name, resource) = (console_name(&self.stack, address), address.to_string());
+        let (name, marks) = (console_name(&self.stack, address), self.marks(address));
         let cidr = spec.cidr.to_string();
         let vpc_id = self.known.only(Kind::Vpc)?;
-        let new = NewVSwitch {
-            name: &name,
-            vpc: &vpc_id,
-            zone: &spec.zone,
-            cidr: &cidr,
-            tags: &self.tags(&resource),
-        };
+        let new =
+            NewVSwitch { name: &name, vpc: &vpc_id, zone: &spec.zone, cidr: &cidr, tags: &self.tags(&marks) };
         let region = self.client.region();
         let id = self.create(address, |token| vpc::create_vswitch(region, &new, token)).await?;
         self.ready(address, &id).await
@@ -76,11 +69,10 @@ impl Provider {
         if let Source::Existing(id) = &spec.source {
             return Ok(id_only(id));
         }
-        let (name, resource) = (console_name(&self.stack, address), address.to_string());
+        let (name, marks) = (console_name(&self.stack, address), self.marks(address));
         let vpc_id = self.known.only(Kind::Vpc)?;
         let region = self.client.region();
-        let build =
-            |token: &_| ecs::create_security_group(region, &name, &vpc_id, &self.tags(&resource), token);
+        let build = |token: &_| ecs::create_security_group(region, &name, &vpc_id, &self.tags(&marks), token);
         let id = self.create(address, build).await?;
         Ok(id_only(&id))
     }
@@ -97,7 +89,7 @@ impl Provider {
                 let instance = ResourceAddress::new(Kind::Instance, name);
                 let found = self.known.output(&instance, Output::PrivateAddress);
                 let missing = ApplyError::Missing { address: instance, what: "private address" };
-                format!("{}/32", found.ok_or(missing)?)
+                range_of(&found.ok_or(missing)?)
             }
         };
         let description = remark(&self.stack, address);
@@ -114,6 +106,9 @@ impl Provider {
         address: &ResourceAddress,
         current: &Observation,
     ) -> Result<(), ApplyError> {
+        if self.is_in_use_again(address, &current.id) {
+            return Ok(());
+        }
         let field = |name| current.fields.get(name).cloned().unwrap_or_default();
         let (group, region) = (CloudId::new(field("group")), self.client.region());
         if let Some(rule) = current.fields.get("rule").filter(|rule| !rule.is_empty()) {
@@ -152,5 +147,7 @@ impl Provider {
 
 /// A rule has no id of its own here: group, port and source name it.
 pub(crate) fn rule_id(group: &CloudId, port: impl std::fmt::Display, source: &str) -> CloudId {
-    CloudId::new(format!("{group}:{port}:{source}"))
+    // The cloud may show a single address without its prefix.
+    let prefix = if source.is_empty() || source.contains('/') { "" } else { "/32" };
+    CloudId::new(format!("{group}:{port}:{source}{prefix}"))
 }

@@ -76,9 +76,7 @@ impl Provider {
     {
         let judge = |found: Option<&L::Item>| judge_state(found, goal.condition, |_| ());
         let wait = self.until(lane, key, goal, judge);
-        if is_settled(goal.address.kind)
-            && matches!(self.ledger.memory().phase(goal.address), Phase::Accepted(_))
-        {
+        if is_settled(goal.address.kind) && matches!(self.ledger.phase(goal.address), Phase::Accepted(_)) {
             self.until_stopped(goal, wait).await
         } else {
             Ok(wait.await?)

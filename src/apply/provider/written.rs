@@ -38,7 +38,19 @@ impl Provider {
                 Some(("key_pair".to_owned(), self.known.only(Kind::KeyPair).ok()?.to_string()))
             }
             Kind::HostKey => Some(("key".to_owned(), self.known.output(&step.address, Output::HostKey)?)),
-            _ => None,
+            Kind::Instance
+            | Kind::Vpc
+            | Kind::VSwitch
+            | Kind::SecurityGroup
+            | Kind::KeyPair
+            | Kind::SecurityRule
+            | Kind::Redis
+            | Kind::LoadBalancer
+            | Kind::ServerGroup
+            | Kind::Release
+            | Kind::Server
+            | Kind::Listener
+            | Kind::Record => None,
         }
     }
 }
@@ -47,13 +59,8 @@ fn single(values: Vec<String>) -> Option<String> {
     <[String; 1]>::try_from(values).ok().map(|[value]| value)
 }
 
-/// As a plan compares them: sorted and joined, an address as the range of one machine.
+/// As a plan compares them; none when one of them is not known.
 fn joined(known: &Known, addresses: &[ResourceAddress], output: Output) -> Option<String> {
     let values = addresses.iter().map(|address| known.output(address, output));
-    let mut values: Vec<String> = values.collect::<Option<_>>()?;
-    values.sort();
-    if output == Output::PrivateAddress {
-        values = values.into_iter().map(|address| format!("{address}/32")).collect();
-    }
-    Some(values.join(","))
+    Some(output.joined(values.collect::<Option<_>>()?))
 }

@@ -76,8 +76,9 @@ pub(super) fn claim(observed: &mut Observed) {
 /// # Errors
 /// When the cloud cannot be asked.
 pub async fn obstacles(provider: &Provider, observed: &Observed) -> Result<Vec<Foreign>, ApplyError> {
-    let address = ResourceAddress::only(Kind::Vpc);
-    let Some(network) = observed.resources.get(&address).filter(|found| found.owner == Owner::Stack) else {
+    let Some(network) =
+        observed.resources.get(&network_address()).filter(|found| found.owner == Owner::Stack)
+    else {
         return Ok(Vec::new());
     };
     let client = &provider.client;
@@ -94,23 +95,20 @@ pub async fn obstacles(provider: &Provider, observed: &Observed) -> Result<Vec<F
     }
     let vswitches = vswitches.iter().map(|found| {
         let words = format!("{} {}", found.v_switch_name, found.cidr_block);
-        seen.in_network(Kind::VSwitch, &found.v_switch_id, words, &found.tags.tag)
+        let id = &found.v_switch_id;
+        seen.foreign(Thing { kind: Kind::VSwitch, id, words, tags: &found.tags.tag }, network_address())
     });
     let groups = groups.iter().filter(|found| !found.service_managed).map(|found| {
         let words = found.security_group_name.clone();
-        seen.in_network(Kind::SecurityGroup, &found.security_group_id, words, &found.tags.tag)
+        let id = &found.security_group_id;
+        seen.foreign(Thing { kind: Kind::SecurityGroup, id, words, tags: &found.tags.tag }, network_address())
     });
     let instances = instances.iter().flat_map(|found| {
         let groups = found.security_group_ids.security_group_id.iter().map(CloudId::as_str);
         let places = std::iter::once(found.vpc_attributes.v_switch_id.as_str()).chain(groups);
         seen.holders(places).into_iter().map(|place| {
-            seen.foreign(
-                Kind::Instance,
-                &found.instance_id,
-                found.instance_name.clone(),
-                &found.tags.tag,
-                place,
-            )
+            let (id, words) = (&found.instance_id, found.instance_name.clone());
+            seen.foreign(Thing { kind: Kind::Instance, id, words, tags: &found.tags.tag }, place)
         })
     });
     found.extend(vswitches.chain(groups).chain(instances).flatten());
@@ -124,14 +122,29 @@ async fn in_zones(
     listed: &alb::LoadBalancer,
 ) -> Result<Vec<Foreign>, ApplyError> {
     let (id, words) = (&listed.load_balancer_id, &listed.load_balancer_name);
-    let of = |place| seen.foreign(Kind::LoadBalancer, id, words.clone(), &listed.tags, place);
-    if of(ResourceAddress::only(Kind::Vpc)).is_none() {
+    let of = |place| {
+        let (kind, words, tags) = (Kind::LoadBalancer, words.clone(), listed.tags.as_slice());
+        seen.foreign(Thing { kind, id, words, tags }, place)
+    };
+    if of(network_address()).is_none() {
         return Ok(Vec::new());
     }
     let found = alb::load_balancer(client, id).await?;
     let zones = found.iter().flat_map(|found| &found.zone_mappings);
     let places = seen.holders(zones.map(|zone| zone.v_switch_id.as_str()));
     Ok(places.into_iter().filter_map(of).collect())
+}
+
+/// Something in the network of the stack.
+struct Thing<'t> {
+    kind: Kind,
+    id: &'t CloudId,
+    words: String,
+    tags: &'t [Tag],
+}
+
+fn network_address() -> ResourceAddress {
+    ResourceAddress::only(Kind::Vpc)
 }
 
 /// What was found of the stack, to tell others from it.
@@ -146,21 +159,12 @@ impl Seen<'_> {
         let is_one = |found: &Observation| found.owner == Owner::Stack && ids.contains(&found.id.as_str());
         let resources = self.observed.resources.iter().filter(|(_, found)| is_one(found));
         let holders: Vec<ResourceAddress> = resources.map(|(address, _)| address.clone()).collect();
-        if holders.is_empty() { vec![ResourceAddress::only(Kind::Vpc)] } else { holders }
+        if holders.is_empty() { vec![network_address()] } else { holders }
     }
 
-    fn in_network(&self, kind: Kind, id: &CloudId, words: String, tags: &[Tag]) -> Option<Foreign> {
-        self.foreign(kind, id, words, tags, ResourceAddress::only(Kind::Vpc))
-    }
-
-    fn foreign(
-        &self,
-        kind: Kind,
-        id: &CloudId,
-        words: String,
-        tags: &[Tag],
-        container: ResourceAddress,
-    ) -> Option<Foreign> {
+    /// A thing as one of others in a resource of the stack, unless it is the stack's.
+    fn foreign(&self, thing: Thing<'_>, container: ResourceAddress) -> Option<Foreign> {
+        let Thing { kind, id, words, tags } = thing;
         let of_stack =
             self.observed.resources.values().any(|own| own.id == *id && own.owner.may_be_removed());
         (!of_stack).then(|| Foreign {

@@ -81,39 +81,24 @@ pub(super) async fn load_balancers(
     Ok(balancers)
 }
 
-/// The rules of the group, unless they came with it.
+/// The rules of a group, unless they came with it.
 pub(super) async fn rules(
     client: &Client,
-    group: Option<&CloudId>,
+    group: &CloudId,
     known: Option<Vec<ecs::Permission>>,
 ) -> Result<Vec<ecs::Permission>, ApplyError> {
-    match (known, group) {
-        (Some(rules), _) => Ok(rules),
-        (None, Some(group)) => {
-            Ok(ecs::rules_of(client, group).await?.map(|(_, rules)| rules).unwrap_or_default())
-        }
-        (None, None) => Ok(Vec::new()),
+    match known {
+        Some(rules) => Ok(rules),
+        None => Ok(ecs::rules_of(client, group).await?.map(|(_, rules)| rules).unwrap_or_default()),
     }
 }
 
-pub(super) async fn servers(
-    client: &Client,
-    group: Option<&CloudId>,
-) -> Result<Vec<alb::BackendServer>, ApplyError> {
-    match group {
-        Some(group) => Ok(alb::servers(client, group).await?),
-        None => Ok(Vec::new()),
-    }
+pub(super) async fn servers(client: &Client, group: &CloudId) -> Result<Vec<alb::BackendServer>, ApplyError> {
+    Ok(alb::servers(client, group).await?)
 }
 
 /// The list tells all of a listener but its certificates.
-pub(super) async fn listeners(
-    client: &Client,
-    balancer: Option<&CloudId>,
-) -> Result<Vec<alb::Listener>, ApplyError> {
-    let Some(balancer) = balancer else {
-        return Ok(Vec::new());
-    };
+pub(super) async fn listeners(client: &Client, balancer: &CloudId) -> Result<Vec<alb::Listener>, ApplyError> {
     let mut listeners = alb::listeners(client, balancer).await?;
     for listed in listeners.iter_mut().filter(|one| one.listener_protocol != "HTTP") {
         if let Some(found) = alb::listener(client, &listed.listener_id).await? {

@@ -6,30 +6,35 @@ use futures_util::future::join_all;
 
 use crate::apply::error::ApplyError;
 use crate::apply::hosts::{OnHost, Place};
-use crate::apply::provider::host::computed;
+use crate::apply::provider::host::{MACHINE_GOES, computed};
 use crate::apply::provider::{Known, Provider};
 use crate::base::ids::{CloudId, InstanceName};
 use crate::deploy::{node, redis};
 use crate::plan::desired::{Desired, Resource};
-use crate::resource::observed::{Observation, Observed};
+use crate::resource::observed::{Observation, Observed, Output, Owner};
 use crate::resource::settings::{AS_WRITTEN, ENABLED};
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
 
 /// Reads the machines of a stack into what was observed.
 pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut Observed) {
-    compute(provider, desired, observed);
     let known = Known::from_observed(observed);
-    let hosts: Vec<&HostSpec> =
-        desired.resources.values().filter_map(|resource| resource.spec.host_key()).collect();
+    compute(provider, desired, &known, observed);
+    let wanted = desired.resources.values().filter_map(|resource| resource.spec.host_key());
+    let ways = Ways { desired, observed };
+    let hosts: Vec<HostSpec> = wanted.map(|host| ways.as_it_is(host)).chain(leaving(&ways)).collect();
     let mut unread: BTreeSet<&InstanceName> = BTreeSet::new();
     let mut reads = Vec::new();
-    for host in hosts {
-        match why_unreadable(host, observed) {
-            None => reads.push(read_host(provider, host, &known)),
-            Some(why) => {
+    for host in &hosts {
+        match access(host, &known, observed) {
+            Access::Open => reads.push(read_host(provider, host, &known)),
+            Access::NotThere | Access::Closed(_) if host.deposed.is_some() => {}
+            Access::NotThere => {
                 unread.insert(host.instance());
-                mark_unknown(desired, host, why.as_deref(), observed);
+            }
+            Access::Closed(why) => {
+                unread.insert(host.instance());
+                mark_unknown(desired, host, &why, observed);
             }
         }
     }
@@ -39,12 +44,15 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
             Ok(found) => seen.add(host, found),
             Err(error) => {
                 provider.hosts.forget().await;
+                if host.deposed.is_some() {
+                    continue;
+                }
                 unread.insert(host.instance());
-                mark_unknown(desired, host, Some(&error.to_string()), observed);
+                mark_unknown(desired, host, &error.to_string(), observed);
             }
         }
     }
-    observed.resources.extend(seen.resources());
+    observed.resources.extend(seen.resources().into_iter().map(|found| marked_leaving(desired, found)));
     let was_read = |address: &ResourceAddress| {
         !address.kind.is_on_host() || !unread.iter().any(|host| host.as_str() == address.name)
     };
@@ -52,17 +60,15 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
 }
 
 /// What a release and Redis would be called, as far as the machines have addresses.
-pub(super) fn compute(provider: &Provider, desired: &Desired, observed: &mut Observed) {
-    let known = Known::from_observed(observed);
+pub(super) fn compute(provider: &Provider, desired: &Desired, known: &Known, observed: &mut Observed) {
     for resource in desired.resources.values() {
-        if let Some((field, value)) = computed(provider.artifact.as_ref(), &resource.spec, &known) {
+        if let Some((field, value)) = computed(provider.artifact.as_ref(), &resource.spec, known) {
             observed.computed.insert((resource.address.clone(), field), value);
         }
     }
 }
 
-fn mark_unknown(desired: &Desired, host: &HostSpec, why: Option<&str>, observed: &mut Observed) {
-    let Some(why) = why else { return };
+fn mark_unknown(desired: &Desired, host: &HostSpec, why: &str, observed: &mut Observed) {
     for resource in desired.resources.values().filter(|one| is_on(one, host)) {
         observed.unknown.insert(resource.address.clone(), why.to_owned());
     }
@@ -72,21 +78,105 @@ fn is_on(resource: &Resource, host: &HostSpec) -> bool {
     resource.address.kind.is_on_host() && resource.host() == Some(host.instance())
 }
 
-/// Every machine on the way must be there with its key pinned, and run. The inner text is what to say of a machine
-/// that is there and does not: what is on it is not known. On one that is not there nothing is.
-fn why_unreadable(host: &HostSpec, observed: &Observed) -> Option<Option<String>> {
-    host.route.iter().find_map(|name| {
-        let address = ResourceAddress::new(Kind::Instance, name);
+/// Machines that are there and are to go: deposed ones, and those that the topology does not have any more. What runs
+/// on them is stopped before they go.
+fn leaving(ways: &Ways<'_>) -> Vec<HostSpec> {
+    let user =
+        ways.desired.resources.values().find_map(|one| one.spec.host_key()).map(|host| host.user.clone());
+    let machines = ways.observed.resources.iter().filter(|(address, found)| {
+        let goes = address.is_deposed() || ways.wanted(&InstanceName::new(&address.name)).is_none();
+        address.kind == Kind::Instance && found.owner == Owner::Stack && goes
+    });
+    let host = |(address, found): (&ResourceAddress, &Observation)| {
+        let route = ways.to(&InstanceName::new(&address.name), found);
+        Some(HostSpec { route, user: user.clone()?, deposed: address.deposed.clone() })
+    };
+    machines.filter_map(host).collect()
+}
+
+/// How machines are reached now: one that is to be made anew with another access still has the one it was made with.
+struct Ways<'a> {
+    desired: &'a Desired,
+    observed: &'a Observed,
+}
+
+impl Ways<'_> {
+    fn wanted(&self, name: &InstanceName) -> Option<&HostSpec> {
+        let address = ResourceAddress::new(Kind::HostKey, name);
+        self.desired.resources.get(&address).and_then(|one| one.spec.host_key())
+    }
+
+    fn found(&self, name: &InstanceName) -> Option<&Observation> {
+        self.observed.resources.get(&ResourceAddress::new(Kind::Instance, name))
+    }
+
+    /// A machine that the topology wants, by the way it has now.
+    fn as_it_is(&self, host: &HostSpec) -> HostSpec {
+        let Some(found) = self.found(host.instance()) else { return host.clone() };
+        HostSpec { route: self.to(host.instance(), found), ..host.clone() }
+    }
+
+    /// Straight to a machine with a public address; to another behind the one that the topology wants before it, where
+    /// it wants one that is there.
+    fn to(&self, name: &InstanceName, found: &Observation) -> Vec<InstanceName> {
+        if is_public(found) {
+            return vec![name.clone()];
+        }
+        let before = self.wanted(name).and_then(|host| host.route.iter().rev().nth(1));
+        let mut route = match before.map(|before| (before, self.found(before))) {
+            Some((before, Some(found))) => self.to(before, found),
+            Some((_, None)) | None => self.way_in(name).into_iter().collect(),
+        };
+        route.push(name.clone());
+        route
+    }
+
+    /// Another machine with a public address, as the way to one whose own way the topology does not tell.
+    fn way_in(&self, to: &InstanceName) -> Option<InstanceName> {
+        let hosts = self.desired.resources.values().filter_map(|one| one.spec.host_key());
+        let mut others = hosts.map(HostSpec::instance).filter(|name| *name != to);
+        others.find(|name| self.found(name).is_some_and(is_public)).cloned()
+    }
+}
+
+fn is_public(found: &Observation) -> bool {
+    found.outputs.contains_key(&Output::PublicAddress)
+}
+
+/// What is on a machine that the topology does not have any more says so: it need not be stopped at all costs.
+fn marked_leaving(
+    desired: &Desired,
+    (address, found): (ResourceAddress, Observation),
+) -> (ResourceAddress, Observation) {
+    let machine = address.successor().on_same_machine(Kind::Instance);
+    let stays = desired.resources.contains_key(&machine);
+    (address, if stays { found } else { found.field(MACHINE_GOES, "") })
+}
+
+/// Whether a machine can be read.
+enum Access {
+    Open,
+    /// A machine on the way is not there, or has no key pinned: nothing of ours is on it.
+    NotThere,
+    /// A machine on the way is there and does not run: what is on it is not known. The reason.
+    Closed(String),
+}
+
+/// Every machine on the way must be there with its key pinned, and run; the first that does not decides.
+fn access(host: &HostSpec, known: &Known, observed: &Observed) -> Access {
+    for address in known.route(host) {
         let Some(instance) = observed.resources.get(&address) else {
-            return Some(None);
+            return Access::NotThere;
         };
         let status = instance.fields.get("status").map_or("", String::as_str);
         if status != "Running" {
-            return Some(Some(format!("{address} is {status}")));
+            return Access::Closed(format!("{address} is {status}"));
         }
-        let is_pinned = observed.resources.contains_key(&ResourceAddress::new(Kind::HostKey, name));
-        (!is_pinned).then_some(None)
-    })
+        if !observed.resources.contains_key(&address.on_same_machine(Kind::HostKey)) {
+            return Access::NotThere;
+        }
+    }
+    Access::Open
 }
 
 /// What is on one machine.
@@ -103,11 +193,12 @@ async fn read_host<'h>(provider: &Provider, host: &'h HostSpec, known: &Known) -
 
 async fn observe_host(provider: &Provider, host: &HostSpec, known: &Known) -> Result<Found, ApplyError> {
     let there = provider.hosts.observe(Place { host, known }).await?;
-    let instance = known.id(&ResourceAddress::new(Kind::Instance, host.instance()))?;
+    let instance = known.id(&host.address(Kind::Instance))?;
     Ok(Found { instance, there })
 }
 
-/// What was seen on all machines; a node's password is judged by that of Redis, which is on another one.
+/// What was seen on all machines; a node's password is judged by that of Redis, which is on another one. While Redis
+/// moves there are two, and either may be the node's.
 #[derive(Default)]
 struct Seen {
     hosts: Vec<(HostSpec, Found)>,
@@ -119,9 +210,10 @@ impl Seen {
     }
 
     fn resources(self) -> Vec<(ResourceAddress, Observation)> {
-        let password = self.hosts.iter().find_map(|(_, found)| found.there.redis.password.clone());
+        let passwords: Vec<_> =
+            self.hosts.iter().filter_map(|(_, found)| found.there.redis.password.as_ref()).collect();
         let resources = self.hosts.iter().flat_map(|(host, found)| {
-            [of_redis(host, found), of_release(host, found, password.as_ref())].into_iter().flatten()
+            [of_redis(host, found), of_release(host, found, &passwords)].into_iter().flatten()
         });
         resources.collect()
     }
@@ -133,23 +225,25 @@ fn of_redis(host: &HostSpec, found: &Found) -> Option<(ResourceAddress, Observat
         .field("configuration", redis.fingerprint.as_ref()?)
         .field("configuration_file", edited(redis.edited.configuration, redis::CONFIGURATION))
         .field("unit_file", edited(redis.edited.unit, redis::UNIT_FILE));
-    Some((ResourceAddress::new(Kind::Redis, host.instance()), observation))
+    Some((host.address(Kind::Redis), observation))
 }
 
 fn of_release(
     host: &HostSpec,
     found: &Found,
-    password: Option<&redis::Password>,
+    passwords: &[&redis::Password],
 ) -> Option<(ResourceAddress, Observation)> {
     let node = &found.there.node;
-    let has_another = |own: &redis::Password| password.is_some_and(|right| right.expose() != own.expose());
-    let is_edited = node.edited.environment || node.password.as_ref().is_some_and(has_another);
+    let is_of_none = |own: &redis::Password| {
+        !passwords.is_empty() && passwords.iter().all(|right| right.expose() != own.expose())
+    };
+    let is_edited = node.edited.environment || node.password.as_ref().is_some_and(is_of_none);
     let observation = of_host(host, found, node.active, node.enabled)
         .field("release", node.release.as_ref()?)
         .field("environment_file", edited(is_edited, node::ENVIRONMENT))
         .field("unit_file", edited(node.edited.unit, node::UNIT_FILE))
         .field("program", edited(node.edited.program, node::PROGRAM));
-    Some((ResourceAddress::new(Kind::Release, host.instance()), observation))
+    Some((host.address(Kind::Release), observation))
 }
 
 fn of_host(host: &HostSpec, found: &Found, active: bool, enabled: bool) -> Observation {

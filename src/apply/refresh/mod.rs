@@ -10,9 +10,11 @@
 //! Nothing is changed, in the cloud or on the hosts. [`from_journal`] asks nobody: it believes what was written down.
 
 mod foreign;
+mod images;
 mod lookup;
 mod machines;
 mod observations;
+mod placing;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -21,15 +23,15 @@ use std::time::Duration;
 pub use foreign::obstacles;
 
 use crate::apply::error::ApplyError;
-use crate::apply::provider::Provider;
+use crate::apply::provider::{Known, Provider};
 use crate::base::clock;
 use crate::base::ids::CloudId;
 use crate::base::retry::{Backoff, Deadline};
 use crate::plan::desired::Desired;
-use crate::resource::ResourceAddress;
 use crate::resource::observed::{Applied, Observation, Observed, Output, Owner};
 use crate::resource::phase::Phase;
 use crate::resource::spec::Wanted;
+use crate::resource::{Kind, ResourceAddress};
 use crate::state::{Memory, Remembered};
 
 /// How long a list may lag behind what the journal knows for sure.
@@ -64,7 +66,12 @@ pub async fn refresh(provider: &Provider, desired: &Desired, depth: Depth) -> Re
         foreign::claim(&mut observed);
     }
     match depth {
-        Depth::CloudAndHosts => machines::read(provider, desired, &mut observed).await,
+        Depth::CloudAndHosts => {
+            let families = images::families(desired, &observed);
+            let machines = machines::read(provider, desired, &mut observed);
+            let ((), newest_images) = tokio::join!(machines, images::newest(provider, families));
+            observed.newest_images = newest_images;
+        }
         Depth::Cloud => observed.applied.retain(|address, _| !address.kind.is_on_host()),
     }
     Ok(observed)
@@ -96,7 +103,8 @@ pub fn from_journal(provider: &Provider, desired: &Desired) -> Observed {
         }
     }
     mark_tainted(&memory, &mut observed);
-    machines::compute(provider, desired, &mut observed);
+    let known = Known::from_observed(&observed);
+    machines::compute(provider, desired, &known, &mut observed);
     observed
 }
 
@@ -117,12 +125,18 @@ fn remembered_as_found(remembered: &Remembered) -> Option<Observation> {
 /// Whether the journal has just become sure of something that no list shows. What it has been sure of for longer has
 /// gone.
 fn is_missing_something(memory: &Memory, observed: &Observed) -> bool {
-    memory.resources.iter().any(|(address, remembered)| {
-        matches!(remembered.phase, Phase::Ready(_))
-            && is_young(remembered)
-            && !memory.is_leaving(address)
-            && !address.kind.is_on_host()
-            && !observed.resources.contains_key(address)
+    // Where it is does not matter: what is inside of something deposed is known to be deposed when it is seen.
+    let is_found = |kind: Kind, id: &CloudId| {
+        observed.resources.iter().any(|(address, found)| address.kind == kind && found.id == *id)
+    };
+    memory.resources.iter().any(|(address, remembered)| match &remembered.phase {
+        Phase::Ready(id) => {
+            is_young(remembered)
+                && !memory.is_leaving(address)
+                && !address.kind.is_on_host()
+                && !is_found(address.kind, id)
+        }
+        Phase::Absent | Phase::Intended(_) | Phase::Accepted(_) | Phase::Tainted(_) => false,
     })
 }
 
@@ -141,9 +155,10 @@ fn mark_tainted(memory: &Memory, observed: &mut Observed) {
     }
 }
 
-/// What the journal last knew of resources that were ready.
+/// What the journal last knew of resources that were ready; how deposed ones fare is nobody's concern.
 fn applied(memory: &Memory) -> BTreeMap<ResourceAddress, Applied> {
-    let ready = memory.resources.iter().filter_map(|(address, remembered)| match &remembered.phase {
+    let resources = memory.resources.iter().filter(|(address, _)| !address.is_deposed());
+    let ready = resources.filter_map(|(address, remembered)| match &remembered.phase {
         Phase::Ready(id) => {
             Some((address.clone(), Applied { id: id.clone(), fields: remembered.fields.clone() }))
         }

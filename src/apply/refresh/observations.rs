@@ -4,8 +4,9 @@ use crate::apply::provider::balancer::{load_balancer_outputs, server_id};
 use crate::apply::provider::machine::instance_outputs;
 use crate::apply::provider::network::rule_id;
 use crate::base::ids::CloudId;
-use crate::cloud::{alb, dns, ecs, vpc};
-use crate::resource::observed::{Observation, Output};
+use crate::cloud::{alb, dns, ecs, tag_value, vpc};
+use crate::resource::observed::{Observation, Output, range_of};
+use crate::resource::ownership::{IMAGE_TAG, tagged_image};
 
 pub(super) fn of_vpc(found: &vpc::Vpc) -> Observation {
     Observation::new(found.vpc_id.clone()).field("cidr", &found.cidr_block).field("name", &found.vpc_name)
@@ -44,7 +45,11 @@ pub(super) fn of_instance(found: &ecs::Instance, own_group: Option<&CloudId>) ->
         .field("security_group", group.map(ToString::to_string).unwrap_or_default())
         .field("security_groups", groups.join(","))
         .field("key_pair", &found.key_pair_name)
-        .field("status", &found.status);
+        .field("status", &found.status)
+        .field("image_id", &found.image_id);
+    if let Some(family) = tag_value(&found.tags.tag, IMAGE_TAG).and_then(tagged_image) {
+        observation = observation.field("image", family);
+    }
     observation.outputs = outputs;
     observation
 }
@@ -76,7 +81,7 @@ fn source(rule: &ecs::Permission) -> String {
     match (range.as_str(), rule.source_group_id.as_str()) {
         ("", group) => group.to_owned(),
         (range, _) if range.contains('/') => range.to_owned(),
-        (range, _) => format!("{range}/32"),
+        (range, _) => range_of(range),
     }
 }
 
@@ -116,7 +121,7 @@ pub(super) fn of_server_group(found: &alb::ServerGroup) -> Observation {
 }
 
 pub(super) fn of_server(group: &CloudId, found: &alb::BackendServer) -> Observation {
-    Observation::new(server_id(&found.server_id, found.port))
+    Observation::new(server_id(group, &found.server_id, found.port))
         .field("group", group)
         .field("instance", &found.server_id)
         .field("server_type", &found.server_type)
@@ -172,7 +177,7 @@ mod tests {
         let one = read("22/22", "10.0.0.7");
         assert_eq!((one.fields["port"].as_str(), one.fields["from"].as_str()), ("22", "10.0.0.7/32"));
         assert_eq!((one.fields["protocol"].as_str(), one.fields["policy"].as_str()), ("tcp", "accept"));
-        assert_eq!(one.id.as_str(), "sg-1:22:10.0.0.7");
+        assert_eq!(one.id.as_str(), "sg-1:22:10.0.0.7/32");
         assert_eq!(read("1/65535", "0.0.0.0/0").fields["port"], "1/65535");
         assert_eq!(read("-1/-1", "0.0.0.0/0").fields["port"], "-1/-1");
     }

@@ -5,20 +5,24 @@
 
 use std::collections::BTreeMap;
 
+use futures_util::future::try_join_all;
+
 use super::observations::{
     of_instance, of_key_pair, of_listener, of_load_balancer, of_record, of_rule, of_security_group,
     of_server, of_server_group, of_vpc, of_vswitch,
 };
+use super::placing::Found;
 use super::{foreign, lookup};
 use crate::apply::error::ApplyError;
 use crate::apply::provider::Provider;
 use crate::apply::provider::name::is_wanted;
 use crate::base::ids::CloudId;
+use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
-use crate::cloud::{Tag, alb, dns, ecs, tag_value, vpc};
+use crate::cloud::{Tag, alb, disks, dns, ecs, tag_value, vpc};
 use crate::plan::desired::Desired;
-use crate::resource::observed::{Foreign, Observation, Observed, Output, Owner};
-use crate::resource::ownership::{HOST_KEY_TAG, RESOURCE_TAG, STACK_TAG, remarked};
+use crate::resource::observed::{Foreign, Observation, Observed, Output, Owner, range_of};
+use crate::resource::ownership::{GENERATION_TAG, HOST_KEY_TAG, RESOURCE_TAG, STACK_TAG, remarked};
 use crate::resource::phase::Phase;
 use crate::resource::spec::{Peer, RecordSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
@@ -29,7 +33,9 @@ struct Reader<'a> {
     provider: &'a Provider,
     memory: &'a Memory,
     desired: &'a Desired,
-    found: BTreeMap<ResourceAddress, Observation>,
+    found: Found<'a>,
+    host_keys: BTreeMap<CloudId, String>,
+    disks: BTreeMap<CloudId, u32>,
     foreign: Vec<Foreign>,
     /// Rules of security groups that were read with their group.
     rules: BTreeMap<CloudId, Vec<ecs::Permission>>,
@@ -47,19 +53,27 @@ pub(super) async fn read(
         provider,
         memory,
         desired,
-        found: BTreeMap::new(),
+        found: Found::new(memory),
+        host_keys: BTreeMap::new(),
+        disks: BTreeMap::new(),
         foreign: Vec::new(),
         rules: BTreeMap::new(),
     };
-    let (vpcs, vswitches, key_pairs, instances, server_groups, groups, balancers) = tokio::try_join!(
+    let (vpcs, vswitches, key_pairs, instances, disks, server_groups, groups, balancers) = tokio::try_join!(
         lookup::wrapped(vpc::vpcs(client, ours())),
         lookup::wrapped(vpc::vswitches(client, ours())),
         lookup::wrapped(ecs::key_pairs(client, ours())),
         lookup::wrapped(ecs::instances(client, ours())),
+        disks_of_known_instances(client, memory, stack),
         lookup::wrapped(alb::server_groups(client, STACK_TAG, stack)),
         lookup::security_groups(client, memory, stack),
         lookup::load_balancers(client, memory, stack),
     )?;
+    let disks = match disks {
+        None if !instances.is_empty() => disks::system_disks(client, STACK_TAG, stack).await?,
+        known => known.unwrap_or_default(),
+    };
+    reader.disks = disks.into_iter().map(|disk| (disk.instance_id, disk.size)).collect();
     for found in &vpcs {
         reader.add(&found.tags.tag, of_vpc(found));
     }
@@ -88,8 +102,21 @@ pub(super) async fn read(
         reader.add_instance(found);
     }
     reader.add_remembered(|kind| kind == Kind::Instance).await?;
+    reader.add_host_keys();
     reader.add_rest().await?;
-    Ok(Observed { resources: reader.found, foreign: reader.foreign, ..Observed::default() })
+    Ok(Observed { resources: reader.found.resources, foreign: reader.foreign, ..Observed::default() })
+}
+
+/// Asked for beside everything else when there are instances to have them; none when nobody knows that yet.
+async fn disks_of_known_instances(
+    client: &Client,
+    memory: &Memory,
+    stack: &str,
+) -> Result<Option<Vec<disks::SystemDisk>>, ApplyError> {
+    if memory.ids(Kind::Instance).is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(disks::system_disks(client, STACK_TAG, stack).await?))
 }
 
 impl Reader<'_> {
@@ -102,22 +129,8 @@ impl Reader<'_> {
     fn add_at(&mut self, address: Option<ResourceAddress>, tags: &[Tag], observation: Observation) {
         let tagged = || tag_value(tags, RESOURCE_TAG).and_then(|text| text.parse().ok());
         if let Some(address) = address.or_else(tagged) {
-            self.insert(address, observation);
+            self.found.insert(address, with_generation(tags, observation));
         }
-    }
-
-    /// Whether it is the one at its address now.
-    fn insert(&mut self, address: ResourceAddress, observation: Observation) -> bool {
-        let remembered = self.memory.resources.get(&address);
-        let known = remembered.and_then(|one| one.phase.id());
-        let is_known = |one: &Observation| known == Some(&one.id);
-        if self.found.get(&address).is_some_and(|other| is_known(other) || !is_known(&observation)) {
-            return false;
-        }
-        let is_adopted = remembered.is_some_and(|one| one.adopted) && is_known(&observation);
-        let observation = if is_adopted { observation.of(Owner::Adopted) } else { observation };
-        self.found.insert(address, observation);
-        true
     }
 
     fn id(&self, kind: Kind) -> Option<CloudId> {
@@ -143,24 +156,33 @@ impl Reader<'_> {
     }
 
     fn insert_instance(&mut self, address: ResourceAddress, found: &ecs::Instance) {
-        let observation = of_instance(found, self.id(Kind::SecurityGroup).as_ref());
-        let name = address.name.clone();
-        if !self.insert(address.clone(), observation) {
-            return;
-        }
-        let owner = self.found[&address].owner;
         if let Some(key) = tag_value(&found.tags.tag, HOST_KEY_TAG) {
-            let observation =
-                Observation::new(found.instance_id.clone()).field("key", key).output(Output::HostKey, key);
-            self.found.insert(ResourceAddress::new(Kind::HostKey, name), observation.of(owner));
+            self.host_keys.insert(found.instance_id.clone(), key.to_owned());
+        }
+        let mut observation = of_instance(found, self.id(Kind::SecurityGroup).as_ref());
+        if let Some(size) = self.disks.get(&found.instance_id) {
+            observation = observation.field("disk", size);
+        }
+        self.found.insert(address, with_generation(&found.tags.tag, observation));
+    }
+
+    /// A host key is where its machine is, once all machines are in their places.
+    fn add_host_keys(&mut self) {
+        for (machine, id) in self.found.all(Kind::Instance) {
+            let owner = self.found.get(&machine).map_or(Owner::Stack, |found| found.owner);
+            if let Some(key) = self.host_keys.get(&id) {
+                let observation = Observation::new(id).field("key", key).output(Output::HostKey, key);
+                self.found.resources.insert(machine.on_same_machine(Kind::HostKey), observation.of(owner));
+            }
         }
     }
 
     /// What the journal knows and no list shows is read by id.
     async fn add_remembered(&mut self, kinds: impl Fn(Kind) -> bool) -> Result<(), ApplyError> {
         let missing = self.memory.resources.iter().filter_map(|(address, remembered)| {
-            let is_missing = kinds(address.kind) && !self.found.contains_key(address);
-            Some((address.clone(), remembered.phase.id().filter(|_| is_missing)?.clone()))
+            let id = remembered.phase.id().filter(|_| kinds(address.kind))?;
+            let is_found = self.found.get(address).is_some_and(|found| found.id == *id);
+            (!is_found).then(|| (address.clone(), id.clone()))
         });
         let missing: Vec<(ResourceAddress, CloudId)> = missing.collect();
         let (instances, others): (Vec<_>, Vec<_>) =
@@ -173,7 +195,7 @@ impl Reader<'_> {
         }
         for (address, id) in others {
             if let Some(observation) = lookup::by_id(&self.provider.client, address.kind, &id).await? {
-                self.insert(address, observation);
+                self.found.insert(address, observation);
             }
         }
         Ok(())
@@ -194,7 +216,7 @@ impl Reader<'_> {
             if let Spec::VSwitch(spec) = &resource.spec {
                 lookup::check_vswitch(address, spec, &found)?;
             }
-            self.found.insert(address.clone(), found.of_others());
+            self.found.resources.insert(address.clone(), found.of_others());
         }
         Ok(())
     }
@@ -202,17 +224,24 @@ impl Reader<'_> {
     /// What is found only through other resources: rules, servers, listeners, the record.
     async fn add_rest(&mut self) -> Result<(), ApplyError> {
         let client = &self.provider.client;
-        let (group, servers, balancer) =
-            (self.id(Kind::SecurityGroup), self.id(Kind::ServerGroup), self.id(Kind::LoadBalancer));
-        let known = group.as_ref().and_then(|group| self.rules.remove(group));
+        let groups = self.found.all(Kind::SecurityGroup);
+        let pools = self.found.all(Kind::ServerGroup);
+        let balancers = self.found.all(Kind::LoadBalancer);
+        let known = groups.iter().map(|(_, id)| (id, self.rules.remove(id))).collect::<Vec<_>>();
         let (rules, servers, listeners) = tokio::try_join!(
-            lookup::rules(client, group.as_ref(), known),
-            lookup::servers(client, servers.as_ref()),
-            lookup::listeners(client, balancer.as_ref()),
+            try_join_all(known.into_iter().map(|(id, known)| lookup::rules(client, id, known))),
+            try_join_all(pools.iter().map(|(_, id)| lookup::servers(client, id))),
+            try_join_all(balancers.iter().map(|(_, id)| lookup::listeners(client, id))),
         )?;
-        self.add_rules(&rules);
-        self.add_servers(&servers);
-        self.add_listeners(&listeners);
+        for (group, rules) in groups.iter().zip(&rules) {
+            self.add_rules(group, rules);
+        }
+        for (group, servers) in pools.iter().zip(&servers) {
+            self.add_servers(group, servers);
+        }
+        for (balancer, listeners) in balancers.iter().zip(&listeners) {
+            self.add_listeners(&balancer.0, listeners);
+        }
         self.add_remembered(|kind| kind == Kind::Listener).await?;
         for resource in self.desired.resources.values() {
             if let Spec::Record(spec) = &resource.spec {
@@ -222,26 +251,25 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn add_rules(&mut self, rules: &[ecs::Permission]) {
-        let Some(group) = self.id(Kind::SecurityGroup) else {
-            return;
-        };
+    fn add_rules(&mut self, (container, group): &(ResourceAddress, CloudId), rules: &[ecs::Permission]) {
         let mut others = Vec::new();
         for rule in rules {
-            let observation = of_rule(&group, rule);
-            let address = remarked(&self.provider.stack, &rule.description);
-            let is_taken = address.is_none_or(|address| !self.insert(address, observation.clone()));
-            if is_taken {
-                others.push((rule, observation));
+            let observation = of_rule(group, rule);
+            match remarked(&self.provider.stack, &rule.description) {
+                Some(address) => {
+                    let rank = u32::from(self.fulfils(&observation, &address));
+                    self.found.insert_ranked(inside(container, address, &observation), rank, observation);
+                }
+                None => others.push((rule, observation)),
             }
         }
-        for (rule, observation) in others {
+        for (rule, observation) in others.into_iter().filter(|_| !container.is_deposed()) {
             match self.asked_for(&observation) {
                 // Whoever made it keeps it: it is as it shall be.
                 Some(address) => {
                     let owner =
                         if self.memory.id(&address).is_some() { Owner::Adopted } else { Owner::Other };
-                    self.found.insert(address, observation.of(owner));
+                    self.found.resources.insert(address, observation.of(owner));
                 }
                 None => self.add_foreign(foreign::rule(rule, observation)),
             }
@@ -250,54 +278,57 @@ impl Reader<'_> {
 
     /// The rule of the topology that a rule of somebody else fulfils, when the stack has none for it.
     fn asked_for(&self, rule: &Observation) -> Option<ResourceAddress> {
-        let rules =
-            self.desired.resources.values().filter(|resource| !self.found.contains_key(&resource.address));
-        let mut asked = rules.filter(|resource| {
-            let Spec::SecurityRule(spec) = &resource.spec else { return false };
-            let from = match &spec.from {
-                Peer::Range(range) => Some(range.to_string()),
-                Peer::Instance(name) => {
-                    let instance = self.found.get(&ResourceAddress::new(Kind::Instance, name));
-                    let address = instance.and_then(|found| found.outputs.get(&Output::PrivateAddress));
-                    address.map(|address| format!("{address}/32"))
-                }
-            };
-            let field = |name: &str| rule.fields.get(name).map_or("", String::as_str);
-            from.as_deref() == Some(field("from"))
-                && field("port") == spec.port.to_string()
-                && (field("protocol"), field("policy"), field("priority")) == ("tcp", "accept", "1")
-        });
-        asked.next().map(|resource| resource.address.clone())
+        let mut addresses = self.desired.resources.keys().filter(|address| !self.found.contains(address));
+        addresses.find(|address| self.fulfils(rule, address)).cloned()
     }
 
-    fn add_servers(&mut self, servers: &[alb::BackendServer]) {
-        let Some(group) = self.id(Kind::ServerGroup) else {
-            return;
+    /// Whether a rule is what the topology asks for; the address of a machine is the one the machine has now.
+    fn fulfils(&self, rule: &Observation, address: &ResourceAddress) -> bool {
+        let Some(Spec::SecurityRule(spec)) = self.desired.resources.get(address).map(|one| &one.spec) else {
+            return false;
         };
-        let names: BTreeMap<CloudId, String> = self
-            .found
-            .iter()
-            .filter(|(address, _)| address.kind == Kind::Instance)
-            .map(|(address, found)| (found.id.clone(), address.name.clone()))
-            .collect();
-        let mut servers: Vec<_> = servers.iter().filter(|server| server.status != "Removing").collect();
-        // Of two of one machine the one on the wanted port is the stack's.
-        servers.sort_by_key(|server| !self.is_on_its_port(server, &names));
-        for server in servers {
-            let observation = of_server(&group, server);
-            let address = names.get(&server.server_id).map(|name| ResourceAddress::new(Kind::Server, name));
-            let address = address.filter(|address| self.is_membership_of_ours(address));
-            let is_taken = address.is_none_or(|address| !self.insert(address, observation.clone()));
-            if is_taken {
-                self.add_foreign(foreign::server(server, observation));
+        let from = match &spec.from {
+            Peer::Range(range) => Some(range.to_string()),
+            Peer::Instance(name) => {
+                let instance = self.found.get(&ResourceAddress::new(Kind::Instance, name));
+                let address = instance.and_then(|found| found.outputs.get(&Output::PrivateAddress));
+                address.map(|address| range_of(address))
+            }
+        };
+        let field = |name: &str| rule.fields.get(name).map_or("", String::as_str);
+        from.as_deref() == Some(field("from"))
+            && field("port") == spec.port.to_string()
+            && (field("protocol"), field("policy"), field("priority")) == ("tcp", "accept", "1")
+    }
+
+    fn add_servers(
+        &mut self,
+        (container, group): &(ResourceAddress, CloudId),
+        servers: &[alb::BackendServer],
+    ) {
+        let machines: BTreeMap<CloudId, ResourceAddress> =
+            self.found.all(Kind::Instance).into_iter().map(|(address, id)| (id, address)).collect();
+        for server in servers.iter().filter(|server| server.status != "Removing") {
+            let observation = of_server(group, server);
+            let machine = machines.get(&server.server_id);
+            let address = machine.map(|machine| ResourceAddress::new(Kind::Server, &machine.name));
+            match address.filter(|address| self.is_membership_of_ours(address)) {
+                Some(address) => {
+                    // Of two of one machine the one on the wanted port stays.
+                    let rank = u32::from(self.is_on_its_port(server, &address));
+                    let address =
+                        machine.map_or(address.clone(), |machine| inside(machine, address, &observation));
+                    self.found.insert_ranked(inside(container, address, &observation), rank, observation);
+                }
+                None if container.is_deposed() => {}
+                None => self.add_foreign(foreign::server(server, observation)),
             }
         }
     }
 
-    fn is_on_its_port(&self, server: &alb::BackendServer, names: &BTreeMap<CloudId, String>) -> bool {
-        let address = names.get(&server.server_id).map(|name| ResourceAddress::new(Kind::Server, name));
-        let wanted = address.and_then(|address| self.desired.resources.get(&address));
-        matches!(wanted.map(|one| &one.spec), Some(Spec::Server(spec)) if spec.port == server.port)
+    fn is_on_its_port(&self, server: &alb::BackendServer, address: &ResourceAddress) -> bool {
+        let wanted = self.desired.resources.get(address).map(|one| &one.spec);
+        matches!(wanted, Some(Spec::Server(spec)) if spec.port == server.port)
     }
 
     /// A membership carries no mark. A machine that stays and shall not be in the group was put there by others,
@@ -311,20 +342,17 @@ impl Reader<'_> {
             || self.memory.id(&group).is_none()
     }
 
-    fn add_listeners(&mut self, listeners: &[alb::Listener]) {
+    fn add_listeners(&mut self, container: &ResourceAddress, listeners: &[alb::Listener]) {
         let stack = self.provider.stack.as_str();
         for found in listeners {
-            let observation = of_listener(found);
-            if tag_value(&found.tags, STACK_TAG) == Some(stack) {
-                self.add(&found.tags, observation);
-                continue;
-            }
+            let observation = with_generation(&found.tags, of_listener(found));
+            let tagged = || tag_value(&found.tags, RESOURCE_TAG).and_then(|text| text.parse().ok());
+            let ours = || (tag_value(&found.tags, STACK_TAG) == Some(stack)).then(tagged).flatten();
             let id = Some(&found.listener_id);
             let known = self.memory.resources.iter().find(|(_, remembered)| remembered.phase.id() == id);
-            match known.map(|(address, _)| address.clone()) {
-                Some(address) => {
-                    self.insert(address, observation);
-                }
+            match ours().or_else(|| known.map(|(address, _)| address.clone())) {
+                Some(address) => self.found.insert(inside(container, address, &observation), observation),
+                None if container.is_deposed() => {}
                 None => self.add_foreign(foreign::listener(found, observation)),
             }
         }
@@ -334,31 +362,49 @@ impl Reader<'_> {
     /// but not owned.
     async fn add_record(&mut self, address: &ResourceAddress, spec: &RecordSpec) -> Result<(), ApplyError> {
         let client = &self.provider.client;
-        if let Some(id) = self.memory.id(address)
-            && let Some((domain, record)) = dns::record(client, &id).await?
-        {
-            let is_adopted = self.memory.resources.get(address).is_some_and(|one| one.adopted);
-            let observation = of_record(&domain, &record);
-            // What was adopted keeps its remark.
-            let observation =
-                if is_adopted { observation.field("remark", &spec.remark) } else { observation };
-            self.insert(address.clone(), observation);
+        for (remembered, id) in self.memory.ids(Kind::Record) {
+            if let Some((domain, record)) = dns::record(client, &id).await? {
+                let is_adopted = self.memory.resources.get(&remembered).is_some_and(|one| one.adopted);
+                let observation = of_record(&domain, &record);
+                // What was adopted keeps its remark.
+                let observation =
+                    if is_adopted { observation.field("remark", &spec.remark) } else { observation };
+                self.found.insert(remembered, observation);
+            }
+        }
+        if self.found.contains(address) {
             return Ok(());
         }
+        let deposed = self.found.all(Kind::Record);
         let balancer = self.found.get(&ResourceAddress::only(Kind::LoadBalancer));
         let value =
             balancer.and_then(|found| found.outputs.get(&Output::DnsName)).cloned().unwrap_or_default();
         let intended = matches!(self.memory.phase(address), Phase::Intended(_));
         for record in dns::records(client, &spec.domain, &spec.host).await? {
+            if deposed.iter().any(|(_, id)| *id == record.record_id) {
+                continue;
+            }
             let marked = record.remark.as_ref() == Some(&spec.remark);
             let observation = of_record(&spec.domain, &record);
             if marked || (intended && is_wanted(&record, &value)) {
-                self.insert(address.clone(), observation);
+                self.found.insert(address.clone(), observation);
             } else if is_wanted(&record, &value) {
                 // Whoever made it keeps it, and keeps their remark.
-                self.insert(address.clone(), observation.field("remark", &spec.remark).of_others());
+                self.found.insert(address.clone(), observation.field("remark", &spec.remark).of_others());
             }
         }
         Ok(())
     }
+}
+
+fn with_generation(tags: &[Tag], observation: Observation) -> Observation {
+    match tag_value(tags, GENERATION_TAG) {
+        Some(generation) => observation.output(Output::Generation, generation),
+        None => observation,
+    }
+}
+
+/// What is inside of something deposed is deposed itself.
+fn inside(container: &ResourceAddress, address: ResourceAddress, found: &Observation) -> ResourceAddress {
+    if container.is_deposed() { address.deposed(&found.id) } else { address }
 }

@@ -20,6 +20,11 @@ impl Point {
         Self
     }
 
+    /// Removing a file.
+    pub fn remove(_: &Path) -> Self {
+        Self
+    }
+
     /// The content is about to be written to the file.
     pub fn begin(&self, _: &mut File, _: &[u8]) {}
 

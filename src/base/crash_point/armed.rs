@@ -15,18 +15,6 @@ use serde_json::Value;
 
 use crate::base::crash_point::Moment;
 
-impl Moment {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Before => "before",
-            Self::Half => "half",
-            Self::Written => "written",
-            Self::Synced => "synced",
-            Self::Renamed => "renamed",
-        }
-    }
-}
-
 /// What this process was asked for.
 #[derive(Debug)]
 struct Wish {
@@ -59,6 +47,11 @@ impl Point {
     /// Replacing a file.
     pub fn replace(path: &Path) -> Self {
         Self { name: format!("replace {}", file_name(path)) }
+    }
+
+    /// Removing a file.
+    pub fn remove(path: &Path) -> Self {
+        Self { name: format!("remove {}", file_name(path)) }
     }
 
     /// The content is about to be written to the file.

@@ -8,6 +8,7 @@ pub(super) mod failure;
 pub(super) mod plan;
 pub(super) mod progress;
 pub(super) mod report;
+pub(super) mod saved;
 
 /// `1 check`, `2 checks`.
 pub(super) fn count(number: usize, one: &str) -> String {

@@ -7,31 +7,40 @@ use serde_json::{Value, json};
 
 use crate::base::ids::{RegionId, StackName};
 use crate::cli::render::count;
-use crate::plan::action::Action;
+use crate::plan::action::{Action, Change};
 use crate::plan::drift::Drift;
 use crate::plan::forecast::{Forecast, forecast};
+use crate::plan::order::orders;
 use crate::plan::{Plan, Step, Summary};
 use crate::resource::spec::{Peer, Spec};
+use crate::resource::{Kind, replacement};
 
 /// Prints a plan.
 pub(crate) fn print(plan: &Plan) {
     let shown: Vec<&Step> = plan.steps.iter().filter(|step| step.action != Action::Keep).collect();
     anstream::println!("Stack {} in {}", plan.stack, plan.region);
     super::drift::print(&plan.drift);
-    if shown.is_empty() {
+    if shown.is_empty() && plan.left_out.is_empty() {
         anstream::println!("\nNo changes: {} as the topology says.", count(plan.summary().keep, "resource"));
+        print_notes(plan);
         return;
     }
     anstream::println!();
     let width = shown.iter().map(|step| step.address.to_string().len()).max().unwrap_or(0);
-    for step in shown {
-        print_step(step, width);
+    let orders = orders(plan);
+    for step in &shown {
+        let glyph = orders.get(&step.address).map_or(step.action.glyph(), |order| order.glyph());
+        print_step(step, glyph, width);
+    }
+    if !plan.left_out.is_empty() {
+        print_left_out(&plan.left_out, !shown.is_empty());
     }
     anstream::println!("\nPlan: {}.", summary_words(plan.summary(), Tense::Future));
     // A plan whose steps wait for each other has no forecast; apply refuses it with the reason.
     if let Ok(forecast) = forecast(plan) {
         anstream::println!("{}", expectation(&forecast));
     }
+    print_notes(plan);
 }
 
 /// `Expect about 62 calls (27 that change something) and 4 minutes.`
@@ -51,13 +60,31 @@ fn about(duration: Duration) -> String {
     }
 }
 
-fn print_step(step: &Step, width: usize) {
+/// What a selection leaves out: what it is about, but not every field.
+fn print_left_out(steps: &[Step], follows: bool) {
+    let line = if follows { "\n" } else { "" };
+    anstream::println!("{line}Left out, so the result may be partial:");
+    for step in steps {
+        let style = style(&step.action).dimmed();
+        anstream::println!("{style}{:>3} {}{style:#}", step.action.glyph(), step.address);
+    }
+}
+
+/// What is no change and worth knowing.
+fn print_notes(plan: &Plan) {
+    for note in &plan.older_images {
+        anstream::println!("note: {note}");
+    }
+}
+
+fn print_step(step: &Step, glyph: &str, width: usize) {
     let style = style(&step.action);
     let address = step.address.to_string();
-    let line = format!("{:>3} {address:width$}  {}", step.action.glyph(), remark(step));
+    let line = format!("{glyph:>3} {address:width$}  {}", remark(step));
     anstream::println!("{style}{}{style:#}", line.trim_end());
     for change in step.action.changes() {
-        let why = if change.forces_replacement { "  # forces replacement" } else { "" };
+        let reason = replacement::reason(step.address.kind, change.field);
+        let why = reason.map(|reason| format!("  # forces replacement: {reason}")).unwrap_or_default();
         let from = if change.from.is_empty() { "(none)" } else { &change.from };
         anstream::println!("      {}: {from} -> {}{why}", change.field, change.to);
     }
@@ -67,6 +94,7 @@ fn remark(step: &Step) -> String {
     match &step.action {
         Action::Create => step.spec.as_ref().map(describe).unwrap_or_default(),
         Action::Unknown(reason) => format!("unknown until apply: {reason}"),
+        Action::Delete if step.address.is_deposed() => "was replaced".to_owned(),
         Action::Update(_) | Action::Replace(_) | Action::Delete => {
             step.current.as_ref().map(|current| current.id.to_string()).unwrap_or_default()
         }
@@ -116,10 +144,13 @@ pub(crate) enum Tense {
 /// `22 to create, 1 to update`, or `22 created, 1 updated`; what there is none of is left out.
 pub(crate) fn summary_words(summary: Summary, tense: Tense) -> String {
     let words = match tense {
-        Tense::Future => ["to create", "to update", "to replace", "to delete", "unknown until apply"],
-        Tense::Past => ["created", "updated", "replaced", "deleted", "brought up to date"],
+        Tense::Future => {
+            ["to create", "to update", "to replace", "to delete", "unknown until apply", "left out"]
+        }
+        Tense::Past => ["created", "updated", "replaced", "deleted", "brought up to date", "left out"],
     };
-    let numbers = [summary.create, summary.update, summary.replace, summary.delete, summary.unknown];
+    let Summary { create, update, replace, delete, unknown, left_out, keep: _ } = summary;
+    let numbers = [create, update, replace, delete, unknown, left_out];
     let parts = numbers.into_iter().zip(words);
     let words: Vec<String> = parts
         .into_iter()
@@ -141,12 +172,19 @@ fn style(action: &Action) -> Style {
 
 /// The plan as JSON.
 pub(crate) fn to_json(plan: &Plan) -> Value {
+    let orders = orders(plan);
+    let change = |kind: Kind, change: &Change| {
+        let mut value = json!(change);
+        value["reason"] = json!(replacement::reason(kind, change.field));
+        value
+    };
     let step = |step: &Step| {
         json!({
             "address": step.address,
             "action": step.action.word(),
             "id": step.current.as_ref().map(|current| current.id.to_string()),
-            "changes": step.action.changes(),
+            "order": orders.get(&step.address),
+            "changes": step.action.changes().iter().map(|one| change(step.address.kind, one)).collect::<Vec<_>>(),
             "reason": match &step.action {
                 Action::Unknown(reason) => Some(reason),
                 Action::Create | Action::Update(_) | Action::Replace(_) | Action::Delete | Action::Keep => None,
@@ -161,8 +199,10 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
         "region": plan.region,
         "has_changes": plan.has_changes(),
         "summary": plan.summary(),
+        "older_images": plan.older_images,
         "forecast": forecast(plan).ok().map(|forecast| foretold(&forecast)),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
+        "left_out": plan.left_out.iter().map(step).collect::<Vec<_>>(),
         "drift": plan.drift.resources,
         "foreign": plan.drift.foreign,
     })

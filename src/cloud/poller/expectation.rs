@@ -41,6 +41,11 @@ impl Span {
         Self { least: self.least.mul_f64(factor), most: self.most.mul_f64(factor) }
     }
 
+    /// Whether it says anything: slow answers leave few looks, and a long time between them.
+    fn is_vague(self) -> bool {
+        self.most > self.least * 4
+    }
+
     /// Whether a look in between would tell more than it costs.
     fn is_wide(self) -> bool {
         self.most > self.least.mul_f64(1.2)
@@ -85,7 +90,12 @@ impl Learned {
     /// A condition took this long.
     pub(super) fn learn(&mut self, speed: &Speed, condition: &'static str, usual: Usual, took: Span) {
         let known = self.expect(speed, condition, usual);
-        self.conditions.insert(condition, known.map_or(took, |known| known.narrowed(took)));
+        let took = known.map_or(took, |known| known.narrowed(took));
+        if took.is_vague() {
+            self.conditions.remove(condition);
+            return;
+        }
+        self.conditions.insert(condition, took);
         // What the usual time is a guess of says nothing of others.
         if usual.basis == Basis::Published {
             speed.learn(usual.takes, took);
@@ -107,12 +117,16 @@ pub(super) fn first_gap(expected: Option<Span>) -> Duration {
 /// How long to wait with the next look, at a condition that did not hold after so long.
 pub(super) fn next_gap(expected: Option<Span>, usual: Usual, waited: Duration) -> Duration {
     let gap = match expected {
-        Some(span) if waited < worth_it(span) => worth_it(span) - waited,
-        Some(span) if waited < span.most => (span.most - waited).max(span.most / 20),
-        Some(span) => ((waited - span.most) / 2).max(span.most / 20),
+        Some(span) if waited < worth_it(span) => worth_it(span).saturating_sub(waited),
+        Some(span) if waited < span.most => span.most.saturating_sub(waited).max(span.most / 20),
+        Some(span) => (waited.saturating_sub(span.most) / 2).max(span.most / 20),
         // Known by its settings, not by its speed: a look at once, then one when they say so.
-        None if usual.basis == Basis::Documented && waited < usual.takes => usual.takes - waited,
-        None if usual.basis == Basis::Documented => ((waited - usual.takes) / 2).max(usual.takes / 10),
+        None if usual.basis == Basis::Documented && waited < usual.takes => {
+            usual.takes.saturating_sub(waited)
+        }
+        None if usual.basis == Basis::Documented => {
+            (waited.saturating_sub(usual.takes) / 2).max(usual.takes / 10)
+        }
         None if waited < usual.takes / 10 => (waited / 2).max(FIRST_GAP),
         // It is not one of the fast ones.
         None => (usual.takes.abs_diff(waited) / 2).max(usual.takes / 5),
@@ -128,7 +142,7 @@ pub(super) fn shortest_gap(expected: Option<Span>) -> Duration {
 
 /// When to look first: when it should hold for sure, or a little before, so that more is known next time.
 fn worth_it(span: Span) -> Duration {
-    if span.is_wide() { span.least + (span.most - span.least) * 3 / 4 } else { span.most }
+    if span.is_wide() { span.least + span.most.saturating_sub(span.least) * 3 / 4 } else { span.most }
 }
 
 #[cfg(test)]
@@ -201,10 +215,17 @@ mod tests {
         let (speed, mut vpcs, mut assistants) = (Speed::default(), Learned::default(), Learned::default());
         vpcs.learn(&speed, "Available", usual::VPC, span(90, 100));
         let before = speed.expect(usual::VPC.takes);
-        assistants.learn(&speed, "the Cloud Assistant", usual::ASSISTANT, span(0, 10));
+        assistants.learn(&speed, "the Cloud Assistant", usual::ASSISTANT, span(8, 10));
         assert_eq!(speed.expect(usual::VPC.takes), before);
-        let expected =
-            assistants.expect(&speed, "the Cloud Assistant", usual::ASSISTANT).expect("it is known");
-        assert_eq!(expected, span(0, 10));
+        let expected = assistants.expect(&speed, "the Cloud Assistant", usual::ASSISTANT);
+        assert_eq!(expected, Some(span(8, 10)));
+    }
+
+    #[test]
+    fn what_slow_answers_tell_is_too_vague_to_wait_by() {
+        let (speed, mut vpcs) = (Speed::default(), Learned::default());
+        vpcs.learn(&speed, "Available", usual::VPC, span(50, 1_700));
+        assert_eq!(vpcs.expect(&speed, "Available", usual::VPC), None);
+        assert_eq!(speed.expect(usual::INSTANCE_RUNNING.takes), None);
     }
 }

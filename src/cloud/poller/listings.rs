@@ -263,7 +263,9 @@ impl Listing for Health {
     ) -> Result<BTreeMap<CloudId, Vec<NonNormalServer>>, CloudError> {
         let mut found = BTreeMap::new();
         for listener in keys {
-            found.insert(listener.clone(), alb::unhealthy_servers(&self.client, listener).await?);
+            if let Some(servers) = alb::unhealthy_servers(&self.client, listener).await? {
+                found.insert(listener.clone(), servers);
+            }
         }
         Ok(found)
     }

@@ -95,6 +95,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(Ecs, "DescribeAccountAttributes", &[], &[]),
     rule(Ecs, "DescribeAvailableResource", &[], &[]),
+    rule(Ecs, "DescribeDisks", &[], &[]),
     rule(Ecs, "DescribeImages", &[], &["InvalidImageId.NotFound"]),
     rule(Ecs, "DescribeInstanceTypes", &[], &[]),
     rule(Ecs, "DescribeRegions", &[], &[]),
@@ -189,7 +190,7 @@ pub(super) const RULES: &[Rule] = &[
     ),
     rule(Alb, "ListListeners", &[], &[]),
     rule(Alb, "GetListenerAttribute", &[], &["ResourceNotFound.Listener"]),
-    rule(Alb, "GetListenerHealthStatus", &[], &[]),
+    rule(Alb, "GetListenerHealthStatus", &[], &["ResourceNotFound.Listener"]),
     rule(
         Alb,
         "UpdateListenerAttribute",

@@ -262,10 +262,15 @@ impl State {
 
     fn paths(&mut self, words: &[&str]) -> (i32, String) {
         match words {
-            ["readlink", path] => match self.links.get(*path) {
-                Some(target) => said(target.clone()),
-                None => (1, String::new()),
-            },
+            ["readlink", paths @ ..] => {
+                let found: Vec<String> =
+                    paths.iter().filter_map(|path| self.links.get(*path).cloned()).collect();
+                (i32::from(found.len() < paths.len()), found.join("\n"))
+            }
+            ["rm", "-rf", "/opt/albatross/ready"] => {
+                self.links.remove("/opt/albatross/ready");
+                said("")
+            }
             ["ln", "-sfn", target, path] => {
                 self.links.insert((*path).to_owned(), (*target).to_owned());
                 said("")

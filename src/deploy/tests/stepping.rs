@@ -59,10 +59,9 @@ async fn another_operator_is_waited_for_by_name() {
     host.with(|state| state.steps.held_elsewhere = 5);
     let (note, said) = listening();
     redis::install(&host, &redis_settings(), &note).await.unwrap();
-    let said = said.lock().unwrap();
+    let said = said.lock().unwrap().clone();
     let waits: Vec<&String> = said.iter().filter(|line| line.contains("waiting for")).collect();
     assert_eq!(waits, ["ecs01: waiting for anna@laptop, who is at work on it"]);
-    drop(said);
 
     host.with(|state| state.steps.held_elsewhere = u32::MAX);
     somebody_was_there(&host);

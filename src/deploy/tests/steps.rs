@@ -52,7 +52,7 @@ impl Steps {
     pub(super) fn run(&mut self, words: &[&str]) -> (i32, String) {
         match words {
             ["ls", "-1", "/run/albatross"] => {
-                (0, self.folders.keys().map(|name| format!("{name}\n")).collect())
+                (0, self.folders.keys().flat_map(|name| [name.as_str(), "\n"]).collect())
             }
             ["ls", "-1", by] => {
                 let name = by.strip_prefix("/run/albatross/").unwrap().strip_suffix("/by").unwrap();

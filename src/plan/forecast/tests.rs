@@ -117,17 +117,25 @@ fn nothing_to_do_is_only_read() {
 #[test]
 fn a_change_in_place_has_the_calls_of_its_kind() {
     let cases = [
-        ("listener.main", "Running", "UpdateListenerAttribute"),
-        ("server_group.main", "Available", "UpdateServerGroupAttribute"),
-        ("record.main", "", "UpdateDomainRecord UpdateDomainRecordRemark"),
-        ("instance.ecs01", "Stopped", "StartInstance"),
-        ("instance.ecs01", "Stopping", "StartInstance"),
-        ("instance.ecs01", "Starting", ""),
-        ("redis.ecs03", "", ""),
+        ("listener.main", "idle_timeout", "Running", "UpdateListenerAttribute"),
+        ("listener.main", "status", "Stopped", "StartListener"),
+        ("server_group.main", "health_interval", "Available", "UpdateServerGroupAttribute"),
+        ("server.ecs01", "weight", "", "UpdateServerGroupServersAttribute"),
+        ("load_balancer.main", "name", "", "UpdateLoadBalancerAttribute"),
+        ("vpc.main", "name", "", "ModifyVpcAttribute"),
+        ("record.main", "ttl", "", "UpdateDomainRecord"),
+        ("record.main", "status", "", "SetDomainRecordStatus"),
+        ("record.main", "remark", "", "UpdateDomainRecordRemark"),
+        ("instance.ecs01", "name", "Running", "ModifyInstanceAttribute"),
+        ("instance.ecs01", "status", "Stopped", "StartInstances"),
+        ("instance.ecs01", "status", "Stopping", "StartInstances"),
+        ("instance.ecs01", "status", "Starting", ""),
+        ("redis.ecs03", "configuration", "", ""),
     ];
-    for (address, status, calls) in cases {
-        let forecast = foretell(&only(address, Action::Update(change()), status));
-        assert_eq!(of(&forecast, address).calls.join(" "), calls, "{address} {status}");
+    for (address, field, status, calls) in cases {
+        let changes = change().into_iter().map(|change| Change { field, ..change }).collect();
+        let forecast = foretell(&only(address, Action::Update(changes), status));
+        assert_eq!(of(&forecast, address).calls.join(" "), calls, "{address} {field} {status}");
         assert_eq!(forecast.operations.len(), 1);
     }
 }
@@ -136,7 +144,7 @@ fn a_change_in_place_has_the_calls_of_its_kind() {
 fn a_replacement_is_both_and_a_host_that_could_not_be_read_costs_no_call() {
     let forecast = foretell(&only("server.ecs01", Action::Replace(change()), ""));
     let calls: Vec<_> = forecast.operations.iter().flat_map(|one| one.calls.clone()).collect();
-    assert_eq!(calls, ["RemoveServersFromServerGroup", "AddServersToServerGroup"]);
+    assert_eq!(calls, ["AddServersToServerGroup", "RemoveServersFromServerGroup"]);
     let forecast = foretell(&only("release.ecs01", Action::Unknown("refused".to_owned()), ""));
     assert_eq!(forecast.changes(), 0);
     assert!(forecast.takes() > Duration::ZERO);

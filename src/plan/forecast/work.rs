@@ -7,6 +7,7 @@ use crate::plan::Step;
 use crate::plan::action::Action;
 use crate::plan::graph::Verb;
 use crate::resource::Kind;
+use crate::resource::settings::RECORD_VALUES;
 
 /// Who is asked how far a thing is; those that wait in the same lane are looked at together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,10 +73,10 @@ pub struct Wait {
 fn duration<S: Serializer>(usual: &Usual, serializer: S) -> Result<S::Ok, S::Error> {
     #[derive(Serialize)]
     struct Words {
-        seconds: u64,
+        seconds: f64,
         basis: usual::Basis,
     }
-    Words { seconds: usual.takes.as_secs(), basis: usual.basis }.serialize(serializer)
+    Words { seconds: usual.takes.as_secs_f64(), basis: usual.basis }.serialize(serializer)
 }
 
 fn wait(condition: &'static str, lane: Lane, usual: Usual) -> Wait {
@@ -180,10 +181,8 @@ fn update(step: &Step) -> Work {
             (settings.into_iter().chain(start).collect(), listener())
         }
         Kind::Record => {
-            let settings = ["name", "value", "ttl", "type", "line"];
-            let is_set = settings.iter().any(|field| step.action.changes_field(field));
             let calls = [
-                is_set.then_some("UpdateDomainRecord"),
+                step.action.changes_any(&RECORD_VALUES).then_some("UpdateDomainRecord"),
                 step.action.changes_field("status").then_some("SetDomainRecordStatus"),
                 step.action.changes_field("remark").then_some("UpdateDomainRecordRemark"),
             ];

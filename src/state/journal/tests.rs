@@ -268,17 +268,19 @@ fn name(event: &Event) -> &'static str {
         Event::Announced { purpose: Purpose::Remove, .. } => "announced remove",
         Event::Answered { .. } => "answered",
         Event::Adopted { .. } => "adopted",
+        Event::Deposed { .. } => "deposed",
         Event::Learned { .. } => "learned",
         Event::Restored { .. } => "restored",
     }
 }
 
 /// Every name that [`name`] gives.
-const NAMES: [&str; 13] = [
+const NAMES: [&str; 14] = [
     "adopted",
     "announced mark",
     "announced remove",
     "answered",
+    "deposed",
     "happened accept",
     "happened intend",
     "happened ready",
@@ -429,7 +431,7 @@ proptest! {
         let path = folder.path().join("journal");
         let text = std::fs::read(&path).unwrap();
         let cut = &text[..place.index(text.len())];
-        let whole_lines = cut.iter().filter(|byte| **byte == b'\n').count();
+        let whole_lines = cut.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")).count();
         std::fs::write(&path, cut).unwrap();
         let (entries, _) = read(&path).unwrap();
         prop_assert_eq!(entries.len(), whole_lines);

@@ -10,7 +10,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::base::durable::FileError;
+use crate::base::crash_point::{Moment, Point};
+use crate::base::durable::{self, FileError};
 use crate::base::retry::{Backoff, Deadline};
 use crate::state::StateError;
 use crate::state::lock::record::Record;
@@ -39,11 +40,7 @@ impl LockFile {
 
     /// What stands in it; none when nobody has it.
     pub(super) fn read(&self) -> Result<Option<Vec<u8>>, FileError> {
-        match fs::read(&self.path) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(FileError::new("read", &self.path)(error)),
-        }
+        durable::read(&self.path)
     }
 
     /// Waits until nobody else is changing it.
@@ -78,10 +75,13 @@ impl LockFile {
         let wrap = |source| FileError { what: "write", path: self.path.clone(), source };
         let draft = self.draft(record).map_err(wrap)?;
         let made = match fs::hard_link(&draft, &self.path) {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                Point::replace(&self.path).reach(Moment::Renamed);
+                Ok(true)
+            }
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
             // A file system without links.
-            Err(_) => write_new(&self.path, &record.to_text()),
+            Err(_) => self.write_new(&self.path, record),
         };
         fs::remove_file(&draft).map_err(wrap)?;
         made.map_err(wrap)
@@ -98,10 +98,13 @@ impl LockFile {
     pub(super) fn remove(&self, judged: &[u8]) -> Result<bool, FileError> {
         let wrap = |source| FileError { what: "remove", path: self.path.clone(), source };
         let aside = self.passing("away");
+        let point = Point::remove(&self.path);
+        point.reach(Moment::Before);
         match fs::rename(&self.path, &aside) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             moved => moved.map_err(wrap)?,
         }
+        point.reach(Moment::Renamed);
         let is_judged = fs::read(&aside).map_err(wrap)? == judged;
         if !is_judged {
             // Somebody was faster: theirs goes back, unless there is another one by now.
@@ -113,8 +116,23 @@ impl LockFile {
 
     fn draft(&self, record: &Record) -> io::Result<PathBuf> {
         let path = self.passing("new");
-        write_new(&path, &record.to_text())?;
+        self.write_new(&path, record)?;
         Ok(path)
+    }
+
+    /// Writes a file that is not there yet; says whether it was made.
+    fn write_new(&self, path: &Path, record: &Record) -> io::Result<bool> {
+        let mut file = match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
+            Err(error) => return Err(error),
+        };
+        let text = record.to_text();
+        let point = Point::replace(&self.path);
+        point.begin(&mut file, text.as_bytes());
+        file.write_all(text.as_bytes())?;
+        point.reach(Moment::Written);
+        Ok(true)
     }
 
     fn passing(&self, what: &str) -> PathBuf {
@@ -128,14 +146,5 @@ impl LockFile {
         for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(PASSING)) {
             let _ = fs::remove_file(entry.path());
         }
-    }
-}
-
-/// Writes a file that is not there yet; says whether it was made.
-fn write_new(path: &Path, text: &str) -> io::Result<bool> {
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => file.write_all(text.as_bytes()).map(|()| true),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
-        Err(error) => Err(error),
     }
 }

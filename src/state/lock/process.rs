@@ -4,6 +4,8 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::operator::{User, machine};
+
 /// One process, told from every later one with the same number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Process {
@@ -39,17 +41,16 @@ impl Process {
 
 /// Name of this machine.
 pub(super) fn host() -> String {
-    line("/proc/sys/kernel/hostname").unwrap_or_else(|| "a machine without a name".to_owned())
+    machine().unwrap_or_else(|| "a machine without a name".to_owned())
 }
 
 /// Who runs this process: a name, else the number of the user.
 pub(super) fn user() -> String {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(metadata) = fs::metadata("/proc/self") else { return "somebody".to_owned() };
-    let (id, users) = (metadata.uid().to_string(), fs::read_to_string("/etc/passwd").unwrap_or_default());
-    let mut users = users.lines().map(|line| line.split(':').collect::<Vec<_>>());
-    let name = users.find(|fields| fields.get(2) == Some(&id.as_str())).map(|fields| fields[0].to_owned());
-    name.unwrap_or_else(|| format!("user {id}"))
+    match User::this() {
+        User::Named(name) => name,
+        User::Numbered(id) => format!("user {id}"),
+        User::Unknown => "somebody".to_owned(),
+    }
 }
 
 fn line(path: &str) -> Option<String> {

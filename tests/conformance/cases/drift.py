@@ -4,6 +4,7 @@ import json
 
 from harness.check import equal, one
 from harness.registry import case
+from harness.waiting import wait_for
 
 from cases.both_ways import TOPOLOGY, Home
 
@@ -29,10 +30,16 @@ class Somebody:
         self.cloud("Alb.UpdateLoadBalancerAttribute", LoadBalancerId=self.ids["load_balancer.main"], LoadBalancerName="web")
         check = {"HealthCheckEnabled": True, "HealthCheckInterval": 7, "HealthyThreshold": 5}
         self.cloud("Alb.UpdateServerGroupAttribute", ServerGroupId=group, HealthCheckConfig=check)
+        wait_for("the group takes changes again", lambda: self.group_status() == "Available")
         server = {"ServerType": "Ecs", "ServerId": self.ids["instance.ecs02"], "Port": 5000, "Weight": 0}
         self.cloud("Alb.UpdateServerGroupServersAttribute", ServerGroupId=group, Servers=[server])
         self.cloud("Alb.UpdateListenerAttribute", ListenerId=listener, IdleTimeout=15)
         self.cloud("Alidns.SetDomainRecordStatus", RecordId=self.ids["record.main"], Status="Disable")
+
+    def group_status(self):
+        """How far the group is with the last change."""
+        groups = self.cloud("Alb.ListServerGroups", ServerGroupIds=[self.ids["server_group.main"]])["ServerGroups"]
+        return one("server groups", groups)["ServerGroupStatus"]
 
     def ssh_rule(self):
         """Id of the rule that lets SSH in."""

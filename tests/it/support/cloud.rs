@@ -123,6 +123,38 @@ impl LocalCloud {
         self.break_calls([(action, occurrence)].into_iter(), &fault);
     }
 
+    /// `(key, occurrence)` of all that changed something since counting began, in order.
+    pub(crate) fn effects(&self) -> Vec<(String, u64)> {
+        let lines = self.administer_text(reqwest::Method::GET, "effects", None);
+        let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
+        rows.map(|row| {
+            (row["key"].as_str().expect("a key").to_owned(), row["occurrence"].as_u64().unwrap_or(0))
+        })
+        .collect()
+    }
+
+    /// Counts effects anew; gates are taken back.
+    pub(crate) fn count_effects_anew(&self) {
+        self.administer(reqwest::Method::DELETE, "effects", None);
+    }
+
+    /// Sets a gate before an effect and gives its number.
+    pub(crate) fn gate_before(&self, key: &str, occurrence: u64) -> u64 {
+        let place = json!({"key": key, "occurrence": occurrence, "moment": "before"});
+        self.administer(reqwest::Method::POST, "gates", Some(place))["gate"].as_u64().expect("a number")
+    }
+
+    /// How far a gate is, once something is held there or what was held is over.
+    pub(crate) fn gate_state(&self, gate: u64) -> String {
+        let path = format!("gates/{gate}?wait={}", PATIENCE.as_secs());
+        self.administer(reqwest::Method::GET, &path, None)["state"].as_str().expect("a word").to_owned()
+    }
+
+    /// Lets go on what is held at a gate.
+    pub(crate) fn open_gate(&self, gate: u64) {
+        self.administer(reqwest::Method::POST, &format!("gates/{gate}"), Some(json!({"then": "go"})));
+    }
+
     /// From now on these instance types are sold out in these zones, and no others.
     pub(crate) fn sell_out(&self, rows: &[Value]) {
         self.administer(reqwest::Method::POST, "stock", Some(json!(rows)));

@@ -5,6 +5,7 @@
 
 pub(crate) mod cloud;
 pub(crate) mod key_service;
+pub(crate) mod people;
 pub(crate) mod played;
 pub(crate) mod process;
 
@@ -20,7 +21,7 @@ use self::cloud::LocalCloud;
 use self::process::Running;
 
 /// The program under test.
-const ALBATROSS: &str = env!("CARGO_BIN_EXE_albatross");
+pub(crate) const ALBATROSS: &str = env!("CARGO_BIN_EXE_albatross");
 
 /// What an applied chatroom is to the cloud: disks of instances and the parts an ALB makes by itself included.
 pub(crate) const CHATROOM_RESOURCES: [(&str, u64); 15] = [

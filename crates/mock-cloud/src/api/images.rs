@@ -27,10 +27,18 @@ pub struct Image {
     pub size: i64,
 }
 
-/// What can be booted.
+/// What can be booted; of a family the newest comes first.
 pub const IMAGES: &[Image] = &[
     Image {
         id: "aliyun_3_x64_20G_alibase_20260915.vhd",
+        family: "acs:alibaba_cloud_linux_3_2104_lts_x64",
+        system: "Alibaba Cloud Linux  3.2104 LTS 64 bit",
+        platform: "Aliyun",
+        architecture: "x86_64",
+        size: 20,
+    },
+    Image {
+        id: "aliyun_3_x64_20G_alibase_20260315.vhd",
         family: "acs:alibaba_cloud_linux_3_2104_lts_x64",
         system: "Alibaba Cloud Linux  3.2104 LTS 64 bit",
         platform: "Aliyun",
@@ -141,6 +149,15 @@ fn describe_image_from_family(call: &mut Call<'_>) -> Result<Value, ApiError> {
     Ok(json!({"Image": fields.unwrap_or_else(|| json!({}))}))
 }
 
+/// The day in the name of its file.
+fn created(image: &Image) -> String {
+    let day = image.id.trim_end_matches(".vhd").rsplit('_').next().unwrap_or_default();
+    match (day.get(..4), day.get(4..6), day.get(6..)) {
+        (Some(year), Some(month), Some(day)) => format!("{year}-{month}-{day}T00:00:00Z"),
+        _ => String::new(),
+    }
+}
+
 fn describe(image: &Image) -> Value {
     json!({
         "ImageId": image.id,
@@ -157,7 +174,7 @@ fn describe(image: &Image) -> Value {
         "Usage": "none",
         "Progress": "100%",
         "Description": "",
-        "CreationTime": "2026-09-15T00:00:00Z",
+        "CreationTime": created(image),
         "IsSupportCloudinit": true,
         "IsSupportIoOptimized": true,
         "IsPublic": true,

@@ -230,6 +230,11 @@ const ROWS: &[Row] = &[
     ),
     row("pace.rest", Guessed, "durations of all other transitions"),
     row(
+        "pace.health-checks",
+        Guessed,
+        "only instant hurries health checks: every twentieth of their interval, at most 50 ms; thresholds stay",
+    ),
+    row(
         "redis.states",
         Documented,
         "Creating, then Normal; CreateInstance is paid by use, CreateTairInstance a subscription",

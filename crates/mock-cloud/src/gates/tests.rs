@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn place(moment: Moment, occurrence: u64) -> Place {
     Place { key: "api Vpc.CreateVpc".to_owned(), occurrence, moment }

@@ -90,12 +90,27 @@ impl World {
                 && listener.next != Some(ListenerStatus::Stopped),
             server_group: group.id.clone(),
             servers: desired_servers(group),
-            health_check: desired_health_check(&group.health_check),
+            health_check: self.desired_health_check(&group.health_check),
             sticky: group
                 .sticky
                 .enabled
                 .then(|| Duration::from_secs(u64::try_from(group.sticky.timeout).unwrap_or_default())),
         })
+    }
+
+    fn desired_health_check(&self, check: &HealthCheck) -> spec::HealthCheck {
+        let interval = Duration::from_secs(check.interval.into());
+        spec::HealthCheck {
+            enabled: check.enabled,
+            path: check.path.clone(),
+            method: check.method.clone(),
+            port: (check.port != 0).then_some(check.port),
+            interval: self.settings.pace.between_health_checks(interval),
+            timeout: Duration::from_secs(check.timeout.into()),
+            healthy_threshold: check.healthy_threshold,
+            unhealthy_threshold: check.unhealthy_threshold,
+            codes: check.codes.clone(),
+        }
     }
 
     fn desired_records(&self, domain: &str) -> Vec<spec::Record> {
@@ -119,18 +134,4 @@ fn desired_servers(group: &ServerGroup) -> BTreeMap<String, spec::Server> {
             (server.key(), spec::Server { vpc, address: server.address, port: server.port, weight })
         })
         .collect()
-}
-
-fn desired_health_check(check: &HealthCheck) -> spec::HealthCheck {
-    spec::HealthCheck {
-        enabled: check.enabled,
-        path: check.path.clone(),
-        method: check.method.clone(),
-        port: (check.port != 0).then_some(check.port),
-        interval: Duration::from_secs(check.interval.into()),
-        timeout: Duration::from_secs(check.timeout.into()),
-        healthy_threshold: check.healthy_threshold,
-        unhealthy_threshold: check.unhealthy_threshold,
-        codes: check.codes.clone(),
-    }
 }

@@ -31,7 +31,6 @@ pub enum InstanceStatus {
 
 /// One instance.
 #[derive(Debug, Clone, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "four facts that do not depend on each other")]
 pub struct Instance {
     /// `i-...`.
     pub id: String,

@@ -1,13 +1,18 @@
 //! How long things take.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use serde::Serialize;
+
+/// Time between two health checks where nothing else takes any.
+const LONGEST_INSTANT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Speed of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pace {
-    /// No delays, no lag.
+    /// No delays, no lag, health checks one upon the other.
     Instant,
     /// A fiftieth of the real time.
     Brisk,
@@ -72,6 +77,14 @@ impl Pace {
         }
     }
 
+    /// Time between the health checks of a group that asks for this interval. Thresholds are kept at every pace.
+    pub fn between_health_checks(self, interval: Duration) -> Duration {
+        match self {
+            Self::Instant => (interval / 20).min(LONGEST_INSTANT_INTERVAL),
+            Self::Brisk | Self::Real => interval,
+        }
+    }
+
     /// The word of the command line.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -109,6 +122,16 @@ mod tests {
         for step in [Step::Network, Step::InstanceBooted, Step::LoadBalancerMade, Step::RedisMade] {
             assert_eq!(Pace::Brisk.milliseconds(step) * 50, Pace::Real.milliseconds(step));
             assert_eq!(Pace::Instant.milliseconds(step), 0);
+        }
+    }
+
+    #[test]
+    fn only_the_instant_pace_hurries_health_checks() {
+        for (asked, instant) in [(1_000, 50), (2_000, 50), (600, 30), (50_000, 50)] {
+            let asked = Duration::from_millis(asked);
+            assert_eq!(Pace::Instant.between_health_checks(asked), Duration::from_millis(instant));
+            assert_eq!(Pace::Brisk.between_health_checks(asked), asked);
+            assert_eq!(Pace::Real.between_health_checks(asked), asked);
         }
     }
 

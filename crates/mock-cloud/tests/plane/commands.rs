@@ -90,6 +90,7 @@ const COMMANDS: &[(&str, i32, &str, &str)] = &[
     ("ls -1 /a/b", 0, "b\n", ""),
     ("ln -sfn /c /link", 0, "", ""),
     ("readlink /link", 0, "/c\n", ""),
+    ("readlink /nothing /link", 1, "/c\n", ""),
     ("ln -sfn /a /next", 0, "", ""),
     ("mv -fT /next /link", 0, "", ""),
     ("readlink -f /link/../../link/b", 0, "/a/b\n", ""),

@@ -274,12 +274,12 @@ struct Executed {
 
 impl Executed {
     /// Runs it to its end; nothing when it is not to be answered.
-    async fn run(mut self, stdin: Stdin, live: Live, gone: &CancellationToken) -> Option<Outcome> {
+    async fn run(mut self, stdin: Stdin, teller: Live, gone: &CancellationToken) -> Option<Outcome> {
         if self.passage.begin(gone).await == Verdict::Drop {
             return None;
         }
         let outcome = match std::str::from_utf8(&self.line) {
-            Ok(line) => self.machine.run_line(line, stdin, Some(live)).await,
+            Ok(line) => self.machine.run_line(line, stdin, Some(teller)).await,
             Err(_) => Outcome::refused("a command that is not UTF-8"),
         };
         tracing::debug!(line = %String::from_utf8_lossy(&self.line), status = outcome.status, "executed");
@@ -292,8 +292,8 @@ async fn execute(executed: Executed, channel: Channel<Msg>, cut: CancellationTok
     let (from_client, to_client) = channel.split();
     let (read, write) = tokio::io::simplex(64 * 1024);
     let gone = cut.child_token();
-    let (live, mut said) = mpsc::unbounded_channel();
-    let run = executed.run(Stdin::from_reader(read), live, &gone);
+    let (teller, mut said) = mpsc::unbounded_channel();
+    let run = executed.run(Stdin::from_reader(read), teller, &gone);
     // What it says while it runs; its end drops the sender.
     let repeat = async {
         while let Some(piece) = said.recv().await {

@@ -93,15 +93,20 @@ pub(crate) fn readlink(machine: &Machine, arguments: &[String]) -> Outcome {
         Ok(options) => options,
         Err(refusal) => return refusal,
     };
-    let [path] = options.operands.as_slice() else {
-        return Outcome::refused("readlink with other than one path");
-    };
-    let found = if options.has("-f") {
-        machine.root.place(path, Last::Follow).map(|place| place.path().to_string_lossy().into_owned())
-    } else {
-        machine.root.place(path, Last::Keep).and_then(|place| place.link_target())
-    };
-    found.map_or_else(|_| Outcome::status(1), |target| Outcome::printed(target + "\n"))
+    if options.operands.is_empty() {
+        return Outcome::refused("readlink without a path");
+    }
+    let found = options.operands.iter().filter_map(|path| {
+        if options.has("-f") {
+            let place = machine.root.place(path, Last::Follow).ok()?;
+            Some(place.path().to_string_lossy().into_owned())
+        } else {
+            machine.root.place(path, Last::Keep).and_then(|place| place.link_target()).ok()
+        }
+    });
+    let found: Vec<String> = found.map(|target| target + "\n").collect();
+    let status = i32::from(found.len() < options.operands.len());
+    Outcome { status, ..Outcome::printed(found.concat()) }
 }
 
 pub(crate) fn ls(machine: &Machine, arguments: &[String]) -> Outcome {

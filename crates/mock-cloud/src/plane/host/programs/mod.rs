@@ -208,10 +208,10 @@ impl Machine {
         self: &std::sync::Arc<Self>,
         line: &str,
         stdin: Stdin,
-        live: Option<Live>,
+        teller: Option<Live>,
     ) -> Outcome {
         match crate::plane::host::words::split(line) {
-            Ok(argv) => self.run(Call { live, ..Call::new(argv, stdin) }).await,
+            Ok(argv) => self.run(Call { live: teller, ..Call::new(argv, stdin) }).await,
             Err(crate::plane::host::words::NotUnderstood(what)) => Outcome::refused(what),
         }
     }

@@ -1,0 +1,47 @@
+//! What a plan says beside what would change.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Step;
+use crate::plan::action::Action;
+use crate::resource::ResourceAddress;
+use crate::resource::observed::Observed;
+use crate::resource::spec::Spec;
+
+/// An instance runs an older image than its family has. That is no change: an image is chosen when an instance is
+/// made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OlderImage {
+    /// The instance.
+    pub address: ResourceAddress,
+    /// The image it was made from.
+    pub runs: String,
+    /// The family.
+    pub family: String,
+    /// The newest image of the family.
+    pub newest: String,
+}
+
+impl OlderImage {
+    /// One for each instance that stays and runs an older image.
+    pub(super) fn find(steps: &[Step], observed: &Observed) -> Vec<Self> {
+        let older = |step: &Step| {
+            let Some(Spec::Instance(spec)) = &step.spec else { return None };
+            let stays = matches!(step.action, Action::Keep | Action::Update(_));
+            let runs = step.current.as_ref().filter(|_| stays)?.fields.get("image_id")?;
+            let newest = observed.newest_images.get(&spec.image).filter(|newest| *newest != runs)?;
+            let (runs, newest) = (runs.clone(), newest.clone());
+            Some(Self { address: step.address.clone(), runs, family: spec.image.clone(), newest })
+        };
+        steps.iter().filter_map(older).collect()
+    }
+}
+
+impl fmt::Display for OlderImage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, runs, family, newest } = self;
+        write!(formatter, "{address} runs {runs}, the family {family} has {newest}")
+    }
+}

@@ -1,0 +1,45 @@
+//! What a plan may not do: delete or replace what the topology protects. Pure.
+//!
+//! What was deposed by an earlier replacement is not protected: what took its place is.
+
+use crate::plan::action::Action;
+use crate::plan::{Plan, Step};
+use crate::resource::{Kind, ResourceAddress};
+use crate::topology::model::Topology;
+
+/// Something protected that a plan would delete or replace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The resource.
+    pub address: ResourceAddress,
+    /// `delete` or `replace`.
+    pub verb: &'static str,
+    /// Where the topology protects it: `instances.ecs01.protect`.
+    pub field: String,
+}
+
+/// Everything protected that a plan would delete or replace.
+pub fn refusals(topology: &Topology, plan: &Plan) -> Vec<Refusal> {
+    let refusal = |step: &Step| {
+        let ends = match step.action {
+            Action::Delete | Action::Replace(_) => !step.address.is_deposed(),
+            Action::Create | Action::Update(_) | Action::Keep | Action::Unknown(_) => false,
+        };
+        let field = protecting_field(topology, &step.address).filter(|_| ends)?;
+        Some(Refusal { address: step.address.clone(), verb: step.action.word(), field })
+    };
+    plan.steps.iter().filter_map(refusal).collect()
+}
+
+/// The field that protects a resource: its own before that of the whole stack.
+fn protecting_field(topology: &Topology, address: &ResourceAddress) -> Option<String> {
+    let instance = || topology.instances.iter().find(|(name, _)| name.as_str() == address.name);
+    let is_instance = address.kind == Kind::Instance && instance().is_some_and(|(_, one)| one.protect);
+    let is_balancer = address.kind == Kind::LoadBalancer && topology.load_balancer.protect;
+    let own = if is_instance {
+        Some(format!("instances.{}.protect", address.name))
+    } else {
+        is_balancer.then(|| "load_balancer.protect".to_owned())
+    };
+    own.or_else(|| topology.protect.then(|| "protect".to_owned()))
+}

@@ -1,0 +1,280 @@
+//! What a change of each field of a topology does to a running chatroom: nothing, an update in place, or a replacement
+//! and in which order. A new field needs a row.
+
+use std::collections::BTreeSet;
+
+use crate::docs::schema_fields;
+use crate::parts::lacks_redis;
+use crate::replace::planned;
+use crate::support::TestEnv;
+
+/// What a changed field does.
+enum Does {
+    /// Exactly these steps: `verb address`, several addresses of one verb behind it.
+    Plan(&'static [&'static str]),
+    /// The plan is refused with this.
+    Refused(&'static str),
+    /// It makes another stack, or is no part of what is compared: this says why.
+    NotCompared(&'static str),
+}
+
+use Does::{NotCompared, Plan, Refused};
+
+/// A field, what is written instead of what in the chatroom, and what that does.
+type Row = (&'static str, &'static [(&'static str, &'static str)], Does);
+
+/// Both nodes get another release, whatever of them changes.
+const RELEASES: &[&str] = &["update release.ecs01 release.ecs02"];
+/// A second machine that is made before the old one goes.
+const MACHINE: &[&str] =
+    &["+/- instance.ecs02 host_key.ecs02 security_rule.redis-ecs02 release.ecs02 server.ecs02"];
+
+fn rows() -> Vec<Row> {
+    [network(), machines(), service(), front()].into_iter().flatten().collect()
+}
+
+fn network() -> Vec<Row> {
+    vec![
+        ("stack", &[], NotCompared("another name is another stack")),
+        ("region", &[], NotCompared("another region has a stack of its own")),
+        (
+            "network.vpc.cidr",
+            &[("192.168.0.0/16", "192.168.0.0/17")],
+            Plan(&[
+                "+/- vpc.main vswitch.a vswitch.b security_group.main instance.ecs01 instance.ecs02 instance.ecs03",
+                "+/- host_key.ecs01 host_key.ecs02 host_key.ecs03 security_rule.node-a security_rule.node-b",
+                "+/- security_rule.redis-ecs01 security_rule.redis-ecs02 security_rule.ssh-203.0.113.0-24",
+                "+/- redis.ecs03 load_balancer.main server_group.main release.ecs01 release.ecs02 server.ecs01",
+                "+/- server.ecs02 listener.main",
+                "update record.main",
+            ]),
+        ),
+        (
+            "network.vpc.id",
+            &[("{ cidr: 192.168.0.0/16 }", "{ id: vpc-bp1other }")],
+            Refused("the topology names vpc-bp1other"),
+        ),
+        ("network.zones", &[], NotCompared("a short form of `network.vswitches`")),
+        (
+            "network.vswitches.NAME.zone",
+            &[("zone: cn-hangzhou-i", "zone: cn-hangzhou-j")],
+            Plan(&[
+                "-/+ vswitch.b instance.ecs02 host_key.ecs02 release.ecs02 server.ecs02 load_balancer.main",
+                "-/+ listener.main security_rule.redis-ecs02",
+                "update record.main",
+            ]),
+        ),
+        (
+            "network.vswitches.NAME.cidr",
+            &[("192.168.1.0/24", "192.168.7.0/24")],
+            Plan(&[
+                "+/- vswitch.b instance.ecs02 host_key.ecs02 release.ecs02 server.ecs02 load_balancer.main",
+                "+/- listener.main security_rule.redis-ecs02 security_rule.node-b",
+                "update record.main",
+            ]),
+        ),
+        (
+            "network.vswitches.NAME.id",
+            &[("cidr: 192.168.1.0/24 }", "cidr: 192.168.1.0/24, id: vsw-bp1other }")],
+            Refused("the topology names vsw-bp1other"),
+        ),
+        (
+            "network.security_group.id",
+            &[("\nssh:", "  security_group: { id: sg-bp1other }\n\nssh:")],
+            Refused("the topology names sg-bp1other"),
+        ),
+        (
+            "ssh.allow_from",
+            &[("203.0.113.0/24", "198.51.100.0/24")],
+            Plan(&["create security_rule.ssh-198.51.100.0-24", "delete security_rule.ssh-203.0.113.0-24"]),
+        ),
+        ("ssh.key", &[], NotCompared("who logs in is no part of what there is")),
+        ("ssh.user", &[], NotCompared("there is one value")),
+        ("endpoints", &[], NotCompared("where the cloud is asked, not what there is")),
+    ]
+}
+
+fn machines() -> Vec<Row> {
+    vec![
+        ("instances.NAME.vswitch", &[("ecs02: { vswitch: b", "ecs02: { vswitch: a")], Plan(MACHINE)),
+        (
+            "instances.NAME.access",
+            &[("ecs03: { vswitch: a, via: ecs01 }", "ecs03: { vswitch: a, access: public }")],
+            Plan(&["+/- instance.ecs03 host_key.ecs03 redis.ecs03", "update release.ecs01 release.ecs02"]),
+        ),
+        (
+            "instances.NAME.via",
+            &[("ecs02: { vswitch: b, access: public", "ecs02: { vswitch: b, via: ecs01")],
+            Plan(MACHINE),
+        ),
+        (
+            "instances.NAME.types",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, types: [ecs.c7.large]")],
+            Plan(MACHINE),
+        ),
+        (
+            "instances.NAME.image",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, image: 'acs:debian_12_11_x64'")],
+            Plan(MACHINE),
+        ),
+        ("instances.NAME.disk", &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, disk: 60")], Plan(MACHINE)),
+        (
+            "instances.NAME.protect",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, protect: true")],
+            Plan(&[]),
+        ),
+        ("protect", &[("region:", "protect: true\nregion:")], Plan(&[])),
+        ("exclusive", &[("region:", "exclusive: true\nregion:")], Plan(&[])),
+    ]
+}
+
+fn service() -> Vec<Row> {
+    vec![
+        (
+            "redis.on",
+            &[("on: ecs03 ", "on: ecs02 "), ("on: [ecs01, ecs02]", "on: [ecs01]")],
+            Plan(&[
+                "create redis.ecs02",
+                "update release.ecs01",
+                "delete redis.ecs03 release.ecs02 server.ecs02 security_rule.redis-ecs02",
+            ]),
+        ),
+        (
+            "redis.port",
+            &[("on: ecs03 ", "port: 6380\n  on: ecs03 ")],
+            Plan(&[
+                "update redis.ecs03 release.ecs01 release.ecs02",
+                "+/- security_rule.redis-ecs01 security_rule.redis-ecs02",
+            ]),
+        ),
+        (
+            "redis.max_memory",
+            &[("on: ecs03 ", "max_memory: 512\n  on: ecs03 ")],
+            Plan(&["update redis.ecs03"]),
+        ),
+        (
+            "redis.persistence",
+            &[("on: ecs03 ", "persistence: none\n  on: ecs03 ")],
+            Plan(&["update redis.ecs03"]),
+        ),
+        (
+            "node.on",
+            &[("on: [ecs01, ecs02]", "on: [ecs01]")],
+            Plan(&["delete release.ecs02 server.ecs02 security_rule.redis-ecs02"]),
+        ),
+        (
+            "node.port",
+            &[("chat application\n  port: 5000", "chat application\n  port: 5001")],
+            Plan(&[
+                "update release.ecs01 release.ecs02",
+                "+/- server.ecs01 server.ecs02 security_rule.node-a security_rule.node-b",
+            ]),
+        ),
+        (
+            "node.ping_interval",
+            &[("  port: 5000\n\n", "  port: 5000\n  ping_interval: 8s\n\n")],
+            Plan(RELEASES),
+        ),
+        (
+            "node.ping_timeout",
+            &[("  port: 5000\n\n", "  port: 5000\n  ping_timeout: 8s\n\n")],
+            Plan(RELEASES),
+        ),
+        (
+            "node.allowed_origins",
+            &[("  port: 5000\n\n", "  port: 5000\n  allowed_origins: ['https://example.org']\n\n")],
+            Plan(RELEASES),
+        ),
+    ]
+}
+
+fn front() -> Vec<Row> {
+    const BALANCER: &[&str] = &["+/- load_balancer.main listener.main", "update record.main"];
+    vec![
+        (
+            "load_balancer.id",
+            &[("  address: internet", "  id: alb-other")],
+            Refused("the topology names alb-other"),
+        ),
+        (
+            "load_balancer.vswitches",
+            &[
+                ("\nssh:", "    c: { zone: cn-hangzhou-j, cidr: 192.168.2.0/24 }\n\nssh:"),
+                ("  address: internet", "  vswitches: [a, c]"),
+            ],
+            Plan(&[
+                "create vswitch.c security_rule.node-c",
+                "delete security_rule.node-b",
+                "+/- load_balancer.main listener.main",
+                "update record.main",
+            ]),
+        ),
+        ("load_balancer.address", &[("address: internet", "address: intranet")], Plan(BALANCER)),
+        ("load_balancer.edition", &[("address: internet", "edition: standard")], Plan(BALANCER)),
+        ("load_balancer.protect", &[("address: internet", "protect: true")], Plan(&[])),
+        (
+            "load_balancer.listener.protocol",
+            &[("protocol: http", "protocol: https\n    certificate: 1-cn-hangzhou")],
+            Plan(&["-/+ listener.main"]),
+        ),
+        (
+            "load_balancer.listener.port",
+            &[("    port: 5000", "    port: 8080")],
+            Plan(&["+/- listener.main"]),
+        ),
+        (
+            "load_balancer.listener.idle_timeout",
+            &[("idle_timeout: 60s", "idle_timeout: 50s")],
+            Plan(&["update listener.main"]),
+        ),
+        (
+            "load_balancer.listener.request_timeout",
+            &[("request_timeout: 60s", "request_timeout: 50s")],
+            Plan(&["update listener.main"]),
+        ),
+        (
+            "load_balancer.listener.certificate",
+            &[],
+            NotCompared("only with https: `a_certificate_is_changed_in_place`"),
+        ),
+        ("dns.domain", &[("domain: example.com ", "domain: example.net ")], Plan(&["+/- record.main"])),
+        ("dns.host", &[("host: \"@\" ", "host: chat ")], Plan(&["+/- record.main"])),
+        ("dns.ttl", &[("host: \"@\" ", "ttl: 900\n  host: \"@\" ")], Plan(&["update record.main"])),
+    ]
+}
+
+#[test]
+fn every_field_is_updated_in_place_or_forces_a_replacement() {
+    let (rows, fields) = (rows(), schema_fields());
+    let written: BTreeSet<String> = rows.iter().map(|row| row.0.to_owned()).collect();
+    assert_eq!(written.len(), rows.len(), "a field stands twice");
+    assert_eq!(written, fields, "a field has no row, or a row no field");
+    if lacks_redis("every_field_is_updated_in_place_or_forces_a_replacement") {
+        return;
+    }
+    let env = TestEnv::with_chatroom();
+    let mut wrong = Vec::new();
+    for (field, changes, does) in rows {
+        env.write_changed("chatroom.yaml", changes);
+        match does {
+            NotCompared(why) => assert!(changes.is_empty() && !why.is_empty(), "{field}"),
+            Refused(why) => drop(env.local("plan").expect_code(1).expect_in_order(&[why])),
+            Plan(expected) => {
+                let expected = expected.iter().flat_map(|line| {
+                    let mut words = line.split(' ');
+                    let verb = words.next().unwrap_or_default();
+                    words.map(move |address| format!("{verb} {address}"))
+                });
+                let expected: BTreeSet<String> = expected.collect();
+                let found: BTreeSet<String> =
+                    planned(&env).into_iter().map(|(address, verb)| format!("{verb} {address}")).collect();
+                if found != expected {
+                    let missing: Vec<_> = expected.difference(&found).collect();
+                    let other: Vec<_> = found.difference(&expected).collect();
+                    wrong.push(format!("{field}: does not {missing:?}, but {other:?}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
