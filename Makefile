@@ -31,10 +31,10 @@ conformance: setup-test ## The official SDKs against mock-cloud and our client |
 	cargo test --package albatross --test conformance --locked
 
 crash: setup-test ## Kill albatross at every point there is, run it again | 12 min | 5 min
-	cargo test --workspace --features crash-points --test crash --locked
+	cargo test --profile crash --workspace --features crash-points --test crash --locked
 
 soak: setup-test ## Crash twice, crash beside faults, ROUNDS=300 from SEED=1 | 10 min | 3 min
-	cargo test --workspace --features crash-points --test crash --locked -- soak
+	cargo test --profile crash --workspace --features crash-points --test crash --locked -- soak
 
 bench: build ## Time the road, stage by stage; see BENCHMARKS.md | 12 min | 2 min
 	cargo run --release --locked --example bench_road

@@ -19,16 +19,25 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds the other two and copies all three to `target/crash/`.
+    /// Builds the other two and copies all three to `target/crash-programs/`.
     pub(crate) fn prepare() -> anyhow::Result<Self> {
         // The whole workspace: a part of it would be built anew with other features of the same dependencies.
         let built = Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--workspace", "--locked", "--features", "crash-points"])
+            .args([
+                "build",
+                "--quiet",
+                "--profile",
+                "crash",
+                "--workspace",
+                "--locked",
+                "--features",
+                "crash-points",
+            ])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()?;
         ensure!(built.success(), "the programs cannot be built");
         let from = Path::new(ALBATROSS).parent().context("a program is in a folder")?;
-        let folder = from.parent().context("a profile is in a folder")?.join("crash");
+        let folder = from.parent().context("a profile is in a folder")?.join("crash-programs");
         fs::create_dir_all(&folder)?;
         for name in ["albatross", "mock-cloud", "chat-node"] {
             copy(&from.join(name), &folder.join(name))?;

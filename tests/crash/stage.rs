@@ -57,6 +57,12 @@ impl Verb {
     }
 }
 
+/// Memory where there is any: every write of a journal waits for its disk, and machines are folders with many files.
+fn scratch() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
+}
+
 fn changed(text: String, changes: &[(&str, &str)]) -> anyhow::Result<String> {
     changes.iter().try_fold(text, |text, (from, to)| {
         ensure!(text.contains(from), "the example has no `{from}`");
@@ -82,7 +88,7 @@ pub(crate) struct Ran {
 impl Stage {
     /// A new cloud with nothing in it.
     pub(crate) async fn new(programs: &Programs) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("albatross-crash-").tempdir()?;
+        let folder = tempfile::Builder::new().prefix("albatross-crash-").tempdir_in(scratch())?;
         let local = folder.path().join(".albatross/local");
         std::fs::create_dir_all(&local)?;
         let cloud = Cloud::start(programs, &local).await?;

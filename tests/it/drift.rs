@@ -298,7 +298,7 @@ fn a_plan_from_the_journal_asks_nobody() {
         .expect_code(0)
         .expect_in_order(&["No changes: 22 resources"]);
     let calls = env.cloud().call_log();
-    assert_eq!(calls[before..], []);
+    assert!(calls[before..].is_empty(), "{:?}", &calls[before..]);
     env.run(&["--local", "plan", "--refresh=false", "--refresh-only", "chatroom.yaml"])
         .expect_code(64)
         .expect_in_order(&["error: `--refresh-only`", "help: leave one of the two out"]);

@@ -99,9 +99,22 @@ impl Run<'_> {
         if second != first {
             self.act(2, Verb::Apply, &second.topology(), &theirs).await?;
         }
+        if draw::happens(self.seed, "regret", 25) {
+            // A removal that may end in the middle, and then another command than the same again.
+            self.once(4, Verb::Destroy, &second.topology()).await?;
+            self.act(5, Verb::Apply, &second.topology(), &theirs).await?;
+        }
         self.act(3, Verb::Destroy, &second.topology(), &theirs).await?;
         let left = region.lock().world.census();
         if left == census { Ok(()) } else { Err(format!("destroy leaves {left:?} of what was {census:?}")) }
+    }
+
+    /// One command, whatever comes of it.
+    async fn once(&mut self, act: u32, verb: Verb, topology: &Topology) -> Result<(), String> {
+        self.desk.region.lock().faults.enter(Some(format!("{act}.1")));
+        let done = self.attempt(verb, topology).await;
+        self.pause().await;
+        done.map(drop).map_err(|why| format!("act {act} ({verb:?}): {why}"))
     }
 
     /// One command, as often as it takes.

@@ -56,7 +56,9 @@ pub async fn refresh(provider: &Provider, desired: &Desired, depth: Depth) -> Re
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
     let mut observed = loop {
         let observed = reader::read(provider, desired, &memory).await?;
-        if !is_missing_something(&memory, &observed) || !backoff.wait(&deadline).await {
+        let may_lag =
+            is_missing_something(&memory, &observed) || shows_what_leaves(&memory, desired, &observed);
+        if !may_lag || !backoff.wait(&deadline).await {
             break observed;
         }
     };
@@ -137,6 +139,17 @@ fn is_missing_something(memory: &Memory, observed: &Observed) -> bool {
                 && !is_found(address.kind, id)
         }
         Phase::Absent | Phase::Intended(_) | Phase::Accepted(_) | Phase::Tainted(_) => false,
+    })
+}
+
+/// Whether a list still shows what a command that ended wanted gone a moment ago, and what is wanted to stay now: the
+/// list may lag. What it has shown for longer is there.
+fn shows_what_leaves(memory: &Memory, desired: &Desired, observed: &Observed) -> bool {
+    memory.resources.iter().any(|(address, remembered)| {
+        memory.is_leaving(address)
+            && is_young(remembered)
+            && desired.resources.contains_key(address)
+            && observed.resources.contains_key(address)
     })
 }
 

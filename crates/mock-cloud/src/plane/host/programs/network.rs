@@ -1,5 +1,7 @@
 //! Programs that look at the network: curl and ss.
 
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -119,6 +121,9 @@ fn failed(reason: NoAnswer, probe: &Probe) -> (Outcome, u16) {
     (outcome, 0)
 }
 
+/// How much of the kernel's table is read at a time, in bytes: it is made line by line as it is read.
+const TABLE_PART: usize = 4_096;
+
 /// A listening socket of this host.
 struct Listening {
     port: u16,
@@ -154,15 +159,16 @@ pub(crate) fn ss(machine: &Machine, arguments: &[String]) -> Outcome {
     Outcome::printed(text)
 }
 
-/// Reads the kernel's table: state `0A` is listening, addresses are little-endian words.
+/// Reads the kernel's table as far as sockets listen, state `0A`: they come first, and what follows can be very long.
+/// Addresses are little-endian words.
 fn listening(own: Ipv4Addr) -> Vec<Listening> {
-    let table = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    let Ok(table) = File::open("/proc/net/tcp") else { return Vec::new() };
     let wanted = format!("{:08X}", u32::from_le_bytes(own.octets()));
     let mut found = Vec::new();
-    for line in table.lines().skip(1) {
+    for line in BufReader::with_capacity(TABLE_PART, table).lines().map_while(Result::ok).skip(1) {
         let fields: Vec<&str> = line.split_whitespace().collect();
         let (Some(local), Some(&"0A"), Some(inode)) = (fields.get(1), fields.get(3), fields.get(9)) else {
-            continue;
+            break;
         };
         if let Some((address, port)) = local.split_once(':')
             && address == wanted
