@@ -22,7 +22,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use critical_path::{Counts, counts, critical_path};
+use critical_path::{Counts, Logs, counts, critical_path};
 
 const RUNS: usize = 3;
 const CHATROOM: &str = include_str!("chatroom.yaml");
@@ -164,8 +164,14 @@ impl Place {
         let before = self.lines("calls")?.len();
         let yes: &[&str] = if verb == "plan" { &[] } else { &["--yes"] };
         let took = self.run(&[&["--local", verb], yes, &["chatroom.yaml"]].concat())?;
-        let (log, transitions) = (self.lines("calls")?, self.lines("transitions")?);
-        Ok(Figures { counts: counts(&log[before..]), took, path: critical_path(&log, before, &transitions) })
+        let logs = Logs {
+            calls: self.lines("calls")?,
+            transitions: self.lines("transitions")?,
+            effects: self.lines("effects")?,
+        };
+        let path = critical_path(&logs, before);
+        ensure!(u128::try_from(path)? <= took, "{verb} took {took} ms, the log tells of {path} ms");
+        Ok(Figures { counts: counts(&logs.calls[before..]), took, path })
     }
 
     /// Runs the program, and says how many milliseconds it took.

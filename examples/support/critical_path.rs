@@ -1,14 +1,23 @@
-//! What a stretch of the cloud's own call log says: how many calls, how many it takes at least, and how long the cloud
-//! itself took along the longest chain of what waits for each other.
+//! What a stretch of the cloud's own logs says: how many calls, how many it takes at least, and how long the cloud and
+//! its machines took along the longest chain of what waits for each other.
 //!
 //! Nothing here is from the program that made the calls. A call that changes something can begin when all that it names
 //! is ready; what it sets in motion is ready when the cloud's transitions say so, counted from the call. What is
-//! removed waits for the removal of everything that was made on it. Everything else is free to go at once: machines,
-//! the program, the network and the disk take no time in this figure.
+//! removed waits for the removal of everything that was made on it. What is done on a machine takes as long as the
+//! machine says, one command or file after another, and a node starts when Redis does. Everything else is free to go at
+//! once: the program, connections, the network and the disk take no time in this figure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
+
+/// What a session on a machine holds from its beginning to its end: no work by itself.
+const LOCK: &str = "flock -n /run/albatross.lock";
+/// What keeps Redis running on its machine, and the first that needs it on another.
+const REDIS: &str = "albatross-redis";
+const NODE_START: &str = "systemctl restart chat-node.service";
+/// Milliseconds between what a call does and the moment in its line.
+const LOGGED_WITHIN: i64 = 3;
 
 /// Observations of a state that each action needs at least: one for each change of state that the next step, or the end
 /// of the command, waits for.
@@ -70,6 +79,14 @@ pub(crate) fn counts(log: &[Value]) -> Counts {
     }
 }
 
+/// The cloud's logs up to the end of a command: calls, transitions, and effects, which tell of the work on machines.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    pub(crate) calls: Vec<Value>,
+    pub(crate) transitions: Vec<Value>,
+    pub(crate) effects: Vec<Value>,
+}
+
 /// A transition, with what it is of.
 struct Transition<'v> {
     name: &'v str,
@@ -88,53 +105,138 @@ fn transition(line: &Value) -> Option<Transition<'_>> {
     Some(Transition { name, ids, since: line["since"].as_i64()?, at: line["at"].as_i64()? })
 }
 
-fn ids_of(call: &Value) -> BTreeSet<&str> {
-    let resources = &call["resources"];
-    let listed = [&resources["named"], &resources["shown"]].into_iter().filter_map(Value::as_array).flatten();
-    listed.filter_map(Value::as_str).collect()
+/// A command or a file on a machine.
+struct Work<'v> {
+    machine: &'v str,
+    what: &'v str,
+    since: i64,
+    at: i64,
 }
 
-/// Milliseconds of the longest chain in the calls from this one on. The log is whole: what was made earlier says what
+fn work(line: &Value) -> Option<Work<'_>> {
+    let is_on_machine = matches!(line["kind"].as_str(), Some("command" | "upload"));
+    let mut words = line["key"].as_str().filter(|_| is_on_machine)?.splitn(3, ' ').skip(1);
+    let (machine, what) = (words.next()?, words.next()?);
+    let work = Work { machine, what, since: line["since"].as_i64()?, at: line["at"].as_i64()? };
+    (!what.starts_with(LOCK)).then_some(work)
+}
+
+fn listed<'v>(call: &'v Value, how: &str) -> impl Iterator<Item = &'v str> {
+    call["resources"][how].as_array().into_iter().flatten().filter_map(Value::as_str)
+}
+
+fn ids_of(call: &Value) -> BTreeSet<&str> {
+    listed(call, "named").chain(listed(call, "shown")).collect()
+}
+
+fn moment(call: &Value) -> i64 {
+    call["moment"].as_i64().unwrap_or_default()
+}
+
+/// What takes its turn in the chains.
+enum Turn<'v> {
+    Call(usize),
+    Work(Work<'v>),
+}
+
+/// Milliseconds of the longest chain in the calls from this one on. The logs are whole: what was made earlier says what
 /// stands on what.
-pub(crate) fn critical_path(log: &[Value], from: usize, transitions: &[Value]) -> i64 {
-    let transitions: Vec<Transition<'_>> = transitions.iter().filter_map(transition).collect();
-    let durations = durations(log, from, &transitions);
-    let bases = bases(log);
-    let mut ready: BTreeMap<&str, i64> = BTreeMap::new();
-    let mut turns: BTreeMap<&str, i64> = BTreeMap::new();
-    for (index, call) in log.iter().enumerate().skip(from).filter(|(_, call)| is_change(call)) {
-        let named = ids_of(call);
-        let standing: Vec<&str> = if action(call).starts_with("Delete") {
-            named.iter().flat_map(|id| bases.get(id).into_iter().flatten().copied()).collect()
-        } else {
-            Vec::new()
-        };
-        let mut begins =
-            named.iter().chain(&standing).filter_map(|id| ready.get(id)).copied().max().unwrap_or(0);
-        // A VPC makes and removes one vSwitch at a time.
-        let turn = action(call).ends_with("VSwitch").then_some("vSwitches");
-        begins = begins.max(turn.and_then(|turn| turns.get(turn)).copied().unwrap_or(0));
-        let mut ends = begins;
-        for (id, takes) in durations.get(&index).into_iter().flatten() {
-            ends = ends.max(begins + takes);
-            ready.insert(id, begins + takes);
+pub(crate) fn critical_path(logs: &Logs, from: usize) -> i64 {
+    let Some(began) = logs.calls.get(from).map(moment) else { return 0 };
+    let calls = logs.calls.iter().enumerate().skip(from).filter(|(_, call)| is_change(call));
+    let calls = calls.map(|(index, call)| (moment(call), Turn::Call(index)));
+    let works = logs.effects.iter().filter_map(work).filter(|work| work.since >= began);
+    let works = works.map(|work| (work.since, Turn::Work(work)));
+    let mut turns: Vec<(i64, Turn<'_>)> = calls.chain(works).collect();
+    turns.sort_by_key(|(moment, _)| *moment);
+    let mut chains = Chains::new(logs, from, began);
+    for (_, turn) in turns {
+        match turn {
+            Turn::Call(index) => chains.call(index, &logs.calls[index]),
+            Turn::Work(work) => chains.work(&work),
         }
-        for id in ids_of(call) {
-            ready.entry(id).or_insert(begins);
-        }
-        turn.map(|turn| turns.insert(turn, ends));
     }
-    ready.values().copied().max().unwrap_or(0)
+    chains.ready.values().copied().max().unwrap_or(0)
+}
+
+/// When each is ready, in milliseconds of the chains.
+struct Chains<'v> {
+    ready: BTreeMap<&'v str, i64>,
+    durations: BTreeMap<usize, BTreeMap<&'v str, i64>>,
+    bases: BTreeMap<&'v str, Vec<&'v str>>,
+    instances: BTreeMap<&'v str, &'v str>,
+    /// What is over on each machine: when it was, and when it would have been.
+    over: BTreeMap<&'v str, Vec<(i64, i64)>>,
+    /// A VPC makes and removes one vSwitch at a time.
+    vswitches: i64,
+    redis: i64,
+}
+
+impl<'v> Chains<'v> {
+    fn new(logs: &'v Logs, from: usize, began: i64) -> Self {
+        let bases = bases(&logs.calls);
+        let of_now = logs.transitions.iter().filter_map(transition).filter(|one| one.since >= began);
+        let durations = durations(&logs.calls, from, &of_now.collect::<Vec<_>>());
+        let made = logs.calls.iter().filter(|call| is_change(call) && action(call) == "RunInstances");
+        let named = made.filter_map(|call| Some((call["parameters"]["InstanceName"].as_str()?, call)));
+        let instances =
+            named.filter_map(|(name, call)| Some((name, listed(call, "shown").next()?))).collect();
+        let (ready, over) = (BTreeMap::new(), BTreeMap::new());
+        Self { ready, durations, bases, instances, over, vswitches: 0, redis: 0 }
+    }
+
+    fn ready(&self, ids: impl Iterator<Item = &'v str>) -> i64 {
+        ids.filter_map(|id| self.ready.get(id)).copied().max().unwrap_or(0)
+    }
+
+    fn call(&mut self, index: usize, call: &'v Value) {
+        let ids = ids_of(call);
+        let mut begins = self.ready(ids.iter().copied());
+        if action(call).starts_with("Delete") {
+            let standing = ids.iter().flat_map(|id| self.bases.get(id).into_iter().flatten().copied());
+            begins = begins.max(self.ready(standing));
+        }
+        let is_of_vswitch = action(call).ends_with("VSwitch");
+        if is_of_vswitch {
+            begins = begins.max(self.vswitches);
+        }
+        let mut ends = begins;
+        for (id, takes) in self.durations.get(&index).into_iter().flatten() {
+            ends = ends.max(begins + takes);
+            self.ready.insert(id, begins + takes);
+        }
+        if is_of_vswitch {
+            self.vswitches = ends;
+        }
+        for id in ids {
+            self.ready.entry(id).or_insert(begins);
+        }
+    }
+
+    fn work(&mut self, work: &Work<'v>) {
+        let Some(instance) = self.instances.get(work.machine).copied() else { return };
+        let over = self.over.get(work.machine).into_iter().flatten();
+        let before = over.filter(|(at, _)| *at <= work.since).map(|(_, ended)| *ended).max();
+        let mut begins = self.ready(std::iter::once(instance)).max(before.unwrap_or(0));
+        if work.what.ends_with(NODE_START) {
+            begins = begins.max(self.redis);
+        }
+        let ends = begins + work.at - work.since;
+        self.over.entry(work.machine).or_default().push((work.at, ends));
+        let ready = self.ready.entry(instance).or_default();
+        *ready = ends.max(*ready);
+        if work.what.contains(REDIS) {
+            self.redis = self.redis.max(ends);
+        }
+    }
 }
 
 /// What was made on what: the makers of each resource named the others.
 fn bases(log: &[Value]) -> BTreeMap<&str, Vec<&str>> {
     let mut bases: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for call in log.iter().filter(|call| is_change(call)) {
-        let shown = call["resources"]["shown"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        for made in shown {
-            for base in call["resources"]["named"].as_array().into_iter().flatten().filter_map(Value::as_str)
-            {
+        for made in listed(call, "shown") {
+            for base in listed(call, "named") {
                 bases.entry(base).or_default().push(made);
             }
         }
@@ -149,23 +251,23 @@ fn durations<'v>(
     from: usize,
     transitions: &[Transition<'v>],
 ) -> BTreeMap<usize, BTreeMap<&'v str, i64>> {
-    let moment = |index: usize| log[index]["moment"].as_i64().unwrap_or_default();
     let mut of_call: BTreeMap<usize, BTreeMap<&str, i64>> = BTreeMap::new();
     // For each that is over: its id, when, the call it belongs to, and when that chain began.
     let mut over: Vec<(&str, i64, usize, i64)> = Vec::new();
     // A job is the same change under another name, and nobody waits for the end of an interface but who needs it gone.
     for one in transitions.iter().filter(|one| !matches!(one.name, "job_finished" | "interface_gone")) {
         let follows = over.iter().rev().find(|(id, at, ..)| *at == one.since && one.ids.contains(id));
-        let (call, began) = if let Some((_, _, call, began)) = follows {
+        let (call, began) = if one.name == "servers_healthy" {
+            let Some(call) = cause_of_health(log, from, one) else { continue };
+            (call, moment(&log[call]))
+        } else if let Some((_, _, call, began)) = follows {
             (*call, *began)
         } else {
             let is_cause = |index: &usize| {
-                is_change(&log[*index])
-                    && !ids_of(&log[*index]).is_disjoint(&one.ids.iter().copied().collect())
+                is_change(&log[*index]) && one.ids.iter().any(|id| ids_of(&log[*index]).contains(id))
             };
-            let nearest =
-                (from..log.len()).filter(is_cause).min_by_key(|index| moment(*index).abs_diff(one.since));
-            let Some(call) = nearest else { continue };
+            let nearest = |index: &usize| moment(&log[*index]).abs_diff(one.since);
+            let Some(call) = (from..log.len()).filter(is_cause).min_by_key(nearest) else { continue };
             (call, one.since)
         };
         for id in &one.ids {
@@ -175,4 +277,21 @@ fn durations<'v>(
         }
     }
     of_call
+}
+
+/// Servers begin to be probed after the last change of their listener or of its group before they were seen unwell.
+fn cause_of_health(log: &[Value], from: usize, health: &Transition<'_>) -> Option<usize> {
+    let is_maker = |call: &&Value| {
+        is_change(call) && health.ids.iter().any(|id| listed(call, "shown").any(|made| made == *id))
+    };
+    let maker = log.iter().find(is_maker)?;
+    let groups = listed(maker, "named").filter(|id| id.starts_with("sgp-"));
+    let subjects: BTreeSet<&str> = health.ids.iter().copied().chain(groups).collect();
+    let is_cause = |index: &usize| {
+        let call = &log[*index];
+        is_change(call)
+            && moment(call) <= health.since + LOGGED_WITHIN
+            && !ids_of(call).is_disjoint(&subjects)
+    };
+    (from..log.len()).rev().find(is_cause)
 }
