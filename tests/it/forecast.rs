@@ -25,8 +25,8 @@ fn foretold(env: &TestEnv) -> (Calls, Value) {
         if !actions.is_empty() {
             // The log names what was deposed by the address it had.
             let address = text("address");
-            let plain = address.split('~').next().unwrap_or_default();
-            calls.insert(format!("{} {plain}", text("verb")), actions);
+            let first = address.split('~').next().unwrap_or_default();
+            calls.insert(format!("{} {first}", text("verb")), actions);
         }
     }
     (calls, plan["forecast"].clone())

@@ -40,8 +40,8 @@ fn whatever_goes_wrong_the_world_becomes_what_the_topology_says() {
             only.map(|list| list.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect());
         let report = run::play(seed, only);
         println!(
-            "seed {seed}: {} commands, {} calls, struck by {:?}",
-            report.commands, report.calls, report.struck
+            "{}seed {seed}: {} commands, {} calls, struck by {:?}",
+            report.said, report.commands, report.calls, report.struck
         );
         assert_eq!(report.broken, None);
         return;

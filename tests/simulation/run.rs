@@ -43,6 +43,8 @@ pub(crate) struct Report {
     pub(crate) trace: u64,
     /// Commands that were run.
     pub(crate) commands: u32,
+    /// Plans and calls, when they are asked for.
+    pub(crate) said: String,
 }
 
 /// Runs one seed; with `only`, under no other faults than these; with `TELL` set, aloud.
@@ -54,9 +56,10 @@ pub(crate) fn play(seed: u64, only: Option<BTreeSet<String>>) -> Report {
         let folder = scratch();
         let region = Region::new(seed, Faults::of(seed, only));
         let desk = Desk { region: &region, state: folder.path() };
-        let mut run = Run { seed, desk, commands: 0, aloud: std::env::var_os("TELL").is_some() };
+        let mut run =
+            Run { seed, desk, commands: 0, aloud: std::env::var_os("TELL").is_some(), said: String::new() };
         let broken = run.live().await.err();
-        let commands = run.commands;
+        let (commands, said) = (run.commands, run.said);
         let state = region.lock();
         Report {
             broken,
@@ -64,6 +67,7 @@ pub(crate) fn play(seed: u64, only: Option<BTreeSet<String>>) -> Report {
             calls: state.log.len(),
             trace: state.trace,
             commands,
+            said,
         }
     })
 }
@@ -79,8 +83,9 @@ struct Run<'r> {
     seed: u64,
     desk: Desk<'r>,
     commands: u32,
-    /// Whether plans and calls are printed.
+    /// Whether plans and calls are noted.
     aloud: bool,
+    said: String,
 }
 
 impl Run<'_> {
@@ -153,7 +158,7 @@ impl Run<'_> {
         let calls = region.lock().log[before..].to_vec();
         laws::calls_are_bounded(&calls, topology)?;
         if let (true, Ended::Done(plan, _)) = (self.aloud, &ended) {
-            tell(plan, &calls);
+            self.said += &words_of(plan, &calls);
         }
         match ended {
             Ended::Crashed => {
@@ -239,17 +244,20 @@ impl Run<'_> {
     }
 }
 
-/// Prints a plan and what came of it.
-fn tell(plan: &Plan, calls: &[Logged]) {
-    for step in plan.steps.iter().filter(|step| step.action != Action::Keep) {
-        println!("{} {} {:?}", step.action.word(), step.address, step.action.changes());
-    }
-    for (index, operation) in operations(plan).into_iter().flatten().enumerate() {
-        println!("{index}: {:?} {} after {:?}", operation.verb, operation.address, operation.after);
-    }
-    for call in calls {
-        println!("{} {} {}", call.action, call.subject.as_deref().unwrap_or_default(), call.outcome);
-    }
+/// A plan and what came of it, in lines.
+fn words_of(plan: &Plan, calls: &[Logged]) -> String {
+    let steps = plan.steps.iter().filter(|step| step.action != Action::Keep);
+    let steps =
+        steps.map(|step| format!("{} {} {:?}", step.action.word(), step.address, step.action.changes()));
+    let operations = operations(plan).into_iter().flatten().enumerate();
+    let operations = operations
+        .map(|(index, one)| format!("{index}: {:?} {} after {:?}", one.verb, one.address, one.after));
+    let call = |call: &Logged| {
+        let subject = call.subject.as_deref().unwrap_or_default();
+        format!("{} {subject} {}", call.action, call.outcome)
+    };
+    let lines: Vec<String> = steps.chain(operations).chain(calls.iter().map(call)).collect();
+    lines.join("\n") + "\n"
 }
 
 /// There is no stock of what the topology would rather have: it gets its second choice.
