@@ -4,7 +4,7 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test build demo test conformance crash soak bench bench-calls clean
+.PHONY: help setup setup-test build demo test conformance crash soak bench bench-calls bench-apply clean
 
 help: ## List the targets
 	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again
@@ -42,6 +42,9 @@ bench: build ## Time the road, stage by stage; see BENCHMARKS.md | 12 min | 2 mi
 
 bench-calls: build ## Count signed calls a second; see BENCHMARKS.md | 12 min | 1 min
 	cargo run --release --locked --example bench_calls
+
+bench-apply: build ## Hold an apply against the fewest calls and the shortest time | 12 min | 2 min
+	cargo run --release --locked --example bench_apply
 
 clean: ## Remove what was built
 	cargo clean

@@ -61,7 +61,7 @@ pub const SERVER_GROUP: Usual = guessed(8);
 /// A listener until it is Running, or gone.
 pub const LISTENER: Usual = guessed(8);
 /// Servers until a listener sends them traffic: two good probes, one a second, and a little for the probes themselves.
-pub const HEALTHY: Usual = Usual { takes: Duration::from_millis(1_100), basis: Basis::Documented };
+pub const HEALTHY: Usual = Usual { takes: Duration::from_millis(1_030), basis: Basis::Documented };
 /// A machine that runs until it can be logged into.
 pub const LOGIN: Usual = guessed(5);
 /// Redis from the distribution's packages, until it answers.

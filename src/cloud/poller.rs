@@ -4,7 +4,7 @@
 //!   API allows, so ten instances that start cost one call a tick.
 //! - There is no task in the background: one of those who wait looks for all of them, and when it is served or dropped
 //!   another takes over. When nobody waits nobody looks, and who is dropped leaves.
-//! - The first look is at once while nothing is known, and later when the condition is expected: what it took before,
+//! - The first look is early while nothing is known, and later when the condition is expected: what it took before,
 //!   else its usual time at the speed that this cloud has shown ([`expectation`]).
 //! - Only a look that began after somebody came counts for them: an older one may show the state before their change.
 //! - Of each product one reading is under way at a time.
@@ -187,7 +187,7 @@ impl<L: Listing> Lane<L> {
         waits.entered += 1;
         let (number, seen) = (waits.entered, waits.ticks);
         let expected = waits.learned.expect(&self.speed, condition, L::usual(condition));
-        let at_once = L::MAY_HOLD || expected.is_none();
+        let at_once = L::MAY_HOLD || (expected.is_none() && self.speed.is_instant());
         let due = at_once.then_some(now);
         let wait = Wait { key: key.clone(), condition, entered: now, due, at_once, unmet: None };
         waits.waiting.insert(number, wait);

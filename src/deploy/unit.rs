@@ -119,9 +119,11 @@ pub(super) async fn remove(host: &impl Host, unit: &str, file: &str) -> Result<(
     Ok(())
 }
 
-/// The pause between two looks at a condition; it grows a little so that a slow host is not pestered.
+/// The pause between two looks at a condition: short at first, since what starts is often there at once, and never
+/// longer than a second. It doubles so that a slow host is not pestered.
 pub(super) async fn pause(look: u32) {
-    tokio::time::sleep(Duration::from_millis(u64::from(100 + 100 * look.min(9)))).await;
+    let doubled = Duration::from_millis(25) * 2_u32.pow(look.min(6));
+    tokio::time::sleep(doubled.min(Duration::from_secs(1))).await;
 }
 
 #[cfg(test)]

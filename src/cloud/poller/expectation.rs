@@ -3,12 +3,14 @@
 //! How long a condition takes is known as what lies between two looks: it did not hold at the one and held at the
 //! other. A condition that was waited for before is expected to take as long again. One that was not is expected to
 //! take its usual time, at the speed that this cloud has shown so far: a test cloud may be a hundred times as fast as
-//! the real one. Before anything is known the looks begin at once and get thinner.
+//! the real one. Before anything is known the looks begin early and get thinner; and once
+//! something held at the first of them, they begin at once, since this cloud may take no time for anything.
 //!
 //! A cloud that turns out faster than expected is not slowed down for long: the real cloud's usual time is the longest
 //! that is expected of an unknown condition, and no gap is longer than five seconds.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -57,9 +59,16 @@ impl Span {
 #[derive(Debug, Default)]
 pub(super) struct Speed {
     second: Mutex<Option<Span>>,
+    /// Something of which nothing was known held at the first look.
+    is_instant: AtomicBool,
 }
 
 impl Speed {
+    /// Whether the first look at a condition of which nothing is known is worth it at once.
+    pub(super) fn is_instant(&self) -> bool {
+        self.is_instant.load(Ordering::Relaxed)
+    }
+
     fn learn(&self, usual: Duration, took: Span) {
         let Some(scale) = scale(usual) else { return };
         let later = took.times(scale.recip());
@@ -70,8 +79,9 @@ impl Speed {
     /// What a condition with this usual duration is expected to take; never longer than usual.
     fn expect(&self, usual: Duration) -> Option<Span> {
         let second = (*self.second.lock().unwrap_or_else(PoisonError::into_inner))?;
-        // A wait begins a little after its call, which is more of a short one than of a long one.
-        let span = second.times(scale(usual)? * 1.03);
+        // A wait begins a little after its call, which is more of a short one than of a long one; `most` is late by
+        // itself.
+        let span = second.times(scale(usual)? * 1.01);
         Some(Span { least: span.least.min(usual / 2), most: span.most.min(usual) })
     }
 }
@@ -90,6 +100,9 @@ impl Learned {
     /// A condition took this long.
     pub(super) fn learn(&mut self, speed: &Speed, condition: &'static str, usual: Usual, took: Span) {
         let known = self.expect(speed, condition, usual);
+        if known.is_none() && took.least.is_zero() {
+            speed.is_instant.store(true, Ordering::Relaxed);
+        }
         let took = known.map_or(took, |known| known.narrowed(took));
         if took.is_vague() {
             self.conditions.remove(condition);
@@ -109,9 +122,9 @@ impl Learned {
     }
 }
 
-/// How long to wait with the first look.
+/// How long to wait with the first look. What was set in motion just now is hardly over at once.
 pub(super) fn first_gap(expected: Option<Span>) -> Duration {
-    expected.map_or(Duration::ZERO, |span| worth_it(span).min(LONGEST_GAP))
+    expected.map_or(FIRST_GAP, |span| worth_it(span).min(LONGEST_GAP))
 }
 
 /// How long to wait with the next look, at a condition that did not hold after so long.
@@ -159,8 +172,8 @@ mod tests {
     }
 
     #[test]
-    fn nothing_known_means_a_look_at_once_and_then_thinner_and_thinner() {
-        assert_eq!(first_gap(None), Duration::ZERO);
+    fn nothing_known_means_an_early_look_and_then_thinner_and_thinner() {
+        assert_eq!(first_gap(None), FIRST_GAP);
         let gaps = [0, 50, 200, 400].map(|waited| next_gap(None, usual::VPC, milliseconds(waited)));
         assert_eq!(gaps, [50, 50, 100, 200].map(milliseconds));
         // Then it is a real cloud, and denser where it is expected.
@@ -175,8 +188,8 @@ mod tests {
         vpcs.learn(&speed, "Available", usual::VPC, span(90, 100));
         let usual = usual::LOAD_BALANCER_ACTIVE;
         let expected = balancers.expect(&speed, "Active", usual).expect("it is known");
-        assert_eq!(first_gap(Some(expected)), milliseconds(618));
-        assert_eq!(next_gap(Some(expected), usual, milliseconds(618)), expected.most / 20);
+        assert_eq!(first_gap(Some(expected)), milliseconds(606));
+        assert_eq!(next_gap(Some(expected), usual, milliseconds(606)), expected.most / 20);
     }
 
     #[test]
@@ -219,6 +232,18 @@ mod tests {
         assert_eq!(speed.expect(usual::VPC.takes), before);
         let expected = assistants.expect(&speed, "the Cloud Assistant", usual::ASSISTANT);
         assert_eq!(expected, Some(span(8, 10)));
+    }
+
+    #[test]
+    fn a_cloud_that_takes_no_time_is_looked_at_at_once() {
+        let (speed, mut vpcs, mut health) = (Speed::default(), Learned::default(), Learned::default());
+        vpcs.learn(&speed, "Available", usual::VPC, span(90, 100));
+        health.learn(&speed, "healthy servers", usual::HEALTHY, span(900, 1_000));
+        assert!(!speed.is_instant());
+        let speed = Speed::default();
+        vpcs = Learned::default();
+        vpcs.learn(&speed, "Available", usual::VPC, span(0, 50));
+        assert!(speed.is_instant());
     }
 
     #[test]

@@ -71,6 +71,10 @@ struct Effect {
     key: String,
     occurrence: u64,
     state: Progress,
+    /// When it came, in milliseconds since 1970.
+    since: i64,
+    /// When it was over.
+    at: Option<i64>,
 }
 
 /// On which side of the effect a gate is.
@@ -187,6 +191,10 @@ impl Book {
     fn set_progress(&mut self, effect: u64, progress: Progress) {
         if let Some(effect) = self.effects.get_mut(&effect) {
             effect.state = progress;
+            effect.at = match progress {
+                Progress::Held | Progress::Running => None,
+                Progress::Dropped | Progress::Done | Progress::Late => Some(now()),
+            };
         }
     }
 }
@@ -206,7 +214,15 @@ impl Gates {
         let number = book.next_effect;
         book.next_effect += 1;
         let sequence = number - book.first_effect + 1;
-        let effect = Effect { sequence, kind, key: key.clone(), occurrence, state: Progress::Running };
+        let effect = Effect {
+            sequence,
+            kind,
+            key: key.clone(),
+            occurrence,
+            state: Progress::Running,
+            since: now(),
+            at: None,
+        };
         book.effects.insert(number, effect);
         if book.effects.len() > MOST_EFFECTS {
             book.effects.pop_first();
@@ -290,6 +306,10 @@ impl Gates {
             }
         })
     }
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
 }
 
 #[cfg(test)]

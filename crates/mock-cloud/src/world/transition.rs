@@ -38,25 +38,29 @@ pub enum What {
 pub enum Plane {
     /// The machine of this instance runs, since it had booted.
     HostReady(String),
-    /// All servers behind this listener are healthy, since it was made.
+    /// All servers behind this listener are healthy, since they were not, or since it was made.
     ServersHealthy(String),
 }
 
 /// The last ones.
 #[derive(Debug, Clone, Default)]
-pub struct Transitions(VecDeque<Transition>);
+pub struct Transitions {
+    past: VecDeque<Transition>,
+    /// Listeners with servers that are not healthy after all were, with since when.
+    unwell: BTreeMap<String, Moment>,
+}
 
 impl Transitions {
     pub(super) fn add(&mut self, since: Moment, at: Moment, what: What) {
-        if self.0.len() == MOST {
-            self.0.pop_front();
+        if self.past.len() == MOST {
+            self.past.pop_front();
         }
-        self.0.push_back(Transition { since, at, what });
+        self.past.push_back(Transition { since, at, what });
     }
 
     /// From the oldest on.
     pub fn iter(&self) -> impl Iterator<Item = &Transition> {
-        self.0.iter()
+        self.past.iter()
     }
 }
 
@@ -69,13 +73,20 @@ impl World {
             })
         };
         for (listener, servers) in &self.health {
-            let known = self.listeners.get(listener);
-            if let Some(known) =
-                known.filter(|_| is_healthy(Some(servers)) && !is_healthy(before.get(listener)))
-            {
-                let what = What::Plane(Plane::ServersHealthy(listener.clone()));
-                self.transitions.add(known.meta.created, self.now, what);
+            let Some(known) = self.listeners.get(listener) else { continue };
+            match (is_healthy(before.get(listener)), is_healthy(Some(servers))) {
+                (true, false) => {
+                    self.transitions.unwell.insert(listener.clone(), self.now);
+                }
+                (false, true) => {
+                    let since = self.transitions.unwell.remove(listener).unwrap_or(known.meta.created);
+                    let what = What::Plane(Plane::ServersHealthy(listener.clone()));
+                    self.transitions.add(since, self.now, what);
+                }
+                (true, true) | (false, false) => {}
             }
         }
+        let listeners = &self.listeners;
+        self.transitions.unwell.retain(|listener, _| listeners.contains_key(listener));
     }
 }
