@@ -160,6 +160,6 @@ fn a_wait_says_for_what_and_how_far_it_is() {
     slow_down(&env.cloud());
     expect_waits(
         &env.local("destroy").expect_code(0).stderr,
-        &[(r"load_balancer\.main: waiting for removal", "Deleting")],
+        &[(r"instance\.ecs0[123]: waiting for removal", "Running|Stopping|Stopped")],
     );
 }
