@@ -22,8 +22,10 @@ from harness.process import REGION, Address
 from harness.recorder import Recorder
 from harness.registry import case
 from harness.shape import fields_of
+from harness.waiting import wait_for
 
 from .both_ways import TOPOLOGY, Home, run
+from .drift import Somebody
 from .sts import id_token
 
 ROOT = Path(__file__).parents[3]
@@ -61,12 +63,12 @@ PLAIN = "protocol: http"
 
 @functools.cache
 def recorded(stage):
-    """Every request of a life: examined, planned, made, changed, restarted, removed."""
+    """Every request of a life: examined, planned, made, changed, mended, secured, removed."""
     with Home(stage) as home, Recorder(home.cloud.address.host) as recorder:
         home.go_through(recorder.host)
         home.run("--local", "doctor", str(TOPOLOGY))
         home.run("--local", "apply", "--yes", str(TOPOLOGY))
-        examined(home)
+        secure = examined(home)
         changed = home.folder / "changed.yaml"
         text = TOPOLOGY.read_text()
         for before, after in CHANGES.items():
@@ -74,9 +76,10 @@ def recorded(stage):
             text = text.replace(before, after)
         changed.write_text(text)
         home.run("--local", "apply", "--yes", str(changed))
-        drift(home.cloud)
+        drift(home)
         home.run("--local", "apply", "--yes", str(changed))
-        home.run("--local", "destroy", "--yes", str(changed))
+        home.run("--local", "apply", "--yes", str(secure))
+        home.run("--local", "destroy", "--yes", str(secure))
         address = home.cloud.address
         return recorder.recorded + by_role(stage), {address.access_key_id: address.access_key_secret}
 
@@ -112,7 +115,7 @@ def secrets_of(stage):
 
 
 def examined(home):
-    """A doctor looks at what there is, a certificate included."""
+    """A doctor looks at what there is, a certificate included; the topology with it."""
     certificate, key = pair("example.com")
     new = {"Name": home.cloud.build.name("wire"), "Cert": certificate, "Key": key}
     uploaded = home.cloud("cas.UploadUserCertificate", **new)["CertId"]
@@ -121,17 +124,23 @@ def examined(home):
     secure = home.folder / "secure.yaml"
     secure.write_text(text.replace(PLAIN, f"protocol: https\n    certificate: {uploaded}-{REGION}"))
     home.run("--local", "doctor", str(secure))
+    return secure
 
 
-def drift(cloud):
-    """Somebody stops a machine and turns the health check elsewhere: the next apply has to see and mend it."""
-    instances = cloud("Ecs.DescribeInstances", InstanceName="ecs03")["Instances"]["Instance"]
-    cloud("Ecs.StopInstance", InstanceId=instances[0]["InstanceId"])
-    cloud.build.instance_is(instances[0]["InstanceId"], "Stopped")
-    (group,) = cloud("Alb.ListServerGroups")["ServerGroups"]
-    check = group["HealthCheckConfig"] | {"HealthCheckPath": "/elsewhere"}
-    cloud("Alb.UpdateServerGroupAttribute", ServerGroupId=group["ServerGroupId"], HealthCheckConfig=check)
-    cloud.build.server_group_is_available(group["ServerGroupId"])
+def drift(home):
+    """Somebody changes what can be changed and stops what can be stopped: the next apply has to see and mend it."""
+    somebody, cloud = Somebody(home), home.cloud
+    somebody.change_ten_things()
+    wait_for("the listener takes changes again", lambda: status_of(cloud, somebody) == "Running")
+    cloud("Alb.StopListener", ListenerId=somebody.ids["listener.main"])
+    wait_for("the listener has stopped", lambda: status_of(cloud, somebody) == "Stopped")
+    cloud.build.instance_is(somebody.ids["instance.ecs03"], "Stopped")
+    cloud.build.server_group_is_available(somebody.ids["server_group.main"])
+
+
+def status_of(cloud, somebody):
+    """How far the listener is."""
+    return cloud("Alb.GetListenerAttribute", ListenerId=somebody.ids["listener.main"])["ListenerStatus"]
 
 
 def kinds(stage):
