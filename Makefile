@@ -30,7 +30,7 @@ test: setup-test ## Every check and every test | 20 min | 6 min
 conformance: setup-test ## The official SDKs against mock-cloud and our client | 8 min | 90 s
 	cargo test --package albatross --test conformance --locked
 
-crash: setup-test ## Kill albatross at every point there is, run it again | 12 min | 5 min
+crash: setup-test ## Kill albatross at every point there is, run it again | 16 min | 8 min
 	cargo test --profile crash --workspace --features crash-points --test crash --locked
 
 soak: setup-test ## 100,000 simulated lives; ROUNDS=300 of two crashes or faults | 70 min | 60 min

@@ -1,7 +1,7 @@
 //! Kills the program at every point at which it can be killed, runs it again, and compares with an undisturbed run.
 //!
 //! `make crash` tries every point once; `ONLY='POINT; POINT'` tries those alone, `KEEP=1` keeps the folder of one that
-//! fails, `JOBS=N` runs N at a time (default 5). `make soak` tries `ROUNDS` drawn pairs of crashes, and crashes beside
+//! fails, `JOBS=N` runs N at a time (default 16). `make soak` tries `ROUNDS` drawn pairs of crashes, and crashes beside
 //! faults of the cloud, from `SEED` on.
 
 #![expect(
@@ -32,7 +32,7 @@ use crate::programs::Programs;
 use crate::recording::Recording;
 
 /// Points that are tried at once: most of a trial is waiting.
-const JOBS: usize = 5;
+const JOBS: usize = 16;
 
 #[tokio::main]
 async fn main() -> ExitCode {
