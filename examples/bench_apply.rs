@@ -15,6 +15,7 @@ mod critical_path;
 mod machine;
 
 use std::fmt::Write as _;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
@@ -52,9 +53,7 @@ impl Topology {
             Self::Chatroom => CHATROOM.to_owned(),
             Self::LongerTimeout => CHATROOM.replace("idle_timeout: 60s ", "idle_timeout: 45s "),
             Self::FiveNodes => {
-                let more: String = (4..=6)
-                    .map(|number| format!("  ecs{number:02}: {{ vswitch: b, access: public }}\n"))
-                    .collect();
+                let more = more_instances(4..=6);
                 Self::LongerTimeout
                     .text()
                     .replace("\nredis:", &format!("{more}\nredis:"))
@@ -137,9 +136,7 @@ fn sizes() -> Result<()> {
     println!("Calls of a plan without changes, by instances:\n\n| instances | calls |\n|--:|--:|");
     for size in SIZES {
         let place = Place::new(&["--pace", "instant", "--hosts", "none"])?;
-        let more: String = (4..=size)
-            .map(|number| format!("  ecs{number:02}: {{ vswitch: b, access: public }}\n"))
-            .collect();
+        let more = more_instances(4..=size);
         let text = CHATROOM.replace("\nredis:", &format!("{more}\nredis:"));
         place.measure(&text, "apply")?;
         println!("| {size} | {} |", place.measure(&text, "plan")?.counts.read_first);
@@ -217,4 +214,10 @@ fn program() -> Result<PathBuf> {
     let program = folder.join("albatross");
     ensure!(program.exists(), "{} is not built: run `make build` first", program.display());
     Ok(program)
+}
+
+/// The lines of further instances.
+fn more_instances(numbers: RangeInclusive<usize>) -> String {
+    let line = |number| format!("  ecs{number:02}: {{ vswitch: b, access: public }}\n");
+    numbers.map(line).collect::<Vec<String>>().concat()
 }
