@@ -69,7 +69,7 @@ pub(crate) struct State {
     pub(crate) log: Vec<Logged>,
     /// A digest of all calls and of the moments at which they arrived.
     pub(crate) trace: u64,
-    /// Length of the journal when something last changed outside.
+    /// Length of the journal when something last changed outside, or when a call was sent that may yet.
     pub(crate) effect_at: u64,
     journal: Option<std::path::PathBuf>,
     seed: u64,
@@ -162,11 +162,15 @@ impl Region {
         let (command, there, back, late) = {
             let mut state = self.lock();
             state.requests += 1;
-            let number = state.requests;
+            let (number, seed) = (state.requests, state.seed);
             let time = |what: &str, most| {
-                Duration::from_millis(draw::within(state.seed, &format!("{what} {number}"), 5, most))
+                Duration::from_millis(draw::within(seed, &format!("{what} {number}"), 5, most))
             };
-            let late = draw::happens(state.seed, &format!("late {number}"), 50);
+            let late = draw::happens(seed, &format!("late {number}"), 50);
+            if late && operation(&request).is_some_and(|one| changes(&one)) {
+                // It may change something after its command has ended: what was written before it was sent stays.
+                state.effect_at = state.journal_length();
+            }
             (state.command, time("there", 150), time("back", 150), late)
         };
         let fault = self.fault_of(&request);
@@ -210,7 +214,7 @@ impl Region {
         let mut state = self.lock();
         let Some(operation) = operation(&request) else { return Arrived::Cut };
         let request = signed(&request);
-        let changes = facts().effect(&operation.product, &operation.action) == Some(Effect::Change);
+        let changes = changes(&operation);
         if fault == Some(Fault::LostRequest) {
             return Arrived::Cut;
         }
@@ -351,6 +355,11 @@ impl State {
 
 fn header<'r>(request: &'r reqwest::Request, name: &str) -> Option<&'r str> {
     request.headers().get(name)?.to_str().ok()
+}
+
+/// Whether a call of this kind changes anything.
+fn changes(operation: &Operation) -> bool {
+    facts().effect(&operation.product, &operation.action) == Some(Effect::Change)
 }
 
 fn operation(request: &reqwest::Request) -> Option<Operation> {
