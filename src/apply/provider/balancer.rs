@@ -162,7 +162,7 @@ impl Provider {
 
     /// Waits until a server gets traffic, so that the one it takes the place of can go. A listener that is not there
     /// yet waits for its servers itself.
-    async fn server_healthy(
+    pub(super) async fn server_healthy(
         &self,
         address: &ResourceAddress,
         (instance, port): (&CloudId, u16),

@@ -56,6 +56,7 @@ impl Provider {
         &self,
         address: &ResourceAddress,
         spec: &ReleaseSpec,
+        current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
         let settings = node_settings(spec, &self.known)?;
         let missing = || ApplyError::Missing { address: address.clone(), what: "binary" };
@@ -66,7 +67,27 @@ impl Provider {
         let password = self.hosts.redis_password(self.place(&redis)).await?;
         let release = NewRelease { artifact, settings: &settings, password: &password };
         self.hosts.install_release(self.place(&spec.host), release, &self.notes(address)).await?;
-        self.on_host_ready(address, spec.host.instance())
+        let ready = self.on_host_ready(address, spec.host.instance())?;
+        if current.is_some() {
+            self.node_has_traffic(address, spec).await?;
+        }
+        Ok(ready)
+    }
+
+    /// A load balancer that has seen the node away gives it traffic again some checks later. The next node may only go
+    /// then, and nobody is told before that it is done.
+    async fn node_has_traffic(
+        &self,
+        address: &ResourceAddress,
+        spec: &ReleaseSpec,
+    ) -> Result<(), ApplyError> {
+        let name = spec.host.instance();
+        let server = ResourceAddress::new(Kind::Server, name);
+        if self.known.output(&server, Output::Id).is_none() {
+            return Ok(());
+        }
+        let instance = self.known.id(&ResourceAddress::new(Kind::Instance, name))?;
+        self.server_healthy(address, (&instance, spec.port)).await
     }
 
     pub(super) async fn delete_redis(

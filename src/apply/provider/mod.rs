@@ -188,7 +188,7 @@ impl Provider {
             (Spec::Redis(spec), current) => self.put_redis(address, spec, current).await?,
             (Spec::LoadBalancer(spec), current) => self.put_load_balancer(address, spec, current).await?,
             (Spec::ServerGroup(spec), current) => self.put_server_group(address, spec, current).await?,
-            (Spec::Release(spec), _) => self.put_release(address, spec).await?,
+            (Spec::Release(spec), current) => self.put_release(address, spec, current).await?,
             (Spec::Server(spec), current) => self.put_server(address, spec, current).await?,
             (Spec::Listener(spec), current) => {
                 self.put_listener(address, spec, (current, &step.action)).await?

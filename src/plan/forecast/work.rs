@@ -124,10 +124,16 @@ fn on_machine(condition: &'static str, usual: Usual) -> Vec<Wait> {
 }
 
 fn listener() -> Vec<Wait> {
-    vec![
-        wait("Running", Lane::Listeners, usual::LISTENER),
-        wait("healthy servers", Lane::Health, usual::HEALTHY),
-    ]
+    vec![wait("Running", Lane::Listeners, usual::LISTENER), healthy()]
+}
+
+fn healthy() -> Wait {
+    wait("healthy servers", Lane::Health, usual::HEALTHY)
+}
+
+/// A node that ran before gets traffic again.
+fn newer_release() -> Vec<Wait> {
+    on_machine("the node", usual::RELEASE).into_iter().chain([healthy()]).collect()
 }
 
 fn creation(kind: Kind) -> Work {
@@ -193,8 +199,8 @@ fn update(step: &Step) -> Work {
         | Kind::KeyPair
         | Kind::HostKey
         | Kind::SecurityRule
-        | Kind::Redis
-        | Kind::Release => creation(kind),
+        | Kind::Redis => creation(kind),
+        Kind::Release => (Vec::new(), newer_release()),
     }
 }
 
