@@ -160,8 +160,8 @@ impl Provider {
         Ok(id_only(&id))
     }
 
-    /// Waits until a server gets traffic, so that the one it takes the place of can go. A listener that is not there
-    /// yet waits for its servers itself.
+    /// Waits until a server gets traffic, so that the one it takes the place of, or the next to be restarted, can go. A
+    /// listener that is not there yet waits for its servers itself.
     pub(super) async fn server_healthy(
         &self,
         address: &ResourceAddress,
