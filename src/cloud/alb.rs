@@ -218,6 +218,12 @@ impl NonNormalServer {
     pub fn is(&self, instance: &CloudId, port: u16) -> bool {
         self.server_id == instance.as_str() && self.port == port
     }
+
+    /// Whether its settings keep traffic away, and no check of its health changes that: its weight is 0, or nobody
+    /// checks.
+    pub fn is_set_aside(&self) -> bool {
+        matches!(self.status.as_str(), "Unused" | "Unavailable")
+    }
 }
 
 /// Why a server gets no traffic.

@@ -383,6 +383,15 @@ fn what_was_edited_on_a_machine_is_shown_and_brought_back() {
     edit("ecs02", "/etc/albatross/chat-node.env", password.trim(), "0123456789abcdef");
     edit("ecs02", "/etc/systemd/system/chat-node.service", "RestartSec=1", "RestartSec=9");
     edit("ecs03", "/etc/albatross/redis.conf", "appendfsync everysec", "appendfsync no");
+    // A node that is given no traffic anyway is not waited for: what gives it some comes later.
+    somebody.call(
+        &alb("UpdateServerGroupServersAttribute")
+            .with("ServerGroupId", somebody.id("server_group.main"))
+            .with_form("Servers.1.ServerType", "Ecs")
+            .with_form("Servers.1.ServerId", somebody.id("instance.ecs01"))
+            .with_form("Servers.1.Port", 5000)
+            .with_form("Servers.1.Weight", 0),
+    );
     let planned =
         env.local("plan").expect_code(0).expect_absent(password.trim()).expect_absent("0123456789abcdef");
     planned.expect_in_order(&["Changed outside of Albatross:", "redis.ecs03"]);
@@ -396,11 +405,29 @@ fn what_was_edited_on_a_machine_is_shown_and_brought_back() {
             edited("release.ecs01", "environment_file", "/etc/albatross/chat-node.env"),
             edited("release.ecs02", "environment_file", "/etc/albatross/chat-node.env"),
             edited("release.ecs02", "unit_file", "/etc/systemd/system/chat-node.service"),
+            "server.ecs01 weight: 100 -> 0".to_owned(),
         ]
     );
     env.local("apply").expect_code(0);
     assert_eq!(drift(&plan(&env)), Vec::<String>::new());
     env.expect_exactly_the_chatroom();
+    env.local("verify").expect_code(0);
+}
+
+#[test]
+fn behind_a_stopped_listener_nodes_are_changed_all_the_same() {
+    if lacks_redis("behind_a_stopped_listener_nodes_are_changed_all_the_same") {
+        return;
+    }
+    let env = TestEnv::with_chatroom();
+    let somebody = Somebody::in_cloud_of(&env);
+    somebody.call(&alb("StopListener").with("ListenerId", somebody.id("listener.main")));
+    env.write_changed(
+        "chatroom.yaml",
+        &[("  on: [ecs01, ecs02]", "  ping_interval: 7s\n  on: [ecs01, ecs02]")],
+    );
+    env.local("plan").expect_in_order(&["~ release.ecs01", "~ release.ecs02", "~ listener.main"]);
+    env.local("apply").expect_code(0).expect_in_order(&["Done: 3 updated."]);
     env.local("verify").expect_code(0);
 }
 

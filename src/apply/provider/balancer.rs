@@ -156,7 +156,7 @@ impl Provider {
         self.ledger.accept(address, &id)?;
         self.group_settled(address, &group).await?;
         drop(turn);
-        self.server_healthy(address, (&instance, spec.port)).await?;
+        self.server_healthy(address, |one| one.is(&instance, spec.port)).await?;
         Ok(id_only(&id))
     }
 
@@ -165,14 +165,12 @@ impl Provider {
     pub(super) async fn server_healthy(
         &self,
         address: &ResourceAddress,
-        (instance, port): (&CloudId, u16),
+        is_meant: impl Fn(&alb::NonNormalServer) -> bool,
     ) -> Result<(), ApplyError> {
         let listener = ResourceAddress::only(Kind::Listener);
         match self.known.output(&listener, Output::Id).map(CloudId::new) {
             // One that goes meanwhile has a successor, which waits for its servers.
-            Some(listener) => {
-                self.healthy(address, &listener, Look::Done(()), |one| one.is(instance, port)).await
-            }
+            Some(listener) => self.healthy(address, &listener, Look::Done(()), is_meant).await,
             None => Ok(()),
         }
     }

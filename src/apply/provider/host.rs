@@ -75,7 +75,8 @@ impl Provider {
     }
 
     /// A load balancer that has seen the node away gives it traffic again some checks later. The next node may only go
-    /// then, and nobody is told before that it is done.
+    /// then, and nobody is told before that it is done. One that is set aside gets none however long it is waited for:
+    /// the step that puts its server right comes after its release.
     async fn node_has_traffic(
         &self,
         address: &ResourceAddress,
@@ -87,7 +88,7 @@ impl Provider {
             return Ok(());
         }
         let instance = self.known.id(&ResourceAddress::new(Kind::Instance, name))?;
-        self.server_healthy(address, (&instance, spec.port)).await
+        self.server_healthy(address, |one| one.is(&instance, spec.port) && !one.is_set_aside()).await
     }
 
     pub(super) async fn delete_redis(
