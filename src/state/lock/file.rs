@@ -148,3 +148,25 @@ impl LockFile {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_somebody_wrote_since_it_was_judged_is_not_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = LockFile::new(folder.path());
+        let gate = file.gate().await.unwrap();
+        let record = Record::new("albatross apply", Duration::from_secs(30));
+        assert!(file.create(&gate, &record).unwrap());
+        let judged = file.read().unwrap().unwrap();
+        let renewed = record.renewed();
+        file.renew(&gate, &renewed).unwrap();
+        assert!(!file.remove(&judged).unwrap());
+        let there = file.read().unwrap().unwrap();
+        assert_eq!(there, renewed.to_text().into_bytes());
+        assert!(file.remove(&there).unwrap());
+        assert_eq!(file.read().unwrap(), None);
+    }
+}
