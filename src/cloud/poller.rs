@@ -274,7 +274,7 @@ impl<K: Ord + Clone> Waits<K> {
         let now = Instant::now();
         let dues = self.waiting.values().map(|wait| {
             let expected = self.learned.expect(speed, wait.condition, L::usual(wait.condition));
-            (wait.due.unwrap_or_else(|| wait.entered + first_gap(expected)), shortest_gap(expected))
+            (wait.due.unwrap_or_else(|| wait.entered + first_gap(expected)), shortest_gap(expected, speed))
         });
         let dues: Vec<(Instant, Duration)> = dues.collect();
         let Some((first, gap)) = dues.iter().copied().min() else { return now };
@@ -300,7 +300,7 @@ impl<K: Ord + Clone> Waits<K> {
         for wait in waiting.values_mut().filter(|wait| asked.contains(&wait.key) && wait.entered <= began) {
             let usual = L::usual(wait.condition);
             let expected = learned.expect(speed, wait.condition, usual);
-            wait.due = Some(now + next_gap(expected, usual, now.duration_since(wait.entered)));
+            wait.due = Some(now + next_gap(expected, speed, usual, now.duration_since(wait.entered)));
         }
     }
 

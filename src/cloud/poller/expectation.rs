@@ -109,6 +109,9 @@ impl Learned {
             return;
         }
         self.conditions.insert(condition, took);
+        if !took.least.is_zero() {
+            speed.is_instant.store(false, Ordering::Relaxed);
+        }
         // What the usual time is a guess of says nothing of others.
         if usual.basis == Basis::Published {
             speed.learn(usual.takes, took);
@@ -128,18 +131,16 @@ pub(super) fn first_gap(expected: Option<Span>) -> Duration {
 }
 
 /// How long to wait with the next look, at a condition that did not hold after so long.
-pub(super) fn next_gap(expected: Option<Span>, usual: Usual, waited: Duration) -> Duration {
+pub(super) fn next_gap(expected: Option<Span>, speed: &Speed, usual: Usual, waited: Duration) -> Duration {
+    let is_known_by_settings = usual.basis == Basis::Documented && !speed.is_instant();
     let gap = match expected {
         Some(span) if waited < worth_it(span) => worth_it(span).saturating_sub(waited),
         Some(span) if waited < span.most => span.most.saturating_sub(waited).max(span.most / 20),
         Some(span) => (waited.saturating_sub(span.most) / 2).max(span.most / 20),
-        // Known by its settings, not by its speed: a look at once, then one when they say so.
-        None if usual.basis == Basis::Documented && waited < usual.takes => {
-            usual.takes.saturating_sub(waited)
-        }
-        None if usual.basis == Basis::Documented => {
-            (waited.saturating_sub(usual.takes) / 2).max(usual.takes / 10)
-        }
+        // Known by its settings, not by its speed: a look at once, then one when they say so; but a cloud that takes no
+        // time for anything may not take that either.
+        None if is_known_by_settings && waited < usual.takes => usual.takes.saturating_sub(waited),
+        None if is_known_by_settings => (waited.saturating_sub(usual.takes) / 2).max(usual.takes / 10),
         None if waited < usual.takes / 10 => (waited / 2).max(FIRST_GAP),
         // It is not one of the fast ones.
         None => (usual.takes.abs_diff(waited) / 2).max(usual.takes / 5),
@@ -148,8 +149,9 @@ pub(super) fn next_gap(expected: Option<Span>, usual: Usual, waited: Duration) -
 }
 
 /// The earliest moment between two ticks of a lane, so that those who are due nearly together are looked at together.
-pub(super) fn shortest_gap(expected: Option<Span>) -> Duration {
-    let gap = expected.map_or(FIRST_GAP, |span| span.most / 20);
+pub(super) fn shortest_gap(expected: Option<Span>, speed: &Speed) -> Duration {
+    let unknown = if speed.is_instant() { SHORTEST_GAP } else { FIRST_GAP };
+    let gap = expected.map_or(unknown, |span| span.most / 20);
     gap.clamp(SHORTEST_GAP, Duration::from_secs(1))
 }
 
@@ -174,10 +176,12 @@ mod tests {
     #[test]
     fn nothing_known_means_an_early_look_and_then_thinner_and_thinner() {
         assert_eq!(first_gap(None), FIRST_GAP);
-        let gaps = [0, 50, 200, 400].map(|waited| next_gap(None, usual::VPC, milliseconds(waited)));
+        let gaps = [0, 50, 200, 400]
+            .map(|waited| next_gap(None, &Speed::default(), usual::VPC, milliseconds(waited)));
         assert_eq!(gaps, [50, 50, 100, 200].map(milliseconds));
         // Then it is a real cloud, and denser where it is expected.
-        let gaps = [1000, 4000, 5000].map(|waited| next_gap(None, usual::VPC, milliseconds(waited)));
+        let gaps = [1000, 4000, 5000]
+            .map(|waited| next_gap(None, &Speed::default(), usual::VPC, milliseconds(waited)));
         assert_eq!(gaps, [2000, 1000, 1000].map(milliseconds));
     }
 
@@ -189,7 +193,7 @@ mod tests {
         let usual = usual::LOAD_BALANCER_ACTIVE;
         let expected = balancers.expect(&speed, "Active", usual).expect("it is known");
         assert_eq!(first_gap(Some(expected)), milliseconds(606));
-        assert_eq!(next_gap(Some(expected), usual, milliseconds(606)), expected.most / 20);
+        assert_eq!(next_gap(Some(expected), &speed, usual, milliseconds(606)), expected.most / 20);
     }
 
     #[test]
@@ -206,7 +210,7 @@ mod tests {
         let (speed, mut vpcs, health) = (Speed::default(), Learned::default(), Learned::default());
         vpcs.learn(&speed, "Available", usual::VPC, span(90, 100));
         assert_eq!(health.expect(&speed, "healthy servers", usual::HEALTHY), None);
-        assert_eq!(next_gap(None, usual::HEALTHY, Duration::ZERO), usual::HEALTHY.takes);
+        assert_eq!(next_gap(None, &Speed::default(), usual::HEALTHY, Duration::ZERO), usual::HEALTHY.takes);
     }
 
     #[test]
@@ -220,7 +224,10 @@ mod tests {
     fn a_look_within_a_wide_span_narrows_it() {
         assert_eq!(first_gap(Some(span(100, 110))), milliseconds(110));
         assert_eq!(first_gap(Some(span(100, 200))), milliseconds(175));
-        assert_eq!(next_gap(Some(span(100, 200)), usual::VPC, milliseconds(175)), milliseconds(25));
+        assert_eq!(
+            next_gap(Some(span(100, 200)), &Speed::default(), usual::VPC, milliseconds(175)),
+            milliseconds(25)
+        );
     }
 
     #[test]
@@ -244,6 +251,9 @@ mod tests {
         vpcs = Learned::default();
         vpcs.learn(&speed, "Available", usual::VPC, span(0, 50));
         assert!(speed.is_instant());
+        assert_eq!(next_gap(None, &speed, usual::HEALTHY, Duration::ZERO), FIRST_GAP);
+        vpcs.learn(&speed, "Available", usual::VPC, span(90, 100));
+        assert!(!speed.is_instant(), "this one took its time");
     }
 
     #[test]
