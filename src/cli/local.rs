@@ -24,6 +24,7 @@ use crate::base::secret::Secret;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::programs;
+use crate::cloud::http;
 
 /// How a local cloud is started.
 #[derive(Debug, Clone, Args)]
@@ -235,7 +236,7 @@ impl LocalCloud {
         method: reqwest::Method,
         what: &str,
     ) -> Result<reqwest::Response, reqwest::Error> {
-        let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build()?;
+        let client = http::without_tls().timeout(Duration::from_secs(10)).build()?;
         let url = format!("{}/_mock/{what}", self.endpoint);
         let answer = client.request(method, url).header("x-mock-token", &self.admin_token).send().await;
         answer.and_then(reqwest::Response::error_for_status).map_err(reqwest::Error::without_url)

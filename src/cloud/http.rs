@@ -74,12 +74,12 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// The connections for an address. What is plain goes through no proxy: it stays on the loopback.
+    /// The connections for an address.
     fn of(&self, url: &Url) -> &reqwest::Client {
         if url.scheme() == "https" {
-            self.secured.get_or_init(|| built(settings()))
+            self.secured.get_or_init(|| built(reqwest::Client::builder()))
         } else {
-            self.plain.get_or_init(|| built(settings().no_proxy()))
+            self.plain.get_or_init(|| built(without_tls()))
         }
     }
 }
@@ -96,14 +96,18 @@ impl Carrier for Network {
     }
 }
 
-fn settings() -> reqwest::ClientBuilder {
-    reqwest::Client::builder()
+/// A client for what is plain: it goes through no proxy, since it stays on the loopback, and does not read the
+/// certificates of the machine, which takes longer than many calls.
+pub fn without_tls() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy().tls_certs_only([])
+}
+
+fn built(client: reqwest::ClientBuilder) -> reqwest::Client {
+    client
         .timeout(ATTEMPT_TIMEOUT)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("albatross/", env!("CARGO_PKG_VERSION")))
-}
-
-fn built(settings: reqwest::ClientBuilder) -> reqwest::Client {
-    settings.build().expect("the TLS library starts")
+        .build()
+        .expect("the TLS library starts")
 }

@@ -1,6 +1,6 @@
 //! A place keys come from, ready to be asked, again and again.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -48,23 +48,27 @@ pub(super) struct Origin {
 /// What places are asked with.
 #[derive(Debug)]
 pub(super) struct Tools {
-    /// Goes through no proxy and follows no redirection.
-    pub(super) http: reqwest::Client,
+    /// Goes through no proxy and follows no redirection. Made when a place is first asked: it reads the certificates
+    /// of the machine.
+    pub(super) http: LazyLock<reqwest::Client>,
     /// Starts programs.
     pub(super) run: Arc<dyn RunProgram>,
 }
 
 impl Tools {
     pub(super) fn new(run: Arc<dyn RunProgram>) -> Self {
-        let http = reqwest::Client::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("albatross/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .expect("the TLS library starts");
-        Self { http, run }
+        Self { http: LazyLock::new(client), run }
     }
+}
+
+fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .no_proxy()
+        .user_agent(concat!("albatross/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .expect("the TLS library starts")
 }
 
 impl Source {
