@@ -75,7 +75,7 @@ pub async fn apply(plan: &Plan, provider: &Provider, stop: &CancellationToken) -
                 let Some(index) = walk.next_ready() else { break };
                 let operation = &operations[index];
                 under_way
-                    .push(async move { (index, run(provider, operation, step_of(operation, plan)).await) });
+                    .push(async move { (index, run(provider, operation, plan.step(&operation.step)).await) });
             }
         }
         let (index, result) = tokio::select! {
@@ -122,10 +122,6 @@ impl Walk<'_> {
     }
 }
 
-fn step_of<'p>(operation: &Operation, plan: &'p Plan) -> Option<&'p Step> {
-    plan.steps.iter().find(|step| step.address == operation.step)
-}
-
 async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) -> Result<(), ApplyError> {
     let address = operation.address.clone();
     let missing = || ApplyError::Missing { address: operation.address.clone(), what: "step in the plan" };
@@ -135,11 +131,7 @@ async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) ->
     (provider.sink)(Event::Started { address: address.clone(), verb: operation.verb, word });
     let result = match (operation.verb, &step.current) {
         (Verb::Put, current) => put(provider, operation, step, current.as_ref()).await,
-        // No plan removes what is not ours; should one ever do, it stops here.
-        (Verb::Delete, Some(current)) if !current.owner.may_be_removed() => {
-            Err(ApplyError::NotOurs { address: address.clone(), id: current.id.to_string() })
-        }
-        (Verb::Delete, Some(current)) => provider.delete(&address, current).await.map(|()| None),
+        (Verb::Delete, Some(current)) => delete(provider, &address, current).await.map(|()| None),
         (Verb::Delete, None) => Ok(None),
     };
     if matches!(&result, Err(ApplyError::Ssh(_) | ApplyError::Deploy(_))) {
@@ -166,12 +158,27 @@ async fn put(
     if operation.order == Some(Order::NewFirst)
         && let Some(current) = current
     {
-        if !current.owner.may_be_removed() {
-            return Err(ApplyError::NotOurs { address: step.address.clone(), id: current.id.to_string() });
-        }
+        check_ours(&step.address, current)?;
         provider.depose(&step.address, &current.id)?;
     }
     provider.put(step).await.map(|id| Some(id.to_string()))
+}
+
+async fn delete(
+    provider: &Provider,
+    address: &ResourceAddress,
+    current: &Observation,
+) -> Result<(), ApplyError> {
+    check_ours(address, current)?;
+    provider.delete(address, current).await
+}
+
+/// No plan removes what is not ours; should one ever do, it stops here.
+fn check_ours(address: &ResourceAddress, current: &Observation) -> Result<(), ApplyError> {
+    if current.owner.may_be_removed() {
+        return Ok(());
+    }
+    Err(ApplyError::NotOurs { address: address.clone(), id: current.id.to_string() })
 }
 
 fn word(verb: Verb, action: &Action) -> &'static str {

@@ -5,6 +5,7 @@
 
 mod adopt;
 mod apply;
+mod caller;
 mod cloud;
 mod deploy;
 mod destroy;

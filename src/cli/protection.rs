@@ -37,7 +37,7 @@ fn failure(session: &Session, plan: &Plan, refusal: &Refusal) -> Failure {
 
 /// The changes that force a replacement.
 fn why(plan: &Plan, refusal: &Refusal) -> String {
-    let step = plan.steps.iter().find(|step| step.address == refusal.address);
+    let step = plan.step(&refusal.address);
     let Some(Action::Replace(changes)) = step.map(|step| &step.action) else {
         return String::new();
     };

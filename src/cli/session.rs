@@ -10,6 +10,7 @@ use crate::apply::{Provider, event};
 use crate::base::address_map::AddressMap;
 use crate::base::diagnostic::Diagnostic;
 use crate::cli::GlobalOptions;
+use crate::cli::caller::Caller;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::{self, Stop};
@@ -18,14 +19,12 @@ use crate::cli::render::diagnostic;
 use crate::cli::{endpoints, environment, key, programs, saved};
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
-use crate::cloud::sts;
 use crate::cloud::transport::Client;
 use crate::deploy::Artifact;
 use crate::plan;
 use crate::plan::desired::{Desired, desired};
 use crate::plan::saved::{Origin, is_saved_plan};
 use crate::state::Identity as StateIdentity;
-use crate::state::accounts::Accounts;
 use crate::state::begun::Begun;
 use crate::state::journal::{Journal, Tail};
 use crate::state::lock::{Claim, Lock, Notice};
@@ -168,26 +167,21 @@ pub(super) async fn begin_at(
     let Loaded { path, text, topology, origin } = loaded;
     let client = client(options, &topology, &target).await?;
     let endpoint = client.endpoint().label();
-    let accounts = Accounts::of(&options.state_dir);
-    let key = permanent_key(&client).await;
-    let known = key.as_ref().and_then(|key| accounts.find(&endpoint, key));
-    let account = match known {
-        Some(account) => account,
-        None => sts::caller_identity(&client).await?.account_id,
-    };
-    let identity = StateIdentity::new(&account, &endpoint, topology.region.clone(), topology.stack.clone());
+    let caller = Caller::find(&options.state_dir, &client).await?;
+    let identity =
+        StateIdentity::new(&caller.account, &endpoint, topology.region.clone(), topology.stack.clone());
     if let Some(origin) = &origin {
         saved::check_cloud(origin, &identity.account, &identity.endpoint)?;
     }
     let folder =
-        options.state_dir.join(&account).join(topology.region.as_str()).join(topology.stack.as_str());
+        options.state_dir.join(&caller.account).join(topology.region.as_str()).join(topology.stack.as_str());
     let (lock, journal, stop) = match access {
         Use::Look | Use::Plan => (None, Journal::open_for_reading(&folder, &identity)?, Stop::never()),
         Use::Change | Use::Remove => {
             let stop = Stop::listen()?;
             let lock = take_lock(&folder, options, &stop).await?;
             let journal = open_journal(&folder, identity)?.guarded_by(lock.standing());
-            key.map_or(Ok(()), |key| accounts.remember(&endpoint, &key, &account))?;
+            caller.remember()?;
             (Some(lock), journal, stop)
         }
     };
@@ -213,12 +207,6 @@ pub(super) async fn begin_at(
     let provider = provider.stopped_by(stop.token().clone());
     let begun = Begun::of(&folder);
     Ok(Session { topology, source, desired, provider, hosts, target, begun, saved: None, stop, _lock: lock })
-}
-
-/// The id of an access key that stays; a temporary one is gone before it is met again.
-async fn permanent_key(client: &Client) -> Option<String> {
-    let keys = client.credentials()?.current().await.ok()?;
-    keys.security_token.is_none().then_some(keys.access_key_id)
 }
 
 /// Takes the lock of a stack, and says stop should it ever be lost.

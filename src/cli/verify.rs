@@ -124,6 +124,5 @@ async fn sources(session: &Session) -> Result<[Vantage; 2], Failure> {
 }
 
 fn public_host(session: &Session) -> Option<&HostSpec> {
-    let mut hosts = session.desired.resources.values().filter_map(|resource| resource.spec.host_key());
-    hosts.find(|host| host.route.len() == 1)
+    session.desired.hosts().find(|host| host.route.len() == 1)
 }

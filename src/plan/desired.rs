@@ -60,6 +60,11 @@ pub struct Desired {
 }
 
 impl Desired {
+    /// Every machine, and how it is logged into.
+    pub fn hosts(&self) -> impl Iterator<Item = &HostSpec> {
+        self.resources.values().filter_map(|resource| resource.spec.host_key())
+    }
+
     /// Without what lives on machines, for a cloud that has none.
     #[must_use]
     pub fn without_hosts(mut self) -> Self {

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::ids::CloudId;
 use crate::base::word::{self, Word};
-use crate::plan::Step;
 use crate::plan::action::Action;
+use crate::plan::{Step, find_step};
 use crate::resource::observed::{Applied, Foreign, Observation, Observed, Owner, Tie};
 use crate::resource::settings::is_shown_only;
 use crate::resource::{Kind, ResourceAddress};
@@ -201,7 +201,7 @@ fn field_drift(kind: Kind, applied: &Applied, now: &Observation) -> Vec<FieldDri
 }
 
 fn then(address: &ResourceAddress, changes: &[FieldDrift], steps: &[Step]) -> Then {
-    let step = steps.iter().find(|step| step.address == *address);
+    let step = find_step(steps, address);
     match step.map(|step| &step.action) {
         Some(Action::Create | Action::Replace(_)) => Then::Recreated,
         Some(Action::Update(_)) if changes.iter().any(|change| !change.shown_only) => Then::Updated,

@@ -105,6 +105,11 @@ impl Plan {
         summary
     }
 
+    /// What happens to a resource, unless it is left out.
+    pub fn step(&self, address: &ResourceAddress) -> Option<&Step> {
+        find_step(&self.steps, address)
+    }
+
     /// Whether anything would change.
     pub fn has_changes(&self) -> bool {
         self.steps.iter().any(|step| step.action.is_change())
@@ -114,6 +119,10 @@ impl Plan {
     pub fn has_work(&self) -> bool {
         self.steps.iter().any(|step| step.action != Action::Keep)
     }
+}
+
+fn find_step<'p>(steps: &'p [Step], address: &ResourceAddress) -> Option<&'p Step> {
+    steps.iter().find(|step| step.address == *address)
 }
 
 /// Compares what is asked for with what is there.

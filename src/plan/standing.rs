@@ -6,7 +6,7 @@ use ipnet::Ipv4Net;
 
 use crate::plan::Step;
 use crate::resource::observed::{Observation, Output, range_of};
-use crate::resource::spec::{Peer, Source, Spec, VSwitchSpec};
+use crate::resource::spec::{Source, Spec, VSwitchSpec};
 use crate::resource::{Kind, ResourceAddress};
 
 /// A resource that is there and is to go.
@@ -93,15 +93,11 @@ pub(super) fn clashes(step: &Step, old: Old<'_>, steps: &Steps<'_>) -> bool {
                 && is("port", &spec.port.to_string())
         }
         Spec::SecurityRule(spec) => {
-            let same_source = match &spec.from {
-                Peer::Range(range) => is("from", &range.to_string()),
-                // The address of a machine that is there; that of a new one nobody knows yet.
-                Peer::Instance(name) => {
-                    let machine = staying(&ResourceAddress::new(Kind::Instance, name), steps);
-                    let address = machine.and_then(|found| found.outputs.get(&Output::PrivateAddress));
-                    address.is_some_and(|address| is("from", &range_of(address)))
-                }
+            // The address of a machine that is there; that of a new one nobody knows yet.
+            let address_of = |machine: &ResourceAddress| {
+                staying(machine, steps)?.outputs.get(&Output::PrivateAddress).cloned()
             };
+            let same_source = spec.from.source(address_of).is_some_and(|source| is("from", &source));
             stays("group", &only(Kind::SecurityGroup)) && is("port", &spec.port.to_string()) && same_source
         }
         Spec::Vpc(_)
@@ -135,10 +131,10 @@ pub(super) fn new_machine<'p>(
     steps: &Steps<'p>,
 ) -> Option<&'p ResourceAddress> {
     let Some(Spec::SecurityRule(spec)) = &rule.spec else { return None };
-    let Peer::Instance(name) = &spec.from else { return None };
+    let machine = spec.from.machine()?;
     let is_of_one = old.field("from").is_some_and(|from| from.ends_with("/32"));
     let is_alike = is_of_one && old.field("port") == Some(spec.port.to_string().as_str());
-    let (machine, step) = steps.get_key_value(&ResourceAddress::new(Kind::Instance, name))?;
+    let (machine, step) = steps.get_key_value(&machine)?;
     (is_alike && step.action.makes_new()).then_some(*machine)
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::ids::{CloudId, InstanceName};
 use crate::base::word::{self, Word};
-use crate::resource::observed::Output;
+use crate::resource::observed::{Output, range_of};
 use crate::resource::settings::settings;
 use crate::resource::{Kind, ResourceAddress};
 
@@ -107,6 +107,24 @@ pub enum Peer {
     Range(Ipv4Net),
     /// One instance, by its private address.
     Instance(InstanceName),
+}
+
+impl Peer {
+    /// The machine it is, if it is one.
+    pub fn machine(&self) -> Option<ResourceAddress> {
+        match self {
+            Self::Range(_) => None,
+            Self::Instance(name) => Some(ResourceAddress::new(Kind::Instance, name)),
+        }
+    }
+
+    /// The source of its rule, as the cloud has it; none while nobody knows the private address of a machine.
+    pub fn source(&self, private_address: impl FnOnce(&ResourceAddress) -> Option<String>) -> Option<String> {
+        match self {
+            Self::Range(range) => Some(range.to_string()),
+            Self::Instance(_) => Some(range_of(&private_address(&self.machine()?)?)),
+        }
+    }
 }
 
 /// A rule that lets TCP in.
@@ -421,8 +439,8 @@ impl SecurityRuleSpec {
     fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
         let from = match &self.from {
             Peer::Range(range) => Wanted::Exactly(range.to_string()),
-            Peer::Instance(name) => {
-                Wanted::Outputs(vec![ResourceAddress::new(Kind::Instance, name)], Output::PrivateAddress)
+            Peer::Instance(_) => {
+                Wanted::Outputs(self.from.machine().into_iter().collect(), Output::PrivateAddress)
             }
         };
         BTreeMap::from([

@@ -8,8 +8,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ssh2::MethodType;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::link::{Link, Socket};
 use super::{Command, HostKey, Identity, KeyKind, Limits, Session, SshError};
 use crate::base::secret::Secret;
 use relay::Relay;
@@ -54,6 +56,18 @@ async fn a_command_keeps_its_arguments_its_streams_and_its_status() {
     let text = error.to_string();
     assert!(text.starts_with("box: `ls '/no such'` failed with status 2\n    ls: "), "{text}");
     assert!(error.hint().unwrap().contains("ls '/no such'"));
+}
+
+#[tokio::test]
+async fn the_cipher_is_one_that_processors_know() {
+    let Some(server) = server("the_cipher_is_one_that_processors_know") else { return };
+    let socket = std::net::TcpStream::connect(server.route().address).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    let mut link = Link::new(Socket::Tcp(socket)).unwrap();
+    link.log_in(&server.route(), &server.identity).await.unwrap();
+    for direction in [MethodType::CryptCs, MethodType::CryptSc] {
+        assert_eq!(link.session.methods(direction), Some("aes256-gcm@openssh.com"));
+    }
 }
 
 #[tokio::test]

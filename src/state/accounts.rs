@@ -19,7 +19,7 @@ pub struct Accounts {
 impl Accounts {
     /// Those of all stacks whose state is below a folder.
     pub fn of(folder: &Path) -> Self {
-        Self { path: folder.join("accounts") }
+        Self { path: folder.join("accounts.json") }
     }
 
     /// The account of a key at an endpoint. What cannot be read is as good as not known.
@@ -37,20 +37,16 @@ impl Accounts {
         if known.insert(key, account.to_owned()).as_deref() == Some(account) {
             return Ok(());
         }
-        let lines = known.iter().map(|(key, account)| format!("{key} {account}\n"));
-        Ok(durable::replace(&self.path, lines.collect::<Vec<String>>().concat().as_bytes())?)
+        let json = serde_json::to_vec_pretty(&known).expect("a map of texts is JSON");
+        Ok(durable::replace(&self.path, &json)?)
     }
 
     fn read(&self) -> BTreeMap<String, String> {
         let content = durable::read(&self.path).ok().flatten().unwrap_or_default();
-        let text = String::from_utf8(content).unwrap_or_default();
-        let pairs = text.lines().filter_map(|line| line.split_once(' '));
-        let is_account =
-            |account: &str| account.bytes().all(|byte| byte.is_ascii_digit()) && !account.is_empty();
-        pairs
-            .filter(|(_, account)| is_account(account))
-            .map(|(key, account)| (key.to_owned(), account.to_owned()))
-            .collect()
+        let mut known: BTreeMap<String, String> = serde_json::from_slice(&content).unwrap_or_default();
+        // It becomes the name of a folder.
+        known.retain(|_, account| !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit()));
+        known
     }
 }
 
@@ -80,8 +76,11 @@ mod tests {
     fn a_damaged_file_is_written_anew() {
         let folder = tempfile::tempdir().unwrap();
         let accounts = Accounts::of(folder.path());
-        std::fs::write(&accounts.path, b"\xff\n nonsense\n").unwrap();
-        assert_eq!(accounts.find("cn", "one"), None);
+        let named = |account: &str| format!(r#"{{"{}": "{account}"}}"#, digest("cn", "one")).into_bytes();
+        for damaged in [b"\xff\n nonsense\n".to_vec(), named("../100"), named("")] {
+            std::fs::write(&accounts.path, damaged).unwrap();
+            assert_eq!(accounts.find("cn", "one"), None);
+        }
         accounts.remember("cn", "one", "100").unwrap();
         assert_eq!(accounts.find("cn", "one").as_deref(), Some("100"));
     }

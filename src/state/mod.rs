@@ -13,7 +13,7 @@
 //! | `secrets/` | secret parameters of calls whose outcome is not known |
 //! | `plan` | id of the saved plan that was begun and not finished |
 //!
-//! Beside the accounts' folders, `.albatross/accounts` says which access key belongs to which of them.
+//! Beside the accounts' folders, `.albatross/accounts.json` says which access key belongs to which of them.
 
 pub mod accounts;
 pub mod begun;

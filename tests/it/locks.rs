@@ -78,8 +78,7 @@ fn a_second_command_is_told_who_is_at_work() {
 fn the_lock_of_a_killed_command_is_free_at_once() {
     let env = slow();
     let first = at_work(&env);
-    first.signal(Signal::KILL);
-    first.finish();
+    first.kill();
     let begun = Instant::now();
     let mut second = env.start(&APPLY);
     second.wait_for_line("going on from an earlier command");
@@ -184,8 +183,7 @@ fn unlock_needs_no_id_and_refuses_while_the_holder_lives() {
     first.finish().expect_code(5).expect_in_order(&["taken away from this command: nobody holds it now"]);
     assert!(forced.elapsed() < LEASE, "{:?}", forced.elapsed());
     let second = at_work_again(&env);
-    second.signal(Signal::KILL);
-    second.finish();
+    second.kill();
     unlock(&[]).expect_code(0).expect_in_order(&["Removed the lock of ", "That command is gone"]);
     unlock(&[]).expect_code(0).expect_in_order(&["is not locked"]);
 }

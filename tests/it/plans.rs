@@ -6,7 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use albatross::base::ids::CloudId;
 use albatross::cloud::Product;
 use albatross::cloud::call::Call;
-use rustix::process::Signal;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -330,20 +329,12 @@ fn a_saved_removal_removes_what_was_shown() {
     env.expect_destroyed_to_nothing();
 }
 
-/// Kills the apply of a saved plan when it says a line.
-fn killed_at(env: &TestEnv, line: &str) {
-    let mut apply = env.start(&["apply", "chat.plan"]);
-    apply.wait_for_line(line);
-    apply.signal(Signal::KILL);
-    assert_eq!(apply.finish().code, None, "it ended before it was killed");
-}
-
 #[test]
 fn a_saved_plan_that_was_killed_goes_on() {
     let env = TestEnv::with_cloud(&["--hosts", "none"]);
     save(&env, &[]);
     for line in [".. vswitch.a", ".. load_balancer.main", ".. server.ecs01"] {
-        killed_at(&env, line);
+        env.kill_at(line, &["apply", "chat.plan"]);
     }
     env.run(&["apply", "chat.plan"]).expect_code(0).expect_in_order(&["Done: "]);
     local(&env, "plan", &["--detailed-exitcode"]).expect_code(0);
@@ -357,7 +348,7 @@ fn a_saved_plan_that_was_killed_goes_on() {
 fn what_others_do_meanwhile_ends_a_saved_plan_that_was_killed() {
     let env = TestEnv::with_cloud(&["--hosts", "none"]);
     save(&env, &[]);
-    killed_at(&env, ".. load_balancer.main");
+    env.kill_at(".. load_balancer.main", &["apply", "chat.plan"]);
     // Another command with other wishes: what is there now is not the plan's doing any more.
     env.write_changed("other.yaml", &[("host: \"@\"", "ttl: 900\n  host: \"@\"")]);
     env.run(&["--local", "apply", "--yes", "other.yaml"]).expect_code(0);
@@ -465,8 +456,7 @@ fn what_an_earlier_command_began_is_found_whatever_is_selected() {
     wait_for("the network is made and nobody has heard", || {
         changes(&env).contains(&"Vpc.CreateVpc".to_owned()).then_some(())
     });
-    apply.signal(Signal::KILL);
-    apply.finish();
+    apply.kill();
     local(&env, "apply", &["--target", "vswitch.a"])
         .expect_code(0)
         .expect_in_order(&["Done: 1 created"])

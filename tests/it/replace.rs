@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use albatross::base::ids::CloudId;
 use albatross::cloud::Product;
 use albatross::cloud::call::Call;
-use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::doctor::upload_certificate;
@@ -364,10 +363,7 @@ fn killed_while_replacing(line: &str) -> TestEnv {
     let env = TestEnv::with_cloud(&["--hosts", "none"]);
     env.local("apply").expect_code(0);
     env.write_changed("chatroom.yaml", &[("ecs02: { vswitch: b", "ecs02: { vswitch: a")]);
-    let mut apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
-    apply.wait_for_line(line);
-    apply.signal(Signal::KILL);
-    assert_eq!(apply.finish().code, None, "it ended before it was killed");
+    env.kill_local_at(line, "apply");
     env
 }
 
@@ -480,10 +476,7 @@ fn the_old_jump_host_is_the_way_until_the_new_one_is() {
     }
     let env = TestEnv::with_chatroom();
     env.write_changed("chatroom.yaml", &[("ecs01: { vswitch: a", "ecs01: { vswitch: a, disk: 60")]);
-    let mut apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
-    apply.wait_for_line(".. host_key.ecs01: create");
-    apply.signal(Signal::KILL);
-    apply.finish();
+    env.kill_local_at(".. host_key.ecs01: create", "apply");
     // Redis is behind the jump host: it can be read, and is as it was.
     let plan = planned(&env);
     assert!(!plan.contains_key("redis.ecs03"), "{plan:?}");

@@ -78,10 +78,7 @@ fn damage_in_the_middle_is_an_error_with_a_way_out() {
 /// Kills an apply when it says a line, then runs it again.
 fn killed_at(line: &str) -> TestEnv {
     let env = TestEnv::with_cloud(&[]);
-    let mut apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
-    apply.wait_for_line(line);
-    apply.signal(Signal::KILL);
-    assert_eq!(apply.finish().code, None, "it ended before it was killed");
+    env.kill_local_at(line, "apply");
     env.local("apply").expect_code(0);
     env
 }
@@ -128,10 +125,7 @@ fn killed_again_and_again_it_still_arrives() {
         ".. listener",
     ];
     for moment in moments {
-        let mut apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
-        apply.wait_for_line(moment);
-        apply.signal(Signal::KILL);
-        apply.finish();
+        env.kill_local_at(moment, "apply");
     }
     env.local("apply").expect_code(0);
     env.expect_exactly_the_chatroom();
@@ -143,10 +137,7 @@ fn a_destroy_that_was_killed_goes_on() {
         return;
     }
     let env = TestEnv::with_chatroom();
-    let mut destroy = env.start(&["--local", "destroy", "--yes", "chatroom.yaml"]);
-    destroy.wait_for_line(".. listener.main");
-    destroy.signal(Signal::KILL);
-    destroy.finish();
+    env.kill_local_at(".. listener.main", "destroy");
     env.expect_destroyed_to_nothing();
 }
 
@@ -200,8 +191,7 @@ fn kill_after_each(env: &TestEnv, actions: &[&str]) {
         unheard = wait_for("a call that is not answered", || {
             Some(broken(env, "slow_reply")).filter(|now| now.len() > unheard.len())
         });
-        apply.signal(Signal::KILL);
-        assert_eq!(apply.finish().code, None, "it ended before it was killed after {unheard:?}");
+        apply.kill();
     }
 }
 
@@ -224,9 +214,7 @@ fn what_no_list_shows_yet_is_not_made_again() {
     let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "real"]);
     let network = ["Vpc.CreateVpc", "Vpc.CreateVSwitch", "Ecs.CreateSecurityGroup"];
     kill_after_each(&env, &network);
-    let mut apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
-    apply.wait_for_line(".. load_balancer.main");
-    apply.signal(Signal::KILL);
+    env.kill_local_at(".. load_balancer.main", "apply");
     let kinds = env.cloud().status()["resources_by_kind"].clone();
     let made = ["vpc", "vswitch", "security_group"].map(|kind| kinds[kind].as_u64());
     assert_eq!(made, [Some(1), Some(2), Some(1)]);

@@ -8,9 +8,9 @@ use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::vpc::NewVSwitch;
 use crate::cloud::{ecs, vpc};
-use crate::resource::observed::{Observation, Output, Outputs, range_of};
+use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::{console_name, remark};
-use crate::resource::spec::{Peer, SecurityGroupSpec, SecurityRuleSpec, Source, VSwitchSpec, VpcSpec};
+use crate::resource::spec::{SecurityGroupSpec, SecurityRuleSpec, Source, VSwitchSpec, VpcSpec};
 use crate::resource::{Kind, ResourceAddress};
 
 /// How long what an ALB made for itself, and instances, may take to leave a network.
@@ -83,15 +83,11 @@ impl Provider {
         spec: &SecurityRuleSpec,
     ) -> Result<Outputs, ApplyError> {
         let group = self.known.only(Kind::SecurityGroup)?;
-        let source = match &spec.from {
-            Peer::Range(range) => range.to_string(),
-            Peer::Instance(name) => {
-                let instance = ResourceAddress::new(Kind::Instance, name);
-                let found = self.known.output(&instance, Output::PrivateAddress);
-                let missing = ApplyError::Missing { address: instance, what: "private address" };
-                range_of(&found.ok_or(missing)?)
-            }
-        };
+        let source = spec.from.source(|machine| self.known.output(machine, Output::PrivateAddress));
+        let source = source.ok_or_else(|| ApplyError::Missing {
+            address: spec.from.machine().unwrap_or_else(|| address.clone()),
+            what: "private address",
+        })?;
         let description = remark(&self.stack, address);
         let rule = ecs::Rule { group: &group, port: spec.port, source: &source, description: &description };
         let region = self.client.region();

@@ -20,9 +20,9 @@ use crate::resource::{Kind, ResourceAddress};
 pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut Observed) {
     let known = Known::from_observed(observed);
     compute(provider, desired, &known, observed);
-    let wanted = desired.resources.values().filter_map(|resource| resource.spec.host_key());
     let ways = Ways { desired, observed };
-    let hosts: Vec<HostSpec> = wanted.map(|host| ways.as_it_is(host)).chain(leaving(&ways)).collect();
+    let hosts: Vec<HostSpec> =
+        desired.hosts().map(|host| ways.as_it_is(host)).chain(leaving(&ways)).collect();
     let mut unread: BTreeSet<&InstanceName> = BTreeSet::new();
     let mut reads = Vec::new();
     for host in &hosts {
@@ -81,8 +81,7 @@ fn is_on(resource: &Resource, host: &HostSpec) -> bool {
 /// Machines that are there and are to go: deposed ones, and those that the topology does not have any more. What runs
 /// on them is stopped before they go.
 fn leaving(ways: &Ways<'_>) -> Vec<HostSpec> {
-    let user =
-        ways.desired.resources.values().find_map(|one| one.spec.host_key()).map(|host| host.user.clone());
+    let user = ways.desired.hosts().next().map(|host| host.user.clone());
     let machines = ways.observed.resources.iter().filter(|(address, found)| {
         let goes = address.is_deposed() || ways.wanted(&InstanceName::new(&address.name)).is_none();
         address.kind == Kind::Instance && found.owner == Owner::Stack && goes
@@ -133,8 +132,7 @@ impl Ways<'_> {
 
     /// Another machine with a public address, as the way to one whose own way the topology does not tell.
     fn way_in(&self, to: &InstanceName) -> Option<InstanceName> {
-        let hosts = self.desired.resources.values().filter_map(|one| one.spec.host_key());
-        let mut others = hosts.map(HostSpec::instance).filter(|name| *name != to);
+        let mut others = self.desired.hosts().map(HostSpec::instance).filter(|name| *name != to);
         others.find(|name| self.found(name).is_some_and(is_public)).cloned()
     }
 }

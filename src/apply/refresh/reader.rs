@@ -21,10 +21,10 @@ use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
 use crate::cloud::{Tag, alb, disks, dns, ecs, tag_value, vpc};
 use crate::plan::desired::Desired;
-use crate::resource::observed::{Foreign, Observation, Observed, Output, Owner, range_of};
+use crate::resource::observed::{Foreign, Observation, Observed, Output, Owner};
 use crate::resource::ownership::{GENERATION_TAG, HOST_KEY_TAG, RESOURCE_TAG, STACK_TAG, remarked};
 use crate::resource::phase::Phase;
-use crate::resource::spec::{Peer, RecordSpec, Spec};
+use crate::resource::spec::{RecordSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::Memory;
 
@@ -287,14 +287,9 @@ impl Reader<'_> {
         let Some(Spec::SecurityRule(spec)) = self.desired.resources.get(address).map(|one| &one.spec) else {
             return false;
         };
-        let from = match &spec.from {
-            Peer::Range(range) => Some(range.to_string()),
-            Peer::Instance(name) => {
-                let instance = self.found.get(&ResourceAddress::new(Kind::Instance, name));
-                let address = instance.and_then(|found| found.outputs.get(&Output::PrivateAddress));
-                address.map(|address| range_of(address))
-            }
-        };
+        let from = spec
+            .from
+            .source(|machine| self.found.get(machine)?.outputs.get(&Output::PrivateAddress).cloned());
         let field = |name: &str| rule.fields.get(name).map_or("", String::as_str);
         from.as_deref() == Some(field("from"))
             && field("port") == spec.port.to_string()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::plan::action::{AFTER_APPLY, Action, Change};
-use crate::plan::{Plan, Step};
+use crate::plan::{Plan, Step, find_step};
 use crate::resource::ResourceAddress;
 use crate::resource::observed::{Observation, Observed, Output};
 
@@ -104,7 +104,7 @@ fn facts(address: &ResourceAddress, planned: Planned<'_>) -> BTreeMap<String, St
     for foreign in observed.foreign.iter().filter(|foreign| foreign.container == *address) {
         facts.insert(format!("not ours, {}", foreign.address), foreign.words.clone());
     }
-    let (step, left_out) = (step(&plan.steps, address), step(&plan.left_out, address));
+    let (step, left_out) = (plan.step(address), find_step(&plan.left_out, address));
     if let Some(step) = step.or(left_out) {
         let remark = if left_out.is_some() { ", left out" } else { "" };
         facts.insert(ACTION.to_owned(), format!("{}{remark}", step.action.word()));
@@ -161,17 +161,13 @@ fn text(value: &impl serde::Serialize) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-fn step<'p>(steps: &'p [Step], address: &ResourceAddress) -> Option<&'p Step> {
-    steps.iter().find(|step| step.address == *address)
-}
-
 /// Whether what is left to do of a resource is a part of what was planned for it.
 fn is_progress(address: &ResourceAddress, planned: &Plan, now: &Plan) -> bool {
-    if step(&now.left_out, address).is_some() {
+    if find_step(&now.left_out, address).is_some() {
         // Nothing was to be done about it, and nothing will be.
-        return step(&planned.left_out, address).is_some();
+        return find_step(&planned.left_out, address).is_some();
     }
-    match (step(&planned.steps, address), step(&now.steps, address)) {
+    match (planned.step(address), now.step(address)) {
         (Some(planned), None) => planned.action == Action::Delete,
         (Some(planned), Some(now)) => is_rest_of(planned, now),
         (None, Some(now)) => is_end_of_replaced(now, planned),

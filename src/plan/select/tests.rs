@@ -180,7 +180,7 @@ fn assert_no_base_is_missing(observed: &Observed, plan: &Plan) -> Result<(), Tes
         observed.resources.keys().chain(observed.unknown.keys()).cloned().collect();
     let mut renewed: BTreeSet<ResourceAddress> = BTreeSet::new();
     for operation in operations(plan).expect("no cycle") {
-        let step = plan.steps.iter().find(|step| step.address == operation.step).expect("a step");
+        let step = plan.step(&operation.step).expect("a step");
         match operation.verb {
             Verb::Put => {
                 for base in &step.depends_on {

@@ -301,7 +301,7 @@ fn carry_out(plan: &Plan, observed: &Observed) -> Result<World, String> {
         if operation.after.iter().any(|before| *before >= index) {
             return Err(format!("{} comes before what it waits for", operation.address));
         }
-        let step = plan.steps.iter().find(|step| step.address == operation.step).ok_or("no step")?;
+        let step = plan.step(&operation.step).ok_or("no step")?;
         let serving = [Kind::Server, Kind::Listener, Kind::Record].map(|kind| world.count(kind) > 0);
         match operation.verb {
             Verb::Put => world.put(operation, step)?,

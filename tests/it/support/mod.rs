@@ -181,6 +181,20 @@ impl TestEnv {
         Running::start(self.command(arguments))
     }
 
+    /// Starts a command and kills it when it says a line.
+    #[track_caller]
+    pub(crate) fn kill_at(&self, line: &str, arguments: &[&str]) {
+        let mut command = self.start(arguments);
+        command.wait_for_line(line);
+        command.kill();
+    }
+
+    /// Kills `--local VERB --yes chatroom.yaml` when it says a line.
+    #[track_caller]
+    pub(crate) fn kill_local_at(&self, line: &str, verb: &str) {
+        self.kill_at(line, &["--local", verb, "--yes", "chatroom.yaml"]);
+    }
+
     /// `--local VERB chatroom.yaml`, with `--yes` where it changes something.
     pub(crate) fn local(&self, verb: &str) -> Run {
         match verb {

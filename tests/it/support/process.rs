@@ -60,6 +60,14 @@ impl Running {
         }
     }
 
+    /// Kills it; that it had not ended by itself is asserted.
+    #[track_caller]
+    pub(crate) fn kill(self) {
+        self.signal(Signal::KILL);
+        let run = self.finish();
+        assert_eq!(run.code, None, "it ended before it was killed:\n{}", run.stderr);
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         send(self.id(), signal);
     }
