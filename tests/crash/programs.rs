@@ -9,6 +9,9 @@ use anyhow::{Context as _, ensure};
 /// Built with the feature that this test target needs.
 const ALBATROSS: &str = env!("CARGO_BIN_EXE_albatross");
 
+/// What is deployed in place of the node.
+const STARTER: &str = "crash_starter";
+
 /// What only a build with crash points has in it.
 const MARK: &[u8] = b"ALBATROSS_CRASH_POINT";
 
@@ -19,9 +22,10 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds the other two and copies all three to `target/crash-programs/`.
+    /// Builds the others and copies all to `target/crash-programs/`.
     pub(crate) fn prepare() -> anyhow::Result<Self> {
-        // The whole workspace: a part of it would be built anew with other features of the same dependencies.
+        // The whole workspace and this test: anything less would be built anew with other features of the same
+        // dependencies.
         let built = Command::new(env!("CARGO"))
             .args([
                 "build",
@@ -29,6 +33,11 @@ impl Programs {
                 "--profile",
                 "crash",
                 "--workspace",
+                "--bins",
+                "--test",
+                "crash",
+                "--example",
+                STARTER,
                 "--locked",
                 "--features",
                 "crash-points",
@@ -38,10 +47,12 @@ impl Programs {
         ensure!(built.success(), "the programs cannot be built");
         let from = Path::new(ALBATROSS).parent().context("a program is in a folder")?;
         let folder = from.parent().context("a profile is in a folder")?.join("crash-programs");
-        fs::create_dir_all(&folder)?;
-        for name in ["albatross", "mock-cloud", "chat-node"] {
+        fs::create_dir_all(folder.join("node"))?;
+        for name in ["albatross", "mock-cloud"] {
             copy(&from.join(name), &folder.join(name))?;
         }
+        copy(&from.join("chat-node"), &folder.join("node/chat-node"))?;
+        copy(&from.join("examples").join(STARTER), &folder.join("chat-node"))?;
         let programs = Self { folder };
         let text = fs::read(programs.albatross())?;
         let armed = text.windows(MARK.len()).any(|window| window == MARK);
