@@ -17,7 +17,7 @@ use socketioxide::extract::{AckSender, SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::Sid;
 
-use crate::bus::{Bus, Command};
+use crate::bus::{Audience, Bus, Say};
 use crate::config::NodeId;
 use crate::metrics::Metrics;
 use crate::room::Room;
@@ -89,18 +89,18 @@ impl Chat {
             self.room.tell(socket.id, wording::BAD_USERNAME);
             return;
         };
-        self.room.seat(socket).name(username.clone());
+        let seat = self.room.seat(socket);
+        seat.name(username.clone());
         self.room.tell(socket.id, &wording::username_set(&username));
-        // The hash is for others to look at; when it cannot be queued now, the next refresh writes it.
-        self.bus.submit(Command::Remember(vec![(socket.id, username)])).ok();
+        self.bus.remember(seat.session());
     }
 
     fn say(&self, socket: &SocketRef, text: Option<&str>) {
         self.metrics.received.increment();
         match self.sayable(socket, text) {
             Ok(text) => {
-                if self.bus.submit(Command::Say { from: socket.id, text }).is_err() {
-                    self.metrics.unpublished.increment();
+                let say = Say { session: socket.id, text, once: None, receipt: None };
+                if self.bus.say(say).is_err() {
                     self.room.tell(socket.id, wording::NOT_SENT);
                 }
             }
@@ -122,12 +122,9 @@ impl Chat {
     }
 
     fn leave(&self, sid: Sid) {
-        let Some(username) = self.room.leave(sid).and_then(|seat| seat.username()) else {
-            return;
-        };
-        let farewell = Command::Leave { sid, text: wording::left(&username) };
-        if self.bus.submit(farewell).is_err() {
-            tracing::warn!(%sid, "the queue to redis is full; a farewell is lost");
+        let session = self.room.leave(sid).map(|seat| seat.session());
+        if let Some(session) = session.filter(|session| session.username.is_some()) {
+            self.bus.leave(session);
         }
     }
 
@@ -136,18 +133,13 @@ impl Chat {
         self.room.everybody().into_iter().for_each(|sid| self.leave(sid));
     }
 
-    /// Rewrites the session hashes before they expire and drops clients the engine has forgotten. Never returns.
+    /// Drops clients the engine has forgotten. Never returns.
     pub async fn keep_sessions(self: Arc<Self>, lifetime: Duration) {
-        // Small enough that a message waits behind one pipeline of hashes only.
-        const AT_ONCE: usize = 256;
         let mut tick = tokio::time::interval(lifetime / 3);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tick.tick().await;
             self.room.forgotten().into_iter().for_each(|sid| self.leave(sid));
-            for sessions in self.room.named().chunks(AT_ONCE) {
-                self.bus.submit(Command::Remember(sessions.to_vec())).ok();
-            }
         }
     }
 }

@@ -1,12 +1,15 @@
 //! What a node is told when it starts, checked once, so that the rest of the program can trust it.
 //!
-//! The Redis URL is a secret: [`RedisAddress`] shows host and port only, and no error here repeats the URL.
+//! The Redis URL is a secret: [`RedisAddress`] shows host and port only, and no error repeats the URL.
 
 use std::fmt;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
 use thiserror::Error;
+
+use crate::bus::{self, RedisAddress};
+use crate::history::Bounds;
 
 /// Everything [`crate::serve`] needs besides its socket.
 #[derive(Debug, Clone)]
@@ -45,6 +48,29 @@ impl Config {
     }
 }
 
+impl Config {
+    /// What the way to Redis needs to know.
+    pub fn bus(&self) -> bus::Settings {
+        let limits = &self.limits;
+        bus::Settings {
+            address: self.redis.clone(),
+            node_id: self.node_id.as_str().to_owned(),
+            stream_length: limits.stream_length,
+            kept_messages: limits.kept_messages,
+            kept_bytes: limits.kept_bytes,
+            keep_for: limits.keep_for,
+            recovery_window: limits.recovery_window,
+            session_lifetime: limits.session_lifetime,
+            // A copy of what waited somewhere comes later than the first by as long as it waited.
+            history: Bounds {
+                age: limits.recovery_window + limits.keep_for,
+                entries: limits.history_messages,
+                bytes: limits.history_bytes,
+            },
+        }
+    }
+}
+
 /// Bounds on memory and time.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -58,8 +84,21 @@ pub struct Limits {
     pub write_stall: Duration,
     /// How long a session hash outlives its node; refreshed three times in that span.
     pub session_lifetime: Duration,
-    /// About how many messages the stream keeps.
+    /// About how many messages the stream keeps at most. Those older than [`Limits::recovery_window`] and two minutes
+    /// go anyway.
     pub stream_length: usize,
+    /// For how long a client that is gone may come back to what it missed.
+    pub recovery_window: Duration,
+    /// How many messages a node remembers for clients that come back.
+    pub history_messages: usize,
+    /// How many bytes of them.
+    pub history_bytes: usize,
+    /// How many messages may wait while Redis is away.
+    pub kept_messages: usize,
+    /// How many bytes of them.
+    pub kept_bytes: usize,
+    /// For how long one may wait.
+    pub keep_for: Duration,
 }
 
 impl Default for Limits {
@@ -70,7 +109,14 @@ impl Default for Limits {
             queued_packets: 4096,
             write_stall: Duration::from_secs(20),
             session_lifetime: Duration::from_mins(1),
-            stream_length: 10_000,
+            stream_length: 100_000,
+            recovery_window: Duration::from_mins(2),
+            history_messages: 100_000,
+            history_bytes: 64 * 1024 * 1024,
+            kept_messages: 10_000,
+            kept_bytes: 16 * 1024 * 1024,
+            // A minute, and the time it takes to notice that Redis is back.
+            keep_for: Duration::from_secs(65),
         }
     }
 }
@@ -86,11 +132,6 @@ pub enum ConfigError {
         /// What was given.
         given: String,
     },
-    /// Not a URL Redis can be reached by. The URL itself is a secret and left out.
-    #[error(
-        "the Redis URL is not usable: write redis://HOST:PORT/0, or redis://:PASSWORD@HOST:PORT/0 with a percent-encoded password"
-    )]
-    RedisUrl,
     /// An origin is scheme, host and port only.
     #[error(
         "the allowed origin `{given}` is not usable: write scheme and host as a browser sends them, such as https://chat.example.com"
@@ -133,44 +174,6 @@ impl NodeId {
 impl fmt::Display for NodeId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
-    }
-}
-
-/// Where Redis is and how to log in; shows host and port only.
-#[derive(Clone)]
-pub struct RedisAddress(redis::Client);
-
-impl RedisAddress {
-    /// Reads a `redis://` URL. Nothing is connected yet.
-    pub fn parse(url: &str) -> Result<Self, ConfigError> {
-        use redis::IntoConnectionInfo;
-        let information = url.into_connection_info().map_err(|_| ConfigError::RedisUrl)?;
-        if !information.addr().is_supported() {
-            return Err(ConfigError::RedisUrl);
-        }
-        // CLIENT SETINFO is unknown before Redis 7.2 and of no use to anybody here.
-        let settings = information.redis_settings().clone().set_skip_set_lib_name();
-        let settings = settings.set_protocol(redis::ProtocolVersion::RESP2);
-        let transport = information.tcp_settings().clone().set_nodelay(true);
-        let information = information.set_redis_settings(settings).set_tcp_settings(transport);
-        redis::Client::open(information).map(Self).map_err(|_| ConfigError::RedisUrl)
-    }
-
-    /// The client that connects there.
-    pub(crate) fn client(&self) -> &redis::Client {
-        &self.0
-    }
-}
-
-impl fmt::Display for RedisAddress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.0.get_connection_info().addr())
-    }
-}
-
-impl fmt::Debug for RedisAddress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "RedisAddress({self})")
     }
 }
 
@@ -218,14 +221,6 @@ mod tests {
             format!("{address} {address:?} {:?}", Config::new(NodeId::parse("n").unwrap(), address.clone()));
         assert!(shown.contains("10.0.0.3:6379"), "{shown}");
         assert!(!shown.contains("hunter2"), "{shown}");
-    }
-
-    #[test]
-    fn a_url_that_is_not_of_redis_is_refused_without_repeating_it() {
-        for given in ["http://:hunter2@10.0.0.3", "hunter2", "", "rediss://:hunter2@10.0.0.3:6379/0"] {
-            let error = RedisAddress::parse(given).unwrap_err();
-            assert!(!error.to_string().contains("hunter2"), "{error}");
-        }
     }
 
     #[test]

@@ -10,7 +10,6 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
-use crate::bus::connectivity::Side;
 use crate::chat::Chat;
 use crate::metrics::Gauges;
 
@@ -51,15 +50,11 @@ pub async fn readyz(State(vitals): State<Vitals>) -> impl IntoResponse {
 
 /// `/metrics`: Prometheus' text format.
 pub async fn metrics(State(vitals): State<Vitals>) -> impl IntoResponse {
-    let connectivity = vitals.chat.bus.connectivity();
-    let gauges = Gauges {
-        connected: vitals.chat.room.occupied(),
-        redis_write: connectivity.is_up(Side::Write),
-        redis_read: connectivity.is_up(Side::Read),
-        draining: vitals.is_draining(),
-    };
+    let gauges = Gauges { connected: vitals.chat.room.occupied(), draining: vitals.is_draining() };
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, vitals.chat.metrics.render(gauges))
+    let mut text = vitals.chat.metrics.render(gauges);
+    vitals.chat.bus.measure(&mut text);
+    (kind, text)
 }
 
 fn answer(status: StatusCode, text: String) -> impl IntoResponse {

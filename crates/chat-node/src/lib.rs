@@ -2,8 +2,8 @@
 //!
 //! The life of a message:
 //! 1. [`chat`] takes it from a client in the order it was sent and hands it to [`bus`].
-//! 2. [`bus::writer`] appends it to the stream `chat:messages`; a failure is told to the sender.
-//! 3. [`bus::tail`] of every node, this one included, reads the stream and gives it to [`room`].
+//! 2. [`bus`] appends it to the stream `chat:messages`; a failure is told to the sender.
+//! 3. [`bus`] of every node, this one included, reads the stream, remembers it in [`history`] and gives it to [`room`].
 //! 4. [`room`] emits it to each client of this node, and cuts those that do not keep up.
 //!
 //! Nothing is delivered on a shortcut past the stream, so all clients of all nodes see one order.
@@ -15,6 +15,7 @@ pub mod bus;
 pub mod chat;
 pub mod config;
 pub mod health;
+pub mod history;
 pub mod link;
 pub mod metrics;
 pub mod page;
@@ -23,6 +24,7 @@ pub mod server;
 pub mod session_id;
 pub mod wording;
 
-pub use config::{Config, Limits, NodeId, RedisAddress};
+pub use bus::RedisAddress;
+pub use config::{Config, Limits, NodeId};
 pub use server::serve;
 pub use session_id::SessionId;

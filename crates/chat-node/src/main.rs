@@ -5,11 +5,12 @@
 use std::error::Error as _;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use chat_node::config::Origin;
-use chat_node::{Config, NodeId, RedisAddress};
+use chat_node::{Config, Limits, NodeId, RedisAddress};
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -29,6 +30,18 @@ struct Arguments {
     // Any text passes here: an error of the argument parser would repeat it, and it holds the password.
     #[arg(long, value_name = "URL", env = "CHAT_NODE_REDIS", hide_env_values = true)]
     redis: String,
+    /// A PEM file with the authority of Redis' certificate [default: the system's authorities]
+    #[arg(long, value_name = "FILE", env = "CHAT_NODE_REDIS_CA")]
+    redis_ca: Option<PathBuf>,
+    /// About how many messages the stream in Redis keeps at most, 1000 to 10000000
+    #[arg(long, value_name = "COUNT", env = "CHAT_NODE_STREAM_LENGTH", default_value = "100000", value_parser = stream_length)]
+    stream_length: usize,
+    /// For how long a client that lost its connection may come back to what it missed, 10s to 10m
+    #[arg(long, value_name = "TIME", env = "CHAT_NODE_RECOVERY_WINDOW", default_value = "2m", value_parser = recovery_window)]
+    recovery_window: Duration,
+    /// For how long messages are kept while Redis is away, 1s to 65s
+    #[arg(long, value_name = "TIME", env = "CHAT_NODE_KEEP_FOR", default_value = "65s", value_parser = keep_for)]
+    keep_for: Duration,
     /// The name of this node in X-Chat-Node [default: the host's name]
     #[arg(long, value_name = "ID", env = "CHAT_NODE_ID")]
     node_id: Option<String>,
@@ -79,19 +92,34 @@ fn main() -> ExitCode {
 fn configure(arguments: Arguments) -> Result<Config, String> {
     let node_id = arguments.node_id.filter(|id| !id.is_empty()).map_or_else(host_name, Ok)?;
     let node_id = NodeId::parse(&node_id).map_err(|error| error.to_string())?;
-    let redis = RedisAddress::parse(&arguments.redis).map_err(|error| error.to_string())?;
+    let redis = redis_address(&arguments.redis, arguments.redis_ca.as_deref())?;
     let origins = arguments.allowed_origins.iter().filter(|origin| !origin.is_empty());
     let allowed_origins = origins
         .map(|origin| Origin::parse(origin))
         .collect::<Result<_, _>>()
         .map_err(|error| error.to_string())?;
+    let limits = Limits {
+        stream_length: arguments.stream_length,
+        recovery_window: arguments.recovery_window,
+        keep_for: arguments.keep_for,
+        ..Limits::default()
+    };
     Ok(Config {
+        limits,
         ping_interval: arguments.ping_interval,
         ping_timeout: arguments.ping_timeout,
         allowed_origins,
         drain_delay: arguments.drain_delay,
         ..Config::new(node_id, redis)
     })
+}
+
+fn redis_address(url: &str, authority: Option<&Path>) -> Result<RedisAddress, String> {
+    let authority = authority.filter(|file| !file.as_os_str().is_empty()).map(|file| {
+        std::fs::read(file).map_err(|error| format!("cannot read --redis-ca {}: {error}", file.display()))
+    });
+    RedisAddress::parse_with_authority(url, authority.transpose()?.as_deref())
+        .map_err(|error| error.to_string())
 }
 
 async fn run(listen: SocketAddr, config: Config) -> Result<(), String> {
@@ -135,6 +163,26 @@ fn drain_delay(text: &str) -> Result<Duration, String> {
     if time <= Config::MAX_DRAIN_DELAY { Ok(time) } else { Err("it must be at most 3s".to_owned()) }
 }
 
+fn stream_length(text: &str) -> Result<usize, String> {
+    let bounds = 1_000..=10_000_000;
+    let length = text.parse().ok().filter(|length| bounds.contains(length));
+    length.ok_or_else(|| "it must be a number between 1000 and 10000000".to_owned())
+}
+
+fn recovery_window(text: &str) -> Result<Duration, String> {
+    let bounds = Duration::from_secs(10)..=Duration::from_mins(10);
+    Some(time(text)?)
+        .filter(|time| bounds.contains(time))
+        .ok_or_else(|| "it must be between 10s and 10m".to_owned())
+}
+
+fn keep_for(text: &str) -> Result<Duration, String> {
+    let bounds = Duration::from_secs(1)..=Duration::from_secs(65);
+    Some(time(text)?)
+        .filter(|time| bounds.contains(time))
+        .ok_or_else(|| "it must be between 1s and 65s".to_owned())
+}
+
 /// A duration such as `10s`, `1m 30s` or `500ms`.
 fn time(text: &str) -> Result<Duration, String> {
     let span: jiff::SignedDuration =
@@ -171,5 +219,8 @@ mod tests {
         }
         assert!(at_least_a_second("0s").is_err());
         assert!(drain_delay("4s").is_err());
+        assert!(recovery_window("9s").is_err() && recovery_window("11m").is_err());
+        assert!(keep_for("0s").is_err() && keep_for("2m").is_err());
+        assert!(stream_length("999").is_err() && stream_length("many").is_err());
     }
 }

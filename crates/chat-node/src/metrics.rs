@@ -33,18 +33,10 @@ pub struct Metrics {
     pub received: Counter,
     /// Messages answered with a refusal: no name, no text, too long.
     pub refused: Counter,
-    /// Entries of the stream Redis confirmed.
-    pub published: Counter,
-    /// Messages that did not reach the stream, or may not have.
-    pub unpublished: Counter,
-    /// Entries read from the stream.
-    pub read: Counter,
     /// Messages put into clients' queues.
     pub delivered: Counter,
     /// Clients cut off because they did not keep up.
     pub slow_readers: Counter,
-    /// Connections to Redis that were lost.
-    pub redis_lost: Counter,
 }
 
 /// Numbers that are read when asked for.
@@ -52,10 +44,6 @@ pub struct Metrics {
 pub struct Gauges {
     /// Clients connected now.
     pub connected: usize,
-    /// Whether Redis takes our writes.
-    pub redis_write: bool,
-    /// Whether the stream is being read.
-    pub redis_read: bool,
     /// Whether the node is draining.
     pub draining: bool,
 }
@@ -72,28 +60,22 @@ impl Metrics {
         text
     }
 
-    fn rows(&self) -> [Row; 9] {
+    fn rows(&self) -> [Row; 5] {
         let row = |name, help, counter: &Counter| (name, help, counter.get());
         [
             row("chat_connections_total", "Clients that connected.", &self.connections),
             row("chat_messages_received_total", "Messages clients sent.", &self.received),
             row("chat_messages_refused_total", "Messages refused by a rule.", &self.refused),
-            row("chat_messages_published_total", "Stream entries written.", &self.published),
-            row("chat_messages_unpublished_total", "Messages not written.", &self.unpublished),
-            row("chat_messages_read_total", "Stream entries read.", &self.read),
             row("chat_messages_delivered_total", "Messages queued for clients.", &self.delivered),
             row("chat_slow_readers_total", "Clients cut off for not keeping up.", &self.slow_readers),
-            row("chat_redis_lost_total", "Connections to Redis lost.", &self.redis_lost),
         ]
     }
 }
 
 impl Gauges {
-    fn rows(self) -> [Row; 4] {
+    fn rows(self) -> [Row; 2] {
         [
             ("chat_connections", "Clients connected now.", self.connected as u64),
-            ("chat_redis_write_up", "1 when Redis takes writes.", self.redis_write.into()),
-            ("chat_redis_read_up", "1 when the stream is being read.", self.redis_read.into()),
             ("chat_draining", "1 while the node drains.", self.draining.into()),
         ]
     }
@@ -114,11 +96,10 @@ mod tests {
     fn every_number_has_help_type_and_value() {
         let metrics = Metrics::default();
         metrics.received.add(3);
-        let gauges = Gauges { connected: 2, redis_write: true, redis_read: false, draining: false };
+        let gauges = Gauges { connected: 2, draining: false };
         let text = metrics.render(gauges);
         assert!(text.contains("# TYPE chat_connections gauge\nchat_connections 2\n"), "{text}");
         assert!(text.contains("\nchat_messages_received_total 3\n"), "{text}");
-        assert!(text.contains("\nchat_redis_read_up 0\n"), "{text}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 13);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 7);
     }
 }

@@ -13,6 +13,7 @@ use socketioxide::extract::SocketRef;
 use socketioxide::socket::Sid;
 use socketioxide::{SendError, SocketError};
 
+use crate::bus::{Audience, Entry, Outcome, Receipt, Session};
 use crate::link::{Link, WeakLink};
 use crate::metrics::Metrics;
 use crate::wording::Username;
@@ -33,6 +34,8 @@ pub struct Room {
 #[derive(Debug)]
 pub struct Seat {
     socket: SocketRef,
+    /// By which it would ask for its state again.
+    pid: Sid,
     username: Mutex<Option<Username>>,
     /// Cut off or lost; gets nothing any more and waits for its disconnect event.
     lost: AtomicBool,
@@ -44,6 +47,7 @@ impl Seat {
     fn new(socket: SocketRef) -> Self {
         Self {
             socket,
+            pid: Sid::new(),
             username: Mutex::default(),
             lost: AtomicBool::new(false),
             swept: AtomicBool::new(false),
@@ -53,6 +57,11 @@ impl Seat {
     /// The name it gave itself, if any.
     pub fn username(&self) -> Option<Username> {
         lock(&self.username).clone()
+    }
+
+    /// What other nodes may know of it.
+    pub fn session(&self) -> Session {
+        Session { sid: self.socket.id, pid: self.pid, username: self.username() }
     }
 
     /// Sets or changes the name.
@@ -96,27 +105,6 @@ impl Room {
     /// Everybody who is connected, in no particular order.
     pub fn everybody(&self) -> Vec<Sid> {
         self.seats.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
-    }
-
-    /// Puts a text into the queue of every client.
-    pub fn deliver(&self, text: &str) {
-        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
-        let queued = seats.values().filter(|seat| self.emit(seat, text)).count();
-        self.metrics.delivered.add(queued as u64);
-    }
-
-    /// Puts a text into the queue of one client, if it is still there.
-    pub fn tell(&self, sid: Sid, text: &str) {
-        let seat = self.seats.read().unwrap_or_else(PoisonError::into_inner).get(&sid).cloned();
-        if let Some(seat) = seat {
-            self.emit(&seat, text);
-        }
-    }
-
-    /// The named clients with their names, in no particular order.
-    pub fn named(&self) -> Vec<(Sid, Username)> {
-        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
-        seats.iter().filter_map(|(sid, seat)| Some((*sid, seat.username()?))).collect()
     }
 
     /// Clients that were lost at this sweep and at the one before, and still had no disconnect event.
@@ -180,6 +168,36 @@ impl Room {
             return Some(link.clone());
         }
         lock(&self.upgrades).get(&seat.socket.id.to_string())?.upgrade()
+    }
+}
+
+impl Audience for Room {
+    /// Puts a text into the queue of every client.
+    fn deliver(&self, entry: &Arc<Entry>) {
+        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        let queued = seats.values().filter(|seat| self.emit(seat, &entry.text)).count();
+        self.metrics.delivered.add(queued as u64);
+    }
+
+    /// Puts a text into the queue of one client, if it is still there.
+    fn tell(&self, sid: Sid, text: &str) {
+        let seat = self.seats.read().unwrap_or_else(PoisonError::into_inner).get(&sid).cloned();
+        if let Some(seat) = seat {
+            self.emit(&seat, text);
+        }
+    }
+
+    /// Nobody here asks for one yet.
+    fn acknowledge(&self, receipt: Receipt, outcome: Outcome) {
+        if let Some(sentence) = outcome.sentence() {
+            self.tell(receipt.session, sentence);
+        }
+    }
+
+    /// The named clients, in no particular order.
+    fn sessions(&self) -> Vec<Session> {
+        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
+        seats.values().map(|seat| seat.session()).filter(|session| session.username.is_some()).collect()
     }
 }
 

@@ -79,7 +79,7 @@ pub async fn serve(
     let metrics = Arc::new(Metrics::default());
     let room = Arc::new(Room::new(metrics.clone()));
     let chat = Arc::new(Chat {
-        bus: Bus::start(&config, &room, &metrics),
+        bus: Bus::start(config.bus(), room.clone()),
         room,
         metrics,
         node_id: config.node_id.clone(),

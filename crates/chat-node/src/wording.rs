@@ -11,6 +11,9 @@ pub const USERNAME_FIRST: &str = "Failed to send the message. Specify a username
 /// Answers a message that certainly did not reach the stream.
 pub const NOT_SENT: &str =
     "Failed to send the message. The chatroom cannot be reached right now; try again in a moment.";
+/// Told once in an outage to a client whose message waits.
+pub const KEPT: &str =
+    "The chatroom cannot be reached right now. Your message is kept and will be sent as soon as it is back.";
 /// Answers a message whose fate is unknown, because the connection broke before Redis had answered.
 pub const MAYBE_NOT_SENT: &str = "The message may not have been sent: the connection to the chatroom broke. \
      Send it again if it does not appear in a moment.";

@@ -7,7 +7,10 @@
 
 mod client;
 mod cluster;
+mod cuts;
 mod delivery;
+mod listener;
+mod outages;
 mod probes;
 mod program;
 mod recovery;
