@@ -50,8 +50,18 @@ impl Dialer {
                 Connection::over(safe?)
             }
         };
-        let server = greet(&mut connection, &self.address).await?;
+        let greeted = greet(&mut connection, &self.address).await;
+        let server = greeted.map_err(|trouble| self.hint(trouble))?;
         Ok((connection, server))
+    }
+
+    /// A server that wants TLS, or takes no more clients, hangs up at the first word.
+    fn hint(&self, trouble: Trouble) -> Trouble {
+        if trouble.reason != Reason::Connection || self.address.tls.is_some() {
+            return trouble;
+        }
+        let hint = "if this port of Redis has TLS, write rediss://";
+        Trouble::new(trouble.reason, format!("{trouble} ({hint})"))
     }
 
     async fn connect(&self) -> Result<TcpStream, Trouble> {

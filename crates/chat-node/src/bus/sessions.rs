@@ -181,13 +181,14 @@ impl<A: Audience> Keeper<A> {
         let mut requests = Vec::new();
         for key in [format!("session:probe:{node}"), format!("chat:recovery:probe:{node}")] {
             requests.push((Request::new("HSET").arg(&key).arg("node").arg(node), "session:*"));
-            requests.push((Request::new("EXPIRE").arg(&key).arg("1"), "session:*"));
+            requests.push((Request::new("PEXPIRE").arg(&key).arg("1000"), "session:*"));
             requests.push((Request::new("HMGET").arg(&key).arg("node"), "session:*"));
             requests.push((Request::new("DEL").arg(&key), "session:*"));
         }
         requests[4..].iter_mut().for_each(|(_, key)| *key = "chat:recovery:*");
         requests.push((Request::new("ZADD").arg(EXPIRING).arg("XX").arg("0").arg("probe"), EXPIRING));
         requests.push((Request::new("ZREM").arg(EXPIRING).arg("probe"), EXPIRING));
+        requests.push((Request::new("ZRANGEBYSCORE").arg(EXPIRING).arg("0").arg("0"), EXPIRING));
         self.write(connection, &requests).await
     }
 

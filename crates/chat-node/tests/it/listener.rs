@@ -81,8 +81,12 @@ impl Line {
 
     /// Waits until it says that something does not work and why, with these words.
     pub(crate) async fn wait_until_trouble(&self, words: &str) -> String {
-        eventually(words, async || self.bus.connectivity().ready().err().filter(|why| why.contains(words)))
-            .await
+        let look = async || {
+            let reason = self.bus.connectivity().ready().err();
+            reason.filter(|reason| reason.contains(words))
+        };
+        let found = tokio::time::timeout(crate::DEADLINE, crate::repeatedly(look)).await;
+        found.unwrap_or_else(|_| panic!("not `{words}`, but {:?}", self.bus.connectivity().ready()))
     }
 
     /// Says something with an acknowledgement of that number.
