@@ -194,6 +194,9 @@ impl Audience for Room {
         }
     }
 
+    /// Nobody comes back yet.
+    fn moved(&self, _: Sid) {}
+
     /// The named clients, in no particular order.
     fn sessions(&self) -> Vec<Session> {
         let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);

@@ -282,9 +282,7 @@ impl<A: Audience> Keeper<A> {
             Task::Recall { pid, .. } => {
                 Some(Request::new("HMGET").arg(recovery(pid)).arg("sid").arg("username"))
             }
-            Task::Leave(session) => {
-                Some(Request::new("HMGET").arg(recovery(&session.pid)).arg("node").arg("epoch"))
-            }
+            Task::Leave(session) => Some(owner(session)),
             Task::Remember(_)
             | Task::HandOver(_)
             | Task::Tidy(_)
@@ -399,12 +397,23 @@ impl<A: Audience> Keeper<A> {
         }
     }
 
-    /// Writes everybody who is here, before they expire.
+    /// Writes everybody who is here, before they expire. Who came back on another node belongs there.
     async fn refresh(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
         let now = self.time(connection).await?;
         for sessions in self.shared.audience.sessions().chunks(BATCH) {
-            let requests: Vec<_> = sessions.iter().flat_map(|session| self.remember(session, now)).collect();
-            self.write(connection, &requests).await?;
+            let owners: Vec<Request> = sessions.iter().map(owner).collect();
+            let owners = connection.pipeline(&owners, PATIENCE).await?;
+            let mut requests = Vec::with_capacity(5 * sessions.len());
+            for (session, found) in sessions.iter().zip(owners) {
+                if self.is_ours(&found.into_array()) {
+                    requests.extend(self.remember(session, now));
+                } else {
+                    self.shared.audience.moved(session.sid);
+                }
+            }
+            if !requests.is_empty() {
+                self.write(connection, &requests).await?;
+            }
         }
         Ok(())
     }
@@ -474,6 +483,11 @@ impl<A: Audience> Keeper<A> {
 
 fn recovery(pid: &SessionId) -> String {
     format!("chat:recovery:{pid}")
+}
+
+/// Asks which node serves a session.
+fn owner(session: &Session) -> Request {
+    Request::new("HMGET").arg(recovery(&session.pid)).arg("node").arg("epoch")
 }
 
 fn expire(key: &str, lifetime: Duration) -> Request {

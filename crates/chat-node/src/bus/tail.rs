@@ -27,9 +27,9 @@ use super::{Audience, PATIENCE, STREAM, Shared, newest};
 use crate::history::Taken;
 
 /// How long Redis holds a read open that has nothing to say.
-const BLOCK: Duration = Duration::from_secs(5);
+const BLOCK: Duration = Duration::from_secs(2);
 /// How much later than that the connection counts as dead.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = PATIENCE;
 /// Most entries taken at once: the round trip between two of them lets clients' queues drain while catching up.
 const BATCH: usize = 128;
 /// Entries of the past taken at once.

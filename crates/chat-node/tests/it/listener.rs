@@ -22,6 +22,7 @@ pub(crate) struct Room {
     pub(crate) told: Mutex<Vec<(SessionId, String)>>,
     pub(crate) outcomes: Mutex<Vec<(u64, Outcome)>>,
     pub(crate) here: Mutex<Vec<Session>>,
+    pub(crate) moved: Mutex<Vec<SessionId>>,
 }
 
 impl Audience for Room {
@@ -35,6 +36,10 @@ impl Audience for Room {
 
     fn acknowledge(&self, receipt: Receipt, outcome: Outcome) {
         self.outcomes.lock().unwrap().push((receipt.number, outcome));
+    }
+
+    fn moved(&self, session: SessionId) {
+        self.moved.lock().unwrap().push(session);
     }
 
     fn sessions(&self) -> Vec<Session> {

@@ -9,6 +9,9 @@ mod client;
 mod cluster;
 mod cuts;
 mod delivery;
+#[path = "../soak/judge.rs"]
+mod judge;
+mod judging;
 mod listener;
 mod outages;
 mod probes;

@@ -111,7 +111,15 @@ async fn a_session_that_another_node_has_taken_over_is_not_mourned() {
         (owner == "ecs02").then_some(())
     })
     .await;
-    // The first one only now finds out that its connection is dead.
+    // The first one still has the dead connection, and refreshes what is its own only.
+    eventually("the first one hears of it twice", async || {
+        let moved = first.room.moved.lock().unwrap();
+        (moved.iter().filter(|sid| **sid == ada.sid).count() >= 2).then_some(())
+    })
+    .await;
+    let owner: String = redis.run(&["HGET", &format!("chat:recovery:{}", ada.pid), "node"]).await;
+    assert_eq!(owner, "ecs02");
+    // Only now it finds out that the connection is dead.
     stand_up(&first, &ada);
     first.bus.leave(ada.clone());
     first.bus.finish().await;
