@@ -20,7 +20,9 @@ pub mod metrics;
 pub mod page;
 pub mod room;
 pub mod server;
+pub mod session_id;
 pub mod wording;
 
 pub use config::{Config, Limits, NodeId, RedisAddress};
 pub use server::serve;
+pub use session_id::SessionId;
