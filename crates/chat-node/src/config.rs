@@ -5,7 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use axum::http::HeaderValue;
+use http::HeaderValue;
 use thiserror::Error;
 
 /// Everything [`crate::serve`] needs besides its socket.
@@ -93,7 +93,7 @@ pub enum ConfigError {
     RedisUrl,
     /// An origin is scheme, host and port only.
     #[error(
-        "the allowed origin `{given}` is not usable: write scheme and host as a browser sends them, such as https://chat.example.com"
+        "the allowed origin `{given}` is not usable: write scheme and host as a browser sends them, such as https://chat.example.com, or * for all"
     )]
     Origin {
         /// What was given.
@@ -174,13 +174,18 @@ impl fmt::Debug for RedisAddress {
     }
 }
 
-/// The origin of a page, as browsers write it in the `Origin` header.
+/// The origin of a page, as browsers write it in the `Origin` header, or `*` for every page there is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Origin(HeaderValue);
 
 impl Origin {
-    /// Accepts `http://host`, `https://host`, each with or without a port.
+    const ANY: &str = "*";
+
+    /// Accepts `http://host`, `https://host`, each with or without a port, and `*`.
     pub fn parse(given: &str) -> Result<Self, ConfigError> {
+        if given == Self::ANY {
+            return Ok(Self(HeaderValue::from_static(Self::ANY)));
+        }
         let refuse = || ConfigError::Origin { given: given.to_owned() };
         let host =
             given.strip_prefix("http://").or_else(|| given.strip_prefix("https://")).ok_or_else(refuse)?;
@@ -191,6 +196,11 @@ impl Origin {
             return Err(refuse());
         }
         HeaderValue::from_str(given).map(Self).map_err(|_| refuse())
+    }
+
+    /// Whether it stands for every page.
+    pub fn is_any(&self) -> bool {
+        self.0 == Self::ANY
     }
 
     /// The value to compare the `Origin` header with.
@@ -229,11 +239,13 @@ mod tests {
     }
 
     #[test]
-    fn an_origin_has_no_path_and_no_wildcard() {
+    fn an_origin_has_no_path_and_no_wildcard_but_the_one_for_all() {
+        assert!(Origin::parse("*").unwrap().is_any());
+        assert!(!Origin::parse("https://a").unwrap().is_any());
         assert!(Origin::parse("https://chat.example.com").is_ok());
         assert!(Origin::parse("http://127.0.0.1:8080").is_ok());
         for refused in
-            ["*", "chat.example.com", "https://", "https://a/b", "https://*.example.com", "ftp://a"]
+            ["**", "chat.example.com", "https://", "https://a/b", "https://*.example.com", "ftp://a"]
         {
             assert!(Origin::parse(refused).is_err(), "{refused:?} was accepted");
         }

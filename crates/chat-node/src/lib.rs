@@ -14,13 +14,16 @@
 pub mod bus;
 pub mod chat;
 pub mod config;
+pub mod engine_io;
 pub mod health;
+pub mod http;
 pub mod link;
 pub mod metrics;
 pub mod page;
 pub mod room;
 pub mod server;
 pub mod session_id;
+pub mod socket_io;
 pub mod wording;
 
 pub use config::{Config, Limits, NodeId, RedisAddress};

@@ -10,6 +10,7 @@ mod cluster;
 mod delivery;
 mod probes;
 mod program;
+mod protocol;
 mod recovery;
 mod redis_server;
 mod room;
