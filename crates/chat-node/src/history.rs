@@ -44,8 +44,13 @@ pub struct History {
 /// What a client that comes back has missed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Missed {
-    /// All of it, in order; often nothing.
-    Entries(Vec<Arc<Entry>>),
+    /// All of it.
+    Entries {
+        /// The entries in order; often none.
+        entries: Vec<Arc<Entry>>,
+        /// Entries with this number or a greater one come later.
+        read: u64,
+    },
     /// The client has seen more than this node has read so far.
     NotYet,
     /// The offset is none, or too old to tell.
@@ -99,7 +104,8 @@ impl History {
             return Missed::NotYet;
         }
         let first = kept.entries.partition_point(|item| item.entry.position <= offset);
-        Missed::Entries(kept.entries.range(first..).map(|item| item.entry.clone()).collect())
+        let entries = kept.entries.range(first..).map(|item| item.entry.clone()).collect();
+        Missed::Entries { entries, read: kept.count }
     }
 
     /// Waits until this node has read up to an offset that another node gave out. False when it has not in time.
@@ -275,7 +281,7 @@ mod tests {
     }
 
     fn positions(missed: Missed) -> Vec<u64> {
-        let Missed::Entries(entries) = missed else { panic!("{missed:?}") };
+        let Missed::Entries { entries, .. } = missed else { panic!("{missed:?}") };
         entries.iter().map(|entry| entry.position.milliseconds).collect()
     }
 

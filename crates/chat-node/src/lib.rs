@@ -8,23 +8,29 @@
 //!
 //! Nothing is delivered on a shortcut past the stream, so all clients of all nodes see one order.
 //!
-//! Around that: [`server`] (HTTP routes, start, drain), [`link`] (the accepted TCP connections), [`health`]
-//! (probes and metrics), [`page`] (the browser's side), [`config`] and [`wording`] (every sentence a client reads).
+//! Clients speak [`socket_io`] over [`engine_io`] over [`http`]; who sends how much is watched by [`rate`].
+//!
+//! Around that: [`server`] (start, drain), [`health`]
+//! (probes and metrics), [`page`] (the browser's side), [`systemd`], [`config`] and [`wording`] (every sentence a client reads).
 
 pub mod bus;
 pub mod chat;
 pub mod config;
+pub mod engine_io;
 pub mod health;
 pub mod history;
-pub mod link;
+pub mod http;
 pub mod metrics;
 pub mod page;
+pub mod rate;
 pub mod room;
 pub mod server;
 pub mod session_id;
+pub mod socket_io;
+pub mod systemd;
 pub mod wording;
 
 pub use bus::RedisAddress;
-pub use config::{Config, Limits, NodeId};
+pub use config::{Config, Limits, NodeId, Recovery};
 pub use server::serve;
 pub use session_id::SessionId;

@@ -38,7 +38,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How sessions are named.
-pub use socketioxide::socket::Sid as SessionId;
+pub use crate::session_id::SessionId;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -308,6 +308,16 @@ impl Drop for Bus {
     }
 }
 
+/// Resolves the name of a Redis, logs in, and says what answers.
+///
+/// # Errors
+/// What keeps it from being used.
+pub async fn check(address: &RedisAddress) -> Result<String, Trouble> {
+    let (_, server) = dial::Dialer::new(address.clone()).dial().await?;
+    let version = server.version.as_deref().unwrap_or("of a version it does not tell");
+    Ok(format!("Redis {version}, RESP{}", server.protocol))
+}
+
 /// The last entry of the stream.
 async fn newest(connection: &mut Connection) -> Result<Position, Trouble> {
     let request = Request::new("XREVRANGE").arg(STREAM).arg("+").arg("-").arg("COUNT").arg("1");
@@ -319,5 +329,5 @@ async fn newest(connection: &mut Connection) -> Result<Position, Trouble> {
 /// A new id, as good as any.
 #[cfg(test)]
 fn some_id() -> SessionId {
-    SessionId::new()
+    SessionId::random()
 }

@@ -12,7 +12,7 @@ use crate::eventually;
 
 /// A new id, as good as any.
 pub(crate) fn some_id() -> SessionId {
-    SessionId::new()
+    SessionId::random()
 }
 
 /// What it has heard so far.

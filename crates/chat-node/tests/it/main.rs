@@ -7,15 +7,18 @@
 
 mod client;
 mod cluster;
+mod comeback;
 mod cuts;
 mod delivery;
 #[path = "../soak/judge.rs"]
 mod judge;
 mod judging;
 mod listener;
+mod manners;
 mod outages;
 mod probes;
 mod program;
+mod protocol;
 mod recovery;
 mod redis_server;
 mod room;

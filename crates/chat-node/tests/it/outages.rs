@@ -92,7 +92,7 @@ async fn an_empty_redis_in_its_place_goes_on_where_the_other_ended() {
     assert_eq!(other.texts_until("number 2").await, numbers(0..3));
     // Who saw the old one can still be told what came after.
     let missed = line.bus.history().after(before);
-    assert!(matches!(missed, chat_node::history::Missed::Entries(entries) if entries.len() == 2));
+    assert!(matches!(missed, chat_node::history::Missed::Entries { entries, .. } if entries.len() == 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -299,7 +299,8 @@ async fn a_node_that_starts_knows_what_was_said() {
     let second = Line::ready("ecs02", &redis.url()).await;
     assert_eq!(second.texts(), [""; 0]);
     for line in [&first, &second] {
-        let chat_node::history::Missed::Entries(missed) = line.bus.history().after(offset) else {
+        let chat_node::history::Missed::Entries { entries: missed, .. } = line.bus.history().after(offset)
+        else {
             panic!("the offset is unknown");
         };
         let texts: Vec<String> = missed.iter().map(|entry| entry.text.to_string()).collect();
