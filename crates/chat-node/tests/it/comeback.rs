@@ -133,7 +133,7 @@ async fn a_client_that_cannot_be_recovered_comes_in_as_somebody_new() {
 
     for (pid, offset) in [
         (pid.as_str(), "Welcome to the chatroom!"),
-        (pid.as_str(), "1-0"),
+        (pid.as_str(), "99999999999999-0"),
         ("aaaaaaaaaaaaaaaaaaaa", offset.as_str()),
         ("not an id", offset.as_str()),
     ] {
