@@ -230,7 +230,8 @@ async fn a_client_that_a_drain_sent_away_and_does_not_come_back_is_said_farewell
         Node::start_with("ecs02", &redis.url(), short).await,
         Node::start_with("ecs03", &redis.url(), short).await,
     );
-    (second.wait_until_ready().await, third.wait_until_ready().await);
+    second.wait_until_ready().await;
+    third.wait_until_ready().await;
     let (ada, _) = named(&leaving, "Ada").await;
     known(&redis, ada.pid.as_deref().unwrap()).await;
     let mut bob = second.named("Bob").await;
