@@ -155,6 +155,10 @@ impl<A: Audience> Keeper<A> {
                     }
                     self.work(&mut connection, std::mem::take(&mut batch)).await
                 }
+                // Nothing is asked now, so this is the end of the connection, which is better known at once.
+                reply = connection.next() => reply.and_then(|_| {
+                    Err(Trouble::new(Reason::Protocol, "Redis answered what was not asked"))
+                }),
                 _ = refresh.tick() => self.refresh(&mut connection).await,
                 _ = sweep.tick() => self.sweep(&mut connection).await,
             };

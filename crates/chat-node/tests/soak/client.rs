@@ -213,6 +213,10 @@ impl Client {
             self.has_name = true;
             return;
         }
+        // Those that go at the end are said farewell to.
+        if self.world.is_over.load(Ordering::Relaxed) {
+            return;
+        }
         let heard = match (parse_message(text), text.ends_with(" left the chatroom.")) {
             (Some(name), _) => Heard::Message(name),
             (None, true) => Heard::Farewell,
