@@ -35,8 +35,9 @@ pub struct Room {
 #[derive(Debug, Default)]
 struct Seats {
     by_sid: HashMap<SessionId, Arc<Seat>>,
-    /// The last entry that was given to everybody.
-    delivered: Option<Position>,
+    /// The last entry that was given to everybody. It changes together with their queues: who comes in meanwhile is
+    /// either behind the entry or before it.
+    delivered: Mutex<Option<Position>>,
 }
 
 /// One client.
@@ -192,7 +193,8 @@ impl Room {
     /// Seats a new client. It hears everything from here on.
     pub fn join(&self, arrival: Arrival, history: &History) -> Arc<Seat> {
         let mut seats = self.write();
-        let offset = seats.delivered.unwrap_or_else(|| history.newest());
+        let delivered = *seats.delivered.lock().unwrap_or_else(PoisonError::into_inner);
+        let offset = delivered.unwrap_or_else(|| history.newest());
         seats.place(arrival, offset, 0)
     }
 
@@ -262,6 +264,7 @@ impl Audience for Room {
         let mut queued = 0;
         {
             let seats = self.read();
+            *seats.delivered.lock().unwrap_or_else(PoisonError::into_inner) = Some(entry.position);
             for seat in seats.by_sid.values() {
                 match seat.deliver(entry, &frames) {
                     Sent::Queued => queued += 1,
@@ -270,7 +273,6 @@ impl Audience for Room {
                 }
             }
         }
-        self.write().delivered = Some(entry.position);
         self.metrics.delivered.add(queued);
     }
 

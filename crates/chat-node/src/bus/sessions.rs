@@ -3,7 +3,7 @@
 //!
 //! - `session:{sid}` has the user name, as in the tutorial. It expires unless its node refreshes it.
 //! - `chat:recovery:{pid}` says whose a private id is: `sid`, `username`, and the `node` and `epoch` that serve it. It
-//!   outlives a client that is gone by the time in which that may come back.
+//!   outlives a client that has left by the time in which that may come back, and is removed with a late farewell.
 //! - `chat:expiring` is a sorted set of the private ids of all named clients, by the time at which their farewell is due
 //!   unless somebody refreshes them.
 //!
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep};
 
 use super::backoff::Backoff;
 use super::connection::Connection;
@@ -40,8 +40,12 @@ const BATCH: usize = 256;
 const BACKLOG: usize = 10_000;
 /// How often sessions whose node is gone are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How long after a new connection they are not: longer than other nodes take to be back.
+const GRACE: Duration = Duration::from_secs(5);
 /// Most of those taken at once.
 const ORPHANS: usize = 100;
+/// How much longer than the time to come back the name of a client is known, for its farewell.
+const KEPT_FOR_FAREWELL: Duration = Duration::from_mins(10);
 /// After which time an unconfirmed farewell is written again.
 const CONFIRMATION: Duration = Duration::from_mins(1);
 
@@ -140,11 +144,12 @@ impl<A: Audience> Keeper<A> {
             return Ended::Broken(trouble);
         }
         backoff.reset();
-        let lifetime = self.shared.settings.session_lifetime;
-        let mut refresh = interval(lifetime / 3);
+        let settings = &self.shared.settings;
+        let often = settings.session_lifetime.min(settings.recovery_window) / 3;
+        let mut refresh = interval(often);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Other nodes that were cut off with us need the time to refresh theirs.
-        let mut sweep = tokio::time::interval_at(Instant::now() + lifetime / 3, SWEEP.min(lifetime / 3));
+        let mut sweep = interval_at(Instant::now() + GRACE, SWEEP.min(often));
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -155,6 +160,10 @@ impl<A: Audience> Keeper<A> {
                     }
                     self.work(&mut connection, std::mem::take(&mut batch)).await
                 }
+                // Nothing is asked now, so this is the end of the connection, which is better known at once.
+                reply = connection.next() => reply.and_then(|_| {
+                    Err(Trouble::new(Reason::Protocol, "Redis answered what was not asked"))
+                }),
                 _ = refresh.tick() => self.refresh(&mut connection).await,
                 _ = sweep.tick() => self.sweep(&mut connection).await,
             };
@@ -345,8 +354,8 @@ impl<A: Audience> Keeper<A> {
         }
         recovered = recovered.arg("node").arg(&settings.node_id).arg("epoch").arg(self.epoch());
         requests.push((recovered, "chat:recovery:*"));
-        // Longer than the farewell takes to be due, which reads it.
-        let lifetime = settings.recovery_window + settings.session_lifetime;
+        // The farewell reads it, which may be late when Redis is away.
+        let lifetime = settings.recovery_window + KEPT_FOR_FAREWELL;
         requests.push((expire(&recovery(&session.pid), lifetime), "chat:recovery:*"));
         requests
     }
