@@ -18,8 +18,8 @@ setup-test: ## Install what the tests need too | 4 min | 1 s
 
 build: setup ## Build the three programs, optimised | 10 min | 5 s
 	cargo build --release --workspace --exclude chat-node --locked
-	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --package chat-node --locked --target $(TARGET)
-	install -m 755 target/$(TARGET)/release/chat-node target/release/chat-node
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --profile node --package chat-node --locked --target $(TARGET)
+	install -m 755 target/$(TARGET)/node/chat-node target/release/chat-node
 
 demo: build ## The whole road once: plan, apply, verify, destroy | 11 min | 60 s
 	target/release/albatross smoke examples/chatroom.yaml

@@ -102,7 +102,7 @@ impl Drop for Tenure {
             return;
         }
         self.announce(CloseReason::TransportError);
-        self.session.lock().phase = Phase::Closed;
+        self.session.lock().phase = Phase::Closed(CloseReason::TransportError);
         let entry = self.registry.lock().remove(&self.session.id());
         // Not under the lock: a permit may be anything.
         drop(entry);

@@ -90,8 +90,8 @@ pub(super) enum Phase {
     Open,
     /// The client is still to be told.
     Closing(CloseReason),
-    /// Nothing is left to do.
-    Closed,
+    /// Nothing is left to do but to tell the layer above, if that is not done yet.
+    Closed(CloseReason),
 }
 
 /// Over what the client is reached.
@@ -287,7 +287,7 @@ impl Session {
         match (state.transport, state.phase) {
             (Transport::WebSocket, _) => Poll::Ready(Change::Upgraded),
             (Transport::Polling { .. }, Phase::Closing(reason)) => Poll::Ready(Change::Closing(reason)),
-            (Transport::Polling { .. }, Phase::Closed) => Poll::Ready(Change::Closed),
+            (Transport::Polling { .. }, Phase::Closed(reason)) => Poll::Ready(Change::Closed(reason)),
             (Transport::Polling { .. }, Phase::Open) if std::mem::take(&mut state.ponged) => {
                 Poll::Ready(Change::Ponged)
             }
@@ -297,6 +297,15 @@ impl Session {
 }
 
 impl State {
+    /// The first that wait, taken out as written.
+    pub(super) fn take(&mut self, count: usize) -> VecDeque<Encoded> {
+        let rest = self.queue.split_off(count.min(self.queue.len()));
+        let taken = std::mem::replace(&mut self.queue, rest);
+        self.packets -= taken.len();
+        self.bytes -= taken.iter().map(Encoded::size).sum::<usize>();
+        taken
+    }
+
     /// Everything that waits, taken out as written.
     pub(super) fn take_queue(&mut self) -> VecDeque<Encoded> {
         self.packets = 0;
@@ -311,7 +320,7 @@ pub(super) enum Change {
     Ponged,
     Upgraded,
     Closing(CloseReason),
-    Closed,
+    Closed(CloseReason),
 }
 
 impl fmt::Debug for Session {
