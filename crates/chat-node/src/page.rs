@@ -1,28 +1,40 @@
 //! The page at `/`: one file, no other site involved, and a content security policy that keeps it so.
 
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
-use axum::response::IntoResponse;
+use http::{HeaderName, Response};
+use http_body_util::Full;
+
+use crate::engine_io::Body;
 
 const PAGE: &str = include_str!("../templates/page.html");
 const NONCE: &str = "{{nonce}}";
 
-/// Serves the page with a fresh nonce, the only thing that makes its style and script run.
-pub async fn page() -> impl IntoResponse {
+const HEADERS: [(HeaderName, &str); 4] = [
+    (CONTENT_TYPE, "text/html; charset=utf-8"),
+    (CACHE_CONTROL, "no-store"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "no-referrer"),
+];
+
+/// The page with a fresh nonce, the only thing that makes its style and script run.
+pub fn page() -> Response<Body> {
     let nonce = format!("{:032x}", rand::random::<u128>());
     let policy = format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
          img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     );
-    let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
-        (CONTENT_SECURITY_POLICY, policy),
-        (CACHE_CONTROL, "no-store".to_owned()),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (REFERRER_POLICY, "no-referrer".to_owned()),
-    ];
-    (headers, PAGE.replace(NONCE, &nonce))
+    let mut response = Response::new(Full::new(Bytes::from(PAGE.replace(NONCE, &nonce))));
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let policy = HeaderValue::try_from(policy).expect("the policy is ASCII");
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 #[cfg(test)]

@@ -1,0 +1,340 @@
+//! One session: the queue of what waits for the client, its transport, and its end.
+//!
+//! Anybody may put a packet into the queue or close the session, and never waits for the client by it. One task at a
+//! time, the driver, looks after heartbeats and deadlines and tells the layer above of the end, once: [`super::polling`]
+//! while the client polls, [`super::websocket::connection`] from the upgrade on or from the beginning.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use tokio::time::Instant;
+
+use super::close::CloseReason;
+use super::encoded::Encoded;
+use super::packet::Message;
+use crate::session_id::SessionId;
+
+/// What holds for every session of a server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How often a client is pinged.
+    pub ping_interval: Duration,
+    /// How long it may take to answer.
+    pub ping_timeout: Duration,
+    /// How long it may stay without having joined anything.
+    pub join_timeout: Duration,
+    /// How long an upgrade may take, and how long the body of a request.
+    pub upgrade_timeout: Duration,
+    /// How long a connection may accept no byte while something waits.
+    pub write_stall: Duration,
+    /// Most bytes of a packet or body of a client.
+    pub max_payload: usize,
+    /// Most packets that may wait for a client.
+    pub queue_packets: usize,
+    /// Most bytes that may wait for a client.
+    pub queue_bytes: usize,
+}
+
+impl Settings {
+    /// By when the answer to a ping must be there that was due at `due` and is sent `now`. A timer that is a little late
+    /// does not give the client more time; one that is very late does not take any from it.
+    pub(super) fn pong_by(&self, due: Instant, now: Instant) -> Instant {
+        const LATE: Duration = Duration::from_millis(20);
+        due.max(now.checked_sub(LATE).unwrap_or(now)) + self.ping_timeout
+    }
+}
+
+/// What counts a session in, and counts it out when it is dropped.
+pub type Permit = Option<Box<dyn Place>>;
+
+/// A place among the sessions there may be; given back when it is dropped.
+pub trait Place: fmt::Debug + Send + Sync {}
+
+/// Who opened a session.
+#[derive(Debug)]
+pub struct Visitor {
+    /// The address of the client itself, past proxies.
+    pub address: IpAddr,
+    /// What the client calls its program, cut to a bearable length.
+    pub user_agent: Option<Box<str>>,
+}
+
+/// The layer above, for one session.
+pub trait Receiver: fmt::Debug + Send + Sync {
+    /// Takes a message. Called for one at a time, in the order they were sent.
+    fn receive(&self, session: &Arc<Session>, message: Message<'_>);
+    /// Takes notice of the end. Called once; nothing is received afterwards.
+    fn closed(&self, reason: CloseReason);
+}
+
+/// What became of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// It waits for the client.
+    Queued,
+    /// The session is over or about to be.
+    Closed,
+    /// The queue was full, and so the session is about to be over.
+    Overflow,
+}
+
+/// How far a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Packets are taken.
+    Open,
+    /// The client is still to be told.
+    Closing(CloseReason),
+    /// Nothing is left to do but to tell the layer above, if that is not done yet.
+    Closed(CloseReason),
+}
+
+/// Over what the client is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Transport {
+    Polling {
+        /// A GET waits for packets.
+        polled: bool,
+        /// The body of a POST is being read.
+        posting: bool,
+        /// How far a WebSocket is that the client tries meanwhile.
+        attempt: Attempt,
+    },
+    WebSocket,
+}
+
+/// An upgrade that is being tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Attempt {
+    /// None is.
+    None,
+    /// A WebSocket is there.
+    Connected,
+    /// It works, and the client is about to move: polls are answered at once, so that none holds it up.
+    Probed,
+}
+
+/// What changes.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) queue: VecDeque<Encoded>,
+    /// Packets that are queued or being written.
+    pub(super) packets: usize,
+    /// Their bytes.
+    pub(super) bytes: usize,
+    pub(super) phase: Phase,
+    pub(super) transport: Transport,
+    pub(super) joined: bool,
+    /// A polling client has answered the last ping.
+    pub(super) ponged: bool,
+}
+
+/// A session, shared by all who send to its client.
+pub struct Session {
+    id: SessionId,
+    visitor: Visitor,
+    pub(super) settings: Arc<Settings>,
+    state: Mutex<State>,
+    /// Wakes the driver.
+    pub(super) driver: AtomicWaker,
+    /// Wakes the GET that waits.
+    pub(super) poller: AtomicWaker,
+    receiver: OnceLock<Arc<dyn Receiver>>,
+}
+
+impl Session {
+    pub(super) fn new(settings: Arc<Settings>, visitor: Visitor, transport: Transport) -> Self {
+        let state = State {
+            queue: VecDeque::new(),
+            packets: 0,
+            bytes: 0,
+            phase: Phase::Open,
+            transport,
+            joined: false,
+            ponged: false,
+        };
+        Self {
+            id: SessionId::random(),
+            visitor,
+            settings,
+            state: Mutex::new(state),
+            driver: AtomicWaker::new(),
+            poller: AtomicWaker::new(),
+            receiver: OnceLock::new(),
+        }
+    }
+
+    /// The id by which the client's requests name it. Not for anybody else's eyes.
+    pub fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Who opened it.
+    pub fn visitor(&self) -> &Visitor {
+        &self.visitor
+    }
+
+    /// Puts a packet into the queue. A full queue ends the session: a client that has lost one packet must not go on
+    /// as if nothing had happened.
+    pub fn send(&self, packet: &Encoded) -> Sent {
+        self.send_all(std::slice::from_ref(packet))
+    }
+
+    /// The same for packets between which no other may come.
+    pub fn send_all(&self, packets: &[Encoded]) -> Sent {
+        let state = self.lock();
+        if state.phase != Phase::Open {
+            return Sent::Closed;
+        }
+        let bytes: usize = packets.iter().map(Encoded::size).sum();
+        let is_full = state.packets + packets.len() > self.settings.queue_packets
+            || state.bytes + bytes > self.settings.queue_bytes;
+        if is_full {
+            self.begin_close(state, CloseReason::SlowReader);
+            return Sent::Overflow;
+        }
+        self.enqueue(state, packets, bytes);
+        Sent::Queued
+    }
+
+    /// Whether `packets` more with `bytes` in all fit into the queue.
+    pub fn has_room(&self, packets: usize, bytes: usize) -> bool {
+        let state = self.lock();
+        state.packets + packets <= self.settings.queue_packets
+            && state.bytes + bytes <= self.settings.queue_bytes
+    }
+
+    /// Queues what the transport itself has to say, however full the queue is.
+    pub(super) fn send_always(&self, packet: Encoded) {
+        let state = self.lock();
+        if state.phase == Phase::Open {
+            let bytes = packet.size();
+            self.enqueue(state, &[packet], bytes);
+        }
+    }
+
+    fn enqueue(&self, mut state: MutexGuard<'_, State>, packets: &[Encoded], bytes: usize) {
+        // Whoever was woken for earlier packets takes these along.
+        let was_empty = state.queue.is_empty();
+        state.packets += packets.len();
+        state.bytes += bytes;
+        state.queue.extend(packets.iter().cloned());
+        let transport = state.transport;
+        drop(state);
+        if was_empty {
+            match transport {
+                Transport::WebSocket => self.driver.wake(),
+                Transport::Polling { .. } => self.poller.wake(),
+            }
+        }
+    }
+
+    /// Ends the session; the first reason counts. What was queued before is still written, unless that is the trouble.
+    pub fn close(&self, reason: CloseReason) {
+        let state = self.lock();
+        if state.phase == Phase::Open {
+            self.begin_close(state, reason);
+        }
+    }
+
+    fn begin_close(&self, mut state: MutexGuard<'_, State>, reason: CloseReason) {
+        state.phase = Phase::Closing(reason);
+        if matches!(reason, CloseReason::SlowReader | CloseReason::WriteStall | CloseReason::TransportError) {
+            state.queue = VecDeque::new();
+        }
+        drop(state);
+        self.driver.wake();
+        self.poller.wake();
+    }
+
+    /// Whether packets are still taken.
+    pub fn is_open(&self) -> bool {
+        self.lock().phase == Phase::Open
+    }
+
+    /// The client has joined something, so that it is not closed for idling.
+    pub fn joined(&self) {
+        self.lock().joined = true;
+    }
+
+    pub(super) fn attach(&self, receiver: Arc<dyn Receiver>) {
+        let attached = self.receiver.set(receiver);
+        debug_assert!(attached.is_ok(), "a session has one receiver");
+    }
+
+    /// Hands a message to the layer above.
+    pub(super) fn receive(self: &Arc<Self>, message: Message<'_>) {
+        if let Some(receiver) = self.receiver.get() {
+            receiver.receive(self, message);
+        }
+    }
+
+    /// Nothing here panics while it holds the lock, so what a poisoned one guards is whole.
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Completes when the driver of a polling session has something to look at.
+    pub(super) fn poll_change(&self, context: &Context<'_>) -> Poll<Change> {
+        self.driver.register(context.waker());
+        let mut state = self.lock();
+        // The upgrade first: from then on, the end is for the other driver to tell.
+        match (state.transport, state.phase) {
+            (Transport::WebSocket, _) => Poll::Ready(Change::Upgraded),
+            (Transport::Polling { .. }, Phase::Closing(reason)) => Poll::Ready(Change::Closing(reason)),
+            (Transport::Polling { .. }, Phase::Closed(reason)) => Poll::Ready(Change::Closed(reason)),
+            (Transport::Polling { .. }, Phase::Open) if std::mem::take(&mut state.ponged) => {
+                Poll::Ready(Change::Ponged)
+            }
+            (Transport::Polling { .. }, Phase::Open) => Poll::Pending,
+        }
+    }
+}
+
+impl State {
+    /// The first that wait, taken out as written.
+    pub(super) fn take(&mut self, count: usize) -> VecDeque<Encoded> {
+        let rest = self.queue.split_off(count.min(self.queue.len()));
+        let taken = std::mem::replace(&mut self.queue, rest);
+        self.packets -= taken.len();
+        self.bytes -= taken.iter().map(Encoded::size).sum::<usize>();
+        taken
+    }
+
+    /// Everything that waits, taken out as written.
+    pub(super) fn take_queue(&mut self) -> VecDeque<Encoded> {
+        self.packets = 0;
+        self.bytes = 0;
+        std::mem::take(&mut self.queue)
+    }
+}
+
+/// What a driver learns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    Ponged,
+    Upgraded,
+    Closing(CloseReason),
+    Closed(CloseReason),
+}
+
+impl fmt::Debug for Session {
+    /// Without the id, which lets whoever knows it speak for the client.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Session").field("visitor", &self.visitor).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Tells the layer above of the end.
+    pub(super) fn announce_end(&self, reason: CloseReason) {
+        if let Some(receiver) = self.receiver.get() {
+            receiver.closed(reason);
+        }
+    }
+}
