@@ -1,29 +1,36 @@
-//! The tutorial's events: `connect`, `set_username`, `message`, `disconnect`, and `node` for our own page.
+//! The rules of the chatroom, as an application of [`crate::socket_io`]: the tutorial's events `connect`,
+//! `set_username`, `message` and `disconnect`, and `node` for our own page.
 //!
-//! The engine runs each handler as a task of its own, so two quick messages of one client could overtake each other.
-//! It calls the closure itself in the reader's order, though: all work is done there, and the future it returns is
-//! ready. That is why nothing here awaits; what must wait is queued in [`Bus`].
+//! Everything here happens in the order in which a client sent it, and nothing waits: what must wait is queued in
+//! [`Bus`]. Only a client that comes back waits, before it is let in, until Redis has said who it is.
 //!
-//! Handlers are registered in a middleware, which runs before the client is told that it is connected: one registered
-//! later could miss the first event of a quick client.
+//! A `message` may carry behind its text an id that its client gave it, and ask for an acknowledgement. Then the client
+//! knows what became of it, and may say it again after it lost its node: the same id is said once only.
 
-use std::convert::Infallible;
-use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socketioxide::SocketIo;
-use socketioxide::extract::{AckSender, SocketRef, TryData};
-use socketioxide::handler::ConnectHandler;
-use socketioxide::socket::Sid;
+use serde_json::{Map, Value};
 
-use crate::bus::{Bus, Command};
-use crate::config::NodeId;
+use crate::bus::{Accepted as Queued, Bus, Outcome, Position, Say, Session};
+use crate::config::{ChatLimits, NodeId, Recovery};
+use crate::engine_io::{CloseReason, Visitor};
+use crate::history::Missed;
 use crate::metrics::Metrics;
-use crate::room::Room;
+use crate::rate::{Bucket, Rate};
+use crate::room::{Arrival, Room, Seat, refusal};
+use crate::session_id::SessionId;
+use crate::socket_io::{
+    Accepted, Acknowledgement, Admission, Event, LeaveReason, Namespace, Participant, Socket,
+};
 use crate::wording::{self, Username};
 
-/// The rules of the chatroom.
+/// How long Redis may take to say who somebody is, and this node to read what another has read already.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// Longest id of a message, in bytes.
+const LONGEST_ID: usize = 64;
+
+/// The chatroom of one node.
 #[derive(Debug)]
 pub struct Chat {
     /// Who is here.
@@ -34,120 +41,269 @@ pub struct Chat {
     pub metrics: Arc<Metrics>,
     /// Told to whoever asks with a `node` event.
     pub node_id: NodeId,
-    /// Longest text, in characters.
-    pub text_characters: usize,
+    /// What one client may do.
+    pub limits: ChatLimits,
+    /// Who gets offsets.
+    pub recovery: Recovery,
 }
 
-/// Serves the namespace `/`.
-pub fn attach(io: &SocketIo, chat: &Arc<Chat>) {
-    let welcoming = chat.clone();
-    let listening = chat.clone();
-    let welcome = move |socket: SocketRef| {
-        welcoming.welcome(&socket);
-        ready(())
-    };
-    let listen = move |socket: SocketRef| {
-        listen(&listening, &socket);
-        ready(Ok::<(), Infallible>(()))
-    };
-    io.ns("/", welcome.with(listen));
+/// The namespace `/`.
+#[derive(Debug)]
+pub struct Lobby(pub Arc<Chat>);
+
+impl Namespace for Lobby {
+    fn connect(&self, visitor: &Visitor, auth: Option<Map<String, Value>>) -> Admission {
+        let chat = self.0.clone();
+        let reads_offsets = chat.recovery.applies(visitor.user_agent.as_deref(), auth.as_ref());
+        let claim = auth.filter(|_| reads_offsets).and_then(|auth| Claim::of(&auth));
+        match claim {
+            None => Admission::Accepted(Guest::new(chat, reads_offsets).admitted()),
+            Some(claim) => Admission::Later(Box::pin(async move { Ok(chat.readmit(claim).await) })),
+        }
+    }
 }
 
-fn listen(chat: &Arc<Chat>, socket: &SocketRef) {
-    let naming = chat.clone();
-    socket.on("set_username", move |socket: SocketRef, TryData(name): TryData<String>| {
-        naming.set_username(&socket, name.ok().as_deref());
-        ready(())
-    });
-    let saying = chat.clone();
-    socket.on("message", move |socket: SocketRef, TryData(text): TryData<String>| {
-        saying.say(&socket, text.ok().as_deref());
-        ready(())
-    });
-    let telling = chat.clone();
-    socket.on("node", move |reply: AckSender| {
-        // A client that is gone needs no answer.
-        reply.send(telling.node_id.as_str()).ok();
-        ready(())
-    });
-    let leaving = chat.clone();
-    socket.on_disconnect(move |socket: SocketRef| {
-        leaving.leave(socket.id);
-        ready(())
-    });
+/// What a client says it was before its connection was lost.
+#[derive(Debug, Clone, Copy)]
+struct Claim {
+    pid: SessionId,
+    offset: Position,
+}
+
+impl Claim {
+    fn of(auth: &Map<String, Value>) -> Option<Self> {
+        let text = |name| auth.get(name).and_then(Value::as_str);
+        Some(Self { pid: text("pid")?.parse().ok()?, offset: text("offset")?.parse().ok()? })
+    }
 }
 
 impl Chat {
-    fn welcome(&self, socket: &SocketRef) {
-        self.room.seat(socket);
-        self.metrics.connections.increment();
-        self.room.tell(socket.id, wording::WELCOME);
+    /// Lets a client in as who it was, or as somebody new when that is not known any more.
+    async fn readmit(self: Arc<Self>, claim: Claim) -> Accepted {
+        let recalled = self.bus.recall(claim.pid, PATIENCE).await;
+        let Ok(Some(session)) = recalled else {
+            self.metrics.unrecovered.increment();
+            return Guest::new(self, true).admitted();
+        };
+        // It may have heard more elsewhere than this node has read so far.
+        let history = self.bus.history();
+        let is_known = history.reach(claim.offset, PATIENCE).await
+            && matches!(history.after(claim.offset), Missed::Entries { entries, .. } if entries.len() <= self.limits.missed);
+        if !is_known {
+            self.metrics.unrecovered.increment();
+            return Guest::new(self, true).admitted();
+        }
+        self.metrics.recovered.increment();
+        Guest { recovered: Some((session, claim.offset)), ..Guest::new(self, true) }.admitted()
     }
 
-    fn set_username(&self, socket: &SocketRef, name: Option<&str>) {
-        let Some(Ok(username)) = name.map(Username::parse) else {
-            self.room.tell(socket.id, wording::BAD_USERNAME);
+    fn leave(&self, seat: &Arc<Seat>, reason: LeaveReason) {
+        if !self.room.leave(seat) {
+            return;
+        }
+        let session = seat.session();
+        if session.username.is_none() {
+            return;
+        }
+        // Who has no id to come back by leaves for good.
+        if reason == LeaveReason::Transport(CloseReason::ShuttingDown) && seat.reads_offsets() {
+            self.bus.hand_over(session);
+        } else {
+            self.bus.leave(session);
+        }
+    }
+}
+
+/// One client.
+#[derive(Debug)]
+struct Guest {
+    chat: Arc<Chat>,
+    pid: SessionId,
+    reads_offsets: bool,
+    /// Who it was, and what it heard last then.
+    recovered: Option<(Session, Position)>,
+    seat: Option<Arc<Seat>>,
+    rate: Rate,
+}
+
+impl Guest {
+    fn new(chat: Arc<Chat>, reads_offsets: bool) -> Self {
+        let rate = Rate::new(Bucket { a_second: chat.limits.rate, burst: chat.limits.burst });
+        Self { chat, pid: SessionId::random(), reads_offsets, recovered: None, seat: None, rate }
+    }
+
+    fn admitted(mut self) -> Accepted {
+        let (sid, pid) = match &self.recovered {
+            Some((session, _)) => (session.sid, session.pid),
+            None => (SessionId::random(), self.pid),
+        };
+        self.pid = pid;
+        // Whoever has the id, but reads no offsets, would take its texts for some.
+        let pid = self.reads_offsets.then_some(pid);
+        Accepted { sid, pid, participant: Box::new(self) }
+    }
+
+    fn come_back(&mut self, socket: &Socket, session: Session, offset: Position) {
+        let arrival = Arrival {
+            socket: socket.clone(),
+            pid: self.pid,
+            reads_offsets: true,
+            username: session.username.clone(),
+        };
+        match self.chat.room.rejoin(arrival, offset, self.chat.bus.history()) {
+            Some(seat) => {
+                self.chat.bus.remember(session);
+                self.seat = Some(seat);
+            }
+            // It was told that it misses nothing. Let it ask again.
+            None => socket.close(CloseReason::ForcedClose),
+        }
+    }
+
+    fn come_in(&mut self, socket: &Socket) {
+        let arrival = Arrival {
+            socket: socket.clone(),
+            pid: self.pid,
+            reads_offsets: self.reads_offsets,
+            username: None,
+        };
+        let seat = self.chat.room.join(arrival, self.chat.bus.history());
+        seat.tell(wording::WELCOME);
+        if self.reads_offsets {
+            self.chat.bus.remember(seat.session());
+        }
+        self.seat = Some(seat);
+    }
+
+    fn set_username(&self, seat: &Seat, arguments: &[Value]) {
+        let limit = self.chat.limits.name_characters;
+        let name = arguments.first().and_then(Value::as_str).map(|name| Username::parse_within(name, limit));
+        let Some(Ok(username)) = name else {
+            self.chat.metrics.refused_names.increment();
+            seat.tell(&wording::bad_username(limit));
             return;
         };
-        self.room.seat(socket).name(username.clone());
-        self.room.tell(socket.id, &wording::username_set(&username));
-        // The hash is for others to look at; when it cannot be queued now, the next refresh writes it.
-        self.bus.submit(Command::Remember(vec![(socket.id, username)])).ok();
+        seat.name(username.clone());
+        seat.tell(&wording::username_set(&username));
+        self.chat.bus.remember(seat.session());
     }
 
-    fn say(&self, socket: &SocketRef, text: Option<&str>) {
-        self.metrics.received.increment();
-        match self.sayable(socket, text) {
-            Ok(text) => {
-                if self.bus.submit(Command::Say { from: socket.id, text }).is_err() {
-                    self.metrics.unpublished.increment();
-                    self.room.tell(socket.id, wording::NOT_SENT);
+    fn say(
+        &self,
+        socket: &Socket,
+        seat: &Seat,
+        arguments: &[Value],
+        acknowledgement: Option<Acknowledgement>,
+    ) {
+        self.chat.metrics.received.increment();
+        let (text, id) = match self.sayable(seat, arguments) {
+            Ok(sayable) => sayable,
+            Err(sentence) => {
+                self.chat.metrics.refused.increment();
+                return refuse(seat, acknowledgement, &sentence);
+            }
+        };
+        let once = id.map(|id| (self.pid, id.to_owned()));
+        let receipt = match acknowledgement.map(|acknowledgement| seat.await_receipt(acknowledgement)) {
+            None => None,
+            Some(Ok(receipt)) => Some(receipt),
+            Some(Err(acknowledgement)) => {
+                self.chat.metrics.refused.increment();
+                return refuse(seat, Some(acknowledgement), wording::TOO_FAST);
+            }
+        };
+        let outcome = match self.chat.bus.say(Say { session: socket.id(), text, once, receipt }) {
+            Ok(Queued::Queued) => return,
+            Ok(Queued::Known(position)) => Outcome::Said(position),
+            Err(reason) => Outcome::Refused(reason),
+        };
+        match receipt {
+            Some(receipt) => seat.acknowledge(receipt, outcome),
+            None => {
+                if let Some(sentence) = outcome.sentence() {
+                    seat.tell(sentence);
                 }
             }
-            Err(refusal) => {
-                self.metrics.refused.increment();
-                self.room.tell(socket.id, &refusal);
+        }
+    }
+
+    /// The line everybody will see and the client's id for it, or the sentence that says why there is none.
+    fn sayable<'a>(&self, seat: &Seat, arguments: &'a [Value]) -> Result<(String, Option<&'a str>), String> {
+        let username = seat.username().ok_or(wording::USERNAME_FIRST)?;
+        let text = arguments.first().and_then(Value::as_str).ok_or(wording::NOT_TEXT)?;
+        let longest = self.chat.limits.text_characters;
+        if text.chars().count() > longest {
+            return Err(wording::too_long(longest));
+        }
+        let id = match arguments.get(1) {
+            None | Some(Value::Null) => None,
+            Some(Value::String(id)) if (1..=LONGEST_ID).contains(&id.len()) => Some(id.as_str()),
+            Some(_) => return Err(wording::BAD_ID.to_owned()),
+        };
+        Ok((wording::said(&username, text), id))
+    }
+
+    /// Whether an event may be heard. Who sends too many is told, and who goes on regardless is closed.
+    fn may_speak(
+        &mut self,
+        socket: &Socket,
+        seat: &Seat,
+        acknowledgement: Option<Acknowledgement>,
+    ) -> Option<Option<Acknowledgement>> {
+        match self.rate.take() {
+            crate::rate::Taken::Within => return Some(acknowledgement),
+            crate::rate::Taken::Beyond => refuse(seat, acknowledgement, wording::TOO_FAST),
+            crate::rate::Taken::Repeatedly => {
+                refuse(seat, acknowledgement, wording::FAR_TOO_FAST);
+                self.chat.metrics.flooders.increment();
+                socket.close(CloseReason::RateLimit);
             }
         }
+        self.chat.metrics.rate_limited.increment();
+        None
     }
+}
 
-    /// The line everybody will see, or the sentence that says why there is none.
-    fn sayable(&self, socket: &SocketRef, text: Option<&str>) -> Result<String, String> {
-        let username = self.room.seat(socket).username().ok_or(wording::USERNAME_FIRST)?;
-        let text = text.ok_or(wording::NOT_TEXT)?;
-        if text.chars().count() > self.text_characters {
-            return Err(wording::too_long(self.text_characters));
+fn refuse(seat: &Seat, acknowledgement: Option<Acknowledgement>, sentence: &str) {
+    match acknowledgement {
+        Some(acknowledgement) => drop(acknowledgement.send(&vec![refusal(sentence)].into())),
+        None => drop(seat.tell(sentence)),
+    }
+}
+
+impl Participant for Guest {
+    fn joined(&mut self, socket: &Socket) {
+        self.chat.metrics.connections.increment();
+        match self.recovered.take() {
+            Some((session, offset)) => self.come_back(socket, session, offset),
+            None => self.come_in(socket),
         }
-        Ok(wording::said(&username, text))
     }
 
-    fn leave(&self, sid: Sid) {
-        let Some(username) = self.room.leave(sid).and_then(|seat| seat.username()) else {
+    fn event(&mut self, socket: &Socket, event: Event, acknowledgement: Option<Acknowledgement>) {
+        let Some(seat) = self.seat.clone() else {
             return;
         };
-        let farewell = Command::Leave { sid, text: wording::left(&username) };
-        if self.bus.submit(farewell).is_err() {
-            tracing::warn!(%sid, "the queue to redis is full; a farewell is lost");
+        let Some(acknowledgement) = self.may_speak(socket, &seat, acknowledgement) else {
+            return;
+        };
+        let arguments = &event.arguments.values[..];
+        match event.name.as_str() {
+            "message" => self.say(socket, &seat, arguments, acknowledgement),
+            "set_username" => self.set_username(&seat, arguments),
+            "node" => {
+                if let Some(acknowledgement) = acknowledgement {
+                    acknowledgement.send(&vec![self.chat.node_id.as_str()].into());
+                }
+            }
+            // What the tutorial does not know is nothing to it either.
+            _ => {}
         }
     }
 
-    /// Says farewell for every client that is still here.
-    pub fn everybody_leaves(&self) {
-        self.room.everybody().into_iter().for_each(|sid| self.leave(sid));
-    }
-
-    /// Rewrites the session hashes before they expire and drops clients the engine has forgotten. Never returns.
-    pub async fn keep_sessions(self: Arc<Self>, lifetime: Duration) {
-        // Small enough that a message waits behind one pipeline of hashes only.
-        const AT_ONCE: usize = 256;
-        let mut tick = tokio::time::interval(lifetime / 3);
-        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tick.tick().await;
-            self.room.forgotten().into_iter().for_each(|sid| self.leave(sid));
-            for sessions in self.room.named().chunks(AT_ONCE) {
-                self.bus.submit(Command::Remember(sessions.to_vec())).ok();
-            }
+    fn left(&mut self, _: &Socket, reason: LeaveReason) {
+        if let Some(seat) = self.seat.take() {
+            self.chat.leave(&seat, reason);
         }
     }
 }

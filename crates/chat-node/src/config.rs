@@ -1,12 +1,17 @@
 //! What a node is told when it starts, checked once, so that the rest of the program can trust it.
 //!
-//! The Redis URL is a secret: [`RedisAddress`] shows host and port only, and no error here repeats the URL.
+//! The Redis URL is a secret: [`RedisAddress`] shows host and port only, and no error repeats the URL.
 
 use std::fmt;
 use std::time::Duration;
 
 use http::HeaderValue;
+use ipnet::IpNet;
+use serde_json::{Map, Value};
 use thiserror::Error;
+
+use crate::bus::{self, RedisAddress};
+use crate::history::Bounds;
 
 /// Everything [`crate::serve`] needs besides its socket.
 #[derive(Debug, Clone)]
@@ -21,15 +26,23 @@ pub struct Config {
     pub ping_timeout: Duration,
     /// Origins of other sites' pages that may use this node from a browser.
     pub allowed_origins: Vec<Origin>,
+    /// Networks of proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Who reads with each message how far it is, so that it can come back to what it missed.
+    pub recovery: Recovery,
     /// How long `/healthz` says 503 before the clients are disconnected. At most [`Config::MAX_DRAIN_DELAY`].
     pub drain_delay: Duration,
-    /// Bounds on what one client may cost.
+    /// Over how long the clients are then disconnected. At most [`Config::MAX_DRAIN_SPREAD`].
+    pub drain_spread: Duration,
+    /// Bounds on what clients may cost.
     pub limits: Limits,
 }
 
 impl Config {
     /// A longer delay would not leave room for the rest of a drain within ten seconds.
     pub const MAX_DRAIN_DELAY: Duration = Duration::from_secs(3);
+    /// The same for the time over which clients are disconnected.
+    pub const MAX_DRAIN_SPREAD: Duration = Duration::from_secs(2);
 
     /// A node with the default limits.
     pub fn new(node_id: NodeId, redis: RedisAddress) -> Self {
@@ -39,8 +52,34 @@ impl Config {
             ping_interval: Duration::from_secs(10),
             ping_timeout: Duration::from_secs(10),
             allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            recovery: Recovery::Auto,
             drain_delay: Duration::from_millis(500),
+            drain_spread: Duration::from_secs(1),
             limits: Limits::default(),
+        }
+    }
+}
+
+impl Config {
+    /// What the way to Redis needs to know.
+    pub fn bus(&self) -> bus::Settings {
+        let limits = &self.limits;
+        bus::Settings {
+            address: self.redis.clone(),
+            node_id: self.node_id.as_str().to_owned(),
+            stream_length: limits.stream_length,
+            kept_messages: limits.kept_messages,
+            kept_bytes: limits.kept_bytes,
+            keep_for: limits.keep_for,
+            recovery_window: limits.recovery_window,
+            session_lifetime: limits.session_lifetime,
+            // A copy of what waited somewhere comes later than the first by as long as it waited.
+            history: Bounds {
+                age: limits.recovery_window + limits.keep_for,
+                entries: limits.history_messages,
+                bytes: limits.history_bytes,
+            },
         }
     }
 }
@@ -50,27 +89,129 @@ impl Config {
 pub struct Limits {
     /// Longest message text, in characters.
     pub text_characters: usize,
+    /// Longest name, in characters.
+    pub name_characters: usize,
+    /// How many events one client may send a second in the long run.
+    pub message_rate: u32,
+    /// How many it may send at once.
+    pub message_burst: u32,
+    /// How many clients may be connected.
+    pub connections: usize,
+    /// How many of them from one address.
+    pub connections_per_address: usize,
+    /// How long a new connection may take to ask for something.
+    pub handshake_timeout: Duration,
     /// Largest packet or polling body a client may send, in bytes; announced as `maxPayload`.
     pub payload_bytes: u32,
     /// Packets that may wait for one client before it counts as a slow reader and is cut off.
     pub queued_packets: usize,
+    /// The same in bytes.
+    pub queued_bytes: usize,
     /// How long one client's TCP connection may accept no byte while something waits to be written.
     pub write_stall: Duration,
     /// How long a session hash outlives its node; refreshed three times in that span.
     pub session_lifetime: Duration,
-    /// About how many messages the stream keeps.
+    /// About how many messages the stream keeps at most. Those older than [`Limits::recovery_window`] and two minutes
+    /// go anyway.
     pub stream_length: usize,
+    /// For how long a client that is gone may come back to what it missed.
+    pub recovery_window: Duration,
+    /// How many messages a node remembers for clients that come back.
+    pub history_messages: usize,
+    /// How many bytes of them.
+    pub history_bytes: usize,
+    /// How many messages may wait while Redis is away.
+    pub kept_messages: usize,
+    /// How many bytes of them.
+    pub kept_bytes: usize,
+    /// For how long one may wait.
+    pub keep_for: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             text_characters: 4096,
+            name_characters: 64,
+            message_rate: 20,
+            message_burst: 200,
+            connections: 20_000,
+            connections_per_address: 1000,
+            handshake_timeout: Duration::from_secs(10),
             payload_bytes: 64 * 1024,
             queued_packets: 4096,
+            queued_bytes: 4 * 1024 * 1024,
             write_stall: Duration::from_secs(20),
             session_lifetime: Duration::from_mins(1),
-            stream_length: 10_000,
+            stream_length: 100_000,
+            recovery_window: Duration::from_mins(2),
+            history_messages: 100_000,
+            history_bytes: 64 * 1024 * 1024,
+            kept_messages: 10_000,
+            kept_bytes: 16 * 1024 * 1024,
+            // A minute, and the time it takes to notice that Redis is back.
+            keep_for: Duration::from_secs(65),
+        }
+    }
+}
+
+/// What the rules of the chatroom know of the limits.
+#[derive(Debug, Clone)]
+pub struct ChatLimits {
+    /// Longest message text, in characters.
+    pub text_characters: usize,
+    /// Longest name, in characters.
+    pub name_characters: usize,
+    /// How many events one client may send a second in the long run.
+    pub rate: u32,
+    /// How many it may send at once.
+    pub burst: u32,
+    /// How many messages a client may have missed that comes back to them.
+    pub missed: usize,
+}
+
+impl Limits {
+    /// Those the chatroom itself minds.
+    pub fn chat(&self) -> ChatLimits {
+        ChatLimits {
+            text_characters: self.text_characters,
+            name_characters: self.name_characters,
+            rate: self.message_rate,
+            burst: self.message_burst,
+            // All of it goes into the queue at once, with room for what comes meanwhile.
+            missed: self.queued_packets / 2,
+        }
+    }
+}
+
+/// Who reads with each message how far it is. That is one value more behind the text, which clients of other makers
+/// than Socket.IO's JavaScript may not expect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recovery {
+    /// Who shows to be a JavaScript client, or asks for it.
+    Auto,
+    /// Everybody.
+    Always,
+    /// Nobody.
+    Never,
+}
+
+impl Recovery {
+    /// Whether a client reads offsets, by what it calls its program and what it says when it joins.
+    pub fn applies(self, user_agent: Option<&str>, auth: Option<&Map<String, Value>>) -> bool {
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                let asks = auth.is_some_and(|auth| {
+                    auth.contains_key("pid") || auth.get("recovery") == Some(&Value::Bool(true))
+                });
+                let is_javascript = user_agent.is_none_or(|program| {
+                    program.starts_with("Mozilla/") || program == "node-XMLHttpRequest"
+                });
+                // Without anything to say, JavaScript says nothing, and others say an empty object.
+                asks || is_javascript && auth.is_none_or(|auth| !auth.is_empty())
+            }
         }
     }
 }
@@ -86,11 +227,6 @@ pub enum ConfigError {
         /// What was given.
         given: String,
     },
-    /// Not a URL Redis can be reached by. The URL itself is a secret and left out.
-    #[error(
-        "the Redis URL is not usable: write redis://HOST:PORT/0, or redis://:PASSWORD@HOST:PORT/0 with a percent-encoded password"
-    )]
-    RedisUrl,
     /// An origin is scheme, host and port only.
     #[error(
         "the allowed origin `{given}` is not usable: write scheme and host as a browser sends them, such as https://chat.example.com, or * for all"
@@ -133,44 +269,6 @@ impl NodeId {
 impl fmt::Display for NodeId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
-    }
-}
-
-/// Where Redis is and how to log in; shows host and port only.
-#[derive(Clone)]
-pub struct RedisAddress(redis::Client);
-
-impl RedisAddress {
-    /// Reads a `redis://` URL. Nothing is connected yet.
-    pub fn parse(url: &str) -> Result<Self, ConfigError> {
-        use redis::IntoConnectionInfo;
-        let information = url.into_connection_info().map_err(|_| ConfigError::RedisUrl)?;
-        if !information.addr().is_supported() {
-            return Err(ConfigError::RedisUrl);
-        }
-        // CLIENT SETINFO is unknown before Redis 7.2 and of no use to anybody here.
-        let settings = information.redis_settings().clone().set_skip_set_lib_name();
-        let settings = settings.set_protocol(redis::ProtocolVersion::RESP2);
-        let transport = information.tcp_settings().clone().set_nodelay(true);
-        let information = information.set_redis_settings(settings).set_tcp_settings(transport);
-        redis::Client::open(information).map(Self).map_err(|_| ConfigError::RedisUrl)
-    }
-
-    /// The client that connects there.
-    pub(crate) fn client(&self) -> &redis::Client {
-        &self.0
-    }
-}
-
-impl fmt::Display for RedisAddress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}", self.0.get_connection_info().addr())
-    }
-}
-
-impl fmt::Debug for RedisAddress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "RedisAddress({self})")
     }
 }
 
@@ -231,10 +329,25 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_is_not_of_redis_is_refused_without_repeating_it() {
-        for given in ["http://:hunter2@10.0.0.3", "hunter2", "", "rediss://:hunter2@10.0.0.3:6379/0"] {
-            let error = RedisAddress::parse(given).unwrap_err();
-            assert!(!error.to_string().contains("hunter2"), "{error}");
+    fn who_reads_offsets_is_told_by_its_program_and_its_words() {
+        let (javascript, python) = (Some("Mozilla/5.0"), Some("Python/3.11 aiohttp/3.9"));
+        let auth = |value: Value| value.as_object().cloned();
+        let table = [
+            (None, None, true),
+            (javascript, None, true),
+            (Some("node-XMLHttpRequest"), None, true),
+            (javascript, auth(serde_json::json!({"token": "x"})), true),
+            (None, auth(serde_json::json!({})), false),
+            (python, None, false),
+            (python, auth(serde_json::json!({"token": "x"})), false),
+            (python, auth(serde_json::json!({"recovery": true})), true),
+            (python, auth(serde_json::json!({"recovery": "true"})), false),
+            (python, auth(serde_json::json!({"pid": "x", "offset": "1-0"})), true),
+        ];
+        for (program, auth, expected) in table {
+            assert_eq!(Recovery::Auto.applies(program, auth.as_ref()), expected, "{program:?} {auth:?}");
+            assert!(Recovery::Always.applies(program, auth.as_ref()));
+            assert!(!Recovery::Never.applies(program, auth.as_ref()));
         }
     }
 

@@ -1,4 +1,4 @@
-//! What balancers, deployers and Prometheus ask: `/healthz`, `/readyz`, `/metrics`.
+//! What balancers, deployers and Prometheus ask: `/healthz`, `/readyz`, `/metrics`; and the page.
 //!
 //! `/healthz` does not look at Redis on purpose: a load balancer that cuts all clients because Redis blinked makes
 //! a small trouble large. `/readyz` does, for deployers and operators.
@@ -6,63 +6,78 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::IntoResponse;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Response, StatusCode};
 
-use crate::bus::connectivity::Side;
 use crate::chat::Chat;
-use crate::metrics::Gauges;
+use crate::engine_io::Body;
+use crate::engine_io::registry::Registry;
+use crate::http::{Pages, plain, site};
+use crate::metrics::{Gauges, Transports};
+use crate::page;
 
 /// What the probes look at.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Vitals {
     /// The chatroom with its bus and its counters.
     pub chat: Arc<Chat>,
     /// Set once, when the node begins to drain.
     pub draining: Arc<AtomicBool>,
+    /// The sessions.
+    pub registry: Arc<Registry>,
+    /// What is refused before there is a session.
+    pub counts: Arc<site::Counts>,
+}
+
+impl Pages for Vitals {
+    fn page(&self, path: &str) -> Option<Response<Body>> {
+        match path {
+            "/" => Some(page::page()),
+            "/healthz" => Some(self.healthz()),
+            "/readyz" => Some(self.readyz()),
+            "/metrics" => Some(self.metrics()),
+            _ => None,
+        }
+    }
 }
 
 impl Vitals {
-    /// Whether the node has begun to drain.
-    pub fn is_draining(&self) -> bool {
+    fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }
-}
 
-/// `/healthz`: 200 while the node serves, 503 once it drains.
-pub async fn healthz(State(vitals): State<Vitals>) -> impl IntoResponse {
-    if vitals.is_draining() {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+    /// 200 while the node serves, 503 once it drains.
+    fn healthz(&self) -> Response<Body> {
+        if self.is_draining() {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+        }
+        plain(StatusCode::OK, "ok")
     }
-    answer(StatusCode::OK, "ok".to_owned())
-}
 
-/// `/readyz`: 200 when messages can be sent and received, else 503 and the reason.
-pub async fn readyz(State(vitals): State<Vitals>) -> impl IntoResponse {
-    if vitals.is_draining() {
-        return answer(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+    /// 200 when messages can be sent and received, else 503 and the reason.
+    fn readyz(&self) -> Response<Body> {
+        if self.is_draining() {
+            return plain(StatusCode::SERVICE_UNAVAILABLE, "draining\n");
+        }
+        match self.chat.bus.connectivity().ready() {
+            Ok(()) => plain(StatusCode::OK, "ready"),
+            Err(reason) => plain(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+        }
     }
-    match vitals.chat.bus.connectivity().ready() {
-        Ok(()) => answer(StatusCode::OK, "ready".to_owned()),
-        Err(reason) => answer(StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
+
+    /// Prometheus' text format.
+    fn metrics(&self) -> Response<Body> {
+        let gauges = Gauges {
+            connected: self.chat.room.occupied(),
+            sessions: self.registry.len(),
+            draining: self.is_draining(),
+        };
+        let transports = Transports { engine: &self.registry.counts, site: &self.counts };
+        let mut text = self.chat.metrics.render(gauges, transports);
+        self.chat.bus.measure(&mut text);
+        let mut response = plain(StatusCode::OK, text);
+        let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        response.headers_mut().insert(CONTENT_TYPE, kind);
+        response
     }
-}
-
-/// `/metrics`: Prometheus' text format.
-pub async fn metrics(State(vitals): State<Vitals>) -> impl IntoResponse {
-    let connectivity = vitals.chat.bus.connectivity();
-    let gauges = Gauges {
-        connected: vitals.chat.room.occupied(),
-        redis_write: connectivity.is_up(Side::Write),
-        redis_read: connectivity.is_up(Side::Read),
-        draining: vitals.is_draining(),
-    };
-    let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
-    (kind, vitals.chat.metrics.render(gauges))
-}
-
-fn answer(status: StatusCode, text: String) -> impl IntoResponse {
-    // A probe's answer is about now.
-    (status, [(header::CACHE_CONTROL, "no-store")], text)
 }

@@ -1,15 +1,17 @@
 //! The `chat-node` program: flags and environment, logging, signals, exit codes. Everything else is in the library.
 //!
-//! Exit codes: 0 drained or help shown, 1 cannot listen or cannot go on serving, 64 unusable flags or environment.
+//! Exit codes: 0 drained, settings are good or help shown, 1 cannot listen, cannot go on serving or cannot reach Redis
+//! when asked to try, 64 unusable flags or environment.
 
-use std::error::Error as _;
+mod arguments;
+
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use chat_node::config::Origin;
-use chat_node::{Config, NodeId, RedisAddress};
+use arguments::{Arguments, CHECK, Check, LogFormat, Run};
+use chat_node::{Config, systemd};
 use clap::Parser;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -18,50 +20,30 @@ use tracing_subscriber::EnvFilter;
 const FAILED: u8 = 1;
 const USAGE: u8 = 64;
 
-/// A node of the chatroom: Socket.IO for clients, Redis between the nodes
-#[derive(Debug, Parser)]
-#[command(name = "chat-node", version)]
-struct Arguments {
-    /// Where to listen for clients
-    #[arg(long, value_name = "ADDRESS:PORT", env = "CHAT_NODE_LISTEN")]
-    listen: SocketAddr,
-    /// Where Redis is, as redis://:PASSWORD@HOST:PORT/0; better given by the environment, where nobody else sees it
-    // Any text passes here: an error of the argument parser would repeat it, and it holds the password.
-    #[arg(long, value_name = "URL", env = "CHAT_NODE_REDIS", hide_env_values = true)]
-    redis: String,
-    /// The name of this node in X-Chat-Node [default: the host's name]
-    #[arg(long, value_name = "ID", env = "CHAT_NODE_ID")]
-    node_id: Option<String>,
-    /// How often clients are pinged; keep it below the load balancer's idle timeout
-    #[arg(long, value_name = "TIME", env = "CHAT_NODE_PING_INTERVAL", default_value = "10s", value_parser = at_least_a_second)]
-    ping_interval: Duration,
-    /// How long a client may take to answer a ping
-    #[arg(long, value_name = "TIME", env = "CHAT_NODE_PING_TIMEOUT", default_value = "10s", value_parser = at_least_a_second)]
-    ping_timeout: Duration,
-    /// An origin whose pages may use this node from a browser; may be given several times, or separated by commas
-    #[arg(
-        long = "allowed-origin",
-        value_name = "URL",
-        env = "CHAT_NODE_ALLOWED_ORIGINS",
-        value_delimiter = ','
-    )]
-    allowed_origins: Vec<String>,
-    /// How long /healthz says 503 before clients are disconnected, at most 3s
-    #[arg(long, value_name = "TIME", env = "CHAT_NODE_DRAIN_DELAY", default_value = "500ms", value_parser = drain_delay)]
-    drain_delay: Duration,
+fn main() -> ExitCode {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    if words.get(1).is_some_and(|word| word == CHECK) {
+        words.remove(1);
+        return match Check::try_parse_from(words) {
+            Ok(Check { arguments, connect }) => check(arguments, connect),
+            Err(error) => usage(&error),
+        };
+    }
+    match Run::try_parse_from(words) {
+        Ok(Run { arguments }) => run(arguments),
+        Err(error) => usage(&error),
+    }
 }
 
-fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            // Help goes to stdout and is no failure; nothing can be done about a closed terminal.
-            error.print().ok();
-            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
-        }
-    };
-    let listen = arguments.listen;
-    let config = match configure(arguments) {
+fn usage(error: &clap::Error) -> ExitCode {
+    // Help goes to stdout and is no failure; nothing can be done about a closed terminal.
+    error.print().ok();
+    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+}
+
+fn run(arguments: Arguments) -> ExitCode {
+    let (listen, log_format) = (arguments.listen, arguments.log_format);
+    let config = match arguments.configure() {
         Ok(config) => config,
         Err(reason) => return complain(&reason, USAGE),
     };
@@ -69,41 +51,53 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return complain(&format!("cannot start: {error}"), FAILED),
     };
-    log_to_stderr();
-    match runtime.block_on(run(listen, config)) {
+    log_to_stderr(log_format);
+    match runtime.block_on(serve(listen, config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => complain(&reason, FAILED),
     }
 }
 
-fn configure(arguments: Arguments) -> Result<Config, String> {
-    let node_id = arguments.node_id.filter(|id| !id.is_empty()).map_or_else(host_name, Ok)?;
-    let node_id = NodeId::parse(&node_id).map_err(|error| error.to_string())?;
-    let redis = RedisAddress::parse(&arguments.redis).map_err(|error| error.to_string())?;
-    let origins = arguments.allowed_origins.iter().filter(|origin| !origin.is_empty());
-    let allowed_origins = origins
-        .map(|origin| Origin::parse(origin))
-        .collect::<Result<_, _>>()
-        .map_err(|error| error.to_string())?;
-    Ok(Config {
-        ping_interval: arguments.ping_interval,
-        ping_timeout: arguments.ping_timeout,
-        allowed_origins,
-        drain_delay: arguments.drain_delay,
-        ..Config::new(node_id, redis)
+async fn serve(listen: SocketAddr, config: Config) -> Result<(), String> {
+    let cannot_listen = |error| format!("cannot listen on {listen}: {error}");
+    let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;
+    let address = listener.local_addr().map_err(cannot_listen)?;
+    let stop = told_to_stop().map_err(|error| format!("cannot wait for signals: {error}"))?;
+    tracing::info!(%address, node = %config.node_id, redis = %config.redis, "listening");
+    systemd::ready();
+    let watched = tokio::spawn(systemd::keep_watchdog());
+    let shutdown = async {
+        stop.await;
+        systemd::stopping();
+    };
+    let outcome = chat_node::serve(listener, config, shutdown).await;
+    watched.abort();
+    outcome.map_err(|error| {
+        let cause = std::error::Error::source(&error).map(|source| format!(": {source}"));
+        format!("{error}{}", cause.unwrap_or_default())
     })
 }
 
-async fn run(listen: SocketAddr, config: Config) -> Result<(), String> {
-    let listener =
-        TcpListener::bind(listen).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-    let address = listener.local_addr().map_err(|error| format!("cannot listen on {listen}: {error}"))?;
-    let shutdown = told_to_stop().map_err(|error| format!("cannot wait for signals: {error}"))?;
-    tracing::info!(%address, node = %config.node_id, redis = %config.redis, "listening");
-    chat_node::serve(listener, config, shutdown).await.map_err(|error| {
-        let cause = error.source().map(|source| format!(": {source}")).unwrap_or_default();
-        format!("{error}{cause}")
-    })
+/// Says whether a node would start. Nothing is asked over the network unless that is wanted.
+fn check(arguments: Arguments, connect: bool) -> ExitCode {
+    let config = match arguments.configure() {
+        Ok(config) => config,
+        Err(reason) => return complain(&reason, USAGE),
+    };
+    let mut report = format!("the settings of node {} are good", config.node_id);
+    if connect {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return complain(&format!("cannot start: {error}"), FAILED),
+        };
+        match runtime.block_on(chat_node::bus::check(&config.redis)) {
+            Ok(server) => report = format!("{report}, and {} answers: {server}", config.redis),
+            Err(trouble) => return complain(&format!("{} cannot be used: {trouble}", config.redis), FAILED),
+        }
+    }
+    // Whoever closed stdout does not want to know.
+    writeln!(std::io::stdout(), "{report}").ok();
+    ExitCode::SUCCESS
 }
 
 /// Completes at SIGTERM or SIGINT.
@@ -118,58 +112,20 @@ fn told_to_stop() -> std::io::Result<impl Future<Output = ()> + Send> {
     })
 }
 
-fn host_name() -> Result<String, String> {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map_err(|error| format!("cannot read the host's name: {error}; give --node-id"))?;
-    Ok(name.trim().to_owned())
-}
-
-fn at_least_a_second(text: &str) -> Result<Duration, String> {
-    let time = time(text)?;
-    let bounds = Duration::from_secs(1)..=Duration::from_hours(1);
-    if bounds.contains(&time) { Ok(time) } else { Err("it must be between 1s and 1h".to_owned()) }
-}
-
-fn drain_delay(text: &str) -> Result<Duration, String> {
-    let time = time(text)?;
-    if time <= Config::MAX_DRAIN_DELAY { Ok(time) } else { Err("it must be at most 3s".to_owned()) }
-}
-
-/// A duration such as `10s`, `1m 30s` or `500ms`.
-fn time(text: &str) -> Result<Duration, String> {
-    let span: jiff::SignedDuration =
-        text.parse().map_err(|_| "write a time such as 10s or 500ms".to_owned())?;
-    span.try_into().map_err(|_| "a time cannot be negative".to_owned())
-}
-
-fn log_to_stderr() {
+fn log_to_stderr(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .init();
+        .with_ansi(std::io::stderr().is_terminal());
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).with_ansi(false).init(),
+    }
 }
 
 fn complain(reason: &str, code: u8) -> ExitCode {
     // With stderr closed there is nobody left to tell; the code still tells.
     writeln!(std::io::stderr(), "chat-node: {reason}").ok();
     ExitCode::from(code)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_read_as_people_write_them() {
-        assert_eq!(time("10s"), Ok(Duration::from_secs(10)));
-        assert_eq!(time("1m 30s"), Ok(Duration::from_secs(90)));
-        assert_eq!(time("500ms"), Ok(Duration::from_millis(500)));
-        for refused in ["", "10", "-1s", "soon"] {
-            assert!(time(refused).is_err(), "{refused:?} was accepted");
-        }
-        assert!(at_least_a_second("0s").is_err());
-        assert!(drain_delay("4s").is_err());
-    }
 }

@@ -3,6 +3,9 @@
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::engine_io::counts::Counts;
+use crate::http::site;
+
 /// A number that only grows.
 #[derive(Debug, Default)]
 pub struct Counter(AtomicU64);
@@ -29,22 +32,24 @@ impl Counter {
 pub struct Metrics {
     /// Clients that joined the namespace.
     pub connections: Counter,
+    /// Clients that came back as who they were.
+    pub recovered: Counter,
+    /// Clients that wanted to, and came in as somebody new.
+    pub unrecovered: Counter,
     /// Messages clients sent.
     pub received: Counter,
     /// Messages answered with a refusal: no name, no text, too long.
     pub refused: Counter,
-    /// Entries of the stream Redis confirmed.
-    pub published: Counter,
-    /// Messages that did not reach the stream, or may not have.
-    pub unpublished: Counter,
-    /// Entries read from the stream.
-    pub read: Counter,
+    /// Names answered with a refusal.
+    pub refused_names: Counter,
+    /// Events that came too fast.
+    pub rate_limited: Counter,
+    /// Clients closed because they went on sending too fast.
+    pub flooders: Counter,
     /// Messages put into clients' queues.
     pub delivered: Counter,
     /// Clients cut off because they did not keep up.
     pub slow_readers: Counter,
-    /// Connections to Redis that were lost.
-    pub redis_lost: Counter,
 }
 
 /// Numbers that are read when asked for.
@@ -52,12 +57,19 @@ pub struct Metrics {
 pub struct Gauges {
     /// Clients connected now.
     pub connected: usize,
-    /// Whether Redis takes our writes.
-    pub redis_write: bool,
-    /// Whether the stream is being read.
-    pub redis_read: bool,
+    /// Sessions of the transports, also of clients that have not joined yet.
+    pub sessions: usize,
     /// Whether the node is draining.
     pub draining: bool,
+}
+
+/// What the layers below count.
+#[derive(Debug, Clone, Copy)]
+pub struct Transports<'a> {
+    /// Sessions.
+    pub engine: &'a Counts,
+    /// Connections.
+    pub site: &'a site::Counts,
 }
 
 /// Name, help and value of one number.
@@ -65,37 +77,65 @@ type Row = (&'static str, &'static str, u64);
 
 impl Metrics {
     /// The text of `/metrics`, in Prometheus' exposition format 0.0.4.
-    pub fn render(&self, gauges: Gauges) -> String {
-        let mut text = String::with_capacity(2048);
+    pub fn render(&self, gauges: Gauges, transports: Transports<'_>) -> String {
+        let mut text = String::with_capacity(8192);
         write_rows(&mut text, "gauge", &gauges.rows());
         write_rows(&mut text, "counter", &self.rows());
+        transports.write(&mut text);
         text
     }
 
-    fn rows(&self) -> [Row; 9] {
+    fn rows(&self) -> [Row; 10] {
         let row = |name, help, counter: &Counter| (name, help, counter.get());
         [
             row("chat_connections_total", "Clients that connected.", &self.connections),
+            row("chat_recovered_total", "Clients that came back as who they were.", &self.recovered),
+            row("chat_unrecovered_total", "Clients that came back too late.", &self.unrecovered),
             row("chat_messages_received_total", "Messages clients sent.", &self.received),
             row("chat_messages_refused_total", "Messages refused by a rule.", &self.refused),
-            row("chat_messages_published_total", "Stream entries written.", &self.published),
-            row("chat_messages_unpublished_total", "Messages not written.", &self.unpublished),
-            row("chat_messages_read_total", "Stream entries read.", &self.read),
+            row("chat_names_refused_total", "Names refused by a rule.", &self.refused_names),
+            row("chat_rate_limited_total", "Events that came too fast.", &self.rate_limited),
+            row("chat_flooders_total", "Clients closed for sending too fast.", &self.flooders),
             row("chat_messages_delivered_total", "Messages queued for clients.", &self.delivered),
             row("chat_slow_readers_total", "Clients cut off for not keeping up.", &self.slow_readers),
-            row("chat_redis_lost_total", "Connections to Redis lost.", &self.redis_lost),
         ]
     }
 }
 
 impl Gauges {
-    fn rows(self) -> [Row; 4] {
+    fn rows(self) -> [Row; 3] {
         [
             ("chat_connections", "Clients connected now.", self.connected as u64),
-            ("chat_redis_write_up", "1 when Redis takes writes.", self.redis_write.into()),
-            ("chat_redis_read_up", "1 when the stream is being read.", self.redis_read.into()),
+            ("chat_sessions", "Sessions of the transports now.", self.sessions as u64),
             ("chat_draining", "1 while the node drains.", self.draining.into()),
         ]
+    }
+}
+
+impl Transports<'_> {
+    fn write(self, text: &mut String) {
+        let Self { engine, site } = self;
+        let opened = [("polling", engine.opened_polling.get()), ("websocket", engine.opened_websocket.get())];
+        write_labelled(text, "chat_sessions_opened_total", "Sessions opened.", "transport", opened);
+        let closed = engine.closes().map(|(reason, count)| (reason.label(), count));
+        write_labelled(text, "chat_sessions_closed_total", "Sessions ended.", "reason", closed);
+        let refused = engine.refusals().map(|(refusal, count)| (refusal.label(), count));
+        write_labelled(text, "chat_requests_refused_total", "Requests that were no good.", "reason", refused);
+        let turned_away = [
+            ("total", site.full.get()),
+            ("address", site.full_address.get()),
+            ("silent", site.silent.get()),
+            ("draining", site.draining.get()),
+        ];
+        let help = "Connections and sessions not let in.";
+        write_labelled(text, "chat_turned_away_total", help, "reason", turned_away);
+        let rows = [
+            ("chat_sessions_upgraded_total", "Sessions moved to WebSocket.", engine.upgraded.get()),
+            ("chat_packets_received_total", "Packets of clients.", engine.packets_in.get()),
+            ("chat_packets_sent_total", "Packets written to clients.", engine.packets_out.get()),
+            ("chat_bytes_sent_total", "Bytes written to clients.", engine.bytes_out.get()),
+        ];
+        write_rows(text, "counter", &rows);
     }
 }
 
@@ -106,6 +146,20 @@ fn write_rows(text: &mut String, kind: &str, rows: &[Row]) {
     }
 }
 
+fn write_labelled(
+    text: &mut String,
+    name: &str,
+    help: &str,
+    label: &str,
+    values: impl IntoIterator<Item = (&'static str, u64)>,
+) {
+    let mut lines = format!("# HELP {name} {help}\n# TYPE {name} counter\n");
+    for (value, count) in values {
+        writeln!(lines, "{name}{{{label}=\"{value}\"}} {count}").expect("writing to a string does not fail");
+    }
+    text.push_str(&lines);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -114,11 +168,17 @@ mod tests {
     fn every_number_has_help_type_and_value() {
         let metrics = Metrics::default();
         metrics.received.add(3);
-        let gauges = Gauges { connected: 2, redis_write: true, redis_read: false, draining: false };
-        let text = metrics.render(gauges);
+        let (engine, site) = (Counts::default(), site::Counts::default());
+        site.full.increment();
+        let gauges = Gauges { connected: 2, sessions: 3, draining: false };
+        let text = metrics.render(gauges, Transports { engine: &engine, site: &site });
         assert!(text.contains("# TYPE chat_connections gauge\nchat_connections 2\n"), "{text}");
         assert!(text.contains("\nchat_messages_received_total 3\n"), "{text}");
-        assert!(text.contains("\nchat_redis_read_up 0\n"), "{text}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 13);
+        assert!(text.contains("\nchat_turned_away_total{reason=\"total\"} 1\n"), "{text}");
+        assert!(text.contains("\nchat_sessions_closed_total{reason=\"ping_timeout\"} 0\n"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 21);
+        let is_sample =
+            |line: &str| line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<u64>().is_ok());
+        assert!(text.lines().all(|line| line.starts_with('#') || is_sample(line)), "{text}");
     }
 }

@@ -4,26 +4,37 @@ mod template;
 
 use std::sync::LazyLock;
 
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue, REFERRER_POLICY,
+    X_CONTENT_TYPE_OPTIONS,
 };
-use axum::response::IntoResponse;
+use http::{HeaderName, Response};
+use http_body_util::Full;
 
+use crate::engine_io::Body;
 use template::Template;
 
 static TEMPLATE: LazyLock<Template> = LazyLock::new(Template::assemble);
 
-/// Serves the page with a fresh nonce, the only thing that makes its style and script run.
-pub async fn page() -> impl IntoResponse {
+const HEADERS: [(HeaderName, &str); 4] = [
+    (CONTENT_TYPE, "text/html; charset=utf-8"),
+    (CACHE_CONTROL, "no-store"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "no-referrer"),
+];
+
+/// The page with a fresh nonce, the only thing that makes its style and script run.
+pub fn page() -> Response<Body> {
     let nonce = format!("{:032x}", rand::random::<u128>());
-    let headers = [
-        (CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
-        (CONTENT_SECURITY_POLICY, policy(&nonce)),
-        (CACHE_CONTROL, "no-store".to_owned()),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
-        (REFERRER_POLICY, "no-referrer".to_owned()),
-    ];
-    (headers, TEMPLATE.with_nonce(&nonce))
+    let mut response = Response::new(Full::new(Bytes::from(TEMPLATE.with_nonce(&nonce))));
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    let policy = HeaderValue::try_from(policy(&nonce)).expect("the policy is ASCII");
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 /// Nothing but what the page brings along, and its own server. No text ever becomes markup or script: where a browser

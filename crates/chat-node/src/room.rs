@@ -1,202 +1,292 @@
 //! Who is connected to this node, and the one place where messages are put into their queues.
 //!
-//! The Socket.IO engine holds a bounded queue for each client and answers `emit` with an error when it is full.
-//! A client that lost one message must not go on as if nothing had happened, so its connection is cut; it
-//! reconnects like after any network failure. The others are never held up by it.
+//! An entry of the stream is encoded once, at most twice: clients that can have their state recovered read behind each
+//! text how far they are. What is said to one of them alone carries the offset of the entry it heard last, because its
+//! library takes the last text of every event for one.
+//!
+//! A client whose queue is full is closed by its session; the others are never held up by it.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use axum::extract::ConnectInfo;
-use socketioxide::extract::SocketRef;
-use socketioxide::socket::Sid;
-use socketioxide::{SendError, SocketError};
+use serde_json::{Value, json};
 
-use crate::link::{Link, WeakLink};
+use crate::bus::{Audience, Entry, Outcome, Position, Receipt, Session};
+use crate::engine_io::{CloseReason, Encoded, Sent};
+use crate::history::{History, Missed};
 use crate::metrics::Metrics;
-use crate::wording::Username;
+use crate::session_id::SessionId;
+use crate::socket_io::{Acknowledgement, Socket, packet};
+use crate::wording::{self, Username};
 
 /// The event every text travels under.
 const EVENT: &str = "message";
+/// Most acknowledgements one client may wait for; what is beyond gets its sentence as if it had asked for none.
+const MOST_RECEIPTS: usize = 256;
 
 /// The clients of this node.
 #[derive(Debug)]
 pub struct Room {
-    seats: RwLock<HashMap<Sid, Arc<Seat>>>,
-    /// TCP connections of sessions that began with polling and were upgraded, by session id.
-    upgrades: Mutex<HashMap<String, WeakLink>>,
+    seats: RwLock<Seats>,
     metrics: Arc<Metrics>,
+}
+
+#[derive(Debug, Default)]
+struct Seats {
+    by_sid: HashMap<SessionId, Arc<Seat>>,
+    /// The last entry that was given to everybody.
+    delivered: Option<Position>,
 }
 
 /// One client.
 #[derive(Debug)]
 pub struct Seat {
-    socket: SocketRef,
-    username: Mutex<Option<Username>>,
-    /// Cut off or lost; gets nothing any more and waits for its disconnect event.
-    lost: AtomicBool,
-    /// Already lost when the last sweep came by.
-    swept: AtomicBool,
+    socket: Socket,
+    pid: SessionId,
+    /// Whether it reads how far it is.
+    reads_offsets: bool,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    username: Option<Username>,
+    /// The entry it heard last, or where it came in.
+    offset: Position,
+    /// Entries of smaller numbers it has already.
+    from: u64,
+    /// Answers it waits for, made when the first is.
+    receipts: Option<Box<Receipts>>,
+}
+
+#[derive(Debug, Default)]
+struct Receipts {
+    next: u64,
+    waiting: HashMap<u64, Acknowledgement>,
+}
+
+/// A client that comes in.
+#[derive(Debug)]
+pub struct Arrival {
+    /// What is sent to.
+    pub socket: Socket,
+    /// The id by which it asks for its state.
+    pub pid: SessionId,
+    /// Whether it reads how far it is.
+    pub reads_offsets: bool,
+    /// The name it has already.
+    pub username: Option<Username>,
 }
 
 impl Seat {
-    fn new(socket: SocketRef) -> Self {
-        Self {
-            socket,
-            username: Mutex::default(),
-            lost: AtomicBool::new(false),
-            swept: AtomicBool::new(false),
-        }
-    }
-
     /// The name it gave itself, if any.
     pub fn username(&self) -> Option<Username> {
-        lock(&self.username).clone()
+        self.lock().username.clone()
     }
 
     /// Sets or changes the name.
     pub fn name(&self, username: Username) {
-        *lock(&self.username) = Some(username);
+        self.lock().username = Some(username);
+    }
+
+    /// Whether it can come back to what it missed.
+    pub fn reads_offsets(&self) -> bool {
+        self.reads_offsets
+    }
+
+    /// What other nodes may know of it.
+    pub fn session(&self) -> Session {
+        Session { sid: self.socket.id(), pid: self.pid, username: self.username() }
+    }
+
+    /// Says something to this client only.
+    pub fn tell(&self, text: &str) -> Sent {
+        let state = self.lock();
+        if self.reads_offsets {
+            self.socket.send(&packet::texts(EVENT, &[text, &state.offset.to_string()]))
+        } else {
+            self.socket.send(&packet::texts(EVENT, &[text]))
+        }
+    }
+
+    /// Keeps an acknowledgement until it can be given. Gives it back when there are too many.
+    pub fn await_receipt(&self, acknowledgement: Acknowledgement) -> Result<u64, Acknowledgement> {
+        let mut state = self.lock();
+        let receipts = state.receipts.get_or_insert_default();
+        if receipts.waiting.len() >= MOST_RECEIPTS {
+            return Err(acknowledgement);
+        }
+        receipts.next += 1;
+        receipts.waiting.insert(receipts.next, acknowledgement);
+        Ok(receipts.next)
+    }
+
+    /// Gives an acknowledgement that was kept.
+    pub fn acknowledge(&self, receipt: u64, outcome: Outcome) {
+        let acknowledgement =
+            self.lock().receipts.as_mut().and_then(|receipts| receipts.waiting.remove(&receipt));
+        if let Some(acknowledgement) = acknowledgement {
+            acknowledgement.send(&vec![answer(outcome)].into());
+        }
+    }
+
+    /// Puts an entry into the queue, unless it is there already.
+    fn deliver(&self, entry: &Entry, frames: &Frames<'_>) -> Sent {
+        let mut state = self.lock();
+        if entry.number < state.from {
+            return Sent::Closed;
+        }
+        state.offset = entry.position;
+        self.socket.send(if self.reads_offsets { frames.with_offset() } else { frames.plain() })
+    }
+
+    /// Nothing here panics while it holds the lock, so what a poisoned one guards is whole.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What became of one emit.
-enum Emitted {
-    Queued,
-    Closed,
-    Full,
+/// What the sender of a message reads in the acknowledgement.
+fn answer(outcome: Outcome) -> Value {
+    match outcome {
+        Outcome::Said(position) => json!({ "offset": position.to_string() }),
+        Outcome::Refused(_) => refusal(wording::NOT_SENT),
+        Outcome::Unknown => refusal(wording::MAYBE_NOT_SENT),
+    }
+}
+
+/// The acknowledgement of a message that was not sent.
+pub fn refusal(sentence: &str) -> Value {
+    json!({ "error": sentence })
+}
+
+/// The encodings of one entry, made when they are first needed.
+struct Frames<'a> {
+    entry: &'a Entry,
+    plain: OnceCell<Encoded>,
+    with_offset: OnceCell<Encoded>,
+}
+
+impl<'a> Frames<'a> {
+    fn new(entry: &'a Entry) -> Self {
+        Self { entry, plain: OnceCell::new(), with_offset: OnceCell::new() }
+    }
+
+    fn plain(&self) -> &Encoded {
+        self.plain.get_or_init(|| packet::texts(EVENT, &[&self.entry.text]))
+    }
+
+    fn with_offset(&self) -> &Encoded {
+        self.with_offset
+            .get_or_init(|| packet::texts(EVENT, &[&self.entry.text, &self.entry.position.to_string()]))
+    }
 }
 
 impl Room {
     /// An empty room.
     pub fn new(metrics: Arc<Metrics>) -> Self {
-        Self { seats: RwLock::default(), upgrades: Mutex::default(), metrics }
+        Self { seats: RwLock::default(), metrics }
     }
 
-    /// The seat of a client, made when it is first seen.
-    pub fn seat(&self, socket: &SocketRef) -> Arc<Seat> {
-        let mut seats = self.seats.write().unwrap_or_else(PoisonError::into_inner);
-        let seat = seats.entry(socket.id).or_insert_with(|| Arc::new(Seat::new(socket.clone())));
-        seat.clone()
+    /// Seats a new client. It hears everything from here on.
+    pub fn join(&self, arrival: Arrival, history: &History) -> Arc<Seat> {
+        let mut seats = self.write();
+        let offset = seats.delivered.unwrap_or_else(|| history.newest());
+        seats.place(arrival, offset, 0)
     }
 
-    /// Takes a client out. `None` when it is out already.
-    pub fn leave(&self, sid: Sid) -> Option<Arc<Seat>> {
-        let seat = self.seats.write().unwrap_or_else(PoisonError::into_inner).remove(&sid);
-        lock(&self.upgrades).remove(&sid.to_string());
-        seat
+    /// Seats a client that comes back, behind what it has missed since `offset`. `None` when that is not known any
+    /// more.
+    pub fn rejoin(&self, arrival: Arrival, offset: Position, history: &History) -> Option<Arc<Seat>> {
+        // Under the lock: what is delivered meanwhile comes either here or afterwards, and not twice.
+        let mut seats = self.write();
+        let Missed::Entries { entries, read } = history.after(offset) else {
+            return None;
+        };
+        let seat = seats.place(arrival, offset, 0);
+        for entry in &entries {
+            seat.deliver(entry, &Frames::new(entry));
+        }
+        seat.lock().from = read;
+        self.metrics.delivered.add(entries.len() as u64);
+        Some(seat)
+    }
+
+    /// Takes a client out. False when another has its place already, because it came back.
+    pub fn leave(&self, seat: &Arc<Seat>) -> bool {
+        seat.lock().receipts = None;
+        let mut seats = self.write();
+        let sid = seat.socket.id();
+        let is_here = seats.by_sid.get(&sid).is_some_and(|seated| Arc::ptr_eq(seated, seat));
+        if is_here {
+            seats.by_sid.remove(&sid);
+        }
+        is_here
     }
 
     /// How many clients are connected.
     pub fn occupied(&self) -> usize {
-        self.seats.read().unwrap_or_else(PoisonError::into_inner).len()
+        self.read().by_sid.len()
     }
 
-    /// Everybody who is connected, in no particular order.
-    pub fn everybody(&self) -> Vec<Sid> {
-        self.seats.read().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+    fn get(&self, sid: SessionId) -> Option<Arc<Seat>> {
+        self.read().by_sid.get(&sid).cloned()
     }
 
-    /// Puts a text into the queue of every client.
-    pub fn deliver(&self, text: &str) {
-        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
-        let queued = seats.values().filter(|seat| self.emit(seat, text)).count();
-        self.metrics.delivered.add(queued as u64);
+    fn read(&self) -> RwLockReadGuard<'_, Seats> {
+        self.seats.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a text into the queue of one client, if it is still there.
-    pub fn tell(&self, sid: Sid, text: &str) {
-        let seat = self.seats.read().unwrap_or_else(PoisonError::into_inner).get(&sid).cloned();
-        if let Some(seat) = seat {
-            self.emit(&seat, text);
+    fn write(&self) -> RwLockWriteGuard<'_, Seats> {
+        self.seats.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seats {
+    fn place(&mut self, arrival: Arrival, offset: Position, from: u64) -> Arc<Seat> {
+        let Arrival { socket, pid, reads_offsets, username } = arrival;
+        let state = Mutex::new(State { username, offset, from, receipts: None });
+        let seat = Arc::new(Seat { socket, pid, reads_offsets, state });
+        // The connection it had before is dead, only nobody has noticed yet.
+        if let Some(ghost) = self.by_sid.insert(seat.socket.id(), seat.clone()) {
+            ghost.socket.close(CloseReason::TransportClose);
         }
+        seat
     }
+}
 
-    /// The named clients with their names, in no particular order.
-    pub fn named(&self) -> Vec<(Sid, Username)> {
-        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
-        seats.iter().filter_map(|(sid, seat)| Some((*sid, seat.username()?))).collect()
-    }
-
-    /// Clients that were lost at this sweep and at the one before, and still had no disconnect event.
-    pub fn forgotten(&self) -> Vec<Sid> {
-        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
-        let lost =
-            seats.iter().filter(|(_, seat)| seat.lost.load(Ordering::Relaxed) || !seat.socket.connected());
-        lost.filter(|(_, seat)| seat.swept.swap(true, Ordering::Relaxed)).map(|(sid, _)| *sid).collect()
-    }
-
-    /// Remembers over which TCP connection a polling session continues as WebSocket.
-    pub fn upgraded(&self, sid: &str, link: &Link) {
-        let mut upgrades = lock(&self.upgrades);
-        // Only ids this server gave out are looked up, but anybody can send one; so the dead are cleared as
-        // the map grows beyond the clients there are.
-        if upgrades.len() > 64 + 2 * self.occupied() {
-            upgrades.retain(|_, link| link.upgrade().is_some());
-        }
-        upgrades.insert(sid.to_owned(), link.downgrade());
-    }
-
-    /// Cuts every connection, for clients that do not let themselves be closed.
-    pub fn cut_all(&self) {
-        let seats = self.seats.read().unwrap_or_else(PoisonError::into_inner);
-        seats.values().for_each(|seat| self.cut(seat));
-    }
-
-    /// Whether the text was queued.
-    fn emit(&self, seat: &Seat, text: &str) -> bool {
-        if seat.lost.load(Ordering::Relaxed) {
-            return false;
-        }
-        match emit(&seat.socket, text) {
-            Emitted::Queued => return true,
-            // Its disconnect event is under way.
-            Emitted::Closed => seat.lost.store(true, Ordering::Relaxed),
-            Emitted::Full => {
-                if !seat.lost.swap(true, Ordering::Relaxed) {
-                    self.metrics.slow_readers.increment();
-                    tracing::warn!(sid = %seat.socket.id, "a client does not keep up and is cut off");
-                    self.cut(seat);
+impl Audience for Room {
+    fn deliver(&self, entry: &Arc<Entry>) {
+        let frames = Frames::new(entry);
+        let mut queued = 0;
+        {
+            let seats = self.read();
+            for seat in seats.by_sid.values() {
+                match seat.deliver(entry, &frames) {
+                    Sent::Queued => queued += 1,
+                    Sent::Overflow => self.metrics.slow_readers.increment(),
+                    Sent::Closed => {}
                 }
             }
         }
-        false
+        self.write().delivered = Some(entry.position);
+        self.metrics.delivered.add(queued);
     }
 
-    /// A polling client has no connection of its own; the engine closes it at the next ping, which finds the queue full.
-    fn cut(&self, seat: &Seat) {
-        if let Some(link) = self.link(seat) {
-            link.cut();
+    fn tell(&self, sid: SessionId, sentence: &str) {
+        if let Some(seat) = self.get(sid) {
+            seat.tell(sentence);
         }
     }
 
-    fn link(&self, seat: &Seat) -> Option<Link> {
-        let request = seat.socket.req_parts();
-        let opened_as_websocket =
-            request.uri.query().is_some_and(|query| query.contains("transport=websocket"));
-        if opened_as_websocket {
-            let ConnectInfo(link) = request.extensions.get::<ConnectInfo<Link>>()?;
-            return Some(link.clone());
-        }
-        lock(&self.upgrades).get(&seat.socket.id.to_string())?.upgrade()
-    }
-}
-
-fn emit(socket: &SocketRef, text: &str) -> Emitted {
-    match socket.emit(EVENT, text) {
-        Ok(()) => Emitted::Queued,
-        Err(SendError::Socket(SocketError::InternalChannelFull)) => Emitted::Full,
-        Err(SendError::Socket(SocketError::Closed)) => Emitted::Closed,
-        Err(SendError::Serialize(error)) => {
-            // A string always serialises; were it not so, the client would have a gap.
-            tracing::error!(%error, "a text could not be encoded");
-            Emitted::Full
+    fn acknowledge(&self, receipt: Receipt, outcome: Outcome) {
+        if let Some(seat) = self.get(receipt.session) {
+            seat.acknowledge(receipt.number, outcome);
         }
     }
-}
 
-/// Nothing here panics while it holds a lock, so what a poisoned one guards is whole.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sessions(&self) -> Vec<Session> {
+        self.read().by_sid.values().map(|seat| seat.session()).collect()
+    }
 }

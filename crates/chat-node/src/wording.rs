@@ -3,6 +3,7 @@
 //! The first five are the tutorial's and must not change by a character; the rest say what the tutorial keeps silent.
 
 use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
 
 /// Greets every client as soon as it is connected.
 pub const WELCOME: &str = "Welcome to the chatroom!";
@@ -11,14 +12,25 @@ pub const USERNAME_FIRST: &str = "Failed to send the message. Specify a username
 /// Answers a message that certainly did not reach the stream.
 pub const NOT_SENT: &str =
     "Failed to send the message. The chatroom cannot be reached right now; try again in a moment.";
+/// Told once in an outage to a client whose message waits.
+pub const KEPT: &str =
+    "The chatroom cannot be reached right now. Your message is kept and will be sent as soon as it is back.";
 /// Answers a message whose fate is unknown, because the connection broke before Redis had answered.
 pub const MAYBE_NOT_SENT: &str = "The message may not have been sent: the connection to the chatroom broke. \
      Send it again if it does not appear in a moment.";
 /// Answers a `message` event that does not carry one string.
 pub const NOT_TEXT: &str = "Failed to send the message. It must be text.";
+/// Answers a `message` event whose second value is no id.
+pub const BAD_ID: &str = "Failed to send the message. Its id must be text of 1 to 64 bytes.";
+/// Answers whoever sends too much.
+pub const TOO_FAST: &str = "Failed to send the message. You are sending too fast; wait a moment.";
+/// The last that is said to whoever goes on regardless.
+pub const FAR_TOO_FAST: &str = "You are disconnected, because you keep sending too fast.";
+
 /// Answers a `set_username` event without a usable name.
-pub const BAD_USERNAME: &str =
-    "Failed to set the username. Use 1 to 64 characters, without control characters.";
+pub fn bad_username(limit: usize) -> String {
+    format!("Failed to set the username. Use 1 to {limit} characters, without control characters.")
+}
 
 /// Confirms a name to the client that chose it.
 pub fn username_set(username: &Username) -> String {
@@ -45,22 +57,31 @@ pub fn too_long(limit: usize) -> String {
 #[error("not a usable user name")]
 pub struct BadUsername;
 
-/// What a client calls itself: trimmed, 1 to 64 characters, one line, read in the order it is written.
+/// What a client calls itself: in Unicode's normal form NFKC, trimmed, one line, read in the order it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Username(String);
 
 impl Username {
-    /// Longest name in characters.
-    pub const MAX_CHARACTERS: usize = 64;
+    /// The longest name that may be allowed, in characters.
+    pub const LONGEST: usize = 256;
 
-    /// Trims and checks a name.
+    /// A name that was allowed somewhere.
     pub fn parse(given: &str) -> Result<Self, BadUsername> {
-        let name = given.trim();
-        let length = name.chars().count();
-        if length == 0 || length > Self::MAX_CHARACTERS || name.chars().any(is_deceptive) {
+        Self::parse_within(given, Self::LONGEST)
+    }
+
+    /// Normalises, trims and checks a name of at most `limit` characters.
+    pub fn parse_within(given: &str, limit: usize) -> Result<Self, BadUsername> {
+        // One character can become eighteen. Nothing that is far too long is worth the work.
+        if given.chars().nth(4 * limit).is_some() {
             return Err(BadUsername);
         }
-        Ok(Self(name.to_owned()))
+        let normal: String = given.nfkc().collect();
+        let name = normal.trim();
+        let usable = name.chars().count() <= limit
+            && name.chars().any(|character| !is_joiner(character))
+            && !name.chars().any(is_deceptive);
+        if usable { Ok(Self(name.to_owned())) } else { Err(BadUsername) }
     }
 
     /// The name as text.
@@ -69,17 +90,29 @@ impl Username {
     }
 }
 
-/// Control characters, and those that break a line or turn the direction of what follows, so that a name cannot
-/// pass for another line of the log.
+/// Invisible, but part of how some scripts and many emoji are written.
+fn is_joiner(character: char) -> bool {
+    matches!(character, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}')
+}
+
+/// Control characters, those that break a line, turn the direction of what follows or cannot be seen: a name cannot
+/// pass for another line of the log, nor two that look the same be different by them.
 fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character,
-            '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
+            '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
+            | '\u{180B}'..='\u{180F}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFC}'
+            | '\u{E0000}'..='\u{E0FFF}')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(name: &str) -> Result<String, BadUsername> {
+        Username::parse_within(name, 64).map(|name| name.as_str().to_owned())
+    }
 
     #[test]
     fn the_tutorials_sentences_are_exact() {
@@ -91,15 +124,55 @@ mod tests {
 
     #[test]
     fn names_are_trimmed_and_may_be_of_any_script() {
-        assert_eq!(Username::parse("  Ada Lovelace ").unwrap().as_str(), "Ada Lovelace");
-        assert_eq!(Username::parse("阿达").unwrap().as_str(), "阿达");
-        assert_eq!(Username::parse(&"é".repeat(64)).unwrap().as_str().chars().count(), 64);
+        for (given, name) in [
+            ("  Ada Lovelace ", "Ada Lovelace"),
+            ("阿达", "阿达"),
+            (
+                "\u{645}\u{6CC}\u{200C}\u{62E}\u{648}\u{627}\u{647}\u{645}",
+                "\u{645}\u{6CC}\u{200C}\u{62E}\u{648}\u{627}\u{647}\u{645}",
+            ),
+            ("\u{1F469}\u{200D}\u{1F4BB}", "\u{1F469}\u{200D}\u{1F4BB}"),
+        ] {
+            assert_eq!(parse(given).as_deref(), Ok(name));
+        }
+        assert_eq!(parse(&"é".repeat(64)).unwrap().chars().count(), 64);
+    }
+
+    #[test]
+    fn names_that_look_the_same_are_the_same() {
+        for (given, name) in [
+            ("e\u{301}", "é"),
+            ("\u{FF21}\u{FF44}\u{FF41}", "Ada"),
+            ("\u{FB01}nn", "finn"),
+            ("\u{3000}Ada\u{A0}", "Ada"),
+            ("A\u{A0}B", "A B"),
+        ] {
+            assert_eq!(parse(given).as_deref(), Ok(name));
+        }
     }
 
     #[test]
     fn names_that_are_empty_long_or_deceptive_are_refused() {
-        for refused in ["", "   ", "a\nb", "a\u{0}b", "a\u{202E}b", "a\u{2028}b", &"x".repeat(65)] {
-            assert_eq!(Username::parse(refused), Err(BadUsername), "{refused:?} was accepted");
+        for refused in [
+            "",
+            "   ",
+            "a\nb",
+            "a\u{0}b",
+            "a\u{202E}b",
+            "a\u{2028}b",
+            "a\u{200B}b",
+            "a\u{AD}b",
+            "a\u{E0041}b",
+            "\u{3164}",
+            "\u{200D}",
+            "\u{200C}\u{FE0F}",
+            "\u{2066}a",
+            &"x".repeat(65),
+            &"\u{FDFA}".repeat(64),
+            &" ".repeat(1000),
+        ] {
+            assert_eq!(parse(refused), Err(BadUsername), "{refused:?} was accepted");
         }
+        assert!(Username::parse_within("Ada", 2).is_err());
     }
 }

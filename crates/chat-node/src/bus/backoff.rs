@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Delays that double from 50 ms up to 2 s, each shortened by chance to between half and all of it.
 #[derive(Debug, Default)]
-pub struct Backoff {
+pub(super) struct Backoff {
     attempts: u32,
 }
 
@@ -13,14 +13,14 @@ impl Backoff {
     const LONGEST: Duration = Duration::from_secs(2);
 
     /// The delay before the next attempt.
-    pub fn next_delay(&mut self) -> Duration {
+    pub(super) fn next_delay(&mut self) -> Duration {
         let doubled = Self::FIRST.saturating_mul(2_u32.saturating_pow(self.attempts));
         self.attempts = self.attempts.saturating_add(1);
         doubled.min(Self::LONGEST).mul_f64(rand::random_range(0.5..=1.0))
     }
 
     /// Begins anew after a success.
-    pub fn reset(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.attempts = 0;
     }
 }

@@ -1,334 +1,440 @@
-//! The writing side: appends messages to the stream, keeps session hashes, and notices when Redis is away.
+//! The writing side: appends messages to the stream, each once and in order, and notices when Redis is away.
 //!
-//! 1. Connected, it takes what has gathered, up to a bound, and sends it as one pipeline: order is kept,
-//!    and a busy node needs one round trip for many messages.
-//! 2. Every answer is looked at. A refused message is told to its sender.
-//! 3. When the connection breaks, what was under way may or may not have been written; senders are told exactly that.
-//! 4. Disconnected, messages are refused at once, farewells are kept, and the next attempt comes after a growing delay.
+//! 1. Connected, it sends what arrives at once, behind what is still unanswered, up to a bound: what gathers between
+//!    two looks goes out as one write, and nobody waits for anybody else's answer.
+//! 2. Answers come in the same order; what each means for its message, and what is done about those in doubt when a
+//!    connection breaks, is in [`ledger`](super::ledger).
+//! 3. Disconnected, it keeps what arrives, and the next attempt comes after a growing delay. What waits for too long is
+//!    told to its sender.
 //!
-//! An idle connection is pinged every second; while Redis refuses writes (out of memory, read-only, a full disk), a
-//! probe key is written instead, so that recovery is noticed without a message that somebody would lose.
+//! Before a connection counts as one, Redis is shown an XADD that it must turn down for its id. Every reason not to take
+//! messages at all comes first: a replica, full memory, a full disk, a missing permission. So /readyz tells the truth
+//! before the first message, and nobody loses one to find out that Redis is well again.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Pipeline, RedisError, RedisResult, Value};
-use tokio::sync::mpsc::Receiver;
-use tokio::time::MissedTickBehavior;
+use tokio::sync::mpsc::{Receiver, Sender};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 
 use super::backoff::Backoff;
-use super::connectivity::{Connectivity, Side};
-use super::{Command, PATIENCE, STREAM, TEXT, connection_settings};
-use crate::config::{Config, NodeId, RedisAddress};
-use crate::metrics::Metrics;
-use crate::room::Room;
+use super::connection::Connection;
+use super::connectivity::Side;
+use super::dial::Dialer;
+use super::entry::Position;
+use super::ledger::{Author, Draft, Ledger, Settled, Verdict};
+use super::look::{Look, append, judge_probe, look, milliseconds, probe};
+use super::resp::{Request, Value};
+use super::sessions::Task;
+use super::trouble::{Reason, Trouble};
+use super::{Audience, Outcome, PATIENCE, Receipt, STREAM, Shared};
 use crate::wording;
 
-/// Most commands in one pipeline.
+/// Most messages taken from the queue at once.
 const BATCH: usize = 256;
-/// Most farewells kept while Redis is away; the oldest go first.
-const BACKLOG: usize = 10_000;
-/// How often an idle connection is looked at.
-const IDLE: Duration = Duration::from_secs(1);
+/// Most messages under way.
+const WINDOW: usize = 1024;
+/// How often the writer looks around.
+const TICK: Duration = Duration::from_millis(250);
+/// How often an idle connection is looked at, in ticks.
+const IDLE: u64 = 4;
+/// How often Redis is asked whether it still takes messages, in ticks. While it does not, it is asked at each.
+const PROBE: u64 = 20;
+/// How often the stream is trimmed by age, in ticks.
+const TRIM: u64 = 40;
+/// After which time a client is told that its message waits.
+const IMPATIENCE: Duration = Duration::from_secs(1);
+/// How much older than the history an entry is before it goes.
+const MARGIN: Duration = Duration::from_mins(1);
+
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(super) enum Order {
+    /// A line to append.
+    Write(Draft),
+    /// Answered when everything asked for before is settled.
+    Finish(oneshot::Sender<()>),
+}
 
 /// The task that owns the writing connection.
-#[derive(Debug)]
-pub struct Writer {
-    redis: RedisAddress,
-    node_id: NodeId,
-    stream_length: usize,
-    session_lifetime: Duration,
-    room: Arc<Room>,
-    metrics: Arc<Metrics>,
-    connectivity: Arc<Connectivity>,
-    /// What could not be written and is worth writing later.
-    backlog: VecDeque<Command>,
+pub(super) struct Writer<A> {
+    shared: Arc<Shared<A>>,
+    dialer: Arc<Dialer>,
+    ledger: Ledger,
+    /// What we write comes behind this one.
+    floor: Position,
+    finishing: Vec<oneshot::Sender<()>>,
+    /// Who was told in this outage that messages wait.
+    told: HashSet<super::SessionId>,
+    /// Where to tell that an orphan's farewell is said.
+    tasks: Sender<Task>,
+    /// The server does not know XTRIM MINID.
+    trims_by_length: bool,
+}
+
+/// One connection and what is expected of it.
+struct Line {
+    connection: Connection,
+    expected: VecDeque<(Expected, Instant)>,
+    /// Redis turns messages down; probes find out when that ends.
+    refusing: bool,
+    /// It does for now only, and what waits is not sent before that is over.
+    paused: bool,
+    ticks: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Append,
+    Probe,
+    Time,
+    Trim,
 }
 
 /// Why one connection is not used any longer.
 enum Ended {
-    /// Nobody can submit anything any more.
+    /// Nobody can ask for anything any more.
     Abandoned,
-    Broken(RedisError),
+    Broken(Trouble),
 }
 
-impl Writer {
+impl Line {
+    fn new(connection: Connection) -> Self {
+        Self { connection, expected: VecDeque::new(), refusing: false, paused: false, ticks: 0 }
+    }
+
+    fn send(&mut self, request: &Request, expected: Expected) {
+        self.connection.queue(request);
+        self.expected.push_back((expected, Instant::now()));
+    }
+
+    fn deadline(&self) -> Instant {
+        let oldest = self.expected.front().map_or_else(Instant::now, |(_, sent)| *sent);
+        oldest + PATIENCE
+    }
+}
+
+impl<A: Audience> Writer<A> {
     /// Nothing is connected before [`Writer::run`].
-    pub fn new(
-        config: &Config,
-        room: Arc<Room>,
-        metrics: Arc<Metrics>,
-        connectivity: Arc<Connectivity>,
-    ) -> Self {
+    pub(super) fn new(shared: Arc<Shared<A>>, tasks: Sender<Task>) -> Self {
         Self {
-            redis: config.redis.clone(),
-            node_id: config.node_id.clone(),
-            stream_length: config.limits.stream_length,
-            session_lifetime: config.limits.session_lifetime,
-            room,
-            metrics,
-            connectivity,
-            backlog: VecDeque::new(),
+            dialer: Arc::new(Dialer::new(shared.settings.address.clone())),
+            shared,
+            ledger: Ledger::default(),
+            floor: Position::default(),
+            finishing: Vec::new(),
+            told: HashSet::new(),
+            tasks,
+            trims_by_length: false,
         }
     }
 
-    /// Works until every sender of commands is gone.
-    pub async fn run(mut self, mut commands: Receiver<Command>) {
+    /// Works until every sender of orders is gone.
+    pub(super) async fn run(mut self, mut orders: Receiver<Order>) {
         let mut backoff = Backoff::default();
         loop {
-            let Some(connection) = self.connect(&mut commands, &mut backoff).await else {
+            let Some(line) = self.reach(&mut orders, &mut backoff).await else {
                 return;
             };
-            self.connectivity.up(Side::Write);
-            match self.write(connection, &mut commands).await {
+            match self.serve(line, &mut orders, &mut backoff).await {
                 Ended::Abandoned => return,
-                Ended::Broken(error) => {
-                    self.metrics.redis_lost.increment();
-                    self.connectivity.down(Side::Write, &error.to_string());
-                }
-            }
-        }
-    }
-
-    /// Tries until there is a connection that answers, refusing messages meanwhile. `None` when abandoned.
-    async fn connect(
-        &mut self,
-        commands: &mut Receiver<Command>,
-        backoff: &mut Backoff,
-    ) -> Option<MultiplexedConnection> {
-        loop {
-            let mut attempt = std::pin::pin!(greet(self.redis.clone()));
-            let outcome = loop {
-                tokio::select! {
-                    outcome = &mut attempt => break outcome,
-                    command = commands.recv() => self.postpone(command?),
-                }
-            };
-            match outcome {
-                Ok(connection) => {
-                    backoff.reset();
-                    return Some(connection);
-                }
-                Err(error) => self.connectivity.down(Side::Write, &error.to_string()),
-            }
-            let mut pause = std::pin::pin!(tokio::time::sleep(backoff.next_delay()));
-            loop {
-                tokio::select! {
-                    () = &mut pause => break,
-                    command = commands.recv() => self.postpone(command?),
-                }
-            }
-        }
-    }
-
-    async fn write(
-        &mut self,
-        mut connection: MultiplexedConnection,
-        commands: &mut Receiver<Command>,
-    ) -> Ended {
-        let mut idle = tokio::time::interval(IDLE);
-        idle.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut batch: Vec<Command> = Vec::with_capacity(BATCH);
-        let connectivity = self.connectivity.clone();
-        loop {
-            batch.extend(self.backlog.drain(..self.backlog.len().min(BATCH)));
-            if batch.is_empty() {
-                tokio::select! {
-                    taken = commands.recv_many(&mut batch, BATCH) => if taken == 0 { return Ended::Abandoned },
-                    _ = idle.tick() => {}
-                    () = connectivity.suspected() => {}
-                }
-            }
-            let outcome = if batch.is_empty() {
-                self.look(&mut connection).await
-            } else {
-                let refused_before = self.backlog.len();
-                let outcome = self.send(&mut connection, std::mem::take(&mut batch)).await;
-                if outcome.is_ok() && self.backlog.len() > refused_before {
-                    // Redis answers but refuses what is kept for later; trying again at once would spin.
-                    idle.reset();
-                    idle.tick().await;
-                }
-                outcome
-            };
-            if let Err(error) = outcome {
-                return Ended::Broken(error);
-            }
-        }
-    }
-
-    /// Looks whether the connection lives and, after a refusal, whether Redis takes writes again.
-    async fn look(&mut self, connection: &mut MultiplexedConnection) -> RedisResult<()> {
-        if self.connectivity.is_up(Side::Write) {
-            return redis::cmd("PING").exec_async(connection).await;
-        }
-        let mut probe = redis::cmd("SET");
-        probe.arg(format!("chat:probe:{}", self.node_id)).arg(1).arg("EX").arg(10);
-        match probe.exec_async(connection).await {
-            Err(error) if !is_refusal(&error) => Err(error),
-            outcome => {
-                self.judge(outcome.err().as_ref());
-                Ok(())
-            }
-        }
-    }
-
-    /// Writes one batch. An error means that the connection is of no use any more.
-    async fn send(&mut self, connection: &mut MultiplexedConnection, batch: Vec<Command>) -> RedisResult<()> {
-        let pipeline = self.pipeline(&batch);
-        if pipeline.is_empty() {
-            for command in batch {
-                self.settle(command, &mut std::iter::empty());
-            }
-            return Ok(());
-        }
-        match pipeline.query_async::<Vec<RedisResult<Value>>>(connection).await {
-            Ok(answers) => {
-                let mut answers = answers.into_iter();
-                for command in batch {
-                    self.settle(command, &mut answers);
-                }
-                Ok(())
-            }
-            Err(error) => {
-                for command in batch {
-                    self.doubt(command);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn pipeline(&self, batch: &[Command]) -> Pipeline {
-        let mut pipeline = Pipeline::new();
-        pipeline.ignore_errors();
-        for command in batch {
-            match command {
-                Command::Say { text, .. } => self.append(&mut pipeline, text),
-                Command::Leave { sid, text } => {
-                    self.append(&mut pipeline, text);
-                    pipeline.cmd("DEL").arg(session_key(sid));
-                }
-                Command::Remember(sessions) => {
-                    for (sid, username) in sessions {
-                        let (key, name, node) = (session_key(sid), username.as_str(), self.node_id.as_str());
-                        pipeline.cmd("HSET").arg(&key).arg("username").arg(name).arg("node").arg(node);
-                        pipeline.cmd("EXPIRE").arg(&key).arg(self.session_lifetime.as_secs().max(1));
+                Ended::Broken(trouble) => {
+                    self.shared.measures.lost[Side::Write as usize].increment();
+                    self.shared.connectivity.down(Side::Write, &trouble);
+                    let settled = self.ledger.broken();
+                    self.settle(settled);
+                    if self.meanwhile(&mut orders, sleep(backoff.next_delay())).await.is_none() {
+                        return;
                     }
                 }
-                Command::Finish(_) => {}
             }
         }
-        pipeline
     }
 
-    fn append(&self, pipeline: &mut Pipeline, text: &str) {
-        let stream = pipeline.cmd("XADD").arg(STREAM).arg("MAXLEN").arg("~").arg(self.stream_length).arg("*");
-        stream.arg(TEXT).arg(text).arg("node").arg(self.node_id.as_str());
+    /// Tries until there is a connection that takes messages, keeping what arrives. `None` when abandoned.
+    async fn reach(&mut self, orders: &mut Receiver<Order>, backoff: &mut Backoff) -> Option<Line> {
+        loop {
+            let (shared, dialer) = (self.shared.clone(), self.dialer.clone());
+            let looking = look(&shared, &dialer, self.floor, self.ledger.doubts());
+            match self.meanwhile(orders, looking).await? {
+                Ok(found) => {
+                    // What is written before this node reads would never reach its own clients.
+                    self.meanwhile(orders, shared.history.begun()).await?;
+                    shared.measures.connected[Side::Write as usize].increment();
+                    return Some(self.begin(found));
+                }
+                Err(trouble) => shared.connectivity.down(Side::Write, &trouble),
+            }
+            self.meanwhile(orders, sleep(backoff.next_delay())).await?;
+        }
     }
 
-    /// Draws the conclusion from Redis' answers to one command.
-    fn settle(&mut self, command: Command, answers: &mut impl Iterator<Item = RedisResult<Value>>) {
-        match command {
-            Command::Say { from, text } => {
-                if self.appended(answers.next()) {
-                    self.metrics.published.increment();
-                } else {
-                    self.refuse(Command::Say { from, text });
-                }
+    /// Waits for something while orders arrive and messages grow old. `None` when abandoned.
+    async fn meanwhile<T>(
+        &mut self,
+        orders: &mut Receiver<Order>,
+        something: impl Future<Output = T>,
+    ) -> Option<T> {
+        let mut something = std::pin::pin!(something);
+        let mut tick = interval(TICK);
+        loop {
+            tokio::select! {
+                biased;
+                outcome = &mut something => return Some(outcome),
+                order = orders.recv() => self.take(order?),
+                _ = tick.tick() => self.grow_old(true),
             }
-            Command::Leave { sid, text } => {
-                let appended = self.appended(answers.next());
-                answers.next();
-                if appended {
-                    self.metrics.published.increment();
-                } else {
-                    self.refuse(Command::Leave { sid, text });
+        }
+    }
+
+    /// Draws the conclusions from the first look over a new connection.
+    fn begin(&mut self, found: Look) -> Line {
+        let doubts = self.ledger.doubts().len();
+        let settled = self.ledger.resolve(&found.written);
+        let written = found.written.len() as u64;
+        self.shared.measures.doubts_written.add(written);
+        self.shared.measures.doubts_missing.add((doubts as u64).saturating_sub(written));
+        self.settle(settled);
+        self.floor = found.floor;
+        let mut line = Line::new(found.connection);
+        match found.refusing {
+            None => self.welcome_back(&mut line),
+            Some(trouble) => self.turned_down(&mut line, &trouble),
+        }
+        line
+    }
+
+    async fn serve(&mut self, mut line: Line, orders: &mut Receiver<Order>, backoff: &mut Backoff) -> Ended {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut batch = Vec::with_capacity(BATCH);
+        let shared = self.shared.clone();
+        loop {
+            self.launch(&mut line);
+            let deadline = line.deadline();
+            tokio::select! {
+                biased;
+                reply = line.connection.next() => {
+                    let outcome = reply.and_then(|reply| self.answered(&mut line, reply, backoff));
+                    if let Err(trouble) = outcome {
+                        return Ended::Broken(trouble);
+                    }
                 }
-            }
-            Command::Remember(sessions) => {
-                for answer in answers.take(2 * sessions.len()) {
-                    self.judge(answer.err().as_ref());
+                taken = orders.recv_many(&mut batch, BATCH) => {
+                    if taken == 0 {
+                        return Ended::Abandoned;
+                    }
+                    batch.drain(..).for_each(|order| self.take(order));
                 }
+                () = sleep_until(deadline), if !line.expected.is_empty() => {
+                    return Ended::Broken(Trouble::silence(PATIENCE));
+                }
+                () = shared.connectivity.suspected() => line.send(&Request::new("TIME"), Expected::Time),
+                _ = tick.tick() => self.look_around(&mut line),
             }
-            Command::Finish(done) => {
+        }
+    }
+
+    fn take(&mut self, order: Order) {
+        match order {
+            Order::Write(draft) => self.ledger.accept(draft),
+            Order::Finish(done) => {
+                self.finishing.push(done);
+                self.finish();
+            }
+        }
+    }
+
+    fn finish(&mut self) {
+        if self.ledger.is_empty() {
+            for done in self.finishing.drain(..) {
+                // Whoever does not wait any longer needs no answer.
                 done.send(()).ok();
             }
         }
     }
 
-    fn appended(&self, answer: Option<RedisResult<Value>>) -> bool {
-        match answer {
-            Some(Ok(_)) => {
-                self.judge(None);
-                true
-            }
-            Some(Err(error)) => {
-                self.judge(Some(&error));
-                false
-            }
-            None => false,
+    /// Sends what waits, as far as there is room.
+    fn launch(&mut self, line: &mut Line) {
+        let mut launched = 0;
+        while self.ledger.flying() < WINDOW && !line.paused {
+            let Some(draft) = self.ledger.launch() else { break };
+            line.send(&append(&self.shared, draft), Expected::Append);
+            launched += 1;
+        }
+        if launched > 0 {
+            self.shared.measures.pipeline.observe(launched);
         }
     }
 
-    fn judge(&self, refusal: Option<&RedisError>) {
-        match refusal {
-            None => self.connectivity.up(Side::Write),
-            Some(error) => self.connectivity.down(Side::Write, &error.to_string()),
-        }
-    }
-
-    /// What certainly was not written.
-    fn refuse(&mut self, command: Command) {
-        if let Command::Say { from, .. } = &command {
-            self.metrics.unpublished.increment();
-            self.room.tell(*from, wording::NOT_SENT);
-        } else {
-            self.postpone(command);
-        }
-    }
-
-    /// What may or may not have been written. A farewell said twice is better than none.
-    fn doubt(&mut self, command: Command) {
-        if let Command::Say { from, .. } = &command {
-            self.metrics.unpublished.increment();
-            self.room.tell(*from, wording::MAYBE_NOT_SENT);
-        } else {
-            self.postpone(command);
-        }
-    }
-
-    /// What arrives while there is no connection.
-    fn postpone(&mut self, command: Command) {
-        match command {
-            Command::Say { .. } => self.refuse(command),
-            // The next refresh writes them all.
-            Command::Remember(_) => {}
-            Command::Leave { .. } | Command::Finish(_) => {
-                if self.backlog.len() == BACKLOG {
-                    self.backlog.pop_front();
+    /// Draws the conclusions from one answer. An error means that the connection is of no use any more.
+    fn answered(&mut self, line: &mut Line, reply: Value, backoff: &mut Backoff) -> Result<(), Trouble> {
+        let Some((expected, _)) = line.expected.pop_front() else {
+            return Err(Trouble::new(Reason::Protocol, "Redis answered what was not asked"));
+        };
+        match expected {
+            Expected::Append => self.appended(line, reply, backoff),
+            Expected::Probe => match judge_probe(&reply) {
+                Ok(()) => {
+                    backoff.reset();
+                    if line.refusing {
+                        self.welcome_back(line);
+                    }
+                    Ok(())
                 }
-                self.backlog.push_back(command);
+                Err(trouble) => self.refused(line, trouble),
+            },
+            Expected::Time => {
+                if let Some(said) = reply.refusal() {
+                    return self.refused(line, Trouble::refusal("TIME", "", said));
+                }
+                self.shared.measures.set_clock(milliseconds(reply).unwrap_or_default());
+                Ok(())
+            }
+            Expected::Trim => {
+                self.trimmed(&reply);
+                Ok(())
             }
         }
     }
-}
 
-/// A connection that has answered once: logging in alone does not show that Redis has finished loading.
-async fn greet(redis: RedisAddress) -> RedisResult<MultiplexedConnection> {
-    let settings = connection_settings(PATIENCE);
-    let mut connection = redis.client().get_multiplexed_async_connection_with_config(&settings).await?;
-    redis::cmd("PING").exec_async(&mut connection).await?;
-    Ok(connection)
-}
+    fn appended(&mut self, line: &mut Line, reply: Value, backoff: &mut Backoff) -> Result<(), Trouble> {
+        if let Some(said) = reply.refusal() {
+            let trouble = Trouble::refusal("XADD", STREAM, said);
+            let settled = self.ledger.refused(trouble.reason);
+            self.settle(settled);
+            // What else is under way is answered first; it decides what may be kept.
+            line.paused |= trouble.reason.passes();
+            self.turned_down(line, &trouble);
+            let is_last = self.ledger.flying() == 0;
+            return if is_last && trouble.reason.asks_for_another_server() { Err(trouble) } else { Ok(()) };
+        }
+        let Some(position) = reply.as_str().and_then(|id| id.parse().ok()) else {
+            return Err(Trouble::new(Reason::Protocol, "Redis answered XADD without an id"));
+        };
+        self.floor = self.floor.max(position);
+        let settled = self.ledger.written(position);
+        self.settle(settled);
+        backoff.reset();
+        if line.refusing {
+            self.welcome_back(line);
+        }
+        Ok(())
+    }
 
-/// Whether Redis answered, if only with an error: the connection itself is fine then.
-fn is_refusal(error: &RedisError) -> bool {
-    matches!(error.kind(), redis::ErrorKind::Server(_) | redis::ErrorKind::Extension)
-}
+    fn refused(&mut self, line: &mut Line, trouble: Trouble) -> Result<(), Trouble> {
+        if trouble.reason.asks_for_another_server() {
+            return Err(trouble);
+        }
+        self.turned_down(line, &trouble);
+        Ok(())
+    }
 
-fn session_key(sid: impl std::fmt::Display) -> String {
-    format!("session:{sid}")
+    fn turned_down(&mut self, line: &mut Line, trouble: &Trouble) {
+        line.refusing = true;
+        self.shared.connectivity.down(Side::Write, trouble);
+    }
+
+    fn welcome_back(&mut self, line: &mut Line) {
+        (line.refusing, line.paused) = (false, false);
+        self.shared.connectivity.up(Side::Write);
+        self.told.clear();
+        self.ledger.welcome_back();
+    }
+
+    fn look_around(&mut self, line: &mut Line) {
+        line.ticks += 1;
+        self.grow_old(false);
+        let is_expected = |line: &Line, kind| line.expected.iter().any(|(expected, _)| *expected == kind);
+        let is_due = line.refusing || line.ticks.is_multiple_of(PROBE);
+        if is_due && !is_expected(line, Expected::Probe) {
+            line.send(&probe(), Expected::Probe);
+        }
+        if line.ticks.is_multiple_of(IDLE) && !is_expected(line, Expected::Time) {
+            line.send(&Request::new("TIME"), Expected::Time);
+        }
+        if line.ticks % TRIM == 1 && !line.refusing {
+            line.send(&self.trim(), Expected::Trim);
+        }
+    }
+
+    fn grow_old(&mut self, cut_off: bool) {
+        let now = Instant::now();
+        let settled = self.ledger.expire(now, self.shared.settings.keep_for, cut_off);
+        self.settle(settled);
+        if self.shared.connectivity.is_up(Side::Write) {
+            return;
+        }
+        for session in self.ledger.impatient(now, IMPATIENCE) {
+            if self.told.insert(session) {
+                self.shared.audience.tell(session, wording::KEPT);
+            }
+        }
+    }
+
+    fn settle(&mut self, settled: Vec<Settled>) {
+        for (draft, verdict) in settled {
+            let measures = &self.shared.measures;
+            match verdict {
+                Verdict::Written(_) => {
+                    measures.published.increment();
+                    measures.publishing.observe_time(draft.since.elapsed());
+                }
+                Verdict::Refused(refusal) => measures.refuse(refusal),
+                Verdict::Unknown => measures.unknown.increment(),
+            }
+            self.tell(draft.author, verdict);
+        }
+        self.finish();
+    }
+
+    fn tell(&self, author: Author, verdict: Verdict) {
+        let outcome = match verdict {
+            Verdict::Written(position) => Outcome::Said(position),
+            Verdict::Refused(refusal) => Outcome::Refused(refusal),
+            Verdict::Unknown => Outcome::Unknown,
+        };
+        match author {
+            Author::Client { session, receipt: Some(number) } => {
+                self.shared.audience.acknowledge(Receipt { session, number }, outcome);
+            }
+            Author::Client { session, receipt: None } => {
+                if let Some(sentence) = outcome.sentence() {
+                    self.shared.audience.tell(session, sentence);
+                }
+            }
+            Author::Gone { orphan: Some(pid) } => {
+                // When there is no room, the next sweep finds the same one again.
+                self.tasks
+                    .try_send(Task::Mourned { pid, is_said: matches!(verdict, Verdict::Written(_)) })
+                    .ok();
+            }
+            Author::Gone { orphan: None } => {}
+        }
+    }
+
+    /// By age, so that a quiet room forgets as well. Older than 6.2, Redis only trims by length; then the length is that
+    /// of what this node has read in the same time, with what others may write before the command arrives.
+    fn trim(&self) -> Request {
+        let horizon = self.shared.settings.history.age + MARGIN;
+        let request = Request::new("XTRIM").arg(STREAM);
+        if self.trims_by_length {
+            const MEANWHILE: usize = 1000;
+            let since = Instant::now().checked_sub(horizon).unwrap_or_else(Instant::now);
+            let young = self.shared.history.read_since(since) + MEANWHILE;
+            return request.arg("MAXLEN").arg("~").show(young);
+        }
+        let horizon = u64::try_from(horizon.as_millis()).unwrap_or(u64::MAX);
+        request.arg("MINID").arg("~").show(self.shared.measures.redis_now().saturating_sub(horizon))
+    }
+
+    fn trimmed(&mut self, reply: &Value) {
+        match reply.refusal() {
+            Some(said) if said.contains("syntax") && !self.trims_by_length => self.trims_by_length = true,
+            Some(said) => tracing::warn!(said, "redis does not trim the stream"),
+            None => {}
+        }
+    }
 }

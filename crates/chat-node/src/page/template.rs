@@ -15,13 +15,14 @@ const PAGE: &str = include_str!("../../templates/page/page.html");
 const STYLE: &str = include_str!("../../templates/page/page.css");
 const MARK: &str = include_str!("../../templates/page/mark.svg");
 const FONT: &[u8] = include_bytes!("../../templates/page/figtree.woff2");
-const SCRIPTS: [&str; 8] = [
+const SCRIPTS: [&str; 9] = [
     include_str!("../../templates/page/wire.mjs"),
     include_str!("../../templates/page/transport.mjs"),
     include_str!("../../templates/page/backoff.mjs"),
     include_str!("../../templates/page/connection.mjs"),
     include_str!("../../templates/page/outbox.mjs"),
     include_str!("../../templates/page/wording.mjs"),
+    include_str!("../../templates/page/arrivals.mjs"),
     include_str!("../../templates/page/log.mjs"),
     include_str!("../../templates/page/main.mjs"),
 ];

@@ -49,11 +49,6 @@ export class Connection {
     return this.#joinedAt !== null;
   }
 
-  /** Whether lines of the chatroom carry offsets. */
-  get hasOffsets() {
-    return this.#pid !== undefined;
-  }
-
   /** Connects now, whatever was waited for. */
   connect() {
     if (this.#transport) return;

@@ -1,5 +1,6 @@
 // The page: its elements, the connection, the conversation, and what is kept over a reload.
 
+import { Arrivals } from "./arrivals.mjs";
 import { Connection } from "./connection.mjs";
 import { Log } from "./log.mjs";
 import { Outbox } from "./outbox.mjs";
@@ -8,7 +9,6 @@ import { byteLength, encodeEvent } from "./wire.mjs";
 import { read, timeOf } from "./wording.mjs";
 
 const TITLE = document.title;
-const MOST_SEEN = 4000;
 // A connection that comes back sooner was hardly gone; telling of it would only flicker.
 const FLICKER = 400;
 
@@ -24,7 +24,7 @@ const kept = {
 
 // --- the conversation ---
 
-const seen = new Set();
+const arrivals = new Arrivals();
 const name = { wanted: kept.get("name"), confirmed: null, silent: 0 };
 let missedTitles = 0;
 
@@ -44,20 +44,12 @@ const outbox = new Outbox({
   makeId: () => crypto.getRandomValues(new Uint8Array(16)).reduce((id, byte) => id + byte.toString(16).padStart(2, "0"), ""),
 });
 
-/** Whether an entry of the chatroom is new to us. */
-function isNew(offset) {
-  if (offset === undefined) return true;
-  connection.saw(offset);
-  if (seen.has(offset)) return false;
-  seen.add(offset);
-  if (seen.size > MOST_SEEN) seen.delete(seen.values().next().value);
-  return true;
-}
-
 function heard(sentence, offset) {
-  const now = Date.now();
-  const at = timeOf(offset, now);
-  const line = read(sentence, sourceOf(offset));
+  connection.saw(offset);
+  const source = arrivals.sourceOf(sentence, offset);
+  if (source === null) return;
+  const at = source === "chatroom" ? timeOf(offset, Date.now()) : Date.now();
+  const line = read(sentence, source);
   switch (line.kind) {
     case "welcome": if (isFirstStay) log.notice(line.text, at); break;
     case "named": named(line, at); break;
@@ -68,13 +60,8 @@ function heard(sentence, offset) {
   }
 }
 
-function sourceOf(offset) {
-  if (offset !== undefined) return "chatroom";
-  return connection.hasOffsets ? "node" : "unknown";
-}
-
 function said({ name: speaker, text }, at, offset) {
-  const isMine = speaker === name.confirmed && outbox.claim(text, offset);
+  const isMine = outbox.claim(text, offset, speaker === name.confirmed);
   log.said({ name: speaker, text, isMine, at, offset });
   document.body.classList.add("is-talking");
   if (document.hidden) {
@@ -141,8 +128,7 @@ const connection = new Connection(world, (kind, events) => new transports[kind](
   joined,
   event: (event, [sentence, offset]) => {
     if (event !== "message" || typeof sentence !== "string") return;
-    const position = typeof offset === "string" ? offset : undefined;
-    if (isNew(position)) heard(sentence, position);
+    heard(sentence, typeof offset === "string" ? offset : undefined);
   },
 });
 
@@ -153,12 +139,12 @@ function joined({ recovered, isFirst }) {
     for (const { text, offset } of outbox.takeSaid()) {
       log.said({ name: name.confirmed ?? name.wanted, text, isMine: true, at: timeOf(offset, now), offset });
     }
-    name.confirmed = null;
-    name.silent = isFirst ? 0 : 1;
+    arrivals.restart();
     if (!isFirst) log.notice("Some messages may be missing.", now, "gap");
   }
-  if (name.wanted !== "" && name.wanted !== name.confirmed) connection.emit("set_username", name.wanted);
-  else name.silent = 0;
+  // Also when the node knows us: it may have died before it had told the others of our name.
+  name.silent = name.wanted === name.confirmed ? 1 : 0;
+  if (name.wanted !== "") connection.emit("set_username", name.wanted);
   connection.ask(["node"], (answer) => {
     node = String(answer);
     showConnection();

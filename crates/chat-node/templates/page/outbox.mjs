@@ -75,15 +75,16 @@ export class Outbox {
   }
 
   /**
-   * A line of our own name has come: is it one of ours? By its offset if its answer came before it, else by its text;
-   * the answer is then still awaited, without being shown.
+   * A line has come: is it one of ours? By its offset if its answer came before it, else by its text, if it has our
+   * name; the answer is then still awaited, without being shown.
    */
-  claim(text, offset) {
+  claim(text, offset, hasOurName) {
     const answered = this.#entries.find((entry) => entry.state === "said" && entry.offset === offset);
     if (answered) {
       this.#remove(answered);
       return true;
     }
+    if (!hasOurName) return false;
     const wasSent = (entry) => entry.state === "waiting" && entry.attempts > 0 && !entry.isShown;
     const unanswered = this.#entries.find((entry) => wasSent(entry) && entry.text === text);
     if (!unanswered) return false;
@@ -115,8 +116,8 @@ export class Outbox {
 
   #answered(entry, answer) {
     entry.isOnItsWay = false;
-    if (answer?.ok === true) this.#said(entry, answer.offset);
-    else this.#refuse(entry, typeof answer?.reason === "string" ? answer.reason : "The chatroom refused it.");
+    if (typeof answer?.offset === "string") this.#said(entry, answer.offset);
+    else this.#refuse(entry, typeof answer?.error === "string" ? answer.error : "The chatroom refused it.");
     this.#pump();
   }
 

@@ -1,14 +1,15 @@
 // What the node's sentences mean. They are the tutorial's, and all that comes over the wire: a line of a person is
 // `NAME: TEXT`.
 
-const WELCOME = "Welcome to the chatroom!";
+/** Greets us when we join as somebody new. */
+export const WELCOME = "Welcome to the chatroom!";
 const NAMED = "Your username is set to ";
 const NAME_REFUSED = "Failed to set the username.";
 const LEFT = " left the chatroom.";
 
 /**
  * Reads a sentence: `{ kind, text, ... }`. `source` says who speaks: the `node` to us alone, or the `chatroom` to
- * everybody, which cannot be mistaken for each other when the chatroom's lines carry offsets; else it is `unknown`.
+ * everybody; where that cannot be told, it is `unknown`.
  */
 export function read(sentence, source) {
   const ofNode = source === "chatroom" ? null : readNode(sentence, source);

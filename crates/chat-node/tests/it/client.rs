@@ -18,34 +18,43 @@ pub(crate) struct Client {
     pub(crate) node: String,
     /// The session id of the namespace.
     pub(crate) sid: String,
+    /// The private id, when the server gave one.
+    pub(crate) pid: Option<String>,
 }
 
 impl Client {
     /// Connects and joins the namespace `/`.
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.unwrap();
-        Self::over(stream, address).await
+        Self::over(stream, address, "40{}").await
+    }
+
+    /// The same, with something to say when it joins.
+    pub(crate) async fn connect_saying(address: SocketAddr, auth: &Value) -> Self {
+        let stream = TcpStream::connect(address).await.unwrap();
+        Self::over(stream, address, &format!("40{auth}")).await
     }
 
     /// The same, with as little room for unread bytes as the system allows.
     pub(crate) async fn connect_with_small_window(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
-        Self::over(socket.connect(address).await.unwrap(), address).await
+        Self::over(socket.connect(address).await.unwrap(), address, "40{}").await
     }
 
-    async fn over(stream: TcpStream, address: SocketAddr) -> Self {
+    async fn over(stream: TcpStream, address: SocketAddr, join: &str) -> Self {
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
         let (socket, response) = tokio_tungstenite::client_async(url, stream).await.unwrap();
         assert_eq!(response.status(), 101);
         let node = response.headers()["x-chat-node"].to_str().unwrap().to_owned();
-        let mut client = Self { socket, node, sid: String::new() };
+        let mut client = Self { socket, node, sid: String::new(), pid: None };
         let open = client.packet().await.unwrap();
         assert!(open.starts_with("0{"), "{open}");
-        client.send("40").await;
+        client.send(join).await;
         let joined = client.packet().await.unwrap();
         let joined: Value = serde_json::from_str(joined.strip_prefix("40").unwrap()).unwrap();
         joined["sid"].as_str().unwrap().clone_into(&mut client.sid);
+        client.pid = joined["pid"].as_str().map(str::to_owned);
         client
     }
 
@@ -86,11 +95,24 @@ impl Client {
 
     /// The text of the next `message` event.
     pub(crate) async fn message(&mut self) -> String {
+        self.event().await.remove(0)
+    }
+
+    /// The texts of the next `message` event: what was said, and behind it perhaps an offset.
+    pub(crate) async fn event(&mut self) -> Vec<String> {
         let packet = self.packet().await.expect("the server closed the connection");
-        let event: Value =
-            serde_json::from_str(packet.strip_prefix("42").unwrap_or_else(|| panic!("{packet}"))).unwrap();
-        assert_eq!(event[0], "message");
-        event[1].as_str().unwrap().to_owned()
+        let event = packet.strip_prefix("42").unwrap_or_else(|| panic!("{packet}"));
+        let mut event: Vec<String> = serde_json::from_str(event).unwrap();
+        assert_eq!(event.remove(0), "message");
+        event
+    }
+
+    /// The answer to the event of an id.
+    pub(crate) async fn acknowledged(&mut self, id: u32) -> Value {
+        let packet = self.packet().await.expect("the server closed the connection");
+        let prefix = format!("43{id}");
+        let answer = packet.strip_prefix(&prefix).unwrap_or_else(|| panic!("{packet}"));
+        serde_json::from_str::<Vec<Value>>(answer).unwrap().remove(0)
     }
 
     /// The next `count` messages.
@@ -110,6 +132,20 @@ impl Client {
         }
         last
     }
+
+    /// Reads on until the server closes, and gives the code of its close frame.
+    pub(crate) async fn close_code(&mut self) -> Option<u16> {
+        loop {
+            match timeout(DEADLINE, self.socket.next()).await.expect("it was not closed") {
+                Some(Ok(Message::Close(frame))) => return frame.map(|frame| frame.code.into()),
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
+            }
+        }
+    }
+
+    /// Loses its connection without a word.
+    pub(crate) fn vanish(self) {}
 
     /// Leaves as a closed browser tab does.
     pub(crate) async fn leave(mut self) {

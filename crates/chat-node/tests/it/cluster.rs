@@ -26,6 +26,8 @@ impl Node {
     /// A node with other settings.
     pub(crate) async fn start_with(id: &str, redis_url: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config::new(NodeId::parse(id).unwrap(), RedisAddress::parse(redis_url).unwrap());
+        // Tests speak faster than people; those about that say so.
+        config.limits.message_burst = 100_000;
         change(&mut config);
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();

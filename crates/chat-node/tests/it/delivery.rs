@@ -10,7 +10,11 @@ use crate::redis_server::redis_or_skip;
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_read_is_cut_off_and_the_others_miss_nothing() {
     let redis = redis_or_skip!();
-    let node = Node::start_with("ecs01", &redis.url(), |config| config.limits.queued_packets = 256).await;
+    let node = Node::start_with("ecs01", &redis.url(), |config| {
+        config.limits.queued_packets = 256;
+        config.limits.queued_bytes = 64 * 1024 * 1024;
+    })
+    .await;
     node.wait_until_ready().await;
     let mut slow = Client::connect_with_small_window(node.address).await;
     let mut quick = node.client().await;
@@ -42,6 +46,7 @@ async fn a_stalled_connection_is_given_up_even_when_nobody_speaks() {
     let redis = redis_or_skip!();
     let node = Node::start_with("ecs01", &redis.url(), |config| {
         config.limits.write_stall = Duration::from_secs(1);
+        config.limits.queued_bytes = 64 * 1024 * 1024;
     })
     .await;
     node.wait_until_ready().await;
@@ -65,7 +70,7 @@ async fn a_packet_above_the_limit_ends_only_its_own_connection() {
     let (mut ada, mut bob) = (node.named("Ada").await, node.named("Bob").await);
 
     ada.try_emit("message", &"x".repeat(70 * 1024)).await;
-    ada.closed().await;
+    assert_eq!(ada.close_code().await, Some(1009));
 
     assert_eq!(bob.message().await, "Ada left the chatroom.");
 }

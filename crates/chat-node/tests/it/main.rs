@@ -7,7 +7,12 @@
 
 mod client;
 mod cluster;
+mod comeback;
+mod cuts;
 mod delivery;
+mod listener;
+mod manners;
+mod outages;
 mod probes;
 mod program;
 mod protocol;

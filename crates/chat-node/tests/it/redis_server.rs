@@ -30,10 +30,13 @@ pub(crate) fn find(test: &str) -> Option<PathBuf> {
 
 /// Starts one, or returns from the test with a visible skip.
 macro_rules! redis_or_skip {
-    () => {{
+    () => {
+        $crate::redis_server::redis_or_skip!("--appendonly", "yes", "--appendfsync", "no")
+    };
+    ($($option:expr),+) => {{
         let test = std::thread::current().name().unwrap_or("a test").to_owned();
         match $crate::redis_server::find(&test) {
-            Some(program) => $crate::redis_server::RedisServer::start(program).await,
+            Some(program) => $crate::redis_server::RedisServer::start_with(program, &[$($option),+]).await,
             None => return,
         }
     }};
@@ -45,14 +48,16 @@ pub(crate) struct RedisServer {
     program: PathBuf,
     data: TempDir,
     address: SocketAddr,
+    options: Vec<String>,
     child: Option<Child>,
 }
 
 impl RedisServer {
-    pub(crate) async fn start(program: PathBuf) -> Self {
-        let address = free_address();
+    /// With a password and these options.
+    pub(crate) async fn start_with(program: PathBuf, options: &[&str]) -> Self {
         let data = tempfile::tempdir().unwrap();
-        let mut server = Self { program, data, address, child: None };
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let mut server = Self { program, data, address: free_address(), options, child: None };
         server.resume().await;
         server
     }
@@ -65,11 +70,28 @@ impl RedisServer {
         url(self.address)
     }
 
+    /// Where its data is.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        self.data.path()
+    }
+
+    /// Options for the next start.
+    pub(crate) fn add_options(&mut self, options: &[&str]) {
+        self.options.extend(options.iter().map(|option| (*option).to_owned()));
+    }
+
     /// Starts it again where it was, with the data it had.
     pub(crate) async fn resume(&mut self) {
+        self.spawn();
+        eventually("redis answers", async || self.connection().await).await;
+    }
+
+    /// Starts it without waiting for its answer.
+    pub(crate) fn spawn(&mut self) {
         let child = Command::new(&self.program)
             .args(["--bind", "127.0.0.1", "--port", &self.address.port().to_string()])
-            .args(["--requirepass", PASSWORD, "--save", "", "--appendonly", "yes", "--appendfsync", "no"])
+            .args(["--requirepass", PASSWORD, "--save", ""])
+            .args(&self.options)
             .arg("--dir")
             .arg(self.data.path())
             .stdin(Stdio::null())
@@ -78,7 +100,6 @@ impl RedisServer {
             .spawn()
             .unwrap();
         self.child = Some(child);
-        eventually("redis answers", async || self.connection().await).await;
     }
 
     /// Ends it as a crash would.
@@ -87,6 +108,27 @@ impl RedisServer {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// Starts it again where it was, without the data it had.
+    pub(crate) async fn resume_empty(&mut self) {
+        self.data = tempfile::tempdir().unwrap();
+        self.resume().await;
+    }
+
+    /// Sends a signal, such as `STOP`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([format!("-{name}"), pid]).status().unwrap().success());
+    }
+
+    /// Carries out a command.
+    pub(crate) async fn run<T: redis::FromRedisValue>(&self, command: &[&str]) -> T {
+        // Without a PING, which a Redis with a full disk refuses.
+        let client = redis::Client::open(self.url()).unwrap();
+        let mut connection = client.get_multiplexed_async_connection().await.unwrap();
+        let (name, arguments) = command.split_first().unwrap();
+        redis::cmd(name).arg(arguments).query_async(&mut connection).await.unwrap()
     }
 
     /// A connection for the test to look at and to write into the stream.
