@@ -32,7 +32,6 @@ export class Connection {
   #lastQuestion = 0;
   #pollingUntil = -Infinity;
   #patience = USUAL_PATIENCE;
-  #heardAt = 0;
   #timers = {};
   state = { phase: "stopped" };
   // The most bytes one packet may have; the server tells.
@@ -180,8 +179,8 @@ export class Connection {
   }
 
   #heard() {
-    this.#heardAt = this.#world.now();
-    const due = this.#heardAt + this.#patience;
+    this.#stop("probe");
+    const due = this.#world.now() + this.#patience;
     this.#start("silence", this.#patience, () => {
       // Late: pings may lie unread behind this timer, so the server is asked before it is given up.
       if (this.#world.now() - due > LATE && this.isJoined) this.#probe();
@@ -190,11 +189,8 @@ export class Connection {
   }
 
   #probe() {
-    const asked = this.#world.now();
     this.ask(["node"], () => {});
-    this.#start("probe", PROBE, () => {
-      if (this.#heardAt <= asked) this.#lost({ orderly: false });
-    });
+    this.#start("probe", PROBE, () => this.#lost({ orderly: false }));
   }
 
   #lost({ orderly }) {

@@ -205,7 +205,8 @@ addEventListener("beforeunload", (event) => { if (outbox.waiting > 0) event.prev
 function fit() {
   kept.set("draft", field.message.value);
   field.message.style.height = "auto";
-  field.message.style.height = `${field.message.scrollHeight}px`;
+  const border = field.message.offsetHeight - field.message.clientHeight;
+  field.message.style.height = `${field.message.scrollHeight + border}px`;
 }
 
 function explain(problem = "") {
