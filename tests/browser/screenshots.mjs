@@ -50,7 +50,7 @@ async function takeAll(browser, stage, form, colorScheme) {
   await ada.page.locator("#message").evaluate((field) => field.blur());
   await shoot(ada, `${form}-${colorScheme}-conversation`);
   if (flags.includes("--all")) {
-    await ada.say("x".repeat(4097));
+    await ada.say("tern ".repeat(900));
     await ada.page.getByRole("button", { name: "Discard" }).waitFor();
     await shoot(ada, `${form}-${colorScheme}-refused`);
     await ada.page.getByRole("button", { name: "Discard" }).click();
@@ -58,7 +58,7 @@ async function takeAll(browser, stage, form, colorScheme) {
   road.become("cut");
   await ada.page.locator("#retry-in", { hasText: /^Trying again in [2-9] s\.$/ }).waitFor();
   await ada.say("See you at noon, then.");
-  await ada.page.getByText("Sending…").waitFor();
+  await ada.page.getByText("Waiting to be sent").waitFor();
   await shoot(ada, `${form}-${colorScheme}-reconnecting`);
   for (const person of [ada, grace, noor]) await person.leave();
 }

@@ -93,7 +93,7 @@ fn the_page_s_own_logic() {
 
 #[test]
 fn the_page_in_conversation() {
-    passes_in_a_browser("the_page_in_conversation", "conversation.test.mjs", 17);
+    passes_in_a_browser("the_page_in_conversation", "conversation.test.mjs", 16);
 }
 
 #[test]

@@ -59,7 +59,7 @@ class Program {
 
 /** A way to nodes that can be cut, silenced, and closed to WebSockets. Each connection goes to the first that answers. */
 export class Road {
-  #server = createServer({ allowHalfOpen: false }, (client) => this.#accept(client));
+  #server = createServer({ pauseOnConnect: true }, (client) => this.#accept(client));
   #pairs = new Set();
   ports;
   /** `open`, `cut` (connections break, none is taken), `silent` (nothing comes through) or `deaf` (no answer does). */
@@ -101,10 +101,12 @@ export class Road {
       node?.destroy();
       return;
     }
+    // Nothing may flow before there is somewhere to.
+    if (node === null) return;
     if (this.state === "silent") client.pause();
     else client.resume();
-    if (this.state === "silent" || this.state === "deaf") node?.pause();
-    else node?.resume();
+    if (this.state === "silent" || this.state === "deaf") node.pause();
+    else node.resume();
   }
 
   async #accept(client) {

@@ -45,7 +45,7 @@ for (const [form, viewport] of [["a desk", DESK], ["a phone", PHONE]]) {
       road.become("cut");
       await ada.page.locator("#outage").waitFor();
       await ada.say("on its way");
-      await ada.page.getByText("Sending…").waitFor();
+      await ada.page.getByText("Waiting to be sent").waitFor();
       assert.deepEqual(await violations(ada), []);
       road.become("open");
       await ada.sees("Ada: on its way");

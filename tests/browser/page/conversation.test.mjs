@@ -181,6 +181,11 @@ test("a refusal is shown at its line, which can be sent again or discarded", asy
   await line.getByRole("button", { name: "Discard" }).click();
   assert.equal(await line.count(), 0);
   assert.equal(await ada.page.evaluate(() => document.activeElement.id), "message");
+  await ada.say("z".repeat(4097));
+  await ada.page.locator("#message").fill("and more");
+  await line.getByRole("button", { name: "Edit" }).click();
+  assert.equal(await ada.page.locator("#message").inputValue(), `${"z".repeat(4097)}\nand more`);
+  assert.equal(await line.count(), 0);
   await ada.say("y".repeat(70_000));
   await ada.page.locator("#message-hint", { hasText: "This is too long to be sent." }).waitFor();
   assert.equal((await ada.page.locator("#message").inputValue()).length, 70_000, "what was typed is kept");

@@ -63,7 +63,7 @@ test("a node that is killed costs nothing: the other one knows who we are and wh
   await grace.say("can you read this?");
   await grace.sees("can you read this?");
   await ada.say("written without a node");
-  await ada.pending().getByText("Sending…").waitFor();
+  await ada.pending().getByText("Waiting to be sent").waitFor();
   await ada.page.locator("#message").fill("half a thought");
   roads[0].become("open");
   await ada.isConnected();

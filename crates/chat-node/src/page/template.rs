@@ -93,8 +93,17 @@ mod tests {
     fn the_page_loads_nothing_from_elsewhere_and_never_sets_markup() {
         let page = Template::assemble().with_nonce("n");
         let forbidden = [
-            "http://", "https://", "innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", " src=",
-            " style=", "javascript:", " on=",
+            "http://",
+            "https://",
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "document.write",
+            "eval(",
+            " src=",
+            " style=",
+            "javascript:",
+            " on=",
         ];
         for forbidden in forbidden {
             assert!(!page.contains(forbidden), "{forbidden:?} in the page");

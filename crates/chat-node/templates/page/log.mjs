@@ -34,7 +34,7 @@ export class Log {
   #calendar = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
   #full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "medium" });
 
-  /** `actions` has `retry(entry)` and `discard(entry)`, for messages that were refused. */
+  /** `actions` has `retry(entry)`, `edit(entry)` and `discard(entry)`, for messages that were refused. */
   constructor(parts, actions) {
     this.#parts = parts;
     this.#actions = actions;
@@ -85,12 +85,14 @@ export class Log {
     const refused = entry.state === "refused";
     const children = [make("p", { className: "bubble", dir: "auto" }, entry.text)];
     if (refused) {
-      const again = make("button", { type: "button", onclick: () => this.#actions.retry(entry) }, "Send again");
-      const discard = make("button", { type: "button", onclick: () => this.#actions.discard(entry) }, "Discard");
+      const choice = (label, act) => make("button", { type: "button", onclick: () => act(entry) }, label);
+      const { retry, edit, discard } = this.#actions;
+      const choices = [choice("Send again", retry), choice("Edit", edit), choice("Discard", discard)];
       const reason = make("p", { className: "reason", role: "alert" }, make("strong", {}, "Not sent. "), entry.reason);
-      children.push(reason, make("p", { className: "choices" }, again, discard));
+      children.push(reason, make("p", { className: "choices" }, ...choices));
     } else {
-      children.push(make("p", { className: "progress" }, "Sending…"));
+      const isGoing = entry.isOnItsWay || entry.state === "said";
+      children.push(make("p", { className: "progress" }, isGoing ? "Sending…" : "Waiting to be sent"));
     }
     const item = make("li", { className: `line mine ${entry.state}` }, ...children);
     if (before && !refused) before.replaceWith(item);
@@ -99,7 +101,8 @@ export class Log {
       this.#parts.outbox.append(item);
     }
     this.#pending.set(entry, item);
-    this.toEnd();
+    // Who has just written, or must do something, looks there.
+    if (!before || refused) this.toEnd();
   }
 
   /** Nothing more is to be shown of a message of ours here. */

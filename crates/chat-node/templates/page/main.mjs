@@ -32,6 +32,12 @@ const log = new Log(
   { scroller: element("scroller"), lines: element("log"), outbox: element("outbox"), jump: element("jump") },
   {
     retry: (entry) => { outbox.retry(entry); field.message.focus(); },
+    edit: (entry) => {
+      outbox.discard(entry);
+      field.message.value = [entry.text, field.message.value].filter((text) => text !== "").join("\n");
+      fit();
+      field.message.focus();
+    },
     discard: (entry) => { outbox.discard(entry); field.message.focus(); },
   },
 );
@@ -74,7 +80,8 @@ function said({ name: speaker, text }, at, offset) {
 
 function showName(problem) {
   const isSet = name.confirmed !== null && field.name.value.trim() === name.confirmed;
-  element("username-hint").textContent = problem ?? (isSet ? `You are ${name.confirmed}.` : "Others see it beside what you write.");
+  const hint = problem ?? (isSet ? `You are ${name.confirmed}.` : "Others see it beside what you write.");
+  if (element("username-hint").textContent !== hint) element("username-hint").textContent = hint;
   form.name.classList.toggle("is-set", isSet && !problem);
   form.name.classList.toggle("is-wrong", Boolean(problem));
   field.name.ariaInvalid = String(Boolean(problem));

@@ -51,7 +51,10 @@ export class Outbox {
   /** The way is lost, and with it every answer that was under way. */
   lost() {
     this.#isOpen = false;
-    for (const entry of this.#entries) entry.isOnItsWay = false;
+    for (const entry of this.#entries.filter((entry) => entry.isOnItsWay)) {
+      entry.isOnItsWay = false;
+      if (!entry.isShown) this.#changed(entry);
+    }
   }
 
   /** Lines are missing: takes out what is in the chatroom for certain, but whose lines will not come any more. */
@@ -111,6 +114,7 @@ export class Outbox {
     }
     entry.attempts += 1;
     entry.isOnItsWay = true;
+    if (!entry.isShown) this.#changed(entry);
     this.#send(entry.text, entry.id, (answer) => this.#answered(entry, answer));
   }
 
