@@ -4,7 +4,7 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test build demo test conformance crash soak bench bench-calls bench-apply screenshots clean
+.PHONY: help setup setup-test build demo test conformance crash soak soak-chat bench bench-calls bench-apply screenshots clean
 
 help: ## List the targets
 	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again
@@ -36,6 +36,9 @@ crash: setup-test ## Kill albatross at every point there is, run it again | 16 m
 soak: setup-test ## 100,000 simulated lives; ROUNDS=300 of two crashes or faults | 70 min | 60 min
 	test -n "$$SEED" || SEEDS=$${SEEDS:-100000} cargo test --workspace --test simulation --locked -- --nocapture
 	cargo test --profile crash --workspace --features crash-points --test crash --locked -- soak
+
+soak-chat: setup-test ## 2,000 clients, all of it ended and started again; SECONDS=600 | 14 min | 11 min
+	ulimit -n 16384 && cargo test --release --package chat-node --test soak --locked
 
 bench: build ## Time the road, stage by stage; see BENCHMARKS.md | 12 min | 2 min
 	cargo run --release --locked --example bench_road

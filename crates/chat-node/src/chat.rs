@@ -17,7 +17,7 @@ use crate::config::{ChatLimits, NodeId, Recovery};
 use crate::engine_io::{CloseReason, Visitor};
 use crate::history::Missed;
 use crate::metrics::Metrics;
-use crate::rate::{Bucket, Rate};
+use crate::rate::{Bucket, Rate, Taken};
 use crate::room::{Arrival, Room, Seat, refusal};
 use crate::session_id::SessionId;
 use crate::socket_io::{
@@ -248,19 +248,19 @@ impl Guest {
         &mut self,
         socket: &Socket,
         seat: &Seat,
-        acknowledgement: Option<Acknowledgement>,
-    ) -> Option<Option<Acknowledgement>> {
+        acknowledgement: &mut Option<Acknowledgement>,
+    ) -> bool {
         match self.rate.take() {
-            crate::rate::Taken::Within => return Some(acknowledgement),
-            crate::rate::Taken::Beyond => refuse(seat, acknowledgement, wording::TOO_FAST),
-            crate::rate::Taken::Repeatedly => {
-                refuse(seat, acknowledgement, wording::FAR_TOO_FAST);
+            Taken::Within => return true,
+            Taken::Beyond => refuse(seat, acknowledgement.take(), wording::TOO_FAST),
+            Taken::Repeatedly => {
+                refuse(seat, acknowledgement.take(), wording::FAR_TOO_FAST);
                 self.chat.metrics.flooders.increment();
                 socket.close(CloseReason::RateLimit);
             }
         }
         self.chat.metrics.rate_limited.increment();
-        None
+        false
     }
 }
 
@@ -280,13 +280,13 @@ impl Participant for Guest {
         }
     }
 
-    fn event(&mut self, socket: &Socket, event: Event, acknowledgement: Option<Acknowledgement>) {
+    fn event(&mut self, socket: &Socket, event: Event, mut acknowledgement: Option<Acknowledgement>) {
         let Some(seat) = self.seat.clone() else {
             return;
         };
-        let Some(acknowledgement) = self.may_speak(socket, &seat, acknowledgement) else {
+        if !self.may_speak(socket, &seat, &mut acknowledgement) {
             return;
-        };
+        }
         let arguments = &event.arguments.values[..];
         match event.name.as_str() {
             "message" => self.say(socket, &seat, arguments, acknowledgement),

@@ -69,6 +69,7 @@ impl Config {
             address: self.redis.clone(),
             node_id: self.node_id.as_str().to_owned(),
             stream_length: limits.stream_length,
+            stream_bytes: limits.stream_bytes,
             kept_messages: limits.kept_messages,
             kept_bytes: limits.kept_bytes,
             keep_for: limits.keep_for,
@@ -114,6 +115,8 @@ pub struct Limits {
     /// About how many messages the stream keeps at most. Those older than [`Limits::recovery_window`] and two minutes
     /// go anyway.
     pub stream_length: usize,
+    /// About how many bytes of them, so that long messages do not fill the memory of Redis.
+    pub stream_bytes: usize,
     /// For how long a client that is gone may come back to what it missed.
     pub recovery_window: Duration,
     /// How many messages a node remembers for clients that come back.
@@ -144,6 +147,7 @@ impl Default for Limits {
             write_stall: Duration::from_secs(20),
             session_lifetime: Duration::from_mins(1),
             stream_length: 100_000,
+            stream_bytes: 64 * 1024 * 1024,
             recovery_window: Duration::from_mins(2),
             history_messages: 100_000,
             history_bytes: 64 * 1024 * 1024,

@@ -286,7 +286,16 @@ impl Audience for Room {
         }
     }
 
+    /// Whoever can come back, and whoever has a name that a farewell is due to.
     fn sessions(&self) -> Vec<Session> {
-        self.read().by_sid.values().map(|seat| seat.session()).collect()
+        let seats = self.read();
+        let kept = seats.by_sid.values().filter(|seat| seat.reads_offsets || seat.username().is_some());
+        kept.map(|seat| seat.session()).collect()
+    }
+
+    fn moved(&self, sid: SessionId) {
+        if let Some(seat) = self.get(sid) {
+            seat.socket.close(CloseReason::TransportClose);
+        }
     }
 }

@@ -50,23 +50,25 @@ impl Dialer {
                 Connection::over(safe?)
             }
         };
-        let server = greet(&mut connection, &self.address).await?;
+        let greeted = greet(&mut connection, &self.address).await;
+        let server = greeted.map_err(|trouble| self.hint(trouble))?;
         Ok((connection, server))
+    }
+
+    /// A server that wants TLS, or takes no more clients, hangs up at the first word.
+    fn hint(&self, trouble: Trouble) -> Trouble {
+        if trouble.reason != Reason::Connection || self.address.tls.is_some() {
+            return trouble;
+        }
+        let hint = "if this port of Redis has TLS, write rediss://";
+        Trouble::new(trouble.reason, format!("{trouble} ({hint})"))
     }
 
     async fn connect(&self) -> Result<TcpStream, Trouble> {
         let mut addresses = self.resolve().await?;
         let first = self.attempts.fetch_add(1, Ordering::Relaxed) % addresses.len();
         addresses.rotate_left(first);
-        let attempts = addresses.into_iter().zip(0_u32..).map(|(address, order)| {
-            let address = SocketAddr::new(address, self.address.port);
-            Box::pin(async move {
-                sleep(STAGGER * order).await;
-                open(address).await
-            })
-        });
-        let (stream, _) = select_ok(attempts).await?;
-        Ok(stream)
+        race(addresses, self.address.port).await
     }
 
     async fn resolve(&self) -> Result<Vec<IpAddr>, Trouble> {
@@ -92,6 +94,18 @@ impl Dialer {
     }
 }
 
+/// The first connection that stands, to any of these.
+async fn race(addresses: Vec<IpAddr>, port: u16) -> Result<TcpStream, Trouble> {
+    let attempts = addresses.into_iter().zip(0_u32..).map(|(address, order)| {
+        Box::pin(async move {
+            sleep(STAGGER * order).await;
+            open(SocketAddr::new(address, port)).await
+        })
+    });
+    let (stream, _) = select_ok(attempts).await?;
+    Ok(stream)
+}
+
 async fn open(address: SocketAddr) -> Result<TcpStream, Trouble> {
     let unreachable =
         |why: String| Trouble::new(Reason::Connection, format!("no connection to Redis at {address}: {why}"));
@@ -101,4 +115,34 @@ async fn open(address: SocketAddr) -> Result<TcpStream, Trouble> {
         .map_err(|error| unreachable(error.to_string()))?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_address_that_leads_nowhere_holds_up_nobody() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // Nobody listens on the first; the second never answers, being reserved for documents.
+        let addresses = ["127.0.0.2", "192.0.2.1", "127.0.0.1"].map(|address| address.parse().unwrap());
+        let started = std::time::Instant::now();
+        let stream = race(addresses.to_vec(), port).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), listener.local_addr().unwrap());
+        assert!(started.elapsed() < PATIENCE, "took {:?}", started.elapsed());
+    }
+
+    #[tokio::test]
+    async fn when_none_answers_the_address_is_told() {
+        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let trouble = race(vec!["127.0.0.1".parse().unwrap()], port).await.unwrap_err();
+        assert_eq!(trouble.reason, Reason::Connection);
+        assert!(
+            trouble.sentence.starts_with(&format!("no connection to Redis at 127.0.0.1:{port}: ")),
+            "{trouble}"
+        );
+    }
 }

@@ -74,7 +74,7 @@ async fn written_of(
 
 /// The request that appends a draft.
 pub(super) fn append<A>(shared: &Shared<A>, draft: &Draft) -> Request {
-    let request = Request::new("XADD").arg(STREAM).arg("MAXLEN").arg("~").show(shared.settings.stream_length);
+    let request = Request::new("XADD").arg(STREAM).arg("MAXLEN").arg("~").show(length(shared));
     let request = request.arg("*").arg(TEXT).arg(&draft.text).arg(NODE).arg(&shared.settings.node_id);
     let request = request.arg(EPOCH).show(format_args!("{:016x}", shared.epoch));
     let request = request.arg(SEQUENCE).show(draft.number);
@@ -82,6 +82,16 @@ pub(super) fn append<A>(shared: &Shared<A>, draft: &Draft) -> Request {
         Some(once) => request.arg(ONCE).arg(once),
         None => request,
     }
+}
+
+/// How many entries the stream may keep: Redis bounds them by number only, so the bound on bytes follows from what an
+/// entry takes in the mean lately.
+fn length<A>(shared: &Shared<A>) -> usize {
+    const LEAST: usize = 1000;
+    let settings = &shared.settings;
+    let (entries, bytes) = shared.history.size();
+    let mean = bytes.checked_div(entries).unwrap_or_default().max(1);
+    settings.stream_length.min((settings.stream_bytes / mean).max(LEAST))
 }
 
 /// An XADD that must fail, and fails last of all for this reason.

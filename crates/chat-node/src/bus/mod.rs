@@ -77,6 +77,8 @@ pub struct Settings {
     pub node_id: String,
     /// About how many messages the stream keeps at most.
     pub stream_length: usize,
+    /// About how many bytes of them.
+    pub stream_bytes: usize,
     /// How many messages may wait while Redis is away.
     pub kept_messages: usize,
     /// How many bytes of them.
@@ -101,6 +103,8 @@ pub trait Audience: Send + Sync + 'static {
     fn acknowledge(&self, receipt: Receipt, outcome: Outcome);
     /// Everybody who is here.
     fn sessions(&self) -> Vec<Session>;
+    /// A client came back on another node; the connection it has here is dead, only nobody has noticed yet.
+    fn moved(&self, session: SessionId);
 }
 
 /// An acknowledgement somebody waits for.

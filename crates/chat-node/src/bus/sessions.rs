@@ -181,13 +181,14 @@ impl<A: Audience> Keeper<A> {
         let mut requests = Vec::new();
         for key in [format!("session:probe:{node}"), format!("chat:recovery:probe:{node}")] {
             requests.push((Request::new("HSET").arg(&key).arg("node").arg(node), "session:*"));
-            requests.push((Request::new("EXPIRE").arg(&key).arg("1"), "session:*"));
+            requests.push((Request::new("PEXPIRE").arg(&key).arg("1000"), "session:*"));
             requests.push((Request::new("HMGET").arg(&key).arg("node"), "session:*"));
             requests.push((Request::new("DEL").arg(&key), "session:*"));
         }
         requests[4..].iter_mut().for_each(|(_, key)| *key = "chat:recovery:*");
         requests.push((Request::new("ZADD").arg(EXPIRING).arg("XX").arg("0").arg("probe"), EXPIRING));
         requests.push((Request::new("ZREM").arg(EXPIRING).arg("probe"), EXPIRING));
+        requests.push((Request::new("ZRANGEBYSCORE").arg(EXPIRING).arg("0").arg("0"), EXPIRING));
         self.write(connection, &requests).await
     }
 
@@ -281,9 +282,7 @@ impl<A: Audience> Keeper<A> {
             Task::Recall { pid, .. } => {
                 Some(Request::new("HMGET").arg(recovery(pid)).arg("sid").arg("username"))
             }
-            Task::Leave(session) => {
-                Some(Request::new("HMGET").arg(recovery(&session.pid)).arg("node").arg("epoch"))
-            }
+            Task::Leave(session) => Some(owner(session)),
             Task::Remember(_)
             | Task::HandOver(_)
             | Task::Tidy(_)
@@ -398,12 +397,23 @@ impl<A: Audience> Keeper<A> {
         }
     }
 
-    /// Writes everybody who is here, before they expire.
+    /// Writes everybody who is here, before they expire. Who came back on another node belongs there.
     async fn refresh(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
         let now = self.time(connection).await?;
         for sessions in self.shared.audience.sessions().chunks(BATCH) {
-            let requests: Vec<_> = sessions.iter().flat_map(|session| self.remember(session, now)).collect();
-            self.write(connection, &requests).await?;
+            let owners: Vec<Request> = sessions.iter().map(owner).collect();
+            let owners = connection.pipeline(&owners, PATIENCE).await?;
+            let mut requests = Vec::with_capacity(5 * sessions.len());
+            for (session, found) in sessions.iter().zip(owners) {
+                if self.is_ours(&found.into_array()) {
+                    requests.extend(self.remember(session, now));
+                } else {
+                    self.shared.audience.moved(session.sid);
+                }
+            }
+            if !requests.is_empty() {
+                self.write(connection, &requests).await?;
+            }
         }
         Ok(())
     }
@@ -473,6 +483,11 @@ impl<A: Audience> Keeper<A> {
 
 fn recovery(pid: &SessionId) -> String {
     format!("chat:recovery:{pid}")
+}
+
+/// Asks which node serves a session.
+fn owner(session: &Session) -> Request {
+    Request::new("HMGET").arg(recovery(&session.pid)).arg("node").arg("epoch")
 }
 
 fn expire(key: &str, lifetime: Duration) -> Request {

@@ -20,20 +20,22 @@ use super::connection::Connection;
 use super::connectivity::Side;
 use super::dial::Dialer;
 use super::entry::{Position, Record, records, records_of_read};
-use super::look::milliseconds;
 use super::resp::Request;
 use super::trouble::Trouble;
 use super::{Audience, PATIENCE, STREAM, Shared, newest};
 use crate::history::Taken;
 
 /// How long Redis holds a read open that has nothing to say.
-const BLOCK: Duration = Duration::from_secs(5);
+const BLOCK: Duration = Duration::from_secs(2);
 /// How much later than that the connection counts as dead.
-const GRACE: Duration = Duration::from_secs(3);
+const GRACE: Duration = PATIENCE;
 /// Most entries taken at once: the round trip between two of them lets clients' queues drain while catching up.
 const BATCH: usize = 128;
 /// Entries of the past taken at once.
 const PAGE: usize = 500;
+
+/// Entries of a stream that was never trimmed for its length: that is never done below twice as many.
+const SHORT: i64 = 500;
 
 /// The task that owns the reading connection.
 pub(super) struct Tail<A> {
@@ -91,12 +93,9 @@ impl<A: Audience> Tail<A> {
             let page = Request::new("XRANGE").arg(STREAM).show(from).show(newest).arg("COUNT").show(PAGE);
             let page = records(connection.call(page, STREAM, PATIENCE).await?);
             if !has_begun {
-                // Whatever was before the first one may be trimmed, or may never have been.
-                let first = match page.first() {
-                    Some(record) => record.position,
-                    None => Self::present(connection).await?,
-                };
-                self.shared.history.begin(first);
+                let first = page.first().map(|record| record.position);
+                let complete_after = self.complete_after(connection, from, first).await?;
+                self.shared.history.begin(complete_after);
                 has_begun = true;
             }
             let (count, last) = (page.len(), page.last().map(|record| record.position));
@@ -112,11 +111,26 @@ impl<A: Audience> Tail<A> {
         }
     }
 
-    /// A position that no entry has yet.
-    async fn present(connection: &mut Connection) -> Result<Position, Trouble> {
-        let time = connection.call(Request::new("TIME"), "", PATIENCE).await?;
-        let milliseconds = milliseconds(time).unwrap_or_default().saturating_sub(1);
-        Ok(Position { milliseconds, sequence: 0 })
+    /// Behind which position everything is there that was ever said. The oldest are trimmed first, so what is older than
+    /// what was read shows that nothing in between is missing. Without such a one, a stream that is far from its length
+    /// was trimmed by age only, and what was trimmed that way nobody who may still come back has missed.
+    async fn complete_after(
+        &self,
+        connection: &mut Connection,
+        from: Position,
+        first: Option<Position>,
+    ) -> Result<Position, Trouble> {
+        let before = Position { milliseconds: from.milliseconds.saturating_sub(1), sequence: u64::MAX };
+        let older = Request::new("XREVRANGE").arg(STREAM).show(before).arg("-").arg("COUNT").arg("1");
+        if let Some(older) = records(connection.call(older, STREAM, PATIENCE).await?).first() {
+            return Ok(older.position);
+        }
+        let length = connection.call(Request::new("XLEN").arg(STREAM), STREAM, PATIENCE).await?;
+        let is_short = length.as_integer().is_some_and(|length| length < SHORT);
+        match first {
+            Some(first) if !is_short => Ok(first),
+            _ => Ok(Position::default()),
+        }
     }
 
     /// Reads until the connection fails, and returns how.

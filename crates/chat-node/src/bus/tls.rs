@@ -57,7 +57,7 @@ pub(super) async fn secure(
 fn explain(host: &str, error: &io::Error) -> Trouble {
     let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
     let sentence = match cause {
-        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
+        Some(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
             "the certificate of Redis comes from no known authority: give its authority by --redis-ca"
                 .to_owned()
         }

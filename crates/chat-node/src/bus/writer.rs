@@ -78,6 +78,8 @@ pub(super) struct Writer<A> {
 struct Line {
     connection: Connection,
     expected: VecDeque<(Expected, Instant)>,
+    /// When the last answer came.
+    answered: Instant,
     /// Redis turns messages down; probes find out when that ends.
     refusing: bool,
     /// It does for now only, and what waits is not sent before that is over.
@@ -102,7 +104,14 @@ enum Ended {
 
 impl Line {
     fn new(connection: Connection) -> Self {
-        Self { connection, expected: VecDeque::new(), refusing: false, paused: false, ticks: 0 }
+        Self {
+            connection,
+            expected: VecDeque::new(),
+            answered: Instant::now(),
+            refusing: false,
+            paused: false,
+            ticks: 0,
+        }
     }
 
     fn send(&mut self, request: &Request, expected: Expected) {
@@ -110,9 +119,10 @@ impl Line {
         self.expected.push_back((expected, Instant::now()));
     }
 
+    /// When the other side counts as silent: answers that still come, if slowly, are no silence.
     fn deadline(&self) -> Instant {
         let oldest = self.expected.front().map_or_else(Instant::now, |(_, sent)| *sent);
-        oldest + PATIENCE
+        oldest.max(self.answered) + PATIENCE
     }
 }
 
@@ -271,6 +281,7 @@ impl<A: Audience> Writer<A> {
 
     /// Draws the conclusions from one answer. An error means that the connection is of no use any more.
     fn answered(&mut self, line: &mut Line, reply: Value, backoff: &mut Backoff) -> Result<(), Trouble> {
+        line.answered = Instant::now();
         let Some((expected, _)) = line.expected.pop_front() else {
             return Err(Trouble::new(Reason::Protocol, "Redis answered what was not asked"));
         };

@@ -66,7 +66,7 @@ pub(super) async fn drive(mut tenure: Tenure) {
     if reason.is_told_later() || session.has_poll() {
         let over = poll_fn(|context| match session.poll_change(context) {
             Poll::Ready(Change::Closed) => Poll::Ready(()),
-            _ => Poll::Pending,
+            Poll::Ready(_) | Poll::Pending => Poll::Pending,
         });
         tokio::select! {
             () = over => {}

@@ -45,7 +45,7 @@ impl Settings {
     /// does not give the client more time; one that is very late does not take any from it.
     pub(super) fn pong_by(&self, due: Instant, now: Instant) -> Instant {
         const LATE: Duration = Duration::from_millis(20);
-        due.max(now - LATE) + self.ping_timeout
+        due.max(now.checked_sub(LATE).unwrap_or(now)) + self.ping_timeout
     }
 }
 

@@ -191,7 +191,9 @@ impl Receiver for Connection {
             state.is_over = true;
             std::mem::take(&mut state.members)
         };
-        members.into_iter().for_each(|member| part(member, LeaveReason::Transport(reason)));
+        for member in members {
+            part(member, LeaveReason::Transport(reason));
+        }
     }
 }
 

@@ -192,7 +192,9 @@ fn content(kind: Kind, id: Option<u64>, json: &str, attachments: usize) -> Resul
         Kind::Connect if json.is_empty() => Ok(Content::Connect(None)),
         Kind::Connect => match read(json)? {
             Value::Object(auth) => Ok(Content::Connect(Some(auth))),
-            _ => Err(BadPacket::InvalidPayload),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                Err(BadPacket::InvalidPayload)
+            }
         },
         Kind::Disconnect if json.is_empty() => Ok(Content::Disconnect),
         Kind::Disconnect => Err(BadPacket::InvalidPayload),
@@ -205,7 +207,9 @@ fn content(kind: Kind, id: Option<u64>, json: &str, attachments: usize) -> Resul
             let name = match values.remove(0) {
                 Value::String(name) if !RESERVED.contains(&name.as_str()) => name,
                 Value::Number(name) => name.to_string(),
-                _ => return Err(BadPacket::InvalidPayload),
+                Value::Null | Value::Bool(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+                    return Err(BadPacket::InvalidPayload);
+                }
             };
             Ok(Content::Event(id, Event { name, arguments: Arguments { values, attachments: Vec::new() } }))
         }

@@ -145,7 +145,9 @@ impl Client {
     }
 
     /// Loses its connection without a word.
-    pub(crate) fn vanish(self) {}
+    pub(crate) fn vanish(self) {
+        drop(self.socket);
+    }
 
     /// Leaves as a closed browser tab does.
     pub(crate) async fn leave(mut self) {

@@ -133,7 +133,7 @@ async fn a_client_that_cannot_be_recovered_comes_in_as_somebody_new() {
 
     for (pid, offset) in [
         (pid.as_str(), "Welcome to the chatroom!"),
-        (pid.as_str(), "1-0"),
+        (pid.as_str(), "99999999999999-0"),
         ("aaaaaaaaaaaaaaaaaaaa", offset.as_str()),
         ("not an id", offset.as_str()),
     ] {
@@ -230,7 +230,8 @@ async fn a_client_that_a_drain_sent_away_and_does_not_come_back_is_said_farewell
         Node::start_with("ecs02", &redis.url(), short).await,
         Node::start_with("ecs03", &redis.url(), short).await,
     );
-    (second.wait_until_ready().await, third.wait_until_ready().await);
+    second.wait_until_ready().await;
+    third.wait_until_ready().await;
     let (ada, _) = named(&leaving, "Ada").await;
     known(&redis, ada.pid.as_deref().unwrap()).await;
     let mut bob = second.named("Bob").await;

@@ -26,8 +26,16 @@ enum Cut {
     Requests(usize),
     /// Redis gets so many bytes of it at first, and the rest after the node has connected anew and is done.
     Late(usize),
+    /// The same, but the rest overtakes what the node sends again.
+    Overtaking(usize),
     /// Redis gets all of it, and the node so many bytes of the answers.
     Answers(usize),
+}
+
+impl Cut {
+    fn has_rest(self) -> bool {
+        matches!(self, Self::Late(_) | Self::Overtaking(_))
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -35,7 +43,7 @@ async fn a_cut_at_any_byte_leaves_each_message_said_once_and_in_order() {
     let redis = redis_or_skip!("--databases", "8192");
     let length = pipeline_length(&redis.url()).await;
     let requests = (0..=length.0).map(Cut::Requests);
-    let late = (0..length.0).map(Cut::Late);
+    let late = (0..length.0).flat_map(|at| [Cut::Late(at), Cut::Overtaking(at)]);
     let answers = (0..=length.1).map(Cut::Answers);
     let cases: Vec<Cut> = requests.chain(late).chain(answers).collect();
     assert!(cases.len() > 1000, "the pipeline is shorter than it was: {length:?}");
@@ -72,7 +80,7 @@ async fn play(redis: SocketAddr, database: usize, cut: Cut) -> u64 {
     let copies = whole(line.metric("chat_messages_copies_total"));
     let read = whole(line.metric("chat_messages_read_total"));
     assert_eq!(read - copies, MESSAGES + 1, "{cut:?}");
-    if !matches!(cut, Cut::Late(_)) {
+    if !cut.has_rest() {
         assert_eq!(copies, 0, "{cut:?}: the stream has a message twice");
     }
     copies
@@ -157,18 +165,26 @@ impl Relay {
                     let bytes = &up[..length];
                     if counted.is_none() && !self.has_cut.load(Ordering::Relaxed) && is_message(bytes) {
                         counted = Some((0, 0));
+                    } else if matches!(self.cut, Cut::Overtaking(_)) && counted.is_none() && is_message(bytes) {
+                        self.release.notify_one();
+                        self.released.notified().await;
+                        // Later ones have nothing to wait for.
+                        self.released.notify_one();
                     }
                     let Some((requests, _)) = &mut counted else {
                         if far.write_all(bytes).await.is_err() { return }
                         continue;
                     };
                     let keep = match self.cut {
-                        Cut::Requests(at) | Cut::Late(at) => at.saturating_sub(*requests).min(length),
+                        Cut::Requests(at) | Cut::Late(at) | Cut::Overtaking(at) => at.saturating_sub(*requests).min(length),
                         Cut::Answers(_) => length,
                     };
                     *requests += length;
                     far.write_all(&bytes[..keep]).await.unwrap();
-                    let is_due = matches!(self.cut, Cut::Requests(at) | Cut::Late(at) if *requests >= at);
+                    let is_due = match self.cut {
+                        Cut::Requests(at) | Cut::Late(at) | Cut::Overtaking(at) => *requests >= at,
+                        Cut::Answers(_) => false,
+                    };
                     if is_due {
                         let rest = bytes[keep..].to_vec();
                         return self.sever(near, far, rest).await;
@@ -182,7 +198,7 @@ impl Relay {
                     };
                     let keep = match self.cut {
                         Cut::Answers(at) => at.saturating_sub(*answers).min(length),
-                        Cut::Requests(_) | Cut::Late(_) => length,
+                        Cut::Requests(_) | Cut::Late(_) | Cut::Overtaking(_) => length,
                     };
                     *answers += length;
                     near.write_all(&down[..keep]).await.ok();
@@ -197,7 +213,7 @@ impl Relay {
     async fn sever(self, near: TcpStream, mut far: TcpStream, rest: Vec<u8>) {
         self.has_cut.store(true, Ordering::Relaxed);
         drop(near);
-        if matches!(self.cut, Cut::Late(_)) {
+        if self.cut.has_rest() {
             self.release.notified().await;
             far.write_all(&rest).await.unwrap();
             far.shutdown().await.unwrap();

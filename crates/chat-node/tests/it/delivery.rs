@@ -103,6 +103,34 @@ async fn a_drain_is_announced_closes_clients_and_leaves_no_name_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drain_sends_clients_away_one_after_the_other() {
+    let redis = redis_or_skip!();
+    let node = Node::start_with("ecs01", &redis.url(), |config| {
+        config.drain_delay = Duration::ZERO;
+        config.drain_spread = Duration::from_secs(2);
+    })
+    .await;
+    node.wait_until_ready().await;
+    let mut clients = Vec::new();
+    for _ in 0..20 {
+        clients.push(node.client().await);
+    }
+    node.shut_down();
+    let started = tokio::time::Instant::now();
+    let closing = clients.into_iter().map(|mut client| async move {
+        assert_eq!(client.close_code().await, Some(1001));
+        started.elapsed()
+    });
+    let mut moments = futures_util::future::join_all(closing).await;
+    moments.sort();
+    // In no more than a quarter of the time did more than half of them go.
+    for window in moments.windows(11) {
+        assert!(window[10] > window[0] + Duration::from_millis(500), "{moments:?}");
+    }
+    node.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_drain_does_not_wait_for_clients_that_do_not_read() {
     let redis = redis_or_skip!();
     let node = Node::ready("ecs01", &redis.url()).await;

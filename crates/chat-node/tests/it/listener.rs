@@ -22,6 +22,7 @@ pub(crate) struct Room {
     pub(crate) told: Mutex<Vec<(SessionId, String)>>,
     pub(crate) outcomes: Mutex<Vec<(u64, Outcome)>>,
     pub(crate) here: Mutex<Vec<Session>>,
+    pub(crate) moved: Mutex<Vec<SessionId>>,
 }
 
 impl Audience for Room {
@@ -35,6 +36,10 @@ impl Audience for Room {
 
     fn acknowledge(&self, receipt: Receipt, outcome: Outcome) {
         self.outcomes.lock().unwrap().push((receipt.number, outcome));
+    }
+
+    fn moved(&self, session: SessionId) {
+        self.moved.lock().unwrap().push(session);
     }
 
     fn sessions(&self) -> Vec<Session> {
@@ -81,8 +86,12 @@ impl Line {
 
     /// Waits until it says that something does not work and why, with these words.
     pub(crate) async fn wait_until_trouble(&self, words: &str) -> String {
-        eventually(words, async || self.bus.connectivity().ready().err().filter(|why| why.contains(words)))
-            .await
+        let look = async || {
+            let reason = self.bus.connectivity().ready().err();
+            reason.filter(|reason| reason.contains(words))
+        };
+        let found = tokio::time::timeout(crate::DEADLINE, crate::repeatedly(look)).await;
+        found.unwrap_or_else(|_| panic!("not `{words}`, but {:?}", self.bus.connectivity().ready()))
     }
 
     /// Says something with an acknowledgement of that number.

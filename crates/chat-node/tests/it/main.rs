@@ -10,6 +10,9 @@ mod cluster;
 mod comeback;
 mod cuts;
 mod delivery;
+#[path = "../soak/judge.rs"]
+mod judge;
+mod judging;
 mod listener;
 mod manners;
 mod outages;
@@ -19,6 +22,8 @@ mod protocol;
 mod recovery;
 mod redis_server;
 mod room;
+mod servers;
+mod sessions;
 
 use std::time::Duration;
 
@@ -26,14 +31,18 @@ use std::time::Duration;
 const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Waits until `condition` gives a value, looking again every few milliseconds.
-async fn eventually<T>(what: &str, mut condition: impl AsyncFnMut() -> Option<T>) -> T {
-    let looking = async {
-        loop {
-            if let Some(value) = condition().await {
-                return value;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+async fn eventually<T>(what: &str, condition: impl AsyncFnMut() -> Option<T>) -> T {
+    tokio::time::timeout(DEADLINE, repeatedly(condition))
+        .await
+        .unwrap_or_else(|_| panic!("not in time: {what}"))
+}
+
+/// The same without a deadline, for whoever has more to say when it passes.
+async fn repeatedly<T>(mut condition: impl AsyncFnMut() -> Option<T>) -> T {
+    loop {
+        if let Some(value) = condition().await {
+            return value;
         }
-    };
-    tokio::time::timeout(DEADLINE, looking).await.unwrap_or_else(|_| panic!("not in time: {what}"))
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }

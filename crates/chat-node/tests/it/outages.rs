@@ -327,6 +327,23 @@ async fn the_stream_is_trimmed_by_length_and_by_age() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_stream_is_bounded_in_bytes_too() {
+    let redis = redis_or_skip!();
+    let line = Line::start_with("ecs01", &redis.url(), |settings| settings.stream_bytes = 1_000_000);
+    line.wait_until_ready().await;
+    let text = "x".repeat(2000);
+    for number in 0..3000 {
+        line.say_plainly(&format!("{number} {text}"));
+        if number % 500 == 499 {
+            line.texts_until(&format!("{number} {text}")).await;
+        }
+    }
+    let length: u64 = redis.run(&["XLEN", "chat:messages"]).await;
+    // No fewer than a thousand, and no more than Redis rounds up.
+    assert!((1000..=1200).contains(&length), "{length} entries are kept");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_redis_before_6_2_is_trimmed_by_a_length_that_follows_from_the_age() {
     let redis = redis_or_skip!();
     for number in 1..=3000 {

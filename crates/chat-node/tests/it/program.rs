@@ -43,6 +43,102 @@ async fn usage_errors_are_64_and_never_repeat_the_redis_url() {
     }
 }
 
+const GOOD: [&str; 6] =
+    ["--listen", "127.0.0.1:0", "--redis", "redis://:hunter2@127.0.0.1/0", "--node-id", "ecs01"];
+
+#[tokio::test]
+async fn each_flag_has_its_bounds_and_says_them() {
+    let cases = [
+        ("--ping-interval", "0s", "it must be between 1s and 1h"),
+        ("--drain-delay", "4s", "it must be at most 3s"),
+        ("--drain-spread", "3s", "it must be at most 2s"),
+        ("--handshake-timeout", "500ms", "it must be between 1s and 1m"),
+        ("--write-stall", "2m", "it must be between 1s and 1m"),
+        ("--connections", "0", "it must be a number between 1 and 1000000"),
+        ("--connections-per-address", "x", "it must be a number between 1 and 1000000"),
+        ("--message-rate", "0", "0 is not in 1..=100000"),
+        ("--message-burst", "100001", "100001 is not in 1..=100000"),
+        ("--message-length", "0", "it must be a number between 1 and 100000"),
+        ("--name-length", "257", "it must be a number between 1 and 256"),
+        ("--max-payload", "1023", "1023 is not in 1024..=1000000"),
+        ("--queue-packets", "1", "it must be a number between 16 and 1000000"),
+        ("--queue-bytes", "1", "it must be a number between 65536 and 1000000000"),
+        ("--stream-length", "1", "it must be a number between 1000 and 10000000"),
+        ("--recovery", "sometimes", "[possible values: auto, always, never]"),
+        ("--log-format", "xml", "[possible values: text, json]"),
+        ("--trusted-proxy", "everybody", "the trusted proxy `everybody` is not usable"),
+        ("--allowed-origin", "chat.example.com", "the allowed origin `chat.example.com` is not usable"),
+    ];
+    for (flag, value, sentence) in cases {
+        let output = run(&[&["check-config"], &GOOD[..], &[flag, value]].concat()).await;
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(64), "{flag} {value}: {said}");
+        assert!(said.contains(sentence) && !said.contains("hunter2"), "{flag} {value}: {said}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_checked_without_a_node_and_without_a_network_unless_asked() {
+    let output = run(&[&["check-config"], &GOOD[..]].concat()).await;
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "the settings of node ecs01 are good\n");
+
+    let nobody = url(free_address());
+    let output = run(&["check-config", "--connect", "--listen", "127.0.0.1:0", "--redis", &nobody]).await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("cannot be used: ") && !stderr(&output).contains(PASSWORD));
+
+    let redis = redis_or_skip!();
+    let output =
+        run(&["check-config", "--connect", "--listen", "127.0.0.1:0", "--redis", &redis.url()]).await;
+    let said = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert!(said.contains(" answers: Redis ") && !said.contains(PASSWORD), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn systemd_is_told_and_the_log_may_be_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("notify");
+    let systemd = tokio::net::UnixDatagram::bind(&socket).unwrap();
+    // As systemd does it, which knows the process it starts.
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "WATCHDOG_PID=$$ exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_chat-node")]).args(GOOD);
+    command.env_clear().stdin(Stdio::null()).kill_on_drop(true);
+    command.env("NOTIFY_SOCKET", &socket).env("WATCHDOG_USEC", "100000").env("CHAT_NODE_LOG_FORMAT", "json");
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let heard = async |word: &str| {
+        let mut buffer = [0; 256];
+        let hearing = async {
+            loop {
+                let length = systemd.recv(&mut buffer).await.unwrap();
+                if std::str::from_utf8(&buffer[..length]).unwrap().trim() == word {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(DEADLINE, hearing).await.unwrap_or_else(|_| panic!("{word} was not said"));
+    };
+    heard("READY=1").await;
+    heard("WATCHDOG=1").await;
+    heard("WATCHDOG=1").await;
+    terminate(&child).await;
+    heard("STOPPING=1").await;
+    assert_eq!(tokio::time::timeout(DEADLINE, child.wait()).await.unwrap().unwrap().code(), Some(0));
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).await.unwrap();
+    let first: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["message"], &first["node"]), (&"listening".into(), &"ecs01".into()));
+    assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+}
+
+async fn terminate(child: &Child) {
+    let pid = child.id().unwrap().to_string();
+    let status = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+    assert!(status.success());
+}
+
 #[tokio::test]
 async fn help_hides_the_value_of_the_redis_url() {
     let output = program()
@@ -133,9 +229,7 @@ impl Running {
     }
 
     async fn terminate(&self) {
-        let pid = self.child.id().unwrap().to_string();
-        let status = Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
-        assert!(status.success());
+        terminate(&self.child).await;
     }
 
     async fn rest_of_log(&mut self) -> String {

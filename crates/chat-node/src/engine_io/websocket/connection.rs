@@ -138,7 +138,7 @@ impl Connection {
             Stage::Carrying(carrying) => {
                 carrying.tenure.announce(reason);
                 let queue = self.session.lock().take_queue();
-                queue.into_iter().for_each(|packet| self.writer.push(packet.into_frame()));
+                self.writer.extend(queue);
             }
             Stage::Probing { .. } => self.session.stop_upgrading(),
         }
@@ -221,7 +221,7 @@ impl Connection {
                 Phase::Closed => return Err((CloseReason::TransportClose, End::Lost)),
             }
         };
-        queue.into_iter().for_each(|packet| self.writer.push(packet.into_frame()));
+        self.writer.extend(queue);
         Ok(())
     }
 
@@ -314,7 +314,13 @@ impl Connection {
                 self.stage = Stage::Carrying(Carrying::new(self.registry.succeed(&self.session)));
                 ControlFlow::Continue(())
             }
-            _ => ControlFlow::Break(told(CloseReason::ParseError)),
+            Packet::Open(_)
+            | Packet::Close
+            | Packet::Ping(_)
+            | Packet::Pong(_)
+            | Packet::Message(_)
+            | Packet::Upgrade
+            | Packet::Noop => ControlFlow::Break(told(CloseReason::ParseError)),
         }
     }
 
@@ -395,7 +401,7 @@ impl Session {
                 *attempt = Attempt::Connected;
                 true
             }
-            _ => false,
+            Transport::Polling { .. } | Transport::WebSocket => false,
         }
     }
 
@@ -434,18 +440,18 @@ fn told(reason: CloseReason) -> (CloseReason, End) {
 }
 
 fn violated(violation: Violation) -> (CloseReason, End) {
-    let (reason, text) = match violation {
-        Violation::TooLarge => (CloseReason::TooLarge, "packet too large"),
-        _ => (CloseReason::TransportError, "not a frame of this protocol"),
+    let (reason, text) = if violation == Violation::TooLarge {
+        (CloseReason::TooLarge, CloseReason::TooLarge.as_str())
+    } else {
+        (CloseReason::TransportError, "not a frame of this protocol")
     };
     (reason, End::Told { code: violation.code(), text })
 }
 
 fn lost(error: &io::Error) -> (CloseReason, End) {
-    let reason = match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => CloseReason::TransportClose,
-        _ => CloseReason::TransportError,
-    };
+    // A client that is gone may be noticed by either.
+    let is_gone = matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
+    let reason = if is_gone { CloseReason::TransportClose } else { CloseReason::TransportError };
     (reason, End::Lost)
 }
 
@@ -484,7 +490,7 @@ async fn hear_out(stream: &TcpStream, reader: &mut Reader) -> io::Result<()> {
             let length = stream.try_read(scratch)?;
             let flow = reader.read(&mut scratch[..length], |event| match event {
                 Event::Close(_) => ControlFlow::Break(()),
-                _ => ControlFlow::Continue(()),
+                Event::Text(_) | Event::Binary(_) | Event::Ping(_) | Event::Pong => ControlFlow::Continue(()),
             });
             let is_over = length == 0 || !matches!(flow, Ok(ControlFlow::Continue(())));
             io::Result::Ok(is_over)

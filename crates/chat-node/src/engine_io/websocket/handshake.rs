@@ -90,10 +90,10 @@ mod tests {
             |request| drop(request.headers_mut().remove("connection")),
             |request| drop(request.headers_mut().insert("upgrade", HeaderValue::from_static("h2c"))),
             |request| {
-                drop(request.headers_mut().insert("sec-websocket-version", HeaderValue::from_static("8")))
+                drop(request.headers_mut().insert("sec-websocket-version", HeaderValue::from_static("8")));
             },
             |request| {
-                drop(request.headers_mut().insert("sec-websocket-key", HeaderValue::from_static("c2hvcnQ=")))
+                drop(request.headers_mut().insert("sec-websocket-key", HeaderValue::from_static("c2hvcnQ=")));
             },
         ];
         for (number, change) in changes.into_iter().enumerate() {

@@ -6,6 +6,8 @@ use std::io::{self, IoSlice};
 use bytes::{Buf, Bytes};
 use tokio::net::TcpStream;
 
+use crate::engine_io::encoded::Encoded;
+
 /// Most frames in one write.
 const AT_ONCE: usize = 64;
 /// Frames a queue may have room for while it is idle.
@@ -29,6 +31,10 @@ pub(super) struct Writer {
 impl Writer {
     pub(super) fn push(&mut self, frame: Bytes) {
         self.frames.push_back(frame);
+    }
+
+    pub(super) fn extend(&mut self, packets: impl IntoIterator<Item = Encoded>) {
+        self.frames.extend(packets.into_iter().map(Encoded::into_frame));
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -101,7 +107,7 @@ mod tests {
 
     fn writer(frames: &[&'static str]) -> Writer {
         let mut writer = Writer::default();
-        frames.iter().for_each(|frame| writer.push(Bytes::from_static(frame.as_bytes())));
+        writer.frames.extend(frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())));
         writer
     }
 
@@ -136,13 +142,13 @@ mod tests {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut peer, _) = listener.accept().await.unwrap();
         let mut writer = Writer::default();
-        (0..200).for_each(|number| writer.push(Bytes::from(format!("{number},"))));
+        writer.frames.extend((0..200).map(|number| Bytes::from(format!("{number:4}"))));
         stream.writable().await.unwrap();
         let written = writer.write(&stream).unwrap();
         drop(stream);
         let mut text = String::new();
         peer.read_to_string(&mut text).await.unwrap();
-        let expected: String = (0..200).map(|number| format!("{number},")).collect();
+        let expected: String = (0..200).fold(String::new(), |text, number| format!("{text}{number:4}"));
         assert_eq!((text.as_str(), written.frames, written.bytes), (expected.as_str(), 200, expected.len()));
         assert_eq!(writer.frames.capacity(), 0);
     }

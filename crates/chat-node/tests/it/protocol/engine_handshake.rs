@@ -75,10 +75,9 @@ async fn websocket_opens_a_session() {
 }
 
 async fn refused_with(url: &str) -> u16 {
-    match WebSocket::connect(url).await.err().expect("it was accepted") {
-        Error::Http(response) => response.status().as_u16(),
-        other => panic!("{other}"),
-    }
+    let error = WebSocket::connect(url).await.err().expect("it was accepted");
+    let Error::Http(response) = error else { panic!("{error}") };
+    response.status().as_u16()
 }
 
 #[tokio::test]
