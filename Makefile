@@ -4,7 +4,7 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat bench bench-calls bench-apply clean
+.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat bench bench-calls bench-apply screenshots clean
 
 help: ## List the targets
 	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again
@@ -52,6 +52,12 @@ bench-calls: build ## Count signed calls a second; see BENCHMARKS.md | 12 min | 
 
 bench-apply: build ## Hold an apply against the fewest calls and the shortest time | 12 min | 2 min
 	cargo run --release --locked --example bench_apply
+
+screenshots: setup-test ## Take the pictures of the page in docs/images anew | 8 min | 1 min
+	cargo build --package chat-node --locked
+	mkdir -p docs/images
+	CHAT_NODE=target/debug/chat-node CHROMIUM="$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" \
+		node tests/browser/screenshots.mjs docs/images
 
 clean: ## Remove what was built
 	cargo clean

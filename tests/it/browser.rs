@@ -1,38 +1,109 @@
-//! The address that `apply` prints, opened in a real browser: two people chat, and one leaves.
+//! The page of the chatroom: by itself, in a real browser on two nodes, and at the address that `apply` prints.
 //!
-//! Needs Node.js, npm and Chromium. Where one is missing the test says so and passes; with `CI=true` it fails.
+//! The scripts are in `tests/browser`. They need Node.js and npm, most of them Chromium and Redis too. Where one is
+//! missing a test says so and passes; with `CI=true` it fails.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::parts::{lacks_redis, missing};
+use crate::support::program;
 use crate::walk::Walk;
 
+const SCRIPTS: &str = "tests/browser";
 const CHROMIUM: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
+
+/// One browser at a time: each takes a whole core.
+static BROWSER: Mutex<()> = Mutex::new(());
 
 fn on_search_path(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
-/// The browser, when everything that is needed is there.
-fn browser() -> Result<PathBuf, String> {
+/// Whether Node.js and npm are there; else the reason to skip.
+fn node() -> Result<(), String> {
     for program in ["node", "npm"] {
         on_search_path(program).ok_or_else(|| format!("`{program}` is not on the search path"))?;
     }
+    Ok(())
+}
+
+/// The browser, when everything that is needed is there.
+fn browser() -> Result<PathBuf, String> {
+    node()?;
     let browser = CHROMIUM.into_iter().find_map(on_search_path);
     browser.ok_or_else(|| format!("none of {} is on the search path", CHROMIUM.join(", ")))
 }
 
-/// Fetches what the script needs, as pinned, when it is not there yet.
+/// Fetches what the scripts need, as pinned, when it is not there yet.
 fn fetch_modules() {
-    if Path::new("tests/browser/node_modules/playwright-core").is_dir() {
+    static FETCHED: OnceLock<()> = OnceLock::new();
+    FETCHED.get_or_init(|| {
+        let modules = Path::new(SCRIPTS).join("node_modules");
+        if ["axe-core", "playwright-core"].iter().all(|module| modules.join(module).is_dir()) {
+            return;
+        }
+        let mut npm = Command::new("npm");
+        npm.args(["ci", "--no-audit", "--no-fund"]).current_dir(SCRIPTS);
+        let done = npm.output().expect("npm can be started");
+        assert!(done.status.success(), "npm ci: {}", String::from_utf8_lossy(&done.stderr));
+    });
+}
+
+/// Runs a file of tests, which must all pass, and at least so many.
+#[track_caller]
+fn passes(command: &mut Command, files: &[PathBuf], at_least: usize) {
+    let done = command.args(["--test", "--test-reporter=tap"]).args(files).output().expect("node starts");
+    let said = String::from_utf8_lossy(&done.stdout);
+    let count = said.lines().find_map(|line| line.strip_prefix("# pass ")?.parse::<usize>().ok());
+    assert!(done.status.success(), "{said}\n{}", String::from_utf8_lossy(&done.stderr));
+    assert!(count.is_some_and(|count| count >= at_least), "fewer than {at_least} tests passed:\n{said}");
+}
+
+/// Runs one file in a real browser, on two nodes over one Redis.
+#[track_caller]
+fn passes_in_a_browser(test: &str, file: &str, at_least: usize) {
+    if lacks_redis(test) {
         return;
     }
-    let mut npm = Command::new("npm");
-    npm.args(["ci", "--no-audit", "--no-fund"]).current_dir("tests/browser");
-    let done = npm.output().expect("npm can be started");
-    assert!(done.status.success(), "npm ci: {}", String::from_utf8_lossy(&done.stderr));
+    let browser = match browser() {
+        Ok(browser) => browser,
+        Err(reason) => return missing(test, &reason),
+    };
+    fetch_modules();
+    let chat_node = program("chat-node");
+    let _alone = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut command = Command::new("node");
+    command.env("CHROMIUM", browser).env("CHAT_NODE", chat_node);
+    passes(&mut command, &[Path::new(SCRIPTS).join("page").join(file)], at_least);
+}
+
+#[test]
+fn the_page_s_own_logic() {
+    if let Err(reason) = node() {
+        return missing("the_page_s_own_logic", &reason);
+    }
+    let files = std::fs::read_dir(Path::new(SCRIPTS).join("unit")).expect("the folder is there");
+    let mut files: Vec<PathBuf> = files.map(|file| file.expect("readable").path()).collect();
+    files.sort();
+    passes(&mut Command::new("node"), &files, 40);
+}
+
+#[test]
+fn the_page_in_conversation() {
+    passes_in_a_browser("the_page_in_conversation", "conversation.test.mjs", 16);
+}
+
+#[test]
+fn the_page_when_connections_are_lost() {
+    passes_in_a_browser("the_page_when_connections_are_lost", "recovery.test.mjs", 8);
+}
+
+#[test]
+fn the_page_for_everybody() {
+    passes_in_a_browser("the_page_for_everybody", "access.test.mjs", 8);
 }
 
 /// The address behind `On this machine open`.
@@ -56,10 +127,8 @@ fn two_people_chat_in_a_real_browser() {
     assert_eq!(applied.code, Some(0), "{}", applied.text);
     let script = std::fs::canonicalize("tests/browser/chatroom.mjs").expect("the script");
     let mut node = Command::new("node");
-    node.arg(script).arg("--browser").arg(browser).arg(printed_address(&applied.text));
-    if let Some(folder) = std::env::var_os("ALBATROSS_SCREENSHOTS") {
-        node.arg("--screenshots").arg(std::path::absolute(folder).expect("a folder"));
-    }
+    node.arg(script).env("CHROMIUM", browser).arg(printed_address(&applied.text));
+    let _alone = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
     let said = walk.run_command(node);
     assert_eq!(said.code, Some(0), "{}\n{}", said.text, said.errors);
     let facts = [
