@@ -24,6 +24,7 @@ pub mod connectivity;
 mod dial;
 pub(crate) mod entry;
 mod greeting;
+mod keys;
 mod ledger;
 mod look;
 pub mod measures;

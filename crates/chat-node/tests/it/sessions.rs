@@ -175,6 +175,27 @@ async fn who_is_handed_over_has_time_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_quicker_than_his_hand_over_stays_where_he_arrived() {
+    let redis = redis_or_skip!();
+    let (draining, staying) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
+    let ada = ada();
+    sit(&draining, &ada);
+    is_known(&staying, &ada).await;
+    let owner = async || redis.run::<String>(&["HGET", &format!("chat:recovery:{}", ada.pid), "node"]).await;
+    sit(&staying, &ada);
+    eventually("she has arrived", async || (owner().await == "ecs02").then_some(())).await;
+    stand_up(&draining, &ada);
+    draining.bus.hand_over(ada.clone());
+    draining.bus.finish().await;
+    assert_eq!(owner().await, "ecs02");
+    // Refreshed as one of its own, and not sent away.
+    let due = async || redis.run::<f64>(&["ZSCORE", "chat:expiring", &ada.pid.to_string()]).await;
+    let before = due().await;
+    eventually("she is refreshed", async || (due().await > before).then_some(())).await;
+    assert!(staying.room.moved.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_farewell_waits_for_redis_and_is_said_once() {
     let mut redis = redis_or_skip!("--appendonly", "yes", "--appendfsync", "always");
     let (first, second) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
