@@ -4,7 +4,8 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test build demo test conformance crash soak soak-chat bench bench-calls bench-apply screenshots clean
+.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat bench bench-calls bench-apply \
+	screenshots clean
 
 help: ## List the targets
 	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again
@@ -18,8 +19,8 @@ setup-test: ## Install what the tests need too | 4 min | 1 s
 
 build: setup ## Build the three programs, optimised | 10 min | 5 s
 	cargo build --release --workspace --exclude chat-node --locked
-	RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --package chat-node --locked --target $(TARGET)
-	install -m 755 target/$(TARGET)/release/chat-node target/release/chat-node
+	RUSTFLAGS='-C target-feature=+crt-static' cargo build --profile node --package chat-node --locked --target $(TARGET)
+	install -m 755 target/$(TARGET)/node/chat-node target/release/chat-node
 
 demo: build ## The whole road once: plan, apply, verify, destroy | 11 min | 60 s
 	target/release/albatross smoke examples/chatroom.yaml
@@ -29,6 +30,10 @@ test: setup-test ## Every check and every test | 20 min | 6 min
 
 conformance: setup-test ## The official SDKs against mock-cloud and our client | 8 min | 90 s
 	cargo test --package albatross --test conformance --locked
+
+conformance-chat: setup-test ## Socket.IO's clients and a browser against the node | 7 min | 7 min
+	cargo build --package chat-node --locked
+	.ci/conformance-chat
 
 crash: setup-test ## Kill albatross at every point there is, run it again | 16 min | 8 min
 	cargo test --profile crash --workspace --features crash-points --test crash --locked

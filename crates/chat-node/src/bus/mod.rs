@@ -24,6 +24,7 @@ pub mod connectivity;
 mod dial;
 pub(crate) mod entry;
 mod greeting;
+mod keys;
 mod ledger;
 mod look;
 pub mod measures;
@@ -87,7 +88,8 @@ pub struct Settings {
     pub keep_for: Duration,
     /// For how long a client that is gone may come back to what it missed.
     pub recovery_window: Duration,
-    /// How long a session hash outlives its node; refreshed three times in that span.
+    /// How long a session hash outlives its node. Sessions are refreshed three times in that span, or in the one above
+    /// when it is shorter.
     pub session_lifetime: Duration,
     /// How much is remembered of what was said.
     pub history: Bounds,

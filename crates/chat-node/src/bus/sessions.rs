@@ -3,7 +3,7 @@
 //!
 //! - `session:{sid}` has the user name, as in the tutorial. It expires unless its node refreshes it.
 //! - `chat:recovery:{pid}` says whose a private id is: `sid`, `username`, and the `node` and `epoch` that serve it. It
-//!   outlives a client that is gone by the time in which that may come back.
+//!   outlives a client that has left by the time in which that may come back, and is removed with a late farewell.
 //! - `chat:expiring` is a sorted set of the private ids of all named clients, by the time at which their farewell is due
 //!   unless somebody refreshes them.
 //!
@@ -18,12 +18,15 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::oneshot;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep};
 
 use super::backoff::Backoff;
 use super::connection::Connection;
 use super::connectivity::Side;
 use super::dial::Dialer;
+use super::keys::{
+    About, EXPIRING, Keys, Owner, RECOVERY, bury, identity, orphans, overdue, owner, recalled,
+};
 use super::ledger::{Author, Draft};
 use super::look::milliseconds;
 use super::resp::{Request, Value};
@@ -32,14 +35,14 @@ use super::writer::Order;
 use super::{Audience, PATIENCE, SessionId, Shared};
 use crate::wording::{self, Username};
 
-/// The sorted set of all named clients.
-const EXPIRING: &str = "chat:expiring";
 /// Most tasks taken at once, and sessions refreshed in one pipeline.
 const BATCH: usize = 256;
 /// Most tasks kept while Redis is away; the oldest go first.
 const BACKLOG: usize = 10_000;
 /// How often sessions whose node is gone are looked for.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How long after a new connection they are not: longer than other nodes take to be back.
+const GRACE: Duration = Duration::from_secs(5);
 /// Most of those taken at once.
 const ORPHANS: usize = 100;
 /// After which time an unconfirmed farewell is written again.
@@ -79,6 +82,7 @@ pub(super) enum Task {
 pub(super) struct Keeper<A> {
     shared: Arc<Shared<A>>,
     dialer: Dialer,
+    keys: Keys,
     orders: Sender<Order>,
     backlog: VecDeque<Task>,
     /// Orphans whose farewell is under way.
@@ -95,7 +99,8 @@ impl<A: Audience> Keeper<A> {
     /// Nothing is connected before [`Keeper::run`].
     pub(super) fn new(shared: Arc<Shared<A>>, orders: Sender<Order>) -> Self {
         let dialer = Dialer::new(shared.settings.address.clone());
-        Self { shared, dialer, orders, backlog: VecDeque::new(), mourned: HashMap::new() }
+        let keys = Keys::new(&shared.settings, shared.epoch);
+        Self { shared, dialer, keys, orders, backlog: VecDeque::new(), mourned: HashMap::new() }
     }
 
     /// Works until nobody can ask for anything any more.
@@ -140,11 +145,12 @@ impl<A: Audience> Keeper<A> {
             return Ended::Broken(trouble);
         }
         backoff.reset();
-        let lifetime = self.shared.settings.session_lifetime;
-        let mut refresh = interval(lifetime / 3);
+        let settings = &self.shared.settings;
+        let often = settings.session_lifetime.min(settings.recovery_window) / 3;
+        let mut refresh = interval(often);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // Other nodes that were cut off with us need the time to refresh theirs.
-        let mut sweep = tokio::time::interval_at(Instant::now() + lifetime / 3, SWEEP.min(lifetime / 3));
+        let mut sweep = interval_at(Instant::now() + GRACE, SWEEP.min(often));
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -155,6 +161,10 @@ impl<A: Audience> Keeper<A> {
                     }
                     self.work(&mut connection, std::mem::take(&mut batch)).await
                 }
+                // Nothing is asked now, so this is the end of the connection, which is better known at once.
+                reply = connection.next() => reply.and_then(|_| {
+                    Err(Trouble::new(Reason::Protocol, "Redis answered what was not asked"))
+                }),
                 _ = refresh.tick() => self.refresh(&mut connection).await,
                 _ = sweep.tick() => self.sweep(&mut connection).await,
             };
@@ -175,25 +185,13 @@ impl<A: Audience> Keeper<A> {
         Ok(())
     }
 
-    /// Carries out every kind of command once, on keys of our own that are gone at the end.
+    /// Makes sure that everything this task does is allowed.
     async fn check(&self, connection: &mut Connection) -> Result<(), Trouble> {
-        let node = &self.shared.settings.node_id;
-        let mut requests = Vec::new();
-        for key in [format!("session:probe:{node}"), format!("chat:recovery:probe:{node}")] {
-            requests.push((Request::new("HSET").arg(&key).arg("node").arg(node), "session:*"));
-            requests.push((Request::new("PEXPIRE").arg(&key).arg("1000"), "session:*"));
-            requests.push((Request::new("HMGET").arg(&key).arg("node"), "session:*"));
-            requests.push((Request::new("DEL").arg(&key), "session:*"));
-        }
-        requests[4..].iter_mut().for_each(|(_, key)| *key = "chat:recovery:*");
-        requests.push((Request::new("ZADD").arg(EXPIRING).arg("XX").arg("0").arg("probe"), EXPIRING));
-        requests.push((Request::new("ZREM").arg(EXPIRING).arg("probe"), EXPIRING));
-        requests.push((Request::new("ZRANGEBYSCORE").arg(EXPIRING).arg("0").arg("0"), EXPIRING));
-        self.write(connection, &requests).await
+        self.write(connection, &self.keys.probe()).await
     }
 
     /// Sends writes, and judges by their answers whether sessions can be kept.
-    async fn write(&self, connection: &mut Connection, requests: &[(Request, &str)]) -> Result<(), Trouble> {
+    async fn write(&self, connection: &mut Connection, requests: &[About]) -> Result<(), Trouble> {
         let plain: Vec<Request> = requests.iter().map(|(request, _)| request.clone()).collect();
         let replies = connection.pipeline(&plain, PATIENCE).await?;
         let mut refusals = requests.iter().zip(&replies).filter_map(|((request, key), reply)| {
@@ -233,22 +231,27 @@ impl<A: Audience> Keeper<A> {
             match task {
                 Task::Remember(session) => {
                     ours.insert(session.pid);
-                    requests.extend(self.remember(&session, now));
+                    requests.extend(self.keys.remember(&session, now));
                 }
                 Task::Leave(session) => {
-                    let is_ours = ours.contains(&session.pid) || self.is_ours(&found);
-                    if is_ours {
+                    if ours.contains(&session.pid) || self.keys.owner(&found) != Owner::Other {
                         self.say_farewell(&session, format!("f:{}:{now}", session.pid), None);
-                        requests.extend(self.tidy(&session));
+                        requests.extend(self.keys.tidy(&session));
                         unfinished.push(Task::Tidy(session));
                     }
                 }
                 Task::HandOver(session) => {
-                    requests.extend(self.hand_over(&session, now));
-                    unfinished.push(Task::HandOver(session));
+                    let owner = self.keys.owner(&found);
+                    if owner == Owner::Nobody && !ours.contains(&session.pid) {
+                        requests.extend(self.keys.remember(&session, now));
+                    }
+                    if owner != Owner::Other || ours.contains(&session.pid) {
+                        requests.extend(self.keys.hand_over(&session, now));
+                        unfinished.push(Task::HandOver(session));
+                    }
                 }
                 Task::Tidy(session) => {
-                    requests.extend(self.tidy(&session));
+                    requests.extend(self.keys.tidy(&session));
                     unfinished.push(Task::Tidy(session));
                 }
                 Task::Recall { pid, reply } => {
@@ -257,7 +260,8 @@ impl<A: Audience> Keeper<A> {
                 }
                 Task::Mourned { pid, is_said } => {
                     if let Some((session, _)) = self.mourned.remove(&pid).filter(|_| is_said) {
-                        requests.extend(self.bury(&session));
+                        self.shared.measures.orphans.increment();
+                        requests.extend(bury(&session));
                     }
                 }
                 Task::Finish(done) => unfinished.push(Task::Finish(done)),
@@ -279,15 +283,9 @@ impl<A: Audience> Keeper<A> {
     /// Reads what the tasks need to know. One list a task, empty where nothing is asked.
     async fn ask(&self, connection: &mut Connection, tasks: &[Task]) -> Result<Vec<Vec<Value>>, Trouble> {
         let request = |task: &Task| match task {
-            Task::Recall { pid, .. } => {
-                Some(Request::new("HMGET").arg(recovery(pid)).arg("sid").arg("username"))
-            }
-            Task::Leave(session) => Some(owner(session)),
-            Task::Remember(_)
-            | Task::HandOver(_)
-            | Task::Tidy(_)
-            | Task::Mourned { .. }
-            | Task::Finish(_) => None,
+            Task::Recall { pid, .. } => Some(identity(pid)),
+            Task::Leave(session) | Task::HandOver(session) => Some(owner(session)),
+            Task::Remember(_) | Task::Tidy(_) | Task::Mourned { .. } | Task::Finish(_) => None,
         };
         let requests: Vec<Option<Request>> = tasks.iter().map(request).collect();
         let asked: Vec<Request> = requests.iter().flatten().cloned().collect();
@@ -298,7 +296,7 @@ impl<A: Audience> Keeper<A> {
                 None => Vec::new(),
                 Some(_) => match replies.next() {
                     Some(Value::Error(said)) => {
-                        return Err(Trouble::refusal("HMGET", "chat:recovery:*", &said));
+                        return Err(Trouble::refusal("HMGET", RECOVERY, &said));
                     }
                     Some(reply) => reply.into_array(),
                     None => Vec::new(),
@@ -306,75 +304,6 @@ impl<A: Audience> Keeper<A> {
             });
         }
         Ok(found)
-    }
-
-    /// Whether a session is still served by this process, as far as Redis knows.
-    fn is_ours(&self, found: &[Value]) -> bool {
-        let text = |index: usize| found.get(index).and_then(Value::as_str);
-        match (text(0), text(1)) {
-            (Some(node), Some(epoch)) => node == self.shared.settings.node_id && epoch == self.epoch(),
-            _ => true,
-        }
-    }
-
-    fn epoch(&self) -> String {
-        format!("{:016x}", self.shared.epoch)
-    }
-
-    fn remember(&self, session: &Session, now: u64) -> Vec<(Request, &'static str)> {
-        let settings = &self.shared.settings;
-        let mut requests = self.refreshed(session);
-        if session.username.is_some() {
-            let due = now + millis(settings.recovery_window);
-            requests.push((Request::new("ZADD").arg(EXPIRING).show(due).show(session.pid), EXPIRING));
-        }
-        requests
-    }
-
-    /// The two hashes of a session that is here.
-    fn refreshed(&self, session: &Session) -> Vec<(Request, &'static str)> {
-        let settings = &self.shared.settings;
-        let mut requests = Vec::with_capacity(5);
-        let mut recovered = Request::new("HSET").arg(recovery(&session.pid)).arg("sid").show(session.sid);
-        if let Some(username) = &session.username {
-            let key = format!("session:{}", session.sid);
-            let hash = Request::new("HSET").arg(&key).arg("username").arg(username.as_str());
-            requests.push((hash.arg("node").arg(&settings.node_id), "session:*"));
-            requests.push((expire(&key, settings.session_lifetime), "session:*"));
-            recovered = recovered.arg("username").arg(username.as_str());
-        }
-        recovered = recovered.arg("node").arg(&settings.node_id).arg("epoch").arg(self.epoch());
-        requests.push((recovered, "chat:recovery:*"));
-        // Longer than the farewell takes to be due, which reads it.
-        let lifetime = settings.recovery_window + settings.session_lifetime;
-        requests.push((expire(&recovery(&session.pid), lifetime), "chat:recovery:*"));
-        requests
-    }
-
-    fn tidy(&self, session: &Session) -> Vec<(Request, &'static str)> {
-        let window = self.shared.settings.recovery_window;
-        vec![
-            (Request::new("DEL").arg(format!("session:{}", session.sid)), "session:*"),
-            (expire(&recovery(&session.pid), window), "chat:recovery:*"),
-            (Request::new("ZREM").arg(EXPIRING).show(session.pid), EXPIRING),
-        ]
-    }
-
-    fn hand_over(&self, session: &Session, now: u64) -> Vec<(Request, &'static str)> {
-        let settings = &self.shared.settings;
-        let mut requests = self.remember(session, now);
-        let key = format!("session:{}", session.sid);
-        requests.push((expire(&key, settings.recovery_window), "session:*"));
-        requests
-    }
-
-    fn bury(&self, session: &Session) -> Vec<(Request, &'static str)> {
-        self.shared.measures.orphans.increment();
-        vec![
-            (Request::new("DEL").arg(format!("session:{}", session.sid)), "session:*"),
-            (Request::new("DEL").arg(recovery(&session.pid)), "chat:recovery:*"),
-            (Request::new("ZREM").arg(EXPIRING).show(session.pid), EXPIRING),
-        ]
     }
 
     fn say_farewell(&self, session: &Session, once: String, orphan: Option<SessionId>) {
@@ -405,10 +334,10 @@ impl<A: Audience> Keeper<A> {
             let owners = connection.pipeline(&owners, PATIENCE).await?;
             let mut requests = Vec::with_capacity(5 * sessions.len());
             for (session, found) in sessions.iter().zip(owners) {
-                if self.is_ours(&found.into_array()) {
-                    requests.extend(self.remember(session, now));
-                } else {
+                if self.keys.owner(&found.into_array()) == Owner::Other {
                     self.shared.audience.moved(session.sid);
+                } else {
+                    requests.extend(self.keys.remember(session, now));
                 }
             }
             if !requests.is_empty() {
@@ -424,9 +353,7 @@ impl<A: Audience> Keeper<A> {
             self.check(connection).await?;
         }
         let now = self.time(connection).await?;
-        let due = Request::new("ZRANGEBYSCORE").arg(EXPIRING).arg("-inf").show(now).arg("WITHSCORES");
-        let due = due.arg("LIMIT").arg("0").show(ORPHANS);
-        let due = orphans(connection.call(due, EXPIRING, PATIENCE).await?);
+        let due = orphans(connection.call(overdue(now, ORPHANS), EXPIRING, PATIENCE).await?);
         if due.is_empty() {
             return Ok(());
         }
@@ -443,8 +370,7 @@ impl<A: Audience> Keeper<A> {
     }
 
     async fn mourn(&mut self, connection: &mut Connection, pid: SessionId, due: u64) -> Result<(), Trouble> {
-        let request = Request::new("HMGET").arg(recovery(&pid)).arg("sid").arg("username");
-        let found = connection.call(request, "chat:recovery:*", PATIENCE).await?.into_array();
+        let found = connection.call(identity(&pid), RECOVERY, PATIENCE).await?.into_array();
         let once = format!("f:{pid}:{due}");
         match recalled(pid, &found) {
             Some(session) if session.username.is_some() && self.shared.history.said(&once).is_none() => {
@@ -478,87 +404,5 @@ impl<A: Audience> Keeper<A> {
             self.backlog.pop_front();
         }
         self.backlog.push_back(task);
-    }
-}
-
-fn recovery(pid: &SessionId) -> String {
-    format!("chat:recovery:{pid}")
-}
-
-/// Asks which node serves a session.
-fn owner(session: &Session) -> Request {
-    Request::new("HMGET").arg(recovery(&session.pid)).arg("node").arg("epoch")
-}
-
-fn expire(key: &str, lifetime: Duration) -> Request {
-    Request::new("PEXPIRE").arg(key).show(millis(lifetime).max(1))
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The session in a hash's `sid` and `username`.
-fn recalled(pid: SessionId, found: &[Value]) -> Option<Session> {
-    let sid = found.first()?.as_str()?.parse().ok()?;
-    let username = found.get(1).and_then(Value::as_str).and_then(|name| Username::parse(name).ok());
-    Some(Session { sid, pid, username })
-}
-
-/// Members and scores; in RESP2 one after the other, in RESP3 as pairs.
-fn orphans(reply: Value) -> Vec<(SessionId, u64)> {
-    let mut flat = Vec::new();
-    for value in reply.into_array() {
-        if matches!(value, Value::Array(_)) {
-            flat.extend(value.into_array());
-        } else {
-            flat.push(value);
-        }
-    }
-    let mut due = Vec::with_capacity(flat.len() / 2);
-    for pair in flat.chunks_exact(2) {
-        let pid = pair[0].as_str().and_then(|pid| pid.parse().ok());
-        // A score is a double: 1.7e12 as such, or written out.
-        let score = pair[1].as_str().and_then(|score| score.parse::<f64>().ok());
-        if let (Some(pid), Some(score)) = (pid, score) {
-            due.push((pid, whole(score)));
-        }
-    }
-    due
-}
-
-/// A score of ours, which is a number of milliseconds.
-fn whole(score: f64) -> u64 {
-    format!("{score:.0}").parse().unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-
-    fn text(text: &str) -> Value {
-        Value::Text(Bytes::copy_from_slice(text.as_bytes()))
-    }
-
-    #[test]
-    fn due_sessions_are_read_in_both_versions_of_the_protocol() {
-        let pid = super::super::some_id();
-        let name = text(&pid.to_string());
-        let flat = Value::Array(vec![name.clone(), text("1764417600123")]);
-        let pairs = Value::Array(vec![Value::Array(vec![name, text("1764417600123")])]);
-        assert_eq!(orphans(flat), [(pid, 1_764_417_600_123)]);
-        assert_eq!(orphans(pairs), [(pid, 1_764_417_600_123)]);
-        assert_eq!(orphans(Value::Array(vec![text("probe"), text("5")])), []);
-    }
-
-    #[test]
-    fn a_hash_without_a_name_is_a_session_without_one() {
-        let pid = super::super::some_id();
-        let sid = super::super::some_id();
-        let found = [text(&sid.to_string()), Value::Nil];
-        assert_eq!(recalled(pid, &found), Some(Session { sid, pid, username: None }));
-        assert_eq!(recalled(pid, &[Value::Nil, text("Ada")]), None);
     }
 }

@@ -19,6 +19,10 @@ use super::session::{Attempt, Change, Phase, Session, Transport};
 
 /// How long a closed session waits for the poll that tells its client.
 const FAREWELL: Duration = Duration::from_secs(5);
+/// The same when the client itself closed it, and may not ask again.
+const ECHO: Duration = Duration::from_secs(1);
+/// Most packets in a payload. The Python clients take no more, and give up the session when there are.
+const AT_ONCE: usize = 16;
 
 /// What a request of a session is refused for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,19 +62,20 @@ pub(super) async fn drive(mut tenure: Tenure) {
                 next_ping = Instant::now() + settings.ping_interval;
             }
             Change::Upgraded => return tenure.pass_on(),
-            Change::Closing(reason) => break reason,
-            Change::Closed => return,
+            // The poll that tells the client may have been quicker.
+            Change::Closing(reason) | Change::Closed(reason) => break reason,
         }
     };
     tenure.announce(reason);
     if reason.is_told_later() || session.has_poll() {
+        let patience = if reason == CloseReason::TransportClose { ECHO } else { FAREWELL };
         let over = poll_fn(|context| match session.poll_change(context) {
-            Poll::Ready(Change::Closed) => Poll::Ready(()),
+            Poll::Ready(Change::Closed(_)) => Poll::Ready(()),
             Poll::Ready(_) | Poll::Pending => Poll::Pending,
         });
         tokio::select! {
             () = over => {}
-            () = sleep_until(Instant::now() + FAREWELL) => {}
+            () = sleep_until(Instant::now() + patience) => {}
         }
     }
 }
@@ -214,6 +219,9 @@ impl Session {
             return Some(Ok(vec![Encoded::noop()]));
         };
         match state.phase {
+            Phase::Open | Phase::Closing(_) if state.queue.len() >= AT_ONCE => {
+                Some(Ok(state.take(AT_ONCE).into()))
+            }
             Phase::Open if !state.queue.is_empty() => Some(Ok(state.take_queue().into())),
             Phase::Open if attempt == Attempt::Probed => Some(Ok(vec![Encoded::noop()])),
             Phase::Open => None,
@@ -221,12 +229,12 @@ impl Session {
                 let mut packets: Vec<Encoded> = state.take_queue().into();
                 let ended_by_client = reason == CloseReason::TransportClose;
                 packets.push(if ended_by_client { Encoded::noop() } else { Encoded::close() });
-                state.phase = Phase::Closed;
+                state.phase = Phase::Closed(reason);
                 drop(state);
                 self.driver.wake();
                 Some(Ok(packets))
             }
-            Phase::Closed => Some(Err(Misuse::Over)),
+            Phase::Closed(_) => Some(Err(Misuse::Over)),
         }
     }
 }

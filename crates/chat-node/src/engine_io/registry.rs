@@ -35,6 +35,14 @@ impl Registry {
         self.lock().values().map(|entry| entry.session.clone()).collect()
     }
 
+    /// Packets and bytes that wait for all clients together.
+    pub fn queued(&self) -> (usize, usize) {
+        self.all().iter().fold((0, 0), |(packets, bytes), session| {
+            let state = session.lock();
+            (packets + state.packets, bytes + state.bytes)
+        })
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.lock().len()
@@ -102,7 +110,7 @@ impl Drop for Tenure {
             return;
         }
         self.announce(CloseReason::TransportError);
-        self.session.lock().phase = Phase::Closed;
+        self.session.lock().phase = Phase::Closed(CloseReason::TransportError);
         let entry = self.registry.lock().remove(&self.session.id());
         // Not under the lock: a permit may be anything.
         drop(entry);

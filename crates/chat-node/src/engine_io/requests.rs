@@ -219,8 +219,8 @@ impl Engine {
             let tenure = registry.enter(&session, permit);
             session.attach(application.open(&session));
             registry.counts.opened_websocket.increment();
-            drop((registry, application, session));
-            connection::carry(stream, first, tenure).await;
+            // A task of its own: this one is as large as what came before, and would stay so.
+            tokio::spawn(connection::carry(stream, first, tenure));
         });
     }
 
@@ -247,7 +247,7 @@ impl Engine {
                 let registry = self.registry.clone();
                 tokio::spawn(async move {
                     if let Some((stream, first)) = take_over(request).await {
-                        connection::probe(stream, first, session, registry).await;
+                        tokio::spawn(connection::probe(stream, first, session, registry));
                     }
                 });
                 Ok(response)

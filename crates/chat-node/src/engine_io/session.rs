@@ -90,8 +90,8 @@ pub(super) enum Phase {
     Open,
     /// The client is still to be told.
     Closing(CloseReason),
-    /// Nothing is left to do.
-    Closed,
+    /// Nothing is left to do but to tell the layer above, if that is not done yet.
+    Closed(CloseReason),
 }
 
 /// Over what the client is reached.
@@ -287,7 +287,7 @@ impl Session {
         match (state.transport, state.phase) {
             (Transport::WebSocket, _) => Poll::Ready(Change::Upgraded),
             (Transport::Polling { .. }, Phase::Closing(reason)) => Poll::Ready(Change::Closing(reason)),
-            (Transport::Polling { .. }, Phase::Closed) => Poll::Ready(Change::Closed),
+            (Transport::Polling { .. }, Phase::Closed(reason)) => Poll::Ready(Change::Closed(reason)),
             (Transport::Polling { .. }, Phase::Open) if std::mem::take(&mut state.ponged) => {
                 Poll::Ready(Change::Ponged)
             }
@@ -297,6 +297,15 @@ impl Session {
 }
 
 impl State {
+    /// The first that wait, taken out as written.
+    pub(super) fn take(&mut self, count: usize) -> VecDeque<Encoded> {
+        let rest = self.queue.split_off(count.min(self.queue.len()));
+        let taken = std::mem::replace(&mut self.queue, rest);
+        self.packets -= taken.len();
+        self.bytes -= taken.iter().map(Encoded::size).sum::<usize>();
+        taken
+    }
+
     /// Everything that waits, taken out as written.
     pub(super) fn take_queue(&mut self) -> VecDeque<Encoded> {
         self.packets = 0;
@@ -311,7 +320,7 @@ pub(super) enum Change {
     Ponged,
     Upgraded,
     Closing(CloseReason),
-    Closed,
+    Closed(CloseReason),
 }
 
 impl fmt::Debug for Session {
@@ -327,5 +336,30 @@ impl Session {
         if let Some(receiver) = self.receiver.get() {
             receiver.closed(reason);
         }
+    }
+}
+
+#[cfg(test)]
+impl Session {
+    /// One that nobody drives, for tests of the layers above.
+    pub(crate) fn idle() -> Arc<Self> {
+        let settings = Settings {
+            ping_interval: Duration::from_secs(10),
+            ping_timeout: Duration::from_secs(10),
+            join_timeout: Duration::from_secs(10),
+            upgrade_timeout: Duration::from_secs(10),
+            write_stall: Duration::from_secs(10),
+            max_payload: 1000,
+            queue_packets: 100,
+            queue_bytes: 10_000,
+        };
+        let visitor = Visitor { address: IpAddr::from([127, 0, 0, 1]), user_agent: None };
+        Arc::new(Self::new(Arc::new(settings), visitor, Transport::WebSocket))
+    }
+
+    /// The packets that wait, as text.
+    pub(crate) fn waiting(&self) -> Vec<String> {
+        let state = self.lock();
+        state.queue.iter().map(|packet| String::from_utf8_lossy(packet.packet()).into_owned()).collect()
     }
 }

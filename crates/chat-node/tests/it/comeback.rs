@@ -154,8 +154,9 @@ async fn more_than_a_queue_holds_is_not_given_back() {
     let (ada, offset) = named(&node, "Ada").await;
     let pid = ada.pid.clone().unwrap();
     known(&redis, &pid).await;
-    ada.vanish();
+    // Before she goes: her farewell would come between.
     let mut bob = node.named("Bob").await;
+    ada.vanish();
     for _ in 0..30 {
         bob.emit("message", "x").await;
         bob.message().await;

@@ -24,6 +24,7 @@ mod redis_server;
 mod room;
 mod servers;
 mod sessions;
+mod way;
 
 use std::time::Duration;
 

@@ -1,12 +1,8 @@
 //! Redis goes away and comes back; the nodes say so, lose nothing, and recover by themselves.
 
-use std::net::SocketAddr;
-
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
-
 use crate::cluster::Node;
 use crate::redis_server::{self, redis_or_skip};
+use crate::way::Way;
 
 const NOT_SENT: &str =
     "Failed to send the message. The chatroom cannot be reached right now; try again in a moment.";
@@ -175,45 +171,4 @@ async fn later(connection: &mut redis::aio::MultiplexedConnection) -> bool {
     let newest: Vec<(String, redis::Value)> = command.query_async(connection).await.unwrap();
     let milliseconds: u64 = newest[0].0.split('-').next().unwrap().parse().unwrap();
     seconds * 1000 + microseconds / 1000 > milliseconds
-}
-
-/// A TCP relay between a node and Redis that can be taken away.
-struct Way {
-    address: SocketAddr,
-    target: SocketAddr,
-    closing: CancellationToken,
-}
-
-impl Way {
-    async fn open(target: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let way = Self { address: listener.local_addr().unwrap(), target, closing: CancellationToken::new() };
-        way.relay(listener);
-        way
-    }
-
-    fn close(&mut self) {
-        std::mem::take(&mut self.closing).cancel();
-    }
-
-    async fn reopen(&self) {
-        // The old listener goes when its task has seen the cancellation.
-        let listener =
-            crate::eventually("the port is free again", async || TcpListener::bind(self.address).await.ok())
-                .await;
-        self.relay(listener);
-    }
-
-    fn relay(&self, listener: TcpListener) {
-        let (closing, target) = (self.closing.clone(), self.target);
-        tokio::spawn(closing.clone().run_until_cancelled_owned(async move {
-            while let Ok((mut near, _)) = listener.accept().await {
-                let copying = async move {
-                    let mut far = TcpStream::connect(target).await.unwrap();
-                    tokio::io::copy_bidirectional(&mut near, &mut far).await.ok();
-                };
-                tokio::spawn(closing.clone().run_until_cancelled_owned(copying));
-            }
-        }));
-    }
 }

@@ -7,7 +7,8 @@ use chat_node::wording::Username;
 
 use crate::eventually;
 use crate::listener::{Line, some_id};
-use crate::redis_server::{RedisServer, redis_or_skip};
+use crate::redis_server::{self, RedisServer, redis_or_skip};
+use crate::way::Way;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 const FAREWELL: &str = "Ada left the chatroom.";
@@ -174,6 +175,27 @@ async fn who_is_handed_over_has_time_to_come_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_is_quicker_than_his_hand_over_stays_where_he_arrived() {
+    let redis = redis_or_skip!();
+    let (draining, staying) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
+    let ada = ada();
+    sit(&draining, &ada);
+    is_known(&staying, &ada).await;
+    let owner = async || redis.run::<String>(&["HGET", &format!("chat:recovery:{}", ada.pid), "node"]).await;
+    sit(&staying, &ada);
+    eventually("she has arrived", async || (owner().await == "ecs02").then_some(())).await;
+    stand_up(&draining, &ada);
+    draining.bus.hand_over(ada.clone());
+    draining.bus.finish().await;
+    assert_eq!(owner().await, "ecs02");
+    // Refreshed as one of its own, and not sent away.
+    let due = async || redis.run::<f64>(&["ZSCORE", "chat:expiring", &ada.pid.to_string()]).await;
+    let before = due().await;
+    eventually("she is refreshed", async || (due().await > before).then_some(())).await;
+    assert!(staying.room.moved.lock().unwrap().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_farewell_waits_for_redis_and_is_said_once() {
     let mut redis = redis_or_skip!("--appendonly", "yes", "--appendfsync", "always");
     let (first, second) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
@@ -192,21 +214,55 @@ async fn a_farewell_waits_for_redis_and_is_said_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_outage_longer_than_the_window_is_nobodys_death() {
     let mut redis = redis_or_skip!("--appendonly", "yes", "--appendfsync", "always");
-    let (first, second) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
+    let mut way = Way::open(redis.address()).await;
+    let first = Line::start_with("ecs01", &redis_server::url(way.address), quick);
+    let second = Line::start_with("ecs02", &redis.url(), quick);
+    first.wait_until_ready().await;
+    second.wait_until_ready().await;
     let ada = ada();
     sit(&first, &ada);
     is_known(&second, &ada).await;
+    way.close();
     redis.kill();
     first.wait_until_trouble("keeping sessions in redis does not work").await;
     tokio::time::sleep(Duration::from_secs(4)).await;
     redis.resume().await;
-    first.wait_until_ready().await;
+    // The one without clients is back first.
     second.wait_until_ready().await;
+    second.is_well(100).await;
+    way.reopen().await;
+    first.wait_until_ready().await;
     // Longer than each waits before it looks for the dead.
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
     second.is_well(0).await;
-    assert_eq!(second.texts(), ["number 0"]);
+    assert_eq!(second.texts(), ["number 100", "number 0"]);
     assert_eq!(waiting(&redis).await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_nodes_that_look_at_the_same_moment_say_each_farewell_once() {
+    let redis = redis_or_skip!();
+    let dying = node("ecs00", &redis).await;
+    let names: Vec<String> = (0..50).map(|number| format!("Ada {number}")).collect();
+    for name in &names {
+        sit(&dying, &Session { username: Some(Username::parse(name).unwrap()), ..ada() });
+    }
+    eventually("all are known", async || (waiting(&redis).await == 50).then_some(())).await;
+    drop(dying);
+    // Started together, they look together.
+    let living: Vec<Line> =
+        (1..=8).map(|number| Line::start_with(&format!("ecs{number:02}"), &redis.url(), quick)).collect();
+    for line in &living {
+        line.wait_until_ready().await;
+    }
+    eventually("nobody is expected any more", async || (waiting(&redis).await == 0).then_some(())).await;
+    living[0].is_well(0).await;
+    let mut heard = living[0].texts();
+    heard.pop();
+    heard.sort();
+    let mut expected: Vec<String> = names.iter().map(|name| format!("{name} left the chatroom.")).collect();
+    expected.sort();
+    assert_eq!(heard, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, interval, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -21,6 +21,8 @@ use crate::judge::{Heard, Name, Offset, Record};
 const WINDOW: usize = 4;
 /// How long a node may take to let a client in.
 const JOINING: Duration = Duration::from_secs(10);
+/// How often a client looks whether it is time to go.
+const LOOK: Duration = Duration::from_secs(1);
 /// Silence after which a connection counts as dead: more than a ping and its answer take.
 const SILENCE: Duration = Duration::from_secs(25);
 
@@ -56,6 +58,8 @@ pub(crate) struct Client {
     record: Record,
     last_heard: Option<Instant>,
     is_settled: bool,
+    /// When it says something next.
+    next: Instant,
 }
 
 type Socket = WebSocketStream<TcpStream>;
@@ -66,6 +70,7 @@ struct Gone;
 
 impl Client {
     pub(crate) fn new(world: Arc<World>, index: u32) -> Self {
+        let pace = world.pace;
         Self {
             world,
             index,
@@ -77,6 +82,7 @@ impl Client {
             record: Record::default(),
             last_heard: None,
             is_settled: false,
+            next: Instant::now() + pace.mul_f64(rand::random_range(0.0..1.0)),
         }
     }
 
@@ -148,7 +154,7 @@ impl Client {
         for count in self.waiting.clone() {
             self.say(&mut socket, count).await?;
         }
-        let mut next = Instant::now() + self.pause();
+        let mut look = interval(LOOK);
         loop {
             if self.world.is_over.load(Ordering::Relaxed) {
                 return Ok(());
@@ -158,26 +164,25 @@ impl Client {
                     let packet = packet.map_err(|_| Gone)??;
                     self.take(&mut socket, &packet).await?;
                 }
-                () = sleep_until(next) => {
-                    next = Instant::now() + self.pause();
-                    let is_closing = self.world.is_closing.load(Ordering::Relaxed);
-                    if self.has_name && self.waiting.len() < WINDOW && !is_closing {
+                () = sleep_until(self.next) => {
+                    self.next = Instant::now() + self.world.pace.mul_f64(rand::random_range(0.5..1.5));
+                    if self.has_name && self.waiting.len() < WINDOW && !self.is_closing() {
                         self.record.said += 1;
                         self.waiting.push_back(self.record.said);
                         self.say(&mut socket, self.record.said).await?;
                     }
-                    self.settle(is_closing);
                 }
+                _ = look.tick() => self.settle(),
             }
         }
     }
 
-    fn pause(&self) -> Duration {
-        self.world.pace.mul_f64(rand::random_range(0.5..1.5)).min(Duration::from_secs(5))
+    fn is_closing(&self) -> bool {
+        self.world.is_closing.load(Ordering::Relaxed)
     }
 
-    fn settle(&mut self, is_closing: bool) {
-        if is_closing && self.waiting.is_empty() && !self.is_settled {
+    fn settle(&mut self) {
+        if self.is_closing() && self.waiting.is_empty() && !self.is_settled {
             self.is_settled = true;
             self.world.settled.fetch_add(1, Ordering::Relaxed);
         }
@@ -211,6 +216,10 @@ impl Client {
         self.record.joined.get_or_insert(place);
         if text == format!("Your username is set to c{}", self.index) {
             self.has_name = true;
+            return;
+        }
+        // Those that go at the end are said farewell to.
+        if self.world.is_over.load(Ordering::Relaxed) {
             return;
         }
         let heard = match (parse_message(text), text.ends_with(" left the chatroom.")) {

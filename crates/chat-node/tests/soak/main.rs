@@ -34,7 +34,7 @@ fn number(name: &str, default: u64) -> u64 {
 #[tokio::main]
 async fn main() -> ExitCode {
     let (seconds, clients) = (number("SECONDS", 600), number("CLIENTS", 2000));
-    let rate = number("RATE", 5);
+    let rate = number("RATE", 10);
     let folder = tempfile::tempdir().unwrap();
     let mut redis = Program::redis(folder.path());
     redis.start().await;

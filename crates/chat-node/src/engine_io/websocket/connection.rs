@@ -95,7 +95,8 @@ pub(in crate::engine_io) async fn carry(stream: TcpStream, first: Bytes, tenure:
     let session = tenure.session().clone();
     let registry = tenure.registry().clone();
     let stage = Stage::Carrying(Carrying::new(tenure));
-    Connection::new(stream, session, registry, stage).run(&first).await;
+    let mut connection = Connection::new(stream, session, registry, stage);
+    connection.run(first).await;
 }
 
 /// Tries a connection for a session that polls, and carries the session once the client says so.
@@ -112,7 +113,8 @@ pub(in crate::engine_io) async fn probe(
         return part(&stream, &mut reader, &mut Writer::default(), end).await;
     }
     let upgrade_by = Instant::now() + session.settings.upgrade_timeout;
-    Connection::new(stream, session, registry, Stage::Probing { upgrade_by }).run(&first).await;
+    let mut connection = Connection::new(stream, session, registry, Stage::Probing { upgrade_by });
+    connection.run(first).await;
 }
 
 impl Carrying {
@@ -129,7 +131,7 @@ impl Connection {
     }
 
     /// `first` arrived together with the request.
-    async fn run(mut self, first: &[u8]) {
+    async fn run(&mut self, first: Bytes) {
         let mut reader = Reader::new(self.session.settings.max_payload);
         let (reason, end) = self.exchange(&mut reader, first).await;
         let in_trouble =
@@ -149,10 +151,10 @@ impl Connection {
     }
 
     /// Reads and writes until there is a reason to end.
-    async fn exchange(&mut self, reader: &mut Reader, first: &[u8]) -> (CloseReason, End) {
+    async fn exchange(&mut self, reader: &mut Reader, first: Bytes) -> (CloseReason, End) {
         let mut sleep = std::pin::pin!(sleep_until(self.deadline()));
         if !first.is_empty()
-            && let Err(end) = self.take_in(reader, &mut first.to_vec())
+            && let Err(end) = self.take_in(reader, &mut Vec::from(first))
         {
             return end;
         }
@@ -218,7 +220,7 @@ impl Connection {
                 Phase::Open if !self.writer.is_empty() || state.queue.is_empty() => return Ok(()),
                 Phase::Open => std::mem::take(&mut state.queue),
                 Phase::Closing(reason) => return Err(told(reason)),
-                Phase::Closed => return Err((CloseReason::TransportClose, End::Lost)),
+                Phase::Closed(reason) => return Err((reason, End::Lost)),
             }
         };
         self.writer.extend(queue);
@@ -347,7 +349,7 @@ impl Connection {
         match self.session.lock().phase {
             Phase::Open => ControlFlow::Continue(()),
             Phase::Closing(reason) => ControlFlow::Break(told(reason)),
-            Phase::Closed => ControlFlow::Break((CloseReason::TransportClose, End::Lost)),
+            Phase::Closed(reason) => ControlFlow::Break((reason, End::Lost)),
         }
     }
 

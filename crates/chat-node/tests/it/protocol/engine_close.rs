@@ -1,8 +1,8 @@
 //! The end of a session, by the client and by the server.
 
-use chat_node::engine_io::CloseReason;
+use chat_node::engine_io::{CloseReason, Settings};
 
-use super::server::{Happened, Server};
+use super::server::{Happened, Options, Server};
 use super::wire::{Polling, WebSocket, a_while};
 
 #[tokio::test]
@@ -36,6 +36,24 @@ async fn polling_is_told_when_the_server_closes_and_misses_nothing() {
     assert_eq!(polling.poll().await, (200, "4before\u{1e}1".to_owned()));
     assert_eq!(polling.poll().await.0, 400);
     assert_eq!(server.site.engine.registry().len(), 0);
+}
+
+/// The poll that tells the client and the task that tells the application wake at the same moment, on two threads.
+#[tokio::test(flavor = "multi_thread")]
+async fn polling_ends_for_the_reason_it_was_closed_for_whoever_is_told_first() {
+    let options = Options::default();
+    let settings = Settings { ping_interval: std::time::Duration::from_secs(20), ..options.settings };
+    let mut server = Server::echo_with(Options { settings, ..Options::default() }).await;
+    for _ in 0..200 {
+        let polling = Polling::open(&server).await;
+        let session = server.site.engine.registry().get(&polling.sid).unwrap();
+        let (polled, ()) = tokio::join!(polling.poll(), async {
+            a_while(2).await;
+            session.close(CloseReason::ShuttingDown);
+        });
+        assert_eq!(polled, (200, "1".to_owned()));
+        assert_eq!(server.happens().await, Happened::Closed(CloseReason::ShuttingDown));
+    }
 }
 
 #[tokio::test]

@@ -19,10 +19,11 @@ async fn polling_sends_pings_and_takes_pongs() {
 #[tokio::test]
 async fn polling_closes_the_session_upon_a_ping_timeout() {
     let mut server = Server::echo().await;
+    let started = Instant::now();
     let polling = Polling::open(&server).await;
-    tokio::time::sleep(PING_INTERVAL + PING_TIMEOUT).await;
-    assert_eq!(polling.poll().await.0, 400);
     assert_eq!(server.happens().await, Happened::Closed(CloseReason::PingTimeout));
+    assert!(started.elapsed() >= PING_INTERVAL + PING_TIMEOUT / 2, "{:?}", started.elapsed());
+    assert_eq!(polling.poll().await.0, 400);
 }
 
 #[tokio::test]

@@ -32,6 +32,25 @@ async fn polling_carries_text_and_binary_packets_in_a_payload() {
 }
 
 #[tokio::test]
+async fn polling_gives_no_more_packets_at_once_than_every_client_takes() {
+    let server = Server::echo().await;
+    let polling = Polling::open(&server).await;
+    let packets: Vec<String> = (0..40).map(|number| format!("4{number}")).collect();
+    assert_eq!(polling.post(&packets.join("\u{1e}")).await.0, 200);
+    assert_eq!(polling.post("4close me").await.0, 200);
+    let mut polled = Vec::new();
+    for count in [16, 16, 9] {
+        let (status, payload) = polling.poll().await;
+        let part: Vec<String> = payload.split('\u{1e}').map(str::to_owned).collect();
+        assert_eq!((status, part.len()), (200, count));
+        polled.extend(part);
+    }
+    assert_eq!(polled.pop().unwrap(), "1");
+    assert_eq!(polled, packets);
+    assert_eq!(polling.poll().await.0, 400);
+}
+
+#[tokio::test]
 async fn polling_answers_a_poll_that_waits() {
     let server = Server::echo().await;
     let polling = Polling::open(&server).await;
