@@ -4,7 +4,8 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat bench bench-calls bench-apply screenshots clean
+.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat bench bench-calls bench-apply \
+	screenshots clean
 
 help: ## List the targets
 	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again

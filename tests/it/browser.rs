@@ -98,7 +98,7 @@ fn the_page_in_conversation() {
 
 #[test]
 fn the_page_when_connections_are_lost() {
-    passes_in_a_browser("the_page_when_connections_are_lost", "recovery.test.mjs", 8);
+    passes_in_a_browser("the_page_when_connections_are_lost", "recovery.test.mjs", 9);
 }
 
 #[test]

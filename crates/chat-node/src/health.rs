@@ -67,9 +67,12 @@ impl Vitals {
 
     /// Prometheus' text format.
     fn metrics(&self) -> Response<Body> {
+        let (queued_packets, queued_bytes) = self.registry.queued();
         let gauges = Gauges {
             connected: self.chat.room.occupied(),
             sessions: self.registry.len(),
+            queued_packets,
+            queued_bytes,
             draining: self.is_draining(),
         };
         let transports = Transports { engine: &self.registry.counts, site: &self.counts };

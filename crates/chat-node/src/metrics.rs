@@ -59,6 +59,10 @@ pub struct Gauges {
     pub connected: usize,
     /// Sessions of the transports, also of clients that have not joined yet.
     pub sessions: usize,
+    /// Packets that wait for all clients together.
+    pub queued_packets: usize,
+    /// Their bytes.
+    pub queued_bytes: usize,
     /// Whether the node is draining.
     pub draining: bool,
 }
@@ -103,10 +107,12 @@ impl Metrics {
 }
 
 impl Gauges {
-    fn rows(self) -> [Row; 3] {
+    fn rows(self) -> [Row; 5] {
         [
             ("chat_connections", "Clients connected now.", self.connected as u64),
             ("chat_sessions", "Sessions of the transports now.", self.sessions as u64),
+            ("chat_queued_packets", "Packets that wait for clients.", self.queued_packets as u64),
+            ("chat_queued_bytes", "Bytes that wait for clients.", self.queued_bytes as u64),
             ("chat_draining", "1 while the node drains.", self.draining.into()),
         ]
     }
@@ -170,13 +176,14 @@ mod tests {
         metrics.received.add(3);
         let (engine, site) = (Counts::default(), site::Counts::default());
         site.full.increment();
-        let gauges = Gauges { connected: 2, sessions: 3, draining: false };
+        let gauges =
+            Gauges { connected: 2, sessions: 3, queued_packets: 4, queued_bytes: 5, draining: false };
         let text = metrics.render(gauges, Transports { engine: &engine, site: &site });
         assert!(text.contains("# TYPE chat_connections gauge\nchat_connections 2\n"), "{text}");
         assert!(text.contains("\nchat_messages_received_total 3\n"), "{text}");
         assert!(text.contains("\nchat_turned_away_total{reason=\"total\"} 1\n"), "{text}");
         assert!(text.contains("\nchat_sessions_closed_total{reason=\"ping_timeout\"} 0\n"), "{text}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 21);
+        assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 23);
         let is_sample =
             |line: &str| line.rsplit_once(' ').is_some_and(|(_, value)| value.parse::<u64>().is_ok());
         assert!(text.lines().all(|line| line.starts_with('#') || is_sample(line)), "{text}");

@@ -301,3 +301,97 @@ impl Audience for Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bus::entry::Record;
+    use crate::history::Bounds;
+    use std::time::Duration;
+    use tokio::time::Instant;
+
+    fn at(milliseconds: u64) -> Position {
+        Position { milliseconds, sequence: 0 }
+    }
+
+    /// A history with entries at these positions.
+    fn history(positions: std::ops::Range<u64>) -> History {
+        let history = History::new(Bounds { age: Duration::from_secs(60), entries: 100, bytes: 100_000 });
+        history.begin(at(0));
+        for position in positions {
+            take(&history, position);
+        }
+        history
+    }
+
+    fn take(history: &History, position: u64) -> Arc<Entry> {
+        let text = Some(format!("text {position}"));
+        let record = Record { position: at(position), text, origin: None, once: None };
+        history.take(record, Instant::now());
+        let Missed::Entries { mut entries, .. } = history.after(at(position - 1)) else { panic!("not kept") };
+        entries.remove(0)
+    }
+
+    fn arrival(sid: SessionId, reads_offsets: bool) -> Arrival {
+        Arrival { socket: Socket::idle(sid), pid: SessionId::random(), reads_offsets, username: None }
+    }
+
+    fn room() -> Room {
+        Room::new(Arc::new(Metrics::default()))
+    }
+
+    #[tokio::test]
+    async fn what_was_read_but_not_delivered_yet_comes_once_to_who_comes_back() {
+        let (room, history) = (room(), history(1..2));
+        let late: Vec<Arc<Entry>> = (2..5).map(|position| take(&history, position)).collect();
+        let seat = room.rejoin(arrival(SessionId::random(), true), at(2), &history).unwrap();
+        for entry in &late {
+            room.deliver(entry);
+        }
+        room.deliver(&take(&history, 5));
+        let expected = [3, 4, 5].map(|number| format!(r#"42["message","text {number}","{number}-0"]"#));
+        assert_eq!(seat.socket.session().waiting(), expected);
+    }
+
+    #[tokio::test]
+    async fn what_is_said_to_one_carries_what_it_heard_last() {
+        let (room, history) = (room(), history(1..3));
+        let seat = room.join(arrival(SessionId::random(), true), &history);
+        seat.tell("welcome");
+        room.deliver(&take(&history, 3));
+        seat.tell("one");
+        let expected = [
+            r#"42["message","welcome","2-0"]"#,
+            r#"42["message","text 3","3-0"]"#,
+            r#"42["message","one","3-0"]"#,
+        ];
+        assert_eq!(seat.socket.session().waiting(), expected);
+        // Whoever comes in now has not heard it, but would hear all that follows.
+        let other = room.join(arrival(SessionId::random(), true), &history);
+        other.tell("welcome");
+        assert_eq!(other.socket.session().waiting(), [r#"42["message","welcome","3-0"]"#]);
+    }
+
+    #[tokio::test]
+    async fn plain_clients_read_texts_only_and_share_the_bytes() {
+        let (room, history) = (room(), history(1..2));
+        let [one, two] = [(); 2].map(|()| room.join(arrival(SessionId::random(), false), &history));
+        room.deliver(&take(&history, 2));
+        for seat in [&one, &two] {
+            assert_eq!(seat.socket.session().waiting(), [r#"42["message","text 2"]"#]);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_ghost_is_closed_and_does_not_take_the_place_along() {
+        let (room, history) = (room(), history(1..2));
+        let sid = SessionId::random();
+        let ghost = room.join(arrival(sid, true), &history);
+        let seat = room.rejoin(arrival(sid, true), at(1), &history).unwrap();
+        assert!(!ghost.socket.session().is_open());
+        assert!(!room.leave(&ghost));
+        assert_eq!(room.occupied(), 1);
+        assert!(room.leave(&seat));
+        assert!(room.rejoin(arrival(sid, true), at(99), &history).is_none());
+    }
+}

@@ -159,6 +159,24 @@ test("lines that cannot be had any more are said to be missing, once, and the na
   assert.deepEqual(notes, ["Welcome to the chatroom!", "Your username is set to Ada", "Some messages may be missing."]);
 });
 
+test("a message that a node may have heard before it forgot us is left to who wrote it", async () => {
+  const [ada, grace] = await pair();
+  roads[0].become("deaf");
+  await ada.say("was it heard?");
+  await grace.sees("Ada: was it heard?");
+  roads[0].become("cut");
+  await ada.isDisconnected();
+  await stage.ask("FLUSHALL");
+  roads[0].become("open");
+  await ada.isConnected();
+  const line = ada.pending().filter({ hasText: "was it heard?" });
+  await line.getByRole("alert").filter({ hasText: "Not answered. It may have been sent" }).waitFor();
+  await line.getByRole("button", { name: "Discard" }).click();
+  await ada.say("now");
+  await grace.sees("Ada: now");
+  assert.deepEqual(await grace.lines(), ["Ada: before", "Ada: was it heard?", "Ada: now"]);
+});
+
 test("a browser asks before a message that is on its way is thrown away", async () => {
   const [ada] = await pair();
   roads[0].become("silent");

@@ -119,6 +119,23 @@ test("a message that ends every connection is not tried for ever", () => {
   assert.equal(entry.state, "refused");
 });
 
+test("what a node that forgot us may have heard is not said again by itself", () => {
+  outbox.opened();
+  const entry = outbox.add("a");
+  outbox.add("b");
+  outbox.claim("b", "1-0", true);
+  outbox.lost();
+  outbox.add("c");
+  outbox.doubt();
+  outbox.opened();
+  assert.deepEqual(states(), ["a refused", "c waiting"]);
+  assert.ok(entry.isInDoubt);
+  assert.deepEqual(texts(), ["a", "b", "c"]);
+  outbox.retry(entry);
+  assert.deepEqual(texts(), ["a", "b", "c", "a"]);
+  assert.ok(!entry.isInDoubt);
+});
+
 test("what is said, but whose line is missing, is handed out once lines are known to be missing", () => {
   outbox.opened();
   outbox.add("a");

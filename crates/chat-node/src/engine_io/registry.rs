@@ -35,6 +35,14 @@ impl Registry {
         self.lock().values().map(|entry| entry.session.clone()).collect()
     }
 
+    /// Packets and bytes that wait for all clients together.
+    pub fn queued(&self) -> (usize, usize) {
+        self.all().iter().fold((0, 0), |(packets, bytes), session| {
+            let state = session.lock();
+            (packets + state.packets, bytes + state.bytes)
+        })
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.lock().len()

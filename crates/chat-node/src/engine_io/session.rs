@@ -338,3 +338,28 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+impl Session {
+    /// One that nobody drives, for tests of the layers above.
+    pub(crate) fn idle() -> Arc<Self> {
+        let settings = Settings {
+            ping_interval: Duration::from_secs(10),
+            ping_timeout: Duration::from_secs(10),
+            join_timeout: Duration::from_secs(10),
+            upgrade_timeout: Duration::from_secs(10),
+            write_stall: Duration::from_secs(10),
+            max_payload: 1000,
+            queue_packets: 100,
+            queue_bytes: 10_000,
+        };
+        let visitor = Visitor { address: IpAddr::from([127, 0, 0, 1]), user_agent: None };
+        Arc::new(Self::new(Arc::new(settings), visitor, Transport::WebSocket))
+    }
+
+    /// The packets that wait, as text.
+    pub(crate) fn waiting(&self) -> Vec<String> {
+        let state = self.lock();
+        state.queue.iter().map(|packet| String::from_utf8_lossy(packet.packet()).into_owned()).collect()
+    }
+}

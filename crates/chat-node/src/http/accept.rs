@@ -10,6 +10,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,6 +21,8 @@ use super::stall::Stalling;
 /// How long a connection may idle between two requests. Longer than balancers keep theirs, so that none sends
 /// a request into a connection that is just being closed.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+/// How long a client may take to read that there is no place for it.
+const TURNING_AWAY: Duration = Duration::from_millis(500);
 /// How long to wait when the system has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(100);
 /// Most headers of a request.
@@ -35,6 +38,7 @@ pub async fn accept(
     closing: CancellationToken,
     connections: TaskTracker,
 ) {
+    let mut has_room = true;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -42,16 +46,29 @@ pub async fn accept(
         };
         match accepted {
             Ok((stream, peer)) => {
+                has_room = true;
                 let serving = serve(stream, peer, site.clone(), closing.clone());
                 connections.spawn(serving);
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!(%error, "no connection can be accepted");
+                // Once, and not ten times a second for as long as it lasts.
+                if std::mem::take(&mut has_room) {
+                    tracing::warn!(%error, "no connection can be accepted");
+                }
                 tokio::time::sleep(NO_ROOM).await;
             }
         }
     }
+}
+
+/// Says that there is no place, and hears the request out: closing a socket that holds unread bytes would make the
+/// system throw the answer away.
+async fn turn_away(mut stream: TcpStream, refusal: &str) -> io::Result<()> {
+    stream.write_all(refusal.as_bytes()).await?;
+    stream.shutdown().await?;
+    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
+    Ok(())
 }
 
 /// The client was gone before it was accepted.
@@ -71,8 +88,7 @@ async fn serve(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, closing: Ca
     let _place = match site.admit_connection(peer.ip()) {
         Ok(place) => place,
         Err(refusal) => {
-            // What does not fit into the buffer of a new connection is not worth waiting for.
-            stream.try_write(refusal.as_bytes()).ok();
+            tokio::time::timeout(TURNING_AWAY, turn_away(stream, &refusal)).await.ok();
             return;
         }
     };

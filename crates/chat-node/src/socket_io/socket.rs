@@ -161,3 +161,11 @@ impl Acknowledgement {
         self.socket.0.session.send_all(&packet::acknowledgement(self.socket.namespace(), self.id, arguments))
     }
 }
+
+#[cfg(test)]
+impl Socket {
+    /// One in the main namespace of a session that nobody drives.
+    pub(crate) fn idle(id: SessionId) -> Self {
+        Self::new(id, packet::MAIN.into(), Session::idle(), Weak::new())
+    }
+}

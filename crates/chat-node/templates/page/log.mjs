@@ -88,7 +88,7 @@ export class Log {
       const choice = (label, act) => make("button", { type: "button", onclick: () => act(entry) }, label);
       const { retry, edit, discard } = this.#actions;
       const choices = [choice("Send again", retry), choice("Edit", edit), choice("Discard", discard)];
-      const reason = make("p", { className: "reason", role: "alert" }, make("strong", {}, "Not sent. "), entry.reason);
+      const reason = make("p", { className: "reason", role: "alert" }, make("strong", {}, entry.isInDoubt ? "Not answered. " : "Not sent. "), entry.reason);
       children.push(reason, make("p", { className: "choices" }, ...choices));
     } else {
       const isGoing = entry.isOnItsWay || entry.state === "said";

@@ -147,6 +147,7 @@ function joined({ recovered, isFirst }) {
       log.said({ name: name.confirmed ?? name.wanted, text, isMine: true, at: timeOf(offset, now), offset });
     }
     arrivals.restart();
+    outbox.doubt();
     if (!isFirst) log.notice("Some messages may be missing.", now, "gap");
   }
   // Also when the node knows us: it may have died before it had told the others of our name.

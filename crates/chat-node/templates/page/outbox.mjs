@@ -64,10 +64,21 @@ export class Outbox {
     return said;
   }
 
+  /**
+   * The node does not know us any more, and so not what we said: sending again what it may have heard could say it
+   * twice. That is for who wrote it to decide; what was never sent is not in doubt.
+   */
+  doubt() {
+    for (const entry of this.#entries.filter((entry) => entry.state === "waiting" && entry.attempts > 0)) {
+      if (entry.isShown) this.#remove(entry);
+      else this.#refuse(entry, "It may have been sent: the connection was lost before the chatroom answered.", true);
+    }
+  }
+
   /** A refused message is tried once more. */
   retry(entry) {
     this.#entries = [...this.#entries.filter((other) => other !== entry), entry];
-    Object.assign(entry, { state: "waiting", reason: undefined, attempts: 0 });
+    Object.assign(entry, { state: "waiting", reason: undefined, isInDoubt: false, attempts: 0 });
     this.#changed(entry);
     this.#pump();
   }
@@ -135,8 +146,8 @@ export class Outbox {
     this.#changed(entry);
   }
 
-  #refuse(entry, reason) {
-    Object.assign(entry, { state: "refused", reason, isShown: false });
+  #refuse(entry, reason, isInDoubt = false) {
+    Object.assign(entry, { state: "refused", reason, isShown: false, isInDoubt });
     this.#changed(entry);
   }
 

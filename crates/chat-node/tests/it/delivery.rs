@@ -56,6 +56,7 @@ async fn a_stalled_connection_is_given_up_even_when_nobody_speaks() {
     for _ in 0..200 {
         redis.say(&text).await;
     }
+    assert!(node.metric("chat_queued_packets").await > 0, "nothing waits for the client");
     eventually("the stalled client is gone", async || {
         (node.metric("chat_connections").await == 0).then_some(())
     })

@@ -33,10 +33,17 @@ async fn the_page_and_the_health_answer_to_head_too() {
 
     assert_eq!(node.get("/healthz").await.text().await.unwrap(), "ok");
     let browser = reqwest::Client::new();
-    for path in ["/", "/healthz"] {
+    for path in ["/", "/healthz", "/readyz", "/metrics"] {
         let response = browser.head(format!("http://{}{path}", node.address)).send().await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
         assert_eq!(response.headers()["x-chat-node"], "ecs01");
+    }
+    for path in ["/", "/healthz"] {
+        let response = browser.post(format!("http://{}{path}", node.address)).send().await.unwrap();
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()["allow"]),
+            (405, &"GET, HEAD".parse().unwrap())
+        );
     }
     let page = node.get("/").await;
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
