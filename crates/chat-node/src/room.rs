@@ -316,7 +316,7 @@ mod tests {
 
     /// A history with entries at these positions.
     fn history(positions: std::ops::Range<u64>) -> History {
-        let history = History::new(Bounds { age: Duration::from_secs(60), entries: 100, bytes: 100_000 });
+        let history = History::new(Bounds { age: Duration::from_mins(1), entries: 100, bytes: 100_000 });
         history.begin(at(0));
         for position in positions {
             take(&history, position);
