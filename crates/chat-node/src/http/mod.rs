@@ -1,6 +1,6 @@
 //! HTTP/1 in front of the sessions: connections, their limits, origins, proxies, pages.
 //!
-//! [`accept`] takes connections in, [`site`] answers what is asked on them. A connection that becomes a WebSocket leaves
+//! [`mod@accept`] takes connections in, [`site`] answers what is asked on them. A connection that becomes a WebSocket leaves
 //! HTTP altogether.
 
 pub mod accept;
