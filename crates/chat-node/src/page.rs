@@ -42,7 +42,7 @@ pub fn page() -> Response<Body> {
 fn policy(nonce: &str) -> String {
     format!(
         "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; \
-         img-src data:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+         img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
          require-trusted-types-for 'script'; trusted-types 'none'"
     )
 }

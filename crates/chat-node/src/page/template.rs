@@ -14,7 +14,6 @@ const NONCE: &str = "{{nonce}}";
 const PAGE: &str = include_str!("../../templates/page/page.html");
 const STYLE: &str = include_str!("../../templates/page/page.css");
 const MARK: &str = include_str!("../../templates/page/mark.svg");
-const FONT: &[u8] = include_bytes!("../../templates/page/figtree.woff2");
 const SCRIPTS: [&str; 9] = [
     include_str!("../../templates/page/wire.mjs"),
     include_str!("../../templates/page/transport.mjs"),
@@ -38,9 +37,9 @@ impl Template {
     /// Puts the parts together.
     pub(super) fn assemble() -> Self {
         let page = PAGE
-            .replace("{{style}}", &STYLE.replace("{{font}}", &data_url("font/woff2", FONT)))
+            .replace("{{style}}", STYLE)
             .replace("{{script}}", &script())
-            .replace("{{icon}}", &data_url("image/svg+xml", icon().as_bytes()))
+            .replace("{{icon}}", &format!("data:image/svg+xml;base64,{}", BASE64.encode(icon())))
             .replace("{{mark}}", MARK.trim_end());
         Self { pieces: page.split(NONCE).map(str::to_owned).collect() }
     }
@@ -72,10 +71,6 @@ fn icon() -> String {
     )
     .ok();
     icon
-}
-
-fn data_url(kind: &str, content: &[u8]) -> String {
-    format!("data:{kind};base64,{}", BASE64.encode(content))
 }
 
 #[cfg(test)]
