@@ -127,7 +127,7 @@ fn two_people_chat_in_a_real_browser() {
     assert_eq!(applied.code, Some(0), "{}", applied.text);
     let script = std::fs::canonicalize("tests/browser/chatroom.mjs").expect("the script");
     let mut node = Command::new("node");
-    node.arg(script).env("CHROMIUM", browser).arg(printed_address(&applied.text));
+    node.arg(script).arg(printed_address(&applied.text)).arg(browser);
     let _alone = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
     let said = walk.run_command(node);
     assert_eq!(said.code, Some(0), "{}\n{}", said.text, said.errors);

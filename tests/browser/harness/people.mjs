@@ -16,10 +16,10 @@ export const DESK = { width: 1280, height: 800 };
 export const PHONE = { width: 390, height: 844 };
 
 /** A browser with an empty home: nothing of the user's own is read or written. */
-export async function launch() {
+export async function launch(executablePath = process.env.CHROMIUM) {
   const home = await mkdtemp(join(tmpdir(), "albatross-browser-"));
   const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home };
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS, env, timeout: PATIENCE });
+  const browser = await chromium.launch({ executablePath, args: FLAGS, env, timeout: PATIENCE });
   browser.on("disconnected", () => rm(home, { recursive: true, force: true }));
   return browser;
 }
