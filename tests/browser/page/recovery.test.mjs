@@ -57,8 +57,9 @@ async function bothRead(ada, grace, lines) {
 
 test("a node that is killed costs nothing: the other one knows who we are and what we missed", async () => {
   const [ada, grace] = await pair();
-  roads[0].become("cut");
+  // The node first: one that lives sees a client leave when the road is cut, and says so.
   await stage.nodes[0].end("SIGKILL");
+  roads[0].become("cut");
   await ada.isDisconnected();
   await grace.say("can you read this?");
   await grace.sees("can you read this?");
