@@ -5,7 +5,7 @@
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
 .PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat bench bench-calls bench-apply \
-	screenshots clean
+	bench-node screenshots clean
 
 help: ## List the targets
 	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again
@@ -29,17 +29,17 @@ test: setup-test ## Every check and every test | 20 min | 6 min
 	.ci/test
 
 conformance: setup-test ## The official SDKs against mock-cloud and our client | 8 min | 90 s
-	cargo test --package albatross --test conformance --locked
+	cargo test --workspace --test conformance --locked
 
 conformance-chat: setup-test ## Socket.IO's clients and a browser against the node | 7 min | 7 min
-	cargo build --package chat-node --locked
+	cargo build --workspace --bins --test it --locked
 	.ci/conformance-chat
 
 crash: setup-test ## Kill albatross at every point there is, run it again | 16 min | 8 min
 	cargo test --profile crash --workspace --features crash-points --test crash --locked
 
 soak: setup-test ## 100,000 simulated lives; ROUNDS=300 of two crashes or faults | 70 min | 60 min
-	test -n "$$SEED" || SEEDS=$${SEEDS:-100000} cargo test --workspace --test simulation --locked -- --nocapture
+	test -n "$$SEED" || SEEDS=$${SEEDS:-100000} cargo test --profile crash --workspace --features crash-points --test simulation --locked -- --nocapture
 	cargo test --profile crash --workspace --features crash-points --test crash --locked -- soak
 
 soak-chat: setup-test ## 2,000 clients, all of it ended and started again; SECONDS=600 | 14 min | 11 min
@@ -54,8 +54,11 @@ bench-calls: build ## Count signed calls a second; see BENCHMARKS.md | 12 min | 
 bench-apply: build ## Hold an apply against the fewest calls and the shortest time | 12 min | 2 min
 	cargo run --release --locked --example bench_apply
 
+bench-node: build ## Size, needs and start of the chat node; see BENCHMARKS.md | 12 min | 5 s
+	cargo run --release --locked --example bench_node
+
 screenshots: setup-test ## Take the pictures of the page in docs/images anew | 8 min | 1 min
-	cargo build --package chat-node --locked
+	cargo build --workspace --bins --test it --locked
 	mkdir -p docs/images
 	CHAT_NODE=target/debug/chat-node CHROMIUM="$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" \
 		node tests/browser/screenshots.mjs docs/images

@@ -32,7 +32,7 @@ use crate::programs::Programs;
 use crate::recording::Recording;
 
 /// Points that are tried at once: most of a trial is waiting.
-const JOBS: usize = 16;
+const JOBS: usize = 32;
 
 #[tokio::main]
 async fn main() -> ExitCode {

@@ -29,7 +29,9 @@ pub const FAR_TOO_FAST: &str = "You are disconnected, because you keep sending t
 
 /// Answers a `set_username` event without a usable name.
 pub fn bad_username(limit: usize) -> String {
-    format!("Failed to set the username. Use 1 to {limit} characters, without control characters.")
+    format!(
+        "Failed to set the username. Use 1 to {limit} characters, without control characters or a colon before a space."
+    )
 }
 
 /// Confirms a name to the client that chose it.
@@ -39,7 +41,7 @@ pub fn username_set(username: &Username) -> String {
 
 /// A message as everybody sees it.
 pub fn said(username: &Username, text: &str) -> String {
-    format!("{}: {text}", username.as_str())
+    format!("{}{SEPARATOR}{text}", username.as_str())
 }
 
 /// Tells everybody that a named client is gone.
@@ -56,6 +58,9 @@ pub fn too_long(limit: usize) -> String {
 #[derive(Debug, Error, PartialEq, Eq)]
 #[error("not a usable user name")]
 pub struct BadUsername;
+
+/// What ends the name in what everybody sees, and so cannot be part of one: a name would pass for another's line.
+const SEPARATOR: &str = ": ";
 
 /// What a client calls itself: in Unicode's normal form NFKC, trimmed, one line, read in the order it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +85,8 @@ impl Username {
         let name = normal.trim();
         let usable = name.chars().count() <= limit
             && name.chars().any(|character| !is_joiner(character))
-            && !name.chars().any(is_deceptive);
+            && !name.chars().any(is_deceptive)
+            && !name.contains(SEPARATOR);
         if usable { Ok(Self(name.to_owned())) } else { Err(BadUsername) }
     }
 
@@ -127,6 +133,8 @@ mod tests {
         for (given, name) in [
             ("  Ada Lovelace ", "Ada Lovelace"),
             ("阿达", "阿达"),
+            ("12:30", "12:30"),
+            ("Ada:", "Ada:"),
             (
                 "\u{645}\u{6CC}\u{200C}\u{62E}\u{648}\u{627}\u{647}\u{645}",
                 "\u{645}\u{6CC}\u{200C}\u{62E}\u{648}\u{627}\u{647}\u{645}",
@@ -167,6 +175,8 @@ mod tests {
             "\u{200D}",
             "\u{200C}\u{FE0F}",
             "\u{2066}a",
+            "Ada: hello",
+            "Ada\u{FF1A}\u{3000}hello",
             &"x".repeat(65),
             &"\u{FDFA}".repeat(64),
             &" ".repeat(1000),

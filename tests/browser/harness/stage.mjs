@@ -8,28 +8,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-
-export const PATIENCE = 20_000;
-
-/** Waits until `condition` gives something true, and returns it. */
-export async function until(what, condition, patience = PATIENCE) {
-  const end = Date.now() + patience;
-  for (;;) {
-    const value = await condition();
-    if (value) return value;
-    if (Date.now() > end) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
+import { freePort, until } from "./waiting.mjs";
 
 /** A program that is ended with the test. */
 class Program {

@@ -5,7 +5,8 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { DESK, launch, Person, PHONE } from "../harness/people.mjs";
-import { Stage, until } from "../harness/stage.mjs";
+import { Stage } from "../harness/stage.mjs";
+import { until } from "../harness/waiting.mjs";
 
 let stage, browser, road, axe;
 

@@ -2,36 +2,16 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { launch, Person, PHONE } from "../harness/people.mjs";
-import { Stage, until } from "../harness/stage.mjs";
+import { Company } from "../harness/company.mjs";
+import { PHONE } from "../harness/people.mjs";
+import { until } from "../harness/waiting.mjs";
 
-let stage, browser, roads;
-let people = [];
+const company = new Company();
+const enter = (...words) => company.enter(...words);
 
-before(async () => {
-  [stage, browser] = await Promise.all([Stage.raise(), launch()]);
-  roads = [await stage.road(0, 1), await stage.road(1, 0)];
-});
-after(async () => {
-  await browser?.close();
-  await stage?.fall();
-});
-afterEach(async () => {
-  const guests = people;
-  people = [];
-  for (const road of roads) Object.assign(road, { refusesWebSockets: false }).become("open");
-  for (const guest of guests) {
-    const wrongs = await guest.wrongs();
-    await guest.leave();
-    assert.deepEqual(wrongs, []);
-  }
-});
-
-async function enter(name, place, options) {
-  const person = await Person.enter(browser, roads[place].address, { name, ...options });
-  people.push(person);
-  return person;
-}
+before(() => company.gather());
+after(() => company.disband());
+afterEach(() => company.part());
 
 test("two people on two nodes read the same in the same order, and each knows what is their own", async () => {
   const [ada, grace] = await Promise.all([enter("Ada", 0), enter("Grace", 1)]);
@@ -161,11 +141,11 @@ test("a word that an input method is about to choose is not sent", async () => {
 
 test("a message waits to be seen until the node has answered, and then is an ordinary line", async () => {
   const ada = await enter("Ada", 0);
-  roads[0].become("silent");
+  company.roads[0].become("silent");
   await ada.say("patience");
   await ada.pending().filter({ hasText: "patience" }).getByText("Sending…").waitFor();
   assert.deepEqual(await ada.lines(), []);
-  roads[0].become("open");
+  company.roads[0].become("open");
   await ada.sees("Ada: patience");
   await until("nothing is on its way", async () => await ada.pending().count() === 0);
   assert.deepEqual(await ada.lines(), ["Ada: patience"]);
@@ -193,7 +173,7 @@ test("a refusal is shown at its line, which can be sent again or discarded", asy
 
 test("whoever reads above is not pulled down, and gets a way down", async () => {
   const [ada, grace] = await Promise.all([enter("Ada", 0), enter("Grace", 1)]);
-  for (let number = 0; number < 40; number += 1) await stage.write(`Bob: line ${number}`);
+  for (let number = 0; number < 40; number += 1) await company.stage.write(`Bob: line ${number}`);
   await ada.sees("Bob: line 39");
   const scroller = ada.page.locator("#scroller");
   const atEnd = () => scroller.evaluate(({ scrollHeight, scrollTop, clientHeight }) => scrollHeight - scrollTop - clientHeight < 2);
@@ -210,7 +190,7 @@ test("whoever reads above is not pulled down, and gets a way down", async () => 
 
 test("at most a thousand lines are kept", async () => {
   const ada = await enter("Ada", 0);
-  for (let number = 0; number < 1100; number += 1) await stage.write(`Bob: line ${number}`);
+  for (let number = 0; number < 1100; number += 1) await company.stage.write(`Bob: line ${number}`);
   await ada.sees("Bob: line 1099");
   const count = await ada.page.locator("#log > *").count();
   assert.equal(count, 1000);
@@ -221,9 +201,9 @@ test("long words wrap on a phone, and every text keeps its own direction", async
   const ada = await enter("Ada", 0, { viewport: PHONE, hasTouch: true, isMobile: true });
   await ada.say("w".repeat(500));
   await ada.sees(`Ada: ${"w".repeat(500)}`);
-  await stage.write(`${"n".repeat(64)}: long name`);
+  await company.stage.write(`${"n".repeat(64)}: long name`);
   await ada.sees("long name");
-  await stage.write("سارة: مرحبا");
+  await company.stage.write("سارة: مرحبا");
   await ada.sees("سارة: مرحبا");
   const direction = await ada.page.locator("#log .bubble [dir=auto]").last().evaluate((element) => getComputedStyle(element).direction);
   assert.equal(direction, "rtl");
@@ -238,7 +218,7 @@ test("long words wrap on a phone, and every text keeps its own direction", async
 });
 
 test("where WebSockets are blocked, long-polling carries everything, batched", async () => {
-  roads[0].refusesWebSockets = true;
+  company.roads[0].refusesWebSockets = true;
   const [ada, grace] = await Promise.all([enter("Ada", 0, { mayLoseConnection: true }), enter("Grace", 1)]);
   assert.ok(ada.requests.some((url) => url.includes("transport=polling")), "no request of long-polling was made");
   for (let number = 0; number < 5; number += 1) await ada.say(`a${number}`);

@@ -2,41 +2,22 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, test } from "node:test";
-import { launch, Person } from "../harness/people.mjs";
-import { Stage, until } from "../harness/stage.mjs";
+import { Company } from "../harness/company.mjs";
+import { until } from "../harness/waiting.mjs";
 
-let stage, browser, roads;
-let people = [];
+const company = new Company({ mayLoseConnection: true });
+const enter = (...words) => company.enter(...words);
 
-before(async () => {
-  const flags = ["--ping-interval", "2s", "--ping-timeout", "2s"];
-  [stage, browser] = await Promise.all([Stage.raise({ flags }), launch()]);
-  roads = [await stage.road(0, 1), await stage.road(1, 0)];
-});
-after(async () => {
-  await browser?.close();
-  await stage?.fall();
-});
+before(() => company.gather(["--ping-interval", "2s", "--ping-timeout", "2s"]));
+after(() => company.disband());
 afterEach(async () => {
-  const guests = people;
-  people = [];
-  for (const road of roads) road.become("open");
-  for (const guest of guests) {
-    const wrongs = await guest.wrongs();
-    await guest.leave();
-    assert.deepEqual(wrongs, []);
-  }
-  for (const node of stage.nodes.filter(({ child }) => child.exitCode !== null || child.signalCode !== null)) {
+  await company.part();
+  const { nodes } = company.stage;
+  for (const node of nodes.filter(({ child }) => child.exitCode !== null || child.signalCode !== null)) {
     node.start();
     await node.ready();
   }
 });
-
-async function enter(name, place) {
-  const person = await Person.enter(browser, roads[place].address, { name, mayLoseConnection: true });
-  people.push(person);
-  return person;
-}
 
 async function pair() {
   const [ada, grace] = await Promise.all([enter("Ada", 0), enter("Grace", 1)]);
@@ -58,15 +39,15 @@ async function bothRead(ada, grace, lines) {
 test("a node that is killed costs nothing: the other one knows who we are and what we missed", async () => {
   const [ada, grace] = await pair();
   // The node first: one that lives sees a client leave when the road is cut, and says so.
-  await stage.nodes[0].end("SIGKILL");
-  roads[0].become("cut");
+  await company.stage.nodes[0].end("SIGKILL");
+  company.roads[0].become("cut");
   await ada.isDisconnected();
   await grace.say("can you read this?");
   await grace.sees("can you read this?");
   await ada.say("written without a node");
   await ada.pending().getByText("Waiting to be sent").waitFor();
   await ada.page.locator("#message").fill("half a thought");
-  roads[0].become("open");
+  company.roads[0].become("open");
   await ada.isConnected();
   assert.equal(await ada.status(), "Connected to ecs02");
   await bothRead(ada, grace, ["Ada: before", "Grace: can you read this?", "Ada: written without a node"]);
@@ -77,7 +58,7 @@ test("a node that is killed costs nothing: the other one knows who we are and wh
 test("a network that goes away and comes back costs nothing", async () => {
   const [ada, grace] = await pair();
   await ada.context.setOffline(true);
-  roads[0].become("cut");
+  company.roads[0].become("cut");
   await ada.isDisconnected();
   await until("it is told", async () => await ada.status() === "You are offline");
   for (const text of ["one", "two"]) {
@@ -85,7 +66,7 @@ test("a network that goes away and comes back costs nothing", async () => {
     await grace.sees(`Grace: ${text}`);
   }
   await ada.say("three");
-  roads[0].become("open");
+  company.roads[0].become("open");
   await ada.context.setOffline(false);
   await ada.isConnected();
   await bothRead(ada, grace, ["Ada: before", "Grace: one", "Grace: two", "Ada: three"]);
@@ -94,12 +75,12 @@ test("a network that goes away and comes back costs nothing", async () => {
 
 test("a message that was heard, but whose answer was lost, is not said twice", async () => {
   const [ada, grace] = await pair();
-  roads[0].become("deaf");
+  company.roads[0].become("deaf");
   await ada.say("only once");
   await grace.sees("Ada: only once");
   await ada.pending().getByText("Sending…").waitFor();
-  roads[0].breakAll();
-  roads[0].become("open");
+  company.roads[0].breakAll();
+  company.roads[0].become("open");
   await bothRead(ada, grace, ["Ada: before", "Ada: only once"]);
   await ada.say("after");
   await bothRead(ada, grace, ["Ada: before", "Ada: only once", "Ada: after"]);
@@ -107,7 +88,7 @@ test("a message that was heard, but whose answer was lost, is not said twice", a
 
 test("a node that drains is left for the other one, within moments and without a farewell", async () => {
   const [ada, grace] = await pair();
-  const ended = stage.nodes[0].end("SIGTERM");
+  const ended = company.stage.nodes[0].end("SIGTERM");
   await until("it is on the other node", async () => await ada.status() === "Connected to ecs02");
   await ended;
   await grace.say("still here?");
@@ -118,14 +99,14 @@ test("a node that drains is left for the other one, within moments and without a
 
 test("a network in which nothing comes through any more is noticed by the silence", async () => {
   const [ada, grace] = await pair();
-  roads[0].become("silent");
+  company.roads[0].become("silent");
   await ada.isDisconnected();
   assert.equal(await ada.status(), "Reconnecting");
   await ada.page.locator("#outage").getByText("Connection lost.").waitFor();
   await grace.say("hello?");
   await grace.sees("Grace: hello?");
-  roads[0].breakAll();
-  roads[0].become("open");
+  company.roads[0].breakAll();
+  company.roads[0].become("open");
   await ada.isConnected();
   await bothRead(ada, grace, ["Ada: before", "Grace: hello?"]);
   await ada.page.locator("#outage").waitFor({ state: "hidden" });
@@ -133,9 +114,9 @@ test("a network in which nothing comes through any more is noticed by the silenc
 
 test("the next attempt is counted down to, and can be had at once", async () => {
   const [ada] = await pair();
-  roads[0].become("cut");
+  company.roads[0].become("cut");
   await ada.page.locator("#retry-in", { hasText: /^Trying again in [3-9] s\.$/ }).waitFor();
-  roads[0].become("open");
+  company.roads[0].become("open");
   const before = Date.now();
   await ada.page.getByRole("button", { name: "Try now" }).click();
   await ada.isConnected();
@@ -145,12 +126,12 @@ test("the next attempt is counted down to, and can be had at once", async () => 
 
 test("lines that cannot be had any more are said to be missing, once, and the name is set again", async () => {
   const [ada, grace] = await pair();
-  roads[0].become("cut");
+  company.roads[0].become("cut");
   await ada.isDisconnected();
   await grace.say("lost to Ada");
   await grace.sees("Grace: lost to Ada");
-  await stage.ask("FLUSHALL");
-  roads[0].become("open");
+  await company.stage.ask("FLUSHALL");
+  company.roads[0].become("open");
   await ada.isConnected();
   await ada.notices("Some messages may be missing.");
   await ada.say("who am I?");
@@ -162,13 +143,13 @@ test("lines that cannot be had any more are said to be missing, once, and the na
 
 test("a message that a node may have heard before it forgot us is left to who wrote it", async () => {
   const [ada, grace] = await pair();
-  roads[0].become("deaf");
+  company.roads[0].become("deaf");
   await ada.say("was it heard?");
   await grace.sees("Ada: was it heard?");
-  roads[0].become("cut");
+  company.roads[0].become("cut");
   await ada.isDisconnected();
-  await stage.ask("FLUSHALL");
-  roads[0].become("open");
+  await company.stage.ask("FLUSHALL");
+  company.roads[0].become("open");
   await ada.isConnected();
   const line = ada.pending().filter({ hasText: "was it heard?" });
   await line.getByRole("alert").filter({ hasText: "Not answered. It may have been sent" }).waitFor();
@@ -180,7 +161,7 @@ test("a message that a node may have heard before it forgot us is left to who wr
 
 test("a browser asks before a message that is on its way is thrown away", async () => {
   const [ada] = await pair();
-  roads[0].become("silent");
+  company.roads[0].become("silent");
   await ada.say("wait for me");
   await ada.pending().waitFor();
   const asked = ada.page.waitForEvent("dialog");
@@ -189,6 +170,6 @@ test("a browser asks before a message that is on its way is thrown away", async 
   const dialog = await asked;
   assert.equal(dialog.type(), "beforeunload");
   await dialog.dismiss();
-  roads[0].become("open");
+  company.roads[0].become("open");
   await ada.sees("Ada: wait for me");
 });

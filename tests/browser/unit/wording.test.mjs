@@ -9,7 +9,7 @@ test("sentences of the node are told apart", () => {
   const table = [
     ["Welcome to the chatroom!", "welcome"],
     ["Your username is set to Ada: x", "named"],
-    ["Failed to set the username. Use 1 to 64 characters, without control characters.", "name-refused"],
+    ["Failed to set the username. Use 1 to 64 characters, without control characters or a colon before a space.", "name-refused"],
     ["Failed to send the message. Specify a username first.", "trouble"],
     ["The message may not have been sent: the connection to the chatroom broke.", "trouble"],
     ["You are disconnected, because you keep sending too fast.", "trouble"],

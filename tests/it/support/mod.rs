@@ -55,9 +55,10 @@ pub(crate) fn programs() -> &'static Path {
 fn build() -> Result<(), String> {
     let folder = Path::new(ALBATROSS).parent().and_then(Path::file_name).expect("a folder of a profile");
     let profile = if folder == "debug" { "dev" } else { folder.to_str().expect("a profile's name") };
-    // The whole workspace: a part of it would be built anew with other features of the same dependencies.
+    // The whole workspace with its tests, as `cargo test` builds it: less would be built anew with other features of the
+    // same dependencies.
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--workspace", "--locked", "--profile", profile])
+        .args(["build", "--quiet", "--workspace", "--bins", "--test", "it", "--locked", "--profile", profile])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .output()
         .expect("cargo runs");

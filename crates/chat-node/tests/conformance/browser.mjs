@@ -6,7 +6,8 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Relay, eventually } from "./stage.mjs";
+import { until } from "../../../../tests/browser/harness/waiting.mjs";
+import { Relay } from "./stage.mjs";
 
 /** How many cases there are. */
 export const FLOOR = 6;
@@ -128,7 +129,7 @@ export function cases(browser, nodes, tutorial) {
         relay.target = second.port;
         await first.stop();
         await first.start();
-        await eventually("she is on the other node", async () =>
+        await until("she is on the other node", async () =>
           (await ada.getByRole("status").textContent()) === "Connected to ecs02");
         await sayOurs(ada, "here I am");
         await hears(bob, "Ada-moved: here I am");

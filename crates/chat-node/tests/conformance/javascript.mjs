@@ -1,7 +1,8 @@
 // The official JavaScript client: what the tutorial does with it, and what it does by itself when the network fails.
 
 import assert from "node:assert/strict";
-import { Relay, eventually } from "./stage.mjs";
+import { until } from "../../../../tests/browser/harness/waiting.mjs";
+import { Relay } from "./stage.mjs";
 
 const MODES = {
   websocket: ["websocket"],
@@ -30,9 +31,9 @@ class Person {
 
   get texts() { return this.events.map(([text]) => text); }
 
-  async connected() { await eventually("the client is connected", () => this.socket.connected); }
+  async connected() { await until("the client is connected", () => this.socket.connected); }
 
-  async hears(text) { await eventually(`"${text}" is heard`, () => this.texts.includes(text)); }
+  async hears(text) { await until(`"${text}" is heard`, () => this.texts.includes(text)); }
 
   async named(name) {
     this.name = name;
@@ -84,7 +85,7 @@ function casesOf({ io, recovers, nodes, mode }) {
     async "ends up on its transport"() {
       const ada = await enter(first.url);
       const wanted = mode === "polling" ? "polling" : "websocket";
-      await eventually(`the transport is ${wanted}`, () => ada.transport() === wanted);
+      await until(`the transport is ${wanted}`, () => ada.transport() === wanted);
       await (await ada.named(word("Ada"))).hears(`Your username is set to ${ada.name}`);
       assert.equal(ada.transport(), wanted);
     },
@@ -103,7 +104,7 @@ function casesOf({ io, recovers, nodes, mode }) {
       for (const name of ["", "   ", "a\nb", 7, null, { not: "a name" }]) {
         const before = ada.texts.length;
         ada.socket.emit("set_username", name);
-        await eventually("an answer", () => ada.texts.length > before);
+        await until("an answer", () => ada.texts.length > before);
         assert.match(ada.texts.at(-1), /^Failed to set the username\./);
       }
       await ada.named(word("Ada"));
@@ -206,11 +207,11 @@ function casesOf({ io, recovers, nodes, mode }) {
       ada.socket.emit("message", "before");
       await ada.hears(`${ada.name}: before`);
       // The client may be told before it is kept elsewhere.
-      await eventually("the session is known", async () => !recovers || await second.metric("chat_redis_sessions_up") === 1);
+      await until("the session is known", async () => !recovers || await second.metric("chat_redis_sessions_up") === 1);
       way.target = second.port;
       way.cut();
       for (const number of numbers(20)) bob.socket.emit("message", number);
-      await eventually("the client notices", () => ada.reasons.length > 0);
+      await until("the client notices", () => ada.reasons.length > 0);
       await ada.connected();
       bob.socket.emit("message", "after");
       await ada.hears(`${bob.name}: after`);
@@ -238,9 +239,9 @@ function casesOf({ io, recovers, nodes, mode }) {
       await bob.hears(`${ada.name}: before`);
       way.target = second.port;
       const stopping = first.stop();
-      await eventually("the client notices", () => ada.reasons.length > 0);
+      await until("the client notices", () => ada.reasons.length > 0);
       bob.socket.emit("message", "meanwhile");
-      await eventually("the client is on the other node", async () =>
+      await until("the client is on the other node", async () =>
         ada.socket.connected && await ada.answer("node").catch(() => null) === "ecs02");
       await stopping;
       await first.start();
@@ -256,7 +257,7 @@ function casesOf({ io, recovers, nodes, mode }) {
     async "may send a packet that is too large, and comes back"() {
       const ada = await (await enter(first.url)).named(word("Ada"));
       ada.socket.emit("message", "x".repeat(70_000));
-      await eventually("it is closed", () => ada.reasons.length > 0);
+      await until("it is closed", () => ada.reasons.length > 0);
       await ada.connected();
       assert.equal(await ada.answer("node"), "ecs01");
     },
@@ -273,11 +274,11 @@ function casesOf({ io, recovers, nodes, mode }) {
 
     async "leaves no session behind"() {
       // Those of the cases before have ended, each in its own time.
-      await eventually("nobody is left", async () => await first.metric("chat_sessions") === 0);
+      await until("nobody is left", async () => await first.metric("chat_sessions") === 0);
       const ada = await enter(first.url);
-      await eventually("it is counted", async () => await first.metric("chat_sessions") === 1);
+      await until("it is counted", async () => await first.metric("chat_sessions") === 1);
       ada.socket.close();
-      await eventually("it is gone", async () => await first.metric("chat_sessions") === 0);
+      await until("it is gone", async () => await first.metric("chat_sessions") === 0);
     },
   };
 

@@ -7,28 +7,7 @@ import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-
-const PATIENCE = 20_000;
-
-/** Waits until `look` gives something that is true, and says what was waited for when it does not in time. */
-export async function eventually(what, look, patience = PATIENCE) {
-  const deadline = Date.now() + patience;
-  for (;;) {
-    const found = await look();
-    if (found) return found;
-    if (Date.now() > deadline) throw new Error(`not in time: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
-async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
-}
+import { freePort, until } from "../../../../tests/browser/harness/waiting.mjs";
 
 async function ended(child) {
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
@@ -41,7 +20,7 @@ async function startRedis(folder) {
     "--bind", "127.0.0.1", "--port", String(port), "--save", "", "--appendonly", "no", "--dir", folder,
   ], { stdio: "ignore" });
   child.on("error", (error) => { throw error; });
-  await eventually("redis listens", () => new Promise((resolve) => {
+  await until("redis listens", () => new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1", () => { socket.destroy(); resolve(true); });
     socket.on("error", () => resolve(false));
   }));
@@ -63,7 +42,7 @@ export class Node {
     ], { env: {}, stdio: ["ignore", "ignore", "pipe"] });
     this.log = [];
     createInterface({ input: this.child.stderr }).on("line", (line) => this.log.push(line));
-    await eventually(`${this.name} is ready`, async () => {
+    await until(`${this.name} is ready`, async () => {
       if (this.child.exitCode !== null) throw new Error(`${this.name} ended: ${this.log.join("\n")}`);
       const response = await fetch(`${this.url}/readyz`).catch(() => null);
       return response?.status === 200;

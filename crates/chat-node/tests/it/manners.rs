@@ -50,7 +50,7 @@ async fn names_and_texts_have_their_lengths_and_names_their_form() {
     .await;
     node.wait_until_ready().await;
     let mut client = node.client().await;
-    let bad_name = "Failed to set the username. Use 1 to 5 characters, without control characters.";
+    let bad_name = "Failed to set the username. Use 1 to 5 characters, without control characters or a colon before a space.";
     for name in ["123456", "", "a\u{202e}b"] {
         client.emit("set_username", name).await;
         assert_eq!(client.message().await, bad_name);

@@ -26,7 +26,7 @@ async fn what_cannot_be_used_is_refused_to_the_sender_only() {
     let mut listener = node.client().await;
 
     let mut client = node.client().await;
-    let bad_name = "Failed to set the username. Use 1 to 64 characters, without control characters.";
+    let bad_name = "Failed to set the username. Use 1 to 64 characters, without control characters or a colon before a space.";
     for packet in [r#"42["set_username","  "]"#, r#"42["set_username","a\nb"]"#, r#"42["set_username",7]"#] {
         client.send(packet).await;
         assert_eq!(client.message().await, bad_name, "{packet}");

@@ -261,6 +261,58 @@ async fn redis_runs_on_its_vpc_address() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_unit_that_notifies_has_started_when_it_says_so() {
+    if !has("a_unit_that_notifies_has_started_when_it_says_so", &["ssh", "sftp", "ssh-keygen", "redis-server"]) {
+        return;
+    }
+    let region = Region::with_hosts(1).await;
+    region.ok("mkdir -p /opt/x").await;
+    put_program(&region, "sleep", "/opt/x/sleep").await;
+    put_program(&region, "true", "/opt/x/true").await;
+    let file = "/etc/systemd/system/says.service";
+    let shown = async || region.ok("systemctl show says --property=ActiveState,SubState,Result").await;
+    let define = async |program: &str, more: &str| {
+        region.write(&unit(program, &format!("Type=notify\n{more}")), file).await;
+        region.ok("systemctl daemon-reload").await;
+    };
+
+    // One that never says it, and one that ends before it does.
+    for (program, result) in [("/opt/x/sleep 1000", "timeout"), ("/opt/x/true", "protocol")] {
+        define(program, "TimeoutStartSec=300ms").await;
+        assert_eq!(region.ssh("systemctl start says").await.status.code(), Some(1), "{program}");
+        assert_eq!(shown().await, format!("ActiveState=failed\nSubState=failed\nResult={result}\n"));
+    }
+
+    // A start that waits is seen to wait, and gives way to a stop.
+    define("/opt/x/sleep 1000", "").await;
+    let waits = region.ssh("systemctl start says");
+    let stops = async {
+        eventually("it waits", async || shown().await.starts_with("ActiveState=activating\nSubState=start\n"))
+            .await;
+        region.ok("systemctl stop says").await;
+    };
+    let (started, ()) = tokio::join!(waits, stops);
+    assert_eq!(started.status.code(), Some(1));
+    assert_eq!(region.ssh("systemctl is-active says").await.status.code(), Some(3));
+
+    // One that says it and is silent from then on.
+    region.ok("apt-get install -y --no-install-recommends redis-server").await;
+    let redis = "/usr/bin/redis-server --port 6390 --supervised systemd";
+    define(redis, "").await;
+    region.ok("systemctl start says").await;
+    assert_eq!(shown().await, "ActiveState=active\nSubState=running\nResult=success\n");
+    region.ok("systemctl stop says").await;
+    define(redis, "WatchdogSec=300ms").await;
+    region.ok("systemctl start says").await;
+    eventually("it was ended", async || {
+        shown().await == "ActiveState=failed\nSubState=failed\nResult=watchdog\n"
+    })
+    .await;
+    assert!(region.ok("journalctl -u says -n 20 --no-pager").await.contains("Watchdog timeout (limit 0.3s)!"));
+    region.plane.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_private_host_is_reached_through_a_public_one() {
     if !has("a_private_host_is_reached_through_a_public_one", PROGRAMS) {
         return;

@@ -3,18 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::plane::host::machine::Machine;
 use crate::plane::host::process::{End, Running};
-use crate::plane::host::service::{Active, Order, State};
+use crate::plane::host::service::{Active, Launched, Order, State};
 use crate::plane::host::unit::{Restart, signal_name};
+use crate::plane::host::vigil::Event;
 
 /// Automatic restarts within ten seconds after which a unit is given up, as systemd does by default.
 const MOST_RESTARTS: usize = 5;
 const RESTART_WINDOW: Duration = Duration::from_secs(10);
+/// How long a program may take to end where its unit does not say.
+const STOP_TIMEOUT: Duration = Duration::from_secs(90);
 /// How long the last output of an ended program is waited for; something it left behind may hold the pipe open.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
@@ -25,41 +28,94 @@ pub(super) struct Keeper {
     pub(super) inbox: mpsc::Receiver<Order>,
     /// The other end of `inbox`, to tell our registration from that of a later start.
     pub(super) own: mpsc::Sender<Order>,
+    /// Told once it has started; dropped when that failed.
+    pub(super) started: Option<oneshot::Sender<()>>,
+}
+
+/// What a program's end is called, and whether that is a clean one.
+struct Conclusion {
+    result: &'static str,
+    status: i32,
+    is_clean: bool,
 }
 
 impl Keeper {
-    pub(super) async fn run(mut self, mut running: Running, mut output: JoinSet<()>) {
+    pub(super) async fn run(mut self, mut launched: Launched) {
+        self.take_over(&launched);
         loop {
-            tokio::select! {
-                end = running.end() => {
-                    finish_output(&mut output).await;
-                    let restart = self.ended(end);
-                    match self.start_again(restart).await {
-                        Some((again, its_output)) => (running, output) = (again, its_output),
-                        None => return,
-                    }
-                }
+            let end = tokio::select! {
+                end = launched.running.end() => (end, None),
+                event = launched.vigil.next() => match self.heed(event, &mut launched.running).await {
+                    Some(late) => (late.0, Some(late.1)),
+                    None => continue,
+                },
                 order = self.inbox.recv() => {
-                    self.obey(order, &mut running, &mut output).await;
+                    self.obey(order, &mut launched.running, &mut launched.output).await;
                     return;
                 }
+            };
+            finish_output(&mut launched.output).await;
+            let restart = self.ended(end, launched.vigil.is_over_start());
+            match self.start_again(restart).await {
+                Some(again) => launched = again,
+                None => return,
             }
+            self.take_over(&launched);
         }
     }
 
+    /// A program was executed. One that does not notify has started by that.
+    fn take_over(&mut self, launched: &Launched) {
+        if launched.vigil.is_over_start() {
+            self.has_started();
+        }
+    }
+
+    fn has_started(&mut self) {
+        self.machine.has_started(&self.unit);
+        if let Some(started) = self.started.take() {
+            let _ = started.send(());
+        }
+    }
+
+    /// Ends a program that is late; says how it ended and what that is called.
+    async fn heed(&mut self, event: Event, running: &mut Running) -> Option<(End, &'static str)> {
+        let (signal, result, text) = match event {
+            Event::Ready => {
+                self.has_started();
+                return None;
+            }
+            Event::StartTimeout => (15, "timeout", "start operation timed out. Terminating.".to_owned()),
+            Event::WatchdogTimeout(limit) => {
+                (6, "watchdog", format!("Watchdog timeout (limit {}s)!", limit.as_secs_f64()))
+            }
+        };
+        self.machine.services.note(&self.unit, "systemd[1]", &format!("{}: {text}", self.unit));
+        let patience = self.machine.unit(&self.unit).map_or(STOP_TIMEOUT, |unit| unit.stop_timeout);
+        Some((self.end_by(signal, patience, running).await, result))
+    }
+
+    /// Sends a signal, and after some time the one that cannot be refused.
+    async fn end_by(&self, signal: i32, patience: Duration, running: &mut Running) -> End {
+        running.signal(signal).await;
+        if let Ok(end) = tokio::time::timeout(patience, running.end()).await {
+            return end;
+        }
+        let unit = &self.unit;
+        let text = format!("{unit}: State 'stop-sigterm' timed out. Killing.");
+        self.machine.services.note(unit, "systemd[1]", &text);
+        running.signal(9).await;
+        running.end().await
+    }
+
     /// Records an end nobody asked for; says whether and after what time it is started again.
-    fn ended(&self, end: End) -> Option<Duration> {
+    fn ended(&mut self, (end, late): (End, Option<&'static str>), has_started: bool) -> Option<Duration> {
         let (unit, services) = (&self.unit, &self.machine.services);
-        let (result, status, is_clean, text) = match end {
-            End::Exited(0) => ("success", 0, true, None),
-            End::Exited(status) => {
-                ("exit-code", status, false, Some(format!("code=exited, status={status}/FAILURE")))
-            }
-            End::Killed(signal) => {
-                let is_clean = matches!(signal, 1 | 2 | 13 | 15);
-                let text = format!("code=killed, status={signal}/{}", signal_name(signal));
-                (if is_clean { "success" } else { "signal" }, signal, is_clean, Some(text))
-            }
+        let Conclusion { result, status, is_clean } = conclude(end, late, has_started);
+        let text = match end {
+            End::Exited(0) => None,
+            End::Exited(status) => Some(format!("code=exited, status={status}/FAILURE")),
+            End::Killed(signal) => Some(format!("code=killed, status={signal}/{}", signal_name(signal))),
         };
         if let Some(text) = text {
             services.note(unit, "systemd[1]", &format!("{unit}: Main process exited, {text}"));
@@ -85,12 +141,14 @@ impl Keeper {
             };
             entry.state = State { active, pid: None, restarts, result, status };
         });
+        // Whoever waits for the start has waited in vain, even where there will be another one.
+        self.started = None;
         self.machine.changed.notify();
         delay
     }
 
     /// Starts it again after its delay, as often as systemd would.
-    async fn start_again(&mut self, delay: Option<Duration>) -> Option<(Running, JoinSet<()>)> {
+    async fn start_again(&mut self, delay: Option<Duration>) -> Option<Launched> {
         let (unit, services) = (self.unit.clone(), &self.machine.services);
         if let Some(delay) = delay {
             tokio::select! {
@@ -130,20 +188,14 @@ impl Keeper {
         let definition = self.machine.unit(&unit).ok();
         let (signal, patience) = match (&order, definition) {
             (Some(Order::Stop(_)), Some(definition)) => (definition.kill_signal, definition.stop_timeout),
-            (Some(Order::Stop(_)), None) => (15, Duration::from_secs(90)),
+            (Some(Order::Stop(_)), None) => (15, STOP_TIMEOUT),
             (Some(Order::Kill(_)) | None, _) => (9, Duration::from_secs(5)),
         };
+        self.started = None;
         services.with(&unit, |entry| entry.state.active = Active::Deactivating);
         services.note(&unit, "systemd[1]", &format!("Stopping {unit}..."));
         self.machine.changed.notify();
-        running.signal(signal).await;
-        let end = if let Ok(end) = tokio::time::timeout(patience, running.end()).await {
-            end
-        } else {
-            services.note(&unit, "systemd[1]", &format!("{unit}: State 'stop-sigterm' timed out. Killing."));
-            running.signal(9).await;
-            running.end().await
-        };
+        let end = self.end_by(signal, patience, running).await;
         finish_output(output).await;
         self.stopped(end, signal);
         self.leave(order);
@@ -175,6 +227,21 @@ impl Keeper {
         if let Some(Order::Stop(done) | Order::Kill(done)) = order {
             let _ = done.send(());
         }
+    }
+}
+
+/// What systemd makes of an end nobody asked for. An end before the program was ready breaks the protocol.
+fn conclude(end: End, late: Option<&'static str>, has_started: bool) -> Conclusion {
+    let (result, status, is_clean) = match end {
+        End::Exited(0) => ("success", 0, true),
+        End::Exited(status) => ("exit-code", status, false),
+        End::Killed(signal) if matches!(signal, 1 | 2 | 13 | 15) => ("success", signal, true),
+        End::Killed(signal) => ("signal", signal, false),
+    };
+    match late {
+        Some(result) => Conclusion { result, status, is_clean: false },
+        None if is_clean && !has_started => Conclusion { result: "protocol", status, is_clean: false },
+        None => Conclusion { result, status, is_clean },
     }
 }
 

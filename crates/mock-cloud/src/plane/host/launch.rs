@@ -102,7 +102,7 @@ impl Machine {
         }
         while let Some(argument) = rest.next() {
             match argument.as_str() {
-                "--daemonize" | "--supervised" => drop(rest.next()),
+                "--daemonize" => drop(rest.next()),
                 "--port" => {
                     mapped.push(argument.clone());
                     mapped.extend(rest.next().map(|port| redis_port(port)));
@@ -164,7 +164,7 @@ fn redis_configuration(text: &str, machine: &Machine) -> String {
                 format!("bind {}", bound_addresses(value, machine))
             }
             "port" | "tls-port" => format!("{key} {}", redis_port(value)),
-            "daemonize" | "supervised" => continue,
+            "daemonize" => continue,
             "replicaof" | "slaveof" | "replica-announce-ip" => {
                 format!("{key} {}", machine.network.rewrite(value, machine.address))
             }

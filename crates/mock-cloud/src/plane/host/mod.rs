@@ -11,6 +11,7 @@ mod journal;
 mod keeper;
 mod launch;
 pub(crate) mod machine;
+mod notify;
 pub(crate) mod outcome;
 mod packages;
 pub(crate) mod process;
@@ -20,6 +21,7 @@ mod service;
 mod sftp;
 pub(crate) mod ssh;
 mod unit;
+mod vigil;
 mod words;
 
 pub(crate) use machine::Machine;

@@ -104,9 +104,10 @@ impl Package {
         }
         if let Some(unit) = self.unit {
             let configuration = manager.configuration();
+            // Not `Type=notify` as a distribution has it: the outer machine's Redis may have been built without that.
             let text = format!(
-                "[Unit]\nDescription=Advanced key-value store\n\n[Service]\nType=notify\n\
-                 ExecStart=/usr/bin/redis-server {configuration} --supervised systemd --daemonize no\n\
+                "[Unit]\nDescription=Advanced key-value store\n\n[Service]\n\
+                 ExecStart=/usr/bin/redis-server {configuration} --daemonize no\n\
                  Restart=always\nUser=redis\n\n[Install]\nWantedBy=multi-user.target\n"
             );
             root.write(&format!("/usr/lib/systemd/system/{unit}"), text.as_bytes(), 0o644)?;

@@ -1,7 +1,8 @@
 //! The service manager of a host: units over real processes, as systemd runs them.
 //!
 //! 1. A definition is read when a unit is first named and again at `daemon-reload`, never in between.
-//! 2. A start returns once the program was executed (or was not: status 203).
+//! 2. A start returns once the program was executed (or was not: status 203); with `Type=notify`, once it said that it
+//!    is ready. Its `notify` socket and what is expected of it there are in `vigil`.
 //! 3. One task a running unit waits for its end or for an order, and starts it again when the unit says so.
 
 use std::collections::BTreeMap;
@@ -16,8 +17,10 @@ use crate::plane::host::console::Console;
 use crate::plane::host::journal::{Format, Journal};
 use crate::plane::host::keeper::Keeper;
 use crate::plane::host::machine::Machine;
+use crate::plane::host::notify::Listener;
 use crate::plane::host::process::{self, Printed, Running};
 use crate::plane::host::unit::{Unit, environment_file};
+use crate::plane::host::vigil::Vigil;
 use crate::plane::spec;
 
 /// Folders searched for unit files, the administrator's first.
@@ -30,6 +33,9 @@ const NOT_EXECUTED: i32 = 203;
 pub(crate) enum Active {
     #[default]
     Inactive,
+    /// Its program was executed, but has not said yet that it is ready.
+    Starting,
+    /// It is started again in a moment.
     Activating,
     Running,
     Deactivating,
@@ -40,7 +46,7 @@ impl Active {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Inactive => "inactive",
-            Self::Activating => "activating",
+            Self::Starting | Self::Activating => "activating",
             Self::Running => "active",
             Self::Deactivating => "deactivating",
             Self::Failed => "failed",
@@ -54,7 +60,7 @@ pub(crate) struct State {
     pub(crate) active: Active,
     pub(crate) pid: Option<u32>,
     pub(crate) restarts: u32,
-    /// `success`, `exit-code` or `signal`.
+    /// `success`, `exit-code`, `signal`, `protocol`, `timeout` or `watchdog`.
     pub(crate) result: &'static str,
     /// Status or signal of the last main process.
     pub(crate) status: i32,
@@ -65,6 +71,7 @@ impl State {
     pub(crate) fn sub_state(&self) -> &'static str {
         match self.active {
             Active::Inactive => "dead",
+            Active::Starting => "start",
             Active::Activating => "auto-restart",
             Active::Running => "running",
             Active::Deactivating => "stop-sigterm",
@@ -84,6 +91,13 @@ pub(crate) enum JobError {
     Failed,
 }
 
+/// A program that was executed, and what goes with it.
+pub(super) struct Launched {
+    pub(super) running: Running,
+    pub(super) output: JoinSet<()>,
+    pub(super) vigil: Vigil,
+}
+
 /// What a running unit is told.
 pub(super) enum Order {
     Stop(oneshot::Sender<()>),
@@ -98,8 +112,10 @@ pub(super) struct Entry {
     pub(super) state: State,
     journal: Arc<Mutex<Journal>>,
     pub(super) orders: Option<mpsc::Sender<Order>>,
-    /// One job at a time.
+    /// One job at a time, but for the time in which a start waits for its program to be ready.
     jobs: Arc<tokio::sync::Mutex<()>>,
+    /// One start at a time, until the program is ready.
+    starts: Arc<tokio::sync::Mutex<()>>,
     pub(super) recent_restarts: Vec<Instant>,
 }
 
@@ -203,26 +219,42 @@ impl Machine {
 
     /// Starts a unit unless it runs.
     pub(crate) async fn start_unit(self: &Arc<Self>, unit: &str) -> Result<(), JobError> {
+        let starts = self.services.with(unit, |entry| Arc::clone(&entry.starts));
+        let _start = starts.lock().await;
+        match self.begin_start(unit).await? {
+            // A stop, or an end before it was ready, drops the other end.
+            Some(started) => started.await.map_err(|_| JobError::Failed),
+            None => Ok(()),
+        }
+    }
+
+    /// Executes a unit's program unless it runs; what comes back tells when it has started.
+    async fn begin_start(self: &Arc<Self>, unit: &str) -> Result<Option<oneshot::Receiver<()>>, JobError> {
         let jobs = self.services.with(unit, |entry| Arc::clone(&entry.jobs));
         let _job = jobs.lock().await;
-        let state = self.services.state(unit);
-        match state.active {
-            Active::Running => return Ok(()),
-            Active::Activating => self.order(unit, Order::Stop).await,
+        match self.services.state(unit).active {
+            Active::Running => return Ok(None),
+            Active::Activating | Active::Starting => self.order(unit, Order::Stop).await,
             Active::Inactive | Active::Deactivating | Active::Failed => {}
         }
         self.services.with(unit, |entry| {
             entry.state = State { active: Active::Activating, ..State::default() };
             entry.recent_restarts.clear();
         });
-        let started = self.execute_unit(unit).await;
-        match started {
-            Ok((running, output)) => {
+        match self.execute_unit(unit).await {
+            Ok(launched) => {
                 let (orders, inbox) = mpsc::channel(4);
+                let (started, has_started) = oneshot::channel();
                 self.services.with(unit, |entry| entry.orders = Some(orders.clone()));
-                let keeper = Keeper { machine: Arc::clone(self), unit: unit.to_owned(), inbox, own: orders };
-                tokio::spawn(keeper.run(running, output));
-                Ok(())
+                let keeper = Keeper {
+                    machine: Arc::clone(self),
+                    unit: unit.to_owned(),
+                    inbox,
+                    own: orders,
+                    started: Some(started),
+                };
+                tokio::spawn(keeper.run(launched));
+                Ok(Some(has_started))
             }
             Err(error) => {
                 if self.services.state(unit).active == Active::Activating {
@@ -275,10 +307,9 @@ impl Machine {
     pub(super) async fn execute_unit(
         self: &Arc<Self>,
         unit: &str,
-    ) -> Result<(Running, JoinSet<()>), JobError> {
+    ) -> Result<Launched, JobError> {
         let definition = self.unit(unit)?;
-        let title = title(unit, &definition);
-        self.services.note(unit, "systemd[1]", &format!("Starting {title}..."));
+        self.services.note(unit, "systemd[1]", &format!("Starting {}...", title(unit, &definition)));
         for line in &definition.before_start {
             let outcome = self.run_quietly(&line.argv).await;
             if outcome.status != 0 && !line.may_fail {
@@ -287,8 +318,11 @@ impl Machine {
                 return Err(self.fail(unit, "exit-code", outcome.status, "Control process exited"));
             }
         }
+        let mut vigil = Vigil::default();
         let launched = match self.unit_environment(&definition) {
-            Ok(environment) => self.launch(&definition.start, &environment, &definition.working_directory),
+            Ok(mut environment) => self.expect(&definition, &mut environment, &mut vigil).and_then(|()| {
+                self.launch(&definition.start, &environment, &definition.working_directory)
+            }),
             Err(path) => {
                 let message =
                     format!("{unit}: Failed to load environment files: {path}: No such file or directory");
@@ -304,16 +338,12 @@ impl Machine {
         };
         match started {
             Ok((running, printed)) => {
-                self.services.note(unit, "systemd[1]", &format!("Started {title}."));
                 self.services.with(unit, |entry| {
-                    entry.state.active = Active::Running;
+                    entry.state.active = Active::Starting;
                     entry.state.pid = Some(running.pid);
-                    entry.state.result = "success";
-                    entry.state.status = 0;
                 });
-                self.changed.notify();
                 let output = self.capture(unit, &program, running.pid, printed);
-                Ok((running, output))
+                Ok(Launched { running, output, vigil })
             }
             Err(error) => {
                 let reason = crate::plane::host::outcome::sentence(&error);
@@ -322,6 +352,37 @@ impl Machine {
                 Err(self.fail(unit, "exit-code", NOT_EXECUTED, "Main process exited"))
             }
         }
+    }
+
+    /// Opens the ear of a unit that notifies, and tells its program where it is.
+    fn expect(
+        &self,
+        definition: &Unit,
+        environment: &mut BTreeMap<String, String>,
+        vigil: &mut Vigil,
+    ) -> std::io::Result<()> {
+        if !definition.notifies {
+            return Ok(());
+        }
+        let listener = Listener::open()?;
+        environment.insert("NOTIFY_SOCKET".to_owned(), listener.address());
+        if let Some(limit) = definition.watchdog {
+            environment.insert("WATCHDOG_USEC".to_owned(), limit.as_micros().to_string());
+        }
+        *vigil = Vigil::over(definition, listener);
+        Ok(())
+    }
+
+    /// Records that a unit has started.
+    pub(super) fn has_started(&self, unit: &str) {
+        let title = self.unit(unit).map_or_else(|_| unit.to_owned(), |definition| title(unit, &definition));
+        self.services.note(unit, "systemd[1]", &format!("Started {title}."));
+        self.services.with(unit, |entry| {
+            entry.state.active = Active::Running;
+            entry.state.result = "success";
+            entry.state.status = 0;
+        });
+        self.changed.notify();
     }
 
     /// The environment of a unit, or the path of a file that is missing.

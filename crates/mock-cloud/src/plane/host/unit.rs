@@ -27,6 +27,12 @@ pub(crate) struct Line {
 pub(crate) struct Unit {
     pub(crate) description: String,
     pub(crate) start: Vec<String>,
+    /// `Type=notify`: it has started when it says so.
+    pub(crate) notifies: bool,
+    /// How long it may take to say so.
+    pub(crate) start_timeout: Duration,
+    /// How long it may be silent once it has started.
+    pub(crate) watchdog: Option<Duration>,
     pub(crate) before_start: Vec<Line>,
     pub(crate) environment: BTreeMap<String, String>,
     /// Path, and whether it may be missing.
@@ -53,6 +59,9 @@ impl Unit {
         let mut unit = Self {
             description: String::new(),
             start: Vec::new(),
+            notifies: false,
+            start_timeout: Duration::from_secs(90),
+            watchdog: None,
             before_start: Vec::new(),
             environment: BTreeMap::new(),
             environment_files: Vec::new(),
@@ -97,12 +106,16 @@ impl Unit {
                     _ => Restart::No,
                 }
             }
+            ("Service", "TimeoutStartSec") => self.start_timeout = span(value).unwrap_or(self.start_timeout),
+            ("Service", "WatchdogSec") => self.watchdog = span(value).filter(|span| !span.is_zero()),
             ("Service", "RestartSec") => self.restart_delay = span(value).unwrap_or(self.restart_delay),
             ("Service", "TimeoutStopSec") => self.stop_timeout = span(value).unwrap_or(self.stop_timeout),
             ("Service", "KillSignal") => self.kill_signal = signal_number(value).unwrap_or(15),
-            ("Service", "Type") if value == "forking" || value == "oneshot" || value == "dbus" => {
-                return Err(BadUnit(format!("mock host: Type={value} is not understood")));
-            }
+            ("Service", "Type") => match value {
+                "simple" | "exec" | "idle" => self.notifies = false,
+                "notify" | "notify-reload" => self.notifies = true,
+                _ => return Err(BadUnit(format!("mock host: Type={value} is not understood"))),
+            },
             _ => {}
         }
         Ok(())
@@ -222,7 +235,7 @@ mod tests {
         let unit = Unit::parse(
             "# c\n[Unit]\nDescription=Chat\n[Service]\nExecStart=/opt/x \\\n  --flag 'a b'\nExecStartPre=-/bin/true\n\
              Environment=A=1 \"B=2 3\"\nEnvironmentFile=-/etc/x.env\nRestart=on-failure\nRestartSec=250ms\n\
-             KillSignal=SIGINT\nTimeoutStopSec=1min 30s\nNoNewPrivileges=yes\n[Install]\nWantedBy=multi-user.target\n",
+             KillSignal=SIGINT\nTimeoutStopSec=1min 30s\nType=notify\nTimeoutStartSec=5\nWatchdogSec=20\nNoNewPrivileges=yes\n[Install]\nWantedBy=multi-user.target\n",
         )
         .unwrap();
         assert_eq!(unit.start, ["/opt/x", "--flag", "a b"]);
@@ -231,6 +244,8 @@ mod tests {
         assert_eq!(unit.environment_files, [("/etc/x.env".to_owned(), true)]);
         assert_eq!((unit.restart, unit.restart_delay), (Restart::OnFailure, Duration::from_millis(250)));
         assert_eq!((unit.kill_signal, unit.stop_timeout), (2, Duration::from_secs(90)));
+        assert_eq!((unit.notifies, unit.start_timeout), (true, Duration::from_secs(5)));
+        assert_eq!(unit.watchdog, Some(Duration::from_secs(20)));
         assert_eq!(unit.wanted_by, ["multi-user.target"]);
     }
 
