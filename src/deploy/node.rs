@@ -12,6 +12,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -69,6 +70,8 @@ pub struct Settings {
     pub ping_timeout: Duration,
     /// Origins a browser may come from besides the node's own; empty is the node's own rule.
     pub allowed_origins: Vec<String>,
+    /// Networks of proxies whose word for their clients' addresses is taken.
+    pub trusted_proxies: Vec<Ipv4Net>,
 }
 
 /// The name of a release: 12 hex digits that stand for binary, unit and environment.
@@ -518,6 +521,7 @@ fn environment(settings: &Settings, password: &Secret<String>) -> Result<String,
         ping_interval => duration(settings.ping_interval),
         ping_timeout => duration(settings.ping_timeout),
         allowed_origins => &settings.allowed_origins,
+        trusted_proxies => settings.trusted_proxies.iter().map(Ipv4Net::to_string).collect::<Vec<_>>(),
     };
     render(NODE_ENVIRONMENT, values)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::Ipv4Net;
 
-use crate::base::ids::{CloudId, InstanceName};
+use crate::base::ids::{CloudId, InstanceName, VSwitchName};
 use crate::resource::ownership::record_remark;
 use crate::resource::settings;
 use crate::resource::spec::{
@@ -141,13 +141,17 @@ fn rules(topology: &Topology, desired: &mut Desired) {
     for range in &topology.ssh.allow_from {
         open(format!("ssh-{}", range_name(*range)), 22, Peer::Range(*range));
     }
-    for vswitch in &topology.load_balancer.vswitches {
-        let range = topology.vswitches[vswitch].cidr;
+    for (vswitch, range) in balancer_ranges(topology) {
         open(format!("node-{vswitch}"), topology.node.port, Peer::Range(range));
     }
     for node in &topology.node.on {
         open(format!("redis-{node}"), topology.redis.port, Peer::Instance(node.clone()));
     }
+}
+
+/// The vSwitches the load balancer is in, and their addresses, from which it asks the nodes.
+fn balancer_ranges(topology: &Topology) -> impl Iterator<Item = (&VSwitchName, Ipv4Net)> {
+    topology.load_balancer.vswitches.iter().map(|name| (name, topology.vswitches[name].cidr))
 }
 
 /// `203.0.113.0-24`: a slash would be odd in an address.
@@ -224,6 +228,7 @@ fn service(topology: &Topology, desired: &mut Desired) {
             ping_interval: topology.node.ping_interval.duration(),
             ping_timeout: topology.node.ping_timeout.duration(),
             allowed_origins: topology.node.allowed_origins.clone(),
+            trusted_proxies: balancer_ranges(topology).map(|(_, range)| range).collect(),
         };
         desired.add(ResourceAddress::new(Kind::Release, name), Spec::Release(spec), needs);
     }

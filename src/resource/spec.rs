@@ -281,6 +281,8 @@ pub struct ReleaseSpec {
     pub ping_timeout: Duration,
     /// Other origins that may connect.
     pub allowed_origins: Vec<String>,
+    /// Where the load balancer comes from, whose word for its clients' addresses is taken.
+    pub trusted_proxies: Vec<Ipv4Net>,
 }
 
 /// A machine in the group.

@@ -10,6 +10,13 @@ use chat_node::{Config, Limits, NodeId, Recovery, RedisAddress};
 use clap::{Args, Parser, ValueEnum};
 use ipnet::IpNet;
 
+/// Most bytes of a character in a text.
+const BYTES_A_CHARACTER: usize = 4;
+/// The same as JSON may write it.
+const ESCAPED_CHARACTER: usize = 6;
+/// Bytes of a packet beside its texts, at most.
+const OVERHEAD: usize = 256;
+
 /// The word that asks for a look at the settings only.
 pub(crate) const CHECK: &str = "check-config";
 
@@ -172,6 +179,7 @@ impl Arguments {
         let trusted_proxies =
             given(&self.trusted_proxies).map(|text| network(text)).collect::<Result<_, _>>()?;
         let clients = self.limits;
+        clients.fit_together()?;
         let limits = Limits {
             text_characters: clients.message_length,
             name_characters: clients.name_length,
@@ -205,6 +213,30 @@ impl Arguments {
             drain_spread: self.drain_spread,
             ..Config::new(node_id, redis)
         })
+    }
+}
+
+impl ClientLimits {
+    /// Whether what one limit allows fits into the others.
+    fn fit_together(&self) -> Result<(), String> {
+        let message = self.message_length;
+        let payload = BYTES_A_CHARACTER * message + OVERHEAD;
+        if usize::try_from(self.max_payload).is_ok_and(|given| given < payload) {
+            return Err(format!(
+                "--max-payload {} is too small for messages of {message} characters: give at least {payload}, or a \
+                 smaller --message-length",
+                self.max_payload
+            ));
+        }
+        let queue = 2 * (ESCAPED_CHARACTER * (message + self.name_length) + OVERHEAD);
+        if self.queue_bytes < queue {
+            return Err(format!(
+                "--queue-bytes {} is too small for messages of {message} characters: give at least {queue}, or a \
+                 smaller --message-length",
+                self.queue_bytes
+            ));
+        }
+        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ use crate::rate::{Bucket, Rate, Taken};
 use crate::room::{Arrival, Room, Seat, refusal};
 use crate::session_id::SessionId;
 use crate::socket_io::{
-    Accepted, Acknowledgement, Admission, Event, LeaveReason, Namespace, Participant, Socket,
+    Accepted, Acknowledgement, Admission, Event, JoinRequest, LeaveReason, Namespace, Participant, Socket,
 };
 use crate::wording::{self, Username};
 
@@ -52,13 +52,15 @@ pub struct Chat {
 pub struct Lobby(pub Arc<Chat>);
 
 impl Namespace for Lobby {
-    fn connect(&self, visitor: &Visitor, auth: Option<Map<String, Value>>) -> Admission {
+    fn connect(&self, visitor: &Visitor, request: JoinRequest) -> Admission {
+        let JoinRequest { auth, is_repeated } = request;
         let chat = self.0.clone();
         let reads_offsets = chat.recovery.applies(visitor.user_agent.as_deref(), auth.as_ref());
         let claim = auth.filter(|_| reads_offsets).and_then(|auth| Claim::of(&auth));
+        let rate = chat.rate(is_repeated);
         match claim {
-            None => Admission::Accepted(Guest::new(chat, reads_offsets).admitted()),
-            Some(claim) => Admission::Later(Box::pin(async move { Ok(chat.readmit(claim).await) })),
+            None => Admission::Accepted(Guest::new(chat, reads_offsets, rate).admitted()),
+            Some(claim) => Admission::Later(Box::pin(async move { Ok(chat.readmit(claim, rate).await) })),
         }
     }
 }
@@ -79,11 +81,11 @@ impl Claim {
 
 impl Chat {
     /// Lets a client in as who it was, or as somebody new when that is not known any more.
-    async fn readmit(self: Arc<Self>, claim: Claim) -> Accepted {
+    async fn readmit(self: Arc<Self>, claim: Claim, rate: Rate) -> Accepted {
         let recalled = self.bus.recall(claim.pid, PATIENCE).await;
         let Ok(Some(session)) = recalled else {
             self.metrics.unrecovered.increment();
-            return Guest::new(self, true).admitted();
+            return Guest::new(self, true, rate).admitted();
         };
         // It may have heard more elsewhere than this node has read so far.
         let history = self.bus.history();
@@ -91,10 +93,16 @@ impl Chat {
             && matches!(history.after(claim.offset), Missed::Entries { entries, .. } if entries.len() <= self.limits.missed);
         if !is_known {
             self.metrics.unrecovered.increment();
-            return Guest::new(self, true).admitted();
+            return Guest::new(self, true, rate).admitted();
         }
         self.metrics.recovered.increment();
-        Guest { recovered: Some((session, claim.offset)), ..Guest::new(self, true) }.admitted()
+        Guest { recovered: Some((session, claim.offset)), ..Guest::new(self, true, rate) }.admitted()
+    }
+
+    /// How often a client may speak that has joined just now.
+    fn rate(&self, is_repeated: bool) -> Rate {
+        let bucket = Bucket { a_second: self.limits.rate, burst: self.limits.burst };
+        if is_repeated { Rate::begun_anew(bucket) } else { Rate::new(bucket) }
     }
 
     fn leave(&self, seat: &Arc<Seat>, reason: LeaveReason) {
@@ -127,8 +135,7 @@ struct Guest {
 }
 
 impl Guest {
-    fn new(chat: Arc<Chat>, reads_offsets: bool) -> Self {
-        let rate = Rate::new(Bucket { a_second: chat.limits.rate, burst: chat.limits.burst });
+    fn new(chat: Arc<Chat>, reads_offsets: bool, rate: Rate) -> Self {
         Self { chat, pid: SessionId::random(), reads_offsets, recovered: None, seat: None, rate }
     }
 

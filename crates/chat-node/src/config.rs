@@ -283,21 +283,38 @@ pub struct Origin(HeaderValue);
 impl Origin {
     const ANY: &str = "*";
 
-    /// Accepts `http://host`, `https://host`, each with or without a port, and `*`.
+    /// Accepts `http://host`, `https://host`, each with or without a port, and `*`. It is kept as a browser writes it:
+    /// in small letters, and without the port that goes without saying.
     pub fn parse(given: &str) -> Result<Self, ConfigError> {
         if given == Self::ANY {
             return Ok(Self(HeaderValue::from_static(Self::ANY)));
         }
         let refuse = || ConfigError::Origin { given: given.to_owned() };
-        let host =
-            given.strip_prefix("http://").or_else(|| given.strip_prefix("https://")).ok_or_else(refuse)?;
-        let usable = !host.is_empty()
+        let written = given.to_ascii_lowercase();
+        let (scheme, place) = written.split_once("://").ok_or_else(refuse)?;
+        let default_port = match scheme {
+            "http" => 80,
+            "https" => 443,
+            _ => return Err(refuse()),
+        };
+        // The colons of an address of IPv6 are in brackets.
+        let (host, port) = match place.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, Some(port.parse::<u16>().map_err(|_| refuse())?))
+            }
+            _ => (place, None),
+        };
+        let is_usable = !host.is_empty()
             && host.bytes().all(|byte| byte.is_ascii_graphic())
             && !host.contains(['/', '?', '#', '@', '*', ',']);
-        if !usable {
+        if !is_usable {
             return Err(refuse());
         }
-        HeaderValue::from_str(given).map(Self).map_err(|_| refuse())
+        let origin = match port.filter(|port| *port != default_port) {
+            Some(port) => format!("{scheme}://{host}:{port}"),
+            None => format!("{scheme}://{host}"),
+        };
+        HeaderValue::try_from(origin).map(Self).map_err(|_| refuse())
     }
 
     /// Whether it stands for every page.
@@ -359,11 +376,26 @@ mod tests {
     fn an_origin_has_no_path_and_no_wildcard_but_the_one_for_all() {
         assert!(Origin::parse("*").unwrap().is_any());
         assert!(!Origin::parse("https://a").unwrap().is_any());
-        assert!(Origin::parse("https://chat.example.com").is_ok());
-        assert!(Origin::parse("http://127.0.0.1:8080").is_ok());
-        for refused in
-            ["**", "chat.example.com", "https://", "https://a/b", "https://*.example.com", "ftp://a"]
-        {
+        for (given, written) in [
+            ("https://chat.example.com", "https://chat.example.com"),
+            ("http://127.0.0.1:8080", "http://127.0.0.1:8080"),
+            ("HTTPS://Chat.example.com:443", "https://chat.example.com"),
+            ("https://a:80", "https://a:80"),
+            ("http://[::1]", "http://[::1]"),
+            ("http://[::1]:80", "http://[::1]"),
+        ] {
+            assert_eq!(Origin::parse(given).unwrap().header(), written, "{given}");
+        }
+        for refused in [
+            "**",
+            "chat.example.com",
+            "https://",
+            "https://:80",
+            "https://a:x",
+            "https://a/b",
+            "https://*.example.com",
+            "ftp://a",
+        ] {
             assert!(Origin::parse(refused).is_err(), "{refused:?} was accepted");
         }
     }

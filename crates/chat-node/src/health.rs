@@ -1,7 +1,8 @@
 //! What balancers, deployers and Prometheus ask: `/healthz`, `/readyz`, `/metrics`; and the page.
 //!
 //! `/healthz` does not look at Redis on purpose: a load balancer that cuts all clients because Redis blinked makes
-//! a small trouble large. `/readyz` does, for deployers and operators.
+//! a small trouble large. `/readyz` does, for deployers and operators, who ask the node itself: neither it nor
+//! `/metrics` is there for a request that a proxy has passed on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +13,7 @@ use http::{Response, StatusCode};
 use crate::chat::Chat;
 use crate::engine_io::Body;
 use crate::engine_io::registry::Registry;
-use crate::http::{Pages, plain, site};
+use crate::http::{Pages, Way, plain, site};
 use crate::metrics::{Gauges, Transports};
 use crate::page;
 
@@ -30,8 +31,10 @@ pub struct Vitals {
 }
 
 impl Pages for Vitals {
-    fn page(&self, path: &str) -> Option<Response<Body>> {
+    fn page(&self, path: &str, way: Way) -> Option<Response<Body>> {
         match path {
+            // For those who run the node; through a balancer anybody would read what is wrong with it.
+            "/readyz" | "/metrics" if way == Way::Forwarded => None,
             "/" => Some(page::page()),
             "/healthz" => Some(self.healthz()),
             "/readyz" => Some(self.readyz()),

@@ -4,6 +4,7 @@
 //! when asked to try, 64 unusable flags or environment.
 
 mod arguments;
+mod descriptors;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
@@ -64,6 +65,7 @@ async fn serve(listen: SocketAddr, config: Config) -> Result<(), String> {
     let address = listener.local_addr().map_err(cannot_listen)?;
     let stop = told_to_stop().map_err(|error| format!("cannot wait for signals: {error}"))?;
     tracing::info!(%address, node = %config.node_id, redis = %config.redis, "listening");
+    descriptors::warn_when_short(&config.limits);
     systemd::ready();
     let watched = tokio::spawn(systemd::keep_watchdog());
     let shutdown = async {

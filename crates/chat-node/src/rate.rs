@@ -5,6 +5,9 @@
 
 use tokio::time::Instant;
 
+/// What may be said at once by who begins anew: enough to say who one is.
+const AGAIN: f64 = 5.0;
+
 /// The size of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket {
@@ -39,6 +42,11 @@ impl Rate {
     pub fn new(bucket: Bucket) -> Self {
         let full = f64::from(bucket.burst);
         Self { bucket, within: full, beyond: full, filled_at: Instant::now() }
+    }
+
+    /// Somebody who begins anew, and may have said all that may be said at once just before.
+    pub fn begun_anew(bucket: Bucket) -> Self {
+        Self { within: AGAIN.min(f64::from(bucket.burst)), ..Self::new(bucket) }
     }
 
     /// Speaks once.
@@ -86,6 +94,15 @@ mod tests {
             [(); 4].map(|()| rate.take()),
             [Taken::Within, Taken::Within, Taken::Within, Taken::Beyond]
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_begins_anew_does_not_get_everything_again() {
+        let mut rate = Rate::begun_anew(Bucket { a_second: 10, burst: 100 });
+        assert!([(); 5].iter().all(|()| rate.take() == Taken::Within));
+        assert_eq!(rate.take(), Taken::Beyond);
+        pass(100).await;
+        assert_eq!(rate.take(), Taken::Within);
     }
 
     #[tokio::test(start_paused = true)]

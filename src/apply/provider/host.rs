@@ -192,6 +192,7 @@ pub(crate) fn node_settings(spec: &ReleaseSpec, known: &Known) -> Result<node::S
         ping_interval: spec.ping_interval,
         ping_timeout: spec.ping_timeout,
         allowed_origins: spec.allowed_origins.clone(),
+        trusted_proxies: spec.trusted_proxies.clone(),
     })
 }
 

@@ -15,7 +15,7 @@ test("sentences of the node are told apart", () => {
     ["You are disconnected, because you keep sending too fast.", "trouble"],
   ];
   for (const [text, kind] of table) assert.equal(read(text, "node").kind, kind, text);
-  for (const [text, kind] of table.slice(0, 5)) assert.equal(read(text, "unknown").kind, kind, text);
+  for (const [text, kind] of table.slice(0, 5)) assert.equal(read(text, "unknown", true).kind, kind, text);
   assert.equal(read("Your username is set to Ada: x", "node").name, "Ada: x");
 });
 
@@ -26,6 +26,9 @@ test("lines of people are a name and a text, and nobody can speak as the node", 
   assert.equal(read("Your username is set to Eve: hi", "chatroom").kind, "said");
   assert.equal(read("Failed to set the username. left the chatroom.", "chatroom").kind, "notice");
   assert.equal(read("The Cat: hello", "unknown").kind, "said");
+  // Without a question there is no answer, where it cannot be told who speaks.
+  assert.equal(read("Your username is set to Eve: hi", "unknown", false).kind, "said");
+  assert.equal(read("Failed to set the username.: hi", "unknown", false).kind, "said");
 });
 
 test("offsets tell who speaks", () => {

@@ -5,16 +5,18 @@
 //! 3. [`polling`] and [`websocket`] carry what is queued to the client, and bring what it sends to the [`Receiver`].
 //! 4. [`registry`] knows all sessions, and sees to it that each end is told once.
 //!
-//! [`packet`] and [`encoded`] are the two directions of the packet codec; [`close`] has the reasons of an end.
+//! `heartbeat` has the clocks of both, `upgrade` the move from the one to the other. [`packet`] and [`encoded`] are the two directions of the packet codec; [`close`] has the reasons of an end.
 
 pub mod close;
 pub mod counts;
 pub mod encoded;
+mod heartbeat;
 pub mod packet;
 mod polling;
 pub mod registry;
 pub mod requests;
 pub mod session;
+mod upgrade;
 pub mod websocket;
 
 pub use close::CloseReason;

@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::close::CloseReason;
 use super::counts::Counts;
 use super::encoded::{Encoded, encode_payload};
+use super::heartbeat::{Due, Heartbeat};
 use super::packet::{Packet, decode_payload};
 use super::registry::Tenure;
 use super::session::{Attempt, Change, Phase, Session, Transport};
@@ -36,31 +37,19 @@ pub(super) enum Misuse {
 /// Minds heartbeats, deadlines and the end of a session while its client polls.
 pub(super) async fn drive(mut tenure: Tenure) {
     let session = tenure.session().clone();
-    let settings = session.settings.clone();
-    let join_by = Instant::now() + settings.join_timeout;
-    let mut next_ping = Instant::now() + settings.ping_interval;
-    let mut pong_by = None;
+    let mut heartbeat = Heartbeat::begin(session.settings.clone());
     let reason = loop {
-        let joined = session.lock().joined;
-        let deadline = [Some(pong_by.unwrap_or(next_ping)), (!joined).then_some(join_by)];
-        let deadline = deadline.into_iter().flatten().min().unwrap_or(next_ping);
+        let deadline = heartbeat.deadline(session.has_joined());
         let Ok(change) = timeout_at(deadline, poll_fn(|context| session.poll_change(context))).await else {
-            let now = Instant::now();
-            if pong_by.is_some_and(|pong_by| pong_by <= now) {
-                session.close(CloseReason::PingTimeout);
-            } else if join_by <= now && !session.lock().joined {
-                session.close(CloseReason::NotJoined);
-            } else if pong_by.is_none() && next_ping <= now {
-                session.send_always(Encoded::ping());
-                pong_by = Some(settings.pong_by(next_ping, now));
+            match heartbeat.look(session.has_joined()) {
+                Due::Nothing => {}
+                Due::Ping => session.send_always(Encoded::ping()),
+                Due::End(reason) => session.close(reason),
             }
             continue;
         };
         match change {
-            Change::Ponged => {
-                pong_by = None;
-                next_ping = Instant::now() + settings.ping_interval;
-            }
+            Change::Ponged => heartbeat.ponged(),
             Change::Upgraded => return tenure.pass_on(),
             // The poll that tells the client may have been quicker.
             Change::Closing(reason) | Change::Closed(reason) => break reason,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -15,6 +15,7 @@ use super::encoded::Encoded;
 use super::polling::{self, Misuse, Posting};
 use super::registry::Registry;
 use super::session::{Attempt, Permit, Receiver, Session, Settings, Transport, Visitor};
+use super::upgrade::Upgrading;
 use super::websocket::{connection, handshake};
 
 /// The body of every answer.
@@ -244,10 +245,11 @@ impl Engine {
         match (transport, request.method()) {
             (Transport::WebSocket, _) => {
                 let response = handshake::accept(&request).ok_or(Refusal::BadRequest)?;
+                let upgrading = Upgrading::begin(session).ok_or(Refusal::BadRequest)?;
                 let registry = self.registry.clone();
                 tokio::spawn(async move {
                     if let Some((stream, first)) = take_over(request).await {
-                        tokio::spawn(connection::probe(stream, first, session, registry));
+                        tokio::spawn(connection::probe(stream, first, upgrading, registry));
                     }
                 });
                 Ok(response)
@@ -270,8 +272,8 @@ impl Engine {
         if request.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/octet-stream") {
             return Err(Refusal::BadRequest);
         }
-        let body = Limited::new(request.into_body(), self.settings.max_payload);
-        let Ok(body) = timeout(self.settings.upgrade_timeout, body.collect()).await else {
+        let body = gather(Limited::new(request.into_body(), self.settings.max_payload));
+        let Ok(body) = timeout(self.settings.upgrade_timeout, body).await else {
             return Ok(answer(
                 StatusCode::REQUEST_TIMEOUT,
                 "text/plain",
@@ -281,7 +283,7 @@ impl Engine {
         posting.complete = true;
         match body {
             Ok(body) => {
-                posting.take(&body.to_bytes(), &self.registry.counts)?;
+                posting.take(&body, &self.registry.counts)?;
                 // This type keeps old browsers from offering the answer as a download.
                 Ok(answer(StatusCode::OK, "text/html", "ok"))
             }
@@ -294,6 +296,17 @@ impl Engine {
             }
         }
     }
+}
+
+/// A whole body in one piece: kept as they came, chunks of one byte would take many times their size.
+async fn gather(mut body: Limited<Incoming>) -> Result<BytesMut, Box<dyn std::error::Error + Send + Sync>> {
+    let mut gathered = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            gathered.extend_from_slice(&data);
+        }
+    }
+    Ok(gathered)
 }
 
 /// Takes the raw connection out of the HTTP server, with what arrived on it already.

@@ -40,15 +40,6 @@ pub struct Settings {
     pub queue_bytes: usize,
 }
 
-impl Settings {
-    /// By when the answer to a ping must be there that was due at `due` and is sent `now`. A timer that is a little late
-    /// does not give the client more time; one that is very late does not take any from it.
-    pub(super) fn pong_by(&self, due: Instant, now: Instant) -> Instant {
-        const LATE: Duration = Duration::from_millis(20);
-        due.max(now.checked_sub(LATE).unwrap_or(now)) + self.ping_timeout
-    }
-}
-
 /// What counts a session in, and counts it out when it is dropped.
 pub type Permit = Option<Box<dyn Place>>;
 
@@ -202,13 +193,6 @@ impl Session {
         Sent::Queued
     }
 
-    /// Whether `packets` more with `bytes` in all fit into the queue.
-    pub fn has_room(&self, packets: usize, bytes: usize) -> bool {
-        let state = self.lock();
-        state.packets + packets <= self.settings.queue_packets
-            && state.bytes + bytes <= self.settings.queue_bytes
-    }
-
     /// Queues what the transport itself has to say, however full the queue is.
     pub(super) fn send_always(&self, packet: Encoded) {
         let state = self.lock();
@@ -262,6 +246,10 @@ impl Session {
         self.lock().joined = true;
     }
 
+    pub(super) fn has_joined(&self) -> bool {
+        self.lock().joined
+    }
+
     pub(super) fn attach(&self, receiver: Arc<dyn Receiver>) {
         let attached = self.receiver.set(receiver);
         debug_assert!(attached.is_ok(), "a session has one receiver");
@@ -281,17 +269,18 @@ impl Session {
 
     /// Completes when the driver of a polling session has something to look at.
     pub(super) fn poll_change(&self, context: &Context<'_>) -> Poll<Change> {
-        self.driver.register(context.waker());
         let mut state = self.lock();
         // The upgrade first: from then on, the end is for the other driver to tell.
-        match (state.transport, state.phase) {
-            (Transport::WebSocket, _) => Poll::Ready(Change::Upgraded),
-            (Transport::Polling { .. }, Phase::Closing(reason)) => Poll::Ready(Change::Closing(reason)),
-            (Transport::Polling { .. }, Phase::Closed(reason)) => Poll::Ready(Change::Closed(reason)),
-            (Transport::Polling { .. }, Phase::Open) if std::mem::take(&mut state.ponged) => {
-                Poll::Ready(Change::Ponged)
-            }
-            (Transport::Polling { .. }, Phase::Open) => Poll::Pending,
+        if state.transport == Transport::WebSocket {
+            return Poll::Ready(Change::Upgraded);
+        }
+        // Under the lock, so that it cannot take the place of the other driver, which begins with an upgrade.
+        self.driver.register(context.waker());
+        match state.phase {
+            Phase::Closing(reason) => Poll::Ready(Change::Closing(reason)),
+            Phase::Closed(reason) => Poll::Ready(Change::Closed(reason)),
+            Phase::Open if std::mem::take(&mut state.ponged) => Poll::Ready(Change::Ponged),
+            Phase::Open => Poll::Pending,
         }
     }
 }

@@ -12,9 +12,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::occupancy::Taking;
 use super::site::Site;
 use super::stall::Stalling;
 
@@ -23,6 +25,8 @@ use super::stall::Stalling;
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client may take to read that there is no place for it.
 const TURNING_AWAY: Duration = Duration::from_millis(500);
+/// How many may be reading that at once.
+const MOST_TURNED_AWAY: usize = 256;
 /// How long to wait when the system has no room for another connection.
 const NO_ROOM: Duration = Duration::from_millis(100);
 /// Most headers of a request.
@@ -39,6 +43,7 @@ pub async fn accept(
     connections: TaskTracker,
 ) {
     let mut has_room = true;
+    let refusals = Arc::new(Semaphore::new(MOST_TURNED_AWAY));
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -47,8 +52,22 @@ pub async fn accept(
         match accepted {
             Ok((stream, peer)) => {
                 has_room = true;
-                let serving = serve(stream, peer, site.clone(), closing.clone());
-                connections.spawn(serving);
+                // A chat message is one small write: with Nagle's algorithm it would wait for the delayed
+                // acknowledgement of the one before it, 40 ms.
+                if let Err(error) = stream.set_nodelay(true) {
+                    tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
+                }
+                match site.admit_connection(peer.ip()) {
+                    Ok(place) => {
+                        connections.spawn(serve(stream, peer, place, site.clone(), closing.clone()));
+                    }
+                    Err(refusal) => {
+                        // Who comes when even those are too many hears nothing.
+                        if let Ok(permit) = refusals.clone().try_acquire_owned() {
+                            connections.spawn(turn_away(stream, refusal, permit));
+                        }
+                    }
+                }
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -64,11 +83,14 @@ pub async fn accept(
 
 /// Says that there is no place, and hears the request out: closing a socket that holds unread bytes would make the
 /// system throw the answer away.
-async fn turn_away(mut stream: TcpStream, refusal: &str) -> io::Result<()> {
-    stream.write_all(refusal.as_bytes()).await?;
-    stream.shutdown().await?;
-    tokio::io::copy(&mut stream, &mut tokio::io::sink()).await?;
-    Ok(())
+async fn turn_away(mut stream: TcpStream, refusal: String, _permit: OwnedSemaphorePermit) {
+    let saying = async {
+        stream.write_all(refusal.as_bytes()).await?;
+        stream.shutdown().await?;
+        tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+    };
+    // Whether it was heard or not.
+    tokio::time::timeout(TURNING_AWAY, saying).await.ok();
 }
 
 /// The client was gone before it was accepted.
@@ -79,19 +101,13 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-async fn serve(stream: TcpStream, peer: SocketAddr, site: Arc<Site>, closing: CancellationToken) {
-    // A chat message is one small write: with Nagle's algorithm it would wait for the delayed acknowledgement of the
-    // one before it, 40 ms.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%peer, %error, "TCP_NODELAY could not be set");
-    }
-    let _place = match site.admit_connection(peer.ip()) {
-        Ok(place) => place,
-        Err(refusal) => {
-            tokio::time::timeout(TURNING_AWAY, turn_away(stream, &refusal)).await.ok();
-            return;
-        }
-    };
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    _place: Taking,
+    site: Arc<Site>,
+    closing: CancellationToken,
+) {
     let first_by = tokio::time::sleep(site.handshake_timeout);
     let has_asked = Arc::new(AtomicBool::new(false));
     let service = {

@@ -12,4 +12,4 @@ pub mod stall;
 
 pub use ::http::Response;
 pub use accept::accept;
-pub use site::{NODE_HEADER, Pages, Site, plain};
+pub use site::{NODE_HEADER, Pages, Site, Way, plain};

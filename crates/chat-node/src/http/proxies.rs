@@ -5,8 +5,10 @@
 
 use std::net::IpAddr;
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
+
+use super::site::Way;
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -29,19 +31,24 @@ impl Proxies {
     /// Where a request comes from that arrived from `peer`.
     pub fn client(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
         let mut client = peer.to_canonical();
-        let lists: Vec<&str> =
-            headers.get_all(FORWARDED_FOR).iter().map(|list| list.to_str().unwrap_or_default()).collect();
-        for entry in lists.iter().rev().flat_map(|list| list.rsplit(',')) {
+        // Bytes: what is in front of a proxy's entry may be anything, and spoils itself only.
+        let lists: Vec<&[u8]> = headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
+        for entry in lists.iter().rev().flat_map(|list| list.rsplit(|byte| *byte == b',')) {
             if !self.trust(client) {
                 break;
             }
-            let Some(address) = parse(entry.trim()) else {
+            let Some(address) = std::str::from_utf8(entry).ok().and_then(|entry| parse(entry.trim())) else {
                 break;
             };
             client = address;
         }
         client
     }
+}
+
+/// Whether a proxy has passed a request on, trusted or not.
+pub(super) fn way(headers: &HeaderMap) -> Way {
+    if headers.contains_key(FORWARDED_FOR) { Way::Forwarded } else { Way::Direct }
 }
 
 /// An address as proxies write it: alone, in brackets, or with a port.
@@ -60,7 +67,7 @@ mod tests {
     fn only_the_word_of_trusted_proxies_counts() {
         let proxies = Proxies::new(vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()]);
         // Peer, header lines, client.
-        let table: [(&str, &[&str], &str); 10] = [
+        let table: [(&str, &[&str], &str); 11] = [
             ("192.0.2.1", &[], "192.0.2.1"),
             ("192.0.2.1", &["198.51.100.7"], "192.0.2.1"),
             ("10.0.0.1", &["198.51.100.7"], "198.51.100.7"),
@@ -71,11 +78,12 @@ mod tests {
             ("10.0.0.1", &["198.51.100.7:4711"], "198.51.100.7"),
             ("fd00::1", &["[2001:db8::7]:4711"], "2001:db8::7"),
             ("10.0.0.1", &["198.51.100.7, nonsense"], "10.0.0.1"),
+            ("10.0.0.1", &["\u{ff}, 198.51.100.7"], "198.51.100.7"),
         ];
         for (peer, lines, client) in table {
             let mut headers = HeaderMap::new();
             for line in lines {
-                headers.append(FORWARDED_FOR, line.parse().unwrap());
+                headers.append(FORWARDED_FOR, HeaderValue::from_bytes(line.as_bytes()).unwrap());
             }
             let found = proxies.client(peer.parse().unwrap(), &headers);
             assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{peer} {lines:?}");

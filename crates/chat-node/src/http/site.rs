@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 
 use super::occupancy::{Full as NoPlace, Occupancy, Taking};
 use super::origin::{Origins, Verdict};
-use super::proxies::Proxies;
+use super::proxies::{self, Proxies};
 use crate::engine_io::{Body, Engine, Refusal, Visitor};
 use crate::metrics::Counter;
 
@@ -23,10 +23,19 @@ pub const NODE_HEADER: HeaderName = HeaderName::from_static("x-chat-node");
 /// Characters that are kept of what a client calls its program.
 const USER_AGENT_LENGTH: usize = 128;
 
+/// How a request came here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// From whoever asks.
+    Direct,
+    /// Through a proxy, which says so; whoever asks may be anybody.
+    Forwarded,
+}
+
 /// What is answered beside the sessions.
 pub trait Pages: std::fmt::Debug + Send + Sync {
-    /// The page of a path; `None` when there is none. It is asked for with GET or HEAD.
-    fn page(&self, path: &str) -> Option<Response<Body>>;
+    /// The page of a path; `None` when there is none that way. It is asked for with GET or HEAD.
+    fn page(&self, path: &str, way: Way) -> Option<Response<Body>>;
 }
 
 /// A server without its socket.
@@ -96,14 +105,14 @@ impl Site {
         let mut response = if path == self.path || path == self.path.trim_end_matches('/') {
             self.session(request, peer).await
         } else {
-            self.page(request.method(), path)
+            self.page(request.method(), path, proxies::way(request.headers()))
         };
         response.headers_mut().insert(NODE_HEADER, self.node.clone());
         response
     }
 
-    fn page(&self, method: &Method, path: &str) -> Response<Body> {
-        match self.pages.page(path) {
+    fn page(&self, method: &Method, path: &str, way: Way) -> Response<Body> {
+        match self.pages.page(path, way) {
             None => plain(StatusCode::NOT_FOUND, "there is nothing here\n"),
             Some(page) if method == Method::GET || method == Method::HEAD => page,
             Some(_) => {

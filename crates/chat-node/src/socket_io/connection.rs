@@ -5,10 +5,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use serde_json::{Map, Value, json};
 
 use super::Namespaces;
-use super::namespace::{Accepted, Admission, LeaveReason, Participant};
+use super::namespace::{Accepted, Admission, JoinRequest, LeaveReason, Participant};
 use super::packet::{self, BadPacket, Content, Decoder, Packet};
 use super::socket::{Acknowledgement, Socket};
 use crate::engine_io::{CloseReason, Message, Receiver, Session};
+use crate::rate::{Bucket, Rate, Taken};
+
+/// How often one client may ask to join: each time may cost as much as thousands of messages.
+const JOINS: Bucket = Bucket { a_second: 1, burst: 16 };
 
 /// The receiver of a session.
 #[derive(Debug)]
@@ -18,11 +22,26 @@ pub(super) struct Connection {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
     decoder: Decoder,
     members: Vec<Member>,
+    /// How often it asks to join.
+    joins: Rate,
+    has_asked: bool,
     is_over: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            decoder: Decoder::default(),
+            members: Vec::new(),
+            joins: Rate::new(JOINS),
+            has_asked: false,
+            is_over: false,
+        }
+    }
 }
 
 /// A namespace the client is in, or about to be.
@@ -118,11 +137,16 @@ impl Connection {
         name: &str,
         auth: Option<Map<String, Value>>,
     ) {
+        if state.joins.take() != Taken::Within {
+            session.close(CloseReason::RateLimit);
+            return;
+        }
+        let request = JoinRequest { auth, is_repeated: std::mem::replace(&mut state.has_asked, true) };
         let Some((name, namespace)) = self.namespaces.get(name) else {
             session.send(&packet::connect_error(name, "Invalid namespace"));
             return;
         };
-        match namespace.connect(session.visitor(), auth) {
+        match namespace.connect(session.visitor(), request) {
             Admission::Accepted(accepted) => self.join(state, session, name.clone(), accepted),
             Admission::Refused(message) => {
                 session.send(&packet::connect_error(name, &message));

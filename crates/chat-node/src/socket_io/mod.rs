@@ -11,7 +11,7 @@ pub mod socket;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub use namespace::{Accepted, Admission, LeaveReason, Namespace, Participant};
+pub use namespace::{Accepted, Admission, JoinRequest, LeaveReason, Namespace, Participant};
 pub use packet::{Arguments, Event};
 pub use socket::{Acknowledgement, NoAnswer, Socket};
 

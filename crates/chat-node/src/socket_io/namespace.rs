@@ -12,8 +12,17 @@ use crate::session_id::SessionId;
 
 /// A namespace.
 pub trait Namespace: fmt::Debug + Send + Sync {
-    /// Whether a client may join. `auth` is what it says about itself.
-    fn connect(&self, visitor: &Visitor, auth: Option<Map<String, Value>>) -> Admission;
+    /// Whether a client may join.
+    fn connect(&self, visitor: &Visitor, request: JoinRequest) -> Admission;
+}
+
+/// How a client asks to join.
+#[derive(Debug, Default)]
+pub struct JoinRequest {
+    /// What it says about itself.
+    pub auth: Option<Map<String, Value>>,
+    /// It has asked before in this session: what it is granted once is not granted anew by leaving and joining.
+    pub is_repeated: bool,
 }
 
 /// The answer to a client that wants to join.

@@ -13,6 +13,8 @@ use crate::engine_io::{Encoded, TextPacket};
 
 /// The namespace everybody means who names none.
 pub const MAIN: &str = "/";
+/// Longest name of a namespace, in bytes.
+const LONGEST_NAMESPACE: usize = 128;
 /// Most attachments of a packet.
 const MOST_ATTACHMENTS: usize = 10;
 /// Names of events that mean something else to one of the sides.
@@ -28,6 +30,9 @@ pub enum BadPacket {
     /// A binary packet without a count of attachments, or with too many.
     #[error("illegal attachments")]
     IllegalAttachments,
+    /// A namespace whose name is too long.
+    #[error("illegal namespace")]
+    IllegalNamespace,
     /// An id that is too large, or missing where one must be.
     #[error("illegal id")]
     IllegalId,
@@ -124,9 +129,12 @@ pub struct Decoder {
     incomplete: Option<Box<Incomplete>>,
 }
 
+/// A binary packet whose attachments are not all there. It is kept as it came: the values in it would take many times
+/// that.
 #[derive(Debug)]
 struct Incomplete {
-    packet: Packet<'static>,
+    text: Box<str>,
+    attachments: Vec<Bytes>,
     missing: usize,
 }
 
@@ -140,25 +148,34 @@ impl Decoder {
         if missing == 0 {
             return Ok(Some(packet));
         }
-        let packet = Packet { namespace: Cow::Owned(packet.namespace.into_owned()), content: packet.content };
-        self.incomplete = Some(Box::new(Incomplete { packet, missing }));
+        self.incomplete = Some(Box::new(Incomplete { text: text.into(), attachments: Vec::new(), missing }));
         Ok(None)
     }
 
     /// Takes an attachment. `None` when more are to follow.
     pub fn binary(&mut self, bytes: &[u8]) -> Result<Option<Packet<'static>>, BadPacket> {
         let mut incomplete = self.incomplete.take().ok_or(BadPacket::OutOfPlace)?;
-        if let Content::Event(_, Event { arguments, .. }) | Content::Acknowledgement(_, arguments) =
-            &mut incomplete.packet.content
-        {
-            arguments.attachments.push(Bytes::copy_from_slice(bytes));
-        }
+        incomplete.attachments.push(Bytes::copy_from_slice(bytes));
         incomplete.missing -= 1;
         if incomplete.missing == 0 {
-            return Ok(Some(incomplete.packet));
+            return incomplete.complete().map(Some);
         }
         self.incomplete = Some(incomplete);
         Ok(None)
+    }
+}
+
+impl Incomplete {
+    fn complete(self) -> Result<Packet<'static>, BadPacket> {
+        let (packet, _) = parse(&self.text)?;
+        let namespace = Cow::Owned(packet.namespace.into_owned());
+        let mut content = packet.content;
+        if let Content::Event(_, Event { arguments, .. }) | Content::Acknowledgement(_, arguments) =
+            &mut content
+        {
+            arguments.attachments = self.attachments;
+        }
+        Ok(Packet { namespace, content })
     }
 }
 
@@ -179,6 +196,10 @@ fn parse(text: &str) -> Result<(Packet<'_>, usize), BadPacket> {
     let mut namespace = MAIN;
     if rest.starts_with('/') {
         (namespace, rest) = rest.split_once(',').unwrap_or((rest, ""));
+        // It is repeated to the client, and is none of ours.
+        if namespace.len() > LONGEST_NAMESPACE {
+            return Err(BadPacket::IllegalNamespace);
+        }
     }
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (id, json) = rest.split_at(digits);
@@ -400,6 +421,8 @@ mod tests {
         for (text, expected) in table {
             assert_eq!(Decoder::default().text(text), Err(expected), "{text}");
         }
+        let long = format!("0/{},", "a".repeat(LONGEST_NAMESPACE));
+        assert_eq!(Decoder::default().text(&long), Err(BadPacket::IllegalNamespace));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 import { WELCOME } from "./wording.mjs";
 
-// More than a node gives at once to a client that comes back.
+// A line that comes again is one of the last.
 const MOST_SEEN = 4000;
 
 /** Tells one arrival from another. */

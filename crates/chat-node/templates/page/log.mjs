@@ -39,7 +39,11 @@ export class Log {
     this.#parts = parts;
     this.#actions = actions;
     parts.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    parts.jump.addEventListener("click", () => this.toEnd());
+    parts.jump.addEventListener("click", () => {
+      this.toEnd();
+      // The button hides itself, and must not take the keyboard along.
+      parts.scroller.focus({ preventScroll: true });
+    });
     // A keyboard that opens, or a line that grows, must not push the newest line out of sight.
     const observer = new ResizeObserver(() => { if (this.#isAtEnd) this.toEnd(); });
     for (const element of [parts.scroller, parts.lines, parts.outbox]) observer.observe(element);

@@ -25,7 +25,8 @@ const kept = {
 // --- the conversation ---
 
 const arrivals = new Arrivals();
-const name = { wanted: kept.get("name"), confirmed: null, silent: 0 };
+// `asked`: names that the node has not answered for yet.
+const name = { wanted: kept.get("name"), confirmed: null, silent: 0, asked: 0 };
 let missedTitles = 0;
 
 const log = new Log(
@@ -55,7 +56,7 @@ function heard(sentence, offset) {
   const source = arrivals.sourceOf(sentence, offset);
   if (source === null) return;
   const at = source === "chatroom" ? timeOf(offset, Date.now()) : Date.now();
-  const line = read(sentence, source);
+  const line = read(sentence, source, name.asked > 0);
   switch (line.kind) {
     case "welcome": if (isFirstStay) log.notice(line.text, at); break;
     case "named": named(line, at); break;
@@ -88,6 +89,7 @@ function showName(problem) {
 }
 
 function named({ text, name: given }, at) {
+  name.asked = Math.max(0, name.asked - 1);
   // The node may write a name otherwise than it was typed.
   if (field.name.value.trim() === name.wanted) field.name.value = given;
   Object.assign(name, { wanted: given, confirmed: given });
@@ -98,10 +100,16 @@ function named({ text, name: given }, at) {
 }
 
 function nameRefused(problem) {
+  name.asked = Math.max(0, name.asked - 1);
   name.silent = 0;
   name.wanted = name.confirmed ?? "";
   showName(problem);
   field.name.focus();
+}
+
+function askForName() {
+  name.asked += 1;
+  connection.emit("set_username", name.wanted);
 }
 
 form.name.addEventListener("submit", (event) => {
@@ -109,7 +117,7 @@ form.name.addEventListener("submit", (event) => {
   const wanted = field.name.value.trim();
   if (wanted === "") return showName("Write a name first.");
   name.wanted = wanted;
-  if (connection.isJoined) connection.emit("set_username", wanted);
+  if (connection.isJoined) askForName();
   field.message.focus();
 });
 field.name.addEventListener("input", () => showName());
@@ -152,7 +160,8 @@ function joined({ recovered, isFirst }) {
   }
   // Also when the node knows us: it may have died before it had told the others of our name.
   name.silent = name.wanted === name.confirmed ? 1 : 0;
-  if (name.wanted !== "") connection.emit("set_username", name.wanted);
+  name.asked = 0;
+  if (name.wanted !== "") askForName();
   connection.ask(["node"], (answer) => {
     node = String(answer);
     showConnection();
@@ -187,7 +196,10 @@ function showCountdown(state) {
   const { phase, retryAt } = connection.state;
   const left = phase === "waiting" ? retryAt - Date.now() : 0;
   const isShown = state === "disconnected" && (Date.now() - lostAt > FLICKER || left > FLICKER);
-  element("outage").hidden = !isShown;
+  const outage = element("outage");
+  // What is hidden must not take the keyboard along.
+  if (!isShown && outage.contains(document.activeElement)) field.message.focus();
+  outage.hidden = !isShown;
   element("retry-in").textContent = left > 0 ? `Trying again in ${Math.ceil(left / 1000)} s.` : "Trying now.";
   if (state === "disconnected") countdown = setTimeout(() => showCountdown(state), isShown ? 250 : FLICKER);
 }
@@ -223,7 +235,9 @@ function explain(problem = "") {
 
 form.message.addEventListener("submit", (event) => {
   event.preventDefault();
-  const text = field.message.value.trim();
+  const written = field.message.value.trim();
+  // Half a character, as some keyboards leave behind, cannot be sent.
+  const text = written.toWellFormed?.() ?? written;
   if (text === "") return field.message.focus();
   if (name.wanted === "") {
     showName("Set your name first; what you wrote is kept.");
@@ -249,8 +263,9 @@ field.message.addEventListener("keydown", (event) => {
 // Where a keyboard covers the page instead of making it smaller.
 const view = globalThis.visualViewport;
 view?.addEventListener("resize", () => {
-  document.documentElement.style.setProperty("--height", `${view.height}px`);
-  scrollTo(0, 0);
+  // Somebody who zooms in sees less of the page, which is as large as before.
+  document.documentElement.style.setProperty("--height", `${view.height * view.scale}px`);
+  if (view.scale === 1) scrollTo(0, 0);
 });
 
 field.name.value = name.wanted;

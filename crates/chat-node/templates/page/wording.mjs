@@ -9,20 +9,23 @@ const LEFT = " left the chatroom.";
 
 /**
  * Reads a sentence: `{ kind, text, ... }`. `source` says who speaks: the `node` to us alone, or the `chatroom` to
- * everybody; where that cannot be told, it is `unknown`.
+ * everybody; where that cannot be told, it is `unknown`. `isNameAsked`: whether the node has to answer for a name.
  */
-export function read(sentence, source) {
-  const ofNode = source === "chatroom" ? null : readNode(sentence, source);
+export function read(sentence, source, isNameAsked) {
+  const ofNode = source === "chatroom" ? null : readNode(sentence, source, isNameAsked);
   if (ofNode) return ofNode;
   const colon = sentence.indexOf(": ");
   if (colon > 0) return { kind: "said", name: sentence.slice(0, colon), text: sentence.slice(colon + 2) };
   return { kind: "notice", text: sentence };
 }
 
-function readNode(text, source) {
+function readNode(text, source, isNameAsked) {
   if (text === WELCOME) return { kind: "welcome", text };
-  if (text.startsWith(NAMED)) return { kind: "named", text, name: text.slice(NAMED.length) };
-  if (text.startsWith(NAME_REFUSED)) return { kind: "name-refused", text };
+  // Anybody may have a name that begins so; an answer has a question.
+  if (source === "node" || isNameAsked) {
+    if (text.startsWith(NAMED)) return { kind: "named", text, name: text.slice(NAMED.length) };
+    if (text.startsWith(NAME_REFUSED)) return { kind: "name-refused", text };
+  }
   // A name of two words may begin so too; its line has a colon soon.
   const isTrouble = source === "node" || /^(Failed to send|The (message may|chatroom cannot))/.test(text);
   return isTrouble ? { kind: "trouble", text } : null;
@@ -42,8 +45,13 @@ export function tintOf(name, count) {
   return hash % count;
 }
 
+/** The characters of a text as people see them. */
+function* segments(text) {
+  for (const { segment } of new Intl.Segmenter().segment(text)) yield segment;
+}
+
 /** What stands for a name in a small circle: its first letter as people see it. */
 export function initialOf(name) {
-  const [first] = new Intl.Segmenter().segment(name);
-  return (first?.segment ?? "").toLocaleUpperCase();
+  const [first = ""] = Intl.Segmenter ? segments(name) : name;
+  return first.toLocaleUpperCase();
 }

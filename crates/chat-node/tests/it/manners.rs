@@ -145,3 +145,22 @@ async fn events_nobody_knows_are_of_no_consequence() {
     client.emit("message", "still here").await;
     assert_eq!(client.message().await, "Ada: still here");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn joining_again_and_again_gives_nobody_more_to_say() {
+    let redis = redis_or_skip!();
+    let node = Node::ready("ecs01", &redis.url()).await;
+    let mut client = node.client().await;
+    client.send("41").await;
+    client.send("40").await;
+    client.send(r#"42["set_username","Ada"]"#).await;
+    for _ in 0..20 {
+        client.send(r#"42["message","much"]"#).await;
+    }
+    while client.message().await != "Failed to send the message. You are sending too fast; wait a moment." {}
+    for _ in 0..20 {
+        client.send("41").await;
+        client.send("40").await;
+    }
+    assert_eq!(client.close_code().await, Some(1008));
+}

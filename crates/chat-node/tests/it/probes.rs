@@ -24,6 +24,14 @@ async fn every_response_names_the_node() {
         assert_eq!(response.headers()["x-chat-node"], "ecs01", "{path}");
     }
     assert_eq!(node.client().await.node, "ecs01");
+
+    // What a proxy passes on may come from anybody.
+    let browser = reqwest::Client::new();
+    for (path, status) in [("/", 200), ("/healthz", 200), ("/readyz", 404), ("/metrics", 404)] {
+        let request = browser.get(format!("http://{}{path}", node.address));
+        let response = request.header("x-forwarded-for", "198.51.100.7").send().await.unwrap();
+        assert_eq!(response.status(), status, "{path}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -63,6 +63,8 @@ async fn each_flag_has_its_bounds_and_says_them() {
         ("--max-payload", "1023", "1023 is not in 1024..=1000000"),
         ("--queue-packets", "1", "it must be a number between 16 and 1000000"),
         ("--queue-bytes", "1", "it must be a number between 65536 and 1000000000"),
+        ("--max-payload", "2048", "too small for messages of 4096 characters: give at least 16640"),
+        ("--message-length", "100000", "too small for messages of 100000 characters"),
         ("--stream-length", "1", "it must be a number between 1000 and 10000000"),
         ("--recovery", "sometimes", "[possible values: auto, always, never]"),
         ("--log-format", "xml", "[possible values: text, json]"),

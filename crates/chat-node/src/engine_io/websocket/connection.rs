@@ -4,53 +4,35 @@
 //! While nothing happens it owns no buffer: bytes are read into memory the thread's tasks share, and frames wait in the
 //! session's queue. A client that does not read makes its own queue full, and nobody else wait.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::frame::{self, Opcode, Violation};
+use super::frame::{self, Opcode};
+use super::parting::{End, Parting, lost, part, told, violated};
 use super::reader::{Event, Reader};
+use super::scratch;
 use super::writer::Writer;
 use crate::engine_io::close::CloseReason;
 use crate::engine_io::counts::Counts;
 use crate::engine_io::encoded::Encoded;
+use crate::engine_io::heartbeat::{Due, Heartbeat};
 use crate::engine_io::packet::{Message, Packet};
 use crate::engine_io::registry::{Registry, Tenure};
-use crate::engine_io::session::{Attempt, Phase, Session, Transport};
+use crate::engine_io::session::{Phase, Session};
+use crate::engine_io::upgrade::Upgrading;
 
-/// How long a client may take for its part of a close handshake.
-const GOODBYE: Duration = Duration::from_secs(1);
-/// Bytes read at once.
-const CHUNK: usize = 64 * 1024;
 /// Reads of one client before others have their turn.
 const READS: usize = 4;
 /// What a client sends to try a WebSocket.
 const PROBE: &str = "probe";
-
-thread_local! {
-    /// What is read stays here only until the same call has looked at it.
-    static SCRATCH: RefCell<Vec<u8>> = RefCell::new(vec![0; CHUNK]);
-}
-
-/// How a connection ends, as far as its client is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// The client is gone.
-    Lost,
-    /// The client said so first.
-    Answered(Option<u16>),
-    /// We say so.
-    Told { code: u16, text: &'static str },
-}
 
 /// What a task waits for.
 enum Turn {
@@ -64,17 +46,15 @@ enum Turn {
 /// How far a connection is.
 enum Stage {
     /// It is tried while the session polls.
-    Probing { upgrade_by: Instant },
+    Probing { upgrading: Upgrading, upgrade_by: Instant },
     /// It carries the session.
     Carrying(Carrying),
 }
 
-/// The clocks of a session that is carried.
+/// A session that is carried.
 struct Carrying {
     tenure: Tenure,
-    next_ping: Instant,
-    pong_by: Option<Instant>,
-    join_by: Instant,
+    heartbeat: Heartbeat,
 }
 
 /// One connection and what it is for.
@@ -103,25 +83,20 @@ pub(in crate::engine_io) async fn carry(stream: TcpStream, first: Bytes, tenure:
 pub(in crate::engine_io) async fn probe(
     stream: TcpStream,
     first: Bytes,
-    session: Arc<Session>,
+    upgrading: Upgrading,
     registry: Arc<Registry>,
 ) {
-    if !session.begin_upgrade() {
-        // The session is on its way already: this connection is none of its own.
-        let end = End::Told { code: 1008, text: "the session has another connection" };
-        let mut reader = Reader::new(session.settings.max_payload);
-        return part(&stream, &mut reader, &mut Writer::default(), end).await;
-    }
+    let session = upgrading.session().clone();
     let upgrade_by = Instant::now() + session.settings.upgrade_timeout;
-    let mut connection = Connection::new(stream, session, registry, Stage::Probing { upgrade_by });
+    let stage = Stage::Probing { upgrading, upgrade_by };
+    let mut connection = Connection::new(stream, session, registry, stage);
     connection.run(first).await;
 }
 
 impl Carrying {
     fn new(tenure: Tenure) -> Self {
-        let (settings, now) = (&tenure.session().settings, Instant::now());
-        let (next_ping, join_by) = (now + settings.ping_interval, now + settings.join_timeout);
-        Self { next_ping, pong_by: None, join_by, tenure }
+        let heartbeat = Heartbeat::begin(tenure.session().settings.clone());
+        Self { tenure, heartbeat }
     }
 }
 
@@ -142,7 +117,7 @@ impl Connection {
                 let queue = self.session.lock().take_queue();
                 self.writer.extend(queue);
             }
-            Stage::Probing { .. } => self.session.stop_upgrading(),
+            Stage::Probing { upgrading, .. } => upgrading.give_up(),
         }
         if in_trouble {
             self.writer.discard();
@@ -151,7 +126,7 @@ impl Connection {
     }
 
     /// Reads and writes until there is a reason to end.
-    async fn exchange(&mut self, reader: &mut Reader, first: Bytes) -> (CloseReason, End) {
+    async fn exchange(&mut self, reader: &mut Reader, first: Bytes) -> Parting {
         let mut sleep = std::pin::pin!(sleep_until(self.deadline()));
         if !first.is_empty()
             && let Err(end) = self.take_in(reader, &mut Vec::from(first))
@@ -186,7 +161,7 @@ impl Connection {
         if self.stream.poll_read_ready(context).is_ready() {
             return Poll::Ready(Turn::Readable);
         }
-        if self.poll_news(context) {
+        if self.poll_news(context) || (self.writer.is_empty() && self.pong.is_some()) {
             return Poll::Ready(Turn::News);
         }
         if !self.writer.is_empty() && self.stream.poll_write_ready(context).is_ready() {
@@ -207,8 +182,12 @@ impl Connection {
     }
 
     /// Takes over what waits in the session's queue.
-    fn refill(&mut self) -> Result<(), (CloseReason, End)> {
-        if let Some(pong) = self.pong.take() {
+    fn refill(&mut self) -> Result<(), Parting> {
+        // Not before the one ahead of it is written: a client that pings and does not read gets no memory by it.
+        if self.writer.is_empty()
+            && let Some(pong) = self.pong.take()
+        {
+            self.count_in(&pong);
             self.writer.push(pong);
         }
         if matches!(self.stage, Stage::Probing { .. }) {
@@ -227,7 +206,16 @@ impl Connection {
         Ok(())
     }
 
-    fn write(&mut self) -> Result<(), (CloseReason, End)> {
+    /// Frames of the WebSocket itself count as what the session has queued, since they are counted out with it.
+    fn count_in(&self, frame: &Bytes) {
+        if matches!(self.stage, Stage::Carrying(_)) {
+            let mut state = self.session.lock();
+            state.packets += 1;
+            state.bytes += frame.len();
+        }
+    }
+
+    fn write(&mut self) -> Result<(), Parting> {
         if self.writer.is_empty() {
             self.stalled_at = None;
             return Ok(());
@@ -235,7 +223,7 @@ impl Connection {
         let written = self.writer.write(&self.stream).map_err(|error| lost(&error))?;
         if matches!(self.stage, Stage::Carrying(_)) {
             let mut state = self.session.lock();
-            // Pongs of the WebSocket were never counted in.
+            // What was written while it was tried was never counted in.
             state.packets = state.packets.saturating_sub(written.frames);
             state.bytes = state.bytes.saturating_sub(written.bytes);
             if self.writer.is_empty() && state.queue.is_empty() {
@@ -252,8 +240,8 @@ impl Connection {
         Ok(())
     }
 
-    fn read(&mut self, reader: &mut Reader) -> Result<(), (CloseReason, End)> {
-        SCRATCH.with_borrow_mut(|scratch| {
+    fn read(&mut self, reader: &mut Reader) -> Result<(), Parting> {
+        scratch::lend(|scratch| {
             for _ in 0..READS {
                 match self.stream.try_read(scratch) {
                     Ok(0) => return Err((CloseReason::TransportClose, End::Lost)),
@@ -271,7 +259,7 @@ impl Connection {
         })
     }
 
-    fn take_in(&mut self, reader: &mut Reader, chunk: &mut [u8]) -> Result<(), (CloseReason, End)> {
+    fn take_in(&mut self, reader: &mut Reader, chunk: &mut [u8]) -> Result<(), Parting> {
         match reader.read(chunk, |event| self.handle(event)) {
             Ok(ControlFlow::Continue(())) => Ok(()),
             Ok(ControlFlow::Break(end)) => Err(end),
@@ -279,7 +267,7 @@ impl Connection {
         }
     }
 
-    fn handle(&mut self, event: Event<'_>) -> ControlFlow<(CloseReason, End)> {
+    fn handle(&mut self, event: Event<'_>) -> ControlFlow<Parting> {
         let packet = match event {
             Event::Ping(payload) => {
                 // One answer is enough for several, as the protocol says.
@@ -297,42 +285,40 @@ impl Connection {
         let Ok(packet) = packet else {
             return ControlFlow::Break(told(CloseReason::ParseError));
         };
-        match self.stage {
-            Stage::Probing { .. } => self.probed(packet),
-            Stage::Carrying(_) => self.carried(packet),
+        match &self.stage {
+            Stage::Probing { upgrading, .. } => match packet {
+                Packet::Ping(PROBE) if upgrading.probed() => self.answer_probe(),
+                Packet::Upgrade if upgrading.complete() => self.take_over(),
+                // Said in another order, or twice, or what is not said here.
+                Packet::Open(_)
+                | Packet::Close
+                | Packet::Ping(_)
+                | Packet::Pong(_)
+                | Packet::Message(_)
+                | Packet::Upgrade
+                | Packet::Noop => return ControlFlow::Break(told(CloseReason::ParseError)),
+            },
+            Stage::Carrying(_) => return self.carried(packet),
         }
+        ControlFlow::Continue(())
     }
 
-    /// A packet while the session polls: the probe, or the word to move.
-    fn probed(&mut self, packet: Packet<'_>) -> ControlFlow<(CloseReason, End)> {
-        match packet {
-            Packet::Ping(PROBE) => {
-                self.writer.push(Encoded::probed().into_frame());
-                self.session.answer_polls();
-                ControlFlow::Continue(())
-            }
-            Packet::Upgrade if self.session.upgrade() => {
-                self.counts().upgraded.increment();
-                self.stage = Stage::Carrying(Carrying::new(self.registry.succeed(&self.session)));
-                ControlFlow::Continue(())
-            }
-            Packet::Open(_)
-            | Packet::Close
-            | Packet::Ping(_)
-            | Packet::Pong(_)
-            | Packet::Message(_)
-            | Packet::Upgrade
-            | Packet::Noop => ControlFlow::Break(told(CloseReason::ParseError)),
-        }
+    fn answer_probe(&mut self) {
+        self.writer.push(Encoded::probed().into_frame());
     }
 
-    fn carried(&mut self, packet: Packet<'_>) -> ControlFlow<(CloseReason, End)> {
+    /// The client has moved.
+    fn take_over(&mut self) {
+        self.counts().upgraded.increment();
+        self.stage = Stage::Carrying(Carrying::new(self.registry.succeed(&self.session)));
+    }
+
+    fn carried(&mut self, packet: Packet<'_>) -> ControlFlow<Parting> {
         match packet {
             Packet::Message(message) => return self.receive(message),
             Packet::Pong(_) => {
                 if let Stage::Carrying(carrying) = &mut self.stage {
-                    carrying.pong_by = None;
-                    carrying.next_ping = Instant::now() + self.session.settings.ping_interval;
+                    carrying.heartbeat.ponged();
                 }
             }
             Packet::Close => return ControlFlow::Break(told(CloseReason::TransportClose)),
@@ -343,7 +329,7 @@ impl Connection {
         ControlFlow::Continue(())
     }
 
-    fn receive(&self, message: Message<'_>) -> ControlFlow<(CloseReason, End)> {
+    fn receive(&self, message: Message<'_>) -> ControlFlow<Parting> {
         self.session.receive(message);
         // The layer above may have had enough; what follows is not for it any more.
         match self.session.lock().phase {
@@ -355,153 +341,34 @@ impl Connection {
 
     fn deadline(&self) -> Instant {
         let own = match &self.stage {
-            Stage::Probing { upgrade_by } => *upgrade_by,
-            Stage::Carrying(carrying) => {
-                let heartbeat = carrying.pong_by.unwrap_or(carrying.next_ping);
-                if self.session.lock().joined { heartbeat } else { heartbeat.min(carrying.join_by) }
-            }
+            Stage::Probing { upgrade_by, .. } => *upgrade_by,
+            Stage::Carrying(carrying) => carrying.heartbeat.deadline(self.session.has_joined()),
         };
         self.stalled_at.map_or(own, |stalled_at| stalled_at.min(own))
     }
 
-    fn look_at_clocks(&mut self) -> Result<(), (CloseReason, End)> {
+    fn look_at_clocks(&mut self) -> Result<(), Parting> {
         let now = Instant::now();
         if self.stalled_at.is_some_and(|stalled_at| stalled_at <= now) {
             return Err(told(CloseReason::WriteStall));
         }
-        let settings = &self.session.settings;
         match &mut self.stage {
-            Stage::Probing { upgrade_by } if *upgrade_by <= now => Err(told(CloseReason::TransportError)),
-            Stage::Probing { .. } => Ok(()),
-            Stage::Carrying(carrying) => {
-                if carrying.join_by <= now && !self.session.lock().joined {
-                    return Err(told(CloseReason::NotJoined));
-                }
-                match carrying.pong_by {
-                    Some(pong_by) if pong_by <= now => return Err(told(CloseReason::PingTimeout)),
-                    None if carrying.next_ping <= now => {
-                        carrying.pong_by = Some(settings.pong_by(carrying.next_ping, now));
-                        self.session.send_always(Encoded::ping());
-                    }
-                    _ => {}
-                }
-                Ok(())
+            Stage::Probing { upgrade_by, .. } if *upgrade_by <= now => {
+                Err(told(CloseReason::TransportError))
             }
+            Stage::Probing { .. } => Ok(()),
+            Stage::Carrying(carrying) => match carrying.heartbeat.look(self.session.has_joined()) {
+                Due::Nothing => Ok(()),
+                Due::Ping => {
+                    self.session.send_always(Encoded::ping());
+                    Ok(())
+                }
+                Due::End(reason) => Err(told(reason)),
+            },
         }
     }
 
     fn counts(&self) -> &Counts {
         &self.registry.counts
-    }
-}
-
-impl Session {
-    /// Begins to try a WebSocket, unless another is tried or used.
-    fn begin_upgrade(&self) -> bool {
-        match &mut self.lock().transport {
-            Transport::Polling { attempt: attempt @ Attempt::None, .. } => {
-                *attempt = Attempt::Connected;
-                true
-            }
-            Transport::Polling { .. } | Transport::WebSocket => false,
-        }
-    }
-
-    /// The client stops polling before it moves, and a poll that waits would hold it up.
-    fn answer_polls(&self) {
-        if let Transport::Polling { attempt, .. } = &mut self.lock().transport {
-            *attempt = Attempt::Probed;
-        }
-        self.poller.wake();
-    }
-
-    /// From here on the WebSocket carries the session. Not when it is over, or the WebSocket was not tried before.
-    fn upgrade(&self) -> bool {
-        let mut state = self.lock();
-        let probed = matches!(state.transport, Transport::Polling { attempt: Attempt::Probed, .. });
-        if state.phase != Phase::Open || !probed {
-            return false;
-        }
-        state.transport = Transport::WebSocket;
-        drop(state);
-        self.driver.wake();
-        self.poller.wake();
-        true
-    }
-
-    /// The WebSocket came to nothing; polling goes on.
-    fn stop_upgrading(&self) {
-        if let Transport::Polling { attempt, .. } = &mut self.lock().transport {
-            *attempt = Attempt::None;
-        }
-    }
-}
-
-fn told(reason: CloseReason) -> (CloseReason, End) {
-    (reason, End::Told { code: reason.websocket_code(), text: reason.as_str() })
-}
-
-fn violated(violation: Violation) -> (CloseReason, End) {
-    let (reason, text) = if violation == Violation::TooLarge {
-        (CloseReason::TooLarge, CloseReason::TooLarge.as_str())
-    } else {
-        (CloseReason::TransportError, "not a frame of this protocol")
-    };
-    (reason, End::Told { code: violation.code(), text })
-}
-
-fn lost(error: &io::Error) -> (CloseReason, End) {
-    // A client that is gone may be noticed by either.
-    let is_gone = matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe);
-    let reason = if is_gone { CloseReason::TransportClose } else { CloseReason::TransportError };
-    (reason, End::Lost)
-}
-
-/// Writes what is left and the close frame, and waits a moment for the client's: closing a socket that holds unread
-/// bytes would make the system throw away what the client has not read yet.
-async fn part(stream: &TcpStream, reader: &mut Reader, writer: &mut Writer, end: End) {
-    match end {
-        End::Lost => return,
-        End::Answered(code) => {
-            let payload = code.map(u16::to_be_bytes);
-            let payload = payload.as_ref().map_or(&[][..], |code| code);
-            writer.push(Bytes::from(frame::control(Opcode::Close, payload)));
-        }
-        End::Told { code, text } => writer.push(Bytes::from(frame::close(code, text))),
-    }
-    let saying = async {
-        writer.write(stream)?;
-        while !writer.is_empty() {
-            stream.writable().await?;
-            writer.write(stream)?;
-        }
-        if matches!(end, End::Told { .. }) {
-            hear_out(stream, reader).await?;
-        }
-        io::Result::Ok(())
-    };
-    // Whether it was heard or not: the connection is over.
-    tokio::time::timeout(GOODBYE, saying).await.ok();
-}
-
-/// Reads until the client has closed, or what it sends cannot be read.
-async fn hear_out(stream: &TcpStream, reader: &mut Reader) -> io::Result<()> {
-    loop {
-        stream.readable().await?;
-        let heard = SCRATCH.with_borrow_mut(|scratch| {
-            let length = stream.try_read(scratch)?;
-            let flow = reader.read(&mut scratch[..length], |event| match event {
-                Event::Close(_) => ControlFlow::Break(()),
-                Event::Text(_) | Event::Binary(_) | Event::Ping(_) | Event::Pong => ControlFlow::Continue(()),
-            });
-            let is_over = length == 0 || !matches!(flow, Ok(ControlFlow::Continue(())));
-            io::Result::Ok(is_over)
-        });
-        match heard {
-            Ok(true) => return Ok(()),
-            Ok(false) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(error) => return Err(error),
-        }
     }
 }

@@ -5,5 +5,7 @@
 pub mod connection;
 pub mod frame;
 pub mod handshake;
+mod parting;
 pub mod reader;
+mod scratch;
 mod writer;

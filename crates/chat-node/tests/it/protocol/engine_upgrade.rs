@@ -56,10 +56,44 @@ async fn polls_are_ignored_after_the_upgrade() {
 async fn another_websocket_of_the_session_is_ignored_after_the_upgrade() {
     let server = Server::echo().await;
     let (polling, mut socket) = upgraded(&server).await;
-    let mut other = WebSocket::beside(&server, &polling).await;
-    assert_eq!(other.closed().await, Some(1008));
+    assert_eq!(WebSocket::refused_beside(&server, &polling).await, 400);
     socket.send("4hello").await;
     assert_eq!(socket.text().await, "4hello");
+}
+
+#[tokio::test]
+async fn only_one_websocket_is_tried_at_a_time() {
+    let server = Server::echo().await;
+    let polling = Polling::open(&server).await;
+    let mut socket = WebSocket::beside(&server, &polling).await;
+    assert_eq!(WebSocket::refused_beside(&server, &polling).await, 400);
+    socket.send("2probe").await;
+    assert_eq!(socket.text().await, "3probe");
+    assert_eq!(WebSocket::refused_beside(&server, &polling).await, 400);
+    // Who asks again and again for an answer that it does not read is not gone on with.
+    socket.send("2probe").await;
+    assert_eq!(socket.closed().await, Some(1002));
+    assert_eq!(polling.post("4hello").await.0, 200);
+}
+
+#[tokio::test]
+async fn who_only_listens_hears_at_once_after_the_upgrade() {
+    // No ping comes to the rescue.
+    let options = Options::default();
+    let settings =
+        chat_node::engine_io::Settings { ping_interval: Duration::from_secs(60), ..options.settings };
+    let server = Server::echo_with(Options { settings, ..Options::default() }).await;
+    let (_, mut socket) = upgraded(&server).await;
+    let counts = &server.site.engine.registry().counts;
+    crate::eventually("it has moved", async || (counts.upgraded.get() == 1).then_some(())).await;
+    // Both drivers have had their turn.
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    for session in server.site.engine.registry().all() {
+        session.send(&chat_node::engine_io::Encoded::text("news"));
+    }
+    assert_eq!(socket.text().await, "4news");
 }
 
 #[tokio::test]

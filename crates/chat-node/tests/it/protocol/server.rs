@@ -14,7 +14,7 @@ use chat_node::http::proxies::Proxies;
 use chat_node::http::site::Counts;
 use chat_node::http::{Pages, Site, accept};
 use chat_node::socket_io::{
-    Accepted, Acknowledgement, Admission, Arguments, Event, LeaveReason, Namespace, Participant, Socket,
+    Accepted, Acknowledgement, Admission, Arguments, Event, JoinRequest, LeaveReason, Namespace, Participant, Socket,
     SocketIo,
 };
 use serde_json::{Map, Value};
@@ -156,7 +156,7 @@ impl Drop for Server {
 struct NoPages;
 
 impl Pages for NoPages {
-    fn page(&self, _: &str) -> Option<chat_node::http::Response<Body>> {
+    fn page(&self, _: &str, _: chat_node::http::Way) -> Option<chat_node::http::Response<Body>> {
         None
     }
 }
@@ -199,8 +199,8 @@ struct Answering {
 }
 
 impl Namespace for Answering {
-    fn connect(&self, _: &Visitor, auth: Option<Map<String, Value>>) -> Admission {
-        let auth = auth.unwrap_or_default();
+    fn connect(&self, _: &Visitor, request: JoinRequest) -> Admission {
+        let auth = request.auth.unwrap_or_default();
         if auth.contains_key("refuse") {
             return Admission::Refused("not you".to_owned());
         }

@@ -85,6 +85,15 @@ impl WebSocket {
         Self::connect(&format!("{}&sid={}", server.url("websocket"), polling.sid)).await.unwrap()
     }
 
+    /// The status with which that is refused.
+    pub(crate) async fn refused_beside(server: &Server, polling: &Polling) -> u16 {
+        match Self::connect(&format!("{}&sid={}", server.url("websocket"), polling.sid)).await {
+            Err(Error::Http(response)) => response.status().as_u16(),
+            Err(error) => panic!("no answer: {error}"),
+            Ok(_) => panic!("it was let in"),
+        }
+    }
+
     pub(crate) async fn send(&mut self, text: &str) {
         self.0.send(Message::text(text)).await.unwrap();
     }
