@@ -24,6 +24,12 @@ export class Company {
     return person;
   }
 
+  /** Somebody leaves before the others. */
+  async dismiss(person) {
+    this.#present = this.#present.filter((one) => one !== person);
+    await person.leave();
+  }
+
   /** Ends a test: the roads are open again, everybody leaves, and nobody's page did what it must not. */
   async part() {
     const guests = this.#present;

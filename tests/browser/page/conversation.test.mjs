@@ -186,6 +186,7 @@ test("whoever reads above is not pulled down, and gets a way down", async () => 
   await ada.page.getByRole("button", { name: "2 new messages" }).click();
   await until("the newest line is in sight", atEnd);
   await ada.page.locator("#jump").waitFor({ state: "hidden" });
+  assert.equal(await ada.page.evaluate(() => document.activeElement.id), "scroller", "the keyboard is not lost");
 });
 
 test("at most a thousand lines are kept", async () => {
@@ -217,6 +218,15 @@ test("long words wrap on a phone, and every text keeps its own direction", async
   }
 });
 
+test("a phone that lies on its side shows how the connection is, and the conversation", async () => {
+  const ada = await enter("Ada", 0, { viewport: { width: 667, height: 375 }, hasTouch: true, isMobile: true });
+  assert.ok(await ada.page.locator("#status").isVisible());
+  await ada.say("hello");
+  await ada.sees("Ada: hello");
+  const [wide, room] = await ada.page.locator("html").evaluate((element) => [element.scrollWidth, element.clientWidth]);
+  assert.ok(wide <= room, `the page is ${wide} wide where ${room} are`);
+});
+
 test("where WebSockets are blocked, long-polling carries everything, batched", async () => {
   company.roads[0].refusesWebSockets = true;
   const [ada, grace] = await Promise.all([enter("Ada", 0, { mayLoseConnection: true }), enter("Grace", 1)]);
@@ -231,8 +241,7 @@ test("where WebSockets are blocked, long-polling carries everything, batched", a
   // The node learns of its end though no connection tells.
   await ada.page.close();
   await grace.notices("Ada left the chatroom.");
-  people = people.filter((person) => person !== ada);
-  await ada.leave();
+  await company.dismiss(ada);
 });
 
 test("markup is text", async () => {

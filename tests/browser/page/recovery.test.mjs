@@ -103,6 +103,7 @@ test("a network in which nothing comes through any more is noticed by the silenc
   await ada.isDisconnected();
   assert.equal(await ada.status(), "Reconnecting");
   await ada.page.locator("#outage").getByText("Connection lost.").waitFor();
+  await ada.page.locator("#retry").focus();
   await grace.say("hello?");
   await grace.sees("Grace: hello?");
   company.roads[0].breakAll();
@@ -110,6 +111,7 @@ test("a network in which nothing comes through any more is noticed by the silenc
   await ada.isConnected();
   await bothRead(ada, grace, ["Ada: before", "Grace: hello?"]);
   await ada.page.locator("#outage").waitFor({ state: "hidden" });
+  assert.equal(await ada.page.evaluate(() => document.activeElement.id), "message", "the keyboard is not lost");
 });
 
 test("the next attempt is counted down to, and can be had at once", async () => {
