@@ -80,7 +80,14 @@ fn start(program: &Path) -> Result<Start> {
     let address = free_address()?;
     let mut command = Command::new(program);
     // Redis is not there, and is not waited for.
-    command.args(["--listen", &address.to_string(), "--redis", "redis://127.0.0.1:1/0", "--node-id", "bench"]);
+    command.args([
+        "--listen",
+        &address.to_string(),
+        "--redis",
+        "redis://127.0.0.1:1/0",
+        "--node-id",
+        "bench",
+    ]);
     command.env_clear().current_dir("/").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if rustix::process::geteuid().is_root() {
         command.uid(UNPRIVILEGED).gid(UNPRIVILEGED);

@@ -38,21 +38,34 @@ const PASSWORD_BYTES: usize = 32;
 /// How long a started Redis may take to answer; loading its data counts.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Denied to everybody: they empty, stop, slow down, reconfigure or take over a server.
-const DENIED: [&str; 14] = [
+const DENIED: [&str; 27] = [
     "BGREWRITEAOF",
     "BGSAVE",
+    "CLUSTER",
     "CONFIG",
     "DEBUG",
+    "DUMP",
+    "EVAL",
+    "EVALSHA",
     "FLUSHALL",
     "FLUSHDB",
     "KEYS",
+    "LATENCY",
     "MIGRATE",
     "MODULE",
     "MONITOR",
+    "OBJECT",
+    "PSYNC",
     "REPLICAOF",
+    "RESTORE",
     "SAVE",
+    "SCRIPT",
     "SHUTDOWN",
     "SLAVEOF",
+    "SLOWLOG",
+    "SORT",
+    "SWAPDB",
+    "SYNC",
 ];
 
 /// The Redis password of a stack.

@@ -41,7 +41,10 @@ mod tests {
                     Max processes             95784                95784                processes \n\
                     Max open files            1024                 1048576              files     \n";
         assert_eq!(allowed(text), Some(1024));
-        assert_eq!(allowed("Max open files            unlimited            unlimited            files"), None);
+        assert_eq!(
+            allowed("Max open files            unlimited            unlimited            files"),
+            None
+        );
         assert_eq!(allowed(""), None);
     }
 }

@@ -12,7 +12,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
-use tokio::time::Instant;
 
 use super::close::CloseReason;
 use super::encoded::Encoded;
@@ -276,7 +275,8 @@ impl Session {
         }
         // Under the lock, so that it cannot take the place of the other driver, which begins with an upgrade.
         self.driver.register(context.waker());
-        match state.phase {
+        let phase = state.phase;
+        match phase {
             Phase::Closing(reason) => Poll::Ready(Change::Closing(reason)),
             Phase::Closed(reason) => Poll::Ready(Change::Closed(reason)),
             Phase::Open if std::mem::take(&mut state.ponged) => Poll::Ready(Change::Ponged),

@@ -10,6 +10,7 @@ mod cluster;
 mod comeback;
 mod cuts;
 mod delivery;
+mod documented;
 #[path = "../soak/judge.rs"]
 mod judge;
 mod judging;

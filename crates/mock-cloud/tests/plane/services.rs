@@ -262,7 +262,10 @@ async fn redis_runs_on_its_vpc_address() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_unit_that_notifies_has_started_when_it_says_so() {
-    if !has("a_unit_that_notifies_has_started_when_it_says_so", &["ssh", "sftp", "ssh-keygen", "redis-server"]) {
+    if !has(
+        "a_unit_that_notifies_has_started_when_it_says_so",
+        &["ssh", "sftp", "ssh-keygen", "redis-server"],
+    ) {
         return;
     }
     let region = Region::with_hosts(1).await;
@@ -287,8 +290,10 @@ async fn a_unit_that_notifies_has_started_when_it_says_so() {
     define("/opt/x/sleep 1000", "").await;
     let waits = region.ssh("systemctl start says");
     let stops = async {
-        eventually("it waits", async || shown().await.starts_with("ActiveState=activating\nSubState=start\n"))
-            .await;
+        eventually("it waits", async || {
+            shown().await.starts_with("ActiveState=activating\nSubState=start\n")
+        })
+        .await;
         region.ok("systemctl stop says").await;
     };
     let (started, ()) = tokio::join!(waits, stops);
@@ -308,7 +313,9 @@ async fn a_unit_that_notifies_has_started_when_it_says_so() {
         shown().await == "ActiveState=failed\nSubState=failed\nResult=watchdog\n"
     })
     .await;
-    assert!(region.ok("journalctl -u says -n 20 --no-pager").await.contains("Watchdog timeout (limit 0.3s)!"));
+    assert!(
+        region.ok("journalctl -u says -n 20 --no-pager").await.contains("Watchdog timeout (limit 0.3s)!")
+    );
     region.plane.shutdown().await;
 }
 

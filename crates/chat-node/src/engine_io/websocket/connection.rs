@@ -353,9 +353,7 @@ impl Connection {
             return Err(told(CloseReason::WriteStall));
         }
         match &mut self.stage {
-            Stage::Probing { upgrade_by, .. } if *upgrade_by <= now => {
-                Err(told(CloseReason::TransportError))
-            }
+            Stage::Probing { upgrade_by, .. } if *upgrade_by <= now => Err(told(CloseReason::TransportError)),
             Stage::Probing { .. } => Ok(()),
             Stage::Carrying(carrying) => match carrying.heartbeat.look(self.session.has_joined()) {
                 Due::Nothing => Ok(()),

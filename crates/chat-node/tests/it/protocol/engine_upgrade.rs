@@ -81,7 +81,7 @@ async fn who_only_listens_hears_at_once_after_the_upgrade() {
     // No ping comes to the rescue.
     let options = Options::default();
     let settings =
-        chat_node::engine_io::Settings { ping_interval: Duration::from_secs(60), ..options.settings };
+        chat_node::engine_io::Settings { ping_interval: Duration::from_mins(1), ..options.settings };
     let server = Server::echo_with(Options { settings, ..Options::default() }).await;
     let (_, mut socket) = upgraded(&server).await;
     let counts = &server.site.engine.registry().counts;

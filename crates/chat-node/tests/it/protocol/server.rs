@@ -14,8 +14,8 @@ use chat_node::http::proxies::Proxies;
 use chat_node::http::site::Counts;
 use chat_node::http::{Pages, Site, accept};
 use chat_node::socket_io::{
-    Accepted, Acknowledgement, Admission, Arguments, Event, JoinRequest, LeaveReason, Namespace, Participant, Socket,
-    SocketIo,
+    Accepted, Acknowledgement, Admission, Arguments, Event, JoinRequest, LeaveReason, Namespace, Participant,
+    Socket, SocketIo,
 };
 use serde_json::{Map, Value};
 use tokio::net::TcpListener;

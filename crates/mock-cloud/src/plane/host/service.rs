@@ -304,10 +304,7 @@ impl Machine {
     }
 
     /// Runs what comes before the start, then the program itself.
-    pub(super) async fn execute_unit(
-        self: &Arc<Self>,
-        unit: &str,
-    ) -> Result<Launched, JobError> {
+    pub(super) async fn execute_unit(self: &Arc<Self>, unit: &str) -> Result<Launched, JobError> {
         let definition = self.unit(unit)?;
         self.services.note(unit, "systemd[1]", &format!("Starting {}...", title(unit, &definition)));
         for line in &definition.before_start {
@@ -320,9 +317,8 @@ impl Machine {
         }
         let mut vigil = Vigil::default();
         let launched = match self.unit_environment(&definition) {
-            Ok(mut environment) => self.expect(&definition, &mut environment, &mut vigil).and_then(|()| {
-                self.launch(&definition.start, &environment, &definition.working_directory)
-            }),
+            Ok(mut environment) => expect(&definition, &mut environment, &mut vigil)
+                .and_then(|()| self.launch(&definition.start, &environment, &definition.working_directory)),
             Err(path) => {
                 let message =
                     format!("{unit}: Failed to load environment files: {path}: No such file or directory");
@@ -352,25 +348,6 @@ impl Machine {
                 Err(self.fail(unit, "exit-code", NOT_EXECUTED, "Main process exited"))
             }
         }
-    }
-
-    /// Opens the ear of a unit that notifies, and tells its program where it is.
-    fn expect(
-        &self,
-        definition: &Unit,
-        environment: &mut BTreeMap<String, String>,
-        vigil: &mut Vigil,
-    ) -> std::io::Result<()> {
-        if !definition.notifies {
-            return Ok(());
-        }
-        let listener = Listener::open()?;
-        environment.insert("NOTIFY_SOCKET".to_owned(), listener.address());
-        if let Some(limit) = definition.watchdog {
-            environment.insert("WATCHDOG_USEC".to_owned(), limit.as_micros().to_string());
-        }
-        *vigil = Vigil::over(definition, listener);
-        Ok(())
     }
 
     /// Records that a unit has started.
@@ -428,6 +405,24 @@ impl Machine {
         output.spawn(copy_lines(printed.stderr, source, journal));
         output
     }
+}
+
+/// Opens the ear of a unit that notifies, and tells its program where it is.
+fn expect(
+    definition: &Unit,
+    environment: &mut BTreeMap<String, String>,
+    vigil: &mut Vigil,
+) -> std::io::Result<()> {
+    if !definition.notifies {
+        return Ok(());
+    }
+    let listener = Listener::open()?;
+    environment.insert("NOTIFY_SOCKET".to_owned(), listener.address());
+    if let Some(limit) = definition.watchdog {
+        environment.insert("WATCHDOG_USEC".to_owned(), limit.as_micros().to_string());
+    }
+    *vigil = Vigil::over(definition, listener);
+    Ok(())
 }
 
 fn title(unit: &str, definition: &Unit) -> String {

@@ -191,11 +191,7 @@ fn is_active(machine: &Machine, unit: &str) -> Outcome {
     let status = match active {
         Active::Running => 0,
         Active::Inactive if machine.unit_file(unit).is_none() => 4,
-        Active::Inactive
-        | Active::Starting
-        | Active::Activating
-        | Active::Deactivating
-        | Active::Failed => 3,
+        Active::Inactive | Active::Starting | Active::Activating | Active::Deactivating | Active::Failed => 3,
     };
     Outcome { status, ..Outcome::printed(format!("{}\n", active.word())) }
 }
