@@ -5,8 +5,13 @@
 
 #![expect(clippy::print_stderr, reason = "a test says why it failed")]
 
+#[path = "../support/cargo.rs"]
+mod cargo;
+
 use std::path::Path;
 use std::process::{Command, ExitCode};
+
+use cargo::cargo_build;
 
 fn main() -> ExitCode {
     match run() {
@@ -24,10 +29,7 @@ fn run() -> std::io::Result<bool> {
     let home = Path::new(env!("CARGO_MANIFEST_DIR"));
     let albatross = Path::new(env!("CARGO_BIN_EXE_albatross"));
     // With this test, as it was built itself: less would be built anew with other features of the same dependencies.
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--workspace", "--bins", "--test", "conformance", "--locked"])
-        .current_dir(home)
-        .status()?;
+    let built = cargo_build(&["--test", "conformance"]).status()?;
     if !built.success() {
         return Err(std::io::Error::other("the programs cannot be built"));
     }

@@ -1,7 +1,7 @@
 //! Kills the program at every point at which it can be killed, runs it again, and compares with an undisturbed run.
 //!
 //! `make crash` tries every point once; `ONLY='POINT; POINT'` tries those alone, `KEEP=1` keeps the folder of one that
-//! fails, `JOBS=N` runs N at a time (default 16). `make soak` tries `ROUNDS` drawn pairs of crashes, and crashes beside
+//! fails, `JOBS=N` runs N at a time (default 32). `make soak` tries `ROUNDS` drawn pairs of crashes, and crashes beside
 //! faults of the cloud, from `SEED` on.
 
 #![expect(
@@ -11,6 +11,8 @@
 #![expect(clippy::print_stdout, reason = "it is a program whose output is its result")]
 
 mod canonical;
+#[path = "../support/cargo.rs"]
+mod cargo;
 mod cloud;
 mod hosts;
 mod point;

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 
+use crate::cargo::cargo_build;
+
 /// Built with the feature that this test target needs.
 const ALBATROSS: &str = env!("CARGO_BIN_EXE_albatross");
 
@@ -26,24 +28,9 @@ impl Programs {
     pub(crate) fn prepare() -> anyhow::Result<Self> {
         // The whole workspace and this test: anything less would be built anew with other features of the same
         // dependencies.
-        let built = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--profile",
-                "crash",
-                "--workspace",
-                "--bins",
-                "--test",
-                "crash",
-                "--example",
-                STARTER,
-                "--locked",
-                "--features",
-                "crash-points",
-            ])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()?;
+        let arguments =
+            ["--profile", "crash", "--test", "crash", "--example", STARTER, "--features", "crash-points"];
+        let built = cargo_build(&arguments).status()?;
         ensure!(built.success(), "the programs cannot be built");
         let from = Path::new(ALBATROSS).parent().context("a program is in a folder")?;
         let folder = from.parent().context("a profile is in a folder")?.join("crash-programs");

@@ -3,6 +3,8 @@
 //! [`TestEnv`] is the folder, the environment and the local cloud that ends with it; [`Run`] is what a command did;
 //! [`process::Running`] is one that is still at work.
 
+#[path = "../../support/cargo.rs"]
+mod cargo;
 pub(crate) mod cloud;
 pub(crate) mod key_service;
 pub(crate) mod people;
@@ -17,6 +19,7 @@ use std::sync::OnceLock;
 use regex::Regex;
 use serde_json::Value;
 
+use self::cargo::cargo_build;
 use self::cloud::LocalCloud;
 use self::process::Running;
 
@@ -57,11 +60,7 @@ fn build() -> Result<(), String> {
     let profile = if folder == "debug" { "dev" } else { folder.to_str().expect("a profile's name") };
     // The whole workspace with its tests, as `cargo test` builds it: less would be built anew with other features of the
     // same dependencies.
-    let built = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--workspace", "--bins", "--test", "it", "--locked", "--profile", profile])
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .output()
-        .expect("cargo runs");
+    let built = cargo_build(&["--test", "it", "--profile", profile]).output().expect("cargo runs");
     if built.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&built.stderr).into_owned()) }
 }
 
