@@ -157,7 +157,8 @@ async fn joining_again_and_again_gives_nobody_more_to_say() {
     for _ in 0..20 {
         client.send(r#"42["message","much"]"#).await;
     }
-    while client.message().await != "Failed to send the message. You are sending too fast; wait a moment." {}
+    let too_fast = r#"42["message","Failed to send the message. You are sending too fast; wait a moment."]"#;
+    while client.packet().await.expect("it is only told") != too_fast {}
     for _ in 0..20 {
         client.send("41").await;
         client.send("40").await;

@@ -5,6 +5,17 @@ use super::wire::{Polling, WebSocket, a_while};
 use chat_node::engine_io::CloseReason;
 use std::time::Duration;
 
+/// A server whose pings come to nobody's rescue, and end nobody.
+async fn patient() -> Server {
+    let options = Options::default();
+    let settings = chat_node::engine_io::Settings {
+        ping_interval: Duration::from_mins(1),
+        upgrade_timeout: Duration::from_mins(1),
+        ..options.settings
+    };
+    Server::echo_with(Options { settings, ..Options::default() }).await
+}
+
 async fn upgraded(server: &Server) -> (Polling, WebSocket) {
     let polling = Polling::open(server).await;
     let mut socket = WebSocket::beside(server, &polling).await;
@@ -63,7 +74,7 @@ async fn another_websocket_of_the_session_is_ignored_after_the_upgrade() {
 
 #[tokio::test]
 async fn only_one_websocket_is_tried_at_a_time() {
-    let server = Server::echo().await;
+    let server = patient().await;
     let polling = Polling::open(&server).await;
     let mut socket = WebSocket::beside(&server, &polling).await;
     assert_eq!(WebSocket::refused_beside(&server, &polling).await, 400);
@@ -78,11 +89,7 @@ async fn only_one_websocket_is_tried_at_a_time() {
 
 #[tokio::test]
 async fn who_only_listens_hears_at_once_after_the_upgrade() {
-    // No ping comes to the rescue.
-    let options = Options::default();
-    let settings =
-        chat_node::engine_io::Settings { ping_interval: Duration::from_mins(1), ..options.settings };
-    let server = Server::echo_with(Options { settings, ..Options::default() }).await;
+    let server = patient().await;
     let (_, mut socket) = upgraded(&server).await;
     let counts = &server.site.engine.registry().counts;
     crate::eventually("it has moved", async || (counts.upgraded.get() == 1).then_some(())).await;
