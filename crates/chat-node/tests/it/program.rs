@@ -64,6 +64,7 @@ async fn each_flag_has_its_bounds_and_says_them() {
         ("--queue-packets", "1", "it must be a number between 16 and 1000000"),
         ("--queue-bytes", "1", "it must be a number between 65536 and 1000000000"),
         ("--stream-length", "1", "it must be a number between 1000 and 10000000"),
+        ("--stream-bytes", "999999", "it must be a number between 1000000 and 100000000000"),
         ("--recovery", "sometimes", "[possible values: auto, always, never]"),
         ("--log-format", "xml", "[possible values: text, json]"),
         ("--trusted-proxy", "everybody", "the trusted proxy `everybody` is not usable"),
