@@ -5,8 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that panics fails its test, as it should")]
 
+mod catching_up;
 mod client;
 mod cluster;
+mod clusters;
 mod comeback;
 mod cuts;
 mod delivery;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chat_node::bus::trouble::Reason;
 use chat_node::bus::{Outcome, Refusal};
+use chat_node::history::Missed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -92,7 +93,7 @@ async fn an_empty_redis_in_its_place_goes_on_where_the_other_ended() {
     assert_eq!(other.texts_until("number 2").await, numbers(0..3));
     // Who saw the old one can still be told what came after.
     let missed = line.bus.history().after(before);
-    assert!(matches!(missed, chat_node::history::Missed::Entries { entries, .. } if entries.len() == 2));
+    assert!(matches!(missed, Missed::Entries { entries, .. } if entries.len() == 2));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -299,13 +300,45 @@ async fn a_node_that_starts_knows_what_was_said() {
     let second = Line::ready("ecs02", &redis.url()).await;
     assert_eq!(second.texts(), [""; 0]);
     for line in [&first, &second] {
-        let chat_node::history::Missed::Entries { entries: missed, .. } = line.bus.history().after(offset)
-        else {
+        let Missed::Entries { entries: missed, .. } = line.bus.history().after(offset) else {
             panic!("the offset is unknown");
         };
         let texts: Vec<String> = missed.iter().map(|entry| entry.text.to_string()).collect();
         assert_eq!(texts, numbers(100..1500));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_starts_promises_nothing_of_what_the_stream_does_not_show() {
+    let redis = redis_or_skip!();
+    for number in 0..3 {
+        redis.say(&format!("number {number}")).await;
+    }
+    let line = Line::ready("ecs01", &redis.url()).await;
+    let history = line.bus.history();
+    // Redis may have lost what was said before.
+    assert_eq!(history.after("1-0".parse().unwrap()), Missed::Unknown);
+    let first: Vec<(String, redis::Value)> =
+        redis.run(&["XRANGE", "chat:messages", "-", "+", "COUNT", "1"]).await;
+    let missed = history.after(first[0].0.parse().unwrap());
+    assert!(matches!(missed, Missed::Entries { entries, .. } if entries.len() == 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_longest_messages_there_may_be_are_read_at_the_start() {
+    let redis = redis_or_skip!("--appendonly", "no");
+    // Four bytes a character: more than one reply may have.
+    let text = "\u{1F600}".repeat(100_000);
+    let mut connection = redis.connection().await.unwrap();
+    for number in 0..180 {
+        let mut command = redis::cmd("XADD");
+        command.arg("chat:messages").arg("*").arg("text").arg(format!("{number} {text}"));
+        command.exec_async(&mut connection).await.unwrap();
+    }
+    let line = Line::start("ecs01", &redis.url());
+    line.wait_until_ready().await;
+    line.is_well(0).await;
+    assert!(line.bus.history().size().0 > 64);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -317,7 +350,11 @@ async fn the_stream_is_trimmed_by_length_and_by_age() {
     let line = Line::start_with("ecs01", &redis.url(), |settings| settings.stream_length = 300);
     line.wait_until_ready().await;
     let length = async || redis.run::<u64>(&["XLEN", "chat:messages"]).await;
-    crate::eventually("the old ones are gone", async || (length().await < 100).then_some(())).await;
+    // All but about the last: it is what clients have heard last that are still here.
+    crate::eventually("the old ones are gone", async || (length().await <= 100).then_some(())).await;
+    let newest: Vec<(String, redis::Value)> =
+        redis.run(&["XREVRANGE", "chat:messages", "+", "-", "COUNT", "1"]).await;
+    assert_eq!(newest[0].0, "500-0");
     for number in 0..1000 {
         line.say(number).unwrap();
     }
@@ -339,8 +376,8 @@ async fn the_stream_is_bounded_in_bytes_too() {
         }
     }
     let length: u64 = redis.run(&["XLEN", "chat:messages"]).await;
-    // No fewer than a thousand, and no more than Redis rounds up.
-    assert!((1000..=1200).contains(&length), "{length} entries are kept");
+    // What fits, and no more than Redis rounds up.
+    assert!((450..=600).contains(&length), "{length} entries are kept");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -356,7 +393,7 @@ async fn a_redis_before_6_2_is_trimmed_by_a_length_that_follows_from_the_age() {
     line.wait_until_ready().await;
     let length = async || redis.run::<u64>(&["XLEN", "chat:messages"]).await;
     // Of what was read at the start, a second's worth is young; beside it comes what others may write meanwhile.
-    crate::eventually("the old ones are gone", async || (length().await <= 2200).then_some(())).await;
+    crate::eventually("the old ones are gone", async || (length().await <= 1300).then_some(())).await;
     line.is_well(0).await;
 }
 
