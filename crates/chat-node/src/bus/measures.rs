@@ -200,9 +200,9 @@ impl Measures {
         self.lag.observe_time(Duration::from_millis(age));
     }
 
-    /// Where the reader is, and up to which moment of Redis' clock the stream goes.
-    pub(super) fn set_behind(&self, position: Position, newest: u64) {
-        self.behind.store(newest.saturating_sub(position.milliseconds), Ordering::Relaxed);
+    /// Remembers how far the reader is behind, in milliseconds; zero when it has read all.
+    pub(super) fn set_behind(&self, milliseconds: u64) {
+        self.behind.store(milliseconds, Ordering::Relaxed);
     }
 
     /// How far the reader is behind, in milliseconds.

@@ -11,8 +11,8 @@
 //! [`budget`] (how much may wait), [`past`] (what the stream still has), [`stay`] (whose session is whose),
 //! [`backlog`] and [`orphans`] (what is put off, and who is mourned), [`measures`] (what is counted).
 //!
-//! Commands used, for whoever writes access rules: HELLO, AUTH, SELECT, INFO (or XLEN), TIME, XADD, XREAD, XRANGE,
-//! XREVRANGE, XTRIM, HSET, HMGET, PEXPIRE, DEL, ZADD, ZREM, ZRANGEBYSCORE. Keys used: `chat:messages`,
+//! Commands used, for whoever writes access rules: HELLO, AUTH, SELECT, INFO, TIME, XADD, XREAD, XRANGE,
+//! XREVRANGE, XLEN, XTRIM, HSET, HMGET, PEXPIRE, DEL, ZADD, ZREM, ZRANGEBYSCORE. Keys used: `chat:messages`,
 //! `chat:recovery:{pid}`, `chat:expiring`, `session:{sid}`. As a rule for a user of Redis 6 and newer:
 //! `~chat:* ~session:* +hello +auth +select +info +time +xadd +xread +xrange +xrevrange +xtrim +xlen +hset +hmget`
 //! `+pexpire +del +zadd +zrem +zrangebyscore`.
@@ -72,6 +72,9 @@ pub const STREAM: &str = "chat:messages";
 const QUEUE: usize = 8192;
 /// How long Redis may take to accept a connection or to answer a command that does not block.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How much older than the history an entry is before it goes.
+const MARGIN: Duration = Duration::from_mins(1);
 
 /// What this side of the node needs to know.
 #[derive(Debug, Clone)]
@@ -185,6 +188,16 @@ struct Shared<A> {
 }
 
 impl<A> Shared<A> {
+    /// For how long an entry stays in the stream, if there are not too many; in milliseconds.
+    fn lifetime(&self) -> u64 {
+        u64::try_from((self.settings.history.age + MARGIN).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The moment of Redis' clock before which entries are trimmed.
+    fn horizon(&self) -> u64 {
+        self.measures.redis_now().saturating_sub(self.lifetime())
+    }
+
     /// Whether this node knows the stream as it is now, and not only as it was before an outage.
     fn is_caught_up(&self) -> bool {
         self.connectivity.is_up(Side::Read) && self.measures.behind() == 0

@@ -57,9 +57,10 @@ pub(super) fn horizon<A>(shared: &Shared<A>, newest: Position) -> Position {
     Position { milliseconds: newest.milliseconds.saturating_sub(age), sequence: 0 }
 }
 
-/// The first entry behind `position` when some before it were trimmed that nobody here has read. A stream that is
-/// short was not trimmed for its length but began anew: nobody can know what is missing, and nobody can give it back.
-pub(super) async fn gap(
+/// The first entry behind `position` when some before it were trimmed that nobody here has read. A short stream without
+/// entries as old as this was not trimmed but began anew: what is missing nobody can know, nor give back.
+pub(super) async fn gap<A>(
+    shared: &Shared<A>,
     connection: &mut Connection,
     position: Position,
 ) -> Result<Option<Position>, Trouble> {
@@ -67,7 +68,8 @@ pub(super) async fn gap(
         return Ok(None);
     }
     let length = connection.call(Request::new("XLEN").arg(STREAM), STREAM, PATIENCE).await?;
-    if length.as_integer().is_none_or(|length| length < SHORT) {
+    let is_long = length.as_integer().is_some_and(|length| length >= SHORT);
+    if !is_long && position.milliseconds >= shared.horizon() {
         return Ok(None);
     }
     let first = Request::new("XRANGE").arg(STREAM).arg("-").arg("+").arg("COUNT").arg("1");

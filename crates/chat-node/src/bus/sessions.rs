@@ -214,7 +214,7 @@ impl<A: Audience> Keeper<A> {
                 reply = connection.next() => reply.and_then(|_| {
                     Err(Trouble::new(Reason::Protocol, "Redis answered what was not asked"))
                 }),
-                _ = refresh.tick() => self.refresh(&mut connection).await,
+                _ = refresh.tick() => self.keep(&mut connection).await,
                 _ = sweep.tick() => self.sweep(&mut connection).await,
             };
             if let Err(trouble) = outcome {
@@ -224,9 +224,12 @@ impl<A: Audience> Keeper<A> {
     }
 
     /// Begins, or goes on where Redis can be used again: writes everybody who is here, and does what was put off.
+    /// Nothing else says that sessions can be kept, or it would be said before that is done.
     async fn resume(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
         self.quiet_until = Instant::now() + GRACE;
-        self.refresh(connection).await?;
+        if self.refresh(connection).await? == Writes::Taken {
+            self.shared.connectivity.up(Side::Sessions);
+        }
         // What is put off again meanwhile comes behind these.
         let mut left = self.backlog.len();
         while left > 0 {
@@ -235,6 +238,15 @@ impl<A: Audience> Keeper<A> {
             self.work(connection, batch).await?;
         }
         Ok(())
+    }
+
+    /// Keeps alive what is kept, or looks whether that can be done again.
+    async fn keep(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
+        if self.shared.connectivity.is_up(Side::Sessions) {
+            self.refresh(connection).await.map(|_| ())
+        } else {
+            self.recover(connection).await
+        }
     }
 
     /// Goes on if Redis takes writes again.
@@ -409,7 +421,7 @@ impl<A: Audience> Keeper<A> {
 
     /// Writes everybody who is here, before they expire. Who came back elsewhere belongs there. A node where nobody is
     /// looks as well whether Redis takes writes: while it does not, nobody else's sessions are refreshed either.
-    async fn refresh(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
+    async fn refresh(&mut self, connection: &mut Connection) -> Result<Writes, Trouble> {
         let now = self.time(connection).await?;
         let mut outcome = self.write(connection, &self.keys.probe()).await?;
         for presences in self.shared.audience.presences().chunks(BATCH) {
@@ -427,10 +439,7 @@ impl<A: Audience> Keeper<A> {
                 outcome = Writes::Refused;
             }
         }
-        if outcome == Writes::Taken {
-            self.shared.connectivity.up(Side::Sessions);
-        }
-        Ok(())
+        Ok(outcome)
     }
 }
 

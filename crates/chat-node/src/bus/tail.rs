@@ -97,7 +97,7 @@ impl<A: Audience> Tail<A> {
             }
         };
         self.position = Some(position);
-        self.shared.measures.set_behind(position, newest.milliseconds);
+        self.set_behind(position, newest);
         Ok(connection)
     }
 
@@ -106,7 +106,7 @@ impl<A: Audience> Tail<A> {
         if position == Position::default() {
             return Ok(());
         }
-        if let Some(first) = past::gap(connection, position).await? {
+        if let Some(first) = past::gap(&self.shared, connection, position).await? {
             tracing::warn!(%position, %first, "the stream was trimmed before this node had read it");
             self.shared.measures.gaps.increment();
             self.shared.history.miss_until(first);
@@ -142,9 +142,10 @@ impl<A: Audience> Tail<A> {
             self.deliver(record, read_at);
         }
         if count < BATCH {
-            self.shared.measures.set_behind(last, last.milliseconds);
+            self.set_behind(last, last);
         } else {
-            self.shared.measures.set_behind(last, self.shared.measures.redis_now());
+            let now = self.shared.measures.redis_now();
+            self.set_behind(last, Position { milliseconds: now, sequence: u64::MAX });
             self.let_clients_read().await;
         }
         Ok(())
@@ -172,6 +173,13 @@ impl<A: Audience> Tail<A> {
         };
         let request = request.arg("STREAMS").arg(STREAM).show(position);
         Ok(records_of_read(connection.call(request, STREAM, longest).await?))
+    }
+
+    /// Tells how far behind `newest` this node is. Nothing is there that is older than entries become.
+    fn set_behind(&self, position: Position, newest: Position) {
+        let oldest = position.milliseconds.max(newest.milliseconds.saturating_sub(self.shared.lifetime()));
+        let behind = newest.milliseconds.saturating_sub(oldest).max(1);
+        self.shared.measures.set_behind(if position < newest { behind } else { 0 });
     }
 
     /// Waits while clients read on that have much before them.

@@ -46,8 +46,6 @@ const PROBE: u64 = 20;
 const TRIM: u64 = 40;
 /// After which time a client is told that its message waits.
 const IMPATIENCE: Duration = Duration::from_secs(1);
-/// How much older than the history an entry is before it goes.
-const MARGIN: Duration = Duration::from_mins(1);
 
 /// What the writer is asked for.
 #[derive(Debug)]
@@ -452,16 +450,15 @@ impl<A: Audience> Writer<A> {
     /// Older than 6.2, Redis only trims by length; then the length is that of what this node has read in the same time,
     /// with what others may write before the command arrives. That is known only where nothing is left to be read.
     fn trim(&self) -> Option<Request> {
-        let horizon = self.shared.settings.history.age + MARGIN;
         let request = Request::new("XTRIM").arg(STREAM);
         if self.trims_by_length {
             const MEANWHILE: usize = 100;
-            let since = Instant::now().checked_sub(horizon).unwrap_or_else(Instant::now);
+            let lifetime = Duration::from_millis(self.shared.lifetime());
+            let since = Instant::now().checked_sub(lifetime).unwrap_or_else(Instant::now);
             let young = self.shared.history.read_since(since) + MEANWHILE;
             return self.shared.is_caught_up().then(|| request.arg("MAXLEN").arg("~").show(young));
         }
-        let horizon = u64::try_from(horizon.as_millis()).unwrap_or(u64::MAX);
-        let last = self.shared.history.last_until(self.shared.measures.redis_now().saturating_sub(horizon));
+        let last = self.shared.history.last_until(self.shared.horizon());
         Some(request.arg("MINID").arg("~").show(last))
     }
 

@@ -26,6 +26,7 @@ mod redis_server;
 mod room;
 mod servers;
 mod sessions;
+mod valve;
 mod way;
 
 use std::time::Duration;

@@ -1,18 +1,15 @@
 //! Redis goes away in every way it can, while a node writes: nothing is lost within the bounds, nothing is said twice,
 //! the order stays, and whoever asks is told the truth.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use chat_node::bus::trouble::Reason;
 use chat_node::bus::{Outcome, Refusal};
 use chat_node::history::Missed;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 
 use crate::listener::{Line, keep_for, numbers};
 use crate::redis_server::{self, redis_or_skip};
+use crate::valve::Valve;
 
 const NOT_SENT: &str =
     "Failed to send the message. The chatroom cannot be reached right now; try again in a moment.";
@@ -395,60 +392,4 @@ async fn a_redis_before_6_2_is_trimmed_by_a_length_that_follows_from_the_age() {
     // Of what was read at the start, a second's worth is young; beside it comes what others may write meanwhile.
     crate::eventually("the old ones are gone", async || (length().await <= 1300).then_some(())).await;
     line.is_well(0).await;
-}
-
-/// A relay that can be closed without ending a connection, and may exchange one word for another as long.
-struct Valve {
-    address: SocketAddr,
-    is_open: watch::Sender<bool>,
-}
-
-type Words = Option<(&'static [u8; 5], &'static [u8; 5])>;
-
-impl Valve {
-    async fn open(target: SocketAddr) -> Self {
-        Self::open_replacing(target, None).await
-    }
-
-    async fn open_replacing(target: SocketAddr, words: Words) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (is_open, watching) = watch::channel(true);
-        tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                let far = TcpStream::connect(target).await.unwrap();
-                let ((near_read, near_write), (far_read, far_write)) = (near.into_split(), far.into_split());
-                tokio::spawn(Self::pass(near_read, far_write, watching.clone(), words));
-                tokio::spawn(Self::pass(far_read, near_write, watching.clone(), None));
-            }
-        });
-        Self { address, is_open }
-    }
-
-    fn set(&self, is_open: bool) {
-        self.is_open.send(is_open).unwrap();
-    }
-
-    async fn pass(
-        mut from: tokio::net::tcp::OwnedReadHalf,
-        mut to: tokio::net::tcp::OwnedWriteHalf,
-        mut is_open: watch::Receiver<bool>,
-        words: Words,
-    ) {
-        let mut chunk = vec![0; 65536];
-        while let Ok(length @ 1..) = from.read(&mut chunk).await {
-            if is_open.wait_for(|is_open| *is_open).await.is_err() {
-                return;
-            }
-            let bytes = &mut chunk[..length];
-            if let Some((old, new)) = words {
-                while let Some(at) = bytes.windows(5).position(|window| window == old) {
-                    bytes[at..at + 5].copy_from_slice(new);
-                }
-            }
-            if to.write_all(bytes).await.is_err() {
-                return;
-            }
-        }
-    }
 }
