@@ -77,6 +77,9 @@ pub(crate) struct Arguments {
     /// About how many messages the stream in Redis keeps at most, 1000 to 10000000
     #[arg(long, value_name = "COUNT", env = "CHAT_NODE_STREAM_LENGTH", default_value = "100000", value_parser = count::<1000, 10_000_000>)]
     stream_length: usize,
+    /// About how many bytes they may take, 1000000 to 100000000000
+    #[arg(long, value_name = "BYTES", env = "CHAT_NODE_STREAM_BYTES", default_value = "67108864", value_parser = count::<1_000_000, 100_000_000_000>)]
+    stream_bytes: usize,
     /// For how long a client that lost its connection may come back to what it missed, 10s to 10m
     #[arg(long, value_name = "TIME", env = "CHAT_NODE_RECOVERY_WINDOW", default_value = "2m", value_parser = recovery_window)]
     recovery_window: Duration,
@@ -193,6 +196,7 @@ impl Arguments {
             queued_bytes: clients.queue_bytes,
             write_stall: clients.write_stall,
             stream_length: self.stream_length,
+            stream_bytes: self.stream_bytes,
             recovery_window: self.recovery_window,
             keep_for: self.keep_for,
             ..Limits::default()

@@ -16,7 +16,7 @@ use crate::bus::{Accepted as Queued, Bus, Outcome, Position, Say, Session};
 use crate::config::{ChatLimits, NodeId, Recovery};
 use crate::engine_io::{CloseReason, Visitor};
 use crate::history::Missed;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Unrecovered};
 use crate::rate::{Bucket, Rate, Taken};
 use crate::room::{Arrival, Room, Seat, refusal};
 use crate::session_id::SessionId;
@@ -25,8 +25,11 @@ use crate::socket_io::{
 };
 use crate::wording::{self, Username};
 
-/// How long Redis may take to say who somebody is, and this node to read what another has read already.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long Redis may take to say who somebody is. A Redis that is started again is back by then, and clients wait for
+/// a little longer to be let in.
+const RECALLING: Duration = Duration::from_secs(7);
+/// How long this node may take to read what another has read already.
+const REACHING: Duration = Duration::from_secs(2);
 /// Longest id of a message, in bytes.
 const LONGEST_ID: usize = 64;
 
@@ -82,21 +85,32 @@ impl Claim {
 impl Chat {
     /// Lets a client in as who it was, or as somebody new when that is not known any more.
     async fn readmit(self: Arc<Self>, claim: Claim, rate: Rate) -> Accepted {
-        let recalled = self.bus.recall(claim.pid, PATIENCE).await;
-        let Ok(Some(session)) = recalled else {
-            self.metrics.unrecovered.increment();
-            return Guest::new(self, true, rate).admitted();
+        let recovered = match self.recognise(claim).await {
+            Ok(session) => {
+                self.metrics.recovered.increment();
+                Some((session, claim.offset))
+            }
+            Err(reason) => {
+                self.metrics.unrecovered[reason as usize].increment();
+                None
+            }
         };
+        Guest { recovered, ..Guest::new(self, true, rate) }.admitted()
+    }
+
+    /// Who a client was, if all it has missed since is known as well.
+    async fn recognise(&self, claim: Claim) -> Result<Session, Unrecovered> {
+        let recalled = self.bus.recall(claim.pid, RECALLING).await.map_err(|_| Unrecovered::Redis)?;
+        let session = recalled.ok_or(Unrecovered::UnknownSession)?;
         // It may have heard more elsewhere than this node has read so far.
         let history = self.bus.history();
-        let is_known = history.reach(claim.offset, PATIENCE).await
-            && matches!(history.after(claim.offset), Missed::Entries { entries, .. } if entries.len() <= self.limits.missed);
-        if !is_known {
-            self.metrics.unrecovered.increment();
-            return Guest::new(self, true, rate).admitted();
+        if !history.reach(claim.offset, REACHING).await {
+            return Err(Unrecovered::Ahead);
         }
-        self.metrics.recovered.increment();
-        Guest { recovered: Some((session, claim.offset)), ..Guest::new(self, true, rate) }.admitted()
+        match history.after(claim.offset) {
+            Missed::Entries { .. } => Ok(session),
+            Missed::NotYet | Missed::Unknown => Err(Unrecovered::TooLate),
+        }
     }
 
     /// How often a client may speak that has joined just now.
@@ -109,15 +123,16 @@ impl Chat {
         if !self.room.leave(seat) {
             return;
         }
-        let session = seat.session();
-        if session.username.is_none() {
+        let presence = seat.presence();
+        // Of the others nothing is kept anywhere.
+        if presence.session.username.is_none() && !seat.reads_offsets() {
             return;
         }
         // Who has no id to come back by leaves for good.
         if reason == LeaveReason::Transport(CloseReason::ShuttingDown) && seat.reads_offsets() {
-            self.bus.hand_over(session);
+            self.bus.hand_over(presence);
         } else {
-            self.bus.leave(session);
+            self.bus.leave(presence);
         }
     }
 }
@@ -155,11 +170,11 @@ impl Guest {
             socket: socket.clone(),
             pid: self.pid,
             reads_offsets: true,
-            username: session.username.clone(),
+            username: session.username,
         };
         match self.chat.room.rejoin(arrival, offset, self.chat.bus.history()) {
             Some(seat) => {
-                self.chat.bus.remember(session);
+                self.chat.bus.remember(seat.presence());
                 self.seat = Some(seat);
             }
             // It was told that it misses nothing. Let it ask again.
@@ -177,7 +192,7 @@ impl Guest {
         let seat = self.chat.room.join(arrival, self.chat.bus.history());
         seat.tell(wording::WELCOME);
         if self.reads_offsets {
-            self.chat.bus.remember(seat.session());
+            self.chat.bus.remember(seat.presence());
         }
         self.seat = Some(seat);
     }
@@ -192,7 +207,7 @@ impl Guest {
         };
         seat.name(username.clone());
         seat.tell(&wording::username_set(&username));
-        self.chat.bus.remember(seat.session());
+        self.chat.bus.remember(seat.presence());
     }
 
     fn say(

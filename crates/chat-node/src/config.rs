@@ -170,8 +170,6 @@ pub struct ChatLimits {
     pub rate: u32,
     /// How many it may send at once.
     pub burst: u32,
-    /// How many messages a client may have missed that comes back to them.
-    pub missed: usize,
 }
 
 impl Limits {
@@ -182,8 +180,6 @@ impl Limits {
             name_characters: self.name_characters,
             rate: self.message_rate,
             burst: self.message_burst,
-            // All of it goes into the queue at once, with room for what comes meanwhile.
-            missed: self.queued_packets / 2,
         }
     }
 }

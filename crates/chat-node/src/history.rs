@@ -17,8 +17,8 @@ use tokio::time::{Instant, timeout};
 
 use crate::bus::entry::{Entry, Origin, Position, Record};
 
-/// What an entry takes beside its text.
-const OVERHEAD: usize = 192;
+/// What an entry takes beside its text and the packet with the same text.
+const OVERHEAD: usize = 288;
 /// Runs of nodes that are remembered at least; beyond that, those not heard of for long are forgotten.
 const RUNS: usize = 64;
 
@@ -61,6 +61,8 @@ pub enum Missed {
 struct Kept {
     entries: VecDeque<Item>,
     bytes: usize,
+    /// Of their texts alone.
+    text_bytes: usize,
     /// Where each thing that is said only once was said.
     once: HashMap<Arc<str>, Position>,
     /// The last number of each run of a node, and when it was read.
@@ -82,7 +84,7 @@ struct Item {
 
 impl Item {
     fn bytes(&self) -> usize {
-        OVERHEAD + self.entry.text.len() + self.once.as_ref().map_or(0, |once| once.len())
+        OVERHEAD + 2 * self.entry.text.len() + self.once.as_ref().map_or(0, |once| once.len())
     }
 }
 
@@ -136,6 +138,30 @@ impl History {
     pub fn size(&self) -> (usize, usize) {
         let kept = self.lock();
         (kept.entries.len(), kept.bytes)
+    }
+
+    /// How long a text is in the mean.
+    pub(crate) fn mean_text(&self) -> usize {
+        let kept = self.lock();
+        kept.text_bytes.checked_div(kept.entries.len()).unwrap_or_default()
+    }
+
+    /// The last position up to a moment of Redis' clock, as far as it is known: the offset of somebody who has heard all
+    /// until then. None of those who may still come back has a smaller one.
+    pub(crate) fn last_until(&self, milliseconds: u64) -> Position {
+        let kept = self.lock();
+        let count = kept.entries.partition_point(|item| item.entry.position.milliseconds <= milliseconds);
+        let known = match count.checked_sub(1) {
+            Some(index) => Some(kept.entries[index].entry.position),
+            None => kept.complete_after.filter(|position| position.milliseconds <= milliseconds),
+        };
+        known.unwrap_or_default()
+    }
+
+    /// Entries up to this one were never read, and are not there to be read any more.
+    pub(crate) fn miss_until(&self, position: Position) {
+        let mut kept = self.lock();
+        kept.complete_after = kept.complete_after.max(Some(position));
     }
 
     /// How many entries were read since a moment.
@@ -207,7 +233,7 @@ impl Kept {
         let Some(text) = text else {
             return Taken::Foreign;
         };
-        let entry = Arc::new(Entry { number: self.count, position, text: text.into_boxed_str() });
+        let entry = Arc::new(Entry::new(self.count, position, text));
         self.count += 1;
         let once: Option<Arc<str>> = once.map(Arc::from);
         if let Some(once) = &once {
@@ -215,6 +241,7 @@ impl Kept {
         }
         let item = Item { entry: entry.clone(), once, read_at };
         self.bytes += item.bytes();
+        self.text_bytes += entry.text.len();
         self.entries.push_back(item);
         Taken::New(entry)
     }
@@ -234,7 +261,7 @@ impl Kept {
     fn begin_anew(&mut self, position: Position) {
         self.entries.clear();
         self.once.clear();
-        self.bytes = 0;
+        (self.bytes, self.text_bytes) = (0, 0);
         self.complete_after = Some(position);
     }
 
@@ -247,7 +274,9 @@ impl Kept {
                 break;
             }
             self.bytes -= oldest.bytes();
-            self.complete_after = Some(oldest.entry.position);
+            self.text_bytes -= oldest.entry.text.len();
+            // Behind a gap it may be known already that what came before is of no use.
+            self.complete_after = self.complete_after.max(Some(oldest.entry.position));
             if let Some(once) = &oldest.once {
                 self.once.remove(once);
             }
@@ -311,9 +340,10 @@ mod tests {
         history.take(record(30, 3), now + 4 * MINUTE);
         assert_eq!(history.after(at(1)), Missed::Unknown);
         assert_eq!(positions(history.after(at(10))), [20, 30]);
-        let large = Record { text: Some("x".repeat(99_700)), ..record(40, 4) };
+        let large = Record { text: Some("x".repeat(49_800)), ..record(40, 4) };
         history.take(large, now + 4 * MINUTE);
-        assert_eq!(history.size(), (1, OVERHEAD + 99_700));
+        assert_eq!(history.size(), (1, OVERHEAD + 2 * 49_800));
+        assert_eq!(history.mean_text(), 49_800);
         assert_eq!(history.read_since(now + 4 * MINUTE), 1);
     }
 
@@ -362,6 +392,38 @@ mod tests {
         let foreign = Record { position: at(10), text: None, origin: None, once: None };
         assert_eq!(history.take(foreign, now), Taken::Foreign);
         assert_eq!(positions(history.after(at(10))), [0; 0]);
+    }
+
+    #[test]
+    fn who_has_heard_all_until_a_moment_has_heard_at_least_the_last_before_it() {
+        let (history, now) = (history(), Instant::now());
+        assert_eq!(history.last_until(0), Position::default());
+        assert_eq!(history.last_until(7), at(1));
+        history.take(record(10, 1), now);
+        history.take(record(20, 2), now);
+        assert_eq!(
+            [9, 10, 19, 20, 99].map(|moment| history.last_until(moment).milliseconds),
+            [1, 10, 10, 20, 20]
+        );
+        // What is too old to be given back is still the last there was before what came much later.
+        history.take(record(30, 3), now + 4 * MINUTE);
+        assert_eq!([19, 29, 30].map(|moment| history.last_until(moment).milliseconds), [0, 20, 30]);
+    }
+
+    #[test]
+    fn behind_a_gap_nobody_is_told_that_nothing_is_missing() {
+        let (history, now) = (history(), Instant::now());
+        let said = Record { once: Some("m:p:1".to_owned()), ..record(10, 1) };
+        history.take(said, now);
+        history.miss_until(at(50));
+        history.take(record(50, 7), now);
+        assert_eq!(history.after(at(10)), Missed::Unknown);
+        assert_eq!(positions(history.after(at(50))), [0; 0]);
+        // What was said before is known to be said nevertheless.
+        assert_eq!(history.said("m:p:1"), Some(at(10)));
+        history.take(record(60, 8), now + 4 * MINUTE);
+        assert_eq!(history.after(at(49)), Missed::Unknown);
+        assert_eq!(positions(history.after(at(50))), [60]);
     }
 
     #[tokio::test(start_paused = true)]

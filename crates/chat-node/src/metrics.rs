@@ -34,8 +34,8 @@ pub struct Metrics {
     pub connections: Counter,
     /// Clients that came back as who they were.
     pub recovered: Counter,
-    /// Clients that wanted to, and came in as somebody new.
-    pub unrecovered: Counter,
+    /// Clients that wanted to, and came in as somebody new, by the reason.
+    pub unrecovered: [Counter; Unrecovered::ALL.len()],
     /// Messages clients sent.
     pub received: Counter,
     /// Messages answered with a refusal: no name, no text, too long.
@@ -50,6 +50,34 @@ pub struct Metrics {
     pub delivered: Counter,
     /// Clients cut off because they did not keep up.
     pub slow_readers: Counter,
+}
+
+/// Why a client that wanted to come back came in as somebody new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unrecovered {
+    /// What it has missed is not known any more.
+    TooLate,
+    /// It has heard more than this node could read in time.
+    Ahead,
+    /// Nobody has its private id.
+    UnknownSession,
+    /// Redis did not say in time who it was.
+    Redis,
+}
+
+impl Unrecovered {
+    /// All there are.
+    pub const ALL: [Self; 4] = [Self::TooLate, Self::Ahead, Self::UnknownSession, Self::Redis];
+
+    /// The value of the label.
+    fn label(self) -> &'static str {
+        match self {
+            Self::TooLate => "too_late",
+            Self::Ahead => "ahead",
+            Self::UnknownSession => "unknown_session",
+            Self::Redis => "redis",
+        }
+    }
 }
 
 /// Numbers that are read when asked for.
@@ -85,16 +113,19 @@ impl Metrics {
         let mut text = String::with_capacity(8192);
         write_rows(&mut text, "gauge", &gauges.rows());
         write_rows(&mut text, "counter", &self.rows());
+        let unrecovered =
+            Unrecovered::ALL.map(|reason| (reason.label(), self.unrecovered[reason as usize].get()));
+        let help = "Clients that wanted to come back and came in as somebody new.";
+        write_labelled(&mut text, "chat_unrecovered_total", help, "reason", unrecovered);
         transports.write(&mut text);
         text
     }
 
-    fn rows(&self) -> [Row; 10] {
+    fn rows(&self) -> [Row; 9] {
         let row = |name, help, counter: &Counter| (name, help, counter.get());
         [
             row("chat_connections_total", "Clients that connected.", &self.connections),
             row("chat_recovered_total", "Clients that came back as who they were.", &self.recovered),
-            row("chat_unrecovered_total", "Clients that came back too late.", &self.unrecovered),
             row("chat_messages_received_total", "Messages clients sent.", &self.received),
             row("chat_messages_refused_total", "Messages refused by a rule.", &self.refused),
             row("chat_names_refused_total", "Names refused by a rule.", &self.refused_names),
@@ -174,6 +205,7 @@ mod tests {
     fn every_number_has_help_type_and_value() {
         let metrics = Metrics::default();
         metrics.received.add(3);
+        metrics.unrecovered[Unrecovered::Ahead as usize].increment();
         let (engine, site) = (Counts::default(), site::Counts::default());
         site.full.increment();
         let gauges =
@@ -181,6 +213,7 @@ mod tests {
         let text = metrics.render(gauges, Transports { engine: &engine, site: &site });
         assert!(text.contains("# TYPE chat_connections gauge\nchat_connections 2\n"), "{text}");
         assert!(text.contains("\nchat_messages_received_total 3\n"), "{text}");
+        assert!(text.contains("\nchat_unrecovered_total{reason=\"ahead\"} 1\n"), "{text}");
         assert!(text.contains("\nchat_turned_away_total{reason=\"total\"} 1\n"), "{text}");
         assert!(text.contains("\nchat_sessions_closed_total{reason=\"ping_timeout\"} 0\n"), "{text}");
         assert_eq!(text.lines().filter(|line| line.starts_with("# TYPE")).count(), 23);

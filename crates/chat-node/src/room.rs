@@ -8,11 +8,12 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::{Value, json};
 
-use crate::bus::{Audience, Entry, Outcome, Position, Receipt, Session};
+use crate::bus::{Audience, Entry, Outcome, Position, Presence, Receipt, Session, Stay};
 use crate::engine_io::{CloseReason, Encoded, Sent};
 use crate::history::{History, Missed};
 use crate::metrics::Metrics;
@@ -22,8 +23,14 @@ use crate::wording::{self, Username};
 
 /// The event every text travels under.
 const EVENT: &str = "message";
-/// Most acknowledgements one client may wait for; what is beyond gets its sentence as if it had asked for none.
+/// Most acknowledgements one client may wait for; a message beyond is refused.
 const MOST_RECEIPTS: usize = 256;
+/// How full a queue is, in thousandths, from which on its client is waited for where that is possible.
+const PRESSED: usize = 500;
+
+/// The number of the next receipt. A client that comes back has the public id it had before: were the numbers of two of
+/// its seats alike, what the first one waits for would be told to the second.
+static NEXT_RECEIPT: AtomicU64 = AtomicU64::new(0);
 
 /// The clients of this node.
 #[derive(Debug)]
@@ -47,6 +54,7 @@ pub struct Seat {
     pid: SessionId,
     /// Whether it reads how far it is.
     reads_offsets: bool,
+    stay: Arc<Stay>,
     state: Mutex<State>,
 }
 
@@ -57,15 +65,13 @@ struct State {
     offset: Position,
     /// Entries of smaller numbers it has already.
     from: u64,
-    /// Answers it waits for, made when the first is.
+    /// Answers it waits for, made when the first is: most clients wait for none.
     receipts: Option<Box<Receipts>>,
 }
 
+/// Answers a client waits for, by the numbers of their receipts.
 #[derive(Debug, Default)]
-struct Receipts {
-    next: u64,
-    waiting: HashMap<u64, Acknowledgement>,
-}
+struct Receipts(HashMap<u64, Acknowledgement>);
 
 /// A client that comes in.
 #[derive(Debug)]
@@ -97,8 +103,9 @@ impl Seat {
     }
 
     /// What other nodes may know of it.
-    pub fn session(&self) -> Session {
-        Session { sid: self.socket.id(), pid: self.pid, username: self.username() }
+    pub fn presence(&self) -> Presence {
+        let session = Session { sid: self.socket.id(), pid: self.pid, username: self.username() };
+        Presence { session, stay: self.stay.clone() }
     }
 
     /// Says something to this client only.
@@ -115,31 +122,40 @@ impl Seat {
     pub fn await_receipt(&self, acknowledgement: Acknowledgement) -> Result<u64, Acknowledgement> {
         let mut state = self.lock();
         let receipts = state.receipts.get_or_insert_default();
-        if receipts.waiting.len() >= MOST_RECEIPTS {
+        if receipts.0.len() >= MOST_RECEIPTS {
             return Err(acknowledgement);
         }
-        receipts.next += 1;
-        receipts.waiting.insert(receipts.next, acknowledgement);
-        Ok(receipts.next)
+        let number = NEXT_RECEIPT.fetch_add(1, Ordering::Relaxed);
+        receipts.0.insert(number, acknowledgement);
+        Ok(number)
     }
 
     /// Gives an acknowledgement that was kept.
     pub fn acknowledge(&self, receipt: u64, outcome: Outcome) {
-        let acknowledgement =
-            self.lock().receipts.as_mut().and_then(|receipts| receipts.waiting.remove(&receipt));
+        let acknowledgement = self.lock().receipts.as_mut().and_then(|receipts| receipts.0.remove(&receipt));
         if let Some(acknowledgement) = acknowledgement {
             acknowledgement.send(&vec![answer(outcome)].into());
         }
     }
 
     /// Puts an entry into the queue, unless it is there already.
-    fn deliver(&self, entry: &Entry, frames: &Frames<'_>) -> Sent {
+    fn deliver(&self, entry: &Entry, packet: &Encoded) -> Sent {
         let mut state = self.lock();
         if entry.number < state.from {
             return Sent::Closed;
         }
         state.offset = entry.position;
-        self.socket.send(if self.reads_offsets { frames.with_offset() } else { frames.plain() })
+        self.socket.send(packet)
+    }
+
+    /// Puts all that was missed into the queue.
+    fn catch_up(&self, missed: &[Arc<Entry>]) -> Sent {
+        let packets: Vec<Encoded> = missed.iter().map(|entry| with_offset(entry).clone()).collect();
+        let mut state = self.lock();
+        if let Some(last) = missed.last() {
+            state.offset = last.position;
+        }
+        self.socket.session().send_backlog(&packets)
     }
 
     /// Nothing here panics while it holds the lock, so what a poisoned one guards is whole.
@@ -162,26 +178,14 @@ pub fn refusal(sentence: &str) -> Value {
     json!({ "error": sentence })
 }
 
-/// The encodings of one entry, made when they are first needed.
-struct Frames<'a> {
-    entry: &'a Entry,
-    plain: OnceCell<Encoded>,
-    with_offset: OnceCell<Encoded>,
+/// An entry for those who read its text only.
+fn plain(entry: &Entry) -> Encoded {
+    packet::texts(EVENT, &[&entry.text])
 }
 
-impl<'a> Frames<'a> {
-    fn new(entry: &'a Entry) -> Self {
-        Self { entry, plain: OnceCell::new(), with_offset: OnceCell::new() }
-    }
-
-    fn plain(&self) -> &Encoded {
-        self.plain.get_or_init(|| packet::texts(EVENT, &[&self.entry.text]))
-    }
-
-    fn with_offset(&self) -> &Encoded {
-        self.with_offset
-            .get_or_init(|| packet::texts(EVENT, &[&self.entry.text, &self.entry.position.to_string()]))
-    }
+/// An entry for those who read how far they are.
+fn with_offset(entry: &Entry) -> &Encoded {
+    entry.packet.get_or_init(|| packet::texts(EVENT, &[&entry.text, &entry.position.to_string()]))
 }
 
 impl Room {
@@ -206,12 +210,10 @@ impl Room {
         let Missed::Entries { entries, read } = history.after(offset) else {
             return None;
         };
-        let seat = seats.place(arrival, offset, 0);
-        for entry in &entries {
-            seat.deliver(entry, &Frames::new(entry));
+        let seat = seats.place(arrival, offset, read);
+        if seat.catch_up(&entries) == Sent::Queued {
+            self.metrics.delivered.add(entries.len() as u64);
         }
-        seat.lock().from = read;
-        self.metrics.delivered.add(entries.len() as u64);
         Some(seat)
     }
 
@@ -249,7 +251,7 @@ impl Seats {
     fn place(&mut self, arrival: Arrival, offset: Position, from: u64) -> Arc<Seat> {
         let Arrival { socket, pid, reads_offsets, username } = arrival;
         let state = Mutex::new(State { username, offset, from, receipts: None });
-        let seat = Arc::new(Seat { socket, pid, reads_offsets, state });
+        let seat = Arc::new(Seat { socket, pid, reads_offsets, stay: Stay::begin(), state });
         // The connection it had before is dead, only nobody has noticed yet.
         if let Some(ghost) = self.by_sid.insert(seat.socket.id(), seat.clone()) {
             ghost.socket.close(CloseReason::TransportClose);
@@ -260,13 +262,18 @@ impl Seats {
 
 impl Audience for Room {
     fn deliver(&self, entry: &Arc<Entry>) {
-        let frames = Frames::new(entry);
+        let plainly = OnceCell::new();
         let mut queued = 0;
         {
             let seats = self.read();
             *seats.delivered.lock().unwrap_or_else(PoisonError::into_inner) = Some(entry.position);
             for seat in seats.by_sid.values() {
-                match seat.deliver(entry, &frames) {
+                let packet = if seat.reads_offsets {
+                    with_offset(entry)
+                } else {
+                    plainly.get_or_init(|| plain(entry))
+                };
+                match seat.deliver(entry, packet) {
                     Sent::Queued => queued += 1,
                     Sent::Overflow => self.metrics.slow_readers.increment(),
                     Sent::Closed => {}
@@ -289,16 +296,24 @@ impl Audience for Room {
     }
 
     /// Whoever can come back, and whoever has a name that a farewell is due to.
-    fn sessions(&self) -> Vec<Session> {
+    fn presences(&self) -> Vec<Presence> {
         let seats = self.read();
         let kept = seats.by_sid.values().filter(|seat| seat.reads_offsets || seat.username().is_some());
-        kept.map(|seat| seat.session()).collect()
+        kept.map(|seat| seat.presence()).collect()
     }
 
-    fn moved(&self, sid: SessionId) {
-        if let Some(seat) = self.get(sid) {
+    fn moved(&self, presence: &Presence) {
+        let seat = self.get(presence.session.sid);
+        // It may be back here as well, on a connection that lives.
+        if let Some(seat) = seat.filter(|seat| Arc::ptr_eq(&seat.stay, &presence.stay)) {
             seat.socket.close(CloseReason::TransportClose);
         }
+    }
+
+    fn pressure(&self) -> usize {
+        let seats = self.read();
+        let beyond = |seat: &Arc<Seat>| seat.socket.session().fullness().saturating_sub(PRESSED);
+        seats.by_sid.values().map(beyond).sum()
     }
 }
 
@@ -393,5 +408,76 @@ mod tests {
         assert_eq!(room.occupied(), 1);
         assert!(room.leave(&seat));
         assert!(room.rejoin(arrival(sid, true), at(99), &history).is_none());
+    }
+
+    #[tokio::test]
+    async fn what_was_missed_is_given_back_whatever_the_queue_holds_and_shared() {
+        let (room, history) = (room(), history(1..5));
+        // A hundred packets fill a queue here.
+        let large = History::new(Bounds { age: Duration::from_mins(1), entries: 1000, bytes: 1_000_000 });
+        large.begin(at(0));
+        for position in 1..=500 {
+            take(&large, position);
+        }
+        let [one, two] =
+            [(); 2].map(|()| room.rejoin(arrival(SessionId::random(), true), at(0), &large).unwrap());
+        for seat in [&one, &two] {
+            assert!(seat.socket.session().is_open());
+            assert_eq!(seat.socket.session().waiting().len(), 500);
+            assert_eq!(seat.lock().offset, at(500));
+        }
+        assert_eq!(room.metrics.delivered.get(), 1000);
+        assert_eq!(room.pressure(), 0);
+        let missed = |offset| {
+            let Missed::Entries { entries, .. } = large.after(at(offset)) else { panic!("not kept") };
+            entries
+        };
+        let pointers = [0, 499].map(|offset| with_offset(missed(offset).last().unwrap()).packet().as_ptr());
+        assert_eq!(pointers[0], pointers[1]);
+        // A connection that is gone already gets nothing, and is not counted.
+        let gone = arrival(SessionId::random(), true);
+        gone.socket.close(CloseReason::TransportClose);
+        room.rejoin(gone, at(1), &history).unwrap();
+        assert_eq!(room.metrics.delivered.get(), 1000);
+    }
+
+    #[tokio::test]
+    async fn what_the_connection_before_waits_for_is_not_told_to_the_next_one() {
+        let (room, history) = (room(), history(1..2));
+        let sid = SessionId::random();
+        let ghost = room.join(arrival(sid, true), &history);
+        let old = ghost.await_receipt(Acknowledgement::of(&ghost.socket, 7)).unwrap();
+        let seat = room.rejoin(arrival(sid, true), at(1), &history).unwrap();
+        let new = seat.await_receipt(Acknowledgement::of(&seat.socket, 9)).unwrap();
+        room.acknowledge(Receipt { session: sid, number: old }, Outcome::Unknown);
+        assert_eq!(seat.socket.session().waiting(), [""; 0]);
+        room.acknowledge(Receipt { session: sid, number: new }, Outcome::Said(at(3)));
+        assert_eq!(seat.socket.session().waiting(), [r#"439[{"offset":"3-0"}]"#]);
+    }
+
+    #[tokio::test]
+    async fn who_has_moved_away_and_is_back_stays() {
+        let (room, history) = (room(), history(1..2));
+        let sid = SessionId::random();
+        let ghost = room.join(arrival(sid, true), &history).presence();
+        let seat = room.rejoin(arrival(sid, true), at(1), &history).unwrap();
+        room.moved(&ghost);
+        assert!(seat.socket.session().is_open());
+        room.moved(&seat.presence());
+        assert!(!seat.socket.session().is_open());
+    }
+
+    #[tokio::test]
+    async fn pressure_is_what_lies_above_half_of_the_queues() {
+        let (room, history) = (room(), history(1..2));
+        let seat = room.join(arrival(SessionId::random(), false), &history);
+        for position in 2..=51 {
+            room.deliver(&take(&history, position));
+        }
+        assert_eq!(room.pressure(), 0);
+        for position in 52..=81 {
+            room.deliver(&take(&history, position));
+        }
+        assert_eq!((room.pressure(), seat.socket.session().fullness()), (300, 800));
     }
 }

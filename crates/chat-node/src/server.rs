@@ -2,11 +2,12 @@
 //!
 //! Draining, when the shutdown future completes:
 //! 1. `/healthz` and `/readyz` say 503 and new sessions are refused, for [`Config::drain_delay`].
-//! 2. The transports of the clients are closed, one by one in no order, over [`Config::drain_spread`]: so they do not
+//! 2. Whose messages wait because Redis is away is told that they are not sent: nobody will be here to send them.
+//! 3. The transports of the clients are closed, one by one in no order, over [`Config::drain_spread`]: so they do not
 //!    come to the other nodes all at once. Not by a Socket.IO disconnect packet: after that one, clients do not
 //!    reconnect by themselves, and reconnecting, to another node, is what they shall do.
-//! 3. Their sessions are handed over: the farewell of a client that does not come back in time is said by another node.
-//! 4. The listener closes.
+//! 4. Their sessions are handed over: the farewell of a client that does not come back in time is said by another node.
+//! 5. The listener closes.
 //!
 //! Each step is bounded, so that a client or a Redis that does not answer cannot hold the process: at most ten
 //! seconds in all with the longest times.
@@ -39,6 +40,7 @@ use crate::socket_io::{Namespace, SocketIo};
 
 const SOCKET_PATH: &str = "/socket.io/";
 
+const GIVING_UP: Duration = Duration::from_millis(250);
 const CLOSING: Duration = Duration::from_millis(1500);
 const WRITING: Duration = Duration::from_secs(2);
 const HANGING_UP: Duration = Duration::from_secs(1);
@@ -50,7 +52,7 @@ const UPGRADING: Duration = Duration::from_secs(10);
 /// The node could not go on serving.
 #[derive(Debug, Error)]
 pub enum ServeError {
-    /// The accept loop panicked.
+    /// The accept loop or a task of the way to Redis panicked.
     #[error("the server failed")]
     Failed(#[source] tokio::task::JoinError),
 }
@@ -84,6 +86,7 @@ pub async fn serve(
 
     let outcome = tokio::select! {
         ended = &mut accepting => ended.map_err(ServeError::Failed),
+        error = chat.bus.failed() => Err(ServeError::Failed(error)),
         () = shutdown => {
             drain(&config, &chat, &site).await;
             closing.cancel();
@@ -150,6 +153,9 @@ async fn drain(config: &Config, chat: &Chat, site: &Site) {
     tracing::info!(clients = chat.room.occupied(), "draining");
     site.draining.store(true, Ordering::Release);
     tokio::time::sleep(config.drain_delay.min(Config::MAX_DRAIN_DELAY)).await;
+    if timeout(GIVING_UP, chat.bus.give_up()).await.is_err() {
+        tracing::warn!("some may not hear that their messages are not sent");
+    }
     let registry = site.engine.registry();
     send_away(registry, config.drain_spread.min(Config::MAX_DRAIN_SPREAD)).await;
     let gone = async {

@@ -59,8 +59,15 @@ pub fn too_long(limit: usize) -> String {
 #[error("not a usable user name")]
 pub struct BadUsername;
 
-/// What ends the name in what everybody sees, and so cannot be part of one: a name would pass for another's line.
+/// What ends the name in what everybody sees. Nothing that looks like it can be part of a name, or a name would pass for
+/// another's line.
 const SEPARATOR: &str = ": ";
+/// What looks like a colon, beside those that are one in the normal form.
+const COLONS: [char; 5] = [':', '\u{2236}', '\u{A789}', '\u{589}', '\u{5C3}'];
+/// The first character of scripts that are written with joiners. Those before know them for emoji only.
+const FIRST_JOINED: char = '\u{590}';
+/// What turns a digit, `#` or `*` into the picture of a key.
+const KEYCAP: char = '\u{20E3}';
 
 /// What a client calls itself: in Unicode's normal form NFKC, trimmed, one line, read in the order it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,10 +90,10 @@ impl Username {
         }
         let normal: String = given.nfkc().collect();
         let name = normal.trim();
-        let usable = name.chars().count() <= limit
-            && name.chars().any(|character| !is_joiner(character))
+        let usable = (1..=limit).contains(&name.chars().count())
             && !name.chars().any(is_deceptive)
-            && !name.contains(SEPARATOR);
+            && !has_separator(name)
+            && joins_well(name);
         if usable { Ok(Self(name.to_owned())) } else { Err(BadUsername) }
     }
 
@@ -96,9 +103,39 @@ impl Username {
     }
 }
 
+/// Whether somewhere a blank follows a colon, or what looks like one.
+fn has_separator(name: &str) -> bool {
+    name.split(COLONS).skip(1).any(|rest| rest.starts_with(char::is_whitespace))
+}
+
 /// Invisible, but part of how some scripts and many emoji are written.
 fn is_joiner(character: char) -> bool {
-    matches!(character, '\u{200C}' | '\u{200D}' | '\u{FE00}'..='\u{FE0F}')
+    is_binding(character) || matches!(character, '\u{FE00}'..='\u{FE0F}')
+}
+
+/// Stands between two others.
+fn is_binding(character: char) -> bool {
+    matches!(character, '\u{200C}' | '\u{200D}')
+}
+
+/// Whether each joiner stands where it changes what is seen: else two names would look the same and differ by it.
+fn joins_well(name: &str) -> bool {
+    let characters: Vec<char> = name.chars().collect();
+    characters.iter().enumerate().filter(|(_, character)| is_joiner(**character)).all(|(place, joiner)| {
+        let before = place.checked_sub(1).map(|before| characters[before]);
+        let behind = characters.get(place + 1).copied();
+        let is_placed = before.is_some() && (behind.is_some() || !is_binding(*joiner));
+        is_placed && before.is_some_and(|before| can_be_joined(before, *joiner, behind))
+    })
+}
+
+fn can_be_joined(before: char, joiner: char, behind: Option<char>) -> bool {
+    let is_emoji = match before {
+        '0'..='9' | '#' | '*' => behind == Some(KEYCAP),
+        '\u{A9}' | '\u{AE}' => true,
+        _ => false,
+    };
+    before >= FIRST_JOINED || is_emoji && joiner == '\u{FE0F}'
 }
 
 /// Control characters, those that break a line, turn the direction of what follows or cannot be seen: a name cannot
@@ -108,7 +145,8 @@ fn is_deceptive(character: char) -> bool {
         || matches!(character,
             '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'
             | '\u{180B}'..='\u{180F}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{2028}'..='\u{202E}'
-            | '\u{2060}'..='\u{206F}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFC}'
+            | '\u{2060}'..='\u{206F}' | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF9}'..='\u{FFFC}'
+            | '\u{16FE4}' | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D159}' | '\u{1D173}'..='\u{1D17A}'
             | '\u{E0000}'..='\u{E0FFF}')
 }
 
@@ -140,6 +178,10 @@ mod tests {
                 "\u{645}\u{6CC}\u{200C}\u{62E}\u{648}\u{627}\u{647}\u{645}",
             ),
             ("\u{1F469}\u{200D}\u{1F4BB}", "\u{1F469}\u{200D}\u{1F4BB}"),
+            ("\u{2764}\u{FE0F}\u{200D}\u{1F525}", "\u{2764}\u{FE0F}\u{200D}\u{1F525}"),
+            ("Ada 1\u{FE0F}\u{20E3}", "Ada 1\u{FE0F}\u{20E3}"),
+            ("\u{A9}\u{FE0F}", "\u{A9}\u{FE0F}"),
+            ("\u{2236}\u{2236}Ada\u{A789}", "\u{2236}\u{2236}Ada\u{A789}"),
         ] {
             assert_eq!(parse(given).as_deref(), Ok(name));
         }
@@ -177,6 +219,27 @@ mod tests {
             "\u{2066}a",
             "Ada: hello",
             "Ada\u{FF1A}\u{3000}hello",
+            "Ada:\u{2003}hello",
+            "Ada\u{2236} hello",
+            "Ada\u{A789} hello",
+            "Ada\u{589} hello",
+            "Ada\u{5C3} hello",
+            "Ada\u{FE55} hello",
+            "\u{2800}",
+            "Ada\u{2800}",
+            "\u{1D159}",
+            "Ada\u{1D173}",
+            "Ada\u{1BCA3}",
+            "Ada\u{16FE4}",
+            "Ada\u{200D}",
+            "Ada\u{200C}x",
+            "Ada\u{FE0F}",
+            "Ad\u{E9}\u{FE0F}",
+            "Ada1\u{FE0F}",
+            "1\u{200D}\u{20E3}",
+            "\u{FE0F}Ada",
+            "\u{200D}\u{1F4BB}",
+            "\u{1F4BB}\u{200D}",
             &"x".repeat(65),
             &"\u{FDFA}".repeat(64),
             &" ".repeat(1000),

@@ -30,6 +30,8 @@ pub(super) struct Connection {
     outgoing: BytesMut,
     /// Written to the carrier, but perhaps not by it to the network.
     unflushed: bool,
+    /// Bytes that have arrived so far.
+    received: u64,
 }
 
 impl std::fmt::Debug for Connection {
@@ -46,6 +48,7 @@ impl Connection {
             incoming: BytesMut::new(),
             outgoing: BytesMut::new(),
             unflushed: false,
+            received: 0,
         }
     }
 
@@ -76,7 +79,7 @@ impl Connection {
     /// One request and its reply, whatever that is.
     pub(super) async fn ask(&mut self, request: &Request, patience: Duration) -> Result<Value, Trouble> {
         self.queue(request);
-        timeout(patience, self.next()).await.unwrap_or_else(|_| Err(Trouble::silence(patience)))
+        self.answer(patience).await
     }
 
     /// Several requests at once, and their replies.
@@ -90,11 +93,21 @@ impl Connection {
         }
         let mut replies = Vec::with_capacity(requests.len());
         while replies.len() < requests.len() {
-            let reply =
-                timeout(patience, self.next()).await.unwrap_or_else(|_| Err(Trouble::silence(patience)));
-            replies.push(reply?);
+            replies.push(self.answer(patience).await?);
         }
         Ok(replies)
+    }
+
+    /// The next reply. The patience is with silence: a long reply may come slowly.
+    async fn answer(&mut self, patience: Duration) -> Result<Value, Trouble> {
+        loop {
+            let before = self.received;
+            match timeout(patience, self.next()).await {
+                Ok(reply) => return reply,
+                Err(_) if self.received > before => {}
+                Err(_) => return Err(Trouble::silence(patience)),
+            }
+        }
     }
 
     fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Result<Value, Trouble>> {
@@ -140,6 +153,7 @@ impl Connection {
         let mut buffer = ReadBuf::new(&mut chunk);
         ready!(Pin::new(&mut self.carrier).poll_read(context, &mut buffer))?;
         self.incoming.extend_from_slice(buffer.filled());
+        self.received += buffer.filled().len() as u64;
         Poll::Ready(Ok(buffer.filled().len()))
     }
 }
@@ -187,5 +201,23 @@ mod tests {
         let (near, _far) = duplex(1024);
         let trouble = Connection::over(near).ask(&Request::new("PING"), PATIENCE).await.unwrap_err();
         assert_eq!(trouble, Trouble::new(Reason::Timeout, "Redis has not answered for 5.0 s"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reply_that_comes_slowly_is_waited_for() {
+        let (near, mut far) = duplex(1024);
+        let slowly = async {
+            far.write_all(b"$6\r\n").await.unwrap();
+            for byte in b"slowly\r\n" {
+                tokio::time::sleep(PATIENCE / 2).await;
+                far.write_all(&[*byte]).await.unwrap();
+            }
+            // The other end stays until everything is read.
+            far
+        };
+        let mut connection = Connection::over(near);
+        let ping = Request::new("PING");
+        let (reply, _far) = tokio::join!(connection.ask(&ping, PATIENCE), slowly);
+        assert_eq!(reply.unwrap().as_str(), Some("slowly"));
     }
 }

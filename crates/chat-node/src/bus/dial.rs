@@ -55,7 +55,7 @@ impl Dialer {
         Ok((connection, server))
     }
 
-    /// A server that wants TLS, or takes no more clients, hangs up at the first word.
+    /// A server that wants TLS hangs up at the first word.
     fn hint(&self, trouble: Trouble) -> Trouble {
         if trouble.reason != Reason::Connection || self.address.tls.is_some() {
             return trouble;

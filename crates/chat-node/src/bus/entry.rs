@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 use thiserror::Error;
 
 use super::resp::Value;
+use crate::engine_io::Encoded;
 
 /// The field that holds what clients see.
 pub(super) const TEXT: &str = "text";
@@ -63,7 +65,7 @@ impl FromStr for Position {
 }
 
 /// What clients get.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// How many this node had read before. Never goes back, not even when the stream begins anew.
     pub number: u64,
@@ -71,7 +73,25 @@ pub struct Entry {
     pub position: Position,
     /// The line everybody sees.
     pub text: Box<str>,
+    /// The packet by which clients get it that can come back, made when the first one does: however many come back, and
+    /// however much they have missed, they share the bytes.
+    pub(crate) packet: OnceLock<Encoded>,
 }
+
+impl Entry {
+    pub(crate) fn new(number: u64, position: Position, text: String) -> Self {
+        Self { number, position, text: text.into_boxed_str(), packet: OnceLock::new() }
+    }
+}
+
+impl PartialEq for Entry {
+    /// The packet follows from the rest.
+    fn eq(&self, other: &Self) -> bool {
+        (self.number, self.position, &self.text) == (other.number, other.position, &other.text)
+    }
+}
+
+impl Eq for Entry {}
 
 /// Who wrote an entry: a run of a node's process, and the entry's number in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -7,7 +7,7 @@
 use super::address::{Protocol, RedisAddress};
 use super::connection::Connection;
 use super::resp::{Request, Value};
-use super::trouble::{Reason, Trouble};
+use super::trouble::{Reason, Trouble, is_full};
 use super::{PATIENCE, STREAM};
 
 /// The first version with streams.
@@ -62,9 +62,10 @@ async fn hello(connection: &mut Connection, address: &RedisAddress) -> Result<Op
     }
 }
 
-/// Whether a refusal of HELLO is about HELLO, and not about the password in it.
+/// Whether a refusal of HELLO is about HELLO, and neither about the password in it nor about the connection.
 fn is_deaf(said: &str) -> bool {
-    said.starts_with("ERR") || said.starts_with("NOPROTO") || said.starts_with("NOPERM")
+    let is_about_it = said.starts_with("ERR") || said.starts_with("NOPROTO") || said.starts_with("NOPERM");
+    is_about_it && !is_full(said)
 }
 
 fn field(reply: Value, name: &str) -> Option<String> {
@@ -94,7 +95,7 @@ async fn version(connection: &mut Connection) -> Result<Option<String>, Trouble>
     let reply = connection.ask(&Request::new("INFO").arg("server"), PATIENCE).await?;
     if let Some(said) = reply.refusal() {
         // Rules may forbid INFO, which is no harm; any other refusal will be met again.
-        let harmless = ["NOPERM", "ERR"].iter().any(|code| said.starts_with(code));
+        let harmless = ["NOPERM", "ERR"].iter().any(|code| said.starts_with(code)) && !is_full(said);
         return if harmless { Ok(None) } else { Err(Trouble::refusal("INFO", "", said)) };
     }
     let text = reply.as_str().unwrap_or_default();
@@ -217,6 +218,19 @@ mod tests {
         ];
         let trouble = play("redis://ada:pw@h", &script).await.unwrap_err();
         assert!(trouble.sentence.contains("leave the user out"), "{trouble}");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_takes_no_more_clients_is_not_taken_for_an_old_one() {
+        let full = "-ERR max number of clients reached\r\n";
+        for (url, request) in [("redis://h", "HELLO 3"), ("redis://h/?protocol=resp2", "INFO server")] {
+            let trouble = play(url, &[(request, full)]).await.unwrap_err();
+            assert_eq!(trouble.reason, Reason::Clients);
+            assert!(
+                trouble.sentence.starts_with("Redis takes no more clients: raise maxclients"),
+                "{trouble}"
+            );
+        }
     }
 
     #[tokio::test]

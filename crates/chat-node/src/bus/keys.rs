@@ -15,48 +15,28 @@ pub(super) const SESSIONS: &str = "session:*";
 pub(super) const RECOVERY: &str = "chat:recovery:*";
 /// How much longer than the time to come back the name of a client is known, for its farewell.
 const KEPT_FOR_FAREWELL: Duration = Duration::from_mins(10);
+/// After which time the farewell of a client that was sent elsewhere is due: longer than the way takes. It may still come
+/// back afterwards.
+const SENT_AWAY: Duration = Duration::from_secs(15);
 
 /// A request, and how a refusal names the key it is about.
 pub(super) type About = (Request, &'static str);
-
-/// Whose a session is, as far as Redis knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Owner {
-    /// This process serves it.
-    Ours,
-    /// Nobody has written it.
-    Nobody,
-    /// Another one does, or this node before it was started again.
-    Other,
-}
 
 /// Makes the requests of one process.
 #[derive(Debug)]
 pub(super) struct Keys {
     node_id: String,
-    epoch: String,
     recovery_window: Duration,
     session_lifetime: Duration,
 }
 
 impl Keys {
-    /// For the run of a node.
-    pub(super) fn new(settings: &Settings, epoch: u64) -> Self {
+    /// For a node.
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             node_id: settings.node_id.clone(),
-            epoch: format!("{epoch:016x}"),
             recovery_window: settings.recovery_window,
             session_lifetime: settings.session_lifetime,
-        }
-    }
-
-    /// Whose a session is, in the answer to [`owner`].
-    pub(super) fn owner(&self, found: &[Value]) -> Owner {
-        let text = |index: usize| found.get(index).and_then(Value::as_str);
-        match (text(0), text(1)) {
-            (Some(node), Some(epoch)) if node == self.node_id && epoch == self.epoch => Owner::Ours,
-            (Some(_), Some(_)) => Owner::Other,
-            _ => Owner::Nobody,
         }
     }
 
@@ -76,8 +56,18 @@ impl Keys {
         requests
     }
 
-    /// A session that is here.
-    pub(super) fn remember(&self, session: &Session, now: u64) -> Vec<About> {
+    /// When the farewell of a session that is here is due, unless somebody puts that off.
+    pub(super) fn due(&self, now: u64) -> u64 {
+        now + millis(self.recovery_window)
+    }
+
+    /// When that of one whose client was sent elsewhere is.
+    pub(super) fn due_elsewhere(&self, now: u64) -> u64 {
+        now + millis(self.recovery_window.min(SENT_AWAY))
+    }
+
+    /// A session that is here, in a stay that began at `began`.
+    pub(super) fn remember(&self, session: &Session, began: u64, due: u64) -> Vec<About> {
         let mut requests = Vec::with_capacity(5);
         let mut recovered = Request::new("HSET").arg(recovery(&session.pid)).arg("sid").show(session.sid);
         if let Some(username) = &session.username {
@@ -86,9 +76,9 @@ impl Keys {
             requests.push((tutorial.arg("node").arg(&self.node_id), SESSIONS));
             requests.push((expire(&name, self.session_lifetime), SESSIONS));
             recovered = recovered.arg("username").arg(username.as_str());
-            requests.push(self.due(session, now));
+            requests.push(expect(session, due));
         }
-        recovered = recovered.arg("node").arg(&self.node_id).arg("epoch").arg(&self.epoch);
+        recovered = recovered.arg("node").arg(&self.node_id).arg("at").show(began);
         requests.push((recovered, RECOVERY));
         // The farewell reads it, which may be late when Redis is away.
         let lifetime = self.recovery_window + KEPT_FOR_FAREWELL;
@@ -98,54 +88,44 @@ impl Keys {
 
     /// A session whose client has been sent elsewhere. It may have arrived there already, so nothing here says whose it
     /// is.
-    pub(super) fn hand_over(&self, session: &Session, now: u64) -> Vec<About> {
+    pub(super) fn hand_over(&self, session: &Session, due: u64) -> Vec<About> {
         let mut requests = vec![(expire(&hash(session), self.recovery_window), SESSIONS)];
         if session.username.is_some() {
-            requests.push(self.due(session, now));
+            requests.push(expect(session, due));
         } else {
             requests.push((expire(&recovery(&session.pid), self.recovery_window), RECOVERY));
         }
         requests
     }
 
-    /// What is left of a session that its client has left.
+    /// What is left of a session whose farewell was said: its client may still come back for a while.
     pub(super) fn tidy(&self, session: &Session) -> Vec<About> {
         vec![
             (Request::new("DEL").arg(hash(session)), SESSIONS),
             (expire(&recovery(&session.pid), self.recovery_window), RECOVERY),
-            (Request::new("ZREM").arg(EXPIRING).show(session.pid), EXPIRING),
+            forget(&session.pid),
         ]
     }
-
-    /// When its farewell is due, unless somebody puts that off.
-    fn due(&self, session: &Session, now: u64) -> About {
-        let due = now + millis(self.recovery_window);
-        (Request::new("ZADD").arg(EXPIRING).show(due).show(session.pid), EXPIRING)
-    }
 }
 
-/// Nothing is left of a session that nobody came back to.
-pub(super) fn bury(session: &Session) -> Vec<About> {
-    vec![
-        (Request::new("DEL").arg(hash(session)), SESSIONS),
-        (Request::new("DEL").arg(recovery(&session.pid)), RECOVERY),
-        (Request::new("ZREM").arg(EXPIRING).show(session.pid), EXPIRING),
-    ]
+/// The farewell of a session is due at that time.
+fn expect(session: &Session, due: u64) -> About {
+    (Request::new("ZADD").arg(EXPIRING).show(due).show(session.pid), EXPIRING)
 }
 
-/// Asks which process serves a session.
-pub(super) fn owner(session: &Session) -> Request {
-    Request::new("HMGET").arg(recovery(&session.pid)).arg("node").arg("epoch")
+/// No farewell is due any more.
+pub(super) fn forget(pid: &SessionId) -> About {
+    (Request::new("ZREM").arg(EXPIRING).show(pid), EXPIRING)
 }
 
-/// Asks whose a private id is.
+/// Asks whose a private id is, and since when.
 pub(super) fn identity(pid: &SessionId) -> Request {
-    Request::new("HMGET").arg(recovery(pid)).arg("sid").arg("username")
+    Request::new("HMGET").arg(recovery(pid)).arg("sid").arg("username").arg("at")
 }
 
 /// Asks whose farewell is due, at most so many.
 pub(super) fn overdue(now: u64, most: usize) -> Request {
-    let request = Request::new("ZRANGEBYSCORE").arg(EXPIRING).arg("-inf").show(now).arg("WITHSCORES");
+    let request = Request::new("ZRANGEBYSCORE").arg(EXPIRING).arg("-inf").show(now);
     request.arg("LIMIT").arg("0").show(most)
 }
 
@@ -165,38 +145,24 @@ fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// The session in a hash's `sid` and `username`.
+/// The session in the answer to [`identity`].
 pub(super) fn recalled(pid: SessionId, found: &[Value]) -> Option<Session> {
     let sid = found.first()?.as_str()?.parse().ok()?;
     let username = found.get(1).and_then(Value::as_str).and_then(|name| Username::parse(name).ok());
     Some(Session { sid, pid, username })
 }
 
-/// Members and scores; in RESP2 one after the other, in RESP3 as pairs.
-pub(super) fn orphans(reply: Value) -> Vec<(SessionId, u64)> {
-    let mut flat = Vec::new();
-    for value in reply.into_array() {
-        if matches!(value, Value::Array(_)) {
-            flat.extend(value.into_array());
-        } else {
-            flat.push(value);
-        }
-    }
-    let mut due = Vec::with_capacity(flat.len() / 2);
-    for pair in flat.chunks_exact(2) {
-        let pid = pair[0].as_str().and_then(|pid| pid.parse().ok());
-        // A score is a double: 1.7e12 as such, or written out.
-        let score = pair[1].as_str().and_then(|score| score.parse::<f64>().ok());
-        if let (Some(pid), Some(score)) = (pid, score) {
-            due.push((pid, whole(score)));
-        }
-    }
-    due
+/// When the stay began that Redis knows of, in the same answer. `None` when it knows of none.
+pub(super) fn began(found: &[Value]) -> Option<u64> {
+    found.first()?.as_str()?;
+    let began = found.get(2).and_then(Value::as_str).and_then(|began| began.parse().ok());
+    Some(began.unwrap_or_default())
 }
 
-/// A score of ours, which is a number of milliseconds.
-fn whole(score: f64) -> u64 {
-    format!("{score:.0}").parse().unwrap_or_default()
+/// The private ids in the answer to [`overdue`].
+pub(super) fn orphans(reply: Value) -> Vec<SessionId> {
+    let members = reply.into_array();
+    members.iter().filter_map(|member| member.as_str()?.parse().ok()).collect()
 }
 
 #[cfg(test)]
@@ -210,22 +176,20 @@ mod tests {
     }
 
     #[test]
-    fn due_sessions_are_read_in_both_versions_of_the_protocol() {
+    fn what_is_no_private_id_is_nobodys() {
         let pid = super::super::some_id();
-        let name = text(&pid.to_string());
-        let flat = Value::Array(vec![name.clone(), text("1764417600123")]);
-        let pairs = Value::Array(vec![Value::Array(vec![name, text("1764417600123")])]);
-        assert_eq!(orphans(flat), [(pid, 1_764_417_600_123)]);
-        assert_eq!(orphans(pairs), [(pid, 1_764_417_600_123)]);
-        assert_eq!(orphans(Value::Array(vec![text("probe"), text("5")])), []);
+        assert_eq!(orphans(Value::Array(vec![text("probe"), text(&pid.to_string())])), [pid]);
     }
 
     #[test]
     fn a_hash_without_a_name_is_a_session_without_one() {
         let pid = super::super::some_id();
         let sid = super::super::some_id();
-        let found = [text(&sid.to_string()), Value::Nil];
+        let found = [text(&sid.to_string()), Value::Nil, text("1764417600123")];
         assert_eq!(recalled(pid, &found), Some(Session { sid, pid, username: None }));
-        assert_eq!(recalled(pid, &[Value::Nil, text("Ada")]), None);
+        assert_eq!(began(&found), Some(1_764_417_600_123));
+        assert_eq!(recalled(pid, &[Value::Nil, text("Ada"), Value::Nil]), None);
+        assert_eq!(began(&[Value::Nil, text("Ada"), Value::Nil]), None);
+        assert_eq!(began(&[]), None);
     }
 }

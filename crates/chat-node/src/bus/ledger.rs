@@ -76,11 +76,13 @@ pub(super) struct Ledger {
     waiting: VecDeque<Draft>,
     /// Sent and not answered; in doubt as long as there is no connection.
     flying: VecDeque<Draft>,
-    /// Refused for now, and nothing behind them is known to be written.
-    held: Vec<Draft>,
+    /// Refused for now, and why; nothing behind them is known to be written.
+    held: Vec<(Draft, Reason)>,
     /// Farewells to be sent again when Redis takes messages.
     aside: VecDeque<Draft>,
     last_number: u64,
+    /// No connection stands, so nothing under way will be answered.
+    is_cut_off: bool,
 }
 
 impl Ledger {
@@ -131,13 +133,13 @@ impl Ledger {
         let mut settled = Vec::new();
         if let Some(draft) = self.flying.pop_front() {
             if reason.passes() {
-                self.held.push(draft);
+                self.held.push((draft, reason));
             } else {
                 settled.extend(self.refuse(draft, Refusal::Redis(reason)));
             }
         }
         if self.flying.is_empty() {
-            for draft in std::mem::take(&mut self.held).into_iter().rev() {
+            for (draft, _) in std::mem::take(&mut self.held).into_iter().rev() {
                 self.waiting.push_front(draft);
             }
         }
@@ -146,6 +148,7 @@ impl Ledger {
 
     /// The connection broke: what is under way is in doubt from now on.
     pub(super) fn broken(&mut self) -> Vec<Settled> {
+        self.is_cut_off = true;
         self.flying.iter_mut().for_each(|draft| draft.doubted = true);
         self.give_up_held()
     }
@@ -157,6 +160,7 @@ impl Ledger {
 
     /// Judges what was in doubt by what the stream has of it.
     pub(super) fn resolve(&mut self, found: &HashMap<u64, Position>) -> Vec<Settled> {
+        self.is_cut_off = false;
         let doubts = std::mem::take(&mut self.flying);
         let written = doubts.iter().rposition(|draft| found.contains_key(&draft.number));
         let mut settled = Vec::new();
@@ -175,15 +179,24 @@ impl Ledger {
         settled
     }
 
-    /// Gives up messages that wait for longer than that, and what is in doubt for longer when `cut_off`.
-    pub(super) fn expire(&mut self, now: Instant, longest: Duration, cut_off: bool) -> Vec<Settled> {
-        let is_late = |draft: &Draft| !draft.is_farewell() && now.duration_since(draft.since) > longest;
+    /// Gives up messages that wait for longer than that, and without a connection what is in doubt for longer.
+    pub(super) fn expire(&mut self, now: Instant, longest: Duration) -> Vec<Settled> {
+        self.settle_those(Refusal::Late, |draft| now.duration_since(draft.since) > longest)
+    }
+
+    /// Gives up all messages that wait, and without a connection what is in doubt.
+    pub(super) fn give_up(&mut self) -> Vec<Settled> {
+        self.settle_those(Refusal::Ending, |_| true)
+    }
+
+    fn settle_those(&mut self, refusal: Refusal, is_over: impl Fn(&Draft) -> bool) -> Vec<Settled> {
+        let is_over = |draft: &Draft| !draft.is_farewell() && is_over(draft);
         let mut settled = Vec::new();
         let mut sort = |drafts: &mut VecDeque<Draft>| {
-            if drafts.iter().any(is_late) {
+            if drafts.iter().any(is_over) {
                 for draft in std::mem::take(drafts) {
-                    if is_late(&draft) {
-                        let verdict = verdict(&draft, Refusal::Late);
+                    if is_over(&draft) {
+                        let verdict = verdict(&draft, refusal);
                         settled.push((draft, verdict));
                     } else {
                         drafts.push_back(draft);
@@ -191,7 +204,7 @@ impl Ledger {
                 }
             }
         };
-        if cut_off {
+        if self.is_cut_off {
             sort(&mut self.flying);
         }
         sort(&mut self.waiting);
@@ -224,7 +237,7 @@ impl Ledger {
 
     fn give_up_held(&mut self) -> Vec<Settled> {
         let held = std::mem::take(&mut self.held);
-        held.into_iter().filter_map(|draft| self.refuse(draft, Refusal::Redis(Reason::ReadOnly))).collect()
+        held.into_iter().filter_map(|(draft, reason)| self.refuse(draft, Refusal::Redis(reason))).collect()
     }
 
     fn refuse(&mut self, draft: Draft, refusal: Refusal) -> Option<Settled> {
@@ -326,7 +339,7 @@ mod tests {
         let mut ledger = ledger(&["a", "b"]);
         launch_all(&mut ledger);
         ledger.refused(Reason::Loading);
-        let refused = Verdict::Refused(Refusal::Redis(Reason::ReadOnly));
+        let refused = Verdict::Refused(Refusal::Redis(Reason::Loading));
         assert_eq!(shown(&ledger.written(at(5))), [("a", refused), ("b", Verdict::Written(at(5)))]);
     }
 
@@ -334,8 +347,8 @@ mod tests {
     fn a_refusal_before_something_in_doubt_is_told() {
         let mut ledger = ledger(&["a", "b"]);
         launch_all(&mut ledger);
-        ledger.refused(Reason::Loading);
-        let refused = Verdict::Refused(Refusal::Redis(Reason::ReadOnly));
+        ledger.refused(Reason::ClusterDown);
+        let refused = Verdict::Refused(Refusal::Redis(Reason::ClusterDown));
         assert_eq!(shown(&ledger.broken()), [("a", refused)]);
         assert_eq!(ledger.doubts(), HashSet::from([2]));
     }
@@ -374,13 +387,34 @@ mod tests {
         ledger.accept(farewell("x left"));
         tokio::time::advance(minute).await;
         ledger.accept(draft("young"));
-        assert!(ledger.expire(Instant::now(), minute, true).is_empty());
+        assert!(ledger.expire(Instant::now(), minute).is_empty());
         tokio::time::advance(Duration::from_millis(1)).await;
         assert_eq!(ledger.impatient(Instant::now(), minute).count(), 2);
-        let settled = ledger.expire(Instant::now(), minute, true);
+        let settled = ledger.expire(Instant::now(), minute);
         let late = Verdict::Refused(Refusal::Late);
         assert_eq!(shown(&settled), [("in doubt", Verdict::Unknown), ("waiting", late)]);
+        ledger.resolve(&HashMap::new());
         assert_eq!(launch_all(&mut ledger).len(), 2);
-        assert!(ledger.expire(Instant::now() + minute * 2, minute, false).is_empty());
+        assert!(ledger.expire(Instant::now() + minute * 2, minute).is_empty());
+    }
+
+    #[test]
+    fn what_waits_when_the_node_ends_is_settled_and_farewells_are_not() {
+        let mut ledger = ledger(&["in doubt"]);
+        ledger.launch();
+        ledger.broken();
+        ledger.accept(farewell("x left"));
+        ledger.accept(draft("waiting"));
+        let refused = Verdict::Refused(Refusal::Ending);
+        assert_eq!(shown(&ledger.give_up()), [("in doubt", Verdict::Unknown), ("waiting", refused)]);
+        assert_eq!(launch_all(&mut ledger), [(2, "x left".to_owned())]);
+    }
+
+    #[test]
+    fn what_is_under_way_over_a_connection_is_not_given_up_before_its_answer() {
+        let mut ledger = ledger(&["under way", "waiting"]);
+        ledger.launch();
+        assert_eq!(shown(&ledger.give_up()), [("waiting", Verdict::Refused(Refusal::Ending))]);
+        assert_eq!(shown(&ledger.written(at(5))), [("under way", Verdict::Written(at(5)))]);
     }
 }

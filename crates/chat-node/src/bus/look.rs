@@ -7,12 +7,10 @@ use super::connection::Connection;
 use super::dial::Dialer;
 use super::entry::{EPOCH, NODE, ONCE, Origin, Position, SEQUENCE, TEXT, records};
 use super::ledger::Draft;
+use super::past::{PAGE, newest};
 use super::resp::{Request, Value};
 use super::trouble::{Reason, Trouble};
-use super::{PATIENCE, STREAM, Shared, newest};
-
-/// Entries looked at once when something is in doubt.
-const PAGE: usize = 500;
+use super::{PATIENCE, STREAM, Shared};
 
 /// What a new connection shows at first.
 pub(super) struct Look {
@@ -85,13 +83,17 @@ pub(super) fn append<A>(shared: &Shared<A>, draft: &Draft) -> Request {
 }
 
 /// How many entries the stream may keep: Redis bounds them by number only, so the bound on bytes follows from what an
-/// entry takes in the mean lately.
+/// entry takes in the mean lately. Behind an outage that is not known before all of it is read.
 fn length<A>(shared: &Shared<A>) -> usize {
-    const LEAST: usize = 1000;
+    const LEAST: usize = 100;
+    /// What an entry takes in Redis beside its text.
+    const OVERHEAD: usize = 192;
     let settings = &shared.settings;
-    let (entries, bytes) = shared.history.size();
-    let mean = bytes.checked_div(entries).unwrap_or_default().max(1);
-    settings.stream_length.min((settings.stream_bytes / mean).max(LEAST))
+    if !shared.is_caught_up() {
+        return settings.stream_length;
+    }
+    let fitting = settings.stream_bytes / (shared.history.mean_text() + OVERHEAD);
+    settings.stream_length.min(fitting.max(LEAST))
 }
 
 /// An XADD that must fail, and fails last of all for this reason.

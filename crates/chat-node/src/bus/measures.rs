@@ -80,6 +80,8 @@ pub enum Refusal {
     Crowded,
     /// It waited for too long.
     Late,
+    /// It waited, and the node ends.
+    Ending,
     /// Redis takes no messages.
     Redis(Reason),
 }
@@ -90,6 +92,7 @@ impl Refusal {
         match self {
             Self::Crowded => "crowded",
             Self::Late => "late",
+            Self::Ending => "ending",
             Self::Redis(reason) => reason.label(),
         }
     }
@@ -110,6 +113,8 @@ pub struct Measures {
     pub crowded: Counter,
     /// Messages refused because they waited for too long.
     pub late: Counter,
+    /// Messages refused because they waited when the node was told to end.
+    pub ending: Counter,
     /// Messages Redis refused, by reason.
     pub refused: [Counter; Reason::ALL.len()],
     /// Messages nobody knows about, whether they were written.
@@ -122,6 +127,8 @@ pub struct Measures {
     pub read: Counter,
     /// Entries read a second time, and dropped.
     pub copies: Counter,
+    /// Times this node came back to a stream that was trimmed before it was read.
+    pub gaps: Counter,
     /// Farewells of sessions whose node was gone.
     pub orphans: Counter,
     /// Messages sent to Redis at once.
@@ -148,12 +155,14 @@ impl Measures {
             published: Counter::default(),
             crowded: Counter::default(),
             late: Counter::default(),
+            ending: Counter::default(),
             refused: Default::default(),
             unknown: Counter::default(),
             doubts_written: Counter::default(),
             doubts_missing: Counter::default(),
             read: Counter::default(),
             copies: Counter::default(),
+            gaps: Counter::default(),
             orphans: Counter::default(),
             pipeline: Histogram::new(COUNTS),
             publishing: Histogram::new(TIMES),
@@ -169,6 +178,7 @@ impl Measures {
         match refusal {
             Refusal::Crowded => self.crowded.increment(),
             Refusal::Late => self.late.increment(),
+            Refusal::Ending => self.ending.increment(),
             Refusal::Redis(reason) => self.refused[reason as usize].increment(),
         }
     }
@@ -190,9 +200,14 @@ impl Measures {
         self.lag.observe_time(Duration::from_millis(age));
     }
 
-    /// Where the reader is, and where the stream is.
-    pub(super) fn set_behind(&self, position: Position, newest: Position) {
-        self.behind.store(newest.milliseconds.saturating_sub(position.milliseconds), Ordering::Relaxed);
+    /// Remembers how far the reader is behind, in milliseconds; zero when it has read all.
+    pub(super) fn set_behind(&self, milliseconds: u64) {
+        self.behind.store(milliseconds, Ordering::Relaxed);
+    }
+
+    /// How far the reader is behind, in milliseconds.
+    pub(super) fn behind(&self) -> u64 {
+        self.behind.load(Ordering::Relaxed)
     }
 
     /// Appends the text of `/metrics`.
@@ -211,6 +226,11 @@ impl Measures {
                 "chat_messages_copies_total",
                 "Stream entries dropped because they were read before.",
                 &self.copies,
+            ),
+            (
+                "chat_stream_gaps_total",
+                "Times the stream was trimmed before this node had read it.",
+                &self.gaps,
             ),
             ("chat_farewells_orphaned_total", "Farewells for sessions whose node was gone.", &self.orphans),
         ] {
@@ -256,6 +276,7 @@ impl Measures {
         header(text, name, "Messages not written, by reason.", "counter");
         line(text, format_args!("{name}{{reason=\"crowded\"}} {}", self.crowded.get()));
         line(text, format_args!("{name}{{reason=\"late\"}} {}", self.late.get()));
+        line(text, format_args!("{name}{{reason=\"ending\"}} {}", self.ending.get()));
         for reason in Reason::ALL {
             let count = self.refused[reason as usize].get();
             line(text, format_args!("{name}{{reason=\"{}\"}} {count}", reason.label()));
@@ -271,7 +292,7 @@ impl Measures {
             (
                 "chat_stream_behind_seconds",
                 "How far the reader is behind the newest entry it knows of.",
-                seconds(self.behind.load(Ordering::Relaxed).saturating_mul(1000)),
+                seconds(self.behind().saturating_mul(1000)),
             ),
         ] {
             header(text, name, help, "gauge");

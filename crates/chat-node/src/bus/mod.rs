@@ -8,15 +8,17 @@
 //!
 //! Underneath: [`address`] (the URL), [`dial`] (names, TCP, [`tls`]), [`greeting`] (login, versions), [`connection`] and
 //! [`resp`] (the wire), [`trouble`] (what is wrong, in words), [`ledger`] (what is written once and in order),
-//! [`budget`] (how much may wait), [`measures`] (what is counted).
+//! [`budget`] (how much may wait), [`past`] (what the stream still has), [`stay`] (whose session is whose),
+//! [`backlog`] and [`orphans`] (what is put off, and who is mourned), [`measures`] (what is counted).
 //!
-//! Commands used, for whoever writes access rules: HELLO, AUTH, SELECT, INFO (or XLEN), TIME, XADD, XREAD, XRANGE,
-//! XREVRANGE, XTRIM, HSET, HMGET, PEXPIRE, DEL, ZADD, ZREM, ZRANGEBYSCORE. Keys used: `chat:messages`,
+//! Commands used, for whoever writes access rules: HELLO, AUTH, SELECT, INFO, TIME, XADD, XREAD, XRANGE,
+//! XREVRANGE, XLEN, XTRIM, HSET, HMGET, PEXPIRE, DEL, ZADD, ZREM, ZRANGEBYSCORE. Keys used: `chat:messages`,
 //! `chat:recovery:{pid}`, `chat:expiring`, `session:{sid}`. As a rule for a user of Redis 6 and newer:
 //! `~chat:* ~session:* +hello +auth +select +info +time +xadd +xread +xrange +xrevrange +xtrim +xlen +hset +hmget`
 //! `+pexpire +del +zadd +zrem +zrangebyscore`.
 
 mod address;
+mod backlog;
 mod backoff;
 mod budget;
 mod connection;
@@ -28,8 +30,11 @@ mod keys;
 mod ledger;
 mod look;
 pub mod measures;
+mod orphans;
+mod past;
 mod resp;
 pub mod sessions;
+mod stay;
 mod tail;
 mod tls;
 pub mod trouble;
@@ -40,21 +45,20 @@ use std::time::Duration;
 
 /// How sessions are named.
 pub use crate::session_id::SessionId;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinHandle;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, timeout};
 
 pub use address::{AddressError, Protocol, RedisAddress};
 use budget::Budget;
-use connection::Connection;
-use connectivity::Connectivity;
+use connectivity::{Connectivity, Side};
 pub use entry::{BadPosition, Entry, Position};
 use ledger::{Author, Draft};
 use measures::Measures;
 pub use measures::Refusal;
-use resp::Request;
 pub use sessions::Session;
 use sessions::Task;
+pub use stay::{Presence, Stay};
 use trouble::Trouble;
 use writer::Order;
 
@@ -68,6 +72,9 @@ pub const STREAM: &str = "chat:messages";
 const QUEUE: usize = 8192;
 /// How long Redis may take to accept a connection or to answer a command that does not block.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How much older than the history an entry is before it goes.
+const MARGIN: Duration = Duration::from_mins(1);
 
 /// What this side of the node needs to know.
 #[derive(Debug, Clone)]
@@ -104,9 +111,12 @@ pub trait Audience: Send + Sync + 'static {
     /// What became of a message whose sender asked for it.
     fn acknowledge(&self, receipt: Receipt, outcome: Outcome);
     /// Everybody who is here.
-    fn sessions(&self) -> Vec<Session>;
-    /// A client came back on another node; the connection it has here is dead, only nobody has noticed yet.
-    fn moved(&self, session: SessionId);
+    fn presences(&self) -> Vec<Presence>;
+    /// A client came back elsewhere; the connection of this stay is dead, only nobody has noticed yet.
+    fn moved(&self, presence: &Presence);
+    /// How much waits for clients that have not caught up with what was delivered: zero when none is behind by much,
+    /// and less than before as long as they read.
+    fn pressure(&self) -> usize;
 }
 
 /// An acknowledgement somebody waits for.
@@ -177,6 +187,23 @@ struct Shared<A> {
     epoch: u64,
 }
 
+impl<A> Shared<A> {
+    /// For how long an entry stays in the stream, if there are not too many; in milliseconds.
+    fn lifetime(&self) -> u64 {
+        u64::try_from((self.settings.history.age + MARGIN).as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// The moment of Redis' clock before which entries are trimmed.
+    fn horizon(&self) -> u64 {
+        self.measures.redis_now().saturating_sub(self.lifetime())
+    }
+
+    /// Whether this node knows the stream as it is now, and not only as it was before an outage.
+    fn is_caught_up(&self) -> bool {
+        self.connectivity.is_up(Side::Read) && self.measures.behind() == 0
+    }
+}
+
 /// The handle on all sides.
 #[derive(Debug)]
 pub struct Bus {
@@ -185,7 +212,8 @@ pub struct Bus {
     history: Arc<History>,
     connectivity: Arc<Connectivity>,
     measures: Arc<Measures>,
-    running: Vec<JoinHandle<()>>,
+    /// Ends them when it is dropped.
+    running: Mutex<JoinSet<()>>,
 }
 
 impl Bus {
@@ -205,12 +233,23 @@ impl Bus {
             measures: measures.clone(),
             epoch: rand::random(),
         });
-        let running = vec![
-            tokio::spawn(writer::Writer::new(shared.clone(), tasks.clone()).run(ordered)),
-            tokio::spawn(tail::Tail::new(shared.clone()).run()),
-            tokio::spawn(sessions::Keeper::new(shared, orders.clone()).run(asked)),
-        ];
-        Self { orders, tasks, history, connectivity, measures, running }
+        let mut running = JoinSet::new();
+        running.spawn(writer::Writer::new(shared.clone(), tasks.clone()).run(ordered));
+        running.spawn(tail::Tail::new(shared.clone()).run());
+        running.spawn(sessions::Keeper::new(shared, orders.clone()).run(asked));
+        Self { orders, tasks, history, connectivity, measures, running: Mutex::new(running) }
+    }
+
+    /// Returns when one of the sides has failed for good, by a panic: none ends by itself.
+    pub async fn failed(&self) -> JoinError {
+        let mut running = self.running.lock().await;
+        loop {
+            match running.join_next().await {
+                Some(Err(error)) => return error,
+                Some(Ok(())) => {}
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Takes a message, in the order of the calls.
@@ -241,23 +280,23 @@ impl Bus {
     }
 
     /// A session began here, was taken over, or got a name.
-    pub fn remember(&self, session: Session) {
+    pub fn remember(&self, presence: Presence) {
         // When there is no room, the next refresh writes it.
-        self.tasks.try_send(Task::Remember(session)).ok();
+        self.tasks.try_send(Task::Remember(presence)).ok();
     }
 
     /// A client is gone; its farewell is said at once. It may still come back.
-    pub fn leave(&self, session: Session) {
-        let sid = session.sid;
-        if self.tasks.try_send(Task::Leave(session)).is_err() {
+    pub fn leave(&self, presence: Presence) {
+        let sid = presence.session.sid;
+        if self.tasks.try_send(Task::Leave(presence)).is_err() {
             tracing::warn!(%sid, "too much is to be done in redis; a farewell is late");
         }
     }
 
     /// A client is sent to another node; its farewell is said when it does not come back in time.
-    pub fn hand_over(&self, session: Session) {
-        // When there is no room, it is as if this node had died: the session is due a little earlier.
-        self.tasks.try_send(Task::HandOver(session)).ok();
+    pub fn hand_over(&self, presence: Presence) {
+        // When there is no room, it is as if this node had died: the farewell is due a little later.
+        self.tasks.try_send(Task::HandOver(presence)).ok();
     }
 
     /// Whose a private id is, when it may still come back.
@@ -291,6 +330,15 @@ impl Bus {
         self.connectivity.write(text);
     }
 
+    /// This node is about to end: what waits because Redis takes no messages, now or later, is not kept any longer.
+    /// Returns when those who said it have been told.
+    pub async fn give_up(&self) {
+        let (done, told) = oneshot::channel();
+        if self.orders.send(Order::GiveUp(done)).await.is_ok() {
+            told.await.ok();
+        }
+    }
+
     /// Returns when everything asked for so far is done. Waits as long as Redis is away: put a limit around it.
     pub async fn finish(&self) {
         let (done, finished) = oneshot::channel();
@@ -304,12 +352,6 @@ impl Bus {
     }
 }
 
-impl Drop for Bus {
-    fn drop(&mut self) {
-        self.running.iter().for_each(JoinHandle::abort);
-    }
-}
-
 /// Resolves the name of a Redis, logs in, and says what answers.
 ///
 /// # Errors
@@ -318,14 +360,6 @@ pub async fn check(address: &RedisAddress) -> Result<String, Trouble> {
     let (_, server) = dial::Dialer::new(address.clone()).dial().await?;
     let version = server.version.as_deref().unwrap_or("of a version it does not tell");
     Ok(format!("Redis {version}, RESP{}", server.protocol))
-}
-
-/// The last entry of the stream.
-async fn newest(connection: &mut Connection) -> Result<Position, Trouble> {
-    let request = Request::new("XREVRANGE").arg(STREAM).arg("+").arg("-").arg("COUNT").arg("1");
-    let reply = connection.call(request, STREAM, PATIENCE).await?;
-    let newest = entry::records(reply).first().map(|record| record.position);
-    Ok(newest.unwrap_or_default())
 }
 
 /// A new id, as good as any.

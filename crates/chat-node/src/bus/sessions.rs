@@ -2,17 +2,18 @@
 //! forgotten when a node dies.
 //!
 //! - `session:{sid}` has the user name, as in the tutorial. It expires unless its node refreshes it.
-//! - `chat:recovery:{pid}` says whose a private id is: `sid`, `username`, and the `node` and `epoch` that serve it. It
-//!   outlives a client that has left by the time in which that may come back, and is removed with a late farewell.
+//! - `chat:recovery:{pid}` says whose a private id is: `sid`, `username`, the `node` that serves it, and `at`, when that
+//!   [stay](super::stay) began. It outlives a client that has left by the time in which that may come back.
 //! - `chat:expiring` is a sorted set of the private ids of all named clients, by the time at which their farewell is due
 //!   unless somebody refreshes them.
 //!
-//! A client that leaves gets its farewell at once, unless another node has taken the session over meanwhile. One whose
-//! node drains or dies gets it when it is due: every node looks for such, once a second. The farewell is written
-//! *first*, and what led to it removed when that is confirmed, so a crash in between loses nothing. Two nodes may write
-//! the same one: both carry the same key, private id and due time, and all readers drop the second.
+//! A client that leaves gets its farewell at once, unless another stay of it is later. One whose node dies gets it when it
+//! is due, one that a drain has sent away a little earlier; [`orphans`](super::orphans) looks for such. The farewell is
+//! written *first*, and what led to it removed when that is confirmed, so a crash in between loses nothing. Its key is
+//! made of the private id and the time of the stay, so whoever says it, it is said once.
+//!
+//! What Redis refuses for now is put off until it takes writes again, which is looked for once a second.
 
-use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,16 +21,17 @@ use tokio::sync::mpsc::{Receiver, Sender};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at, sleep};
 
+use super::backlog::Backlog;
 use super::backoff::Backoff;
 use super::connection::Connection;
 use super::connectivity::Side;
 use super::dial::Dialer;
-use super::keys::{
-    About, EXPIRING, Keys, Owner, RECOVERY, bury, identity, orphans, overdue, owner, recalled,
-};
+use super::keys::{About, Keys, RECOVERY, began, identity, recalled};
 use super::ledger::{Author, Draft};
 use super::look::milliseconds;
+use super::orphans::Mourned;
 use super::resp::{Request, Value};
+use super::stay::{Presence, Standing};
 use super::trouble::{Reason, Trouble};
 use super::writer::Order;
 use super::{Audience, PATIENCE, SessionId, Shared};
@@ -37,16 +39,10 @@ use crate::wording::{self, Username};
 
 /// Most tasks taken at once, and sessions refreshed in one pipeline.
 const BATCH: usize = 256;
-/// Most tasks kept while Redis is away; the oldest go first.
-const BACKLOG: usize = 10_000;
-/// How often sessions whose node is gone are looked for.
+/// How often sessions whose node is gone are looked for, and while Redis takes no writes, whether it does again.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How long after a new connection they are not: longer than other nodes take to be back.
+/// For how long they are not, once Redis can be used again: longer than other nodes take to be back.
 const GRACE: Duration = Duration::from_secs(5);
-/// Most of those taken at once.
-const ORPHANS: usize = 100;
-/// After which time an unconfirmed farewell is written again.
-const CONFIRMATION: Duration = Duration::from_mins(1);
 
 /// A client, as far as it concerns other nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,17 +55,32 @@ pub struct Session {
     pub username: Option<Username>,
 }
 
+/// What is left of a session that is over.
+#[derive(Debug)]
+pub(super) struct Rest {
+    pub(super) session: Session,
+    /// When the stay began that is over.
+    pub(super) began: u64,
+}
+
+impl Rest {
+    /// The key of its farewell.
+    pub(super) fn once(&self) -> String {
+        format!("f:{}:{}", self.session.pid, self.began)
+    }
+}
+
 /// What a node may ask for.
 #[derive(Debug)]
 pub(super) enum Task {
     /// A session that began, was taken over or got a name.
-    Remember(Session),
+    Remember(Presence),
     /// A client is gone for good or not; its farewell is said.
-    Leave(Session),
+    Leave(Presence),
     /// A client is sent to another node, and has its time to get there.
-    HandOver(Session),
+    HandOver(Presence),
     /// What a left session leaves behind is removed.
-    Tidy(Session),
+    Tidy(Rest),
     /// Whose a private id is.
     Recall { pid: SessionId, reply: oneshot::Sender<Option<Session>> },
     /// The farewell of a session without a node was written, or not.
@@ -78,15 +89,48 @@ pub(super) enum Task {
     Finish(oneshot::Sender<()>),
 }
 
+impl Task {
+    /// Whose state in Redis it depends on.
+    fn about(&self) -> Option<&SessionId> {
+        match self {
+            Self::Remember(presence) | Self::Leave(presence) | Self::HandOver(presence) => {
+                Some(&presence.session.pid)
+            }
+            Self::Tidy(rest) => Some(&rest.session.pid),
+            Self::Recall { pid, .. } | Self::Mourned { pid, .. } => Some(pid),
+            Self::Finish(_) => None,
+        }
+    }
+}
+
+/// What is to be written for some tasks.
+#[derive(Debug, Default)]
+struct Plan {
+    requests: Vec<About>,
+    /// Done once all of that is written.
+    unfinished: Vec<Task>,
+}
+
+/// What Redis makes of writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writes {
+    /// It takes them.
+    Taken,
+    /// It refuses them, which is told.
+    Refused,
+}
+
 /// The task that owns the connection for sessions.
 pub(super) struct Keeper<A> {
-    shared: Arc<Shared<A>>,
+    pub(super) shared: Arc<Shared<A>>,
     dialer: Dialer,
     keys: Keys,
     orders: Sender<Order>,
-    backlog: VecDeque<Task>,
+    backlog: Backlog,
     /// Orphans whose farewell is under way.
-    mourned: HashMap<SessionId, (Session, Instant)>,
+    pub(super) mourned: Mourned,
+    /// Until then nobody is mourned.
+    quiet_until: Instant,
 }
 
 /// Why a connection is not used any longer.
@@ -98,9 +142,15 @@ enum Ended {
 impl<A: Audience> Keeper<A> {
     /// Nothing is connected before [`Keeper::run`].
     pub(super) fn new(shared: Arc<Shared<A>>, orders: Sender<Order>) -> Self {
-        let dialer = Dialer::new(shared.settings.address.clone());
-        let keys = Keys::new(&shared.settings, shared.epoch);
-        Self { shared, dialer, keys, orders, backlog: VecDeque::new(), mourned: HashMap::new() }
+        Self {
+            dialer: Dialer::new(shared.settings.address.clone()),
+            keys: Keys::new(&shared.settings),
+            shared,
+            orders,
+            backlog: Backlog::default(),
+            mourned: Mourned::default(),
+            quiet_until: Instant::now(),
+        }
     }
 
     /// Works until nobody can ask for anything any more.
@@ -126,7 +176,7 @@ impl<A: Audience> Keeper<A> {
                 tokio::select! {
                     () = &mut pause => break,
                     task = tasks.recv() => match task {
-                        Some(task) => self.postpone(task),
+                        Some(task) => self.backlog.push(task),
                         None => return,
                     }
                 }
@@ -141,16 +191,15 @@ impl<A: Audience> Keeper<A> {
         tasks: &mut Receiver<Task>,
         backoff: &mut Backoff,
     ) -> Ended {
-        if let Err(trouble) = self.begin(&mut connection).await {
+        if let Err(trouble) = self.resume(&mut connection).await {
             return Ended::Broken(trouble);
         }
         backoff.reset();
         let settings = &self.shared.settings;
         let often = settings.session_lifetime.min(settings.recovery_window) / 3;
-        let mut refresh = interval(often);
+        let mut refresh = interval_at(Instant::now() + often, often);
         refresh.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        // Other nodes that were cut off with us need the time to refresh theirs.
-        let mut sweep = interval_at(Instant::now() + GRACE, SWEEP.min(often));
+        let mut sweep = interval(SWEEP.min(often));
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut batch = Vec::with_capacity(BATCH);
         loop {
@@ -165,7 +214,7 @@ impl<A: Audience> Keeper<A> {
                 reply = connection.next() => reply.and_then(|_| {
                     Err(Trouble::new(Reason::Protocol, "Redis answered what was not asked"))
                 }),
-                _ = refresh.tick() => self.refresh(&mut connection).await,
+                _ = refresh.tick() => self.keep(&mut connection).await,
                 _ = sweep.tick() => self.sweep(&mut connection).await,
             };
             if let Err(trouble) = outcome {
@@ -174,38 +223,67 @@ impl<A: Audience> Keeper<A> {
         }
     }
 
-    /// Makes sure that all we need is allowed, and does what was put off.
-    async fn begin(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
-        self.check(connection).await?;
-        self.refresh(connection).await?;
-        while !self.backlog.is_empty() {
-            let batch: Vec<Task> = self.backlog.drain(..self.backlog.len().min(BATCH)).collect();
+    /// Begins, or goes on where Redis can be used again: writes everybody who is here, and does what was put off.
+    /// Nothing else says that sessions can be kept, or it would be said before that is done.
+    async fn resume(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
+        self.quiet_until = Instant::now() + GRACE;
+        if self.refresh(connection).await? == Writes::Taken {
+            self.shared.connectivity.up(Side::Sessions);
+        }
+        // What is put off again meanwhile comes behind these.
+        let mut left = self.backlog.len();
+        while left > 0 {
+            let batch = self.backlog.take(left.min(BATCH));
+            left -= batch.len();
             self.work(connection, batch).await?;
         }
         Ok(())
     }
 
-    /// Makes sure that everything this task does is allowed.
-    async fn check(&self, connection: &mut Connection) -> Result<(), Trouble> {
-        self.write(connection, &self.keys.probe()).await
+    /// Keeps alive what is kept, or looks whether that can be done again.
+    async fn keep(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
+        if self.shared.connectivity.is_up(Side::Sessions) {
+            self.refresh(connection).await.map(|_| ())
+        } else {
+            self.recover(connection).await
+        }
     }
 
-    /// Sends writes, and judges by their answers whether sessions can be kept.
-    async fn write(&self, connection: &mut Connection, requests: &[About]) -> Result<(), Trouble> {
+    /// Goes on if Redis takes writes again.
+    pub(super) async fn recover(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
+        match self.write(connection, &self.keys.probe()).await? {
+            Writes::Taken => self.resume(connection).await,
+            Writes::Refused => Ok(()),
+        }
+    }
+
+    /// Whether other nodes may not have been able yet to refresh theirs.
+    pub(super) fn is_quiet(&self) -> bool {
+        Instant::now() < self.quiet_until
+    }
+
+    /// Sends writes. A refusal that is about more than these says that sessions cannot be kept now.
+    pub(super) async fn write(
+        &self,
+        connection: &mut Connection,
+        requests: &[About],
+    ) -> Result<Writes, Trouble> {
         let plain: Vec<Request> = requests.iter().map(|(request, _)| request.clone()).collect();
         let replies = connection.pipeline(&plain, PATIENCE).await?;
         let mut refusals = requests.iter().zip(&replies).filter_map(|((request, key), reply)| {
             Some(Trouble::refusal(request.name(), key, reply.refusal()?))
         });
         match refusals.next() {
-            None => self.shared.connectivity.up(Side::Sessions),
-            Some(trouble) if trouble.reason.passes() => return Err(trouble),
-            Some(trouble) => self.shared.connectivity.down(Side::Sessions, &trouble),
+            None => Ok(Writes::Taken),
+            Some(trouble) if trouble.reason.passes() => Err(trouble),
+            Some(trouble) => {
+                self.shared.connectivity.down(Side::Sessions, &trouble);
+                Ok(Writes::Refused)
+            }
         }
-        Ok(())
     }
 
-    async fn time(&self, connection: &mut Connection) -> Result<u64, Trouble> {
+    pub(super) async fn time(&self, connection: &mut Connection) -> Result<u64, Trouble> {
         let reply = connection.call(Request::new("TIME"), "", PATIENCE).await?;
         milliseconds(reply)
             .ok_or_else(|| Trouble::new(Reason::Protocol, "Redis answered TIME without a time"))
@@ -213,196 +291,256 @@ impl<A: Audience> Keeper<A> {
 
     /// Does what was asked for; what could not be done is put off.
     async fn work(&mut self, connection: &mut Connection, tasks: Vec<Task>) -> Result<(), Trouble> {
-        let asking = async {
-            let owners = self.ask(connection, &tasks).await?;
-            Ok((owners, self.time(connection).await?))
-        };
-        let (owners, now) = match asking.await {
+        let (found, now) = match self.ask(connection, &tasks).await {
             Ok(answers) => answers,
             Err(trouble) => {
                 for task in tasks {
-                    self.postpone(task);
+                    self.backlog.push(task);
                 }
                 return Err(trouble);
             }
         };
-        let (mut requests, mut unfinished, mut ours) = (Vec::new(), Vec::new(), HashSet::new());
-        for (task, found) in tasks.into_iter().zip(owners) {
-            match task {
-                Task::Remember(session) => {
-                    ours.insert(session.pid);
-                    requests.extend(self.keys.remember(&session, now));
-                }
-                Task::Leave(session) => {
-                    if ours.contains(&session.pid) || self.keys.owner(&found) != Owner::Other {
-                        self.say_farewell(&session, format!("f:{}:{now}", session.pid), None);
-                        requests.extend(self.keys.tidy(&session));
-                        unfinished.push(Task::Tidy(session));
-                    }
-                }
-                Task::HandOver(session) => {
-                    let owner = self.keys.owner(&found);
-                    if owner == Owner::Nobody && !ours.contains(&session.pid) {
-                        requests.extend(self.keys.remember(&session, now));
-                    }
-                    if owner != Owner::Other || ours.contains(&session.pid) {
-                        requests.extend(self.keys.hand_over(&session, now));
-                        unfinished.push(Task::HandOver(session));
-                    }
-                }
-                Task::Tidy(session) => {
-                    requests.extend(self.keys.tidy(&session));
-                    unfinished.push(Task::Tidy(session));
-                }
-                Task::Recall { pid, reply } => {
-                    // A client that does not wait any longer is told nothing.
-                    reply.send(recalled(pid, &found)).ok();
-                }
-                Task::Mourned { pid, is_said } => {
-                    if let Some((session, _)) = self.mourned.remove(&pid).filter(|_| is_said) {
-                        self.shared.measures.orphans.increment();
-                        requests.extend(bury(&session));
-                    }
-                }
-                Task::Finish(done) => unfinished.push(Task::Finish(done)),
-            }
+        let mut plan = Plan::default();
+        for (task, found) in tasks.into_iter().zip(found) {
+            self.decide(&mut plan, task, &found, now);
         }
-        let outcome = if requests.is_empty() { Ok(()) } else { self.write(connection, &requests).await };
-        for task in unfinished {
+        let outcome = self.write(connection, &plan.requests).await;
+        for task in plan.unfinished {
             match (task, &outcome) {
-                (Task::Finish(done), Ok(())) => {
+                (Task::Finish(done), Ok(Writes::Taken)) => {
                     done.send(()).ok();
                 }
-                (_, Ok(())) => {}
-                (task, Err(_)) => self.postpone(task),
+                (_, Ok(Writes::Taken)) => {}
+                (task, Ok(Writes::Refused) | Err(_)) => self.backlog.push(task),
             }
         }
-        outcome
+        outcome.map(|_| ())
     }
 
-    /// Reads what the tasks need to know. One list a task, empty where nothing is asked.
-    async fn ask(&self, connection: &mut Connection, tasks: &[Task]) -> Result<Vec<Vec<Value>>, Trouble> {
-        let request = |task: &Task| match task {
-            Task::Recall { pid, .. } => Some(identity(pid)),
-            Task::Leave(session) | Task::HandOver(session) => Some(owner(session)),
-            Task::Remember(_) | Task::Tidy(_) | Task::Mourned { .. } | Task::Finish(_) => None,
-        };
-        let requests: Vec<Option<Request>> = tasks.iter().map(request).collect();
-        let asked: Vec<Request> = requests.iter().flatten().cloned().collect();
+    /// Reads what the tasks need to know, one list a task, and Redis' clock.
+    async fn ask(
+        &self,
+        connection: &mut Connection,
+        tasks: &[Task],
+    ) -> Result<(Vec<Vec<Value>>, u64), Trouble> {
+        let asked = tasks.iter().filter_map(Task::about).map(identity).collect::<Vec<_>>();
         let mut replies = connection.pipeline(&asked, PATIENCE).await?.into_iter();
         let mut found = Vec::with_capacity(tasks.len());
-        for request in &requests {
-            found.push(match request {
+        for task in tasks {
+            found.push(match task.about().and_then(|_| replies.next()) {
+                Some(Value::Error(said)) => return Err(Trouble::refusal("HMGET", RECOVERY, &said)),
+                Some(reply) => reply.into_array(),
                 None => Vec::new(),
-                Some(_) => match replies.next() {
-                    Some(Value::Error(said)) => {
-                        return Err(Trouble::refusal("HMGET", RECOVERY, &said));
-                    }
-                    Some(reply) => reply.into_array(),
-                    None => Vec::new(),
-                },
             });
         }
-        Ok(found)
+        Ok((found, self.time(connection).await?))
     }
 
-    fn say_farewell(&self, session: &Session, once: String, orphan: Option<SessionId>) {
-        let Some(username) = &session.username else {
+    /// Decides what one task comes to, by what Redis knows of its session.
+    fn decide(&mut self, plan: &mut Plan, task: Task, found: &[Value], now: u64) {
+        match task {
+            Task::Remember(presence) => {
+                presence.stay.arrive(now, began(found));
+                if presence.stay.standing(now, began(found)) != Standing::Over {
+                    plan.requests.extend(self.remember(&presence, now));
+                }
+            }
+            Task::Leave(presence) => self.leave(plan, presence, found, now),
+            Task::HandOver(presence) => self.hand_over(plan, presence, found, now),
+            Task::Tidy(rest) => self.tidy(plan, rest, found),
+            Task::Recall { pid, reply } => {
+                // A client that does not wait any longer is told nothing.
+                reply.send(recalled(pid, found)).ok();
+            }
+            Task::Mourned { pid, is_said } => {
+                if let Some(rest) = self.mourned.remove(pid).filter(|_| is_said) {
+                    self.shared.measures.orphans.increment();
+                    self.tidy(plan, rest, found);
+                }
+            }
+            Task::Finish(done) => plan.unfinished.push(Task::Finish(done)),
+        }
+    }
+
+    fn remember(&self, presence: &Presence, now: u64) -> Vec<About> {
+        let (began, due) = (presence.stay.arrive(now, None), self.keys.due(now));
+        presence.stay.postpone(due);
+        self.keys.remember(&presence.session, began, due)
+    }
+
+    fn leave(&mut self, plan: &mut Plan, presence: Presence, found: &[Value], now: u64) {
+        let is_over = match presence.stay.standing(now, began(found)) {
+            Standing::Latest => false,
+            // Either Redis was emptied, or this node was cut off for so long that another one has said farewell.
+            Standing::Unknown => presence.stay.is_overdue(now),
+            Standing::Over => true,
+        };
+        if !is_over {
+            let rest = Rest { began: presence.stay.arrive(now, None), session: presence.session };
+            self.say_farewell(&rest, None);
+            plan.requests.extend(self.keys.tidy(&rest.session));
+            plan.unfinished.push(Task::Tidy(rest));
+        }
+    }
+
+    fn hand_over(&self, plan: &mut Plan, presence: Presence, found: &[Value], now: u64) {
+        match presence.stay.standing(now, began(found)) {
+            Standing::Over => return,
+            Standing::Unknown => plan.requests.extend(self.remember(&presence, now)),
+            Standing::Latest => {}
+        }
+        plan.requests.extend(self.keys.hand_over(&presence.session, self.keys.due_elsewhere(now)));
+        plan.unfinished.push(Task::HandOver(presence));
+    }
+
+    /// Unless the client is back meanwhile.
+    fn tidy(&self, plan: &mut Plan, rest: Rest, found: &[Value]) {
+        if began(found).is_none_or(|began| began <= rest.began) {
+            plan.requests.extend(self.keys.tidy(&rest.session));
+            plan.unfinished.push(Task::Tidy(rest));
+        }
+    }
+
+    pub(super) fn say_farewell(&self, rest: &Rest, orphan: Option<SessionId>) {
+        let Some(username) = &rest.session.username else {
             return;
         };
-        let text = wording::left(username);
-        let author = Author::Gone { orphan };
         let draft = Draft {
-            text,
-            once: Some(once),
-            author,
+            text: wording::left(username),
+            once: Some(rest.once()),
+            author: Author::Gone { orphan },
             since: Instant::now(),
             place: None,
             number: 0,
             doubted: false,
         };
         if self.orders.try_send(Order::Write(draft)).is_err() {
-            tracing::warn!(sid = %session.sid, "the queue to redis is full; a farewell is lost");
+            tracing::warn!(sid = %rest.session.sid, "the queue to redis is full; a farewell is lost");
         }
     }
 
-    /// Writes everybody who is here, before they expire. Who came back on another node belongs there.
-    async fn refresh(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
+    /// Writes everybody who is here, before they expire. Who came back elsewhere belongs there. A node where nobody is
+    /// looks as well whether Redis takes writes: while it does not, nobody else's sessions are refreshed either.
+    async fn refresh(&mut self, connection: &mut Connection) -> Result<Writes, Trouble> {
         let now = self.time(connection).await?;
-        for sessions in self.shared.audience.sessions().chunks(BATCH) {
-            let owners: Vec<Request> = sessions.iter().map(owner).collect();
-            let owners = connection.pipeline(&owners, PATIENCE).await?;
-            let mut requests = Vec::with_capacity(5 * sessions.len());
-            for (session, found) in sessions.iter().zip(owners) {
-                if self.keys.owner(&found.into_array()) == Owner::Other {
-                    self.shared.audience.moved(session.sid);
-                } else {
-                    requests.extend(self.keys.remember(session, now));
+        let mut outcome = self.write(connection, &self.keys.probe()).await?;
+        for presences in self.shared.audience.presences().chunks(BATCH) {
+            let asked: Vec<Request> =
+                presences.iter().map(|presence| identity(&presence.session.pid)).collect();
+            let replies = connection.pipeline(&asked, PATIENCE).await?;
+            let mut requests = Vec::with_capacity(5 * presences.len());
+            for (presence, found) in presences.iter().zip(replies) {
+                match presence.stay.standing(now, began(&found.into_array())) {
+                    Standing::Over => self.shared.audience.moved(presence),
+                    Standing::Latest | Standing::Unknown => requests.extend(self.remember(presence, now)),
                 }
             }
-            if !requests.is_empty() {
-                self.write(connection, &requests).await?;
+            if self.write(connection, &requests).await? == Writes::Refused {
+                outcome = Writes::Refused;
             }
         }
-        Ok(())
+        Ok(outcome)
     }
+}
 
-    /// Says farewell for sessions that nobody refreshes any longer.
-    async fn sweep(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
-        if !self.shared.connectivity.is_up(Side::Sessions) {
-            self.check(connection).await?;
-        }
-        let now = self.time(connection).await?;
-        let due = orphans(connection.call(overdue(now, ORPHANS), EXPIRING, PATIENCE).await?);
-        if due.is_empty() {
-            return Ok(());
-        }
-        // Those of ours were not refreshed in time; they will be.
-        let here: HashSet<SessionId> =
-            self.shared.audience.sessions().into_iter().map(|session| session.pid).collect();
-        self.mourned.retain(|_, (_, since)| since.elapsed() < CONFIRMATION);
-        for (pid, due) in due {
-            if !here.contains(&pid) && !self.mourned.contains_key(&pid) {
-                self.mourn(connection, pid, due).await?;
-            }
-        }
-        Ok(())
-    }
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
 
-    async fn mourn(&mut self, connection: &mut Connection, pid: SessionId, due: u64) -> Result<(), Trouble> {
-        let found = connection.call(identity(&pid), RECOVERY, PATIENCE).await?.into_array();
-        let once = format!("f:{pid}:{due}");
-        match recalled(pid, &found) {
-            Some(session) if session.username.is_some() && self.shared.history.said(&once).is_none() => {
-                self.say_farewell(&session, once, Some(pid));
-                self.mourned.insert(pid, (session, Instant::now()));
-                Ok(())
-            }
-            // Nobody knows its name any more, or another node was quicker and has not yet removed it.
-            _ => {
-                let request = Request::new("ZREM").arg(EXPIRING).show(pid);
-                self.write(connection, &[(request, EXPIRING)]).await
-            }
+    use super::super::measures::Measures;
+    use super::super::stay::Stay;
+    use super::super::{Budget, Connectivity, Entry, Outcome, Receipt, some_id};
+    use super::*;
+    use crate::config::{Config, NodeId};
+    use crate::history::History;
+
+    struct Nobody;
+
+    impl Audience for Nobody {
+        fn deliver(&self, _: &Arc<Entry>) {}
+        fn tell(&self, _: SessionId, _: &str) {}
+        fn acknowledge(&self, _: Receipt, _: Outcome) {}
+        fn moved(&self, _: &Presence) {}
+
+        fn presences(&self) -> Vec<Presence> {
+            Vec::new()
+        }
+
+        fn pressure(&self) -> usize {
+            0
         }
     }
 
-    /// What arrives while there is no connection.
-    fn postpone(&mut self, task: Task) {
-        match &task {
-            // The refresh that comes first writes them all.
-            Task::Remember(_) => return,
-            Task::Recall { reply, .. } if reply.is_closed() => return,
-            Task::Recall { .. }
-            | Task::Leave(_)
-            | Task::HandOver(_)
-            | Task::Tidy(_)
-            | Task::Mourned { .. }
-            | Task::Finish(_) => {}
+    fn keeper() -> (Keeper<Nobody>, Receiver<Order>) {
+        let address = super::super::RedisAddress::parse("redis://127.0.0.1/0").unwrap();
+        let settings = Config::new(NodeId::parse("ecs01").unwrap(), address).bus();
+        let measures = Arc::new(Measures::new(Arc::new(Budget::new(1, 1))));
+        let shared = Arc::new(Shared {
+            history: Arc::new(History::new(settings.history)),
+            connectivity: Arc::new(Connectivity::new(measures.clone())),
+            measures,
+            settings,
+            audience: Arc::new(Nobody),
+            epoch: 1,
+        });
+        let (orders, ordered) = mpsc::channel(10);
+        (Keeper::new(shared, orders), ordered)
+    }
+
+    fn ada() -> Presence {
+        let username = Some(Username::parse("Ada").unwrap());
+        Presence { session: Session { sid: some_id(), pid: some_id(), username }, stay: Stay::begin() }
+    }
+
+    /// What Redis knows of a session, in a stay that began then.
+    fn known(session: &Session, began: u64) -> Vec<Value> {
+        let text = |text: String| Value::Text(text.into());
+        vec![text(session.sid.to_string()), text("Ada".to_owned()), text(began.to_string())]
+    }
+
+    fn decided(keeper: &mut Keeper<Nobody>, task: Task, found: &[Value], now: u64) -> Plan {
+        let mut plan = Plan::default();
+        keeper.decide(&mut plan, task, found, now);
+        plan
+    }
+
+    #[test]
+    fn what_a_client_left_behind_is_not_taken_from_one_that_is_back() {
+        let (mut keeper, _orders) = keeper();
+        let session = ada().session;
+        for (began, is_tidied) in [(500, true), (501, false)] {
+            let rest = || Rest { session: session.clone(), began: 500 };
+            let plan = decided(&mut keeper, Task::Tidy(rest()), &known(&session, began), 9000);
+            assert_eq!(plan.requests.is_empty(), !is_tidied);
+            keeper.mourned.insert(rest());
+            let mourned = Task::Mourned { pid: session.pid, is_said: true };
+            let plan = decided(&mut keeper, mourned, &known(&session, began), 9000);
+            assert_eq!((plan.requests.is_empty(), plan.unfinished.is_empty()), (!is_tidied, !is_tidied));
         }
-        if self.backlog.len() == BACKLOG {
-            tracing::warn!("too much is to be done when redis is back; the oldest is left out");
-            self.backlog.pop_front();
-        }
-        self.backlog.push_back(task);
+        keeper.mourned.insert(Rest { session: session.clone(), began: 500 });
+        let unsaid = Task::Mourned { pid: session.pid, is_said: false };
+        assert!(decided(&mut keeper, unsaid, &known(&session, 500), 9000).requests.is_empty());
+    }
+
+    #[test]
+    fn whoever_says_the_farewell_of_a_stay_gives_it_the_same_key() {
+        let (mut keeper, mut orders) = keeper();
+        let presence = ada();
+        let session = presence.session.clone();
+        decided(&mut keeper, Task::Remember(presence.clone()), &[], 1000);
+        decided(&mut keeper, Task::Leave(presence), &known(&session, 1000), 9000);
+        let Ok(Order::Write(draft)) = orders.try_recv() else { panic!("nothing is said") };
+        assert_eq!(draft.once, Some(Rest { session, began: 1000 }.once()));
+    }
+
+    #[test]
+    fn a_stay_that_redis_never_heard_of_gets_its_farewell_and_one_that_is_overdue_does_not() {
+        let (mut keeper, mut orders) = keeper();
+        decided(&mut keeper, Task::Leave(ada()), &[], 1000);
+        assert!(orders.try_recv().is_ok());
+        let presence = ada();
+        decided(&mut keeper, Task::Remember(presence.clone()), &[], 1000);
+        decided(&mut keeper, Task::Leave(presence), &[], 1_000_000);
+        assert!(orders.try_recv().is_err());
     }
 }

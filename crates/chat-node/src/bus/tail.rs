@@ -4,11 +4,12 @@
 //!    clients that come back, and delivers nothing of it: nobody here has joined yet.
 //! 2. From then on it remembers the last entry it saw and asks for what comes after, waiting on the server.
 //! 3. After a lost connection it goes on from there, so nothing is missed as long as the stream still holds it.
+//! 4. What the stream has trimmed meanwhile nobody can give back. That is noticed and told, so that no client is
+//!    promised it has missed nothing.
 //!
-//! A Redis that lost its stream starts it anew, perhaps behind the remembered position when its clock is behind too.
-//! So at each connection the position is taken back to the newest entry there is, never forward. On a connection that
-//! stayed, an older newest entry means that the stream was emptied and all of it is new; a quiet read looks for that.
-//! What is read again that way, as from a replica that is catching up, is known by its origin and dropped.
+//! A Redis that lost its stream, or a replica that was behind when it took over, goes on with an older entry than the
+//! last one seen, perhaps in the past. Then everything is read again that the history would remember: of that, each
+//! entry is known by its origin and dropped, or new.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,23 +20,33 @@ use super::backoff::Backoff;
 use super::connection::Connection;
 use super::connectivity::Side;
 use super::dial::Dialer;
-use super::entry::{Position, Record, records, records_of_read};
+use super::entry::{Position, Record, records_of_read};
+use super::past;
 use super::resp::Request;
 use super::trouble::Trouble;
-use super::{Audience, PATIENCE, STREAM, Shared, newest};
+use super::{Audience, PATIENCE, STREAM, Shared};
 use crate::history::Taken;
 
 /// How long Redis holds a read open that has nothing to say.
 const BLOCK: Duration = Duration::from_secs(2);
-/// How much later than that the connection counts as dead.
-const GRACE: Duration = PATIENCE;
 /// Most entries taken at once: the round trip between two of them lets clients' queues drain while catching up.
 const BATCH: usize = 128;
-/// Entries of the past taken at once.
-const PAGE: usize = 500;
+/// How often clients are looked at that have not caught up.
+const LOOK: Duration = Duration::from_millis(25);
+/// Most looks before the next entries are taken.
+const LOOKS: usize = 40;
+/// Looks without any progress after which nobody is waited for any longer: longer than a client far away takes to read
+/// on, so those who do not read at all hold up the others no more than that.
+const IDLE_LOOKS: usize = 8;
 
-/// Entries of a stream that was never trimmed for its length: that is never done below twice as many.
-const SHORT: i64 = 500;
+/// What a read does when there is nothing new.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Patience {
+    /// It returns.
+    None,
+    /// It waits on the server.
+    Some,
+}
 
 /// The task that owns the reading connection.
 pub(super) struct Tail<A> {
@@ -73,83 +84,57 @@ impl<A: Audience> Tail<A> {
     async fn connect(&mut self) -> Result<Connection, Trouble> {
         let (mut connection, server) = self.dialer.dial().await?;
         tracing::debug!(?server, "connected for reading");
-        let newest = newest(&mut connection).await?;
-        if self.position.is_none() {
-            self.read_the_past(&mut connection, newest).await?;
-        }
-        let position = self.position.map_or(newest, |position| position.min(newest));
+        let newest = past::newest(&mut connection).await?;
+        let position = match self.position {
+            None => {
+                past::read(&self.shared, &mut connection, newest).await?;
+                newest
+            }
+            Some(position) if newest < position => past::horizon(&self.shared, newest),
+            Some(position) => {
+                self.look_for_a_gap(&mut connection, position).await?;
+                position
+            }
+        };
         self.position = Some(position);
-        self.shared.measures.set_behind(position, newest);
+        self.set_behind(position, newest);
         Ok(connection)
     }
 
-    /// Fills the history, up to the newest entry at that moment.
-    async fn read_the_past(&self, connection: &mut Connection, newest: Position) -> Result<(), Trouble> {
-        let age = u64::try_from(self.shared.settings.history.age.as_millis()).unwrap_or(u64::MAX);
-        let now = Instant::now();
-        let mut from = Position { milliseconds: newest.milliseconds.saturating_sub(age), sequence: 0 };
-        let mut has_begun = false;
-        loop {
-            let page = Request::new("XRANGE").arg(STREAM).show(from).show(newest).arg("COUNT").show(PAGE);
-            let page = records(connection.call(page, STREAM, PATIENCE).await?);
-            if !has_begun {
-                let first = page.first().map(|record| record.position);
-                let complete_after = self.complete_after(connection, from, first).await?;
-                self.shared.history.begin(complete_after);
-                has_begun = true;
-            }
-            let (count, last) = (page.len(), page.last().map(|record| record.position));
-            for record in page {
-                let since = newest.milliseconds.saturating_sub(record.position.milliseconds);
-                let read_at = now.checked_sub(Duration::from_millis(since)).unwrap_or(now);
-                self.shared.history.take(record, read_at);
-            }
-            match last {
-                Some(last) if count == PAGE && last < newest => from = last.next(),
-                _ => return Ok(()),
-            }
+    async fn look_for_a_gap(&self, connection: &mut Connection, position: Position) -> Result<(), Trouble> {
+        // Before anything was said, nothing can be missing.
+        if position == Position::default() {
+            return Ok(());
         }
-    }
-
-    /// Behind which position everything is there that was ever said. The oldest are trimmed first, so what is older than
-    /// what was read shows that nothing in between is missing. Without such a one, a stream that is far from its length
-    /// was trimmed by age only, and what was trimmed that way nobody who may still come back has missed.
-    async fn complete_after(
-        &self,
-        connection: &mut Connection,
-        from: Position,
-        first: Option<Position>,
-    ) -> Result<Position, Trouble> {
-        let before = Position { milliseconds: from.milliseconds.saturating_sub(1), sequence: u64::MAX };
-        let older = Request::new("XREVRANGE").arg(STREAM).show(before).arg("-").arg("COUNT").arg("1");
-        if let Some(older) = records(connection.call(older, STREAM, PATIENCE).await?).first() {
-            return Ok(older.position);
+        if let Some(first) = past::gap(&self.shared, connection, position).await? {
+            tracing::warn!(%position, %first, "the stream was trimmed before this node had read it");
+            self.shared.measures.gaps.increment();
+            self.shared.history.miss_until(first);
         }
-        let length = connection.call(Request::new("XLEN").arg(STREAM), STREAM, PATIENCE).await?;
-        let is_short = length.as_integer().is_some_and(|length| length < SHORT);
-        match first {
-            Some(first) if !is_short => Ok(first),
-            _ => Ok(Position::default()),
-        }
+        Ok(())
     }
 
     /// Reads until the connection fails, and returns how.
     async fn follow(&mut self, mut connection: Connection, backoff: &mut Backoff) -> Trouble {
-        self.shared.connectivity.up(Side::Read);
+        // Whether reading works is not known before something was read, or nothing.
+        let mut patience = Patience::None;
         loop {
-            match self.advance(&mut connection).await {
-                Ok(()) => backoff.reset(),
+            match self.advance(&mut connection, patience).await {
+                Ok(()) => {
+                    self.shared.connectivity.up(Side::Read);
+                    backoff.reset();
+                }
                 Err(trouble) => return trouble,
             }
+            patience = Patience::Some;
         }
     }
 
-    async fn advance(&mut self, connection: &mut Connection) -> Result<(), Trouble> {
-        let entries = self.read(connection).await?;
+    async fn advance(&mut self, connection: &mut Connection, patience: Patience) -> Result<(), Trouble> {
+        let entries = self.read(connection, patience).await?;
         let (count, position) = (entries.len(), self.position.unwrap_or_default());
-        if count == 0 && newest(connection).await? < position {
-            tracing::warn!("the stream was emptied and begins anew");
-            self.position = Some(Position::default());
+        if count == 0 {
+            self.look_for_an_older_end(connection, position).await?;
         }
         let last = entries.last().map_or(position, |record| record.position);
         let read_at = Instant::now();
@@ -157,16 +142,58 @@ impl<A: Audience> Tail<A> {
             self.deliver(record, read_at);
         }
         if count < BATCH {
-            self.shared.measures.set_behind(last, last);
+            self.set_behind(last, last);
+        } else {
+            let now = self.shared.measures.redis_now();
+            self.set_behind(last, Position { milliseconds: now, sequence: u64::MAX });
+            self.let_clients_read().await;
         }
         Ok(())
     }
 
-    async fn read(&self, connection: &mut Connection) -> Result<Vec<Record>, Trouble> {
+    async fn look_for_an_older_end(
+        &mut self,
+        connection: &mut Connection,
+        position: Position,
+    ) -> Result<(), Trouble> {
+        let newest = past::newest(connection).await?;
+        if newest < position {
+            tracing::warn!(%position, %newest, "the stream ends before what was read of it");
+            self.position = Some(past::horizon(&self.shared, newest));
+        }
+        Ok(())
+    }
+
+    async fn read(&self, connection: &mut Connection, patience: Patience) -> Result<Vec<Record>, Trouble> {
         let position = self.position.unwrap_or_default();
-        let request = Request::new("XREAD").arg("COUNT").show(BATCH).arg("BLOCK").show(BLOCK.as_millis());
+        let request = Request::new("XREAD").arg("COUNT").show(BATCH);
+        let (request, longest) = match patience {
+            Patience::None => (request, PATIENCE),
+            Patience::Some => (request.arg("BLOCK").show(BLOCK.as_millis()), BLOCK + PATIENCE),
+        };
         let request = request.arg("STREAMS").arg(STREAM).show(position);
-        Ok(records_of_read(connection.call(request, STREAM, BLOCK + GRACE).await?))
+        Ok(records_of_read(connection.call(request, STREAM, longest).await?))
+    }
+
+    /// Tells how far behind `newest` this node is. Nothing is there that is older than entries become.
+    fn set_behind(&self, position: Position, newest: Position) {
+        let oldest = position.milliseconds.max(newest.milliseconds.saturating_sub(self.shared.lifetime()));
+        let behind = newest.milliseconds.saturating_sub(oldest).max(1);
+        self.shared.measures.set_behind(if position < newest { behind } else { 0 });
+    }
+
+    /// Waits while clients read on that have much before them.
+    async fn let_clients_read(&self) {
+        let (mut least, mut idle) = (usize::MAX, 0);
+        for _ in 0..LOOKS {
+            let pressure = self.shared.audience.pressure();
+            idle = if pressure < least { 0 } else { idle + 1 };
+            least = least.min(pressure);
+            if pressure == 0 || idle == IDLE_LOOKS {
+                return;
+            }
+            sleep(LOOK).await;
+        }
     }
 
     fn deliver(&mut self, record: Record, read_at: Instant) {

@@ -1,6 +1,7 @@
 //! Why Redis cannot be used: a word for metrics and a sentence for people, from what the server or the system said.
 //!
-//! Nothing here repeats a password, and a sentence says what to do wherever that is known.
+//! Nothing here repeats a password, a message or the name of a user, since everybody may read it: of what Redis said
+//! that part is left out. A sentence says what to do wherever that is known.
 
 use std::fmt;
 
@@ -37,13 +38,15 @@ pub enum Reason {
     ClusterDown,
     /// A cluster that wants to be redirected.
     Moved,
+    /// It takes no more clients.
+    Clients,
     /// Anything else it may say.
     Other,
 }
 
 impl Reason {
     /// All there are.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Name,
         Self::Connection,
         Self::Timeout,
@@ -58,6 +61,7 @@ impl Reason {
         Self::Disk,
         Self::ClusterDown,
         Self::Moved,
+        Self::Clients,
         Self::Other,
     ];
 
@@ -78,6 +82,7 @@ impl Reason {
             Self::Disk => "disk",
             Self::ClusterDown => "cluster_down",
             Self::Moved => "moved",
+            Self::Clients => "clients",
             Self::Other => "other",
         }
     }
@@ -127,6 +132,7 @@ impl Trouble {
 
     /// What Redis answered to `command`, which was about `key`.
     pub(super) fn refusal(command: &str, key: &str, said: &str) -> Self {
+        let said = &presentable(said)[..];
         let code = said.split(' ').next().unwrap_or_default();
         let (reason, advice) = match code {
             "NOAUTH" => (Reason::Login, "Redis asks for a password: put it into the Redis URL"),
@@ -165,6 +171,12 @@ impl Trouble {
     }
 
     fn other(command: &str, said: &str) -> Self {
+        if is_full(said) {
+            return Self::new(
+                Reason::Clients,
+                format!("Redis takes no more clients: raise maxclients ({said})"),
+            );
+        }
         // Before Redis 6 there was no word of its own for this.
         if said.contains("invalid password") {
             return Self::new(Reason::Login, format!("the password in the Redis URL is wrong ({said})"));
@@ -177,6 +189,20 @@ impl Trouble {
             return Self::new(Reason::Version, format!("this Redis does not know {command} ({said})"));
         }
         Self::new(Reason::Other, format!("Redis refused {command}: {said}"))
+    }
+}
+
+/// Whether Redis turns the connection away, whatever it was asked.
+pub(super) fn is_full(said: &str) -> bool {
+    said.contains("max number of clients")
+}
+
+/// What Redis said, without what others had written: the arguments of a command it does not know, and who wrote it.
+fn presentable(said: &str) -> String {
+    let said = said.split(", with args").next().unwrap_or_default();
+    match (said.split_once("User "), said.split_once(" has no permissions")) {
+        (Some((before, _)), Some((_, after))) => format!("{before}this user has no permissions{after}"),
+        _ => said.to_owned(),
     }
 }
 
@@ -220,6 +246,7 @@ mod tests {
             ("CLUSTERDOWN Hash slot not served", Reason::ClusterDown),
             ("MOVED 3999 10.0.0.9:6381", Reason::Moved),
             ("ERR unknown command 'XADD'", Reason::Version),
+            ("ERR max number of clients reached", Reason::Clients),
             ("WRONGTYPE Operation against a key holding the wrong kind of value", Reason::Other),
         ];
         for (said, reason) in cases {
@@ -237,6 +264,19 @@ mod tests {
         assert!(key.sentence.contains("may not use the key `chat:messages` with XADD"), "{key}");
         let keys = refused("NOPERM this user has no permissions to access one of the keys used as arguments");
         assert!(keys.sentence.contains("may not use the key `chat:messages`"), "{keys}");
+    }
+
+    #[test]
+    fn neither_what_was_said_nor_who_said_it_is_repeated() {
+        let unknown =
+            refused("ERR unknown command 'XADD', with args beginning with: 'chat:messages' 'my secret' ");
+        assert_eq!(unknown.sentence, "this Redis does not know XADD (ERR unknown command 'XADD')");
+        for name in ["ada", "ada lovelace"] {
+            let said = format!("NOPERM User {name} has no permissions to run the 'xadd' command");
+            let expected = "the Redis user may not run XADD: allow it (ACL: +xadd) \
+                            (NOPERM this user has no permissions to run the 'xadd' command)";
+            assert_eq!(refused(&said).sentence, expected);
+        }
     }
 
     #[test]

@@ -46,14 +46,14 @@ const PROBE: u64 = 20;
 const TRIM: u64 = 40;
 /// After which time a client is told that its message waits.
 const IMPATIENCE: Duration = Duration::from_secs(1);
-/// How much older than the history an entry is before it goes.
-const MARGIN: Duration = Duration::from_mins(1);
 
 /// What the writer is asked for.
 #[derive(Debug)]
 pub(super) enum Order {
     /// A line to append.
     Write(Draft),
+    /// The node ends, and what Redis does not take is not kept any longer. Answered when its senders have been told.
+    GiveUp(oneshot::Sender<()>),
     /// Answered when everything asked for before is settled.
     Finish(oneshot::Sender<()>),
 }
@@ -66,6 +66,8 @@ pub(super) struct Writer<A> {
     /// What we write comes behind this one.
     floor: Position,
     finishing: Vec<oneshot::Sender<()>>,
+    /// The node is about to end.
+    is_ending: bool,
     /// Who was told in this outage that messages wait.
     told: HashSet<super::SessionId>,
     /// Where to tell that an orphan's farewell is said.
@@ -135,6 +137,7 @@ impl<A: Audience> Writer<A> {
             ledger: Ledger::default(),
             floor: Position::default(),
             finishing: Vec::new(),
+            is_ending: false,
             told: HashSet::new(),
             tasks,
             trims_by_length: false,
@@ -194,7 +197,7 @@ impl<A: Audience> Writer<A> {
                 biased;
                 outcome = &mut something => return Some(outcome),
                 order = orders.recv() => self.take(order?),
-                _ = tick.tick() => self.grow_old(true),
+                _ = tick.tick() => self.grow_old(),
             }
         }
     }
@@ -250,6 +253,12 @@ impl<A: Audience> Writer<A> {
     fn take(&mut self, order: Order) {
         match order {
             Order::Write(draft) => self.ledger.accept(draft),
+            Order::GiveUp(done) => {
+                self.is_ending = true;
+                self.grow_old();
+                // Whoever does not wait any longer needs no answer.
+                done.send(()).ok();
+            }
             Order::Finish(done) => {
                 self.finishing.push(done);
                 self.finish();
@@ -357,7 +366,7 @@ impl<A: Audience> Writer<A> {
 
     fn look_around(&mut self, line: &mut Line) {
         line.ticks += 1;
-        self.grow_old(false);
+        self.grow_old();
         let is_expected = |line: &Line, kind| line.expected.iter().any(|(expected, _)| *expected == kind);
         let is_due = line.refusing || line.ticks.is_multiple_of(PROBE);
         if is_due && !is_expected(line, Expected::Probe) {
@@ -366,16 +375,25 @@ impl<A: Audience> Writer<A> {
         if line.ticks.is_multiple_of(IDLE) && !is_expected(line, Expected::Time) {
             line.send(&Request::new("TIME"), Expected::Time);
         }
-        if line.ticks % TRIM == 1 && !line.refusing {
-            line.send(&self.trim(), Expected::Trim);
+        // Not at first: other nodes that were cut off too have not read what there is.
+        if line.ticks % TRIM == TRIM - 1
+            && !line.refusing
+            && let Some(trim) = self.trim()
+        {
+            line.send(&trim, Expected::Trim);
         }
     }
 
-    fn grow_old(&mut self, cut_off: bool) {
+    fn grow_old(&mut self) {
         let now = Instant::now();
-        let settled = self.ledger.expire(now, self.shared.settings.keep_for, cut_off);
+        let is_up = self.shared.connectivity.is_up(Side::Write);
+        let settled = if self.is_ending && !is_up {
+            self.ledger.give_up()
+        } else {
+            self.ledger.expire(now, self.shared.settings.keep_for)
+        };
         self.settle(settled);
-        if self.shared.connectivity.is_up(Side::Write) {
+        if is_up {
             return;
         }
         for session in self.ledger.impatient(now, IMPATIENCE) {
@@ -426,25 +444,31 @@ impl<A: Audience> Writer<A> {
         }
     }
 
-    /// By age, so that a quiet room forgets as well. Older than 6.2, Redis only trims by length; then the length is that
-    /// of what this node has read in the same time, with what others may write before the command arrives.
-    fn trim(&self) -> Request {
-        let horizon = self.shared.settings.history.age + MARGIN;
+    /// By age, so that a quiet room forgets as well: all but the last entry before the horizon, which is the offset of
+    /// those who have heard nothing since. So the stream is never empty, and a node that starts knows that offset.
+    ///
+    /// Older than 6.2, Redis only trims by length; then the length is that of what this node has read in the same time,
+    /// with what others may write before the command arrives. That is known only where nothing is left to be read.
+    fn trim(&self) -> Option<Request> {
         let request = Request::new("XTRIM").arg(STREAM);
         if self.trims_by_length {
-            const MEANWHILE: usize = 1000;
-            let since = Instant::now().checked_sub(horizon).unwrap_or_else(Instant::now);
+            const MEANWHILE: usize = 100;
+            let lifetime = Duration::from_millis(self.shared.lifetime());
+            let since = Instant::now().checked_sub(lifetime).unwrap_or_else(Instant::now);
             let young = self.shared.history.read_since(since) + MEANWHILE;
-            return request.arg("MAXLEN").arg("~").show(young);
+            return self.shared.is_caught_up().then(|| request.arg("MAXLEN").arg("~").show(young));
         }
-        let horizon = u64::try_from(horizon.as_millis()).unwrap_or(u64::MAX);
-        request.arg("MINID").arg("~").show(self.shared.measures.redis_now().saturating_sub(horizon))
+        let last = self.shared.history.last_until(self.shared.horizon());
+        Some(request.arg("MINID").arg("~").show(last))
     }
 
     fn trimmed(&mut self, reply: &Value) {
         match reply.refusal() {
             Some(said) if said.contains("syntax") && !self.trims_by_length => self.trims_by_length = true,
-            Some(said) => tracing::warn!(said, "redis does not trim the stream"),
+            Some(said) => {
+                let trouble = Trouble::refusal("XTRIM", STREAM, said);
+                tracing::warn!(reason = trouble.sentence, "redis does not trim the stream");
+            }
             None => {}
         }
     }

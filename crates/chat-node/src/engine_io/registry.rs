@@ -38,8 +38,8 @@ impl Registry {
     /// Packets and bytes that wait for all clients together.
     pub fn queued(&self) -> (usize, usize) {
         self.all().iter().fold((0, 0), |(packets, bytes), session| {
-            let state = session.lock();
-            (packets + state.packets, bytes + state.bytes)
+            let waiting = session.lock().waiting();
+            (packets + waiting.packets, bytes + waiting.bytes)
         })
     }
 

@@ -109,14 +109,23 @@ pub(super) enum Attempt {
     Probed,
 }
 
+/// Some packets.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) packets: usize,
+    pub(super) bytes: usize,
+}
+
 /// What changes.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) queue: VecDeque<Encoded>,
-    /// Packets that are queued or being written.
+    /// Packets that are queued or being written, but for those below.
     pub(super) packets: usize,
     /// Their bytes.
     pub(super) bytes: usize,
+    /// Packets of a backlog that are queued or being written, and their bytes.
+    pub(super) backlog: Load,
     pub(super) phase: Phase,
     pub(super) transport: Transport,
     pub(super) joined: bool,
@@ -143,6 +152,7 @@ impl Session {
             queue: VecDeque::new(),
             packets: 0,
             bytes: 0,
+            backlog: Load::default(),
             phase: Phase::Open,
             transport,
             joined: false,
@@ -182,14 +192,32 @@ impl Session {
             return Sent::Closed;
         }
         let bytes: usize = packets.iter().map(Encoded::size).sum();
-        let is_full = state.packets + packets.len() > self.settings.queue_packets
-            || state.bytes + bytes > self.settings.queue_bytes;
-        if is_full {
+        if !state.has_room(&self.settings, packets.len(), bytes) {
             self.begin_close(state, CloseReason::SlowReader);
             return Sent::Overflow;
         }
         self.enqueue(state, packets, bytes);
         Sent::Queued
+    }
+
+    /// Puts what a client has missed into the queue, whatever its bounds: others share the packets, and what may have
+    /// been missed is bounded elsewhere. What comes afterwards has as much room as if none of it were there.
+    pub fn send_backlog(&self, packets: &[Encoded]) -> Sent {
+        let mut state = self.lock();
+        if state.phase != Phase::Open {
+            return Sent::Closed;
+        }
+        state.backlog.packets += packets.len();
+        state.backlog.bytes += packets.iter().map(Encoded::size).sum::<usize>();
+        self.put(state, packets);
+        Sent::Queued
+    }
+
+    /// How full the queue is, in thousandths.
+    pub fn fullness(&self) -> usize {
+        let state = self.lock();
+        let of = |part: usize, whole: usize| part.saturating_mul(1000) / whole.max(1);
+        of(state.packets, self.settings.queue_packets).max(of(state.bytes, self.settings.queue_bytes))
     }
 
     /// Queues what the transport itself has to say, however full the queue is.
@@ -202,10 +230,14 @@ impl Session {
     }
 
     fn enqueue(&self, mut state: MutexGuard<'_, State>, packets: &[Encoded], bytes: usize) {
-        // Whoever was woken for earlier packets takes these along.
-        let was_empty = state.queue.is_empty();
         state.packets += packets.len();
         state.bytes += bytes;
+        self.put(state, packets);
+    }
+
+    fn put(&self, mut state: MutexGuard<'_, State>, packets: &[Encoded]) {
+        // Whoever was woken for earlier packets takes these along.
+        let was_empty = state.queue.is_empty();
         state.queue.extend(packets.iter().cloned());
         let transport = state.transport;
         drop(state);
@@ -290,16 +322,40 @@ impl State {
     pub(super) fn take(&mut self, count: usize) -> VecDeque<Encoded> {
         let rest = self.queue.split_off(count.min(self.queue.len()));
         let taken = std::mem::replace(&mut self.queue, rest);
-        self.packets -= taken.len();
-        self.bytes -= taken.iter().map(Encoded::size).sum::<usize>();
+        self.count_out(taken.len(), taken.iter().map(Encoded::size).sum());
         taken
     }
 
     /// Everything that waits, taken out as written.
     pub(super) fn take_queue(&mut self) -> VecDeque<Encoded> {
-        self.packets = 0;
-        self.bytes = 0;
+        self.count_all_out();
         std::mem::take(&mut self.queue)
+    }
+
+    /// Whether so much more fits into the queue.
+    fn has_room(&self, settings: &Settings, packets: usize, bytes: usize) -> bool {
+        self.packets + packets <= settings.queue_packets && self.bytes + bytes <= settings.queue_bytes
+    }
+
+    /// What waits in all.
+    pub(super) fn waiting(&self) -> Load {
+        Load { packets: self.packets + self.backlog.packets, bytes: self.bytes + self.backlog.bytes }
+    }
+
+    /// Counts what is written: a backlog first, since that came before nearly everything else.
+    pub(super) fn count_out(&mut self, packets: usize, bytes: usize) {
+        let missed =
+            Load { packets: packets.min(self.backlog.packets), bytes: bytes.min(self.backlog.bytes) };
+        self.backlog.packets -= missed.packets;
+        self.backlog.bytes -= missed.bytes;
+        // What was written while a WebSocket was tried was never counted in.
+        self.packets = self.packets.saturating_sub(packets - missed.packets);
+        self.bytes = self.bytes.saturating_sub(bytes - missed.bytes);
+    }
+
+    /// Everything is written.
+    pub(super) fn count_all_out(&mut self) {
+        (self.packets, self.bytes, self.backlog) = (0, 0, Load::default());
     }
 }
 
@@ -350,5 +406,51 @@ impl Session {
     pub(crate) fn waiting(&self) -> Vec<String> {
         let state = self.lock();
         state.queue.iter().map(|packet| String::from_utf8_lossy(packet.packet()).into_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packets(count: usize) -> Vec<Encoded> {
+        vec![Encoded::text("missed"); count]
+    }
+
+    #[test]
+    fn a_backlog_takes_no_room_from_what_comes_later() {
+        let session = Session::idle();
+        session.send(&Encoded::text("first"));
+        assert_eq!(session.send_backlog(&packets(5000)), Sent::Queued);
+        for _ in 1..100 {
+            assert_eq!(session.send(&Encoded::text("later")), Sent::Queued);
+        }
+        assert_eq!(session.lock().waiting().packets, 5100);
+        // One more does not fit, before the backlog is written and while it is.
+        assert!(!session.lock().has_room(&session.settings, 1, 1));
+        session.lock().take(5000);
+        assert_eq!(session.lock().waiting().packets, 100);
+        assert_eq!(session.fullness(), 1000);
+        session.lock().take(10);
+        assert!(session.lock().has_room(&session.settings, 10, 10) && !session.lock().has_room(&session.settings, 11, 11));
+        assert_eq!(session.send_all(&packets(11)), Sent::Overflow);
+        assert_eq!(session.send_backlog(&packets(1)), Sent::Closed);
+    }
+
+    #[test]
+    fn what_is_written_is_counted_out_byte_by_byte() {
+        let session = Session::idle();
+        session.send_backlog(&packets(2));
+        let size = Encoded::text("missed").size();
+        session.send_all(&packets(1));
+        let mut state = session.lock();
+        state.count_out(1, size + 3);
+        assert_eq!(state.waiting(), Load { packets: 2, bytes: 2 * size - 3 });
+        assert_eq!((state.packets, state.bytes), (1, size));
+        state.count_out(2, 2 * size - 3);
+        assert_eq!(state.waiting(), Load::default());
+        // Something that was not counted in.
+        state.count_out(1, 2);
+        assert_eq!(state.waiting(), Load::default());
     }
 }

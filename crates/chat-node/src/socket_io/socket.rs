@@ -169,3 +169,11 @@ impl Socket {
         Self::new(id, packet::MAIN.into(), Session::idle(), Weak::new())
     }
 }
+
+#[cfg(test)]
+impl Acknowledgement {
+    /// One that a client of tests waits for.
+    pub(crate) fn of(socket: &Socket, id: u64) -> Self {
+        Self::new(socket.clone(), id)
+    }
+}

@@ -143,13 +143,17 @@ async fn a_client_that_cannot_be_recovered_comes_in_as_somebody_new() {
         assert_eq!(client.event().await[0], "Welcome to the chatroom!");
     }
     assert_eq!(node.metric("chat_recovered_total").await, 0);
-    assert_eq!(node.metric("chat_unrecovered_total").await, 2);
+    assert_eq!(node.metric("chat_unrecovered_total{reason=\"ahead\"}").await, 1);
+    assert_eq!(node.metric("chat_unrecovered_total{reason=\"unknown_session\"}").await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn more_than_a_queue_holds_is_not_given_back() {
+async fn more_than_a_queue_holds_is_given_back_to_whoever_reads_it() {
     let redis = redis_or_skip!();
-    let node = Node::start_with("ecs01", &redis.url(), |config| config.limits.queued_packets = 40).await;
+    let small = |config: &mut chat_node::Config| {
+        (config.limits.queued_packets, config.limits.queued_bytes) = (40, 65_536);
+    };
+    let node = Node::start_with("ecs01", &redis.url(), small).await;
     node.wait_until_ready().await;
     let (ada, offset) = named(&node, "Ada").await;
     let pid = ada.pid.clone().unwrap();
@@ -157,12 +161,42 @@ async fn more_than_a_queue_holds_is_not_given_back() {
     // Before she goes: her farewell would come between.
     let mut bob = node.named("Bob").await;
     ada.vanish();
-    for _ in 0..30 {
-        bob.emit("message", "x").await;
+    assert_eq!(bob.message().await, "Ada left the chatroom.");
+    // More than the buffers of the system hold, too.
+    let padding = "x".repeat(4000);
+    for number in 0..2000 {
+        bob.emit("message", &format!("{number} {padding}")).await;
         bob.message().await;
     }
-    let client = Client::connect_saying(node.address, &back(&pid, &offset)).await;
-    assert_ne!(client.pid, Some(pid));
+    let delivered = node.metric("chat_messages_delivered_total").await;
+    let mut ada = Client::connect_saying(node.address, &back(&pid, &offset)).await;
+    assert_eq!(ada.pid, Some(pid));
+    assert_eq!(ada.message().await, "Ada left the chatroom.");
+    for number in 0..2000 {
+        assert_eq!(ada.message().await, format!("Bob: {number} {padding}"));
+    }
+    assert_eq!(node.metric("chat_messages_delivered_total").await, delivered + 2001);
+    bob.emit("message", "and now").await;
+    assert_eq!(ada.message().await, "Bob: and now");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_back_while_redis_is_started_again_is_waited_for() {
+    let mut redis = redis_or_skip!("--appendonly", "yes", "--appendfsync", "always");
+    let node = Node::ready("ecs01", &redis.url()).await;
+    let (ada, offset) = named(&node, "Ada").await;
+    let pid = ada.pid.clone().unwrap();
+    known(&redis, &pid).await;
+    ada.vanish();
+    redis.kill();
+    let asking = back(&pid, &offset);
+    let coming = Client::connect_saying(node.address, &asking);
+    let starting = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        redis.resume().await;
+    };
+    let (client, ()) = tokio::join!(coming, starting);
+    assert_eq!(client.pid, Some(pid));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -174,9 +208,48 @@ async fn without_redis_nobody_is_recovered_and_everybody_comes_in() {
     known(&redis, &pid).await;
     ada.vanish();
     redis.kill();
+    let started = tokio::time::Instant::now();
     let mut client = Client::connect_saying(node.address, &back(&pid, &offset)).await;
     assert_ne!(client.pid, Some(pid));
     assert_eq!(client.event().await[0], "Welcome to the chatroom!");
+    // Before anybody gives up who waits to be let in.
+    assert!(started.elapsed() < Duration::from_secs(8), "took {:?}", started.elapsed());
+    assert_eq!(node.metric("chat_unrecovered_total{reason=\"redis\"}").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_heard_all_in_a_quiet_room_may_come_back_to_a_node_that_has_just_started() {
+    let redis = redis_or_skip!();
+    for number in 1..=500 {
+        redis.run::<String>(&["XADD", "chat:messages", &format!("{number}-0"), "text", "long ago"]).await;
+    }
+    let first = Node::ready("ecs01", &redis.url()).await;
+    let (ada, offset) = named(&first, "Ada").await;
+    let pid = ada.pid.clone().unwrap();
+    known(&redis, &pid).await;
+    eventually("the old ones are trimmed away", async || {
+        (redis.run::<u64>(&["XLEN", "chat:messages"]).await <= 100).then_some(())
+    })
+    .await;
+    let second = Node::ready("ecs02", &redis.url()).await;
+    let mut ada_there = Client::connect_saying(second.address, &back(&pid, &offset)).await;
+    assert_eq!(ada_there.pid.as_deref(), Some(pid.as_str()));
+    redis.say("and now").await;
+    assert_eq!(ada_there.message().await, "and now");
+    drop(ada);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_who_never_had_a_name_no_more_is_kept_than_of_others() {
+    let redis = redis_or_skip!();
+    let node = Node::ready("ecs01", &redis.url()).await;
+    let client = Client::connect_saying(node.address, &json!({"recovery": true})).await;
+    let pid = client.pid.clone().unwrap();
+    known(&redis, &pid).await;
+    let left = async || redis.run::<i64>(&["PTTL", &format!("chat:recovery:{pid}")]).await;
+    assert!(left().await > 130_000);
+    client.leave().await;
+    eventually("it is forgotten in time", async || (left().await <= 120_000).then_some(())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

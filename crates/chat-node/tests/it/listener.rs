@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use chat_node::bus::{
-    Accepted, Audience, Bus, Entry, Outcome, Receipt, Refusal, Say, Session, SessionId, Settings,
+    Accepted, Audience, Bus, Entry, Outcome, Presence, Receipt, Refusal, Say, SessionId, Settings,
 };
 use chat_node::{Config, NodeId, RedisAddress};
 
@@ -21,7 +21,7 @@ pub(crate) struct Room {
     pub(crate) entries: Mutex<Vec<Arc<Entry>>>,
     pub(crate) told: Mutex<Vec<(SessionId, String)>>,
     pub(crate) outcomes: Mutex<Vec<(u64, Outcome)>>,
-    pub(crate) here: Mutex<Vec<Session>>,
+    pub(crate) here: Mutex<Vec<Presence>>,
     pub(crate) moved: Mutex<Vec<SessionId>>,
 }
 
@@ -38,12 +38,16 @@ impl Audience for Room {
         self.outcomes.lock().unwrap().push((receipt.number, outcome));
     }
 
-    fn moved(&self, session: SessionId) {
-        self.moved.lock().unwrap().push(session);
+    fn moved(&self, presence: &Presence) {
+        self.moved.lock().unwrap().push(presence.session.sid);
     }
 
-    fn sessions(&self) -> Vec<Session> {
+    fn presences(&self) -> Vec<Presence> {
         self.here.lock().unwrap().clone()
+    }
+
+    fn pressure(&self) -> usize {
+        0
     }
 }
 

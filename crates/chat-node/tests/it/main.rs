@@ -5,8 +5,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that panics fails its test, as it should")]
 
+mod catching_up;
 mod client;
 mod cluster;
+mod clusters;
 mod comeback;
 mod cuts;
 mod delivery;
@@ -25,6 +27,7 @@ mod redis_server;
 mod room;
 mod servers;
 mod sessions;
+mod valve;
 mod way;
 
 use std::time::Duration;

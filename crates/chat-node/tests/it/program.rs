@@ -66,6 +66,7 @@ async fn each_flag_has_its_bounds_and_says_them() {
         ("--max-payload", "2048", "too small for messages of 4096 characters: give at least 16640"),
         ("--message-length", "100000", "too small for messages of 100000 characters"),
         ("--stream-length", "1", "it must be a number between 1000 and 10000000"),
+        ("--stream-bytes", "999999", "it must be a number between 1000000 and 100000000000"),
         ("--recovery", "sometimes", "[possible values: auto, always, never]"),
         ("--log-format", "xml", "[possible values: text, json]"),
         ("--trusted-proxy", "everybody", "the trusted proxy `everybody` is not usable"),

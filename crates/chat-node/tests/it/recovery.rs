@@ -130,6 +130,27 @@ async fn a_redis_that_refuses_writes_is_reported_and_noticed_when_it_is_well_aga
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whose_messages_wait_when_a_node_ends_is_told_that_they_are_not_sent() {
+    let mut redis = redis_or_skip!();
+    let node = Node::ready("ecs01", &redis.url()).await;
+    let mut clients = Vec::new();
+    for name in ["Ada", "Bob", "Cyd"] {
+        clients.push(node.named(name).await);
+    }
+    redis.kill();
+    node.wait_until_unready().await;
+    for client in &mut clients {
+        client.emit("message", "kept?").await;
+        assert_eq!(client.message().await, KEPT);
+    }
+    node.shut_down();
+    for client in &mut clients {
+        assert_eq!(client.message().await, NOT_SENT);
+    }
+    node.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_emptied_redis_does_not_stop_the_messages() {
     let redis = redis_or_skip!();
     let node = Node::ready("ecs01", &redis.url()).await;

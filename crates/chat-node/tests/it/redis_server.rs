@@ -131,6 +131,14 @@ impl RedisServer {
         redis::cmd(name).arg(arguments).query_async(&mut connection).await.unwrap()
     }
 
+    /// Puts a key back to what `DUMP` said of it.
+    pub(crate) async fn restore(&self, key: &str, dumped: &[u8]) {
+        let mut connection = self.connection().await.unwrap();
+        let mut command = redis::cmd("RESTORE");
+        command.arg(key).arg(0).arg(dumped).arg("REPLACE");
+        command.exec_async(&mut connection).await.unwrap();
+    }
+
     /// A connection for the test to look at and to write into the stream.
     pub(crate) async fn connection(&self) -> Option<redis::aio::MultiplexedConnection> {
         let client = redis::Client::open(self.url()).unwrap();

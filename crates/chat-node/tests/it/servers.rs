@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::cluster::Node;
+use crate::eventually;
 use crate::listener::Line;
 use crate::redis_server::{PASSWORD, RedisServer, free_address, redis_or_skip};
 
@@ -57,7 +58,7 @@ async fn an_old_server_is_refused_with_what_to_do() {
     let node = Node::start("ecs01", &format!("redis://:{PASSWORD}@{address}/0")).await;
     let expected =
         "Redis 3.2.12 has no Streams: use Redis 5 or newer, Alibaba Cloud Linux 3's package, or Tair";
-    crate::eventually(expected, async || {
+    eventually(expected, async || {
         let response = node.get("/readyz").await;
         let status = response.status();
         (status == 503 && response.text().await.unwrap().contains(expected)).then_some(())
@@ -137,6 +138,33 @@ async fn a_missing_permission_is_told_by_its_command_or_its_key() {
         "writing to redis does not work: the Redis user may not use the key `chat:messages`",
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_never_read_does_not_count_as_reading() {
+    let redis = redis_or_skip!();
+    let line = Line::start("ecs01", &user(&redis, "xread", &["chat:*", "session:*"]).await);
+    eventually("it is tried several times", async || {
+        (line.metric("chat_redis_connected_total{side=\"read\"}") > 3.5).then_some(())
+    })
+    .await;
+    // Each change is counted.
+    let troubles = line.metric("chat_redis_troubles_total{side=\"read\",reason=\"permission\"}");
+    assert!((troubles - 1.0).abs() < 0.1, "{troubles}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_takes_no_more_clients_is_told_as_such() {
+    let redis = redis_or_skip!("--maxclients", "5");
+    let mut others = Vec::new();
+    while others.len() < 5 {
+        others.extend(redis.connection().await);
+    }
+    let line = Line::start("ecs01", &redis.url());
+    line.wait_until_trouble("Redis takes no more clients: raise maxclients (ERR max number of clients").await;
+    drop(others);
+    line.wait_until_ready().await;
+    line.is_well(0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

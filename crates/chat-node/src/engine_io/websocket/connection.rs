@@ -223,11 +223,9 @@ impl Connection {
         let written = self.writer.write(&self.stream).map_err(|error| lost(&error))?;
         if matches!(self.stage, Stage::Carrying(_)) {
             let mut state = self.session.lock();
-            // What was written while it was tried was never counted in.
-            state.packets = state.packets.saturating_sub(written.frames);
-            state.bytes = state.bytes.saturating_sub(written.bytes);
+            state.count_out(written.frames, written.bytes);
             if self.writer.is_empty() && state.queue.is_empty() {
-                (state.packets, state.bytes) = (0, 0);
+                state.count_all_out();
             }
         }
         self.counts().packets_out.add(written.frames as u64);
