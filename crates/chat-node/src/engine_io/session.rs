@@ -432,7 +432,8 @@ mod tests {
         assert_eq!(session.lock().waiting().packets, 100);
         assert_eq!(session.fullness(), 1000);
         session.lock().take(10);
-        assert!(session.lock().has_room(&session.settings, 10, 10) && !session.lock().has_room(&session.settings, 11, 11));
+        assert!(session.lock().has_room(&session.settings, 10, 10));
+        assert!(!session.lock().has_room(&session.settings, 11, 11));
         assert_eq!(session.send_all(&packets(11)), Sent::Overflow);
         assert_eq!(session.send_backlog(&packets(1)), Sent::Closed);
     }
