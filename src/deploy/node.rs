@@ -70,6 +70,8 @@ pub struct Settings {
     pub ping_timeout: Duration,
     /// Origins a browser may come from besides the node's own; empty is the node's own rule.
     pub allowed_origins: Vec<String>,
+    /// About how many bytes the stream in Redis may take.
+    pub stream_bytes: u64,
     /// Networks of proxies whose word for their clients' addresses is taken.
     pub trusted_proxies: Vec<Ipv4Net>,
 }
@@ -518,6 +520,7 @@ fn environment(settings: &Settings, password: &Secret<String>) -> Result<String,
         redis_address => settings.redis_address.to_string(),
         redis_port => settings.redis_port,
         node_id => &settings.node_id,
+        stream_bytes => settings.stream_bytes,
         ping_interval => duration(settings.ping_interval),
         ping_timeout => duration(settings.ping_timeout),
         allowed_origins => &settings.allowed_origins,

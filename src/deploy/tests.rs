@@ -37,6 +37,7 @@ fn node_settings() -> node::Settings {
         ping_interval: Duration::from_secs(10),
         ping_timeout: Duration::from_millis(7500),
         allowed_origins: vec!["http://example.com:5000".to_owned()],
+        stream_bytes: 64_000_000,
         trusted_proxies: vec!["10.0.0.0/24".parse().unwrap(), "10.0.1.0/24".parse().unwrap()],
     }
 }
@@ -76,8 +77,8 @@ async fn a_node_is_installed_once_and_then_left_alone() {
         environment.text,
         format!(
             "# Written by Albatross. Mode 0600: the Redis URL holds the password.\nCHAT_NODE_LISTEN=10.0.0.5:5000\n\
-             CHAT_NODE_REDIS=redis://:{PASSWORD}@10.0.0.7:6379/0\nCHAT_NODE_ID=ecs01\nCHAT_NODE_PING_INTERVAL=10s\n\
-             CHAT_NODE_PING_TIMEOUT=7500ms\nCHAT_NODE_ALLOWED_ORIGINS=http://example.com:5000\n\
+             CHAT_NODE_REDIS=redis://:{PASSWORD}@10.0.0.7:6379/0\nCHAT_NODE_STREAM_BYTES=64000000\n\
+             CHAT_NODE_ID=ecs01\nCHAT_NODE_PING_INTERVAL=10s\nCHAT_NODE_PING_TIMEOUT=7500ms\nCHAT_NODE_ALLOWED_ORIGINS=http://example.com:5000\n\
              CHAT_NODE_TRUSTED_PROXIES=10.0.0.0/24,10.0.1.0/24\n"
         )
     );

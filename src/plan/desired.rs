@@ -225,6 +225,7 @@ fn service(topology: &Topology, desired: &mut Desired) {
             redis: topology.redis.on.clone(),
             redis_route: self::host(topology, &topology.redis.on).route,
             redis_port: topology.redis.port,
+            redis_memory: topology.redis.max_memory,
             ping_interval: topology.node.ping_interval.duration(),
             ping_timeout: topology.node.ping_timeout.duration(),
             allowed_origins: topology.node.allowed_origins.clone(),

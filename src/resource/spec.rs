@@ -275,6 +275,8 @@ pub struct ReleaseSpec {
     pub redis_route: Vec<InstanceName>,
     /// Redis' port.
     pub redis_port: u16,
+    /// How much memory Redis has, in megabytes.
+    pub redis_memory: u32,
     /// How often it pings.
     pub ping_interval: Duration,
     /// How long it waits for the answer.

@@ -178,6 +178,11 @@ pub(crate) fn redis_settings(spec: &RedisSpec, known: &Known) -> Result<redis::S
     })
 }
 
+/// Bytes of a megabyte as Redis counts them.
+const MEGABYTE: u64 = 1024 * 1024;
+/// Part of Redis' memory that the stream may take: what is left is for sessions, clients and Redis itself.
+const STREAM_SHARE: u64 = 4;
+
 /// What a node shall be, once the machines have addresses.
 ///
 /// # Errors
@@ -189,6 +194,7 @@ pub(crate) fn node_settings(spec: &ReleaseSpec, known: &Known) -> Result<node::S
         port: spec.port,
         redis_address: private_address(&spec.redis, known)?,
         redis_port: spec.redis_port,
+        stream_bytes: u64::from(spec.redis_memory) * MEGABYTE / STREAM_SHARE,
         ping_interval: spec.ping_interval,
         ping_timeout: spec.ping_timeout,
         allowed_origins: spec.allowed_origins.clone(),

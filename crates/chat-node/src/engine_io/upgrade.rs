@@ -19,7 +19,8 @@ impl Upgrading {
             }
             Transport::Polling { .. } | Transport::WebSocket => false,
         };
-        is_free.then_some(Self(session))
+        // Made only then: what is dropped gives the attempt up.
+        is_free.then(|| Self(session))
     }
 
     pub(super) fn session(&self) -> &Arc<Session> {

@@ -152,7 +152,7 @@ async fn joining_again_and_again_gives_nobody_more_to_say() {
     let node = Node::ready("ecs01", &redis.url()).await;
     let mut client = node.client().await;
     client.send("41").await;
-    client.send("40").await;
+    client.send("40{}").await;
     client.send(r#"42["set_username","Ada"]"#).await;
     for _ in 0..20 {
         client.send(r#"42["message","much"]"#).await;
@@ -161,7 +161,7 @@ async fn joining_again_and_again_gives_nobody_more_to_say() {
     while client.packet().await.expect("it is only told") != too_fast {}
     for _ in 0..20 {
         client.send("41").await;
-        client.send("40").await;
+        client.send("40{}").await;
     }
     assert_eq!(client.close_code().await, Some(1008));
 }
