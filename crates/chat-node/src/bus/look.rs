@@ -2,6 +2,7 @@
 //! those in doubt it has.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::atomic::Ordering;
 
 use super::connection::Connection;
 use super::dial::Dialer;
@@ -89,7 +90,7 @@ fn length<A>(shared: &Shared<A>) -> usize {
     /// What an entry takes in Redis beside its text.
     const OVERHEAD: usize = 192;
     let settings = &shared.settings;
-    if !shared.is_caught_up() {
+    if !shared.is_caught_up.load(Ordering::Relaxed) {
         return settings.stream_length;
     }
     let fitting = settings.stream_bytes / (shared.history.mean_text() + OVERHEAD);

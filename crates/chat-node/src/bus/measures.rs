@@ -205,11 +205,6 @@ impl Measures {
         self.behind.store(milliseconds, Ordering::Relaxed);
     }
 
-    /// How far the reader is behind, in milliseconds.
-    pub(super) fn behind(&self) -> u64 {
-        self.behind.load(Ordering::Relaxed)
-    }
-
     /// Appends the text of `/metrics`.
     pub fn write(&self, text: &mut String) {
         self.write_sides(text);
@@ -292,7 +287,7 @@ impl Measures {
             (
                 "chat_stream_behind_seconds",
                 "How far the reader is behind the newest entry it knows of.",
-                seconds(self.behind().saturating_mul(1000)),
+                seconds(self.behind.load(Ordering::Relaxed).saturating_mul(1000)),
             ),
         ] {
             header(text, name, help, "gauge");

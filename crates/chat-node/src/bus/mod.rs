@@ -41,6 +41,7 @@ pub mod trouble;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// How sessions are named.
@@ -51,7 +52,7 @@ use tokio::time::{Instant, timeout};
 
 pub use address::{AddressError, Protocol, RedisAddress};
 use budget::Budget;
-use connectivity::{Connectivity, Side};
+use connectivity::Connectivity;
 pub use entry::{BadPosition, Entry, Position};
 use ledger::{Author, Draft};
 use measures::Measures;
@@ -185,6 +186,8 @@ struct Shared<A> {
     measures: Arc<Measures>,
     /// Tells this run of the process from every other.
     epoch: u64,
+    /// Whether this node knows the stream as it is now, and not only as it was before an outage.
+    is_caught_up: AtomicBool,
 }
 
 impl<A> Shared<A> {
@@ -196,11 +199,6 @@ impl<A> Shared<A> {
     /// The moment of Redis' clock before which entries are trimmed.
     fn horizon(&self) -> u64 {
         self.measures.redis_now().saturating_sub(self.lifetime())
-    }
-
-    /// Whether this node knows the stream as it is now, and not only as it was before an outage.
-    fn is_caught_up(&self) -> bool {
-        self.connectivity.is_up(Side::Read) && self.measures.behind() == 0
     }
 }
 
@@ -232,6 +230,7 @@ impl Bus {
             connectivity: connectivity.clone(),
             measures: measures.clone(),
             epoch: rand::random(),
+            is_caught_up: AtomicBool::new(false),
         });
         let mut running = JoinSet::new();
         running.spawn(writer::Writer::new(shared.clone(), tasks.clone()).run(ordered));

@@ -482,6 +482,7 @@ mod tests {
             settings,
             audience: Arc::new(Nobody),
             epoch: 1,
+            is_caught_up: false.into(),
         });
         let (orders, ordered) = mpsc::channel(10);
         (Keeper::new(shared, orders), ordered)

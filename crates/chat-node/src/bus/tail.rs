@@ -12,6 +12,7 @@
 //! entry is known by its origin and dropped, or new.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -31,6 +32,8 @@ use crate::history::Taken;
 const BLOCK: Duration = Duration::from_secs(2);
 /// Most entries taken at once: the round trip between two of them lets clients' queues drain while catching up.
 const BATCH: usize = 128;
+/// How old an entry is at most that is read as soon as it could be, in milliseconds.
+const FRESH: u64 = 1000;
 /// How often clients are looked at that have not caught up.
 const LOOK: Duration = Duration::from_millis(25);
 /// Most looks before the next entries are taken.
@@ -76,6 +79,7 @@ impl<A: Audience> Tail<A> {
                 }
                 Err(trouble) => trouble,
             };
+            self.shared.is_caught_up.store(false, Ordering::Relaxed);
             self.shared.connectivity.down(Side::Read, &trouble);
             sleep(backoff.next_delay()).await;
         }
@@ -97,7 +101,9 @@ impl<A: Audience> Tail<A> {
             }
         };
         self.position = Some(position);
-        self.set_behind(position, newest);
+        // Nothing is there that is older than entries become.
+        let behind = newest.milliseconds.saturating_sub(position.milliseconds).min(self.shared.lifetime());
+        self.shared.measures.set_behind(behind);
         Ok(connection)
     }
 
@@ -141,11 +147,8 @@ impl<A: Audience> Tail<A> {
         for record in entries {
             self.deliver(record, read_at);
         }
-        if count < BATCH {
-            self.set_behind(last, last);
-        } else {
-            let now = self.shared.measures.redis_now();
-            self.set_behind(last, Position { milliseconds: now, sequence: u64::MAX });
+        self.note_progress(count, last);
+        if count == BATCH {
             self.let_clients_read().await;
         }
         Ok(())
@@ -175,11 +178,15 @@ impl<A: Audience> Tail<A> {
         Ok(records_of_read(connection.call(request, STREAM, longest).await?))
     }
 
-    /// Tells how far behind `newest` this node is. Nothing is there that is older than entries become.
-    fn set_behind(&self, position: Position, newest: Position) {
-        let oldest = position.milliseconds.max(newest.milliseconds.saturating_sub(self.shared.lifetime()));
-        let behind = newest.milliseconds.saturating_sub(oldest).max(1);
-        self.shared.measures.set_behind(if position < newest { behind } else { 0 });
+    /// Tells how far this node is with the last of a batch of so many entries.
+    fn note_progress(&self, count: usize, last: Position) {
+        let age = self.shared.measures.redis_now().saturating_sub(last.milliseconds);
+        let is_more_there = count == BATCH;
+        self.shared.measures.set_behind(if is_more_there { age } else { 0 });
+        // While all speak at once there is always more.
+        if !is_more_there || age < FRESH {
+            self.shared.is_caught_up.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Waits while clients read on that have much before them.

@@ -13,6 +13,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{Receiver, Sender};
@@ -456,7 +457,11 @@ impl<A: Audience> Writer<A> {
             let lifetime = Duration::from_millis(self.shared.lifetime());
             let since = Instant::now().checked_sub(lifetime).unwrap_or_else(Instant::now);
             let young = self.shared.history.read_since(since) + MEANWHILE;
-            return self.shared.is_caught_up().then(|| request.arg("MAXLEN").arg("~").show(young));
+            return self
+                .shared
+                .is_caught_up
+                .load(Ordering::Relaxed)
+                .then(|| request.arg("MAXLEN").arg("~").show(young));
         }
         let last = self.shared.history.last_until(self.shared.horizon());
         Some(request.arg("MINID").arg("~").show(last))

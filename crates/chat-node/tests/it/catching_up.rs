@@ -129,6 +129,7 @@ async fn a_node_that_comes_back_trims_nothing_that_it_has_not_read() {
     eventually("the node is cut off", async || bus.connectivity().ready().err()).await;
     say("kept".to_owned());
     say_many(&redis, 3000).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     way.reopen().await;
     heard(&room, 3021).await;
 }
