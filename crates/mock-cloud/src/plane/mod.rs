@@ -5,10 +5,12 @@
 //!
 //! 1. `network` holds the loopback network and the map of addresses.
 //! 2. `converge` makes hosts, load balancers and names as they should be, in the background.
-//! 3. `host`, `proxy` and `names` are the three things there are; `supervise` is the process beside each program.
+//! 3. `hosts` says what stands behind an instance, such as a process host (`host`).
+//! 4. `proxy` and `names` are the other things there are; `supervise` is the process beside each program.
 
 mod converge;
 mod host;
+mod hosts;
 mod names;
 pub mod network;
 mod probe;

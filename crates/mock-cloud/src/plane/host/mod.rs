@@ -1,12 +1,13 @@
 //! Process hosts: each instance is an embedded SSH server with SFTP over its own root directory.
 //!
-//! 1. [`Machine`] is one host: files, services, programs.
+//! 1. [`Machine`] is one host: files, services, programs; [`Fleet`] is all of them.
 //! 2. `ssh` lets clients in, `sftp` serves files, `programs` is everything that can be executed.
 //! 3. `service` runs units as real processes under the supervisor.
 //!
 //! No shell is ever started, and no path leaves the root.
 
 mod console;
+mod fleet;
 mod journal;
 mod keeper;
 mod launch;
@@ -22,4 +23,5 @@ pub(crate) mod ssh;
 mod unit;
 mod words;
 
+pub(crate) use fleet::Fleet;
 pub(crate) use machine::Machine;
