@@ -15,6 +15,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::image::Store;
+use crate::plane::guest::Machines;
 use crate::plane::host::Fleet;
 use crate::plane::host::machine::Surroundings;
 use crate::plane::host::process::Supervisor;
@@ -28,6 +30,9 @@ use crate::plane::{HostKind, PlaneConfig};
 
 /// What could not be done is tried again after this.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// Said when there is nothing to make machines of.
+const NO_IMAGE: &str = "there is no image for machines, or it is an old one: `mock-cloud image build`";
 
 /// Everything of one region.
 pub(crate) struct Region {
@@ -47,7 +52,9 @@ pub(crate) struct Region {
 impl Region {
     pub(crate) async fn start(config: PlaneConfig, supervisor: PathBuf) -> io::Result<Arc<Self>> {
         let folder = config.data.join("hosts");
-        std::fs::create_dir_all(&folder)?;
+        if config.hosts != HostKind::None {
+            std::fs::create_dir_all(&folder)?;
+        }
         let held = network::hold().await?;
         let dns = held.tcp.local_addr()?;
         let changed = Changed::default();
@@ -65,6 +72,12 @@ impl Region {
                     gates: config.gates,
                 };
                 Hosts::Processes(Arc::new(Fleet::new(folder.canonicalize()?, surroundings)))
+            }
+            HostKind::Machine => {
+                let image = Store::of_this_machine().usable().ok_or_else(|| io::Error::other(NO_IMAGE))?;
+                let around = (Arc::clone(&network), Arc::clone(&zones), changed.clone());
+                let folder = folder.canonicalize()?;
+                Hosts::Machines(Machines::new(folder, image.root, Supervisor(supervisor), around)?)
             }
         };
         let region = Arc::new(Self {

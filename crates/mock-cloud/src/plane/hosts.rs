@@ -1,8 +1,9 @@
-//! What stands behind the instances of a region: nothing, or processes.
+//! What stands behind the instances of a region: nothing, processes, or machines of their own.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::plane::guest::Machines;
 use crate::plane::host::Fleet;
 use crate::plane::spec::{CommandResult, Desired, Health, Host, HostState, Power, Status};
 
@@ -12,6 +13,8 @@ pub(crate) enum Hosts {
     Pretended(Mutex<Status>),
     /// Processes behind an embedded SSH server.
     Processes(Arc<Fleet>),
+    /// Machines of their own.
+    Machines(Machines),
 }
 
 impl Hosts {
@@ -23,6 +26,7 @@ impl Hosts {
                 true
             }
             Self::Processes(fleet) => fleet.reconcile(desired).await,
+            Self::Machines(machines) => machines.reconcile(desired).await,
         }
     }
 
@@ -30,7 +34,7 @@ impl Hosts {
     pub(crate) fn are_real(&self) -> bool {
         match self {
             Self::Pretended(_) => false,
-            Self::Processes(_) => true,
+            Self::Processes(_) | Self::Machines(_) => true,
         }
     }
 
@@ -42,6 +46,7 @@ impl Hosts {
                 status.clone_from(&pretended.lock().unwrap_or_else(PoisonError::into_inner));
             }
             Self::Processes(fleet) => fleet.report(&mut status),
+            Self::Machines(machines) => machines.report(&mut status),
         }
         status
     }
@@ -51,6 +56,7 @@ impl Hosts {
         match self {
             Self::Pretended(_) => Err("the instance has no machine behind it".to_owned()),
             Self::Processes(fleet) => fleet.run_command(instance, script).await,
+            Self::Machines(machines) => machines.run_command(instance, script).await,
         }
     }
 
@@ -59,6 +65,7 @@ impl Hosts {
         match self {
             Self::Pretended(_) => {}
             Self::Processes(fleet) => fleet.shutdown().await,
+            Self::Machines(machines) => machines.shutdown().await,
         }
     }
 }

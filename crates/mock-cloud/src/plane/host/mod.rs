@@ -16,7 +16,7 @@ pub(crate) mod outcome;
 mod packages;
 pub(crate) mod process;
 mod programs;
-mod root;
+pub(crate) mod root;
 mod service;
 mod sftp;
 pub(crate) mod ssh;
