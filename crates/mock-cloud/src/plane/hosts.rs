@@ -75,6 +75,7 @@ fn pretend(desired: &Desired) -> Status {
     let host = |power| Host {
         state: if power == Power::On { HostState::Ready } else { HostState::Off },
         processes: Vec::new(),
+        started: None,
         console: String::new(),
     };
     let hosts = desired.instances.iter().map(|(id, instance)| (id.clone(), host(instance.power)));

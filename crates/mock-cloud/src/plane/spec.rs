@@ -254,6 +254,9 @@ pub struct Host {
     pub state: HostState,
     /// Units that run or ran on it.
     pub processes: Vec<Process>,
+    /// The start that this is the state of, where a host knows which; the control plane may be at a later one.
+    #[serde(skip)]
+    pub started: Option<i64>,
     /// The last lines on its console; empty without a machine.
     #[serde(skip)]
     pub console: String,

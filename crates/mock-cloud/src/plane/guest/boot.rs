@@ -23,6 +23,8 @@ use crate::plane::host::root::Root;
 
 /// Exit status when the machine cannot even be started.
 const NOT_STARTED: u8 = 203;
+/// Where `systemd-nspawn` takes notes.
+const NOTES: &str = "/run/systemd/nspawn";
 const PLAN: &str = "machine.json";
 /// Says that the root has all that a new machine gets.
 const FURNISHED: &str = "furnished";
@@ -114,6 +116,7 @@ fn become_machine(folder: &Path) -> io::Result<std::convert::Infallible> {
         MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
         None::<&CStr>,
     )?;
+    hide_notes()?;
     mount_root(folder, &plan.image)?;
     let root = folder.join("root");
     if !folder.join(FURNISHED).exists() {
@@ -128,6 +131,12 @@ fn open_network(path: &Path) -> io::Result<OwnedFd> {
     let network = OwnedFd::from(File::open(path)?);
     rustix::io::fcntl_setfd(&network, FdFlags::empty())?;
     Ok(network)
+}
+
+/// Lets what `systemd-nspawn` notes of each machine, and never removes, end with the machine.
+fn hide_notes() -> io::Result<()> {
+    fs::create_dir_all(NOTES)?;
+    Ok(mount("tmpfs", NOTES, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None::<&CStr>)?)
 }
 
 /// The image below, the machine's own files above.

@@ -14,11 +14,12 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
+use crate::plane::guest::Site;
 use crate::plane::guest::boot::Plan;
 use crate::plane::guest::command::SEARCH_PATH;
 use crate::plane::guest::furnish::Furniture;
+use crate::plane::guest::limits::{self, Groups};
 use crate::plane::guest::router::{Cable, Router};
-use crate::plane::guest::{Site, limits};
 use crate::plane::host::process::{self, End, Launch, Printed, Running, outer_program};
 use crate::plane::spec::Instance;
 
@@ -72,10 +73,11 @@ impl Booted {
     ) -> io::Result<Self> {
         let cable = router.lay_cable(instance).await?;
         let name = site.machine_name(&instance.id);
-        let groups = limits::make(&name, instance.memory).unwrap_or_else(|error| {
-            site.note_missing_limits(&error);
-            Vec::new()
-        });
+        let groups = Groups::make(&name, instance.memory);
+        if let Some(error) = &groups.missing {
+            site.note_missing_limits(error);
+        }
+        let groups = groups.folders;
         let plan = Plan {
             image: site.image.clone(),
             name,

@@ -44,6 +44,8 @@ struct Seen {
     console: Console,
     leader: Option<u32>,
     groups: Vec<PathBuf>,
+    /// The start that is under way or over.
+    started: Option<i64>,
 }
 
 /// A machine; ends with its files when it is told to.
@@ -94,6 +96,7 @@ impl Machine {
         Host {
             state: seen.state.clone().unwrap_or(HostState::Booting),
             processes: units::running(&seen.groups),
+            started: seen.started,
             console: seen.console.text(),
         }
     }
@@ -180,6 +183,7 @@ impl Keeper {
 
     async fn boot(&self, instance: &Instance) -> Option<Booted> {
         self.show(HostState::Booting, None, Vec::new());
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).started = Some(instance.started);
         match self.start(instance).await {
             Ok(booted) => {
                 self.site.remember(&self.id, booted.pid(), booted.groups());

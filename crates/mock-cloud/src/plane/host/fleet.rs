@@ -153,7 +153,9 @@ impl Fleet {
                 slot.machine.as_ref().map(|machine| machine.services.processes()).unwrap_or_default();
             let console = slot.machine.as_ref().map(|machine| machine.services.console.text());
             let console = console.unwrap_or_default();
-            status.hosts.insert(id.clone(), Host { state: slot.state.clone(), processes, console });
+            status
+                .hosts
+                .insert(id.clone(), Host { state: slot.state.clone(), processes, started: None, console });
             if let Some(machine) = &slot.machine
                 && slot.state == HostState::Ready
                 && let Some(public) = machine.instance().public_address
