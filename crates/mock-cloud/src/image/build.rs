@@ -26,9 +26,6 @@ const UNFINISHED: &str = ".building-";
 const BUILD_PROGRAMS: &[(&str, &str)] = &[("debootstrap", "debootstrap"), ("dpkg-deb", "dpkg")];
 /// Lines of a failed program that are shown.
 const TAIL: usize = 15;
-/// Variables of the outer machine that say how the mirror is reached.
-const PROXIES: &[&str] = &["http_proxy", "https_proxy", "no_proxy"];
-
 /// What to build.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -150,22 +147,10 @@ impl Build {
         self.inside(&[&install[..], OFFERED].concat())
     }
 
-    /// Runs a program in the image, with the network of the outer machine.
+    /// Runs a program in the image, with the network and the proxies of the outer machine.
     fn inside(&self, arguments: &[&str]) -> Result<(), ImageError> {
-        let mut command = Command::new("systemd-nspawn");
-        command.args([
-            "--quiet",
-            "--register=no",
-            "--keep-unit",
-            "--settings=no",
-            "--pipe",
-            "--link-journal=no",
-        ]);
-        command.args(["--resolv-conf=replace-host", "--timezone=off"]);
-        for name in PROXIES {
-            command.arg(format!("--setenv={name}"));
-        }
-        command.arg("--directory").arg(&self.root).args(arguments);
+        let mut command = Command::new("chroot");
+        command.arg(&self.root).args(arguments);
         self.execute(arguments[0], command)
     }
 

@@ -9,5 +9,6 @@ mod balance;
 mod boot;
 mod death;
 mod groups;
+mod image;
 mod life;
 mod support;
