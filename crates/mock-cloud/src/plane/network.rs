@@ -100,11 +100,6 @@ impl Network {
         Self { number, inner: RwLock::new(Inner::default()) }
     }
 
-    /// The second octet of the network.
-    pub(crate) fn number(&self) -> u8 {
-        self.number
-    }
-
     /// The loopback address of an instance, the same as long as it exists.
     pub(crate) fn host(&self, instance: &str) -> Option<Ipv4Addr> {
         self.assign(instance, 1..BALANCERS)

@@ -48,14 +48,16 @@ pub(crate) struct Site {
     pub(crate) network: Arc<Network>,
     pub(crate) zones: Arc<Zones>,
     pub(crate) changed: Changed,
+    /// Drawn for this region.
+    mark: u32,
     record: Mutex<Record>,
     has_told_limits: AtomicBool,
 }
 
 impl Site {
-    /// A name that no other machine of this computer has.
+    /// A name that no other machine of this computer has or had: what a dead region left must not be taken for ours.
     fn machine_name(&self, instance: &str) -> String {
-        format!("mock-cloud-{}-{instance}", self.network.number())
+        format!("mock-cloud-{:08x}-{instance}", self.mark)
     }
 
     /// This program, under a name that other programs can start it by.
@@ -112,6 +114,7 @@ impl Machines {
             network,
             zones,
             changed,
+            mark: rand::random(),
             record: Mutex::new(record),
             has_told_limits: AtomicBool::new(false),
         };
