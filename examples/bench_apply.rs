@@ -76,7 +76,7 @@ fn main() -> Result<()> {
     println!("{}, redis {redis}, albatross {}", machine::machine()?, env!("CARGO_PKG_VERSION"));
     println!("median of {RUNS} runs of examples/chatroom.yaml, pace brisk\n");
     table("The cloud alone (`--hosts none`)", &["--hosts", "none"])?;
-    table("With machines (process hosts)", &[])?;
+    table("With machines (process hosts)", &["--hosts", "process"])?;
     sizes()
 }
 

@@ -46,7 +46,7 @@ fn runs(pace: &str) -> Result<Vec<Vec<Duration>>> {
 
 fn one_run(pace: &str) -> Result<Vec<Duration>> {
     let folder = tempfile::tempdir()?;
-    run(folder.path(), &["cloud", "up", "--pace", pace], 0)?;
+    run(folder.path(), &["cloud", "up", "--hosts", "process", "--pace", pace], 0)?;
     let times = STAGES.iter().map(|(_, arguments, expected)| {
         let file = std::fs::canonicalize(TOPOLOGY)?;
         let mut arguments = arguments.to_vec();

@@ -29,7 +29,7 @@ use crate::cloud::http;
 /// How a local cloud is started.
 #[derive(Debug, Clone, Args)]
 pub(super) struct CloudOptions {
-    /// What its instances are: processes of this machine, or nothing
+    /// What its instances are: machines of their own, processes of this machine, or nothing
     #[arg(long, value_enum, default_value_t = HostKind::Auto)]
     pub hosts: HostKind,
     /// How long things take: no time, a little, or as in the real cloud
@@ -43,11 +43,11 @@ pub(super) struct CloudOptions {
 /// What the instances of a local cloud are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum HostKind {
-    /// The best this machine can do.
+    /// Machines where root has built their image, else processes.
     Auto,
     /// Processes behind an embedded SSH server; needs no privileges.
     Process,
-    /// Machines of their own; not available yet.
+    /// Machines of their own, a Debian each; needs root and `mock-cloud image build`.
     Machine,
     /// Nothing: control plane only.
     None,
@@ -98,7 +98,7 @@ pub(super) struct CloudStatus {
     /// From addresses of the API to loopback ones.
     #[serde(default)]
     pub connect_to: Vec<Connection>,
-    /// What its instances are: `process`, `none`.
+    /// What its instances are: `machine`, `process`, `none`.
     #[serde(default)]
     pub(super) hosts_mode: String,
     /// How many resources there are.

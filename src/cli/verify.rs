@@ -46,7 +46,10 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
 pub(super) async fn prove(session: &Session) -> Result<Report, Failure> {
     let scenario = scenario(session).await?;
     anstream::println!("Verifying {} with two clients", session.topology.url());
-    let report = crate::verify::run(&scenario, &report::print_check).await;
+    let mut report = crate::verify::run(&scenario, &report::print_check).await;
+    if let Target::Local(cloud) = &session.target {
+        report.hosts = Some(cloud.status().await?.hosts_mode);
+    }
     report::print_summary(&report);
     Ok(report)
 }

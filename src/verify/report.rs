@@ -18,6 +18,9 @@ pub struct Report {
     /// How long it took.
     #[serde(rename = "duration_milliseconds", serialize_with = "milliseconds")]
     pub duration: Duration,
+    /// What stood behind the instances: `machine`, `process`; absent where they are real.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hosts: Option<String>,
 }
 
 impl Report {

@@ -24,7 +24,7 @@ pub async fn run(scenario: &Scenario, on_check: &(dyn Fn(&Check) + Sync)) -> Rep
     let mut log = Log { checks: Vec::new(), on_check, mark: clock };
     verify(scenario, &mut log).await;
     log.complete();
-    Report { checks: log.checks, started, duration: clock.elapsed() }
+    Report { checks: log.checks, started, duration: clock.elapsed(), hosts: None }
 }
 
 async fn verify(scenario: &Scenario, log: &mut Log<'_>) {

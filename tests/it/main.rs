@@ -20,6 +20,7 @@ mod input;
 mod kept;
 mod late;
 mod locks;
+mod machines;
 mod neighbours;
 mod parts;
 mod plans;

@@ -69,7 +69,7 @@ impl Walk {
         }
     }
 
-    fn environment(&self) -> [(&'static str, String); 6] {
+    fn environment(&self) -> [(&'static str, String); 7] {
         let mut folders = vec![programs().to_owned()];
         folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         let path = std::env::join_paths(folders).expect("folders without colons");
@@ -81,6 +81,8 @@ impl Walk {
             ("NO_COLOR", "1".to_owned()),
             // No test asks an address outside this machine.
             ("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true".to_owned()),
+            // Whether an image for machine hosts was built here decides nothing.
+            ("MOCK_CLOUD_IMAGES", self.path().join("images").display().to_string()),
         ]
     }
 }

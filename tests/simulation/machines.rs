@@ -105,7 +105,10 @@ impl Machines {
                 true => HostState::Booting,
                 false => HostState::Off,
             };
-            (instance.id.clone(), Host { state, processes: Vec::new(), console: String::new() })
+            (
+                instance.id.clone(),
+                Host { state, processes: Vec::new(), started: None, console: String::new() },
+            )
         });
         let health = world.listeners.values().filter_map(|listener| {
             let group = world.server_groups.get(&listener.server_group)?;

@@ -8,13 +8,15 @@
 //! 5. [`api`] holds one handler an action, one group of actions a file;
 //! 6. [`world`] is the state behind them: a pure model in logical time, without sockets or clocks;
 //! 7. [`plane`] is the data plane, told of the world after every change;
-//! 8. [`gates`] counts what both are made to do, and holds it when a test asks for that.
+//! 8. [`image`] builds what machine hosts are made of;
+//! 9. [`gates`] counts what both are made to do, and holds it when a test asks for that.
 
 pub mod api;
 pub mod auth;
 pub mod cli;
 pub mod facts;
 pub mod gates;
+pub mod image;
 pub mod plane;
 pub mod secret;
 pub mod server;

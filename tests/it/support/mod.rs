@@ -166,6 +166,8 @@ impl TestEnv {
             .env("TZ", "UTC")
             // No test asks an address outside this machine.
             .env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+            // Whether an image for machine hosts was built here decides nothing.
+            .env("MOCK_CLOUD_IMAGES", self.file("images"))
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command

@@ -28,6 +28,11 @@ pub struct InstanceType {
     pub architecture: &'static str,
 }
 
+/// GiB of memory of a type, a little for an unknown one.
+pub(crate) fn memory_of(id: &str) -> u32 {
+    TYPES.iter().find(|kind| kind.id == id).map_or(1, |kind| kind.memory)
+}
+
 const fn x86(id: &'static str, family: &'static str, processors: u32, memory: u32) -> InstanceType {
     InstanceType { id, family, processors, memory, architecture: "X86" }
 }

@@ -4,7 +4,6 @@
 //! 2. The task maps addresses, then names, load balancers and hosts, and tries again soon what failed.
 //! 3. The status is computed from what there is, whenever it is asked for.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -13,39 +12,36 @@ use std::time::Duration;
 
 use hickory_server::Server;
 use tokio::sync::watch;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::image::Store;
+use crate::plane::guest::Machines;
+use crate::plane::host::Fleet;
 use crate::plane::host::machine::Surroundings;
 use crate::plane::host::process::Supervisor;
-use crate::plane::host::{Machine, ssh};
+use crate::plane::hosts::Hosts;
 use crate::plane::names::{self, Answerer, Zones};
-use crate::plane::network::{self, AddressMap, Network, outer_port};
+use crate::plane::network::{self, AddressMap, Network};
 use crate::plane::proxy::{self, Proxy};
 use crate::plane::report::Changed;
-use crate::plane::spec::{CommandResult, Desired, Health, Host, HostState, Instance, Power, Status};
+use crate::plane::spec::{CommandResult, Desired, Status};
 use crate::plane::{HostKind, PlaneConfig};
 
 /// What could not be done is tried again after this.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// A host as it is now.
-#[derive(Clone)]
-struct Slot {
-    state: HostState,
-    machine: Option<Arc<Machine>>,
-    /// Cancelled when the machine is switched off.
-    off: CancellationToken,
-}
+/// Said when there is nothing to make machines of.
+const NO_IMAGE: &str = "there is no image for machines, or it is an old one: `mock-cloud image build`";
 
 /// Everything of one region.
 pub(crate) struct Region {
-    kind: HostKind,
-    folder: PathBuf,
     dns: SocketAddr,
+    network: Arc<Network>,
+    zones: Arc<Zones>,
+    changed: Changed,
     proxy: Proxy,
-    surroundings: Surroundings,
-    slots: Mutex<BTreeMap<String, Slot>>,
+    hosts: Hosts,
     wish: watch::Sender<Desired>,
     seen: Mutex<Status>,
     server: tokio::sync::Mutex<Option<Server<Answerer>>>,
@@ -56,26 +52,41 @@ pub(crate) struct Region {
 impl Region {
     pub(crate) async fn start(config: PlaneConfig, supervisor: PathBuf) -> io::Result<Arc<Self>> {
         let folder = config.data.join("hosts");
-        std::fs::create_dir_all(&folder)?;
+        if config.hosts != HostKind::None {
+            std::fs::create_dir_all(&folder)?;
+        }
         let held = network::hold().await?;
         let dns = held.tcp.local_addr()?;
         let changed = Changed::default();
         let network = Arc::new(Network::new(held.number));
         let zones = Arc::new(Zones::default());
         let server = names::serve(Arc::clone(&zones), held.udp, held.tcp);
+        let hosts = match config.hosts {
+            HostKind::None => Hosts::Pretended(Mutex::default()),
+            HostKind::Process => {
+                let surroundings = Surroundings {
+                    network: Arc::clone(&network),
+                    zones: Arc::clone(&zones),
+                    supervisor: Supervisor(supervisor),
+                    changed: changed.clone(),
+                    gates: config.gates,
+                };
+                Hosts::Processes(Arc::new(Fleet::new(folder.canonicalize()?, surroundings)))
+            }
+            HostKind::Machine => {
+                let image = Store::of_this_machine().usable().ok_or_else(|| io::Error::other(NO_IMAGE))?;
+                let around = (Arc::clone(&network), Arc::clone(&zones), changed.clone());
+                let folder = folder.canonicalize()?;
+                Hosts::Machines(Machines::new(folder, image.root, Supervisor(supervisor), around)?)
+            }
+        };
         let region = Arc::new(Self {
-            kind: config.hosts,
-            folder: folder.canonicalize()?,
             dns,
             proxy: Proxy::new(Arc::clone(&network), changed.clone()),
-            surroundings: Surroundings {
-                network,
-                zones,
-                supervisor: Supervisor(supervisor),
-                changed,
-                gates: config.gates,
-            },
-            slots: Mutex::default(),
+            network,
+            zones,
+            changed,
+            hosts,
             wish: watch::Sender::new(Desired::default()),
             seen: Mutex::default(),
             server: tokio::sync::Mutex::new(Some(server)),
@@ -106,38 +117,23 @@ impl Region {
             }
             let desired = wish.borrow_and_update().clone();
             is_complete = self.converge(&desired).await;
-            self.surroundings.changed.notify();
+            self.changed.notify();
         }
     }
 
     /// One round; whether everything is as wanted.
     async fn converge(self: &Arc<Self>, desired: &Desired) -> bool {
-        self.surroundings.zones.replace(desired);
-        if self.kind == HostKind::None {
-            self.pretend(desired);
-            return true;
+        self.zones.replace(desired);
+        if !self.hosts.are_real() {
+            return self.hosts.reconcile(desired).await;
         }
         self.map_addresses(desired);
-        let (proxy, hosts) = tokio::join!(self.proxy.reconcile(desired), self.converge_hosts(desired));
+        let (proxy, hosts) = tokio::join!(self.proxy.reconcile(desired), self.hosts.reconcile(desired));
         proxy && hosts
     }
 
-    /// Without machines every instance is at once as it should be.
-    fn pretend(&self, desired: &Desired) {
-        let state = |power| {
-            if power == Power::On { HostState::Ready } else { HostState::Off }
-        };
-        let slot = |instance: &Instance| Slot {
-            state: state(instance.power),
-            machine: None,
-            off: CancellationToken::new(),
-        };
-        *self.slots.lock().unwrap_or_else(PoisonError::into_inner) =
-            desired.instances.iter().map(|(id, instance)| (id.clone(), slot(instance))).collect();
-    }
-
     fn map_addresses(&self, desired: &Desired) {
-        let network = &self.surroundings.network;
+        let network = &self.network;
         let mut map = AddressMap::default();
         for instance in desired.instances.values() {
             let Some(outer) = network.host(&instance.id) else {
@@ -157,136 +153,9 @@ impl Region {
         network.replace(map);
     }
 
-    async fn converge_hosts(self: &Arc<Self>, desired: &Desired) -> bool {
-        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let mut work = JoinSet::new();
-        for (id, slot) in &slots {
-            if !desired.instances.contains_key(id) {
-                let (region, id, slot) = (Arc::clone(self), id.clone(), slot.clone());
-                work.spawn(async move { region.remove(&id, slot).await });
-            }
-        }
-        for (id, instance) in &desired.instances {
-            let (region, instance, slot) = (Arc::clone(self), instance.clone(), slots.get(id).cloned());
-            work.spawn(async move { region.bring(instance, slot).await });
-        }
-        let mut is_complete = true;
-        while let Some(result) = work.join_next().await {
-            is_complete &= result.unwrap_or(false);
-        }
-        is_complete
-    }
-
-    fn set_slot(&self, id: &str, slot: Slot) {
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), slot);
-        self.surroundings.changed.notify();
-    }
-
-    /// Brings one instance to where it should be.
-    async fn bring(&self, instance: Instance, slot: Option<Slot>) -> bool {
-        if let Some(machine) = slot.as_ref().and_then(|slot| slot.machine.as_ref()) {
-            machine.update(instance.clone());
-        }
-        let is_on = slot.as_ref().is_some_and(|slot| slot.state == HostState::Ready);
-        match (instance.power, slot) {
-            (Power::On, _) if is_on => true,
-            (Power::On, slot) => self.boot(instance, slot.and_then(|slot| slot.machine)).await,
-            (Power::Off, Some(slot)) if is_on => {
-                switch_off(&slot).await;
-                self.set_slot(&instance.id, Slot { state: HostState::Off, ..slot });
-                true
-            }
-            (Power::Off, Some(slot)) => {
-                self.set_slot(&instance.id, Slot { state: HostState::Off, ..slot });
-                true
-            }
-            (Power::Off, None) => {
-                self.set_slot(
-                    &instance.id,
-                    Slot { state: HostState::Off, machine: None, off: CancellationToken::new() },
-                );
-                true
-            }
-        }
-    }
-
-    async fn boot(&self, instance: Instance, machine: Option<Arc<Machine>>) -> bool {
-        let id = instance.id.clone();
-        let off = CancellationToken::new();
-        self.set_slot(&id, Slot { state: HostState::Booting, machine: machine.clone(), off: off.clone() });
-        match self.power_on(instance, machine, off.clone()).await {
-            Ok(machine) => {
-                tracing::info!(instance = id, address = %machine.address, "a host is ready");
-                self.set_slot(&id, Slot { state: HostState::Ready, machine: Some(machine), off });
-                true
-            }
-            Err(error) => {
-                tracing::warn!(instance = id, %error, "a host does not boot");
-                self.set_slot(&id, Slot { state: HostState::Failed(error.to_string()), machine: None, off });
-                false
-            }
-        }
-    }
-
-    async fn power_on(
-        &self,
-        instance: Instance,
-        machine: Option<Arc<Machine>>,
-        off: CancellationToken,
-    ) -> io::Result<Arc<Machine>> {
-        let machine = if let Some(machine) = machine {
-            machine
-        } else {
-            let address = self.surroundings.network.host(&instance.id);
-            let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
-            let (folder, surroundings) = (self.folder.join(&instance.id), self.surroundings.clone());
-            let open = move || Machine::open(folder, instance, address, surroundings);
-            Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??)
-        };
-        ssh::serve(Arc::clone(&machine), off).await?;
-        machine.start_enabled().await;
-        Ok(machine)
-    }
-
-    /// Tears an instance down with its files.
-    async fn remove(&self, id: &str, slot: Slot) -> bool {
-        switch_off(&slot).await;
-        let folder = self.folder.join(id);
-        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
-        match removed {
-            Ok(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
-                tracing::warn!(instance = id, %error, "the files of a host cannot be removed");
-                return false;
-            }
-            Ok(_) | Err(_) => {}
-        }
-        self.surroundings.network.release(id);
-        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
-        true
-    }
-
     fn compute(&self) -> Status {
-        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut status = Status::default();
-        for (id, slot) in slots.iter() {
-            let processes =
-                slot.machine.as_ref().map(|machine| machine.services.processes()).unwrap_or_default();
-            let console = slot.machine.as_ref().map(|machine| machine.services.console.text());
-            let console = console.unwrap_or_default();
-            status.hosts.insert(id.clone(), Host { state: slot.state.clone(), processes, console });
-            if let Some(machine) = &slot.machine
-                && slot.state == HostState::Ready
-                && let Some(public) = machine.instance().public_address
-            {
-                status
-                    .connect_to
-                    .insert(format!("{public}:22"), SocketAddr::from((machine.address, outer_port(22))));
-            }
-        }
-        drop(slots);
-        if self.kind == HostKind::None {
-            status.health = pretended_health(&self.wish.borrow());
-        } else {
+        let mut status = self.hosts.report();
+        if self.hosts.are_real() {
             status.health = self.proxy.health();
             status.connect_to.extend(self.proxy.connect_to());
         }
@@ -301,7 +170,7 @@ impl Region {
 
     pub(crate) async fn changed(&self) {
         loop {
-            let change = self.surroundings.changed.listen();
+            let change = self.changed.listen();
             if self.compute() != *self.seen.lock().unwrap_or_else(PoisonError::into_inner) {
                 return;
             }
@@ -310,16 +179,7 @@ impl Region {
     }
 
     pub(crate) async fn run_command(&self, instance: &str, script: &str) -> Result<CommandResult, String> {
-        let slot = self.slots.lock().unwrap_or_else(PoisonError::into_inner).get(instance).cloned();
-        let slot = slot.ok_or("the instance does not exist")?;
-        if slot.state != HostState::Ready {
-            return Err("the instance is not running".to_owned());
-        }
-        let machine = slot.machine.ok_or("the instance has no machine behind it")?;
-        tokio::select! {
-            (exit_code, output) = machine.run_script(script) => Ok(CommandResult { exit_code, output }),
-            () = slot.off.cancelled() => Err("the instance was stopped".to_owned()),
-        }
+        self.hosts.run_command(instance, script).await
     }
 
     pub(crate) async fn shutdown(&self) {
@@ -328,35 +188,9 @@ impl Region {
             let _ = task.await;
         }
         self.proxy.close();
-        let slots = std::mem::take(&mut *self.slots.lock().unwrap_or_else(PoisonError::into_inner));
-        for slot in slots.values() {
-            switch_off(slot).await;
-        }
-        let folder = self.folder.clone();
-        let _ = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
+        self.hosts.shutdown().await;
         if let Some(mut server) = self.server.lock().await.take() {
             let _ = server.shutdown_gracefully().await;
         }
     }
-}
-
-/// Ends its SSH server and connections, and kills what runs on it.
-async fn switch_off(slot: &Slot) {
-    slot.off.cancel();
-    if let Some(machine) = &slot.machine {
-        machine.kill_units().await;
-    }
-}
-
-fn pretended_health(desired: &Desired) -> BTreeMap<String, BTreeMap<String, Health>> {
-    let listeners = desired.load_balancers.values().flat_map(|balancer| &balancer.listeners);
-    listeners
-        .map(|(id, listener)| {
-            let judge = |weight| {
-                if weight == 0 { Health::Unused } else { Health::Healthy }
-            };
-            let servers = listener.servers.iter().map(|(key, server)| (key.clone(), judge(server.weight)));
-            (id.clone(), servers.collect())
-        })
-        .collect()
 }

@@ -5,10 +5,13 @@
 //!
 //! 1. `network` holds the loopback network and the map of addresses.
 //! 2. `converge` makes hosts, load balancers and names as they should be, in the background.
-//! 3. `host`, `proxy` and `names` are the three things there are; `supervise` is the process beside each program.
+//! 3. `hosts` says what stands behind an instance: a process host (`host`) or a machine of its own (`guest`).
+//! 4. `proxy` and `names` are the other things there are; `supervise` is the process beside each program.
 
 mod converge;
+pub(crate) mod guest;
 mod host;
+mod hosts;
 mod names;
 pub mod network;
 mod probe;
@@ -33,6 +36,8 @@ pub enum HostKind {
     None,
     /// An embedded SSH server a host, over real processes.
     Process,
+    /// A Debian of its own a host.
+    Machine,
 }
 
 /// Where and how the data plane runs.
@@ -108,6 +113,20 @@ impl Plane {
     pub async fn shutdown(&self) {
         self.region.shutdown().await;
     }
+}
+
+/// Runs `boot FOLDER`, the way into a machine host.
+pub fn boot(folder: &std::path::Path) -> std::process::ExitCode {
+    guest::boot::main(folder)
+}
+
+/// What [`clean`] removed of one dead region, in a line.
+///
+/// # Errors
+/// Something of a dead region cannot be removed.
+pub fn clean() -> std::io::Result<Vec<String>> {
+    let cleaned = guest::record::clean()?;
+    Ok(cleaned.iter().map(ToString::to_string).collect())
 }
 
 /// The running executable; by its link in `/proc` it is found even after a new build replaced it.

@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use serde::Serialize;
 
 use crate::secret::Secret;
@@ -17,6 +19,8 @@ use crate::secret::Secret;
 pub struct Desired {
     /// Instances by id; one that is missing here is torn down with its files.
     pub instances: BTreeMap<String, Instance>,
+    /// Security groups by id.
+    pub security_groups: BTreeMap<String, SecurityGroup>,
     /// Load balancers by id.
     pub load_balancers: BTreeMap<String, LoadBalancer>,
     /// DNS records of the account's domains, by domain name; ALB names are derived from `load_balancers`.
@@ -34,8 +38,16 @@ pub struct Instance {
     pub image: String,
     /// `vpc-...`; another VPC may use the same addresses.
     pub vpc: String,
+    /// Addresses of its `vSwitch`; the last but two is the router's.
+    pub subnet: Ipv4Net,
     /// Address in its `vSwitch`.
     pub private_address: Ipv4Addr,
+    /// Groups it is in.
+    pub security_groups: Vec<String>,
+    /// Bytes of memory its type has.
+    pub memory: u64,
+    /// When it was last started, in milliseconds since 1970: another moment is another boot.
+    pub started: i64,
     /// Public address, when it has bandwidth to the Internet.
     pub public_address: Option<Ipv4Addr>,
     /// Public keys in OpenSSH form that may log in as root.
@@ -57,11 +69,79 @@ pub enum Power {
     Off,
 }
 
+/// One security group. Inside a normal one everything is admitted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SecurityGroup {
+    /// Whether its members admit each other.
+    pub inside: Inside,
+    /// What its members admit and drop beside that.
+    pub rules: Vec<Rule>,
+}
+
+/// What members of a security group think of each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inside {
+    /// All is admitted, as in a normal group.
+    Open,
+    /// Nothing is, as in an enterprise group.
+    Closed,
+}
+
+/// One rule for what comes in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// 1 to 100; the lowest decides, and of two with the same the one that drops.
+    pub priority: i64,
+    /// What happens.
+    pub policy: Policy,
+    /// What it is about.
+    pub traffic: Traffic,
+    /// Where it comes from.
+    pub source: Source,
+}
+
+/// What a rule does with what it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Policy {
+    /// It is dropped without a word.
+    Drop,
+    /// It is let through.
+    Accept,
+}
+
+/// What a rule is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Traffic {
+    /// Everything.
+    All,
+    /// TCP to these ports.
+    Tcp(RangeInclusive<u16>),
+    /// UDP to these ports.
+    Udp(RangeInclusive<u16>),
+    /// ICMP.
+    Icmp,
+    /// GRE.
+    Gre,
+}
+
+/// Where something comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// These addresses.
+    Addresses(Ipv4Net),
+    /// Members of this group.
+    Group(String),
+}
+
 /// One ALB instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadBalancer {
     /// `alb-...`.
     pub id: String,
+    /// `vpc-...` its servers are in.
+    pub vpc: String,
+    /// The addresses in its `vSwitch`es that its servers see it come from, one a zone.
+    pub sources: Vec<Ipv4Addr>,
     /// Its own DNS name; requests with this Host are refused.
     pub dns_name: String,
     /// Its public (or VPC) addresses, one a zone.
@@ -174,6 +254,9 @@ pub struct Host {
     pub state: HostState,
     /// Units that run or ran on it.
     pub processes: Vec<Process>,
+    /// The start that this is the state of, where a host knows which; the control plane may be at a later one.
+    #[serde(skip)]
+    pub started: Option<i64>,
     /// The last lines on its console; empty without a machine.
     #[serde(skip)]
     pub console: String,

@@ -386,6 +386,7 @@ impl Cloud {
         match self.options.hosts {
             HostKind::None => "none",
             HostKind::Process => "process",
+            HostKind::Machine => "machine",
         }
     }
 

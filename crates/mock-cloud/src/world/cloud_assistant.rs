@@ -135,7 +135,7 @@ impl World {
                     Step::Script,
                     Event::ScriptAnswered { invocation: invocation.id.clone(), instance: instance.clone() },
                 ),
-                HostKind::Process => self.errands.push(Errand {
+                HostKind::Process | HostKind::Machine => self.errands.push(Errand {
                     invocation: invocation.id.clone(),
                     instance: instance.clone(),
                     stop: result.stop.clone(),

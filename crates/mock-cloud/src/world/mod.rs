@@ -37,7 +37,7 @@ pub mod view;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plane::HostKind;
-use crate::plane::spec::{Health, HostState, Status};
+use crate::plane::spec::{Health, Host, HostState, Status};
 use account::{Account, KeyPair};
 use certificate::Certificate;
 use cloud_assistant::{Errand, Invocation};
@@ -264,7 +264,14 @@ impl World {
     /// Takes in how far the data plane is.
     pub fn observe(&mut self, status: &Status) {
         self.observe_consoles(status);
-        let ready = status.hosts.iter().filter(|(_, host)| host.state == HostState::Ready);
+        let is_this_start = |id: &String, host: &Host| {
+            let wanted = self.instances.get(id).map(|instance| instance.started);
+            host.started.is_none_or(|started| wanted == Some(started))
+        };
+        let ready = status
+            .hosts
+            .iter()
+            .filter(|(id, host)| host.state == HostState::Ready && is_this_start(id, host));
         let ready: BTreeSet<String> = ready.map(|(id, _)| id.clone()).collect();
         let awaited =
             |id: &String| self.instances.get(id).is_some_and(|instance| instance.awaits_host.is_some());

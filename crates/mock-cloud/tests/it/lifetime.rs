@@ -40,12 +40,28 @@ async fn the_call_log_holds_no_secrets() {
     assert!(!log.contains("hunter2") && !log.contains("aHVudGVyMg"), "{log}");
 }
 
+/// A cloud on a machine where no image was built.
+fn without_image(hosts: &str) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_mock-cloud"));
+    command
+        .args(["serve", "--hosts", hosts, "--until-stdin-closes"])
+        .env("MOCK_CLOUD_IMAGES", "/nonexistent");
+    command.stdin(std::process::Stdio::null());
+    command
+}
+
 #[test]
-fn machine_hosts_are_refused_in_one_sentence() {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_mock-cloud"))
-        .args(["serve", "--hosts", "machine"])
-        .output()
-        .unwrap();
+fn machine_hosts_without_an_image_are_refused_in_one_sentence() {
+    let output = without_image("machine").output().unwrap();
     assert_eq!(output.status.code(), Some(64));
-    assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(said.starts_with("mock-cloud: --hosts machine: "), "{said}");
+}
+
+#[test]
+fn without_an_image_hosts_are_processes_unless_told_otherwise() {
+    let output = without_image("auto").output().unwrap();
+    let ready: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(ready["hosts"], "process");
 }

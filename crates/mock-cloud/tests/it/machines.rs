@@ -179,7 +179,7 @@ fn the_console_shows_what_the_host_printed() {
     assert!(shown(&told).ends_with("chat01 login: "), "{told}");
     assert_eq!(told["LastUpdateTime"].as_str().unwrap().len(), "2018-03-22 10:04:57".len());
     let console = "\x1b[32m[  OK  ]\x1b[0m Started chat-node.\r\n".to_owned();
-    let host = Host { state: HostState::Ready, processes: Vec::new(), console };
+    let host = Host { state: HostState::Ready, processes: Vec::new(), started: None, console };
     let status = Status { hosts: [(instance.clone(), host)].into_iter().collect(), ..Status::default() };
     ground.world.observe(&status);
     let plain = ground.good("Ecs.GetInstanceConsoleOutput", &[own[0], own[1], ("RemoveSymbols", "true")]);

@@ -63,7 +63,7 @@ fn status_of(world: &mut World, id: &str) -> String {
 }
 
 fn report(id: &str, state: HostState) -> Status {
-    let host = Host { state, processes: Vec::new(), console: String::new() };
+    let host = Host { state, processes: Vec::new(), started: None, console: String::new() };
     Status { hosts: BTreeMap::from([(id.to_owned(), host)]), ..Status::default() }
 }
 
@@ -104,6 +104,28 @@ fn with_real_hosts_an_instance_runs_when_its_host_is_ready() {
     assert_eq!(status_of(&mut world, &id), "Starting");
     world.observe(&report(&id, HostState::Ready));
     assert_eq!(status_of(&mut world, &id), "Running");
+}
+
+/// A machine that is still up from before is not taken for one that has started again.
+#[test]
+fn an_instance_that_is_rebooted_waits_for_the_host_of_that_start() {
+    let mut world = world(Pace::Instant, HostKind::Machine);
+    let places = places(&mut world);
+    let made = run(&mut world, &places, &[]).unwrap();
+    let id = text(&made["InstanceIdSets"]["InstanceIdSet"][0]);
+    let mut report = report(&id, HostState::Ready);
+    let mut status_after = |world: &mut World, started: i64| {
+        report.hosts.get_mut(&id).unwrap().started = Some(started);
+        world.observe(&report);
+        status_of(world, &id)
+    };
+    let first = world.desired().instances[&id].started;
+    assert_eq!(status_after(&mut world, first), "Running");
+    world.advance(world.now + 1_000);
+    call(&mut world, "Ecs.RebootInstance", &[("InstanceId", &id)]).unwrap();
+    assert_eq!(status_after(&mut world, first), "Starting");
+    let second = world.desired().instances[&id].started;
+    assert_eq!(status_after(&mut world, second), "Running");
 }
 
 #[test]

@@ -52,7 +52,11 @@ pub(crate) fn instance(id: &str, last: u8) -> Instance {
         host_name: id.trim_start_matches("i-").to_owned(),
         image: "debian_12_x64".to_owned(),
         vpc: VPC.to_owned(),
+        subnet: "192.168.0.0/24".parse().unwrap(),
         private_address: Ipv4Addr::new(192, 168, 0, last),
+        security_groups: Vec::new(),
+        memory: 1 << 30,
+        started: 0,
         public_address: None,
         authorized_keys: Vec::new(),
         user_data: None,
@@ -276,6 +280,8 @@ pub(crate) fn balancer(servers: &[(Ipv4Addr, u16, u16)]) -> LoadBalancer {
     };
     LoadBalancer {
         id: "alb-1".to_owned(),
+        vpc: VPC.to_owned(),
+        sources: vec![Ipv4Addr::new(192, 168, 0, 200)],
         dns_name: "alb-1.cn-hangzhou.alb.aliyuncsslb.com".to_owned(),
         addresses: vec![Ipv4Addr::new(198, 18, 0, 50), Ipv4Addr::new(198, 18, 0, 51)],
         listeners: BTreeMap::from([("lsn-1".to_owned(), listener)]),

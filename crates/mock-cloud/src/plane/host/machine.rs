@@ -215,13 +215,14 @@ fn install(root: &Root, distribution: Distribution, instance: &Instance) -> io::
     programs::install(root, distribution.manager())
 }
 
-fn machine_id(instance: &str) -> String {
+/// The machine id of an instance: the same as long as it exists.
+pub(crate) fn machine_id(instance: &str) -> String {
     use sha2::Digest;
     hex::encode(&sha2::Sha256::digest(instance.as_bytes())[..16])
 }
 
-/// Reads the host key, or makes one.
-fn host_key(root: &Root, name: &str) -> io::Result<PrivateKey> {
+/// Reads the host key of a root, or makes one.
+pub(crate) fn host_key(root: &Root, name: &str) -> io::Result<PrivateKey> {
     if let Ok(text) = root.read(HOST_KEY) {
         return PrivateKey::from_openssh(&text).map_err(io::Error::other);
     }

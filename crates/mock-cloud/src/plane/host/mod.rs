@@ -1,12 +1,13 @@
 //! Process hosts: each instance is an embedded SSH server with SFTP over its own root directory.
 //!
-//! 1. [`Machine`] is one host: files, services, programs.
+//! 1. [`Machine`] is one host: files, services, programs; [`Fleet`] is all of them.
 //! 2. `ssh` lets clients in, `sftp` serves files, `programs` is everything that can be executed.
 //! 3. `service` runs units as real processes under the supervisor.
 //!
 //! No shell is ever started, and no path leaves the root.
 
 mod console;
+mod fleet;
 mod journal;
 mod keeper;
 mod launch;
@@ -16,7 +17,7 @@ pub(crate) mod outcome;
 mod packages;
 pub(crate) mod process;
 mod programs;
-mod root;
+pub(crate) mod root;
 mod service;
 mod sftp;
 pub(crate) mod ssh;
@@ -24,4 +25,5 @@ mod unit;
 mod vigil;
 mod words;
 
+pub(crate) use fleet::Fleet;
 pub(crate) use machine::Machine;

@@ -241,6 +241,8 @@ mod tests {
         };
         let balancer = spec::LoadBalancer {
             id: "alb-1".to_owned(),
+            vpc: "vpc-1".to_owned(),
+            sources: Vec::new(),
             dns_name: "alb-1.cn-hangzhou.alb.aliyuncsslb.com".to_owned(),
             addresses: vec!["198.18.0.1".parse().unwrap(), "198.18.0.2".parse().unwrap()],
             listeners: BTreeMap::new(),

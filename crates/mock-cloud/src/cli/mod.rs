@@ -1,5 +1,7 @@
 //! The command line; beside the ready line of the server, the only part that prints and decides exit codes.
 
+mod image;
+
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,7 @@ use serde_json::json;
 use crate::api::provenance::{self, Source};
 use crate::api::{self, Strictness};
 use crate::facts::facts;
+use crate::image::{Store, ability};
 use crate::plane::HostKind;
 use crate::server::faults::{self, Seeded, Wish};
 use crate::server::{self, Lifetime, Options};
@@ -58,6 +61,16 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         program: Vec<String>,
     },
+    /// Becomes a machine host; started by `serve`.
+    #[command(hide = true)]
+    Boot {
+        /// The folder of the machine.
+        folder: PathBuf,
+    },
+    /// Builds, lists and removes what machine hosts are made of.
+    Image(image::ImageArguments),
+    /// Removes what clouds with machine hosts left behind when they were killed, and nothing else.
+    Clean,
     /// Prints which behaviour is documented, taken from clients, or guessed.
     Provenance(ProvenanceArguments),
 }
@@ -131,11 +144,13 @@ struct ProvenanceArguments {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Hosts {
+    /// Machines where this user may have some and their image is built, else processes
     Auto,
+    /// Processes behind an embedded SSH server; needs no privileges
     Process,
-    /// Known, but always refused, so no help speaks of it.
-    #[value(hide = true)]
+    /// Machines of their own: a Debian each; needs Linux, root and `mock-cloud image build`
     Machine,
+    /// Nothing: control plane only
     None,
 }
 
@@ -153,7 +168,33 @@ pub fn run() -> ExitCode {
     match cli.command {
         Command::Serve(arguments) => serve(*arguments),
         Command::Supervise { program } => crate::plane::supervise::main(program),
+        Command::Boot { folder } => crate::plane::boot(&folder),
+        Command::Image(arguments) => image::run(arguments),
+        Command::Clean => image::clean(),
         Command::Provenance(arguments) => print_provenance(&arguments),
+    }
+}
+
+impl Hosts {
+    /// The kind of hosts, and a sentence when it cannot be had.
+    fn kind(self) -> Result<HostKind, String> {
+        match self {
+            Self::None => Ok(HostKind::None),
+            Self::Process => Ok(HostKind::Process),
+            Self::Auto => Ok(machines().map_or(HostKind::Process, |()| HostKind::Machine)),
+            Self::Machine => {
+                machines().map(|()| HostKind::Machine).map_err(|reason| format!("--hosts machine: {reason}"))
+            }
+        }
+    }
+}
+
+/// Whether machines can be had here and now. Nothing is built for it.
+fn machines() -> Result<(), String> {
+    ability::check()?;
+    match Store::of_this_machine().usable() {
+        Some(_) => Ok(()),
+        None => Err("there is no image, or an old one: `mock-cloud image build`".to_owned()),
     }
 }
 
@@ -179,13 +220,7 @@ fn serve(arguments: ServeArguments) -> ExitCode {
 
 impl ServeArguments {
     fn options(self) -> Result<Options, String> {
-        let hosts = match self.hosts {
-            Hosts::Auto | Hosts::Process => HostKind::Process,
-            Hosts::None => HostKind::None,
-            Hosts::Machine => {
-                return Err("--hosts machine is not available in this build; use process or none".to_owned());
-            }
-        };
+        let hosts = self.hosts.kind()?;
         if !self.listen.ip().is_loopback() {
             return Err(format!("--listen {} is not a loopback address", self.listen));
         }

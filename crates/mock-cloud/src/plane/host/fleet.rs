@@ -1,0 +1,201 @@
+//! The process hosts of one region, by instance: made, switched on and off, and removed as wanted.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::plane::host::machine::Surroundings;
+use crate::plane::host::{Machine, ssh};
+use crate::plane::network::outer_port;
+use crate::plane::spec::{CommandResult, Desired, Host, HostState, Instance, Power, Status};
+
+/// A host as it is now.
+#[derive(Clone)]
+struct Slot {
+    state: HostState,
+    machine: Option<Arc<Machine>>,
+    /// Cancelled when the machine is switched off.
+    off: CancellationToken,
+}
+
+/// All process hosts of a region.
+pub(crate) struct Fleet {
+    folder: PathBuf,
+    surroundings: Surroundings,
+    slots: Mutex<BTreeMap<String, Slot>>,
+}
+
+impl Fleet {
+    /// None yet; their roots will be in this folder.
+    pub(crate) fn new(folder: PathBuf, surroundings: Surroundings) -> Self {
+        Self { folder, surroundings, slots: Mutex::default() }
+    }
+
+    /// Makes the hosts as wanted; whether they are now.
+    pub(crate) async fn reconcile(self: &Arc<Self>, desired: &Desired) -> bool {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut work = JoinSet::new();
+        for (id, slot) in &slots {
+            if !desired.instances.contains_key(id) {
+                let (fleet, id, slot) = (Arc::clone(self), id.clone(), slot.clone());
+                work.spawn(async move { fleet.remove(&id, slot).await });
+            }
+        }
+        for (id, instance) in &desired.instances {
+            let (fleet, instance, slot) = (Arc::clone(self), instance.clone(), slots.get(id).cloned());
+            work.spawn(async move { fleet.bring(instance, slot).await });
+        }
+        let mut is_complete = true;
+        while let Some(result) = work.join_next().await {
+            is_complete &= result.unwrap_or(false);
+        }
+        is_complete
+    }
+
+    fn set_slot(&self, id: &str, slot: Slot) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), slot);
+        self.surroundings.changed.notify();
+    }
+
+    /// Brings one instance to where it should be.
+    async fn bring(&self, instance: Instance, slot: Option<Slot>) -> bool {
+        if let Some(machine) = slot.as_ref().and_then(|slot| slot.machine.as_ref()) {
+            machine.update(instance.clone());
+        }
+        let is_on = slot.as_ref().is_some_and(|slot| slot.state == HostState::Ready);
+        match (instance.power, slot) {
+            (Power::On, _) if is_on => true,
+            (Power::On, slot) => self.boot(instance, slot.and_then(|slot| slot.machine)).await,
+            (Power::Off, Some(slot)) if is_on => {
+                switch_off(&slot).await;
+                self.set_slot(&instance.id, Slot { state: HostState::Off, ..slot });
+                true
+            }
+            (Power::Off, Some(slot)) => {
+                self.set_slot(&instance.id, Slot { state: HostState::Off, ..slot });
+                true
+            }
+            (Power::Off, None) => {
+                self.set_slot(
+                    &instance.id,
+                    Slot { state: HostState::Off, machine: None, off: CancellationToken::new() },
+                );
+                true
+            }
+        }
+    }
+
+    async fn boot(&self, instance: Instance, machine: Option<Arc<Machine>>) -> bool {
+        let id = instance.id.clone();
+        let off = CancellationToken::new();
+        self.set_slot(&id, Slot { state: HostState::Booting, machine: machine.clone(), off: off.clone() });
+        match self.power_on(instance, machine, off.clone()).await {
+            Ok(machine) => {
+                tracing::info!(instance = id, address = %machine.address, "a host is ready");
+                self.set_slot(&id, Slot { state: HostState::Ready, machine: Some(machine), off });
+                true
+            }
+            Err(error) => {
+                tracing::warn!(instance = id, %error, "a host does not boot");
+                self.set_slot(&id, Slot { state: HostState::Failed(error.to_string()), machine: None, off });
+                false
+            }
+        }
+    }
+
+    async fn power_on(
+        &self,
+        instance: Instance,
+        machine: Option<Arc<Machine>>,
+        off: CancellationToken,
+    ) -> io::Result<Arc<Machine>> {
+        let machine = if let Some(machine) = machine {
+            machine
+        } else {
+            let address = self.surroundings.network.host(&instance.id);
+            let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
+            let (folder, surroundings) = (self.folder.join(&instance.id), self.surroundings.clone());
+            let open = move || Machine::open(folder, instance, address, surroundings);
+            Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??)
+        };
+        ssh::serve(Arc::clone(&machine), off).await?;
+        machine.start_enabled().await;
+        Ok(machine)
+    }
+
+    /// Tears an instance down with its files.
+    async fn remove(&self, id: &str, slot: Slot) -> bool {
+        switch_off(&slot).await;
+        let folder = self.folder.join(id);
+        let removed = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
+        match removed {
+            Ok(Err(error)) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(instance = id, %error, "the files of a host cannot be removed");
+                return false;
+            }
+            Ok(_) | Err(_) => {}
+        }
+        self.surroundings.network.release(id);
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        true
+    }
+
+    /// Adds how they are.
+    pub(crate) fn report(&self, status: &mut Status) {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, slot) in slots.iter() {
+            let processes =
+                slot.machine.as_ref().map(|machine| machine.services.processes()).unwrap_or_default();
+            let console = slot.machine.as_ref().map(|machine| machine.services.console.text());
+            let console = console.unwrap_or_default();
+            status
+                .hosts
+                .insert(id.clone(), Host { state: slot.state.clone(), processes, started: None, console });
+            if let Some(machine) = &slot.machine
+                && slot.state == HostState::Ready
+                && let Some(public) = machine.instance().public_address
+            {
+                status
+                    .connect_to
+                    .insert(format!("{public}:22"), SocketAddr::from((machine.address, outer_port(22))));
+            }
+        }
+    }
+
+    /// Runs a script on one of them.
+    pub(crate) async fn run_command(&self, instance: &str, script: &str) -> Result<CommandResult, String> {
+        let slot = self.slots.lock().unwrap_or_else(PoisonError::into_inner).get(instance).cloned();
+        let slot = slot.ok_or("the instance does not exist")?;
+        if slot.state != HostState::Ready {
+            return Err("the instance is not running".to_owned());
+        }
+        let machine = slot.machine.ok_or("the instance has no machine behind it")?;
+        tokio::select! {
+            (exit_code, output) = machine.run_script(script) => Ok(CommandResult { exit_code, output }),
+            () = slot.off.cancelled() => Err("the instance was stopped".to_owned()),
+        }
+    }
+
+    /// Switches all of them off and removes their files.
+    pub(crate) async fn shutdown(&self) {
+        let slots = std::mem::take(&mut *self.slots.lock().unwrap_or_else(PoisonError::into_inner));
+        for slot in slots.values() {
+            switch_off(slot).await;
+        }
+        let folder = self.folder.clone();
+        let _ = tokio::task::spawn_blocking(move || std::fs::remove_dir_all(folder)).await;
+    }
+}
+
+/// Ends its SSH server and connections, and kills what runs on it.
+async fn switch_off(slot: &Slot) {
+    slot.off.cancel();
+    if let Some(machine) = &slot.machine {
+        machine.kill_units().await;
+    }
+}

@@ -1,0 +1,96 @@
+//! What stands behind the instances of a region: nothing, processes, or machines of their own.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::plane::guest::Machines;
+use crate::plane::host::Fleet;
+use crate::plane::spec::{CommandResult, Desired, Health, Host, HostState, Power, Status};
+
+/// The hosts of one region.
+pub(crate) enum Hosts {
+    /// None: every instance is at once as it should be.
+    Pretended(Mutex<Status>),
+    /// Processes behind an embedded SSH server.
+    Processes(Arc<Fleet>),
+    /// Machines of their own.
+    Machines(Machines),
+}
+
+impl Hosts {
+    /// Makes them as wanted; whether they are now.
+    pub(crate) async fn reconcile(&self, desired: &Desired) -> bool {
+        match self {
+            Self::Pretended(status) => {
+                *status.lock().unwrap_or_else(PoisonError::into_inner) = pretend(desired);
+                true
+            }
+            Self::Processes(fleet) => fleet.reconcile(desired).await,
+            Self::Machines(machines) => machines.reconcile(desired).await,
+        }
+    }
+
+    /// Whether there is anything behind the instances.
+    pub(crate) fn are_real(&self) -> bool {
+        match self {
+            Self::Pretended(_) => false,
+            Self::Processes(_) | Self::Machines(_) => true,
+        }
+    }
+
+    /// How they are, and how they are reached.
+    pub(crate) fn report(&self) -> Status {
+        let mut status = Status::default();
+        match self {
+            Self::Pretended(pretended) => {
+                status.clone_from(&pretended.lock().unwrap_or_else(PoisonError::into_inner));
+            }
+            Self::Processes(fleet) => fleet.report(&mut status),
+            Self::Machines(machines) => machines.report(&mut status),
+        }
+        status
+    }
+
+    /// Runs a script on an instance.
+    pub(crate) async fn run_command(&self, instance: &str, script: &str) -> Result<CommandResult, String> {
+        match self {
+            Self::Pretended(_) => Err("the instance has no machine behind it".to_owned()),
+            Self::Processes(fleet) => fleet.run_command(instance, script).await,
+            Self::Machines(machines) => machines.run_command(instance, script).await,
+        }
+    }
+
+    /// Ends all of them and removes their files.
+    pub(crate) async fn shutdown(&self) {
+        match self {
+            Self::Pretended(_) => {}
+            Self::Processes(fleet) => fleet.shutdown().await,
+            Self::Machines(machines) => machines.shutdown().await,
+        }
+    }
+}
+
+/// Without machines instances count as ready at once, and servers as healthy.
+fn pretend(desired: &Desired) -> Status {
+    let host = |power| Host {
+        state: if power == Power::On { HostState::Ready } else { HostState::Off },
+        processes: Vec::new(),
+        started: None,
+        console: String::new(),
+    };
+    let hosts = desired.instances.iter().map(|(id, instance)| (id.clone(), host(instance.power)));
+    Status { hosts: hosts.collect(), health: pretended_health(desired), ..Status::default() }
+}
+
+fn pretended_health(desired: &Desired) -> BTreeMap<String, BTreeMap<String, Health>> {
+    let listeners = desired.load_balancers.values().flat_map(|balancer| &balancer.listeners);
+    listeners
+        .map(|(id, listener)| {
+            let judge = |weight| {
+                if weight == 0 { Health::Unused } else { Health::Healthy }
+            };
+            let servers = listener.servers.iter().map(|(key, server)| (key.clone(), judge(server.weight)));
+            (id.clone(), servers.collect())
+        })
+        .collect()
+}
