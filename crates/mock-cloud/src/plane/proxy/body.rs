@@ -1,0 +1,88 @@
+//! Bodies of answers: pages of the load balancer's own, and what servers send, never held as a whole.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::body::{Bytes, Frame, Incoming, SizeHint};
+
+use crate::plane::proxy::gzip::Compressed;
+use crate::plane::proxy::upstream::Lease;
+
+/// A body on its way to a client.
+pub(super) enum Body {
+    /// Nothing, or nothing left.
+    Empty,
+    /// A page.
+    Whole(Bytes),
+    /// What a server sends.
+    Served(Served),
+    /// The same, compressed.
+    Compressed(Box<Compressed>),
+}
+
+/// What a server sends, and what that occupies until it was read.
+pub(super) struct Served {
+    incoming: Incoming,
+    lease: Lease,
+}
+
+impl Served {
+    pub(super) fn new(incoming: Incoming, lease: Lease) -> Self {
+        Self { incoming, lease }
+    }
+
+    pub(super) fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        hyper::body::Body::poll_frame(Pin::new(&mut self.incoming), context)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // A connection in the middle of an answer that nobody reads is of no use for another one.
+        if hyper::body::Body::is_end_stream(&self.incoming) {
+            self.lease.finish();
+        }
+    }
+}
+
+impl hyper::body::Body for Body {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        match &mut *self {
+            Self::Empty => Poll::Ready(None),
+            Self::Whole(bytes) => {
+                let page = std::mem::take(bytes);
+                *self = Self::Empty;
+                Poll::Ready(Some(Ok(Frame::data(page))))
+            }
+            Self::Served(served) => served.poll(context),
+            Self::Compressed(compressed) => compressed.poll(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Served(served) => hyper::body::Body::is_end_stream(&served.incoming),
+            Self::Compressed(_) => false,
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Served(served) => hyper::body::Body::size_hint(&served.incoming),
+            Self::Compressed(_) => SizeHint::default(),
+        }
+    }
+}
