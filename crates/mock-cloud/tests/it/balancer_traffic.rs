@@ -116,7 +116,7 @@ fn settings_of_a_listener_reach_its_traffic() {
     let listener = traffic(&ground, &balancer).listeners[&id].clone();
     assert_eq!((listener.port, listener.protocol), (80, ListenerProtocol::Http));
     assert_eq!(listener.idle_timeout, Duration::from_secs(15));
-    assert_eq!(listener.request_timeout, Duration::from_secs(60));
+    assert_eq!(listener.request_timeout, Duration::from_mins(1));
     assert!(listener.gzip && listener.running && listener.forwarded.is_empty());
     assert_eq!(listener.forwarded_for, ForwardedFor::Append);
     let change = [

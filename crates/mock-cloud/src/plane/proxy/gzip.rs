@@ -54,7 +54,7 @@ pub(super) fn compress(mut response: Response<Body>) -> Response<Body> {
     headers.append(VARY, HeaderValue::from_static("Accept-Encoding"));
     response.map(|body| match body {
         Body::Served(served) => Body::Compressed(Box::new(Compressed::new(served))),
-        other => other,
+        own @ (Body::Empty | Body::Whole(_) | Body::Compressed(_)) => own,
     })
 }
 

@@ -52,8 +52,8 @@ pub(super) fn server(headers: &HeaderMap, sticky: &Sticky) -> Option<Seen> {
 
 /// The group that a request names.
 pub(super) fn group(headers: &HeaderMap, lifetime: Duration) -> Option<Seen> {
-    let own = cookies(headers).filter(|(name, _)| *name == GROUP);
-    own.filter_map(|(_, value)| Seen::read(value, lifetime)).next()
+    let mut own = cookies(headers).filter(|(name, _)| *name == GROUP);
+    own.find_map(|(_, value)| Seen::read(value, lifetime))
 }
 
 /// Tells the client to stay with the server that answered.

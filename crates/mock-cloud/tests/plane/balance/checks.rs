@@ -14,6 +14,9 @@ use crate::balance::server::{Asked, Backend};
 use crate::balance::setup::{GROUP, Setup, vpc};
 use crate::support::eventually;
 
+/// What is different about a check.
+type Change = fn(&mut HealthCheck);
+
 async fn checked(change: impl Fn(&mut HealthCheck)) -> Setup {
     Setup::with([100, 100], |balancer| {
         for group in balancer.server_groups.values_mut() {
@@ -37,7 +40,7 @@ async fn a_check_asks_as_it_is_told() {
         version: version.to_owned(),
     };
     let server = vpc(1).to_string();
-    let cases: [(fn(&mut HealthCheck), Asked); 5] = [
+    let cases: [(Change, Asked); 5] = [
         (|_| {}, asked("HEAD", "/healthz", &server, "HTTP/1.1")),
         (|check| check.method = "GET".to_owned(), asked("GET", "/healthz", &server, "HTTP/1.1")),
         (

@@ -1,6 +1,7 @@
 //! A server behind a load balancer that tells what it saw, and does on request what servers do.
 
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -189,7 +190,7 @@ fn with(name: &'static str, value: &'static str, mut response: Response<Body>) -
 fn describe(request: &Request<Incoming>) -> String {
     let mut text = format!("{} {} {:?}\n", request.method(), request.uri(), request.version());
     for (name, value) in request.headers() {
-        text += &format!("{name}: {}\n", value.to_str().unwrap());
+        writeln!(text, "{name}: {}", value.to_str().unwrap()).unwrap();
     }
     text
 }

@@ -127,13 +127,16 @@ async fn weight_zero_stops_requests_and_keeps_websockets() {
     setup.end().await;
 }
 
+/// What is set anew.
+type Change = fn(&mut Setup);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn changes_of_settings_leave_connections_alone() {
     let mut setup = Setup::new([100, 100]).await;
     let mut tunnel = setup.upgrade().await;
     let mut kept = BufReader::new(TcpStream::connect(setup.front).await.unwrap());
     let ask = "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n";
-    let changes: [(&str, fn(&mut Setup)); 6] = [
+    let changes: [(&str, Change); 6] = [
         ("timeouts", |setup| {
             setup.listener().idle_timeout = Duration::from_mins(1);
             setup.listener().request_timeout = Duration::from_mins(1);
