@@ -36,7 +36,8 @@ impl Activity {
         Arc::new(Self { born: Instant::now(), last: AtomicU64::new(0), waiting: AtomicUsize::new(0) })
     }
 
-    fn stamp(&self) {
+    /// Something happens now.
+    pub(crate) fn stamp(&self) {
         let elapsed = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(elapsed, Ordering::Relaxed);
     }

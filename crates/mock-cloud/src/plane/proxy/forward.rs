@@ -1,5 +1,6 @@
 //! One request through a load balancer: its rule, its server, the limits of time, and the way of the answer back.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -9,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::plane::proxy::action::{self, Chosen, Step};
 use crate::plane::proxy::backend::Era;
-use crate::plane::proxy::body::{Body, Served};
+use crate::plane::proxy::body::{Body, Sent, Served};
 use crate::plane::proxy::front::Client;
 use crate::plane::proxy::headers::{self, host, without_port};
 use crate::plane::proxy::rules::{Rule, change_answer};
@@ -44,10 +45,10 @@ pub(super) async fn forward(client: Client, mut request: Request<Incoming>) -> R
         headers::close_after(&mut head.headers);
     }
     let era = load.era();
-    let request = Request::from_parts(head, body);
-    let limit = setting.listener.request_timeout;
-    let sent = upstream::send(load, &era, &settings, request);
-    let (answer, lease) = match in_time(&client, limit, sent).await {
+    let body = Sent::new(body);
+    let late = overdue(body.progress(), setting.listener.request_timeout);
+    let answer = upstream::send(load, &era, &settings, Request::from_parts(head, body));
+    let (answer, lease) = match in_time(&client, late, answer).await {
         Ok(answered) => answered,
         Err(status) => return page::status(status),
     };
@@ -94,24 +95,23 @@ fn route(
     Ok(None)
 }
 
-/// Waits for the head of an answer, for no longer than the request timeout.
+/// Waits for the head of an answer until it is late; so long, silence of the client is not idleness.
 async fn in_time(
     client: &Client,
-    limit: Duration,
+    late: impl Future<Output = ()>,
     answer: impl Future<Output = Result<(Response<Incoming>, Lease), StatusCode>>,
 ) -> Result<(Response<Incoming>, Lease), StatusCode> {
     let _waiting = client.activity.wait();
     tokio::select! {
         answer = answer => answer,
-        () = overdue(&client.activity, limit) => Err(StatusCode::GATEWAY_TIMEOUT),
+        () = late => Err(StatusCode::GATEWAY_TIMEOUT),
     }
 }
 
 /// Resolves when the server is late, counted from the last byte of the request.
-async fn overdue(activity: &Activity, limit: Duration) {
-    let started = Instant::now();
+async fn overdue(progress: Arc<Activity>, limit: Duration) {
     loop {
-        let deadline = activity.last().max(started) + limit;
+        let deadline = progress.last() + limit;
         if Instant::now() >= deadline {
             return;
         }

@@ -3,15 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use tokio::time::Instant;
+
+use crate::plane::proxy::body::Sent;
 
 /// How long an unused connection is kept.
 const KEEP_LIMIT: Duration = Duration::from_secs(15);
 
 /// One end of a connection to a server.
-pub(super) type Sender = SendRequest<Incoming>;
+pub(super) type Sender = SendRequest<Sent>;
 
 /// The connections, the one used last at the end.
 #[derive(Default)]

@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::plane::probe::connect;
 use crate::plane::proxy::backend::{Backend, Era, Load};
+use crate::plane::proxy::body::Sent;
 use crate::plane::proxy::pool::{Pool, Sender};
 use crate::plane::proxy::secure;
 use crate::plane::spec::{ServerGroup, ServerProtocol};
@@ -48,7 +49,7 @@ pub(super) async fn send(
     load: Load,
     era: &Era,
     group: &ServerGroup,
-    mut request: Request<Incoming>,
+    mut request: Request<Sent>,
 ) -> Result<(Response<Incoming>, Lease), StatusCode> {
     let pool = group.keep_alive.then(|| Arc::clone(&era.pool));
     let failed = |error: hyper::Error| {

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use reqwest::Version;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use crate::balance::secure::{client, https, issue};
 use crate::balance::setup::{Setup, closes};
+use crate::support::PATIENCE;
 
 const IDLE: Duration = Duration::from_millis(300);
 const LATE: Duration = Duration::from_millis(900);
@@ -28,6 +31,36 @@ async fn a_server_that_is_late_gives_504() {
     assert!(answer.starts_with("HTTP/1.1 504 "), "{answer}");
     // Waiting for a server is not silence: the longer request timeout counted.
     assert!(started.elapsed() >= LATE);
+    setup.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_server_gives_504_while_others_answer_on_the_same_connection() {
+    let certificate = issue(&["example.com"]);
+    let setup = Setup::with([100, 100], |balancer| {
+        let listener = balancer.listeners.get_mut("lsn-1").unwrap();
+        listener.request_timeout = LATE;
+        https(listener, std::slice::from_ref(&certificate), "tls_cipher_policy_1_2");
+    })
+    .await;
+    let client = client(&setup, &certificate).build().unwrap();
+    let ask = async |path: &str| {
+        let answer = client.get(format!("https://example.com{path}")).send().await.unwrap();
+        (answer.version(), answer.status().as_u16())
+    };
+    assert_eq!(ask("/").await, (Version::HTTP_2, 200));
+    let late = ask("/never");
+    let busy = async {
+        loop {
+            assert_eq!(ask("/").await, (Version::HTTP_2, 200));
+        }
+    };
+    tokio::select! {
+        answer = tokio::time::timeout(PATIENCE, late) => {
+            assert_eq!(answer.expect("it is told"), (Version::HTTP_2, 504));
+        }
+        () = busy => {}
+    }
     setup.end().await;
 }
 
