@@ -7,6 +7,7 @@ use crate::api::{Call, Handler};
 use crate::wire::ApiError;
 use crate::world::load_balancer::AccessLog;
 use crate::world::pace::Step;
+use crate::world::tls_policy;
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
     ("EnableLoadBalancerAccessLog", enable_access_log),
@@ -16,72 +17,6 @@ pub(super) const ACTIONS: &[(&str, Handler)] = &[
 
 /// Security groups of one ALB.
 const SECURITY_GROUPS: usize = 4;
-
-/// One TLS policy of the cloud.
-struct SecurityPolicy {
-    id: &'static str,
-    versions: &'static [&'static str],
-    ciphers: &'static [&'static [&'static str]],
-}
-
-/// With forward secrecy and authenticated encryption or SHA-2.
-const STRICT: &[&str] = &[
-    "ECDHE-ECDSA-AES128-GCM-SHA256",
-    "ECDHE-ECDSA-AES256-GCM-SHA384",
-    "ECDHE-ECDSA-AES128-SHA256",
-    "ECDHE-ECDSA-AES256-SHA384",
-    "ECDHE-RSA-AES128-GCM-SHA256",
-    "ECDHE-RSA-AES256-GCM-SHA384",
-    "ECDHE-RSA-AES128-SHA256",
-    "ECDHE-RSA-AES256-SHA384",
-    "ECDHE-ECDSA-AES128-SHA",
-    "ECDHE-ECDSA-AES256-SHA",
-    "ECDHE-RSA-AES128-SHA",
-    "ECDHE-RSA-AES256-SHA",
-];
-/// Without forward secrecy.
-const COMPATIBLE: &[&str] = &[
-    "AES128-GCM-SHA256",
-    "AES256-GCM-SHA384",
-    "AES128-SHA256",
-    "AES256-SHA256",
-    "AES128-SHA",
-    "AES256-SHA",
-    "DES-CBC3-SHA",
-];
-/// Of TLS 1.3.
-const MODERN: &[&str] = &[
-    "TLS_AES_128_GCM_SHA256",
-    "TLS_AES_256_GCM_SHA384",
-    "TLS_CHACHA20_POLY1305_SHA256",
-    "TLS_AES_128_CCM_SHA256",
-    "TLS_AES_128_CCM_8_SHA256",
-];
-
-const SECURITY_POLICIES: &[SecurityPolicy] = &[
-    SecurityPolicy {
-        id: "tls_cipher_policy_1_0",
-        versions: &["TLSv1.0", "TLSv1.1", "TLSv1.2"],
-        ciphers: &[STRICT, COMPATIBLE],
-    },
-    SecurityPolicy {
-        id: "tls_cipher_policy_1_1",
-        versions: &["TLSv1.1", "TLSv1.2"],
-        ciphers: &[STRICT, COMPATIBLE],
-    },
-    SecurityPolicy { id: "tls_cipher_policy_1_2", versions: &["TLSv1.2"], ciphers: &[STRICT, COMPATIBLE] },
-    SecurityPolicy { id: "tls_cipher_policy_1_2_strict", versions: &["TLSv1.2"], ciphers: &[STRICT] },
-    SecurityPolicy {
-        id: "tls_cipher_policy_1_2_strict_with_1_3",
-        versions: &["TLSv1.2", "TLSv1.3"],
-        ciphers: &[MODERN, STRICT],
-    },
-    SecurityPolicy {
-        id: "tls_cipher_policy_1_0_to_1_3",
-        versions: &["TLSv1.0", "TLSv1.1", "TLSv1.2", "TLSv1.3"],
-        ciphers: &[MODERN, STRICT, COMPATIBLE],
-    },
-];
 
 fn enable_access_log(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let parameters = call.parameters;
@@ -141,7 +76,7 @@ fn settle(call: &mut Call<'_>, balancer: &str) -> Value {
 
 #[expect(clippy::unnecessary_wraps, reason = "all handlers have one type")]
 fn list_system_security_policies(_call: &mut Call<'_>) -> Result<Value, ApiError> {
-    let rows = SECURITY_POLICIES.iter().map(|policy| {
+    let rows = tls_policy::ALL.iter().map(|policy| {
         json!({
             "SecurityPolicyId": policy.id,
             "TLSVersions": policy.versions,
@@ -156,7 +91,7 @@ fn list_system_security_policies(_call: &mut Call<'_>) -> Result<Value, ApiError
 /// # Errors
 /// `ResourceNotFound.SecurityPolicy`.
 pub(super) fn check_security_policy(id: &str) -> Result<(), ApiError> {
-    if SECURITY_POLICIES.iter().any(|policy| policy.id == id) {
+    if tls_policy::find(id).is_some() {
         return Ok(());
     }
     let message = format!("The specified security policy {id} does not exist.");

@@ -247,7 +247,7 @@ fn trouble(
     if !group.health_check.enabled {
         return None;
     }
-    match world.server_health(&listener.id, &server.key()) {
+    match world.server_health(listener, &group.id, &server.key()) {
         Health::Healthy => None,
         Health::Initial => Some(("Initial", String::new())),
         Health::Unhealthy(reason) => Some(("Unhealthy", reason)),

@@ -4,8 +4,8 @@
 
 use ipnet::IpNet;
 
+use crate::plane::spec::rule::{Action, ActionKind, Condition, Cors, Header, Pair, Redirect};
 use crate::wire::{ApiError, Parameters};
-use crate::world::rule::{Action, ActionKind, Condition, Cors, Header, Pair, Redirect};
 
 /// Server groups of one forwarding action.
 const GROUPS: usize = 5;

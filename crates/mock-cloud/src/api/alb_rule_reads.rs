@@ -4,9 +4,10 @@ use serde_json::{Value, json};
 
 use crate::api::alb_reads::{among, list};
 use crate::api::{Call, Handler, tags};
+use crate::plane::spec::rule::{Action, ActionKind, Condition, Direction, Header, Pair};
 use crate::wire::ApiError;
 use crate::world::World;
-use crate::world::rule::{Action, ActionKind, Condition, Direction, Header, Pair, Rule};
+use crate::world::rule::Rule;
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[("ListRules", list_rules)];
 

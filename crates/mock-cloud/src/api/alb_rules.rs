@@ -7,11 +7,12 @@ use crate::api::alb_limits::{self, Edition};
 use crate::api::alb_listeners::{check_group_protocol, settled_listener};
 use crate::api::alb_rule_form::{read_actions, read_conditions};
 use crate::api::{Call, Handler, alb_server_groups, tags, vpc};
+use crate::plane::spec::rule::{Action, ActionKind, Condition, Direction};
 use crate::wire::ApiError;
 use crate::world::World;
 use crate::world::load_balancer::{Listener, LoadBalancer};
 use crate::world::pace::Step;
-use crate::world::rule::{Action, ActionKind, Condition, Direction, Rule, RuleStatus};
+use crate::world::rule::{Rule, RuleStatus};
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
     ("CreateRule", create_rule),

@@ -1,6 +1,7 @@
 //! Where each behaviour comes from: said by documentation, by the official SDKs, by other people's clients, or guessed.
 
 mod codes;
+mod traffic;
 
 use std::collections::BTreeMap;
 
@@ -42,7 +43,7 @@ const fn row(id: &'static str, source: Source, sentence: &'static str) -> Row {
 
 use Source::{ClientCode, Documented, Guessed, Sdk};
 
-/// Every behaviour that is not a plain reading of the metadata.
+/// Every behaviour of the control plane that is not a plain reading of the metadata.
 const ROWS: &[Row] = &[
     row("gateway.signature-v3", Sdk, "V3 signatures are checked over the headers named in SignedHeaders"),
     row("gateway.signature-v1", Documented, "V1 signatures cover query and form in one map"),
@@ -309,7 +310,6 @@ const ROWS: &[Row] = &[
     row("rule.quota", Documented, "40 rules of an ALB in the Basic edition, 100 in the others"),
     row("rule.deleted-listener", Guessed, "deleting a listener deletes its rules"),
     row("rule.groups", Guessed, "the groups of a rule are Configuring while it changes"),
-    row("rule.traffic", Guessed, "rules are kept, told and counted, but traffic takes the default action"),
     row(
         "listener.certificate-states",
         Sdk,
@@ -375,7 +375,7 @@ const ROWS: &[Row] = &[
 
 /// Every behaviour that is not a plain reading of the metadata, the codes that no metadata knows among them.
 pub fn behaviours() -> Vec<Behaviour> {
-    let rows = ROWS.iter().map(|(id, source, sentence)| Behaviour {
+    let rows = ROWS.iter().chain(traffic::ROWS).map(|(id, source, sentence)| Behaviour {
         id: (*id).to_owned(),
         sentence: (*sentence).to_owned(),
         source: *source,

@@ -83,14 +83,16 @@ fn pretend(desired: &Desired) -> Status {
 }
 
 fn pretended_health(desired: &Desired) -> BTreeMap<String, BTreeMap<String, Health>> {
-    let listeners = desired.load_balancers.values().flat_map(|balancer| &balancer.listeners);
-    listeners
-        .map(|(id, listener)| {
-            let judge = |weight| {
-                if weight == 0 { Health::Unused } else { Health::Healthy }
-            };
-            let servers = listener.servers.iter().map(|(key, server)| (key.clone(), judge(server.weight)));
-            (id.clone(), servers.collect())
-        })
-        .collect()
+    let judge = |weight| {
+        if weight == 0 { Health::Unused } else { Health::Healthy }
+    };
+    let mut health = BTreeMap::new();
+    for balancer in desired.load_balancers.values() {
+        for (id, listener) in &balancer.listeners {
+            let Some(group) = balancer.server_groups.get(&listener.server_group) else { continue };
+            let servers = group.servers.iter().map(|(key, server)| (key.clone(), judge(server.weight)));
+            health.insert(id.clone(), servers.collect());
+        }
+    }
+    health
 }

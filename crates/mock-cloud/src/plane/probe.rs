@@ -4,10 +4,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinHandle;
 
 /// Most bytes of an answer that are read.
 const MOST_BODY: usize = 16 * 1024 * 1024;
@@ -71,19 +73,7 @@ impl Probe {
     }
 
     async fn exchange(&self, stream: TcpStream) -> Result<Answer, NoAnswer> {
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(|_| NoAnswer::SendFailed)?;
-        let connection = tokio::spawn(connection);
-        let request = Request::builder()
-            .method(self.method.clone())
-            .uri(&self.path)
-            .header(hyper::header::HOST, &self.host)
-            .header(hyper::header::USER_AGENT, "mock-cloud")
-            .header(hyper::header::CONNECTION, "close")
-            .body(Empty::<Bytes>::new())
-            .map_err(|_| NoAnswer::SendFailed)?;
-        let response = sender.send_request(request).await.map_err(|_| NoAnswer::ReceiveFailed)?;
+        let (response, connection) = self.send(stream, Version::HTTP_11).await?;
         let (parts, body) = response.into_parts();
         let body =
             Limited::new(body, MOST_BODY).collect().await.map_err(|_| NoAnswer::ReceiveFailed)?.to_bytes();
@@ -94,5 +84,38 @@ impl Probe {
         }
         head.extend(b"\r\n");
         Ok(Answer { status: parts.status, head, body })
+    }
+
+    /// Asks over a stream of the caller's, and reads no more than the status; the limit is the caller's, too.
+    pub(crate) async fn status(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        version: Version,
+    ) -> Result<StatusCode, NoAnswer> {
+        let (response, connection) = self.send(stream, version).await?;
+        connection.abort();
+        Ok(response.status())
+    }
+
+    async fn send(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        version: Version,
+    ) -> Result<(Response<Incoming>, JoinHandle<hyper::Result<()>>), NoAnswer> {
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|_| NoAnswer::SendFailed)?;
+        let connection = tokio::spawn(connection);
+        let request = Request::builder()
+            .method(self.method.clone())
+            .uri(&self.path)
+            .version(version)
+            .header(hyper::header::HOST, &self.host)
+            .header(hyper::header::USER_AGENT, "mock-cloud")
+            .header(hyper::header::CONNECTION, "close")
+            .body(Empty::<Bytes>::new())
+            .map_err(|_| NoAnswer::SendFailed)?;
+        let response = sender.send_request(request).await.map_err(|_| NoAnswer::ReceiveFailed)?;
+        Ok((response, connection))
     }
 }

@@ -4,15 +4,20 @@
 //! changed, and the data plane makes it so in its own time and reports how far it is (`Status`). Neither side
 //! keeps a queue of commands, so nothing is lost when one of them is slow.
 
+mod balancer;
+pub mod rule;
+
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use ipnet::Ipv4Net;
 use serde::Serialize;
 
-use crate::secret::Secret;
+pub use balancer::{
+    Certificate, CheckProtocol, ForwardedFor, ForwardedHeader, HealthCheck, HttpVersion, Listener,
+    ListenerProtocol, LoadBalancer, Scheduler, Server, ServerGroup, ServerProtocol, Sticky, Tls,
+};
 
 /// Everything that should exist on the data plane.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -133,96 +138,6 @@ pub enum Source {
     Group(String),
 }
 
-/// One ALB instance.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LoadBalancer {
-    /// `alb-...`.
-    pub id: String,
-    /// `vpc-...` its servers are in.
-    pub vpc: String,
-    /// The addresses in its `vSwitch`es that its servers see it come from, one a zone.
-    pub sources: Vec<Ipv4Addr>,
-    /// Its own DNS name; requests with this Host are refused.
-    pub dns_name: String,
-    /// Its public (or VPC) addresses, one a zone.
-    pub addresses: Vec<Ipv4Addr>,
-    /// Listeners by id.
-    pub listeners: BTreeMap<String, Listener>,
-}
-
-/// One listener with the group its default action forwards to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
-    /// 1 to 65535.
-    pub port: u16,
-    /// HTTP or HTTPS.
-    pub protocol: ListenerProtocol,
-    /// A silent connection is cut after this; 1 to 600 s, 15 s unless told.
-    pub idle_timeout: Duration,
-    /// A backend that does not answer within this gives 504; 1 to 600 s, 60 s unless told.
-    pub request_timeout: Duration,
-    /// Stopped listeners accept nothing.
-    pub running: bool,
-    /// `sgp-...` of the default action.
-    pub server_group: String,
-    /// Servers by their key (`<server id>:<port>`).
-    pub servers: BTreeMap<String, Server>,
-    /// How servers are probed.
-    pub health_check: HealthCheck,
-    /// Sticky session by inserted cookie, with its lifetime.
-    pub sticky: Option<Duration>,
-}
-
-/// What a listener speaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ListenerProtocol {
-    /// Plain HTTP/1.1 with WebSocket upgrade.
-    Http,
-    /// TLS with this certificate chain and key (PEM).
-    Https {
-        /// PEM chain, leaf first.
-        chain: String,
-        /// PEM private key.
-        key: Secret,
-    },
-}
-
-/// One server of a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Server {
-    /// `vpc-...` the address is of.
-    pub vpc: String,
-    /// VPC address of the server.
-    pub address: Ipv4Addr,
-    /// Port on the server.
-    pub port: u16,
-    /// 0 to 100; 0 gets no new requests.
-    pub weight: u16,
-}
-
-/// How a group's servers are probed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HealthCheck {
-    /// Off means every server counts as healthy.
-    pub enabled: bool,
-    /// Path asked.
-    pub path: String,
-    /// HEAD or GET.
-    pub method: String,
-    /// Probe port; `None` is the server's own.
-    pub port: Option<u16>,
-    /// Time between probes.
-    pub interval: Duration,
-    /// Time a probe may take.
-    pub timeout: Duration,
-    /// Successes before a server is healthy.
-    pub healthy_threshold: u32,
-    /// Failures before a server is unhealthy.
-    pub unhealthy_threshold: u32,
-    /// Accepted classes: `http_2xx`, `http_3xx`, ...
-    pub codes: Vec<String>,
-}
-
 /// One DNS record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -241,10 +156,16 @@ pub struct Record {
 pub struct Status {
     /// Instances by id.
     pub hosts: BTreeMap<String, Host>,
-    /// Health by listener id and server key.
+    /// Health by server key, of what [`health_key`] says.
     pub health: BTreeMap<String, BTreeMap<String, Health>>,
     /// From an address of the API to the loopback address that reaches it.
     pub connect_to: BTreeMap<String, SocketAddr>,
+}
+
+/// Under which name the health of a group is reported: the listener for the group of its default action, else the
+/// two together, since the same group may be judged differently elsewhere.
+pub fn health_key(listener: &str, default_group: &str, group: &str) -> String {
+    if group == default_group { listener.to_owned() } else { format!("{listener}/{group}") }
 }
 
 /// How far an instance is.

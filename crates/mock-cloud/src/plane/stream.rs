@@ -36,7 +36,8 @@ impl Activity {
         Arc::new(Self { born: Instant::now(), last: AtomicU64::new(0), waiting: AtomicUsize::new(0) })
     }
 
-    fn stamp(&self) {
+    /// Something happens now.
+    pub(crate) fn stamp(&self) {
         let elapsed = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(elapsed, Ordering::Relaxed);
     }
@@ -69,17 +70,23 @@ impl Activity {
 pub(crate) struct Guarded<S> {
     inner: S,
     activity: Arc<Activity>,
-    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    cut: Option<Pin<Box<WaitForCancellationFutureOwned>>>,
 }
 
 impl<S> Guarded<S> {
     /// Wraps a stream; cancelling `cut` makes every read and write fail.
     pub(crate) fn new(inner: S, activity: Arc<Activity>, cut: CancellationToken) -> Self {
-        Self { inner, activity, cut: Box::pin(cut.cancelled_owned()) }
+        Self { inner, activity, cut: Some(Box::pin(cut.cancelled_owned())) }
+    }
+
+    /// The same for a stream whose owner drops it when it is to end.
+    pub(crate) fn watched(inner: S, activity: Arc<Activity>) -> Self {
+        Self { inner, activity, cut: None }
     }
 
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.cut.as_mut().poll(context) {
+        let Some(cut) = &mut self.cut else { return Ok(()) };
+        match cut.as_mut().poll(context) {
             Poll::Ready(()) => Err(io::ErrorKind::ConnectionAborted.into()),
             Poll::Pending => Ok(()),
         }

@@ -1,8 +1,8 @@
 //! What the data plane should look like, derived from the world.
 
-use std::collections::BTreeMap;
+mod traffic;
+
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 use ipnet::Ipv4Net;
 
@@ -11,9 +11,8 @@ use crate::plane::spec::{self, Desired, Inside, Policy, Power, Source, Traffic};
 use crate::world::World;
 use crate::world::elastic_ip::EipStatus;
 use crate::world::instance::Instance;
-use crate::world::load_balancer::{Listener, ListenerStatus, LoadBalancer, LoadBalancerStatus};
+use crate::world::load_balancer::LoadBalancerStatus;
 use crate::world::security_group::{Permission, SecurityGroup};
-use crate::world::server_group::{HealthCheck, ServerGroup, ServerStatus};
 
 impl World {
     /// Everything the data plane should hold.
@@ -69,71 +68,6 @@ impl World {
         eip.map(|eip| eip.address)
     }
 
-    fn desired_balancer(&self, balancer: &LoadBalancer) -> spec::LoadBalancer {
-        let addresses = balancer.zones.iter().map(|zone| match zone.public {
-            Some((address, _)) => address,
-            None => zone.private_address,
-        });
-        let listeners = self.listeners.values().filter(|listener| {
-            listener.load_balancer == balancer.id
-                && !matches!(listener.status, ListenerStatus::Provisioning | ListenerStatus::Deleting)
-        });
-        spec::LoadBalancer {
-            id: balancer.id.clone(),
-            vpc: balancer.vpc.clone(),
-            sources: balancer.zones.iter().map(|zone| zone.private_address).collect(),
-            dns_name: balancer.dns_name.clone(),
-            addresses: addresses.collect(),
-            listeners: listeners
-                .filter_map(|own| Some((own.id.clone(), self.desired_listener(own)?)))
-                .collect(),
-        }
-    }
-
-    /// A listener whose protocol the data plane cannot speak stays control plane only.
-    fn desired_listener(&self, listener: &Listener) -> Option<spec::Listener> {
-        let group = self.server_groups.get(&listener.server_group)?;
-        let protocol = match listener.protocol.as_str() {
-            "HTTP" => spec::ListenerProtocol::Http,
-            "HTTPS" => {
-                let certificate = self.served_certificate(listener.certificates.first()?)?;
-                let (chain, key) = (certificate.chain.clone(), certificate.key.clone());
-                spec::ListenerProtocol::Https { chain, key }
-            }
-            _ => return None,
-        };
-        Some(spec::Listener {
-            port: listener.port,
-            protocol,
-            idle_timeout: Duration::from_secs(listener.idle_timeout.into()),
-            request_timeout: Duration::from_secs(listener.request_timeout.into()),
-            running: listener.status != ListenerStatus::Stopped
-                && listener.next != Some(ListenerStatus::Stopped),
-            server_group: group.id.clone(),
-            servers: desired_servers(group),
-            health_check: self.desired_health_check(&group.health_check),
-            sticky: group
-                .sticky
-                .enabled
-                .then(|| Duration::from_secs(u64::try_from(group.sticky.timeout).unwrap_or_default())),
-        })
-    }
-
-    fn desired_health_check(&self, check: &HealthCheck) -> spec::HealthCheck {
-        let interval = Duration::from_secs(check.interval.into());
-        spec::HealthCheck {
-            enabled: check.enabled,
-            path: check.path.clone(),
-            method: check.method.clone(),
-            port: (check.port != 0).then_some(check.port),
-            interval: self.settings.pace.between_health_checks(interval),
-            timeout: Duration::from_secs(check.timeout.into()),
-            healthy_threshold: check.healthy_threshold,
-            unhealthy_threshold: check.unhealthy_threshold,
-            codes: check.codes.clone(),
-        }
-    }
-
     fn desired_records(&self, domain: &str) -> Vec<spec::Record> {
         let records = self.records_of(domain).filter(|record| record.enabled && record.line == "default");
         records
@@ -175,14 +109,4 @@ fn desired_rule(own: &Permission) -> Option<spec::Rule> {
     };
     let policy = if own.policy == "drop" { Policy::Drop } else { Policy::Accept };
     Some(spec::Rule { priority: own.priority, policy, traffic, source })
-}
-
-fn desired_servers(group: &ServerGroup) -> BTreeMap<String, spec::Server> {
-    let servers = group.servers.iter().filter(|server| server.status != ServerStatus::Removing);
-    servers
-        .map(|server| {
-            let (vpc, weight) = (group.vpc.clone(), server.weight);
-            (server.key(), spec::Server { vpc, address: server.address, port: server.port, weight })
-        })
-        .collect()
 }

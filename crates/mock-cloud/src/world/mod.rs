@@ -30,6 +30,7 @@ pub mod rule;
 pub mod security_group;
 pub mod server_group;
 pub mod session;
+pub mod tls_policy;
 pub mod token;
 pub mod transition;
 pub mod view;
@@ -37,7 +38,7 @@ pub mod view;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plane::HostKind;
-use crate::plane::spec::{Health, Host, HostState, Status};
+use crate::plane::spec::{Health, Host, HostState, Status, health_key};
 use account::{Account, KeyPair};
 use certificate::Certificate;
 use cloud_assistant::{Errand, Invocation};
@@ -304,12 +305,13 @@ impl World {
         self.settings.hosts == HostKind::None || self.ready_hosts.contains(instance)
     }
 
-    /// Health of a server as the load balancer sees it.
-    pub fn server_health(&self, listener: &str, server: &str) -> Health {
+    /// Health of a server of a group as the load balancer sees it that has this listener.
+    pub fn server_health(&self, listener: &Listener, group: &str, server: &str) -> Health {
         if self.settings.hosts == HostKind::None {
             return Health::Healthy;
         }
-        let health = self.health.get(listener).and_then(|servers| servers.get(server));
+        let key = health_key(&listener.id, &listener.server_group, group);
+        let health = self.health.get(&key).and_then(|servers| servers.get(server));
         health.cloned().unwrap_or(Health::Initial)
     }
 

@@ -4,6 +4,8 @@
 
 mod addresses;
 mod balancer_options;
+mod balancer_table;
+mod balancer_traffic;
 mod call_log;
 mod certificates;
 mod errors;

@@ -206,9 +206,10 @@ fn a_server_that_is_not_healthy_is_listed_with_its_reason() {
         ("DefaultActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId", &group),
     ];
     let listener = text(&call(&mut world, "Alb.CreateListener", &new).unwrap()["ListenerId"]);
-    let desired = world.desired().load_balancers[&balancer].listeners[&listener].clone();
+    let desired = world.desired().load_balancers[&balancer].clone();
+    assert_eq!(desired.listeners[&listener].server_group, group);
     let key = format!("{instance}:5000");
-    assert_eq!(desired.servers[&key].address.to_string(), "10.0.0.1");
+    assert_eq!(desired.server_groups[&group].servers[&key].address.to_string(), "10.0.0.1");
     let mut listed = |health: Option<Health>| {
         let servers = health.map(|health| (key.clone(), health)).into_iter().collect();
         world.observe(&Status { health: BTreeMap::from([(listener.clone(), servers)]), ..Status::default() });

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use mock_cloud::plane::spec::{Health, HealthCheck, Listener, ListenerProtocol, LoadBalancer, Server};
+use mock_cloud::plane::spec::{
+    CheckProtocol, ForwardedFor, Health, HealthCheck, HttpVersion, Listener, ListenerProtocol, LoadBalancer,
+    Scheduler, Server, ServerGroup, ServerProtocol,
+};
 
 use crate::support::{Region, VPC, addresses, admit, can_have_machines, eventually};
 
@@ -19,20 +22,21 @@ fn balancer() -> LoadBalancer {
         idle_timeout: Duration::from_secs(15),
         request_timeout: Duration::from_secs(10),
         running: true,
+        gzip: false,
+        forwarded_for: ForwardedFor::Append,
+        forwarded: Vec::new(),
         server_group: "sgp-1".to_owned(),
+        rules: Vec::new(),
+    };
+    let group = ServerGroup {
+        protocol: ServerProtocol::Http,
+        scheduler: Scheduler::RoundRobin,
         servers: BTreeMap::from([("node".to_owned(), server)]),
-        health_check: HealthCheck {
-            enabled: true,
-            path: "/".to_owned(),
-            method: "GET".to_owned(),
-            port: None,
-            interval: Duration::from_millis(100),
-            timeout: Duration::from_secs(2),
-            healthy_threshold: 2,
-            unhealthy_threshold: 2,
-            codes: vec!["http_2xx".to_owned()],
-        },
+        health_check: check(),
         sticky: None,
+        drain: None,
+        slow_start: None,
+        keep_alive: true,
     };
     LoadBalancer {
         id: "alb-1".to_owned(),
@@ -41,6 +45,24 @@ fn balancer() -> LoadBalancer {
         dns_name: "alb-1.cn-hangzhou.alb.aliyuncsslb.com".to_owned(),
         addresses: vec![PUBLIC],
         listeners: BTreeMap::from([("lsn-1".to_owned(), listener)]),
+        server_groups: BTreeMap::from([("sgp-1".to_owned(), group)]),
+    }
+}
+
+fn check() -> HealthCheck {
+    HealthCheck {
+        enabled: true,
+        protocol: CheckProtocol::Http,
+        version: HttpVersion::Http11,
+        host: None,
+        path: "/".to_owned(),
+        method: "GET".to_owned(),
+        port: None,
+        interval: Duration::from_millis(100),
+        timeout: Duration::from_secs(2),
+        healthy_threshold: 2,
+        unhealthy_threshold: 2,
+        codes: vec!["http_2xx".to_owned()],
     }
 }
 

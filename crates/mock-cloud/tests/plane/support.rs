@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use mock_cloud::gates::Gates;
 use mock_cloud::plane::spec::{
-    Desired, HealthCheck, HostState, Instance, Listener, ListenerProtocol, LoadBalancer, Power, Server,
-    Status,
+    CheckProtocol, Desired, ForwardedFor, HealthCheck, HostState, HttpVersion, Instance, Listener,
+    ListenerProtocol, LoadBalancer, Power, Scheduler, Server, ServerGroup, ServerProtocol, Status,
 };
 use mock_cloud::plane::{HostKind, Plane, PlaneConfig};
 use tempfile::TempDir;
@@ -263,20 +263,21 @@ pub(crate) fn balancer(servers: &[(Ipv4Addr, u16, u16)]) -> LoadBalancer {
         idle_timeout: Duration::from_secs(15),
         request_timeout: Duration::from_secs(10),
         running: true,
+        gzip: true,
+        forwarded_for: ForwardedFor::Append,
+        forwarded: Vec::new(),
         server_group: "sgp-1".to_owned(),
+        rules: Vec::new(),
+    };
+    let group = ServerGroup {
+        protocol: ServerProtocol::Http,
+        scheduler: Scheduler::RoundRobin,
         servers: servers.iter().map(server).collect(),
-        health_check: HealthCheck {
-            enabled: true,
-            path: "/healthz".to_owned(),
-            method: "HEAD".to_owned(),
-            port: None,
-            interval: Duration::from_millis(20),
-            timeout: Duration::from_secs(2),
-            healthy_threshold: 2,
-            unhealthy_threshold: 2,
-            codes: vec!["http_2xx".to_owned()],
-        },
+        health_check: quick_checks(),
         sticky: None,
+        drain: None,
+        slow_start: None,
+        keep_alive: true,
     };
     LoadBalancer {
         id: "alb-1".to_owned(),
@@ -285,5 +286,23 @@ pub(crate) fn balancer(servers: &[(Ipv4Addr, u16, u16)]) -> LoadBalancer {
         dns_name: "alb-1.cn-hangzhou.alb.aliyuncsslb.com".to_owned(),
         addresses: vec![Ipv4Addr::new(198, 18, 0, 50), Ipv4Addr::new(198, 18, 0, 51)],
         listeners: BTreeMap::from([("lsn-1".to_owned(), listener)]),
+        server_groups: BTreeMap::from([("sgp-1".to_owned(), group)]),
+    }
+}
+
+fn quick_checks() -> HealthCheck {
+    HealthCheck {
+        enabled: true,
+        protocol: CheckProtocol::Http,
+        version: HttpVersion::Http11,
+        host: None,
+        path: "/healthz".to_owned(),
+        method: "HEAD".to_owned(),
+        port: None,
+        interval: Duration::from_millis(20),
+        timeout: Duration::from_secs(2),
+        healthy_threshold: 2,
+        unhealthy_threshold: 2,
+        codes: vec!["http_2xx".to_owned()],
     }
 }

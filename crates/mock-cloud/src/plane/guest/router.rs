@@ -180,11 +180,13 @@ impl Router {
         let mut inwards: BTreeSet<(Ipv4Addr, u16)> = BTreeSet::new();
         let mut ways = BTreeSet::new();
         for balancer in desired.load_balancers.values() {
-            for listener in balancer.listeners.values() {
-                for server in listener.servers.values().filter(|server| server.vpc == self.vpc) {
+            for group in balancer.server_groups.values() {
+                for server in group.servers.values().filter(|server| server.vpc == self.vpc) {
                     inwards.insert((server.address, server.port));
-                    inwards.extend(listener.health_check.port.map(|port| (server.address, port)));
+                    inwards.extend(group.health_check.port.map(|port| (server.address, port)));
                 }
+            }
+            for listener in balancer.listeners.values() {
                 for address in balancer.addresses.iter().filter(|_| listener.running) {
                     let inner = SocketAddr::from((*address, listener.port));
                     let outer = self.network.balancer(&proxy::key(&balancer.id, *address));

@@ -246,6 +246,7 @@ mod tests {
             dns_name: "alb-1.cn-hangzhou.alb.aliyuncsslb.com".to_owned(),
             addresses: vec!["198.18.0.1".parse().unwrap(), "198.18.0.2".parse().unwrap()],
             listeners: BTreeMap::new(),
+            server_groups: BTreeMap::new(),
         };
         let records = vec![
             record("@", "CNAME", "alb-1.cn-hangzhou.alb.aliyuncsslb.com"),

@@ -1,179 +1,117 @@
-//! One request through a load balancer: chosen server, headers, timeouts, and the tunnel of an upgrade.
+//! One request through a load balancer: its rule, its server, the limits of time, and the way of the answer back.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full};
-use hyper::body::{Bytes, Incoming};
-use hyper::header::{CONNECTION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, UPGRADE};
-use hyper::http::uri::{PathAndQuery, Scheme};
-use hyper::upgrade::OnUpgrade;
-use hyper::{Request, Response, StatusCode, Uri, Version};
-use hyper_util::rt::TokioIo;
+use hyper::body::Incoming;
+use hyper::http::request::Parts;
+use hyper::{Request, Response, StatusCode};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use crate::plane::proxy::front::{Live, Setting, current};
-use crate::plane::proxy::group::Backend;
+use crate::plane::proxy::action::{self, Chosen, Step};
+use crate::plane::proxy::backend::Era;
+use crate::plane::proxy::body::{Body, Sent, Served};
+use crate::plane::proxy::front::Client;
+use crate::plane::proxy::headers::{self, host, without_port};
+use crate::plane::proxy::rules::{Rule, change_answer};
+use crate::plane::proxy::setting::{Setting, current};
+use crate::plane::proxy::sticky::{self, Seen};
+use crate::plane::proxy::tunnel::{self, Ends};
+use crate::plane::proxy::upstream::{self, Lease};
+use crate::plane::proxy::{gzip, page};
+use crate::plane::spec::Sticky;
 use crate::plane::stream::Activity;
-
-/// A body on its way, never held as a whole.
-pub(super) type Body = BoxBody<Bytes, hyper::Error>;
-
-/// Headers that belong to one connection, not to the request.
-const HOP_BY_HOP: &[&str] = &["keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding"];
-/// The sticky cookie.
-const STICKY: &str = "SERVERID";
-
-/// The client connection a request came on.
-#[derive(Clone)]
-pub(super) struct Client {
-    pub(super) peer: IpAddr,
-    pub(super) live: Live,
-    pub(super) activity: Arc<Activity>,
-    pub(super) cut: CancellationToken,
-}
-
-impl Client {
-    pub(super) fn idle(&self) -> Duration {
-        current(&self.live).listener.idle_timeout
-    }
-}
 
 /// Carries one request to a server and its answer back.
 pub(super) async fn forward(client: Client, mut request: Request<Incoming>) -> Response<Body> {
     let setting = current(&client.live);
-    if is_own_name(&setting, &request) {
-        return plain(StatusCode::FORBIDDEN);
-    }
-    let sticky = setting.listener.sticky.and_then(|lifetime| Sticky::read(request.headers(), lifetime));
-    let Some(backend) = setting.group.pick(sticky.as_ref().map(|sticky| sticky.server.as_str())) else {
-        return plain(StatusCode::SERVICE_UNAVAILABLE);
-    };
-    let wants_upgrade = is_upgrade(request.headers());
+    let wants_upgrade = headers::is_upgrade(request.headers());
     let client_side = wants_upgrade.then(|| hyper::upgrade::on(&mut request));
-    let Some(request) = outgoing(request, &backend, client.peer, wants_upgrade) else {
-        return plain(StatusCode::BAD_GATEWAY);
+    let (mut head, body) = request.into_parts();
+    let answer_rules = setting.rules.of_answer(&head, client.peer.ip());
+    let reads_gzip = setting.listener.gzip && gzip::is_read_by(&head.headers);
+    let chosen = match route(&mut head, &client, &setting) {
+        Ok(chosen) => chosen,
+        Err(answer) => return *answer,
     };
-    let mut response = match exchange(&client, &backend, request, setting.listener.request_timeout).await {
-        Ok(response) => response,
-        Err(status) => return plain(status),
+    let group = chosen.as_ref().map_or(&setting.group, |chosen| &chosen.group);
+    let settings = group.settings();
+    let seen = settings.sticky.as_ref().and_then(|sticky| sticky::server(&head.headers, sticky));
+    let Some(load) = group.pick(seen.as_ref().map(|seen| seen.name.as_str()), client.peer.ip()) else {
+        return page::status(StatusCode::SERVICE_UNAVAILABLE);
     };
-    if setting.listener.sticky.is_some() {
-        stick(&mut response, &backend, sticky.as_ref());
+    headers::prepare(&mut head, &client, &setting, wants_upgrade);
+    if !settings.keep_alive && !wants_upgrade {
+        headers::close_after(&mut head.headers);
     }
-    if let Some(client_side) = client_side
-        && response.status() == StatusCode::SWITCHING_PROTOCOLS
-    {
-        let server_side = hyper::upgrade::on(&mut response);
-        tokio::spawn(tunnel(client, backend, client_side, server_side));
-    } else {
-        clean(response.headers_mut(), false);
-    }
-    response.map(BodyExt::boxed)
+    let era = load.era();
+    let body = Sent::new(body);
+    let late = overdue(body.progress(), setting.listener.request_timeout);
+    let answer = upstream::send(load, &era, &settings, Request::from_parts(head, body));
+    let (answer, lease) = match in_time(&client, late, answer).await {
+        Ok(answered) => answered,
+        Err(status) => return page::status(status),
+    };
+    let memory = Memory { sticky: settings.sticky.as_ref(), seen, chosen };
+    let back = Back { client, setting: &setting, rules: &answer_rules, memory, reads_gzip };
+    back.answer(answer, lease, era, client_side)
 }
 
-fn plain(status: StatusCode) -> Response<Body> {
-    let reason = status.canonical_reason().unwrap_or_default();
-    let page = format!(
-        "<html><head><title>{status}</title></head><body><h1>{}: {reason}</h1></body></html>\n",
-        status.as_u16()
-    );
-    let body = Full::new(Bytes::from(page)).map_err(|never| match never {}).boxed();
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(hyper::header::CONTENT_TYPE, HeaderValue::from_static("text/html"));
-    response
-}
-
-/// Whether the request names the load balancer itself instead of a domain that leads to it.
-fn is_own_name(setting: &Setting, request: &Request<Incoming>) -> bool {
-    let named = request.headers().get(HOST).and_then(|host| host.to_str().ok());
-    let host = request.uri().authority().map_or(named.unwrap_or_default(), |authority| authority.as_str());
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    name.trim_end_matches('.').eq_ignore_ascii_case(&setting.dns_name)
-}
-
-fn is_upgrade(headers: &HeaderMap) -> bool {
-    let tokens = headers.get_all(CONNECTION).iter().filter_map(|value| value.to_str().ok());
-    headers.contains_key(UPGRADE)
-        && tokens.flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case("upgrade"))
-}
-
-/// The request as the server gets it.
-fn outgoing(
-    mut request: Request<Incoming>,
-    backend: &Backend,
-    peer: IpAddr,
-    is_upgrade: bool,
-) -> Option<Request<Incoming>> {
-    let target = backend.target(backend.port())?;
-    let host = request.uri().authority().map(ToString::to_string);
-    let path = request.uri().path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-    *request.uri_mut() = Uri::builder()
-        .scheme(Scheme::HTTP)
-        .authority(target.to_string())
-        .path_and_query(path)
-        .build()
-        .ok()?;
-    *request.version_mut() = Version::HTTP_11;
-    let headers = request.headers_mut();
-    if let Some(host) = host.and_then(|host| HeaderValue::from_str(&host).ok()) {
-        headers.insert(HOST, host);
-    }
-    clean(headers, is_upgrade);
-    let forwarded = HeaderName::from_static("x-forwarded-for");
-    let before: Vec<&str> =
-        headers.get_all(&forwarded).iter().filter_map(|value| value.to_str().ok()).collect();
-    let chain =
-        before.into_iter().map(str::to_owned).chain([peer.to_string()]).collect::<Vec<_>>().join(", ");
-    headers.insert(forwarded, HeaderValue::from_str(&chain).ok()?);
-    Some(request)
-}
-
-/// Takes out what belongs to one connection, and what `Connection` says does.
-fn clean(headers: &mut HeaderMap, is_upgrade: bool) {
-    let named: Vec<String> = headers
-        .get_all(CONNECTION)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(',').map(|token| token.trim().to_ascii_lowercase()))
-        .collect();
-    let named = named.iter().map(String::as_str).filter(|name| !(is_upgrade && *name == "upgrade"));
-    for name in HOP_BY_HOP.iter().copied().chain(named) {
-        headers.remove(name);
-    }
-    headers.remove(CONNECTION);
-    if is_upgrade {
-        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-    } else {
-        headers.remove(UPGRADE);
-    }
-}
-
-async fn exchange(
+/// Does what the rule of a request says: the group it chose, or the answer that is given at once.
+fn route(
+    head: &mut Parts,
     client: &Client,
-    backend: &Backend,
-    request: Request<Incoming>,
-    limit: Duration,
-) -> Result<Response<Incoming>, StatusCode> {
+    setting: &Setting,
+) -> Result<Option<Chosen>, Box<Response<Body>>> {
+    let answer = |status| Err(Box::new(page::status(status)));
+    // Whoever asks for the load balancer by its own name is refused: domains lead to it.
+    if without_port(host(head)).trim_end_matches('.').eq_ignore_ascii_case(&setting.dns_name) {
+        return answer(StatusCode::FORBIDDEN);
+    }
+    let Some(rule) = setting.rules.of_request(head, client.peer.ip()) else { return Ok(None) };
+    for step in &rule.steps {
+        match step {
+            Step::Forward(forward) => {
+                let Some(chosen) = forward.choose(&head.headers) else {
+                    return answer(StatusCode::SERVICE_UNAVAILABLE);
+                };
+                return Ok(Some(chosen));
+            }
+            Step::Redirect(status, redirect) => {
+                return Err(Box::new(action::redirect(*status, redirect, head, setting)));
+            }
+            Step::Answer { status, kind, content } => {
+                return Err(Box::new(page::content(*status, kind, content.clone())));
+            }
+            Step::Rewrite { host, path, query } => action::rewrite(head, setting, (host, path, query)),
+            Step::Insert { name, value, replaces } => {
+                action::insert(&mut head.headers, (name, value, *replaces), (client, setting));
+            }
+            Step::Remove(name) => drop(head.headers.remove(name)),
+            Step::Limit(limit) if limit.admits(client.peer.ip()) => {}
+            Step::Limit(_) => return answer(StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+    Ok(None)
+}
+
+/// Waits for the head of an answer until it is late; so long, silence of the client is not idleness.
+async fn in_time(
+    client: &Client,
+    late: impl Future<Output = ()>,
+    answer: impl Future<Output = Result<(Response<Incoming>, Lease), StatusCode>>,
+) -> Result<(Response<Incoming>, Lease), StatusCode> {
     let _waiting = client.activity.wait();
     tokio::select! {
-        response = backend.client.request(request) => response.map_err(|error| {
-            tracing::info!(%error, "a server did not answer");
-            StatusCode::BAD_GATEWAY
-        }),
-        () = overdue(&client.activity, limit) => Err(StatusCode::GATEWAY_TIMEOUT),
+        answer = answer => answer,
+        () = late => Err(StatusCode::GATEWAY_TIMEOUT),
     }
 }
 
 /// Resolves when the server is late, counted from the last byte of the request.
-async fn overdue(activity: &Activity, limit: Duration) {
-    let started = Instant::now();
+async fn overdue(progress: Arc<Activity>, limit: Duration) {
     loop {
-        let deadline = activity.last().max(started) + limit;
+        let deadline = progress.last() + limit;
         if Instant::now() >= deadline {
             return;
         }
@@ -181,51 +119,56 @@ async fn overdue(activity: &Activity, limit: Duration) {
     }
 }
 
-/// Both ways until one side ends, nothing happens for too long, or the server left the group.
-async fn tunnel(client: Client, backend: Arc<Backend>, client_side: OnUpgrade, server_side: OnUpgrade) {
-    let (Ok(client_side), Ok(server_side)) = tokio::join!(client_side, server_side) else {
-        return;
-    };
-    let (mut client_side, mut server_side) = (TokioIo::new(client_side), TokioIo::new(server_side));
-    tokio::select! {
-        _ = tokio::io::copy_bidirectional(&mut client_side, &mut server_side) => {}
-        () = client.activity.silent_for(|| client.idle()) => tracing::debug!("a silent tunnel was cut"),
-        () = backend.gone.cancelled() => tracing::debug!("a tunnel to a removed server was cut"),
-        () = client.cut.cancelled() => {}
+/// What a client is to remember.
+struct Memory<'a> {
+    sticky: Option<&'a Sticky>,
+    seen: Option<Seen>,
+    chosen: Option<Chosen>,
+}
+
+/// What the way back needs to know.
+struct Back<'a> {
+    client: Client,
+    setting: &'a Setting,
+    rules: &'a [&'a Rule],
+    memory: Memory<'a>,
+    reads_gzip: bool,
+}
+
+impl Back<'_> {
+    fn answer(
+        self,
+        mut answer: Response<Incoming>,
+        lease: Lease,
+        era: Era,
+        client_side: Option<hyper::upgrade::OnUpgrade>,
+    ) -> Response<Body> {
+        let is_upgraded = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
+        if is_upgraded && client_side.is_none() {
+            tracing::info!("a server upgraded a request that did not ask for it");
+            return page::status(StatusCode::BAD_GATEWAY);
+        }
+        let server_side = is_upgraded.then(|| hyper::upgrade::on(&mut answer));
+        let (mut head, incoming) = answer.into_parts();
+        headers::clean(&mut head.headers, server_side.is_some());
+        self.memory.write(&mut head.headers, lease.backend().cookie());
+        change_answer(self.rules, &mut head, &self.client, self.setting);
+        if let (Some(client), Some(server)) = (client_side, server_side) {
+            tokio::spawn(tunnel::carry(Ends { client, server }, self.client, lease, era));
+            return Response::from_parts(head, Body::Empty);
+        }
+        let response = Response::from_parts(head, Body::Served(Served::new(incoming, lease)));
+        if self.reads_gzip { gzip::compress(response) } else { response }
     }
 }
 
-/// What a sticky cookie says.
-struct Sticky {
-    server: String,
-    /// Seconds since 1970 of the first request.
-    since: i64,
-}
-
-impl Sticky {
-    /// Reads `SERVERID=<server>|<last>|<first>` unless it is older than its lifetime.
-    fn read(headers: &HeaderMap, lifetime: Duration) -> Option<Self> {
-        let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-        let value = cookies.flat_map(|value| value.split(';')).find_map(|cookie| {
-            let (name, value) = cookie.trim().split_once('=')?;
-            (name == STICKY).then_some(value)
-        })?;
-        let mut parts = value.split('|');
-        let (server, last, first) = (parts.next()?, parts.next()?, parts.next()?);
-        let age = now() - last.parse::<i64>().ok()?;
-        let is_fresh = age <= i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
-        is_fresh.then_some(Self { server: server.to_owned(), since: first.parse().ok()? })
-    }
-}
-
-fn now() -> i64 {
-    jiff::Timestamp::now().as_second()
-}
-
-fn stick(response: &mut Response<Incoming>, backend: &Backend, before: Option<&Sticky>) {
-    let server = backend.cookie();
-    let first = before.filter(|before| before.server == server).map_or_else(now, |before| before.since);
-    if let Ok(cookie) = HeaderValue::from_str(&format!("{STICKY}={server}|{}|{first};Path=/", now())) {
-        response.headers_mut().append(SET_COOKIE, cookie);
+impl Memory<'_> {
+    fn write(&self, headers: &mut hyper::HeaderMap, server: &str) {
+        if let Some(sticky) = self.sticky {
+            sticky::stay_with_server(headers, sticky, server, self.seen.as_ref());
+        }
+        if let Some((group, seen)) = self.chosen.as_ref().and_then(|chosen| chosen.stay.as_ref()) {
+            sticky::stay_with_group(headers, group, seen.as_ref());
+        }
     }
 }

@@ -4,38 +4,41 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
-use hyper::server::conn::http1;
+use hyper::header::HeaderValue;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::aws_lc_rs::default_provider;
-use tokio_rustls::rustls::pki_types::pem::PemObject;
-use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
 
-use crate::plane::proxy::forward::{Client, forward};
-use crate::plane::proxy::group::Group;
-use crate::plane::spec::{Listener, ListenerProtocol};
+use crate::plane::proxy::forward::forward;
+use crate::plane::proxy::setting::{Live, Setting, current};
+use crate::plane::spec::ListenerProtocol;
 use crate::plane::stream::{Activity, Guarded};
 
-/// What a listener does now.
-pub(super) struct Setting {
-    /// The load balancer's own name, in lower case.
-    pub(super) dns_name: String,
-    pub(super) listener: Listener,
-    pub(super) group: Arc<Group>,
+/// Requests that one HTTP/2 connection may have open.
+const STREAMS: u32 = 128;
+
+/// The connection that requests of a client come on.
+#[derive(Clone)]
+pub(super) struct Client {
+    pub(super) peer: SocketAddr,
+    /// Its address, as headers tell it.
+    pub(super) address: HeaderValue,
+    pub(super) live: Live,
+    pub(super) activity: Arc<Activity>,
+    /// Cancelled when the listener closes.
+    pub(super) cut: CancellationToken,
 }
 
-/// The settings of a listener, readable by its connections at any time.
-pub(super) type Live = Arc<RwLock<Arc<Setting>>>;
-
-/// The settings as they are now.
-pub(super) fn current(live: &Live) -> Arc<Setting> {
-    Arc::clone(&live.read().unwrap_or_else(PoisonError::into_inner))
+impl Client {
+    pub(super) fn idle(&self) -> Duration {
+        current(&self.live).listener.idle_timeout
+    }
 }
 
 /// An open listener on one address.
@@ -47,10 +50,9 @@ pub(super) struct Front {
 
 impl Front {
     /// Binds and starts to serve.
-    pub(super) async fn open(socket: SocketAddr, setting: Setting) -> io::Result<Self> {
+    pub(super) async fn open(socket: SocketAddr, setting: Arc<Setting>) -> io::Result<Self> {
         let listener = TcpListener::bind(socket).await?;
-        let front =
-            Self { socket, live: Arc::new(RwLock::new(Arc::new(setting))), cut: CancellationToken::new() };
+        let front = Self { socket, live: Arc::new(RwLock::new(setting)), cut: CancellationToken::new() };
         tokio::spawn(accept(listener, Arc::clone(&front.live), front.cut.clone()));
         Ok(front)
     }
@@ -65,8 +67,8 @@ impl Front {
     }
 
     /// From now on requests are treated like this.
-    pub(super) fn change(&self, setting: Setting) {
-        *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(setting);
+    pub(super) fn change(&self, setting: Arc<Setting>) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = setting;
     }
 
     /// Stops listening and cuts its connections.
@@ -83,7 +85,7 @@ async fn accept(listener: TcpListener, live: Live, cut: CancellationToken) {
                 Ok((stream, peer)) => drop(tokio::spawn(converse(stream, peer, Arc::clone(&live), cut.child_token()))),
                 Err(error) => {
                     tracing::warn!(%error, "accepting a connection failed");
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    tokio::time::sleep(Duration::from_millis(50)).await;
                 }
             }
         }
@@ -93,35 +95,39 @@ async fn accept(listener: TcpListener, live: Live, cut: CancellationToken) {
 /// One client connection, plain or TLS.
 async fn converse(stream: TcpStream, peer: SocketAddr, live: Live, cut: CancellationToken) {
     let _ = stream.set_nodelay(true);
+    let Ok(address) = HeaderValue::from_str(&peer.ip().to_string()) else { return };
     let activity = Activity::new();
-    let client = Client {
-        peer: peer.ip(),
-        live: Arc::clone(&live),
-        activity: Arc::clone(&activity),
-        cut: cut.clone(),
+    let stream = Guarded::watched(stream, Arc::clone(&activity));
+    let setting = current(&live);
+    let client = Client { peer, address, live, activity, cut: cut.clone() };
+    let talk = async {
+        match (&setting.listener.protocol, &setting.tls) {
+            (ListenerProtocol::Http, _) => serve_http1(stream, client).await,
+            (ListenerProtocol::Https(_), Some(acceptor)) => serve_tls(stream, acceptor, client).await,
+            (ListenerProtocol::Https(_), None) => {}
+        }
     };
-    let stream = Guarded::new(stream, activity, cut);
-    match &current(&live).listener.protocol {
-        ListenerProtocol::Http => serve(stream, client).await,
-        ListenerProtocol::Https { chain, key } => match acceptor(chain, key.expose()) {
-            Ok(acceptor) => {
-                let idle = client.idle();
-                match tokio::time::timeout(idle, acceptor.accept(stream)).await {
-                    Ok(Ok(stream)) => serve(stream, client).await,
-                    Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-                    Err(_) => tracing::debug!("a TLS handshake took too long"),
-                }
-            }
-            Err(error) => tracing::warn!(%error, "a certificate cannot be used"),
-        },
+    tokio::select! {
+        () = talk => {}
+        () = cut.cancelled() => {}
     }
 }
 
-async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, client: Client) {
-    let activity = Arc::clone(&client.activity);
-    let live = Arc::clone(&client.live);
+async fn serve_tls(stream: Guarded<TcpStream>, acceptor: &TlsAcceptor, client: Client) {
+    match tokio::time::timeout(client.idle(), acceptor.accept(stream)).await {
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+            serve_http2(stream, client).await;
+        }
+        Ok(Ok(stream)) => serve_http1(stream, client).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
+    }
+}
+
+async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, client: Client) {
+    let own = client.clone();
     let service = service_fn(move |request| {
-        let client = client.clone();
+        let client = own.clone();
         async move { Ok::<_, Infallible>(forward(client, request).await) }
     });
     let connection = http1::Builder::new()
@@ -129,28 +135,30 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, cli
         .header_read_timeout(None)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
+    while_in_use(connection, &client).await;
+}
+
+async fn serve_http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, client: Client) {
+    let own = client.clone();
+    let service = service_fn(move |request| {
+        let client = own.clone();
+        async move { Ok::<_, Infallible>(forward(client, request).await) }
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS)
+        .serve_connection(TokioIo::new(stream), service);
+    while_in_use(connection, &client).await;
+}
+
+/// Until the client ends it, or nothing happens for too long.
+async fn while_in_use(connection: impl Future<Output = hyper::Result<()>>, client: &Client) {
     tokio::select! {
         ended = connection => {
             if let Err(error) = ended {
                 tracing::debug!(%error, "a client connection ended");
             }
         }
-        () = activity.silent_for(|| current(&live).listener.idle_timeout) => {}
+        () = client.activity.silent_for(|| client.idle()) => {}
     }
-}
-
-/// TLS with a certificate and key in PEM.
-fn acceptor(chain: &str, key: &str) -> io::Result<TlsAcceptor> {
-    let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(chain.as_bytes())
-        .collect::<Result<_, _>>()
-        .map_err(io::Error::other)?;
-    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).map_err(io::Error::other)?;
-    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .map_err(io::Error::other)?;
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(TlsAcceptor::from(Arc::new(config)))
 }

@@ -1,23 +1,46 @@
-//! The load balancers: real HTTP/1.1 proxies, one socket an address and listener.
+//! The load balancers: real proxies, HTTP/1.1 and HTTP/2 in, HTTP/1.1 out, one socket an address and listener.
 //!
 //! 1. [`Proxy::reconcile`] makes groups and sockets as they should be; what stays is changed in place, so an
 //!    established connection never notices.
-//! 2. A group picks a server for each request and probes all of them.
-//! 3. `forward` carries one request, `front` one client connection.
+//! 2. `front` carries a client connection, over `tls` or not; `setting` is what its listener says at the moment.
+//! 3. `forward` carries one request: `rules` (`condition`, `pattern`, `action`, `limit`) say where to, `headers` and
+//!    `sticky` what is told, `upstream` and `pool` bring it there, `body` and `gzip` bring the answer back. `tunnel` is
+//!    what follows an upgrade.
+//! 4. A `group` has its `backend`s, of which `schedule` picks one for each request and `check` probes all.
 
+mod action;
+mod backend;
+mod body;
+mod check;
+mod condition;
 mod forward;
 mod front;
 mod group;
+mod gzip;
+mod headers;
+mod limit;
+mod page;
+mod pattern;
+mod pool;
+mod rules;
+mod schedule;
+mod secure;
+mod setting;
+mod sticky;
+mod tls;
+mod tunnel;
+mod upstream;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::plane::network::{Network, outer_port};
-use crate::plane::proxy::front::{Front, Setting};
+use crate::plane::proxy::front::Front;
 use crate::plane::proxy::group::Group;
+use crate::plane::proxy::setting::Setting;
 use crate::plane::report::Changed;
-use crate::plane::spec::{Desired, Health, LoadBalancer};
+use crate::plane::spec::{Desired, Health, Listener, LoadBalancer, health_key};
 
 /// All load balancers of the region.
 pub(crate) struct Proxy {
@@ -26,14 +49,16 @@ pub(crate) struct Proxy {
     state: Mutex<State>,
 }
 
+/// A socket by load balancer, listener and address.
+type Place = (String, String, Ipv4Addr);
+
 #[derive(Default)]
 struct State {
     /// By load balancer and server group.
     groups: BTreeMap<(String, String), Arc<Group>>,
-    /// By load balancer, listener and address.
-    fronts: BTreeMap<(String, String, Ipv4Addr), Front>,
-    /// The group of each listener, for the report.
-    listeners: BTreeMap<String, Arc<Group>>,
+    /// By load balancer and listener.
+    settings: BTreeMap<(String, String), Arc<Setting>>,
+    fronts: BTreeMap<Place, Front>,
 }
 
 impl Proxy {
@@ -44,29 +69,17 @@ impl Proxy {
     /// Makes it so; whether everything is as wanted now.
     pub(crate) async fn reconcile(&self, desired: &Desired) -> bool {
         let groups = self.reconcile_groups(desired);
-        let mut wanted: BTreeMap<(String, String, Ipv4Addr), (SocketAddr, Setting)> = BTreeMap::new();
-        let mut listeners = BTreeMap::new();
-        for (id, balancer) in &desired.load_balancers {
-            for (listener_id, listener) in &balancer.listeners {
-                let Some(group) = groups.get(&(id.clone(), listener.server_group.clone())) else {
-                    continue;
-                };
-                listeners.insert(listener_id.clone(), Arc::clone(group));
-                for address in balancer.addresses.iter().filter(|_| listener.running) {
-                    let Some(outer) = self.network.balancer(&key(id, *address)) else {
-                        continue;
-                    };
-                    let socket = SocketAddr::from((outer, outer_port(listener.port)));
-                    let setting = Setting {
-                        dns_name: balancer.dns_name.to_ascii_lowercase(),
-                        listener: listener.clone(),
-                        group: Arc::clone(group),
-                    };
-                    wanted.insert((id.clone(), listener_id.clone(), *address), (socket, setting));
+        let settings = self.reconcile_settings(desired, &groups);
+        let mut wanted: BTreeMap<Place, (SocketAddr, Arc<Setting>)> = BTreeMap::new();
+        for ((id, listener), setting) in settings.iter().filter(|(_, setting)| setting.listener.running) {
+            let addresses = desired.load_balancers.get(id).map(|balancer| &balancer.addresses);
+            for address in addresses.into_iter().flatten() {
+                if let Some(outer) = self.network.balancer(&key(id, *address)) {
+                    let socket = SocketAddr::from((outer, outer_port(setting.listener.port)));
+                    wanted.insert((id.clone(), listener.clone(), *address), (socket, Arc::clone(setting)));
                 }
             }
         }
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).listeners = listeners;
         self.reconcile_fronts(wanted).await
     }
 
@@ -74,17 +87,18 @@ impl Proxy {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut kept = BTreeMap::new();
         for (id, balancer) in &desired.load_balancers {
-            for listener in balancer.listeners.values() {
-                let name = (id.clone(), listener.server_group.clone());
-                let group =
-                    state.groups.remove(&name).or_else(|| kept.get(&name).cloned()).unwrap_or_else(|| {
-                        Arc::new(Group::new(
-                            Arc::clone(&self.network),
-                            self.source(balancer),
-                            self.changed.clone(),
-                        ))
-                    });
-                group.update(&listener.servers, &listener.health_check);
+            for (group_id, settings) in &balancer.server_groups {
+                let name = (id.clone(), group_id.clone());
+                let group = match state.groups.remove(&name) {
+                    Some(group) => group,
+                    None => Arc::new(Group::new(
+                        Arc::clone(&self.network),
+                        self.source(balancer),
+                        self.changed.clone(),
+                        settings,
+                    )),
+                };
+                group.update(settings);
                 kept.insert(name, group);
             }
         }
@@ -100,10 +114,31 @@ impl Proxy {
         balancer.addresses.first().and_then(|address| self.network.balancer(&key(&balancer.id, *address)))
     }
 
-    async fn reconcile_fronts(
+    /// What every listener does now; one of which nothing changed keeps its settings, and what they count.
+    fn reconcile_settings(
         &self,
-        wanted: BTreeMap<(String, String, Ipv4Addr), (SocketAddr, Setting)>,
-    ) -> bool {
+        desired: &Desired,
+        groups: &BTreeMap<(String, String), Arc<Group>>,
+    ) -> BTreeMap<(String, String), Arc<Setting>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut settings = BTreeMap::new();
+        for (id, balancer) in &desired.load_balancers {
+            for (listener_id, listener) in &balancer.listeners {
+                let name = (id.clone(), listener_id.clone());
+                let own = groups_of(id, listener, groups);
+                let former = state.settings.get(&name);
+                let setting = match former.filter(|former| former.is_for(listener, &own)) {
+                    Some(same) => Some(Arc::clone(same)),
+                    None => Setting::new(balancer, listener, own, former.map(Arc::as_ref)).map(Arc::new),
+                };
+                settings.extend(setting.map(|setting| (name, setting)));
+            }
+        }
+        state.settings.clone_from(&settings);
+        settings
+    }
+
+    async fn reconcile_fronts(&self, wanted: BTreeMap<Place, (SocketAddr, Arc<Setting>)>) -> bool {
         let mut fronts =
             std::mem::take(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner).fronts);
         fronts.retain(|key, front| {
@@ -131,16 +166,22 @@ impl Proxy {
         is_complete
     }
 
-    /// Health by listener and server.
+    /// Health by what [`health_key`] says and by server.
     pub(crate) fn health(&self) -> BTreeMap<String, BTreeMap<String, Health>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.listeners.iter().map(|(listener, group)| (listener.clone(), group.health())).collect()
+        let mut health = BTreeMap::new();
+        for ((_, listener), setting) in &state.settings {
+            for (id, group) in setting.groups() {
+                health.insert(health_key(listener, &setting.listener.server_group, id), group.health());
+            }
+        }
+        health
     }
 
     /// From each address and port of a listener to the socket that serves it.
     pub(crate) fn connect_to(&self) -> BTreeMap<String, SocketAddr> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = |((_, _, address), front): (&(String, String, Ipv4Addr), &Front)| {
+        let place = |((_, _, address), front): (&Place, &Front)| {
             (format!("{address}:{}", front.port()), front.socket())
         };
         state.fronts.iter().map(place).collect()
@@ -153,6 +194,19 @@ impl Proxy {
         state.groups.values().for_each(|group| group.end());
         *state = State::default();
     }
+}
+
+/// The groups that a listener and its rules name.
+fn groups_of(
+    balancer: &str,
+    listener: &Listener,
+    groups: &BTreeMap<(String, String), Arc<Group>>,
+) -> BTreeMap<String, Arc<Group>> {
+    let known = |id: &str| {
+        let group = groups.get(&(balancer.to_owned(), id.to_owned()))?;
+        Some((id.to_owned(), Arc::clone(group)))
+    };
+    listener.groups().filter_map(known).collect()
 }
 
 /// What an address of a load balancer is called in the network's map.
