@@ -150,7 +150,8 @@ fn service() -> Vec<Row> {
         (
             "redis.max_memory",
             &[("on: ecs03 ", "max_memory: 512\n  on: ecs03 ")],
-            Plan(&["update redis.ecs03"]),
+            // The nodes' stream may take a part of it.
+            Plan(&["update redis.ecs03 release.ecs01 release.ecs02"]),
         ),
         (
             "redis.persistence",

@@ -59,8 +59,7 @@ test("leaving is told to those who stay", async () => {
   const [ada, grace] = await Promise.all([enter("Ada", 0), enter("Grace", 1)]);
   await grace.page.close();
   await ada.notices("Grace left the chatroom.");
-  people = people.filter((person) => person !== grace);
-  await grace.leave();
+  await company.dismiss(grace);
 });
 
 test("a message without a name is kept while the name is asked for", async () => {
