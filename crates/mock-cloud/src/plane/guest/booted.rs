@@ -88,7 +88,7 @@ impl Booted {
         let (process, printed, notices) = match begin(site, &plan, folder).await {
             Ok(begun) => begun,
             Err(error) => {
-                remove_groups(&groups);
+                remove_groups(groups).await;
                 return Err(error);
             }
         };
@@ -137,7 +137,7 @@ impl Booted {
         }
         self.tasks.shutdown().await;
         self.router.remove_cable(self.cable, self.address).await;
-        remove_groups(&self.groups);
+        remove_groups(self.groups).await;
     }
 }
 
@@ -172,9 +172,11 @@ impl Knocker {
     }
 }
 
-fn remove_groups(groups: &[PathBuf]) {
-    for group in groups {
-        limits::remove(group);
+/// Removes groups beside everything else: that may take a moment.
+async fn remove_groups(groups: Vec<PathBuf>) {
+    let removed = tokio::task::spawn_blocking(move || limits::remove_all(&groups)).await;
+    if let Ok(Err(error)) = removed {
+        tracing::warn!(%error, "a control group cannot be removed");
     }
 }
 

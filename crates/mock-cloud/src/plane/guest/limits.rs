@@ -6,6 +6,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Where control groups are mounted.
 const MOUNTED: &str = "/sys/fs/cgroup";
@@ -88,8 +89,31 @@ pub(crate) fn enter(group: &Path) -> io::Result<()> {
     set(&group.join("cgroup.procs"), "0")
 }
 
-/// Removes a group and those below it, once nothing runs there.
-pub(crate) fn remove(group: &Path) {
+/// How often a group is tried to be removed, and how long in between: what was killed takes a moment to be gone.
+const REMOVALS: usize = 200;
+const BETWEEN_REMOVALS: Duration = Duration::from_millis(10);
+
+/// Removes groups with those below them, once nothing runs there.
+///
+/// # Errors
+/// Something goes on running in one of them.
+pub(crate) fn remove_all(groups: &[PathBuf]) -> io::Result<()> {
+    for group in groups {
+        for _ in 0..REMOVALS {
+            remove(group);
+            if !group.exists() {
+                break;
+            }
+            std::thread::sleep(BETWEEN_REMOVALS);
+        }
+        if group.exists() {
+            return Err(io::Error::other(format!("{} is still in use", group.display())));
+        }
+    }
+    Ok(())
+}
+
+fn remove(group: &Path) {
     for entry in fs::read_dir(group).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             remove(&entry.path());

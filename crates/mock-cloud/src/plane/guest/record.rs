@@ -172,9 +172,7 @@ fn clean_in(folder: &Path) -> io::Result<Vec<Cleaned>> {
         let mut ended = 0;
         for guest in content.machines.values() {
             ended += usize::from(end(guest));
-            for group in &guest.groups {
-                limits::remove(group);
-            }
+            limits::remove_all(&guest.groups)?;
         }
         // A region that was started anew with the same data folder has its machines in the same place.
         let is_taken_over = living.iter().any(|(_, other)| other.folder == content.folder);
