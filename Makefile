@@ -5,7 +5,7 @@
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
 .PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat bench bench-calls bench-apply \
-	screenshots clean
+	bench-balancer screenshots clean
 
 help: ## List the targets
 	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again
@@ -53,6 +53,9 @@ bench-calls: build ## Count signed calls a second; see BENCHMARKS.md | 12 min | 
 
 bench-apply: build ## Hold an apply against the fewest calls and the shortest time | 12 min | 2 min
 	cargo run --release --locked --example bench_apply
+
+bench-balancer: build ## Hold the load balancer against nginx; see BENCHMARKS.md | 12 min | 1 min
+	cargo run --release --locked --example bench_balancer
 
 screenshots: setup-test ## Take the pictures of the page in docs/images anew | 8 min | 1 min
 	cargo build --package chat-node --locked
