@@ -5,7 +5,7 @@
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
 .PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat bench bench-calls bench-apply \
-	bench-node screenshots clean
+	bench-node bench-balancer screenshots clean
 
 help: ## List the targets
 	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again
@@ -56,6 +56,9 @@ bench-apply: build ## Hold an apply against the fewest calls and the shortest ti
 
 bench-node: build ## Size, needs and start of the chat node; see BENCHMARKS.md | 12 min | 5 s
 	cargo run --release --locked --example bench_node
+
+bench-balancer: build ## Hold the load balancer against nginx; see BENCHMARKS.md | 12 min | 1 min
+	cargo run --release --locked --example bench_balancer
 
 screenshots: setup-test ## Take the pictures of the page in docs/images anew | 8 min | 1 min
 	cargo build --workspace --bins --test it --locked
