@@ -38,6 +38,7 @@ const CONNECTIONS: usize = 64;
 const SPAN: Duration = Duration::from_secs(4);
 /// Ports of the server, one a kind of traffic.
 const PORTS: [(Kind, u16); 2] = [(Kind::Requests, 5000), (Kind::Messages, 5001)];
+const SUBNET: &str = "192.168.0.0/24";
 const HOST: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
 const PUBLIC: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 const FRONT: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 50);
@@ -261,7 +262,11 @@ fn desired() -> Desired {
         host_name: "bench".to_owned(),
         image: "debian_12_x64".to_owned(),
         vpc: "vpc-bench".to_owned(),
+        subnet: SUBNET.parse().expect("a network"),
         private_address: HOST,
+        security_groups: Vec::new(),
+        memory: 0,
+        started: 0,
         public_address: Some(PUBLIC),
         authorized_keys: Vec::new(),
         user_data: None,
@@ -270,6 +275,8 @@ fn desired() -> Desired {
     };
     let balancer = LoadBalancer {
         id: "alb-bench".to_owned(),
+        vpc: "vpc-bench".to_owned(),
+        sources: Vec::new(),
         dns_name: "alb-bench.example.com".to_owned(),
         addresses: vec![FRONT],
         listeners: PORTS.map(|(_, port)| (format!("lsn-{port}"), listener(port))).into(),
@@ -277,6 +284,7 @@ fn desired() -> Desired {
     };
     Desired {
         instances: BTreeMap::from([(instance.id.clone(), instance)]),
+        security_groups: BTreeMap::new(),
         load_balancers: BTreeMap::from([(balancer.id.clone(), balancer)]),
         domains: BTreeMap::new(),
     }
