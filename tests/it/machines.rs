@@ -21,7 +21,7 @@ const REGION: &str = "cn-hangzhou";
 fn with_machines(test: &str) -> Option<TestEnv> {
     let wanted = Wanted { name: DEFAULT.to_owned(), suite: None, mirror: None };
     let built = ability::check().and_then(|()| {
-        let built = Store::of_this_machine().build(&wanted, &|line| eprintln!("{test}: {line}"));
+        let built = Store::of_this_machine().build(&wanted, &|_| {});
         built.map_err(|error| error.to_string())
     });
     match built {
