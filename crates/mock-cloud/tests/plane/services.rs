@@ -314,7 +314,7 @@ async fn a_unit_that_notifies_has_started_when_it_says_so() {
     })
     .await;
     assert!(
-        region.ok("journalctl -u says -n 20 --no-pager").await.contains("Watchdog timeout (limit 0.3s)!")
+        region.ok("journalctl -u says -n 2000 --no-pager").await.contains("Watchdog timeout (limit 0.3s)!")
     );
     region.plane.shutdown().await;
 }
