@@ -25,7 +25,7 @@ build: setup ## Build the three programs, optimised | 10 min | 5 s
 demo: build ## The whole road once: plan, apply, verify, destroy | 11 min | 60 s
 	target/release/albatross smoke examples/chatroom.yaml
 
-test: setup-test ## Every check and every test | 20 min | 6 min
+test: setup-test ## Every check and every test | 45 min | 25 min
 	.ci/test
 
 conformance: setup-test ## The official SDKs against mock-cloud and our client | 8 min | 90 s

@@ -70,7 +70,8 @@ fn network() -> Vec<Row> {
             Plan(&[
                 "+/- vswitch.b instance.ecs02 host_key.ecs02 release.ecs02 server.ecs02 load_balancer.main",
                 "+/- listener.main security_rule.redis-ecs02 security_rule.node-b",
-                "update record.main",
+                // The other node is told from where the load balancer comes.
+                "update record.main release.ecs01",
             ]),
         ),
         (
@@ -207,7 +208,7 @@ fn front() -> Vec<Row> {
                 "create vswitch.c security_rule.node-c",
                 "delete security_rule.node-b",
                 "+/- load_balancer.main listener.main",
-                "update record.main",
+                "update record.main release.ecs01 release.ecs02",
             ]),
         ),
         ("load_balancer.address", &[("address: internet", "address: intranet")], Plan(BALANCER)),
