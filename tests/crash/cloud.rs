@@ -106,6 +106,11 @@ impl Cloud {
         self.text(Method::POST, "faults", Some(faults)).await.map(drop)
     }
 
+    /// No fault meets a call any more.
+    pub(crate) async fn fail_no_more(&self) -> anyhow::Result<()> {
+        self.text(Method::DELETE, "faults", None).await.map(drop)
+    }
+
     /// A page of a node.
     pub(crate) async fn page(&self, url: &str) -> anyhow::Result<(u16, String)> {
         let answer = self.http.get(url).timeout(PATIENCE).send().await?;

@@ -19,6 +19,9 @@ const KINDS: [(&str, &[&str], &str); 9] = [
     ("Alidns.AddDomainRecord", &["Alidns.DeleteDomainRecord"], ""),
 ];
 
+/// The fault by which a call is done and answered as if it were not.
+const DONE_AND_REFUSED: &str = "server_error_after_commit";
+
 /// How many of each kind, by the call that makes one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Recount {
@@ -37,7 +40,9 @@ impl Recount {
                 .filter(|call| call["operation"] == making)
                 .flat_map(|call| entries(&call["resources"]["shown"]).filter(is_one).map(text))
                 .collect();
-            let removed: BTreeSet<&str> = succeeded()
+            let removed: BTreeSet<&str> = calls
+                .iter()
+                .filter(|call| call["status"] == 200 || call["fault"] == DONE_AND_REFUSED)
                 .filter(|call| removing.contains(&text(&call["operation"])))
                 .flat_map(|call| entries(&call["resources"]["named"]).filter(is_one).map(text))
                 .collect();
