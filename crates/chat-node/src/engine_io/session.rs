@@ -230,8 +230,7 @@ impl Session {
     }
 
     fn enqueue(&self, mut state: MutexGuard<'_, State>, packets: &[Encoded], bytes: usize) {
-        state.packets += packets.len();
-        state.bytes += bytes;
+        state.count_in(packets.len(), bytes);
         self.put(state, packets);
     }
 
@@ -340,6 +339,12 @@ impl State {
     /// What waits in all.
     pub(super) fn waiting(&self) -> Load {
         Load { packets: self.packets + self.backlog.packets, bytes: self.bytes + self.backlog.bytes }
+    }
+
+    /// Counts what is to be written.
+    pub(super) fn count_in(&mut self, packets: usize, bytes: usize) {
+        self.packets += packets;
+        self.bytes += bytes;
     }
 
     /// Counts what is written: a backlog first, since that came before nearly everything else.

@@ -47,6 +47,14 @@ fn stand_up(line: &Line, session: &Session) -> Presence {
     here.remove(place)
 }
 
+/// Somebody who sits at one node, as another one knows.
+async fn seated(here: &Line, there: &Line) -> Session {
+    let ada = ada();
+    sit(here, &ada);
+    is_known(there, &ada).await;
+    ada
+}
+
 async fn is_known(line: &Line, session: &Session) {
     eventually("the session is known", async || {
         let known = line.bus.recall(session.pid, PATIENCE).await.unwrap();
@@ -93,9 +101,7 @@ async fn a_session_is_found_from_another_node_with_or_without_a_name() {
 async fn who_leaves_is_mourned_at_once_and_may_come_back_for_a_while() {
     let redis = redis_or_skip!();
     let (first, second) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
-    let ada = ada();
-    sit(&first, &ada);
-    is_known(&second, &ada).await;
+    let ada = seated(&first, &second).await;
     first.bus.leave(stand_up(&first, &ada));
     second.texts_until(FAREWELL).await;
     is_known(&second, &ada).await;
@@ -115,9 +121,7 @@ async fn who_leaves_is_mourned_at_once_and_may_come_back_for_a_while() {
 async fn a_session_that_another_node_has_taken_over_is_not_mourned() {
     let redis = redis_or_skip!();
     let (first, second) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
-    let ada = ada();
-    sit(&first, &ada);
-    is_known(&second, &ada).await;
+    let ada = seated(&first, &second).await;
     sit(&second, &ada);
     eventually("the other node has it", async || (owner(&redis, &ada).await == "ecs02").then_some(())).await;
     // The first one still has the dead connection, and refreshes what is its own only.
@@ -188,9 +192,7 @@ async fn who_is_handed_over_has_time_to_come_back() {
 async fn who_is_quicker_than_his_hand_over_stays_where_he_arrived() {
     let redis = redis_or_skip!();
     let (draining, staying) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
-    let ada = ada();
-    sit(&draining, &ada);
-    is_known(&staying, &ada).await;
+    let ada = seated(&draining, &staying).await;
     sit(&staying, &ada);
     eventually("she has arrived", async || (owner(&redis, &ada).await == "ecs02").then_some(())).await;
     draining.bus.hand_over(stand_up(&draining, &ada));
@@ -207,9 +209,7 @@ async fn who_is_quicker_than_his_hand_over_stays_where_he_arrived() {
 async fn a_farewell_waits_for_redis_and_is_said_once() {
     let mut redis = redis_or_skip!("--appendonly", "yes", "--appendfsync", "always");
     let (first, second) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
-    let ada = ada();
-    sit(&first, &ada);
-    is_known(&second, &ada).await;
+    let ada = seated(&first, &second).await;
     redis.kill();
     first.wait_until_trouble("keeping sessions in redis does not work").await;
     first.bus.leave(stand_up(&first, &ada));
@@ -226,9 +226,7 @@ async fn an_outage_longer_than_the_window_is_nobodys_death() {
     let second = Line::start_with("ecs02", &redis.url(), quick);
     first.wait_until_ready().await;
     second.wait_until_ready().await;
-    let ada = ada();
-    sit(&first, &ada);
-    is_known(&second, &ada).await;
+    seated(&first, &second).await;
     way.close();
     redis.kill();
     first.wait_until_trouble("keeping sessions in redis does not work").await;
@@ -305,9 +303,7 @@ async fn a_lost_hash_is_written_again() {
 async fn who_has_just_arrived_is_not_taken_for_gone_because_nobody_has_written_it_yet() {
     let redis = redis_or_skip!();
     let (first, second) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
-    let ada = ada();
-    sit(&first, &ada);
-    is_known(&second, &ada).await;
+    let ada = seated(&first, &second).await;
     // The first one has not noticed that she is gone. The second has not told yet that she is there, and looks round.
     sit_quietly(&second, &ada);
     eventually("she is the second one's", async || (owner(&redis, &ada).await == "ecs02").then_some(()))
@@ -323,9 +319,7 @@ async fn who_has_just_arrived_is_not_taken_for_gone_because_nobody_has_written_i
 async fn a_redis_that_remembers_an_earlier_stay_is_told_of_the_later_one() {
     let redis = redis_or_skip!();
     let (first, second) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
-    let ada = ada();
-    sit(&first, &ada);
-    is_known(&second, &ada).await;
+    let ada = seated(&first, &second).await;
     let key = format!("chat:recovery:{}", ada.pid);
     let earlier: Vec<u8> = redis.run(&["DUMP", &key]).await;
     sit(&second, &ada);
@@ -352,9 +346,7 @@ async fn a_redis_that_was_full_for_longer_than_the_window_makes_nobody_dead() {
     let first = Line::start_with("ecs01", &redis_server::url(way.address), quick);
     first.wait_until_ready().await;
     let second = node("ecs02", &redis).await;
-    let ada = ada();
-    sit(&first, &ada);
-    is_known(&second, &ada).await;
+    let ada = seated(&first, &second).await;
     redis.run::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;
     first.wait_until_trouble("keeping sessions in redis does not work: the memory of Redis is full").await;
     second.wait_until_trouble("keeping sessions in redis does not work: the memory of Redis is full").await;
@@ -385,9 +377,7 @@ async fn a_redis_that_was_full_for_longer_than_the_window_makes_nobody_dead() {
 async fn who_leaves_while_the_disk_is_full_is_mourned_once_and_tidied_afterwards() {
     let redis = redis_or_skip!("--save", "3600 1", "--dbfilename", "taken");
     let (first, second) = (node("ecs01", &redis).await, node("ecs02", &redis).await);
-    let ada = ada();
-    sit(&first, &ada);
-    is_known(&second, &ada).await;
+    let ada = seated(&first, &second).await;
     // A snapshot is renamed to its name in the end, and a folder of that name stands in its way.
     std::fs::create_dir(redis.folder().join("taken")).unwrap();
     redis.run::<()>(&["BGSAVE"]).await;
@@ -417,9 +407,7 @@ async fn who_was_mourned_by_another_node_is_not_mourned_again_by_its_own() {
     let second = Line::start_with("ecs02", &redis.url(), short_memory);
     first.wait_until_ready().await;
     second.wait_until_ready().await;
-    let ada = ada();
-    sit(&first, &ada);
-    is_known(&second, &ada).await;
+    let ada = seated(&first, &second).await;
     way.close();
     first.wait_until_trouble("keeping sessions in redis does not work").await;
     first.bus.leave(stand_up(&first, &ada));
@@ -439,9 +427,7 @@ async fn who_comes_back_after_the_farewell_was_written_is_not_forgotten() {
     let redis = redis_or_skip!();
     let dying = node("ecs01", &redis).await;
     let living = node("ecs02", &redis).await;
-    let ada = ada();
-    sit(&dying, &ada);
-    is_known(&living, &ada).await;
+    let ada = seated(&dying, &living).await;
     drop(dying);
     living.texts_until(FAREWELL).await;
     is_known(&living, &ada).await;
@@ -460,9 +446,7 @@ async fn the_farewell_of_who_was_sent_away_comes_long_before_it_is_too_late_to_c
         (Line::start_with("ecs01", &redis.url(), long), Line::start_with("ecs02", &redis.url(), long));
     draining.wait_until_ready().await;
     staying.wait_until_ready().await;
-    let ada = ada();
-    sit(&draining, &ada);
-    is_known(&staying, &ada).await;
+    let ada = seated(&draining, &staying).await;
     draining.bus.hand_over(stand_up(&draining, &ada));
     draining.bus.finish().await;
     let due: f64 = redis.run(&["ZSCORE", "chat:expiring", &ada.pid.to_string()]).await;

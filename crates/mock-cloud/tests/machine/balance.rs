@@ -4,66 +4,25 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use mock_cloud::plane::spec::{
-    CheckProtocol, ForwardedFor, Health, HealthCheck, HttpVersion, Listener, ListenerProtocol, LoadBalancer,
-    Scheduler, Server, ServerGroup, ServerProtocol,
-};
+use mock_cloud::plane::spec::{Health, LoadBalancer, Server};
 
 use crate::support::{Region, VPC, addresses, admit, can_have_machines, eventually};
 
 const NODE: Ipv4Addr = Ipv4Addr::new(192, 168, 0, 1);
 const PUBLIC: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 50);
 
+/// Before the node: another port, another vSwitch, and checks that what listens there answers.
 fn balancer() -> LoadBalancer {
     let server = Server { vpc: VPC.to_owned(), address: NODE, port: 5000, weight: 100 };
-    let listener = Listener {
-        port: 80,
-        protocol: ListenerProtocol::Http,
-        idle_timeout: Duration::from_secs(15),
-        request_timeout: Duration::from_secs(10),
-        running: true,
-        gzip: false,
-        forwarded_for: ForwardedFor::Append,
-        forwarded: Vec::new(),
-        server_group: "sgp-1".to_owned(),
-        rules: Vec::new(),
-    };
-    let group = ServerGroup {
-        protocol: ServerProtocol::Http,
-        scheduler: Scheduler::RoundRobin,
-        servers: BTreeMap::from([("node".to_owned(), server)]),
-        health_check: check(),
-        sticky: None,
-        drain: None,
-        slow_start: None,
-        keep_alive: true,
-    };
-    LoadBalancer {
-        id: "alb-1".to_owned(),
-        vpc: VPC.to_owned(),
-        sources: vec![Ipv4Addr::new(192, 168, 1, 7)],
-        dns_name: "alb-1.cn-hangzhou.alb.aliyuncsslb.com".to_owned(),
-        addresses: vec![PUBLIC],
-        listeners: BTreeMap::from([("lsn-1".to_owned(), listener)]),
-        server_groups: BTreeMap::from([("sgp-1".to_owned(), group)]),
-    }
-}
-
-fn check() -> HealthCheck {
-    HealthCheck {
-        enabled: true,
-        protocol: CheckProtocol::Http,
-        version: HttpVersion::Http11,
-        host: None,
-        path: "/".to_owned(),
-        method: "GET".to_owned(),
-        port: None,
-        interval: Duration::from_millis(100),
-        timeout: Duration::from_secs(2),
-        healthy_threshold: 2,
-        unhealthy_threshold: 2,
-        codes: vec!["http_2xx".to_owned()],
-    }
+    let mut balancer = crate::balancer::balancer(VPC, BTreeMap::from([("node".to_owned(), server)]));
+    balancer.sources = vec![Ipv4Addr::new(192, 168, 1, 7)];
+    balancer.addresses = vec![PUBLIC];
+    let listener = balancer.listeners.get_mut("lsn-1").unwrap();
+    (listener.port, listener.gzip) = (80, false);
+    let check = &mut balancer.server_groups.get_mut("sgp-1").unwrap().health_check;
+    (check.method, check.path) = ("GET".to_owned(), "/".to_owned());
+    check.interval = Duration::from_millis(100);
+    balancer
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,9 +6,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod balance;
+#[path = "../shared/balancer.rs"]
+mod balancer;
 mod boot;
 mod death;
 mod groups;
 mod image;
 mod life;
 mod support;
+#[path = "../shared/waiting.rs"]
+mod waiting;

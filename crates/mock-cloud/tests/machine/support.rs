@@ -10,11 +10,13 @@ use mock_cloud::gates::Gates;
 use mock_cloud::image::build::Wanted;
 use mock_cloud::image::{DEFAULT, Store, ability};
 use mock_cloud::plane::spec::{
-    Desired, HostState, Inside, Instance, Policy, Power, Rule, SecurityGroup, Source, Status, Traffic,
+    Desired, Inside, Instance, Policy, Power, Rule, SecurityGroup, Source, Status, Traffic,
 };
 use mock_cloud::plane::{HostKind, Plane, PlaneConfig};
 use tempfile::TempDir;
 use tokio::process::Command;
+
+use crate::waiting;
 
 /// Nothing in these tests takes longer, on a machine that does other things too.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -128,25 +130,11 @@ impl Region {
     }
 
     pub(crate) async fn all_ready(&self) {
-        let ids: Vec<String> = self.desired.instances.keys().cloned().collect();
-        self.until("all machines are ready", |status| {
-            ids.iter().all(|id| status.hosts.get(id).is_some_and(|host| host.state == HostState::Ready))
-        })
-        .await;
+        waiting::all_ready(&self.plane, PATIENCE, &self.desired).await;
     }
 
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
-        let wait = async {
-            loop {
-                let status = self.plane.status();
-                if holds(&status) {
-                    return status;
-                }
-                self.plane.changed().await;
-            }
-        };
-        let result = tokio::time::timeout(PATIENCE, wait).await;
-        result.unwrap_or_else(|_| panic!("never: {what}; the status is {:#?}", self.plane.status()))
+        waiting::until(&self.plane, PATIENCE, what, holds).await
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -227,12 +215,7 @@ pub(crate) async fn run(mut command: Command) -> Output {
 
 /// Asks again until it holds.
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
-    let wait = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("never: {what}"));
+    waiting::eventually(PATIENCE, what, holds).await;
 }
 
 /// Processes of the outer machine whose command line has this text.

@@ -3,9 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod balance;
+#[path = "../shared/balancer.rs"]
+mod balancer;
 mod commands;
 mod death;
 mod files;
 mod names;
 mod services;
 mod support;
+#[path = "../shared/waiting.rs"]
+mod waiting;

@@ -1,6 +1,5 @@
 //! What the tests of the data plane share: a running plane with hosts, the OpenSSH clients, and bounded waiting.
 
-use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -8,14 +7,13 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use mock_cloud::gates::Gates;
-use mock_cloud::plane::spec::{
-    CheckProtocol, Desired, ForwardedFor, HealthCheck, HostState, HttpVersion, Instance, Listener,
-    ListenerProtocol, LoadBalancer, Power, Scheduler, Server, ServerGroup, ServerProtocol, Status,
-};
+use mock_cloud::plane::spec::{Desired, Instance, LoadBalancer, Power, Server, Status};
 use mock_cloud::plane::{HostKind, Plane, PlaneConfig};
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
+
+use crate::{balancer, waiting};
 
 /// Nothing in these tests takes longer.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
@@ -98,26 +96,12 @@ impl Region {
     }
 
     pub(crate) async fn all_ready(&self) {
-        let ids: Vec<String> = self.desired.instances.keys().cloned().collect();
-        self.until("all hosts are ready", |status| {
-            ids.iter().all(|id| status.hosts.get(id).is_some_and(|host| host.state == HostState::Ready))
-        })
-        .await;
+        waiting::all_ready(&self.plane, PATIENCE, &self.desired).await;
     }
 
-    /// Waits until the status is as described, woken by the plane itself.
+    /// Waits until the status is as described.
     pub(crate) async fn until(&self, what: &str, holds: impl Fn(&Status) -> bool) -> Status {
-        let wait = async {
-            loop {
-                let status = self.plane.status();
-                if holds(&status) {
-                    return status;
-                }
-                self.plane.changed().await;
-            }
-        };
-        let result = tokio::time::timeout(PATIENCE, wait).await;
-        result.unwrap_or_else(|_| panic!("never: {what}; the status is {:#?}", self.plane.status()))
+        waiting::until(&self.plane, PATIENCE, what, holds).await
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -238,12 +222,7 @@ pub(crate) fn text(output: &Output) -> String {
 
 /// Asks again until it holds; for conditions nothing announces.
 pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, holds: impl Fn() -> F) {
-    let wait = async {
-        while !holds().await {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, wait).await.unwrap_or_else(|_| panic!("never: {what}"));
+    waiting::eventually(PATIENCE, what, holds).await;
 }
 
 /// Whether a process of the outer machine exists and is not a zombie.
@@ -257,52 +236,5 @@ pub(crate) fn balancer(servers: &[(Ipv4Addr, u16, u16)]) -> LoadBalancer {
     let server = |&(address, port, weight): &(Ipv4Addr, u16, u16)| {
         (format!("{address}:{port}"), Server { vpc: VPC.to_owned(), address, port, weight })
     };
-    let listener = Listener {
-        port: 5000,
-        protocol: ListenerProtocol::Http,
-        idle_timeout: Duration::from_secs(15),
-        request_timeout: Duration::from_secs(10),
-        running: true,
-        gzip: true,
-        forwarded_for: ForwardedFor::Append,
-        forwarded: Vec::new(),
-        server_group: "sgp-1".to_owned(),
-        rules: Vec::new(),
-    };
-    let group = ServerGroup {
-        protocol: ServerProtocol::Http,
-        scheduler: Scheduler::RoundRobin,
-        servers: servers.iter().map(server).collect(),
-        health_check: quick_checks(),
-        sticky: None,
-        drain: None,
-        slow_start: None,
-        keep_alive: true,
-    };
-    LoadBalancer {
-        id: "alb-1".to_owned(),
-        vpc: VPC.to_owned(),
-        sources: vec![Ipv4Addr::new(192, 168, 0, 200)],
-        dns_name: "alb-1.cn-hangzhou.alb.aliyuncsslb.com".to_owned(),
-        addresses: vec![Ipv4Addr::new(198, 18, 0, 50), Ipv4Addr::new(198, 18, 0, 51)],
-        listeners: BTreeMap::from([("lsn-1".to_owned(), listener)]),
-        server_groups: BTreeMap::from([("sgp-1".to_owned(), group)]),
-    }
-}
-
-fn quick_checks() -> HealthCheck {
-    HealthCheck {
-        enabled: true,
-        protocol: CheckProtocol::Http,
-        version: HttpVersion::Http11,
-        host: None,
-        path: "/healthz".to_owned(),
-        method: "HEAD".to_owned(),
-        port: None,
-        interval: Duration::from_millis(20),
-        timeout: Duration::from_secs(2),
-        healthy_threshold: 2,
-        unhealthy_threshold: 2,
-        codes: vec!["http_2xx".to_owned()],
-    }
+    balancer::balancer(VPC, servers.iter().map(server).collect())
 }

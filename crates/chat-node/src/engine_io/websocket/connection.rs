@@ -209,9 +209,7 @@ impl Connection {
     /// Frames of the WebSocket itself count as what the session has queued, since they are counted out with it.
     fn count_in(&self, frame: &Bytes) {
         if matches!(self.stage, Stage::Carrying(_)) {
-            let mut state = self.session.lock();
-            state.packets += 1;
-            state.bytes += frame.len();
+            self.session.lock().count_in(1, frame.len());
         }
     }
 

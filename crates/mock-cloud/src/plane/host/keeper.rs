@@ -46,7 +46,7 @@ impl Keeper {
             let end = tokio::select! {
                 end = launched.running.end() => (end, None),
                 event = launched.vigil.next() => match self.heed(event, &mut launched.running).await {
-                    Some(late) => (late.0, Some(late.1)),
+                    Some((end, result)) => (end, Some(result)),
                     None => continue,
                 },
                 order = self.inbox.recv() => {
