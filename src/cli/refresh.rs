@@ -1,7 +1,7 @@
 //! What a plan is made from: what there is now, or what was last written down; and taking the one into the other.
 
 use crate::apply::recover::{Unmendable, adopt, learn, recover, take_in};
-use crate::apply::refresh::{Depth, from_journal, obstacles, refresh};
+use crate::apply::refresh::{Depth, from_journal, refresh, refresh_to_remove};
 use crate::cli::GlobalOptions;
 use crate::cli::apply::{Consent, agreed};
 use crate::cli::exit::ExitStatus;
@@ -79,9 +79,7 @@ pub(super) async fn observe(session: &Session, destroy: bool) -> Result<Observed
     // What is on a machine goes with it; one that was adopted stays, and what we put on it goes.
     let adopted = provider.ledger.memory().resources.into_values().any(|one| one.adopted);
     let depth = if adopted { Depth::CloudAndHosts } else { Depth::Cloud };
-    let mut observed = refresh(provider, desired, depth).await?;
-    observed.foreign.extend(obstacles(provider, &observed).await?);
-    Ok(observed)
+    Ok(refresh_to_remove(provider, desired, depth).await?)
 }
 
 /// `plan --refresh-only`: shows drift alone.

@@ -76,8 +76,8 @@ async fn live(work: &Work, life: &[Point]) -> anyhow::Result<()> {
             trial::run(&here, point.verb, slice::from_ref(point), work.recording.reference(point.verb)).await;
         let mut findings = result.with_context(|| format!("at {point}"))?;
         lived.push(point.clone());
-        if is_not_reached(&findings) {
-            findings = once_it_comes(work, point).await?;
+        if trial::is_not_reached(&findings) {
+            findings = trial::until_it_comes(|| alone(work, point)).await?;
             if findings.is_empty() {
                 work.note(point, &findings);
                 lived.clear();
@@ -94,25 +94,6 @@ async fn live(work: &Work, life: &[Point]) -> anyhow::Result<()> {
         lived.clear();
     }
     Ok(())
-}
-
-/// How often a point that did not come is waited for: how often a service is asked until it is up differs.
-const ATTEMPTS: usize = 4;
-
-fn is_not_reached(findings: &[Finding]) -> bool {
-    matches!(findings, [Finding::NotReached(_)])
-}
-
-/// Tries a point that did not come on new stages until it does.
-async fn once_it_comes(work: &Work, point: &Point) -> anyhow::Result<Vec<Finding>> {
-    let mut findings = Vec::new();
-    for _ in 0..ATTEMPTS {
-        findings = alone(work, point).await?;
-        if !is_not_reached(&findings) {
-            break;
-        }
-    }
-    Ok(findings)
 }
 
 /// A stage at the beginning of a command: a new one, or one that goes on.

@@ -121,8 +121,8 @@ async fn work_off(work: Arc<Work>) -> anyhow::Result<()> {
             return Ok(());
         }
         let round = Round::draw(seed, &work.recording.points)?;
-        let findings =
-            play(&work, &round).await.with_context(|| format!("seed {seed}: {}", round.describe()))?;
+        let findings = trial::until_it_comes(|| play(&work, &round)).await;
+        let findings = findings.with_context(|| format!("seed {seed}: {}", round.describe()))?;
         work.tallies
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

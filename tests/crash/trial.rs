@@ -94,6 +94,29 @@ pub(crate) async fn run(
     compare(stage, verb, &before, reference).await
 }
 
+/// How often a point that did not come is waited for: how often a service is asked until it is up differs.
+const ATTEMPTS: usize = 4;
+
+/// Whether a trial found nothing but that its point did not come.
+pub(crate) fn is_not_reached(findings: &[Finding]) -> bool {
+    matches!(findings, [Finding::NotReached(_)])
+}
+
+/// Tries until the point comes, each time on a new stage.
+pub(crate) async fn until_it_comes<F>(attempt: impl Fn() -> F) -> anyhow::Result<Vec<Finding>>
+where
+    F: Future<Output = anyhow::Result<Vec<Finding>>>,
+{
+    let mut findings = attempt().await?;
+    for _ in 1..ATTEMPTS {
+        if !is_not_reached(&findings) {
+            break;
+        }
+        findings = attempt().await?;
+    }
+    Ok(findings)
+}
+
 /// Compares what is there with the end of an undisturbed run.
 async fn compare(
     stage: &Stage,

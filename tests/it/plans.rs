@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use albatross::base::ids::CloudId;
 use albatross::cloud::Product;
 use albatross::cloud::call::Call;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::parts::lacks_redis;
@@ -415,6 +415,20 @@ fn a_machine_is_removed_with_what_stands_on_it_and_the_rest_serves_on() {
         .expect_in_order(&["3 resources kept, 0 left beside them"]);
     assert!(state(&env, "vswitch.b").is_some() && state(&env, "vpc.main").is_some());
     env.expect_destroyed_to_nothing();
+}
+
+/// Of the two lists with the load balancer, the one of the network still shows it for two calls after it has gone.
+#[test]
+fn a_list_that_lags_does_not_make_what_was_removed_an_obstacle() {
+    let env = control_plane();
+    env.local("apply").expect_code(0);
+    let cloud = env.cloud();
+    let as_it_was = json!({"stale_read": {"milliseconds": 30_000}});
+    // The cloud remembers from here on how it was.
+    cloud.break_calls([("Alb.ListLoadBalancers", 100)].into_iter(), &as_it_was);
+    local(&env, "destroy", &["--target", "load_balancer.main"]).expect_code(0);
+    cloud.break_calls([("Alb.ListLoadBalancers", 2), ("Alb.ListLoadBalancers", 4)].into_iter(), &as_it_was);
+    local(&env, "destroy", &[]).expect_code(0).expect_absent("not ours").expect_in_order(&["0 resources left"]);
 }
 
 #[test]

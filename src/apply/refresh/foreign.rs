@@ -75,7 +75,7 @@ pub(super) fn claim(observed: &mut Observed) {
 ///
 /// # Errors
 /// When the cloud cannot be asked.
-pub async fn obstacles(provider: &Provider, observed: &Observed) -> Result<Vec<Foreign>, ApplyError> {
+pub(super) async fn obstacles(provider: &Provider, observed: &Observed) -> Result<Vec<Foreign>, ApplyError> {
     let Some(network) =
         observed.resources.get(&network_address()).filter(|found| found.owner == Owner::Stack)
     else {

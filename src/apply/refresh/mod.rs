@@ -20,8 +20,6 @@ mod reader;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use foreign::obstacles;
-
 use crate::apply::error::ApplyError;
 use crate::apply::provider::{Known, Provider};
 use crate::base::clock;
@@ -77,6 +75,32 @@ pub async fn refresh(provider: &Provider, desired: &Desired, depth: Depth) -> Re
         Depth::Cloud => observed.applied.retain(|address, _| !address.kind.is_on_host()),
     }
     Ok(observed)
+}
+
+/// Reads what there is before everything goes: what others have in the network of the stack would stand in the way.
+///
+/// What bears the stack's own tags there, and is none of its resources, has been seen by one of two lists only: one of
+/// them lags, so both are read again.
+///
+/// # Errors
+/// When the cloud cannot be asked.
+pub async fn refresh_to_remove(
+    provider: &Provider,
+    desired: &Desired,
+    depth: Depth,
+) -> Result<Observed, ApplyError> {
+    let stack = provider.stack.as_str();
+    let deadline = Deadline::after(LAG);
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(1));
+    loop {
+        let mut observed = refresh(provider, desired, depth).await?;
+        let obstacles = foreign::obstacles(provider, &observed).await?;
+        let lists_agree = obstacles.iter().all(|obstacle| obstacle.stack.as_deref() != Some(stack));
+        if lists_agree || !backoff.wait(&deadline).await {
+            observed.foreign.extend(obstacles);
+            return Ok(observed);
+        }
+    }
 }
 
 /// What there is as far as it was written down; nobody is asked, so what others did since is not in it.

@@ -78,6 +78,12 @@ impl Served {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        // Asked first, so that the connection knows that more is wanted; then the connection gets on.
+        let frame = Pin::new(&mut self.incoming).poll_frame(context);
+        if frame.is_ready() {
+            return frame;
+        }
+        self.lease.drive(context);
         Pin::new(&mut self.incoming).poll_frame(context)
     }
 }

@@ -4,8 +4,8 @@
 //!    established connection never notices.
 //! 2. `front` carries a client connection, over `tls` or not; `setting` is what its listener says at the moment.
 //! 3. `forward` carries one request: `rules` (`condition`, `pattern`, `action`, `limit`) say where to, `headers` and
-//!    `sticky` what is told, `upstream` and `pool` bring it there, `body` and `gzip` bring the answer back. `tunnel` is
-//!    what follows an upgrade.
+//!    `sticky` what is told, `upstream` brings it there over a `connection` of the `pool`, `body` and `gzip` bring the
+//!    answer back. `tunnel` is what follows an upgrade.
 //! 4. A `group` has its `backend`s, of which `schedule` picks one for each request and `check` probes all.
 
 mod action;
@@ -13,6 +13,7 @@ mod backend;
 mod body;
 mod check;
 mod condition;
+mod connection;
 mod forward;
 mod front;
 mod group;

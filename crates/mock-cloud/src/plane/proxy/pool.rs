@@ -3,57 +3,52 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hyper::client::conn::http1::SendRequest;
 use tokio::time::Instant;
 
-use crate::plane::proxy::body::Sent;
+use crate::plane::proxy::connection::Connection;
 
 /// How long an unused connection is kept.
 const KEEP_LIMIT: Duration = Duration::from_secs(15);
 
-/// One end of a connection to a server.
-pub(super) type Sender = SendRequest<Sent>;
-
 /// The connections, the one used last at the end.
 #[derive(Default)]
 pub(super) struct Pool {
-    idle: Mutex<Vec<(Sender, Instant)>>,
+    idle: Mutex<Vec<(Connection, Instant)>>,
 }
 
 impl Pool {
     /// The one used last: the others get the chance to grow old.
-    pub(super) fn take(&self) -> Option<Sender> {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some((sender, since)) = idle.pop() {
-            if sender.is_ready() && since.elapsed() < KEEP_LIMIT {
-                return Some(sender);
+    pub(super) fn take(&self) -> Option<Connection> {
+        loop {
+            let (mut connection, since) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            if since.elapsed() < KEEP_LIMIT && connection.is_ready() {
+                return Some(connection);
             }
         }
-        None
     }
 
     /// Takes a connection whose last answer was read to its end, as soon as it is ready for the next one.
-    pub(super) fn put(self: &Arc<Self>, mut sender: Sender) {
-        if sender.is_ready() {
-            self.keep(sender);
-        } else if !sender.is_closed() {
-            let pool = Arc::clone(self);
-            tokio::spawn(async move {
-                if sender.ready().await.is_ok() {
-                    pool.keep(sender);
-                }
-            });
+    pub(super) fn put(self: &Arc<Self>, mut connection: Connection) {
+        if connection.is_ready() {
+            return self.keep(connection);
         }
+        let pool = Arc::clone(self);
+        tokio::spawn(async move {
+            connection.rest().await;
+            if connection.is_ready() {
+                pool.keep(connection);
+            }
+        });
     }
 
-    fn keep(&self, sender: Sender) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((sender, Instant::now()));
+    fn keep(&self, connection: Connection) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, Instant::now()));
     }
 
     /// Lets go of those that nobody used for long, and of those that their servers closed.
     pub(super) fn expire(&self) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain(|(sender, since)| !sender.is_closed() && since.elapsed() < KEEP_LIMIT);
+        idle.retain_mut(|(connection, since)| since.elapsed() < KEEP_LIMIT && connection.is_ready());
     }
 
     /// Lets go of all of them.

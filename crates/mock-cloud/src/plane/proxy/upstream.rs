@@ -1,18 +1,17 @@
 //! One request on its way to a server: over a kept connection or a new one.
 
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::client::conn::http1;
 use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::plane::probe::connect;
 use crate::plane::proxy::backend::{Backend, Era, Load};
 use crate::plane::proxy::body::Sent;
-use crate::plane::proxy::pool::{Pool, Sender};
+use crate::plane::proxy::connection::Connection;
+use crate::plane::proxy::pool::Pool;
 use crate::plane::proxy::secure;
 use crate::plane::spec::{ServerGroup, ServerProtocol};
 
@@ -22,7 +21,7 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(5);
 /// What a request occupies until its answer was read: the server counts it, and its connection serves nobody else.
 pub(super) struct Lease {
     load: Load,
-    sender: Option<Sender>,
+    connection: Option<Connection>,
     /// Where the connection goes afterwards, if it is kept.
     pool: Option<Arc<Pool>>,
 }
@@ -33,10 +32,24 @@ impl Lease {
         &self.load
     }
 
+    /// Goes on with what is under way on the connection.
+    pub(super) fn drive(&mut self, context: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection {
+            let _ = connection.drive(context);
+        }
+    }
+
+    /// Resolves when the connection is over or has become a tunnel.
+    pub(super) async fn end(&mut self) {
+        if let Some(connection) = &mut self.connection {
+            connection.end().await;
+        }
+    }
+
     /// The answer was read to its end.
     pub(super) fn finish(&mut self) {
-        if let (Some(sender), Some(pool)) = (self.sender.take(), self.pool.take()) {
-            pool.put(sender);
+        if let (Some(connection), Some(pool)) = (self.connection.take(), self.pool.take()) {
+            pool.put(connection);
         }
     }
 }
@@ -56,9 +69,9 @@ pub(super) async fn send(
         tracing::info!(%error, "a server did not answer");
         if era.requests.is_cancelled() { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::BAD_GATEWAY }
     };
-    while let Some(mut sender) = pool.as_ref().and_then(|pool| pool.take()) {
-        match sender.try_send_request(request).await {
-            Ok(response) => return Ok((response, Lease { load, sender: Some(sender), pool })),
+    while let Some(mut connection) = pool.as_ref().and_then(|pool| pool.take()) {
+        match connection.send(request).await {
+            Ok(response) => return Ok((response, Lease { load, connection: Some(connection), pool })),
             // Closed by the server before any of it was sent: another connection may do.
             Err(mut error) => match error.take_message() {
                 Some(unsent) => request = unsent,
@@ -66,22 +79,23 @@ pub(super) async fn send(
             },
         }
     }
-    let mut sender = open(&load, era, group.protocol).await.ok_or(StatusCode::BAD_GATEWAY)?;
-    let response = sender.send_request(request).await.map_err(failed)?;
-    Ok((response, Lease { load, sender: Some(sender), pool }))
+    let mut connection = open(&load, era, group.protocol).await.ok_or(StatusCode::BAD_GATEWAY)?;
+    let response = connection.send(request).await.map_err(|error| failed(error.into_error()))?;
+    Ok((response, Lease { load, connection: Some(connection), pool }))
 }
 
-async fn open(backend: &Backend, era: &Era, protocol: ServerProtocol) -> Option<Sender> {
+async fn open(backend: &Backend, era: &Era, protocol: ServerProtocol) -> Option<Connection> {
     let target = backend.target(None)?;
     let made = tokio::time::timeout(CONNECT_LIMIT, async {
         let stream = connect(target, backend.source()).await?;
+        let ended = era.requests.clone();
         match protocol {
-            ServerProtocol::Http => Ok(shake_hands(stream, era).await),
-            ServerProtocol::Https => Ok(shake_hands(secure::wrap(stream).await?, era).await),
+            ServerProtocol::Http => Ok(Connection::new(stream, ended).await),
+            ServerProtocol::Https => Ok(Connection::new(secure::wrap(stream).await?, ended).await),
         }
     });
     match made.await {
-        Ok(Ok(sender)) => sender,
+        Ok(Ok(connection)) => connection,
         Ok(Err(error)) => {
             let error: std::io::Error = error;
             tracing::info!(%target, %error, "a server cannot be reached");
@@ -89,20 +103,4 @@ async fn open(backend: &Backend, era: &Era, protocol: ServerProtocol) -> Option<
         }
         Err(_) => None,
     }
-}
-
-/// Begins to speak HTTP; the connection ends with its era.
-async fn shake_hands(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    era: &Era,
-) -> Option<Sender> {
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await.ok()?;
-    let ended = era.requests.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = connection.with_upgrades() => {}
-            () = ended.cancelled() => {}
-        }
-    });
-    Some(sender)
 }
