@@ -22,6 +22,8 @@ async fn scenario(behaviour: Behaviour, record: Record) -> Scenario {
     Scenario {
         host: "example.com".to_owned(),
         port: 5000,
+        tls: None,
+        redirect_from: None,
         dns_server: Some(names::serve(record).await),
         expected_cname: format!("{BALANCER}."),
         address_map: AddressMap::Mapped(map),
