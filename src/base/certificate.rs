@@ -202,7 +202,10 @@ mod tests {
     fn one_that_is_made_is_for_its_name_and_its_key_belongs_to_it() {
         let made = self_signed("chat.example.com").unwrap();
         let server = &made.chain.server;
-        assert_eq!((server.names.as_slice(), server.subject.as_str()), (&["chat.example.com".to_owned()][..], "chat.example.com"));
+        assert_eq!(
+            (server.names.as_slice(), server.subject.as_str()),
+            (&["chat.example.com".to_owned()][..], "chat.example.com")
+        );
         assert_eq!(server.issuer, server.subject);
         assert!(server.covers("CHAT.example.com") && !server.covers("example.com"));
         assert_eq!(server.days_left(clock::now()), i64::from(SELF_SIGNED_DAYS) - 1);

@@ -188,6 +188,9 @@ mod tests {
         let new = NewCertificate { name: "chat", chain: "CHAIN", key: &key, tags: &[("k", "v")] };
         let call = upload(&new, &ClientToken::new("0f"));
         let shown = format!("{call:?} {}", serde_json::to_string(&call).unwrap());
-        assert!(shown.contains("CHAIN") && shown.contains("Tags.1.Key") && !shown.contains("hunter2"), "{shown}");
+        assert!(
+            shown.contains("CHAIN") && shown.contains("Tags.1.Key") && !shown.contains("hunter2"),
+            "{shown}"
+        );
     }
 }

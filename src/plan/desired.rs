@@ -9,9 +9,8 @@ use crate::resource::ownership::record_remark;
 use crate::resource::settings;
 use crate::resource::spec::{
     CertificateOrigin, CertificateSpec, Exposure, HostSpec, InstanceSpec, KeyPairSpec, ListenerCertificate,
-    ListenerRuleSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence,
-    RecordSpec, RedisSpec, ReleaseSpec, SecurityGroupSpec, SecurityRuleSpec, ServerGroupSpec, ServerSpec,
-    Source, Spec, VSwitchSpec, VpcSpec,
+    ListenerRuleSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence, RecordSpec, RedisSpec, ReleaseSpec,
+    SecurityGroupSpec, SecurityRuleSpec, ServerGroupSpec, ServerSpec, Source, Spec, VSwitchSpec, VpcSpec,
 };
 use crate::resource::{Kind, ResourceAddress};
 use crate::topology::model::{self, Protocol, Reach, Topology};

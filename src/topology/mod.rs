@@ -178,7 +178,9 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["instances", _] => &["vswitch", "access", "via", "types", "image", "disk", "protect"],
         ["redis"] => &["on", "port", "max_memory", "persistence"],
         ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins"],
-        ["load_balancer"] => &["id", "vswitches", "address", "edition", "protect", "listener", "redirect_from"],
+        ["load_balancer"] => {
+            &["id", "vswitches", "address", "edition", "protect", "listener", "redirect_from"]
+        }
         ["load_balancer", "listener"] => {
             &["protocol", "port", "idle_timeout", "request_timeout", "certificate"]
         }

@@ -12,8 +12,8 @@ use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::topology::duration::Seconds;
 use crate::topology::model::{
-    Address, Certificate, Dns, Edition, Instance, Listener, LoadBalancer, Node, Persistence, Protocol, Reach, Redis, Ssh,
-    Topology, VSwitch, Vpc,
+    Address, Certificate, Dns, Edition, Instance, Listener, LoadBalancer, Node, Persistence, Protocol, Reach,
+    Redis, Ssh, Topology, VSwitch, Vpc,
 };
 use crate::topology::schema::{self, CertificateForm, Document};
 

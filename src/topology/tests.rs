@@ -41,7 +41,13 @@ fn a_certificate_is_an_id_or_files_or_made() {
     assert_eq!(certificate("{ self_signed: true }"), Ok(model::Certificate::SelfSigned));
     let files = model::Certificate::Files { chain: "chain.pem".into(), key: "keys/key.pem".into() };
     assert_eq!(certificate("{ file: chain.pem, key: keys/key.pem }"), Ok(files));
-    for wrong in ["{ file: a }", "{ key: a }", "{}", "{ self_signed: false }", "{ self_signed: true, file: a, key: b }"] {
+    for wrong in [
+        "{ file: a }",
+        "{ key: a }",
+        "{}",
+        "{ self_signed: false }",
+        "{ self_signed: true, file: a, key: b }",
+    ] {
         assert_eq!(certificate(wrong).unwrap_err()[0].code, "certificate-form", "{wrong}");
     }
     let unknown = certificate("{ file: a, kee: b }").unwrap_err();
@@ -51,8 +57,7 @@ fn a_certificate_is_an_id_or_files_or_made() {
 }
 
 const SECURE: &str = include_str!("../../examples/chatroom-https.yaml");
-const CERTIFICATE_HELP: &str =
-    "write `{ file: chain.pem, key: key.pem }`, `{ self_signed: true }`, or an id such as `12345-cn-hangzhou`";
+const CERTIFICATE_HELP: &str = "write `{ file: chain.pem, key: key.pem }`, `{ self_signed: true }`, or an id such as `12345-cn-hangzhou`";
 
 #[test]
 fn the_known_fields_are_those_of_the_schema() {

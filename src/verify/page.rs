@@ -12,9 +12,7 @@ pub(super) async fn check(scenario: &Scenario, address: IpAddr) -> Verdict {
     let url = scenario.url("/");
     let wanted = format!("expected the page at {url} with status 200");
     let fail = |seen: String| {
-        Finding::new(format!("{wanted}, but {seen}"))
-            .with("address", address)
-            .hint(format!("curl -v {url}"))
+        Finding::new(format!("{wanted}, but {seen}")).with("address", address).hint(format!("curl -v {url}"))
     };
     let stream = connect(scenario, &scenario.sources[0], address).await;
     let stream = stream.map_err(|error| fail(error.to_string()))?;

@@ -71,7 +71,10 @@ async fn a_healthy_room_passes_all_that_applies() {
     assert_ne!(nodes.evidence["node_a"], nodes.evidence["node_b"]);
     for id in [CheckId::TlsValid, CheckId::HttpRedirects] {
         let skipped = check(&report, id);
-        assert_eq!((skipped.status, skipped.sentence.as_str()), (Status::Skipped, "the listener speaks plain HTTP"));
+        assert_eq!(
+            (skipped.status, skipped.sentence.as_str()),
+            (Status::Skipped, "the listener speaks plain HTTP")
+        );
     }
 
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();

@@ -11,9 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::client::WebPkiServerVerifier;
-use tokio_rustls::rustls::client::danger::{
-    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
-};
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use tokio_rustls::rustls::crypto::{
     CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
 };
@@ -52,7 +50,8 @@ impl Tls {
         let mut roots = RootCertStore::empty();
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         let public = if roots.is_empty() { None } else { Some(checking(roots, &provider)?) };
-        let verifier = Arc::new(Verifier { provider: provider.clone(), public, kept, seen: Mutex::default() });
+        let verifier =
+            Arc::new(Verifier { provider: provider.clone(), public, kept, seen: Mutex::default() });
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
             .dangerous()
@@ -103,7 +102,10 @@ struct Verifier {
     seen: Mutex<Option<Seen>>,
 }
 
-fn checking(roots: RootCertStore, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, Error> {
+fn checking(
+    roots: RootCertStore,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, Error> {
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone())
         .build()
         .map_err(|error| Error::General(error.to_string()))
@@ -118,7 +120,8 @@ impl Verifier {
         now: UnixTime,
         is_kept: bool,
     ) -> Result<Trust, Error> {
-        let publicly = self.public.as_ref().map(|public| public.verify_server_cert(server, behind, name, &[], now));
+        let publicly =
+            self.public.as_ref().map(|public| public.verify_server_cert(server, behind, name, &[], now));
         let refused = match publicly {
             Some(Ok(_)) => return Ok(Trust::Machine),
             Some(Err(error)) => error,

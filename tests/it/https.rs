@@ -159,10 +159,9 @@ fn what_others_break_fails_the_right_check_is_shown_and_is_mended() {
     }
     let env = TestEnv::with_cloud(&["--pace", "instant"]);
     write_secure(&env, &[]);
-    env.local("apply").expect_code(0).expect_in_order(&[
-        "The chatroom is at https://example.com/",
-        "On this machine open https://127.",
-    ]);
+    env.local("apply")
+        .expect_code(0)
+        .expect_in_order(&["The chatroom is at https://example.com/", "On this machine open https://127."]);
     verify(&env).expect_code(0).expect_in_order(&["12 checks passed"]);
     let known = ids(&env);
 
@@ -264,7 +263,11 @@ fn a_certificate_that_somebody_deleted_is_told_and_made_again() {
     let env = control_plane(&[]);
     let [number] = certificates(&env).into_keys().collect::<Vec<_>>().try_into().expect("one");
     call(&env, &Call::new(Product::Cas, "DeleteUserCertificate").with("CertId", &number));
-    env.local("plan").expect_code(0).expect_in_order(&["certificate.main", "+ certificate.main ", "~ listener.main "]);
+    env.local("plan").expect_code(0).expect_in_order(&[
+        "certificate.main",
+        "+ certificate.main ",
+        "~ listener.main ",
+    ]);
     env.local("apply").expect_code(0);
     assert_eq!(shown(&env), certificates(&env).into_values().collect::<Value>());
     expect_no_change(&env);
@@ -321,7 +324,8 @@ fn from_http_to_https_and_back() {
     let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
     env.local("apply").expect_code(0);
     // The redirect takes the port that the plain listener had.
-    let to_https = [("protocol: http\n    port: 5000", "protocol: https\n    certificate: { self_signed: true }")];
+    let to_https =
+        [("protocol: http\n    port: 5000", "protocol: https\n    certificate: { self_signed: true }")];
     let text = to_https.iter().fold(crate::support::example(), |text, (from, to)| text.replace(from, to));
     let text = text.replace("  address: internet", "  address: internet\n  redirect_from: 5000");
     env.write("chatroom.yaml", text);
@@ -342,14 +346,16 @@ fn a_certificate_that_ends_soon_is_warned_of() {
     let now = jiff::Timestamp::now().as_second();
     let soon = jiff::Timestamp::from_second(now + 5 * 24 * 3600).expect("a moment");
     let soon = jiff::tz::TimeZone::UTC.to_datetime(soon).date();
-    wanted.not_after = rcgen::date_time_ymd(soon.year().into(), soon.month().unsigned_abs(), soon.day().unsigned_abs());
+    wanted.not_after =
+        rcgen::date_time_ymd(soon.year().into(), soon.month().unsigned_abs(), soon.day().unsigned_abs());
     env.write("chain.pem", wanted.self_signed(&key).expect("a certificate").pem());
     env.write("key.pem", key.serialize_pem());
     fs::set_permissions(env.file("key.pem"), fs::Permissions::from_mode(0o600)).expect("its mode set");
     write_secure(&env, &[(MADE, BROUGHT)]);
-    env.run(&["validate", "chatroom.yaml"])
-        .expect_code(0)
-        .expect_in_order(&["is valid", "warning: the certificate `chain.pem` ends in 4 days: get a new one for example.com"]);
+    env.run(&["validate", "chatroom.yaml"]).expect_code(0).expect_in_order(&[
+        "is valid",
+        "warning: the certificate `chain.pem` ends in 4 days: get a new one for example.com",
+    ]);
 }
 
 #[test]

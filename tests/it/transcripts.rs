@@ -57,7 +57,8 @@ impl Rejected {
         wanted.not_before = rcgen::date_time_ymd(years.0, 1, 1);
         wanted.not_after = rcgen::date_time_ymd(years.1, 1, 1);
         let chain = wanted.self_signed(&key).expect("a certificate").pem();
-        for (file, text) in [(format!("{name}.pem"), chain), (format!("{name}-key.pem"), key.serialize_pem())] {
+        for (file, text) in [(format!("{name}.pem"), chain), (format!("{name}-key.pem"), key.serialize_pem())]
+        {
             let path = self.walk.path().join(file);
             fs::write(&path, text).expect("written");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode set");

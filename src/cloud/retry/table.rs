@@ -221,7 +221,12 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         Alb,
         "CreateRule",
-        &["IdempotenceProcessing", "IncorrectStatus.Listener", "ResourceInConfiguring.Listener", "SystemBusy"],
+        &[
+            "IdempotenceProcessing",
+            "IncorrectStatus.Listener",
+            "ResourceInConfiguring.Listener",
+            "SystemBusy",
+        ],
         &[],
     ),
     rule(Alb, "ListRules", &[], &[]),

@@ -43,7 +43,8 @@ const RANGES: [[&str; 2]; 4] = [
     ["192.168.1.0/24", "192.168.0.0/24"],
     ["192.168.8.0/24", "192.168.9.0/24"],
 ];
-const CERTIFICATES: [&str; 3] = ["1-cn-hangzhou", "{ self_signed: true }", "{ file: chain.pem, key: key.pem }"];
+const CERTIFICATES: [&str; 3] =
+    ["1-cn-hangzhou", "{ self_signed: true }", "{ file: chain.pem, key: key.pem }"];
 /// The last is where the listener may be.
 const REDIRECTS: [Option<u16>; 3] = [None, Some(80), Some(5000)];
 const ZONES: [[&str; 2]; 2] = [["h", "i"], ["i", "h"]];

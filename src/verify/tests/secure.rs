@@ -23,7 +23,8 @@ fn signed(names: &[&str], years: (i32, i32)) -> Certificate {
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let signed = authority.self_signed(&authority_key).unwrap();
     let key = KeyPair::generate().unwrap();
-    let mut wanted = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
+    let mut wanted =
+        CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>()).unwrap();
     (wanted.not_before, wanted.not_after) =
         (rcgen::date_time_ymd(years.0, 1, 1), rcgen::date_time_ymd(years.1, 1, 1));
     let made = wanted.signed_by(&key, &Issuer::from_params(&authority, &authority_key)).unwrap();
@@ -79,13 +80,21 @@ async fn a_kept_certificate_is_trusted_with_its_chain_and_all_goes_over_it() {
         assert_eq!(report.count(Status::Skipped), 0);
         let valid = check(&report, CheckId::TlsValid);
         assert!(valid.evidence["trusted_by"].starts_with("the certificate service"), "{valid:?}");
-        assert_eq!((valid.evidence["protocol"].as_str(), valid.evidence["names"].as_str()), ("TLS 1.3", "example.com"));
+        assert_eq!(
+            (valid.evidence["protocol"].as_str(), valid.evidence["names"].as_str()),
+            ("TLS 1.3", "example.com")
+        );
         assert_eq!(valid.evidence["sha256"], certificate.chain.server.sha256);
-        assert!(valid.evidence.contains_key("issuer") && valid.evidence.contains_key("days_left"), "{valid:?}");
+        assert!(
+            valid.evidence.contains_key("issuer") && valid.evidence.contains_key("days_left"),
+            "{valid:?}"
+        );
         let redirects = check(&report, CheckId::HttpRedirects);
         assert_eq!(redirects.evidence["status"], "308");
         assert!(redirects.evidence["location"].starts_with("https://example.com:5000/"), "{redirects:?}");
-        assert!(check(&report, CheckId::PageLoads).sentence.starts_with("https://example.com:5000/ answered 200"));
+        assert!(
+            check(&report, CheckId::PageLoads).sentence.starts_with("https://example.com:5000/ answered 200")
+        );
     }
 }
 
@@ -95,7 +104,10 @@ async fn refused(shown: &Certificate, kept: &Certificate) -> String {
     assert_eq!(failed(&report).len(), 11, "{report:#?}");
     assert_eq!(report.checks[11].sentence, "not reached because tls.valid failed");
     let valid = check(&report, CheckId::TlsValid);
-    assert!(valid.hint.as_ref().unwrap().starts_with("openssl s_client -connect example.com:5000"), "{valid:?}");
+    assert!(
+        valid.hint.as_ref().unwrap().starts_with("openssl s_client -connect example.com:5000"),
+        "{valid:?}"
+    );
     valid.sentence.clone()
 }
 
@@ -103,7 +115,10 @@ async fn refused(shown: &Certificate, kept: &Certificate) -> String {
 async fn wrong_ended_early_and_unknown_certificates_are_told_apart() {
     let good = signed(&["example.com"], (2020, 2090));
     let cases = [
-        (signed(&["example.org", "*.example.com"], (2020, 2090)), "is for example.org, *.example.com, not for example.com"),
+        (
+            signed(&["example.org", "*.example.com"], (2020, 2090)),
+            "is for example.org, *.example.com, not for example.com",
+        ),
         (signed(&["example.com"], (2020, 2021)), "ended on 2021-01-01"),
         (signed(&["example.com"], (2089, 2090)), "begins on 2089-01-01"),
     ];
@@ -130,7 +145,10 @@ async fn a_redirect_that_is_missing_or_leads_elsewhere_fails_alone() {
     let certificate = certificate::self_signed("example.com").unwrap();
     let cases = [
         ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "but the status is 200"),
-        ("HTTP/1.1 308 X\r\nLocation: https://example.org/\r\nContent-Length: 0\r\n\r\n", "it leads to `https://example.org/`"),
+        (
+            "HTTP/1.1 308 X\r\nLocation: https://example.org/\r\nContent-Length: 0\r\n\r\n",
+            "it leads to `https://example.org/`",
+        ),
         ("HTTP/1.1 308 X\r\nContent-Length: 0\r\n\r\n", "it leads to ``"),
         ("HTTP/1.1 502 X\r\nContent-Length: 0\r\n\r\n", "the load balancer has no answer from any node"),
     ];
@@ -148,5 +166,8 @@ async fn without_a_redirect_in_the_topology_nobody_looks_for_one() {
     let report = report(&over_tls(&certificate, &certificate).await).await;
     assert_eq!(failed(&report), [""; 0], "{report:#?}");
     let skipped = check(&report, CheckId::HttpRedirects);
-    assert_eq!((skipped.status, skipped.sentence.as_str()), (Status::Skipped, "the topology has no `redirect_from`"));
+    assert_eq!(
+        (skipped.status, skipped.sentence.as_str()),
+        (Status::Skipped, "the topology has no `redirect_from`")
+    );
 }

@@ -68,9 +68,10 @@ async fn ask(server: SocketAddr, name: &str, kind: RecordType) -> (ResponseCode,
     let [udp, tcp] = [ask_by_udp(server, name, kind).await, ask_by_tcp(server, name, kind).await];
     assert!(udp.metadata.authoritative && tcp.metadata.authoritative, "{udp}");
     let told = |message: &Message| {
-        let lines = message.answers.iter().map(|one| {
-            format!("{} {} {} {}", one.name, one.ttl, one.record_type(), one.data)
-        });
+        let lines = message
+            .answers
+            .iter()
+            .map(|one| format!("{} {} {} {}", one.name, one.ttl, one.record_type(), one.data));
         (message.metadata.response_code, lines.collect::<Vec<String>>())
     };
     assert_eq!(told(&udp), told(&tcp));
@@ -99,10 +100,12 @@ async fn what_the_api_took_is_answered_with_its_ttl() {
     added(&cloud, ("@", "TXT", "hello", "700")).await;
     added(&cloud, ("*.wild", "A", "192.0.2.9", "800")).await;
     let alias = "example.com. 900 CNAME www.example.com.";
-    until_served(server, "x.wild.example.com.", RecordType::A, &["x.wild.example.com. 800 A 192.0.2.9"]).await;
+    until_served(server, "x.wild.example.com.", RecordType::A, &["x.wild.example.com. 800 A 192.0.2.9"])
+        .await;
     // A CNAME at the domain itself stands beside what else is there, and is followed.
     until_served(server, "example.com.", RecordType::A, &[alias, "www.example.com. 600 A 192.0.2.1"]).await;
-    until_served(server, "EXAMPLE.com.", RecordType::CNAME, &["EXAMPLE.com. 900 CNAME www.example.com."]).await;
+    until_served(server, "EXAMPLE.com.", RecordType::CNAME, &["EXAMPLE.com. 900 CNAME www.example.com."])
+        .await;
     until_served(server, "example.com.", RecordType::TXT, &["example.com. 700 TXT hello"]).await;
     assert_eq!(ask(server, "example.com.", RecordType::SOA).await.1.len(), 1);
     assert_eq!(ask(server, "none.example.com.", RecordType::A).await, (ResponseCode::NXDomain, Vec::new()));
@@ -146,7 +149,8 @@ async fn a_cname_stands_beside_what_the_help_page_says_and_nothing_else() {
             update(&cloud, &free, alias).await.refused(400, "DomainRecordConflict");
             update(&cloud, &other, ("free", kind, value, "600")).await.refused(400, "DomainRecordConflict");
             // On another line they do not meet.
-            let abroad = [vec![("DomainName", "example.com"), ("Line", "oversea")], parameters(alias)].concat();
+            let abroad =
+                [vec![("DomainName", "example.com"), ("Line", "oversea")], parameters(alias)].concat();
             cloud.call("Alidns.AddDomainRecord", &abroad).await.good();
             cloud.call("Alidns.DeleteDomainRecord", &[("RecordId", &free)]).await.good();
             cloud.call("Alidns.DeleteDomainRecord", &[("RecordId", &other)]).await.good();
