@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     };
     match topology::load(&bytes) {
         Ok(topology) => {
-            let wanted = desired(&topology, "ssh-ed25519 AAAA operator");
+            let wanted = desired(&topology, "ssh-ed25519 AAAA operator", None);
             let plan = plan::make(&topology.stack, &topology.region, &wanted, &Observed::default());
             for step in &plan.steps {
                 println!("{:>3} {}", step.action.glyph(), step.address);

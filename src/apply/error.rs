@@ -1,6 +1,7 @@
 //! Why a step did not succeed, with what to do about it.
 
 use crate::base::address_map::Unmapped;
+use crate::base::certificate::CertificateError;
 use crate::base::ids::RequestId;
 use crate::cloud::error::CloudError;
 use crate::deploy::DeployError;
@@ -23,6 +24,9 @@ pub enum ApplyError {
     /// The state could not be written.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A certificate could not be made.
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     /// The local cloud does not map an address.
     #[error(transparent)]
     Unmapped(#[from] Unmapped),
@@ -108,6 +112,9 @@ impl ApplyError {
             Self::Unmapped(_) => Some(
                 "only public addresses of the local cloud are mapped: `albatross cloud status`".to_owned(),
             ),
+            Self::Certificate(_) => {
+                Some("write another name under `dns`, or bring a certificate along".to_owned())
+            }
             Self::Stopped { .. } => Some("run the same command again".to_owned()),
             Self::Missing { .. } => Some("run the same command again: it plans anew".to_owned()),
             Self::NotOurs { .. } => {
@@ -139,6 +146,7 @@ impl ApplyError {
             Self::Deploy(_)
             | Self::Ssh(_)
             | Self::State(_)
+            | Self::Certificate(_)
             | Self::Unmapped(_)
             | Self::Missing { .. }
             | Self::NotOurs { .. }

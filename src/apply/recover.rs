@@ -77,7 +77,8 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
 
 /// Whether sending a call again cannot make a second resource: it creates, carries a token, and the token is young.
 fn is_still_good(address: &ResourceAddress, call: &Call, flight: &InFlight) -> bool {
-    let creates = call.action.starts_with("Create") || call.action == "RunInstances";
+    let creates = call.action.starts_with("Create")
+        || matches!(call.action.as_str(), "RunInstances" | "UploadUserCertificate");
     let age = Duration::try_from(clock::now().duration_since(flight.since)).unwrap_or(Duration::MAX);
     let good = is_settled(address.kind) && creates && call.query.contains_key("ClientToken");
     good && age < TOKEN_LIFETIME
@@ -206,7 +207,9 @@ pub(super) fn is_settled(kind: Kind) -> bool {
         | Kind::Instance
         | Kind::LoadBalancer
         | Kind::ServerGroup
-        | Kind::Listener => true,
+        | Kind::Certificate
+        | Kind::Listener
+        | Kind::ListenerRule => true,
         Kind::KeyPair
         | Kind::HostKey
         | Kind::SecurityRule

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod address_map;
+pub mod certificate;
 pub mod chance;
 pub mod clock;
 pub mod crash_point;

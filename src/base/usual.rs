@@ -36,6 +36,8 @@ const fn guessed(seconds: u64) -> Usual {
     Usual { takes: Duration::from_secs(seconds), basis: Basis::Guessed }
 }
 
+/// An uploaded certificate until its details are told.
+pub const CERTIFICATE: Usual = guessed(1);
 /// A VPC until it is Available, or gone.
 pub const VPC: Usual = published(5);
 /// A vSwitch until it is Available, or gone.

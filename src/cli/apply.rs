@@ -217,6 +217,7 @@ pub(super) async fn local_address(session: &Session) -> Option<String> {
     let balancer = ResourceAddress::only(Kind::LoadBalancer);
     let shown = session.provider.known.output(&balancer, Output::PublicAddress)?;
     let map = session.hosts.address_map().await;
-    let reached = map.resolve(shown.parse().ok()?, session.topology.load_balancer.listener.port).ok()?;
-    Some(format!("http://{reached}/"))
+    let listener = &session.topology.load_balancer.listener;
+    let reached = map.resolve(shown.parse().ok()?, listener.port).ok()?;
+    Some(format!("{}://{reached}/", listener.protocol.scheme()))
 }

@@ -63,6 +63,7 @@ impl From<ApplyError> for Failure {
             | ApplyError::Cloud(_)
             | ApplyError::Deploy(_)
             | ApplyError::Ssh(_)
+            | ApplyError::Certificate(_)
             | ApplyError::Unmapped(_)
             | ApplyError::Missing { .. }
             | ApplyError::NotOurs { .. }

@@ -6,6 +6,7 @@
 mod adopt;
 mod apply;
 mod caller;
+mod certificate;
 mod cloud;
 mod deploy;
 mod destroy;

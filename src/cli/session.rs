@@ -8,6 +8,7 @@ use crate::apply::hosts::{AddressMapSource, SshHosts};
 use crate::apply::ledger::Ledger;
 use crate::apply::{Provider, event};
 use crate::base::address_map::AddressMap;
+use crate::base::certificate::Certificate;
 use crate::base::diagnostic::Diagnostic;
 use crate::cli::GlobalOptions;
 use crate::cli::caller::Caller;
@@ -16,7 +17,7 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupt::{self, Stop};
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
-use crate::cli::{endpoints, environment, key, programs, saved};
+use crate::cli::{certificate, endpoints, environment, key, programs, saved};
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::transport::Client;
@@ -40,6 +41,8 @@ pub(super) struct Loaded {
     pub text: String,
     /// What it says.
     pub topology: Topology,
+    /// The certificate that it brings along.
+    pub certificate: Option<Certificate>,
     /// For whom it was planned, when it comes with a saved plan.
     pub origin: Option<Origin>,
 }
@@ -71,7 +74,9 @@ pub(super) fn check(path: &Path, bytes: &[u8]) -> Result<Loaded, Failure> {
     if let Some(diagnostic) = key::check(&text, &topology) {
         return Err(refuse(&[diagnostic]));
     }
-    Ok(Loaded { path: path.to_owned(), text: text.into_owned(), topology, origin: None })
+    let certificate =
+        certificate::load(path, &text, &topology).map_err(|diagnostic| refuse(&[*diagnostic]))?;
+    Ok(Loaded { path: path.to_owned(), text: text.into_owned(), topology, certificate, origin: None })
 }
 
 /// Reads a topology or a saved plan, and one byte more than the largest has, so that a huge file is refused at once.
@@ -164,7 +169,7 @@ pub(super) async fn begin_at(
     access: Use,
     target: Target,
 ) -> Result<Session, Failure> {
-    let Loaded { path, text, topology, origin } = loaded;
+    let Loaded { path, text, topology, certificate, origin } = loaded;
     let client = client(options, &topology, &target).await?;
     let endpoint = client.endpoint().label();
     let caller = Caller::find(&options.state_dir, &client).await?;
@@ -192,7 +197,8 @@ pub(super) async fn begin_at(
         boot_limit,
         stop.token().clone(),
     ));
-    let mut desired = desired(&topology, hosts.public_key());
+    let brought = certificate.as_ref().map(|certificate| certificate.chain.digest.as_str());
+    let mut desired = desired(&topology, hosts.public_key(), brought);
     if !has_machines(&target).await? {
         desired = desired.without_hosts();
         anstream::eprintln!("this cloud has no machines: Redis and releases are left out");
@@ -202,7 +208,8 @@ pub(super) async fn begin_at(
         Use::Plan | Use::Change => Some(Artifact::load(&node_binary(options)?)?),
     };
     let ledger = Ledger::new(journal);
-    let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger);
+    let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger)
+        .with_certificate(certificate);
     let source = (path, text);
     let provider = provider.stopped_by(stop.token().clone());
     let begun = Begun::of(&folder);

@@ -8,16 +8,18 @@ use crate::apply::hosts::Patience;
 use crate::apply::provider::Known;
 use crate::apply::refresh::{Depth, refresh};
 use crate::base::durable;
+use crate::base::ids::CloudId;
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::report;
 use crate::cli::session::{self, Session, Target, Use};
+use crate::cloud::cas;
 use crate::resource::observed::Output;
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
-use crate::topology::model::Protocol;
-use crate::verify::{Report, Scenario, Vantage};
+use crate::topology::model::Certificate;
+use crate::verify::{Report, Scenario, Tls, Vantage};
 
 /// How long a single check may wait for what it expects.
 const CHECK: Duration = Duration::from_secs(10);
@@ -74,13 +76,6 @@ fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
 
 async fn scenario(session: &Session) -> Result<Scenario, Failure> {
     let topology = &session.topology;
-    if topology.load_balancer.listener.protocol == Protocol::Https {
-        return Err(Failure::saying(
-            ExitStatus::Failed,
-            "an https listener cannot be verified yet",
-            "check it with `openssl s_client` and a browser",
-        ));
-    }
     let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
     session.provider.known.replace(Known::from_observed(&observed));
     let balancer = ResourceAddress::only(Kind::LoadBalancer);
@@ -95,6 +90,8 @@ async fn scenario(session: &Session) -> Result<Scenario, Failure> {
     Ok(Scenario {
         host: topology.dns.full_name(),
         port: topology.load_balancer.listener.port,
+        tls: tls(session).await?,
+        redirect_from: topology.load_balancer.redirect_from,
         dns_server: match &session.target {
             Target::Local(cloud) => Some(cloud.dns),
             Target::Remote => None,
@@ -105,6 +102,24 @@ async fn scenario(session: &Session) -> Result<Scenario, Failure> {
         nodes: topology.node.on.iter().map(ToString::to_string).collect(),
         deadline: CHECK,
     })
+}
+
+/// How https is spoken to the listener: what the certificate service keeps for it counts, whoever signed that.
+async fn tls(session: &Session) -> Result<Option<Tls>, Failure> {
+    let own = ResourceAddress::only(Kind::Certificate);
+    let number = match &session.topology.load_balancer.listener.certificate {
+        None => return Ok(None),
+        Some(Certificate::Id(id)) => Some(CloudId::new(cas::number_of(id))),
+        Some(Certificate::Files { .. } | Certificate::SelfSigned) => {
+            session.provider.known.output(&own, Output::Id).map(CloudId::new)
+        }
+    };
+    let found = match number {
+        Some(number) => cas::certificate_if_there(&session.provider.client, &number).await?,
+        None => None,
+    };
+    let kept = found.map(|found| found.digests()).unwrap_or_default();
+    Tls::new(kept).map(Some).map_err(|error| Failure::new(ExitStatus::Bug, error, None))
 }
 
 /// Two clients with two source addresses: two of the loopback's for a local cloud; else this machine, and through

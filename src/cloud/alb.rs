@@ -273,7 +273,7 @@ page!(ServersPage, servers: BackendServer);
 page!(ListenersPage, listeners: Listener);
 page!(HealthPage, listener_health_status: ListenerHealth);
 
-async fn all<P: Page>(client: &Client, call: Call) -> Result<Vec<P::Item>, CloudError> {
+pub(super) async fn all<P: Page>(client: &Client, call: Call) -> Result<Vec<P::Item>, CloudError> {
     pages::all::<P>(client, &call.with("MaxResults", PAGE)).await
 }
 

@@ -21,8 +21,8 @@ use tokio::time::Instant;
 
 use self::expectation::{Learned, Span, Speed, first_gap, next_gap, shortest_gap};
 pub use self::listings::{
-    Assistants, HasState, Health, Instances, Interfaces, Invocations, Listeners, LoadBalancers, ServerGroups,
-    VSwitches, Vpcs,
+    Assistants, Certificates, HasState, Health, Instances, Interfaces, Invocations, Listeners, LoadBalancers,
+    Rules, ServerGroups, VSwitches, Vpcs,
 };
 use crate::base::usual::Usual;
 use crate::cloud::error::CloudError;
@@ -64,6 +64,8 @@ pub struct Poller {
     pub load_balancers: Lane<LoadBalancers>,
     pub server_groups: Lane<ServerGroups>,
     pub listeners: Lane<Listeners>,
+    pub rules: Lane<Rules>,
+    pub certificates: Lane<Certificates>,
     pub health: Lane<Health>,
 }
 
@@ -82,6 +84,8 @@ impl Poller {
             load_balancers: Lane::new(LoadBalancers::new(client), &alb, &speed),
             server_groups: Lane::new(ServerGroups::new(client), &alb, &speed),
             listeners: Lane::new(Listeners::new(client), &alb, &speed),
+            rules: Lane::new(Rules::new(client), &alb, &speed),
+            certificates: Lane::new(Certificates::new(client), &Arc::default(), &speed),
             health: Lane::new(Health::new(client), &alb, &speed),
         }
     }

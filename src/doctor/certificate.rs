@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use crate::base::certificate::days_between;
 use crate::base::clock;
 use crate::base::ids::RegionId;
 use crate::cloud::cas::{self, Certificate};
@@ -9,19 +10,32 @@ use crate::cloud::error::CloudError;
 use crate::cloud::explain;
 use crate::doctor::report::{CheckId, Finding, Status};
 use crate::doctor::visit::{Visit, listed, unanswered};
-use crate::topology::model::Address;
+use crate::topology::model::{self, Address};
 
 /// Days before its end at which a certificate is warned of.
 const SOON: i64 = 30;
-const DAY: i64 = 24 * 60 * 60;
 
 /// Whether the certificate is there, covers the name, and lasts.
 pub(super) async fn certificate(visit: &Visit<'_>) -> Finding {
     let topology = visit.topology();
-    let id = topology.load_balancer.listener.certificate.as_deref().unwrap_or_default();
-    let (number, _) = id.split_once('-').unwrap_or((id, ""));
-    match cas::certificate(visit.client, number).await {
-        Ok(found) => judge(id, &found, &topology.dns.full_name(), clock::now()),
+    let name = topology.dns.full_name();
+    let id = match &topology.load_balancer.listener.certificate {
+        Some(model::Certificate::Id(id)) => id,
+        // What is wrong with the files is an error of the topology, so that nothing is asked before it is mended.
+        Some(model::Certificate::Files { chain, .. }) => {
+            let sentence = format!("`{}` is for {name} and lasts; apply uploads it", chain.display());
+            return Finding::ok(CheckId::Certificate, sentence);
+        }
+        Some(model::Certificate::SelfSigned) | None => {
+            return Finding::warn(
+                CheckId::Certificate,
+                format!("apply makes one for {name} that nobody else has signed: browsers will warn of it"),
+                "for others than yourself bring one along: `certificate: { file: chain.pem, key: key.pem }`",
+            );
+        }
+    };
+    match cas::certificate(visit.client, cas::number_of(id)).await {
+        Ok(found) => judge(id, &found, &name, clock::now()),
         Err(error) => missing(id, &error),
     }
 }
@@ -78,7 +92,7 @@ fn days_left(found: &Certificate, now: Timestamp) -> Option<i64> {
         Some(day.as_second())
     };
     let end = found.not_after.map(|milliseconds| milliseconds / 1000).or_else(last_day)?;
-    Some((end - now.as_second()).div_euclid(DAY))
+    Some(days_between(now, Timestamp::from_second(end).ok()?))
 }
 
 /// Whether a region lies on the Chinese mainland.

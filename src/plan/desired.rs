@@ -8,12 +8,15 @@ use crate::base::ids::{CloudId, InstanceName, VSwitchName};
 use crate::resource::ownership::record_remark;
 use crate::resource::settings;
 use crate::resource::spec::{
-    Exposure, HostSpec, InstanceSpec, KeyPairSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence,
-    RecordSpec, RedisSpec, ReleaseSpec, SecurityGroupSpec, SecurityRuleSpec, ServerGroupSpec, ServerSpec,
-    Source, Spec, VSwitchSpec, VpcSpec,
+    CertificateOrigin, CertificateSpec, Exposure, HostSpec, InstanceSpec, KeyPairSpec, ListenerCertificate,
+    ListenerRuleSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence, RecordSpec, RedisSpec, ReleaseSpec,
+    SecurityGroupSpec, SecurityRuleSpec, ServerGroupSpec, ServerSpec, Source, Spec, VSwitchSpec, VpcSpec,
 };
 use crate::resource::{Kind, ResourceAddress};
 use crate::topology::model::{self, Protocol, Reach, Topology};
+
+/// Name of the listener that leads to the other one, and of its rule.
+pub const REDIRECT: &str = "redirect";
 
 /// One resource that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,7 +47,9 @@ impl Resource {
             | Spec::LoadBalancer(_)
             | Spec::ServerGroup(_)
             | Spec::Server(_)
+            | Spec::Certificate(_)
             | Spec::Listener(_)
+            | Spec::ListenerRule(_)
             | Spec::Record(_) => None,
         }
     }
@@ -87,14 +92,17 @@ impl Desired {
     }
 }
 
-/// Lists what a topology asks for. The public key is the operator's.
-pub fn desired(topology: &Topology, public_key: &str) -> Desired {
+/// Lists what a topology asks for. The public key is the operator's; `brought` is the digest of the certificate chain
+/// that the topology names by its file.
+pub fn desired(topology: &Topology, public_key: &str, brought: Option<&str>) -> Desired {
     let mut desired = Desired { exclusive: topology.exclusive, ..Desired::default() };
     network(topology, &mut desired);
     rules(topology, &mut desired);
     machines(topology, public_key, &mut desired);
     service(topology, &mut desired);
     load_balancer(topology, &mut desired);
+    certificate(topology, brought, &mut desired);
+    front(topology, &mut desired);
     for resource in desired.resources.values_mut() {
         resource.name = settings::name(&topology.stack, &resource.address);
     }
@@ -258,10 +266,23 @@ fn load_balancer(topology: &Topology, desired: &mut Desired) {
         let needs = needs.into_iter().chain([only(Kind::ServerGroup)]);
         desired.add(ResourceAddress::new(Kind::Server, name), Spec::Server(spec), needs);
     }
-    listener(topology, desired);
 }
 
-fn listener(topology: &Topology, desired: &mut Desired) {
+/// One that is named by id is nobody's resource here.
+fn certificate(topology: &Topology, brought: Option<&str>, desired: &mut Desired) {
+    let origin = match &topology.load_balancer.listener.certificate {
+        Some(model::Certificate::Files { .. }) => {
+            CertificateOrigin::Brought(brought.unwrap_or_default().to_owned())
+        }
+        Some(model::Certificate::SelfSigned) => CertificateOrigin::SelfSigned,
+        Some(model::Certificate::Id(_)) | None => return,
+    };
+    let spec = CertificateSpec { name: topology.dns.full_name(), origin };
+    desired.add(only(Kind::Certificate), Spec::Certificate(spec), []);
+}
+
+/// What people meet: the listener, the redirect to it, and the name that leads there.
+fn front(topology: &Topology, desired: &mut Desired) {
     let listener = &topology.load_balancer.listener;
     let spec = ListenerSpec {
         protocol: match listener.protocol {
@@ -271,16 +292,36 @@ fn listener(topology: &Topology, desired: &mut Desired) {
         port: listener.port,
         idle_timeout: listener.idle_timeout.count(),
         request_timeout: listener.request_timeout.count(),
-        certificate: listener.certificate.clone(),
+        certificate: listener.certificate.as_ref().map(|certificate| match certificate {
+            model::Certificate::Id(id) => ListenerCertificate::Named(id.clone()),
+            model::Certificate::Files { .. } | model::Certificate::SelfSigned => ListenerCertificate::Own,
+        }),
     };
     let mut needs = desired.all(Kind::Server);
     needs.extend([only(Kind::LoadBalancer), only(Kind::ServerGroup)]);
-    desired.add(only(Kind::Listener), Spec::Listener(spec), needs);
+    let of_https = needs.iter().cloned().chain(desired.all(Kind::Certificate)).collect::<Vec<_>>();
+    desired.add(only(Kind::Listener), Spec::Listener(spec.clone()), of_https);
+    if let Some(port) = topology.load_balancer.redirect_from {
+        redirect(port, spec, needs, desired);
+    }
     let record = RecordSpec {
         domain: topology.dns.domain.clone(),
         host: topology.dns.host.clone(),
         ttl: topology.dns.ttl,
         remark: record_remark(&topology.stack),
     };
-    desired.add(only(Kind::Record), Spec::Record(record), [only(Kind::Listener), only(Kind::LoadBalancer)]);
+    let front = [Kind::Listener, Kind::ListenerRule].into_iter().flat_map(|kind| desired.all(kind));
+    let needs: Vec<ResourceAddress> = front.chain([only(Kind::LoadBalancer)]).collect();
+    desired.add(only(Kind::Record), Spec::Record(record), needs);
+}
+
+/// A listener for plain HTTP, all of whose requests a rule leads to the other one. Without a rule it would forward them:
+/// a listener cannot be made without a group that it forwards to.
+fn redirect(port: u16, secure: ListenerSpec, needs: Vec<ResourceAddress>, desired: &mut Desired) {
+    let listener = ResourceAddress::new(Kind::Listener, REDIRECT);
+    let rule = ListenerRuleSpec { listener: listener.clone(), port: secure.port };
+    let plain = ListenerSpec { protocol: "HTTP", port, certificate: None, ..secure };
+    desired.add(listener.clone(), Spec::Listener(plain), needs);
+    let address = ResourceAddress::new(Kind::ListenerRule, REDIRECT);
+    desired.add(address, Spec::ListenerRule(rule), [listener, only(Kind::Listener)]);
 }

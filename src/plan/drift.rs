@@ -12,7 +12,7 @@ use crate::base::word::{self, Word};
 use crate::plan::action::Action;
 use crate::plan::{Step, find_step};
 use crate::resource::observed::{Applied, Foreign, Observation, Observed, Owner, Tie};
-use crate::resource::settings::is_shown_only;
+use crate::resource::settings::{changes_by_itself, is_shown_only};
 use crate::resource::{Kind, ResourceAddress};
 
 /// What others have done.
@@ -188,7 +188,8 @@ fn field_drift(kind: Kind, applied: &Applied, now: &Observation) -> Vec<FieldDri
         now: now.id.to_string(),
         shown_only: false,
     });
-    let fields = applied.fields.iter().filter_map(|(field, applied)| {
+    let by_others = applied.fields.iter().filter(|(field, _)| !changes_by_itself(kind, field));
+    let fields = by_others.filter_map(|(field, applied)| {
         let now = now.fields.get(field).filter(|now| *now != applied)?;
         Some(FieldDrift {
             field: field.clone(),

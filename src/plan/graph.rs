@@ -231,7 +231,9 @@ fn is_held(kind: Kind) -> bool {
         | Kind::LoadBalancer
         | Kind::ServerGroup
         | Kind::Release
+        | Kind::Certificate
         | Kind::Listener
+        | Kind::ListenerRule
         | Kind::Record => true,
         Kind::HostKey | Kind::SecurityRule | Kind::Redis | Kind::Server => false,
     }

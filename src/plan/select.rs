@@ -138,7 +138,9 @@ fn is_elsewhere(upper: &Step, lower: &Step) -> bool {
         | Kind::LoadBalancer
         | Kind::ServerGroup
         | Kind::Server
+        | Kind::Certificate
         | Kind::Listener
+        | Kind::ListenerRule
         | Kind::Record => false,
     }
 }

@@ -63,6 +63,7 @@ fn link(upper: Kind, lower: Kind) -> Option<&'static str> {
         (Kind::Server, Kind::Instance) => Some("instance"),
         (Kind::Listener, Kind::LoadBalancer) => Some("load_balancer"),
         (Kind::Listener, Kind::ServerGroup) => Some("server_group"),
+        (Kind::ListenerRule, Kind::Listener) => Some("listener"),
         _ => None,
     }
 }
@@ -108,7 +109,9 @@ pub(super) fn clashes(step: &Step, old: Old<'_>, steps: &Steps<'_>) -> bool {
         | Spec::Redis(_)
         | Spec::LoadBalancer(_)
         | Spec::ServerGroup(_)
-        | Spec::Release(_) => false,
+        | Spec::Release(_)
+        | Spec::Certificate(_)
+        | Spec::ListenerRule(_) => false,
     }
 }
 

@@ -17,7 +17,7 @@ pub(super) fn topology(text: &str) -> Topology {
 }
 
 pub(super) fn desired_of(topology: &Topology) -> Desired {
-    desired::desired(topology, "ssh-ed25519 AAAA test")
+    desired::desired(topology, "ssh-ed25519 AAAA test", None)
 }
 
 pub(super) fn plan_of(topology: &Topology, observed: &Observed) -> Plan {
@@ -33,7 +33,8 @@ pub(super) fn as_applied(topology: &Topology) -> Observed {
         let named = if on_machine { address.on_same_machine(Kind::Instance) } else { address.clone() };
         let mut observation = Observation::new(CloudId::new(format!("id-{named}")))
             .output(Output::PrivateAddress, format!("10.0.0.{}", observed.resources.len()))
-            .output(Output::DnsName, "alb.example");
+            .output(Output::DnsName, "alb.example")
+            .output(Output::CertificateId, format!("id-{named}"));
         for (field, wanted) in resource.spec.wanted() {
             let value = match wanted {
                 Wanted::Exactly(value) => value,
@@ -127,6 +128,53 @@ fn a_longer_timeout_is_an_update_in_place() {
     let change =
         &plan.steps.iter().find(|step| step.address.kind == Kind::Listener).unwrap().action.changes()[0];
     assert_eq!((change.field, change.from.as_str(), change.to.as_str()), ("idle_timeout", "60", "90"));
+}
+
+const SECURE: &str = include_str!("../../examples/chatroom-https.yaml");
+
+fn reasons(plan: &Plan, address: &str) -> Vec<Option<&'static str>> {
+    let step = plan.step(&address.parse().unwrap()).unwrap();
+    let changes = step.action.changes().iter();
+    changes.map(|change| crate::resource::replacement::reason(step.address.kind, change.field)).collect()
+}
+
+#[test]
+fn another_certificate_is_uploaded_before_the_listener_takes_it_and_the_old_one_goes() {
+    let before = as_applied(&topology(SECURE));
+    let after = topology(&SECURE.replace("self_signed: true", "file: chain.pem, key: key.pem"));
+    let plan = plan_of(&after, &before);
+    let expected = [("certificate.main", "replace"), ("listener.main", "update")];
+    assert_eq!(changed(&plan), expected.map(|(address, word)| (address.to_owned(), word)));
+    assert_eq!(reasons(&plan, "certificate.main"), [Some("a certificate cannot be changed")]);
+    assert_order(&plan, "put certificate.main", "put listener.main");
+    assert_order(&plan, "put listener.main", "delete certificate.main~id-certificate.main");
+}
+
+#[test]
+fn one_that_was_made_is_made_anew_in_time_and_nobody_is_blamed() {
+    let mut before = as_applied(&topology(SECURE));
+    let certificate = ResourceAddress::only(Kind::Certificate);
+    let applied = before.resources[&certificate].clone();
+    let applied = crate::resource::observed::Applied { id: applied.id, fields: applied.fields };
+    before.applied.insert(certificate.clone(), applied);
+    let ending = before.resources.get_mut(&certificate).unwrap();
+    ending.fields.insert("validity".to_owned(), "ending".to_owned());
+    let plan = plan_of(&topology(SECURE), &before);
+    let soon = "it ends soon, and a certificate cannot be made longer";
+    assert_eq!(reasons(&plan, "certificate.main"), [Some(soon)]);
+    assert!(plan.drift.is_empty(), "{:?}", plan.drift);
+}
+
+#[test]
+fn a_redirect_stands_before_the_name_leads_there_and_goes_by_itself() {
+    let plan = plan_of(&topology(SECURE), &Observed::default());
+    assert_order(&plan, "put listener.redirect", "put listener_rule.redirect");
+    assert_order(&plan, "put listener_rule.redirect", "put record.main");
+    let without = SECURE.replace("  redirect_from: 80 ", "  #");
+    let plan = plan_of(&topology(&without), &as_applied(&topology(SECURE)));
+    let expected = [("listener_rule.redirect", "delete"), ("listener.redirect", "delete")];
+    assert_eq!(changed(&plan), expected.map(|(address, word)| (address.to_owned(), word)));
+    assert_order(&plan, "delete listener_rule.redirect", "delete listener.redirect");
 }
 
 #[test]

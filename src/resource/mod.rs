@@ -49,15 +49,19 @@ pub enum Kind {
     Release,
     /// A machine's membership in the group.
     Server,
+    /// What proves to browsers that the name is ours.
+    Certificate,
     /// What the ALB listens on.
     Listener,
+    /// What a listener does with some requests instead.
+    ListenerRule,
     /// The name people open.
     Record,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Vpc,
         Self::VSwitch,
         Self::SecurityGroup,
@@ -70,7 +74,9 @@ impl Kind {
         Self::ServerGroup,
         Self::Release,
         Self::Server,
+        Self::Certificate,
         Self::Listener,
+        Self::ListenerRule,
         Self::Record,
     ];
 
@@ -89,7 +95,9 @@ impl Kind {
             Self::ServerGroup => "server_group",
             Self::Release => "release",
             Self::Server => "server",
+            Self::Certificate => "certificate",
             Self::Listener => "listener",
+            Self::ListenerRule => "listener_rule",
             Self::Record => "record",
         }
     }
@@ -109,8 +117,9 @@ impl Kind {
             Self::ServerGroup => &[Self::Listener, Self::Server],
             Self::Release => &[Self::Server],
             Self::Server => &[Self::Listener],
-            Self::Listener => &[Self::Record],
-            Self::Record => &[],
+            Self::Certificate => &[Self::Listener],
+            Self::Listener => &[Self::ListenerRule, Self::Record],
+            Self::ListenerRule | Self::Record => &[],
         }
     }
 
@@ -127,7 +136,9 @@ impl Kind {
             | Self::Instance
             | Self::LoadBalancer
             | Self::ServerGroup
+            | Self::Certificate
             | Self::Listener
+            | Self::ListenerRule
             | Self::Record => true,
             Self::HostKey | Self::SecurityRule | Self::Redis | Self::Release | Self::Server => false,
         }

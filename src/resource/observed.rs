@@ -20,6 +20,8 @@ pub enum Output {
     PublicAddress,
     /// A load balancer's own name.
     DnsName,
+    /// What the ALB calls a certificate.
+    CertificateId,
     /// An instance's SSH host key.
     HostKey,
     /// How often it was made before; of what can be tagged.

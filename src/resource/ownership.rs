@@ -3,7 +3,7 @@
 //! What can be tagged carries two tags: the stack and the resource. A security rule has no tags and carries the same
 //! in its description, a DNS record in its remark.
 
-use crate::base::ids::StackName;
+use crate::base::ids::{ClientToken, StackName};
 use crate::resource::ResourceAddress;
 
 /// Tag that names the stack.
@@ -20,6 +20,11 @@ pub const IMAGE_TAG: &str = "albatross:image";
 /// So the key is pinned where every operator and every machine finds it, through the cloud's own authenticated
 /// channel, and a lost state directory loses no pin.
 pub const HOST_KEY_TAG: &str = "albatross:host-key";
+
+/// Tag of a certificate that says where it comes from: [`SELF_SIGNED`], or the digest of the chain that was uploaded.
+pub const ORIGIN_TAG: &str = "albatross:origin";
+/// Value of [`ORIGIN_TAG`] of a certificate that was made with its key.
+pub const SELF_SIGNED: &str = "self-signed";
 
 /// Value of [`IMAGE_TAG`]. The values of tags do not begin with `acs:`, as the names of families do.
 pub fn image_tag(family: &str) -> String {
@@ -57,6 +62,13 @@ pub fn record_remark(stack: &StackName) -> String {
 /// Name shown in consoles.
 pub fn console_name(stack: &StackName, address: &ResourceAddress) -> String {
     format!("{stack}-{}-{}", address.kind.word().replace('_', "-"), address.name)
+}
+
+/// Name of a certificate: no two of an account have the same, and a new one stands beside the old one for a while.
+/// The token of its upload tells them apart; the name holds 63 characters.
+pub fn certificate_name(stack: &StackName, address: &ResourceAddress, token: &ClientToken) -> String {
+    let token = token.as_str();
+    format!("{}-{}", console_name(stack, address), &token[..token.len().min(8)])
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! A field that is not here is changed in place.
 
 use crate::resource::Kind;
+use crate::resource::settings::VALIDITY;
 
 /// Stands for the state of a resource that is there and never became ready.
 pub const STATE: &str = "state";
@@ -26,7 +27,9 @@ pub fn reason(kind: Kind, field: &str) -> Option<&'static str> {
         Kind::ServerGroup => (field == "vpc").then_some("a server group cannot change its VPC"),
         Kind::Release => (field == MACHINE).then_some("its instance is made anew"),
         Kind::Server => of_server(field),
+        Kind::Certificate => Some(of_certificate(field)),
         Kind::Listener => of_listener(field),
+        Kind::ListenerRule => (field == "listener").then_some("a rule cannot change its listener"),
         Kind::Record => (field == "name").then_some("a record cannot move to another name"),
         Kind::KeyPair => None,
     }
@@ -86,4 +89,12 @@ fn of_listener(field: &str) -> Option<&'static str> {
         "port" => "a listener cannot change its port",
         _ => return None,
     })
+}
+
+/// A certificate is never changed: another one is uploaded.
+fn of_certificate(field: &str) -> &'static str {
+    match field {
+        VALIDITY => "it ends soon, and a certificate cannot be made longer",
+        _ => "a certificate cannot be changed",
+    }
 }

@@ -24,6 +24,21 @@ pub const AS_WRITTEN: &str = "as written";
 /// A unit that starts with its machine.
 pub const ENABLED: &str = "enabled";
 
+/// Whether a certificate that was made lasts for a while; a new one is made in time.
+pub const VALIDITY: &str = "validity";
+/// It does.
+pub const VALID: &str = "valid";
+/// It does not.
+pub const ENDING: &str = "ending";
+/// Days before its end at which one is made anew.
+pub const RENEWAL_DAYS: i64 = 30;
+/// How the redirect to https is answered: for good, with method and body kept.
+pub const REDIRECT_CODE: &str = "308";
+/// Of the rules of a listener the redirect is the first.
+pub const REDIRECT_PRIORITY: u32 = 1;
+/// Paths that are redirected.
+pub const REDIRECT_PATHS: &str = "/*";
+
 /// The fields of a record that one call sets; its status and its remark have calls of their own.
 pub const RECORD_VALUES: [&str; 5] = ["name", "value", "ttl", "type", "line"];
 
@@ -44,8 +59,10 @@ pub fn name(stack: &StackName, address: &ResourceAddress) -> Option<String> {
         | Kind::SecurityGroup
         | Kind::LoadBalancer
         | Kind::ServerGroup
-        | Kind::Listener => Some(console_name(stack, address)),
+        | Kind::Listener
+        | Kind::ListenerRule => Some(console_name(stack, address)),
         Kind::KeyPair
+        | Kind::Certificate
         | Kind::HostKey
         | Kind::SecurityRule
         | Kind::Redis
@@ -61,6 +78,11 @@ pub fn is_shown_only(kind: Kind, field: &str) -> bool {
         (kind, field),
         (Kind::VSwitch | Kind::SecurityGroup, "name") | (Kind::Instance, "key_pair") | (Kind::HostKey, "key")
     )
+}
+
+/// Whether a field changes as time goes by, so that nobody else has changed it.
+pub fn changes_by_itself(kind: Kind, field: &str) -> bool {
+    (kind, field) == (Kind::Certificate, VALIDITY)
 }
 
 /// What we set on every resource of a kind, whatever the topology says.
@@ -83,6 +105,14 @@ pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
             ("health_codes", "http_2xx"),
         ],
         Spec::Listener(_) => &[("status", "Running")],
+        Spec::ListenerRule(_) => &[
+            ("paths", REDIRECT_PATHS),
+            ("protocol", "HTTPS"),
+            ("code", REDIRECT_CODE),
+            ("host", "${host}"),
+            ("path", "${path}"),
+            ("query", "${query}"),
+        ],
         Spec::Record(_) => &[("type", "CNAME"), ("line", "default"), ("status", "ENABLE")],
         Spec::Vpc(_)
         | Spec::VSwitch(_)
@@ -91,11 +121,13 @@ pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
         | Spec::Instance(_)
         | Spec::HostKey(_)
         | Spec::LoadBalancer(_)
-        | Spec::Server(_) => &[],
+        | Spec::Server(_)
+        | Spec::Certificate(_) => &[],
     };
     let numbers: &[(&'static str, u32)] = match spec.kind() {
         Kind::ServerGroup => &GROUP_NUMBERS,
         Kind::Server => &[("weight", WEIGHT)],
+        Kind::ListenerRule => &[("priority", REDIRECT_PRIORITY)],
         Kind::Vpc
         | Kind::VSwitch
         | Kind::SecurityGroup
@@ -106,6 +138,7 @@ pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
         | Kind::Redis
         | Kind::LoadBalancer
         | Kind::Release
+        | Kind::Certificate
         | Kind::Listener
         | Kind::Record => &[],
     };

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::base::ids::{CloudId, InstanceName};
 use crate::base::word::{self, Word};
 use crate::resource::observed::{Output, range_of};
-use crate::resource::settings::settings;
+use crate::resource::ownership;
+use crate::resource::settings::{self, settings};
 use crate::resource::{Kind, ResourceAddress};
 
 /// What a field shall be.
@@ -66,8 +67,12 @@ pub enum Spec {
     Release(ReleaseSpec),
     /// A machine in the group.
     Server(ServerSpec),
+    /// A certificate.
+    Certificate(CertificateSpec),
     /// A listener.
     Listener(ListenerSpec),
+    /// A rule of a listener.
+    ListenerRule(ListenerRuleSpec),
     /// A DNS record.
     Record(RecordSpec),
 }
@@ -309,7 +314,55 @@ pub struct ListenerSpec {
     /// Seconds.
     pub request_timeout: u32,
     /// For https.
-    pub certificate: Option<String>,
+    pub certificate: Option<ListenerCertificate>,
+}
+
+/// The certificate of a listener.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListenerCertificate {
+    /// There before us, by what the ALB calls it.
+    Named(String),
+    /// The stack's own.
+    Own,
+}
+
+/// A certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateSpec {
+    /// The name it is for.
+    pub name: String,
+    /// Where it comes from.
+    pub origin: CertificateOrigin,
+}
+
+/// Where a certificate comes from. Its key is never a part of what is planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateOrigin {
+    /// Brought along: the digest of its chain.
+    Brought(String),
+    /// Made with its key when it is uploaded.
+    SelfSigned,
+}
+
+impl CertificateOrigin {
+    /// As its tag says it.
+    pub fn word(&self) -> &str {
+        match self {
+            Self::Brought(digest) => digest,
+            Self::SelfSigned => ownership::SELF_SIGNED,
+        }
+    }
+}
+
+/// A rule of a listener: every request is answered with a redirect to https.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListenerRuleSpec {
+    /// The listener it is of.
+    pub listener: ResourceAddress,
+    /// The port it leads to.
+    pub port: u16,
 }
 
 /// A DNS record.
@@ -341,7 +394,9 @@ impl Spec {
             Self::ServerGroup(_) => Kind::ServerGroup,
             Self::Release(_) => Kind::Release,
             Self::Server(_) => Kind::Server,
+            Self::Certificate(_) => Kind::Certificate,
             Self::Listener(_) => Kind::Listener,
+            Self::ListenerRule(_) => Kind::ListenerRule,
             Self::Record(_) => Kind::Record,
         }
     }
@@ -376,7 +431,9 @@ impl Spec {
             | Self::ServerGroup(_)
             | Self::Release(_)
             | Self::Server(_)
+            | Self::Certificate(_)
             | Self::Listener(_)
+            | Self::ListenerRule(_)
             | Self::Record(_) => return None,
         };
         match source {
@@ -428,7 +485,12 @@ impl Spec {
                 ("instance", id_of(ResourceAddress::new(Kind::Instance, &spec.instance))),
                 ("port", Wanted::Exactly(spec.port.to_string())),
             ]),
+            Self::Certificate(spec) => spec.wanted(),
             Self::Listener(spec) => spec.wanted(),
+            Self::ListenerRule(spec) => BTreeMap::from([
+                ("listener", id_of(spec.listener.clone())),
+                ("port", Wanted::Exactly(spec.port.to_string())),
+            ]),
             Self::Record(spec) => BTreeMap::from([
                 ("name", Wanted::Exactly(format!("{} {}", spec.host, spec.domain))),
                 ("value", Wanted::Outputs(vec![ResourceAddress::only(Kind::LoadBalancer)], Output::DnsName)),
@@ -480,9 +542,30 @@ impl LoadBalancerSpec {
     }
 }
 
+impl CertificateSpec {
+    /// One that is brought along is what it is; one that is made is made again in time.
+    fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
+        let origin = ("origin", Wanted::Exactly(self.origin.word().to_owned()));
+        let made = match self.origin {
+            CertificateOrigin::Brought(_) => Vec::new(),
+            CertificateOrigin::SelfSigned => vec![
+                ("names", Wanted::Exactly(self.name.to_ascii_lowercase())),
+                (settings::VALIDITY, Wanted::Exactly(settings::VALID.to_owned())),
+            ],
+        };
+        std::iter::once(origin).chain(made).collect()
+    }
+}
+
 impl ListenerSpec {
     fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
-        let certificate = self.certificate.iter().map(|id| ("certificate", Wanted::Exactly(id.clone())));
+        let certificate = self.certificate.iter().map(|certificate| match certificate {
+            ListenerCertificate::Named(id) => ("certificate", Wanted::Exactly(id.clone())),
+            ListenerCertificate::Own => {
+                let own = ResourceAddress::only(Kind::Certificate);
+                ("certificate", Wanted::Outputs(vec![own], Output::CertificateId))
+            }
+        });
         BTreeMap::from([
             ("load_balancer", the(Kind::LoadBalancer)),
             ("server_group", the(Kind::ServerGroup)),

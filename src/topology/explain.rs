@@ -32,6 +32,45 @@ pub fn find(code: &str) -> Option<&'static RuleExplanation> {
 /// Every rule, by code.
 pub const RULES: &[RuleExplanation] = &[
     rule(
+        "certificate-ended",
+        "the certificate is not valid today",
+        "Browsers and clients turn away what has ended or has not begun, and the certificate service takes no upload of \
+         what has ended.",
+        "get a new certificate from whoever signed it, and write its files",
+    ),
+    rule(
+        "certificate-form",
+        "this is no certificate",
+        "A certificate is named by its id in the certificate service, brought along as a chain with its private key, or \
+         made without anybody's signature, for tests.",
+        "write `{ file: chain.pem, key: key.pem }`, `{ self_signed: true }`, or an id such as `12345-cn-hangzhou`",
+    ),
+    rule(
+        "certificate-key",
+        "the private key is not that of the certificate",
+        "The load balancer proves with the key that the certificate is its own; that of another certificate proves \
+         nothing. The key is in PEM and has no passphrase, since nobody is there to type it.",
+        "write the key that the certificate was asked for with under `key`",
+    ),
+    rule(
+        "certificate-key-open",
+        "others on this machine can read the private key",
+        "Who has the private key can pass for the service.",
+        "run `chmod 600` on the key",
+    ),
+    rule(
+        "certificate-missing",
+        "a file of the certificate cannot be read",
+        "Chain and key are uploaded from files; their paths are relative to the topology's file.",
+        "write the paths of both, such as `{ file: chain.pem, key: key.pem }`",
+    ),
+    rule(
+        "certificate-name",
+        "the certificate is for another name",
+        "A browser compares the name it was given with those in the certificate; `*` in one of those stands for one label.",
+        "bring along a certificate for the name under `dns`, or change that",
+    ),
+    rule(
         "certificate-without-https",
         "a certificate is written for an http listener",
         "An http listener does not encrypt and has no use for one; most likely https was meant.",
@@ -96,8 +135,9 @@ pub const RULES: &[RuleExplanation] = &[
     rule(
         "https-without-certificate",
         "an https listener has no certificate",
-        "The ALB shows browsers a certificate for the name; it takes it from the certificate service by id.",
-        "upload one in the certificate console and write its id, such as `certificate: 12345-cn-hangzhou`",
+        "The ALB shows browsers a certificate for the name.",
+        "write the id of one that the certificate service has, such as `certificate: 12345-cn-hangzhou`, or bring one \
+         along with `certificate: { file: chain.pem, key: key.pem }`",
     ),
     rule(
         "instance-name",
@@ -148,6 +188,13 @@ pub const RULES: &[RuleExplanation] = &[
         "remove one of the two",
     ),
     rule(
+        "not-a-certificate",
+        "the file is no certificate",
+        "A chain is in PEM, from `-----BEGIN CERTIFICATE-----` on, the certificate of the server first, then those that \
+         signed it.",
+        "write the path of such a chain; who signed it often calls it `fullchain.pem`",
+    ),
+    rule(
         "not-a-key",
         "the file is not an SSH key that can be used",
         "Keys are read in OpenSSH's form and without a passphrase, since nobody is there to type it.",
@@ -178,6 +225,18 @@ pub const RULES: &[RuleExplanation] = &[
         "an instance is reached in two ways",
         "A public address and a way through another instance exclude each other.",
         "keep `access: public`, or keep `via`",
+    ),
+    rule(
+        "redirect-port",
+        "the redirect wants the port of the listener",
+        "A port of the load balancer speaks plain HTTP or https, not both.",
+        "write `redirect_from: 80`",
+    ),
+    rule(
+        "redirect-without-https",
+        "there is nothing to redirect to",
+        "The redirect leads from plain HTTP to https, and the listener speaks plain HTTP.",
+        "write `protocol: https` and a `certificate`, or remove `redirect_from`",
     ),
     rule(
         "redis-memory",

@@ -178,10 +178,13 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["instances", _] => &["vswitch", "access", "via", "types", "image", "disk", "protect"],
         ["redis"] => &["on", "port", "max_memory", "persistence"],
         ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins"],
-        ["load_balancer"] => &["id", "vswitches", "address", "edition", "protect", "listener"],
+        ["load_balancer"] => {
+            &["id", "vswitches", "address", "edition", "protect", "listener", "redirect_from"]
+        }
         ["load_balancer", "listener"] => {
             &["protocol", "port", "idle_timeout", "request_timeout", "certificate"]
         }
+        ["load_balancer", "listener", "certificate"] => &["file", "key", "self_signed"],
         ["dns"] => &["domain", "host", "ttl"],
         _ => &[],
     }

@@ -143,6 +143,8 @@ pub struct LoadBalancer {
     pub protect: bool,
     /// What it listens on.
     pub listener: Listener,
+    /// Port on which plain HTTP is answered with a redirect to the listener.
+    pub redirect_from: Option<u16>,
 }
 
 /// The listener.
@@ -157,7 +159,23 @@ pub struct Listener {
     /// When a node that does not answer is given up.
     pub request_timeout: Seconds,
     /// Server certificate, always there for https.
-    pub certificate: Option<String>,
+    pub certificate: Option<Certificate>,
+}
+
+/// A server certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Certificate {
+    /// One that the certificate service has, by its id.
+    Id(String),
+    /// One to upload.
+    Files {
+        /// The chain; relative to the topology's file.
+        chain: PathBuf,
+        /// Its private key; relative to the topology's file.
+        key: PathBuf,
+    },
+    /// One to make and to upload.
+    SelfSigned,
 }
 
 /// The name people open.
@@ -182,12 +200,9 @@ impl Topology {
     /// Address people open in a browser.
     pub fn url(&self) -> String {
         let listener = &self.load_balancer.listener;
-        let (scheme, default_port) = match listener.protocol {
-            Protocol::Http => ("http", 80),
-            Protocol::Https => ("https", 443),
-        };
+        let scheme = listener.protocol.scheme();
         let name = self.dns.full_name();
-        if listener.port == default_port {
+        if listener.port == listener.protocol.own_port() {
             format!("{scheme}://{name}/")
         } else {
             format!("{scheme}://{name}:{}/", listener.port)

@@ -12,10 +12,10 @@ use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::topology::duration::Seconds;
 use crate::topology::model::{
-    Address, Dns, Edition, Instance, Listener, LoadBalancer, Node, Persistence, Protocol, Reach, Redis, Ssh,
-    Topology, VSwitch, Vpc,
+    Address, Certificate, Dns, Edition, Instance, Listener, LoadBalancer, Node, Persistence, Protocol, Reach,
+    Redis, Ssh, Topology, VSwitch, Vpc,
 };
-use crate::topology::schema::{self, Document};
+use crate::topology::schema::{self, CertificateForm, Document};
 
 /// Range of a VPC that is made without one being given.
 pub(super) const DEFAULT_VPC: &str = "192.168.0.0/16";
@@ -178,7 +178,18 @@ fn load_balancer(load_balancer: schema::LoadBalancer) -> LoadBalancer {
             port: port(listener.port, default_listener_port(protocol)),
             idle_timeout: listener.idle_timeout.unwrap_or(DEFAULT_LISTENER_TIMEOUT),
             request_timeout: listener.request_timeout.unwrap_or(DEFAULT_LISTENER_TIMEOUT),
-            certificate: listener.certificate,
+            certificate: listener.certificate.map(certificate),
+        },
+        redirect_from: load_balancer.redirect_from.and_then(|port| u16::try_from(port).ok()),
+    }
+}
+
+fn certificate(form: CertificateForm) -> Certificate {
+    match form {
+        CertificateForm::Id(id) => Certificate::Id(id),
+        CertificateForm::Fields(fields) => match (fields.file, fields.key) {
+            (Some(chain), Some(key)) => Certificate::Files { chain: chain.into(), key: key.into() },
+            (Some(_), None) | (None, _) => Certificate::SelfSigned,
         },
     }
 }

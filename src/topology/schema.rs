@@ -4,7 +4,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::topology::duration::Seconds;
 
@@ -192,6 +194,9 @@ pub struct LoadBalancer {
     /// What it listens on.
     #[serde(default)]
     pub listener: Listener,
+    /// Port on which plain HTTP is answered with a redirect to the listener, 80 as a rule; only with https; default:
+    /// none.
+    pub redirect_from: Option<i64>,
 }
 
 /// Who can reach the ALB.
@@ -245,8 +250,53 @@ pub struct Listener {
     pub idle_timeout: Option<Seconds>,
     /// A node that does not answer within this gives 504: 1 to 600 s; default 60 s.
     pub request_timeout: Option<Seconds>,
-    /// Id of a server certificate, `<number>-<region>`; required for https.
-    pub certificate: Option<String>,
+    /// The server certificate; required for https.
+    pub certificate: Option<CertificateForm>,
+}
+
+/// A server certificate: the id of one that the certificate service has, `<number>-<region>`, or fields.
+#[derive(Debug, Clone)]
+pub enum CertificateForm {
+    /// Named by id, and then never changed or deleted.
+    Id(String),
+    /// Brought along, or made.
+    Fields(CertificateFields),
+}
+
+/// A certificate that is uploaded; paths are relative to the topology's file.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct CertificateFields {
+    /// The chain in PEM, the server's certificate first.
+    pub file: Option<String>,
+    /// Its private key in PEM, readable by its owner only.
+    pub key: Option<String>,
+    /// `true`: one is made that nobody else has signed, for tests.
+    #[serde(default)]
+    pub self_signed: bool,
+}
+
+impl<'de> Deserialize<'de> for CertificateForm {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(CertificateVisitor)
+    }
+}
+
+struct CertificateVisitor;
+
+impl<'de> Visitor<'de> for CertificateVisitor {
+    type Value = CertificateForm;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("the id of a certificate, or `{ file: chain.pem, key: key.pem }`")
+    }
+
+    fn visit_str<E: de::Error>(self, id: &str) -> Result<CertificateForm, E> {
+        Ok(CertificateForm::Id(id.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<CertificateForm, A::Error> {
+        CertificateFields::deserialize(MapAccessDeserializer::new(access)).map(CertificateForm::Fields)
+    }
 }
 
 /// What a listener speaks.
@@ -257,6 +307,24 @@ pub enum Protocol {
     Http,
     /// TLS and wss.
     Https,
+}
+
+impl Protocol {
+    /// The scheme of its addresses.
+    pub fn scheme(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+
+    /// The port its addresses do not name.
+    pub fn own_port(self) -> u16 {
+        match self {
+            Self::Http => 80,
+            Self::Https => 443,
+        }
+    }
 }
 
 /// The name people open.

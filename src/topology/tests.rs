@@ -32,6 +32,34 @@ fn the_examples_are_valid() {
 }
 
 #[test]
+fn a_certificate_is_an_id_or_files_or_made() {
+    let certificate = |written: &str| {
+        let text = SECURE.replace("{ self_signed: true }", written);
+        load(text.as_bytes()).map(|topology| topology.load_balancer.listener.certificate.expect("one"))
+    };
+    assert_eq!(certificate("12345-cn-hangzhou"), Ok(model::Certificate::Id("12345-cn-hangzhou".to_owned())));
+    assert_eq!(certificate("{ self_signed: true }"), Ok(model::Certificate::SelfSigned));
+    let files = model::Certificate::Files { chain: "chain.pem".into(), key: "keys/key.pem".into() };
+    assert_eq!(certificate("{ file: chain.pem, key: keys/key.pem }"), Ok(files));
+    for wrong in [
+        "{ file: a }",
+        "{ key: a }",
+        "{}",
+        "{ self_signed: false }",
+        "{ self_signed: true, file: a, key: b }",
+    ] {
+        assert_eq!(certificate(wrong).unwrap_err()[0].code, "certificate-form", "{wrong}");
+    }
+    let unknown = certificate("{ file: a, kee: b }").unwrap_err();
+    assert_eq!((unknown[0].code, unknown[0].help.as_deref()), ("certificate-form", Some(CERTIFICATE_HELP)));
+    assert!(unknown.iter().any(|one| one.help.as_deref() == Some("did you mean `key`?")), "{unknown:?}");
+    assert_eq!(certificate("[a]").unwrap_err()[0].code, "syntax");
+}
+
+const SECURE: &str = include_str!("../../examples/chatroom-https.yaml");
+const CERTIFICATE_HELP: &str = "write `{ file: chain.pem, key: key.pem }`, `{ self_signed: true }`, or an id such as `12345-cn-hangzhou`";
+
+#[test]
 fn the_known_fields_are_those_of_the_schema() {
     for path in
         ["", "network", "network.vpc", "network.vswitches.a", "ssh", "instances.ecs01", "redis", "node"]

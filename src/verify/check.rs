@@ -11,6 +11,10 @@ use serde::{Serialize, Serializer};
 pub enum CheckId {
     /// The host's name leads to the load balancer.
     DnsCname,
+    /// The certificate is for the host's name and leads to a root that is trusted.
+    TlsValid,
+    /// Plain HTTP leads to https.
+    HttpRedirects,
     /// A browser gets the page.
     PageLoads,
     /// Two clients get a WebSocket.
@@ -33,8 +37,10 @@ pub enum CheckId {
 
 impl CheckId {
     /// All of them, in order.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::DnsCname,
+        Self::TlsValid,
+        Self::HttpRedirects,
         Self::PageLoads,
         Self::WebsocketUpgrade,
         Self::Welcome,
@@ -50,6 +56,8 @@ impl CheckId {
     pub fn name(self) -> &'static str {
         match self {
             Self::DnsCname => "dns.cname",
+            Self::TlsValid => "tls.valid",
+            Self::HttpRedirects => "http.redirects",
             Self::PageLoads => "page.loads",
             Self::WebsocketUpgrade => "websocket.upgrade",
             Self::Welcome => "welcome",

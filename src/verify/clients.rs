@@ -136,12 +136,12 @@ impl Pair {
         addresses: &[IpAddr],
         nonce: &str,
     ) -> Result<(Self, Finding), Finding> {
-        let url = format!("ws://{}/socket.io/", scenario.authority());
+        let url = scenario.socket_url("/socket.io/");
         let [here, there] = &scenario.sources;
         let fail = |who: &str, vantage: &Vantage, why: String| {
             Finding::new(format!("expected a WebSocket at {url} from {vantage}, but {why}"))
                 .with("client", who)
-                .hint(format!("curl -v 'http://{}/socket.io/?EIO=4&transport=polling'", scenario.authority()))
+                .hint(format!("curl -v '{}'", scenario.url("/socket.io/?EIO=4&transport=polling")))
         };
         let address = |turn: usize| addresses[turn % addresses.len()];
         let started = Instant::now();

@@ -7,8 +7,11 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpSocket;
 use tokio::time::timeout;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::scenario::{Scenario, Vantage};
+use super::tls::Tls;
 use crate::base::address_map::Unmapped;
 use crate::ssh::SshError;
 
@@ -29,17 +32,54 @@ pub(super) enum ConnectError {
     TimedOut { address: SocketAddr, after: Duration },
     #[error("{0}")]
     Tunnel(#[from] SshError),
+    #[error("the TLS handshake failed ({0})")]
+    Tls(tokio_rustls::rustls::Error),
+    #[error("the TLS handshake was broken off ({0})")]
+    BrokenOff(io::Error),
+    #[error("the TLS handshake took longer than {:.1} s", .0.as_secs_f64())]
+    Unshaken(Duration),
 }
 
-/// Connects to the scenario's port at `address`, one of the load balancer's.
+/// Connects to the scenario's port at `address`, one of the load balancer's; over TLS where the scenario has it.
 pub(super) async fn connect(
     scenario: &Scenario,
     vantage: &Vantage,
     address: IpAddr,
 ) -> Result<Box<dyn Stream>, ConnectError> {
+    let stream = connect_plain(scenario, vantage, (address, scenario.port)).await?;
+    match &scenario.tls {
+        Some(tls) => Ok(Box::new(secure(scenario, tls, stream).await?)),
+        None => Ok(stream),
+    }
+}
+
+/// Speaks TLS on a connection to the scenario's host.
+pub(super) async fn secure(
+    scenario: &Scenario,
+    tls: &Tls,
+    stream: Box<dyn Stream>,
+) -> Result<TlsStream<Box<dyn Stream>>, ConnectError> {
+    let name = ServerName::try_from(scenario.host.clone())
+        .map_err(|error| ConnectError::BrokenOff(io::Error::new(io::ErrorKind::InvalidInput, error)))?;
+    let shaken = timeout(scenario.deadline, tls.connector().connect(name, stream)).await;
+    shaken.map_err(|_| ConnectError::Unshaken(scenario.deadline))?.map_err(|error| {
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<tokio_rustls::rustls::Error>());
+        match inner {
+            Some(refused) => ConnectError::Tls(refused.clone()),
+            None => ConnectError::BrokenOff(error),
+        }
+    })
+}
+
+/// Connects to a port at one of the load balancer's addresses.
+pub(super) async fn connect_plain(
+    scenario: &Scenario,
+    vantage: &Vantage,
+    (address, port): (IpAddr, u16),
+) -> Result<Box<dyn Stream>, ConnectError> {
     match vantage {
         Vantage::Local { bind } => {
-            let target = scenario.address_map.resolve(address, scenario.port)?;
+            let target = scenario.address_map.resolve(address, port)?;
             let stream = timeout(scenario.deadline, dial(*bind, target)).await;
             let after = scenario.deadline;
             let stream = stream.map_err(|_| ConnectError::TimedOut { address: target, after })?;
@@ -52,7 +92,7 @@ pub(super) async fn connect(
             }
         }
         // The host is inside the region, where addresses are what they are.
-        Vantage::Ssh(session) => Ok(Box::new(session.tunnel(address, scenario.port).await?)),
+        Vantage::Ssh(session) => Ok(Box::new(session.tunnel(address, port).await?)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Proof that the chatroom works, from outside: names, the page, two clients on two nodes, messages both ways.
+//! Proof that the chatroom works, from outside: names, the certificate, the page, two clients on two nodes, messages both ways.
 //!
 //! A [`Scenario`] says where to look and what to expect; [`run()`] goes through the checks in order and gives a
 //! [`Report`]. Each check passes, fails with what was expected and what was seen, or was not reached because one
@@ -8,15 +8,19 @@ mod check;
 mod clients;
 mod connect;
 mod dns;
+mod http;
 mod page;
+mod redirect;
 mod report;
 mod run;
 mod scenario;
+mod tls;
 
 pub use check::{Check, CheckId, Status};
 pub use report::Report;
 pub use run::run;
 pub use scenario::{Scenario, Vantage};
+pub use tls::Tls;
 
 #[cfg(test)]
 mod tests;

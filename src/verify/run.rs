@@ -10,7 +10,7 @@ use super::check::{Check, CheckId, Finding, Status, Verdict};
 use super::clients::Pair;
 use super::report::Report;
 use super::scenario::Scenario;
-use super::{dns, page};
+use super::{dns, page, redirect, tls};
 
 /// Where to look when a check knows no better.
 const STATUS: &str = "`albatross status FILE` shows what runs where";
@@ -32,10 +32,32 @@ async fn verify(scenario: &Scenario, log: &mut Log<'_>) {
     if !log.note(CheckId::DnsCname, verdict) {
         return log.not_reached(&CheckId::ALL[1..], CheckId::DnsCname);
     }
+    if !secured(scenario, addresses[0], log).await {
+        return log.not_reached(&CheckId::ALL[2..], CheckId::TlsValid);
+    }
     log.note(CheckId::PageLoads, page::check(scenario, addresses[0]).await);
     if let Some(pair) = meet(scenario, &addresses, log).await {
         converse(scenario, pair, log).await;
     }
+}
+
+/// `tls.valid` and `http.redirects`, as far as they apply. False when nothing can be said over https.
+async fn secured(scenario: &Scenario, address: IpAddr, log: &mut Log<'_>) -> bool {
+    let Some(tls) = &scenario.tls else {
+        log.skip(CheckId::TlsValid, "the listener speaks plain HTTP");
+        log.skip(CheckId::HttpRedirects, "the listener speaks plain HTTP");
+        return true;
+    };
+    if !log.note(CheckId::TlsValid, tls::check(scenario, tls, address).await) {
+        return false;
+    }
+    match scenario.redirect_from {
+        Some(port) => {
+            log.note(CheckId::HttpRedirects, redirect::check(scenario, address, port).await);
+        }
+        None => log.skip(CheckId::HttpRedirects, "the topology has no `redirect_from`"),
+    }
+    true
 }
 
 async fn meet(scenario: &Scenario, addresses: &[IpAddr], log: &mut Log<'_>) -> Option<Pair> {
@@ -47,7 +69,7 @@ async fn meet(scenario: &Scenario, addresses: &[IpAddr], log: &mut Log<'_>) -> O
         }
         Err(finding) => {
             log.note(CheckId::WebsocketUpgrade, Err(finding));
-            log.not_reached(&CheckId::ALL[3..], CheckId::WebsocketUpgrade);
+            log.not_reached(&CheckId::ALL[5..], CheckId::WebsocketUpgrade);
             None
         }
     }
@@ -90,6 +112,10 @@ impl Log<'_> {
         };
         self.push(id, status, finding, duration);
         status == Status::Passed
+    }
+
+    fn skip(&mut self, id: CheckId, why: &str) {
+        self.push(id, Status::Skipped, Finding::new(why), Duration::ZERO);
     }
 
     fn not_reached(&mut self, ids: &[CheckId], because: CheckId) {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::tls::Tls;
 use crate::base::address_map::AddressMap;
 use crate::ssh::Session;
 
@@ -43,6 +44,10 @@ pub struct Scenario {
     pub host: String,
     /// The listener's port.
     pub port: u16,
+    /// How https is spoken; none with plain HTTP.
+    pub tls: Option<Tls>,
+    /// Port on which plain HTTP leads to https.
+    pub redirect_from: Option<u16>,
     /// Which DNS server to ask; the system's when `None`.
     pub dns_server: Option<SocketAddr>,
     /// The load balancer's name, which `host` has to be an alias of.
@@ -58,8 +63,25 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The Host header: without the port where it is HTTP's own.
+    /// The Host header: without the port where it is the scheme's own.
     pub(super) fn authority(&self) -> String {
-        if self.port == 80 { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
+        authority(&self.host, self.port, if self.tls.is_some() { 443 } else { 80 })
     }
+
+    /// The address of a path, for browsers.
+    pub(super) fn url(&self, path: &str) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}{path}", self.authority())
+    }
+
+    /// The same for a WebSocket.
+    pub(super) fn socket_url(&self, path: &str) -> String {
+        let scheme = if self.tls.is_some() { "wss" } else { "ws" };
+        format!("{scheme}://{}{path}", self.authority())
+    }
+}
+
+/// Host and port, without the port where it is the scheme's own.
+pub(super) fn authority(host: &str, port: u16, own: u16) -> String {
+    if port == own { host.to_owned() } else { format!("{host}:{port}") }
 }

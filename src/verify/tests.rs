@@ -2,6 +2,7 @@
 
 mod names;
 mod room;
+mod secure;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
@@ -22,6 +23,8 @@ async fn scenario(behaviour: Behaviour, record: Record) -> Scenario {
     Scenario {
         host: "example.com".to_owned(),
         port: 5000,
+        tls: None,
+        redirect_from: None,
         dns_server: Some(names::serve(record).await),
         expected_cname: format!("{BALANCER}."),
         address_map: AddressMap::Mapped(map),
@@ -58,7 +61,7 @@ fn check(report: &Report, id: CheckId) -> &Check {
 }
 
 #[tokio::test]
-async fn a_healthy_room_passes_all_ten() {
+async fn a_healthy_room_passes_all_that_applies() {
     let report = report(&scenario(Behaviour::default(), alias()).await).await;
     assert_eq!(failed(&report), [""; 0], "{report:#?}");
     assert!(report.passed());
@@ -66,13 +69,20 @@ async fn a_healthy_room_passes_all_ten() {
     assert!(crossing.evidence.contains_key("latency") && crossing.evidence.contains_key("nonce"));
     let nodes = check(&report, CheckId::NodesDiffer);
     assert_ne!(nodes.evidence["node_a"], nodes.evidence["node_b"]);
+    for id in [CheckId::TlsValid, CheckId::HttpRedirects] {
+        let skipped = check(&report, id);
+        assert_eq!(
+            (skipped.status, skipped.sentence.as_str()),
+            (Status::Skipped, "the listener speaks plain HTTP")
+        );
+    }
 
     let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
     assert_eq!(json["passed"], true);
     assert_eq!(json["checks"][0]["id"], "dns.cname");
     assert_eq!(json["checks"][0]["status"], "passed");
     let xml = report.to_junit().unwrap();
-    assert!(xml.contains("tests=\"10\"") && xml.contains("failures=\"0\""), "{xml}");
+    assert!(xml.contains("tests=\"12\"") && xml.contains("failures=\"0\""), "{xml}");
     for id in CheckId::ALL {
         assert!(xml.contains(&format!("<testcase name=\"{id}\" classname=\"albatross.verify\"")), "{xml}");
     }
@@ -144,12 +154,12 @@ async fn wrong_stale_missing_and_flat_names_are_told_apart() {
         (Record::Silent, "does not answer"),
     ] {
         let report = report(&scenario(Behaviour::default(), record).await).await;
-        assert_eq!(failed(&report).len(), 10);
+        assert_eq!(failed(&report).len(), 12);
         let check = check(&report, CheckId::DnsCname);
         let start = format!("expected example.com to be an alias of {BALANCER}., but");
         assert!(check.sentence.starts_with(&start) && check.sentence.contains(words), "{check:?}");
         assert!(check.hint.as_ref().unwrap().starts_with("dig @127.0.0.1 -p "), "{check:?}");
-        assert_eq!(report.checks[9].sentence, "not reached because dns.cname failed");
+        assert_eq!(report.checks[11].sentence, "not reached because dns.cname failed");
     }
 }
 

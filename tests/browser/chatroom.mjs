@@ -1,7 +1,8 @@
 // Two people in a real browser, in the chatroom at a given address.
 //
-//   node chatroom.mjs http://127.64.200.1:5000/ /usr/bin/chromium
+//   node chatroom.mjs http://127.64.200.1:5000/ /usr/bin/chromium [FLAG ...]
 //
+// Flags are for the browser, such as where a name leads and which key of a certificate it takes.
 // They set names, see each other's messages, and one sees the other leave. Prints one line a fact and exits with 0,
 // or prints what is wrong and exits with 1. Nothing but the given origin may be asked, and the console stays silent.
 
@@ -34,7 +35,7 @@ async function run(browser, address) {
   console.log("no console message, no failed request, no other origin");
 }
 
-const browser = await launch(process.argv[3]);
+const browser = await launch(process.argv[3], process.argv.slice(4));
 try {
   await run(browser, process.argv[2]);
 } catch (error) {

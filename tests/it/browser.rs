@@ -3,9 +3,15 @@
 //! The scripts are in `tests/browser`. They need Node.js and npm, most of them Chromium and Redis too. Where one is
 //! missing a test says so and passes; with `CI=true` it fails.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, OnceLock, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use rcgen::PublicKeyData;
+use sha2::{Digest, Sha256};
 
 use crate::parts::{lacks_redis, missing};
 use crate::support::program;
@@ -112,22 +118,13 @@ fn printed_address(text: &str) -> &str {
     line.unwrap_or_else(|| panic!("apply printed no address:\n{text}"))
 }
 
-#[test]
-fn two_people_chat_in_a_real_browser() {
-    if lacks_redis("two_people_chat_in_a_real_browser") {
-        return;
-    }
-    let browser = match browser() {
-        Ok(browser) => browser,
-        Err(reason) => return missing("two_people_chat_in_a_real_browser", &reason),
-    };
+/// Lets two people chat at an address, in a browser with these flags beside the usual ones.
+#[track_caller]
+fn two_people_chat(walk: &Walk, browser: &Path, address: &str, flags: &[String]) {
     fetch_modules();
-    let walk = Walk::new();
-    let applied = walk.run("albatross --local apply --yes examples/chatroom.yaml");
-    assert_eq!(applied.code, Some(0), "{}", applied.text);
     let script = std::fs::canonicalize("tests/browser/chatroom.mjs").expect("the script");
     let mut node = Command::new("node");
-    node.arg(script).arg(printed_address(&applied.text)).arg(browser);
+    node.arg(script).arg(address).arg(browser).args(flags);
     let _alone = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
     let said = walk.run_command(node);
     assert_eq!(said.code, Some(0), "{}\n{}", said.text, said.errors);
@@ -142,4 +139,53 @@ fn two_people_chat_in_a_real_browser() {
     for fact in facts {
         assert!(said.text.contains(fact), "the browser did not report `{fact}`:\n{}", said.text);
     }
+}
+
+#[test]
+fn two_people_chat_in_a_real_browser() {
+    if lacks_redis("two_people_chat_in_a_real_browser") {
+        return;
+    }
+    let browser = match browser() {
+        Ok(browser) => browser,
+        Err(reason) => return missing("two_people_chat_in_a_real_browser", &reason),
+    };
+    let walk = Walk::new();
+    let applied = walk.run("albatross --local apply --yes examples/chatroom.yaml");
+    assert_eq!(applied.code, Some(0), "{}", applied.text);
+    two_people_chat(&walk, &browser, printed_address(&applied.text), &[]);
+}
+
+/// The browser opens the name itself and checks the certificate for it; all it is told is where the name leads, and that
+/// the key of this certificate needs no authority.
+#[test]
+fn two_people_chat_over_wss_in_a_real_browser() {
+    if lacks_redis("two_people_chat_over_wss_in_a_real_browser") {
+        return;
+    }
+    let browser = match browser() {
+        Ok(browser) => browser,
+        Err(reason) => return missing("two_people_chat_over_wss_in_a_real_browser", &reason),
+    };
+    let walk = Walk::new();
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let wanted = rcgen::CertificateParams::new(vec!["example.com".to_owned()]).expect("a name");
+    let chain = wanted.self_signed(&key).expect("a certificate").pem();
+    std::fs::write(walk.path().join("chain.pem"), chain).expect("written");
+    let key_file = walk.path().join("key.pem");
+    std::fs::write(&key_file, key.serialize_pem()).expect("written");
+    std::fs::set_permissions(&key_file, std::fs::Permissions::from_mode(0o600)).expect("its mode set");
+    let example = std::fs::read_to_string("examples/chatroom-https.yaml").expect("the example");
+    let brought = example.replace("{ self_signed: true }", "{ file: chain.pem, key: key.pem }");
+    std::fs::write(walk.path().join("secure.yaml"), brought).expect("written");
+
+    let applied = walk.run("albatross --local apply --yes secure.yaml");
+    assert_eq!(applied.code, Some(0), "{}", applied.text);
+    let address = printed_address(&applied.text).trim_start_matches("https://").trim_end_matches('/');
+    let digest = BASE64.encode(Sha256::digest(key.subject_public_key_info()));
+    let flags = [
+        format!("--host-resolver-rules=MAP example.com:443 {address}"),
+        format!("--ignore-certificate-errors-spki-list={digest}"),
+    ];
+    two_people_chat(&walk, &browser, "https://example.com/", &flags);
 }

@@ -237,7 +237,12 @@ fn front() -> Vec<Row> {
         (
             "load_balancer.listener.certificate",
             &[],
-            NotCompared("only with https: `a_certificate_is_changed_in_place`"),
+            NotCompared("only with https: `another_chain_is_uploaded_shown_and_then_the_old_one_goes`"),
+        ),
+        (
+            "load_balancer.redirect_from",
+            &[],
+            NotCompared("only with https: `the_redirect_is_changed_in_place_and_moves_with_the_port`"),
         ),
         ("dns.domain", &[("domain: example.com ", "domain: example.net ")], Plan(&["+/- record.main"])),
         ("dns.host", &[("host: \"@\" ", "host: chat ")], Plan(&["+/- record.main"])),

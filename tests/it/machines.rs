@@ -10,7 +10,7 @@ use mock_cloud::image::build::Wanted;
 use mock_cloud::image::{DEFAULT, Store, ability};
 use serde_json::Value;
 
-use crate::chatroom::CHECKS;
+use crate::chatroom::plain_checks;
 use crate::parts::missing;
 use crate::support::TestEnv;
 use crate::support::cloud::{LocalCloud, block_on, wait_for};
@@ -45,12 +45,27 @@ fn smoke_proves_the_chatroom_on_machines_and_leaves_nothing() {
     };
     let smoke =
         env.run(&["smoke", "chatroom.yaml", "--hosts", "machine", "--json", "out.json"]).expect_code(0);
-    smoke.expect_in_order(&["10 checks passed, 0 failed, 0 skipped", "0 resources left"]);
+    smoke.expect_in_order(&["10 checks passed, 0 failed, 2 skipped", "0 resources left"]);
     let report: Value = serde_json::from_str(&env.read("out.json")).expect("JSON");
     assert_eq!(report["hosts"], "machine");
     let checks = report["checks"].as_array().expect("a list");
     let passed = checks.iter().filter(|check| check["status"] == "passed").map(|check| &check["id"]);
-    assert_eq!(passed.collect::<Vec<_>>(), CHECKS);
+    assert_eq!(passed.collect::<Vec<_>>(), plain_checks());
+}
+
+#[test]
+fn smoke_proves_https_on_machines() {
+    let Some(env) = with_machines("smoke_proves_https_on_machines") else {
+        return;
+    };
+    let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/chatroom-https.yaml");
+    env.write("chatroom.yaml", std::fs::read(example).expect("the example"));
+    env.run(&["smoke", "chatroom.yaml", "--hosts", "machine"]).expect_code(0).expect_in_order(&[
+        "passed tls.valid",
+        "passed http.redirects",
+        "12 checks passed, 0 failed, 0 skipped",
+        "0 resources left",
+    ]);
 }
 
 fn token() -> ClientToken {

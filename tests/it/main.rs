@@ -16,6 +16,7 @@ mod drift;
 mod faults;
 mod fields;
 mod forecast;
+mod https;
 mod input;
 mod kept;
 mod late;

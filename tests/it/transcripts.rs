@@ -22,7 +22,7 @@ fn commands_print_what_is_written_down() {
     cases.case("tests/cmd/*.trycmd");
 }
 
-/// The rejected topologies, in a folder that also has keys of every fault.
+/// The rejected topologies, in a folder that also has keys and certificates of every fault.
 struct Rejected {
     walk: Walk,
 }
@@ -43,7 +43,26 @@ impl Rejected {
         let path = walk.path().join("ed25519-key");
         fs::write(&path, private.expose()).expect("written");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode set");
-        Self { walk }
+        let rejected = Self { walk };
+        rejected.write_certificate("chain", (2020, 2090));
+        rejected.write_certificate("other", (2020, 2090));
+        rejected.write_certificate("ended", (2020, 2021));
+        rejected
+    }
+
+    /// A certificate for example.com, from the first day of one year to that of another, and its key beside it.
+    fn write_certificate(&self, name: &str, years: (i32, i32)) {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut wanted = rcgen::CertificateParams::new(vec!["example.com".to_owned()]).expect("a name");
+        wanted.not_before = rcgen::date_time_ymd(years.0, 1, 1);
+        wanted.not_after = rcgen::date_time_ymd(years.1, 1, 1);
+        let chain = wanted.self_signed(&key).expect("a certificate").pem();
+        for (file, text) in [(format!("{name}.pem"), chain), (format!("{name}-key.pem"), key.serialize_pem())]
+        {
+            let path = self.walk.path().join(file);
+            fs::write(&path, text).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode set");
+        }
     }
 
     /// What `validate` says, and its exit code.
@@ -91,7 +110,9 @@ fn codes_in_the_sources() -> BTreeSet<String> {
         "src/topology/rules/endpoints.rs",
         "src/topology/rules/machines.rs",
         "src/topology/rules/network.rs",
+        "src/topology/rules/secure.rs",
         "src/topology/rules/service.rs",
+        "src/cli/certificate.rs",
         "src/cli/key.rs",
     ];
     let mut codes = BTreeSet::new();
@@ -139,7 +160,7 @@ fn a_file_of_ten_mebibytes_is_refused_at_once() {
 #[test]
 fn the_examples_are_valid() {
     let walk = Walk::new();
-    for name in ["chatroom", "minimal"] {
+    for name in ["chatroom", "chatroom-https", "minimal"] {
         let said = walk.run(&format!("albatross validate examples/{name}.yaml"));
         assert_eq!(said.code, Some(0), "{}", said.text);
     }

@@ -67,7 +67,7 @@ impl Desk<'_> {
 
     /// What a topology asks for.
     pub(crate) fn desired(topology: &Topology) -> Desired {
-        desired(topology, PUBLIC_KEY)
+        desired(topology, PUBLIC_KEY, None)
     }
 
     /// Runs a command until it ends by itself or is ended.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use albatross::topology::model::{Persistence, Reach, Topology};
+use albatross::topology::model::{Persistence, Protocol, Reach, Topology};
 use mock_cloud::world::World;
 use mock_cloud::world::meta::Meta;
 
@@ -79,7 +79,9 @@ impl Drawing<'_> {
             .or_else(|| world.security_groups.get(id).map(|own| &own.meta))
             .or_else(|| world.instances.get(id).map(|own| &own.meta))
             .or_else(|| world.load_balancers.get(id).map(|own| &own.meta))
-            .or_else(|| world.server_groups.get(id).map(|own| &own.meta));
+            .or_else(|| world.server_groups.get(id).map(|own| &own.meta))
+            .or_else(|| world.listeners.get(id).map(|own| &own.meta))
+            .or_else(|| world.certificate(id).map(|own| &own.meta));
         meta.and_then(address).map_or_else(|| format!("not ours: {id}"), str::to_owned)
     }
 
@@ -160,14 +162,23 @@ impl Drawing<'_> {
             }
         }
         for (id, own) in &world.listeners {
+            let certificates: String =
+                own.certificates.iter().map(|one| format!(" with {}", self.name(one))).collect();
             let line = format!(
-                "{} {} to {} idle {} {:?}",
+                "{} {} to {} idle {} {:?}{certificates}",
                 own.protocol,
                 own.port,
                 self.name(&own.server_group),
                 own.idle_timeout,
                 own.status
             );
+            self.add(&own.meta, id, line);
+        }
+        for (id, own) in world.certificates.iter().filter(|(_, own)| !own.deleted) {
+            self.add(&own.meta, &id.to_string(), own.leaf.alternative_names.join(" "));
+        }
+        for (id, own) in &world.rules {
+            let line = format!("{} in {} {:?}", own.priority, self.name(&own.listener), own.status);
             self.add(&own.meta, id, line);
         }
         for (id, own) in world.records.iter().filter(|(_, own)| own.host != "mail") {
@@ -223,8 +234,19 @@ pub(crate) fn wanted(topology: &Topology) -> Likeness {
     add("server_group.main".to_owned(), "vpc.main /healthz Available".to_owned());
     let listener = &topology.load_balancer.listener;
     let idle = listener.idle_timeout.count();
-    let line = format!("HTTP {} to server_group.main idle {idle} Running", listener.port);
-    add("listener.main".to_owned(), line);
+    let (protocol, certificate) = match listener.protocol {
+        Protocol::Http => ("HTTP", ""),
+        Protocol::Https => ("HTTPS", " with certificate.main"),
+    };
+    let line = |protocol, port| format!("{protocol} {port} to server_group.main idle {idle} Running");
+    add("listener.main".to_owned(), line(protocol, listener.port) + certificate);
+    if listener.protocol == Protocol::Https {
+        add("certificate.main".to_owned(), topology.dns.full_name());
+    }
+    if let Some(port) = topology.load_balancer.redirect_from {
+        add("listener.redirect".to_owned(), line("HTTP", port));
+        add("listener_rule.redirect".to_owned(), "1 in listener.redirect Available".to_owned());
+    }
     let dns = &topology.dns;
     let line = format!("{} CNAME {} load_balancer.main albatross.{STACK}", dns.host, dns.ttl);
     add("record.main".to_owned(), line);

@@ -18,6 +18,10 @@ pub(crate) struct Choices {
     ping_interval: u32,
     idle_timeout: u32,
     listener_port: u16,
+    /// With a certificate that is made for it.
+    is_https: bool,
+    /// From a port of its own; only with https.
+    redirects: bool,
     ttl: u32,
     host: &'static str,
     login_ranges: Vec<&'static str>,
@@ -73,6 +77,8 @@ impl Choices {
             ping_interval: *draw::one(seed, "ping", &[10, 20]),
             idle_timeout: *draw::one(seed, "idle", &[60, 90]),
             listener_port: *draw::one(seed, "listener", &[5000, 80]),
+            is_https: draw::happens(seed, "https", 30),
+            redirects: draw::happens(seed, "redirect", 60),
             ttl: 600,
             host: if draw::happens(seed, "host", 50) { "@" } else { "chat" },
             login_ranges: RANGES[..number("ranges", 1, 2)].to_vec(),
@@ -85,6 +91,8 @@ impl Choices {
         for turn in 0..draw::within(seed, "changes", 1, 3) {
             changed.change(seed, draw::within(seed, &format!("change {turn}"), 0, 15));
         }
+        changed.is_https ^= draw::happens(seed, "another protocol", 10);
+        changed.redirects ^= draw::happens(seed, "another redirect", 10);
         changed
     }
 
@@ -178,13 +186,15 @@ impl Choices {
         let vswitches: String = self.vswitches.iter().enumerate().map(vswitch_line).collect();
         let instances: String = self.instances.iter().enumerate().map(line).collect();
         let nodes: Vec<String> = self.nodes.iter().map(|node| name(*node)).collect();
+        let listener = if self.is_https { "protocol: https, certificate: {self_signed: true}, " } else { "" };
+        let redirect = if self.is_https && self.redirects { "  redirect_from: 8080\n" } else { "" };
         let Self { port, redis_port, max_memory, ping_interval, idle_timeout, listener_port, ttl, .. } = self;
         format!(
             "stack: chat\nregion: cn-hangzhou\nnetwork:\n  vswitches:\n{vswitches}\
              ssh: {{allow_from: [{}]}}\ninstances:\n{instances}\
              redis: {{on: {}, port: {redis_port}, max_memory: {max_memory}, persistence: {}}}\n\
              node: {{on: [{}], port: {port}, ping_interval: {ping_interval}s}}\n\
-             load_balancer:\n  listener: {{port: {listener_port}, idle_timeout: {idle_timeout}s}}\n\
+             load_balancer:\n{redirect}  listener: {{{listener}port: {listener_port}, idle_timeout: {idle_timeout}s}}\n\
              dns: {{domain: example.com, host: \"{}\", ttl: {ttl}}}\n",
             self.login_ranges.join(", "),
             name(self.redis),

@@ -14,7 +14,9 @@ use crate::plan::action::Action;
 use crate::resource::observed::{Observation, Output, Outputs, Owner};
 use crate::resource::ownership::console_name;
 use crate::resource::settings::{HEALTH_INTERVAL, HEALTH_THRESHOLD, HEALTH_TIMEOUT, STICKY_SECONDS, WEIGHT};
-use crate::resource::spec::{ListenerSpec, LoadBalancerSpec, ServerGroupSpec, ServerSpec, Source};
+use crate::resource::spec::{
+    ListenerCertificate, ListenerSpec, LoadBalancerSpec, ServerGroupSpec, ServerSpec, Source,
+};
 use crate::resource::{Kind, ResourceAddress};
 
 /// How long a load balancer may take; the real ones take one to two minutes.
@@ -208,11 +210,12 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let group = self.known.only(Kind::ServerGroup)?;
         let description = console_name(&self.stack, address);
+        let certificate = self.certificate_of(spec)?;
         let settings = ListenerSettings {
             server_group: &group,
             idle_timeout: spec.idle_timeout,
             request_timeout: spec.request_timeout,
-            certificate: spec.certificate.as_deref(),
+            certificate: certificate.as_deref(),
             description: &description,
         };
         let id = if let Some(current) = current {
@@ -227,6 +230,20 @@ impl Provider {
         self.ready(address, &id).await?;
         self.healthy(address, &id, Look::Absent, |_| true).await?;
         Ok(id_only(&id))
+    }
+
+    /// What ALB calls the certificate of a listener: as the service has said it, or as the topology does.
+    fn certificate_of(&self, spec: &ListenerSpec) -> Result<Option<String>, ApplyError> {
+        let own = || {
+            let address = ResourceAddress::only(Kind::Certificate);
+            let known = self.known.output(&address, Output::CertificateId);
+            known.ok_or(ApplyError::Missing { address, what: "identifier" })
+        };
+        let of = |certificate: &ListenerCertificate| match certificate {
+            ListenerCertificate::Named(id) => Ok(id.clone()),
+            ListenerCertificate::Own => own(),
+        };
+        spec.certificate.as_ref().map(of).transpose()
     }
 
     /// One that somebody has stopped is started again.

@@ -6,6 +6,7 @@
 
 pub(super) mod balancer;
 mod deposed;
+pub(super) mod front;
 pub(super) mod host;
 pub(super) mod machine;
 pub(super) mod name;
@@ -24,6 +25,7 @@ use crate::apply::error::ApplyError;
 use crate::apply::event::{Event, Sink};
 use crate::apply::hosts::Hosts;
 use crate::apply::ledger::Ledger;
+use crate::base::certificate::Certificate;
 use crate::base::ids::{ClientToken, CloudId, StackName};
 use crate::cloud::call::Call;
 use crate::cloud::codes;
@@ -102,6 +104,8 @@ pub struct Provider {
     pub hosts: Arc<dyn Hosts>,
     /// The chat node's binary; none when nothing will be deployed.
     pub artifact: Option<Artifact>,
+    /// The certificate that the topology brings along.
+    pub certificate: Option<Certificate>,
     /// What is known.
     pub known: Known,
     /// The journal.
@@ -131,6 +135,7 @@ impl Provider {
             stack,
             hosts,
             artifact,
+            certificate: None,
             known: Known::default(),
             ledger,
             sink: Arc::new(|_| ()),
@@ -144,6 +149,13 @@ impl Provider {
     #[must_use]
     pub fn with_sink(mut self, sink: Sink) -> Self {
         self.sink = sink;
+        self
+    }
+
+    /// With the certificate that the topology brings along.
+    #[must_use]
+    pub fn with_certificate(mut self, certificate: Option<Certificate>) -> Self {
+        self.certificate = certificate;
         self
     }
 
@@ -190,6 +202,8 @@ impl Provider {
             (Spec::ServerGroup(spec), current) => self.put_server_group(address, spec, current).await?,
             (Spec::Release(spec), current) => self.put_release(address, spec, current).await?,
             (Spec::Server(spec), current) => self.put_server(address, spec, current).await?,
+            (Spec::Certificate(spec), current) => self.put_certificate(address, spec, current).await?,
+            (Spec::ListenerRule(spec), current) => self.put_listener_rule(address, spec, current).await?,
             (Spec::Listener(spec), current) => {
                 self.put_listener(address, spec, (current, &step.action)).await?
             }
@@ -219,7 +233,9 @@ impl Provider {
             Kind::ServerGroup => self.delete_server_group(address, &current.id).await?,
             Kind::Release => self.delete_release(address, current).await?,
             Kind::Server => self.delete_server(address, current).await?,
+            Kind::Certificate => self.delete_certificate(address, &current.id).await?,
             Kind::Listener => self.delete_listener(address, &current.id).await?,
+            Kind::ListenerRule => self.delete_listener_rule(address, &current.id).await?,
             Kind::Record => self.delete_record(address, &current.id).await?,
         }
         self.known.forget(&self.known.place_of(address));
@@ -300,7 +316,10 @@ pub(super) fn created_id(address: &ResourceAddress, reply: &Value) -> Option<Clo
         Kind::HostKey => "InvokeId",
         Kind::LoadBalancer => "LoadBalancerId",
         Kind::ServerGroup => "ServerGroupId",
+        // A number, where all others are texts.
+        Kind::Certificate => return reply.get("CertId")?.as_i64().map(|id| CloudId::new(id.to_string())),
         Kind::Listener => "ListenerId",
+        Kind::ListenerRule => "RuleId",
         Kind::Record => "RecordId",
         Kind::SecurityRule | Kind::Redis | Kind::Release | Kind::Server => return None,
     };

@@ -44,12 +44,14 @@ impl Provider {
         match address.kind {
             Kind::Instance => return self.instance_running(address, id).await,
             Kind::LoadBalancer => return self.load_balancer_active(address, id).await,
+            Kind::Certificate => return self.certificate_named(address, id).await,
             Kind::Vpc => self.in_state(&lanes.vpcs, id, goal("Available", SETTLE)).await?,
             Kind::VSwitch => self.in_state(&lanes.vswitches, id, goal("Available", SETTLE)).await?,
             Kind::ServerGroup => {
                 self.in_state(&lanes.server_groups, id, goal("Available", CONFIGURE)).await?;
             }
             Kind::Listener => self.in_state(&lanes.listeners, id, goal("Running", CONFIGURE)).await?,
+            Kind::ListenerRule => self.in_state(&lanes.rules, id, goal("Available", CONFIGURE)).await?,
             // These are ready when they are made.
             Kind::SecurityGroup
             | Kind::KeyPair

@@ -49,7 +49,9 @@ impl Provider {
             | Kind::ServerGroup
             | Kind::Release
             | Kind::Server
+            | Kind::Certificate
             | Kind::Listener
+            | Kind::ListenerRule
             | Kind::Record => None,
         }
     }

@@ -3,16 +3,17 @@
 use std::future::Future;
 
 use super::observations::{
-    of_key_pair, of_listener, of_load_balancer, of_security_group, of_server_group, of_vpc, of_vswitch,
+    of_certificate, of_key_pair, of_listener, of_listener_rule, of_load_balancer, of_security_group,
+    of_server_group, of_vpc, of_vswitch,
 };
 use crate::apply::error::ApplyError;
-use crate::base::ids::CloudId;
+use crate::base::ids::{CloudId, StackName};
 use crate::cloud::error::CloudError;
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
-use crate::cloud::{alb, ecs, vpc};
+use crate::cloud::{alb, alb_rules, cas, ecs, tag_value, vpc};
 use crate::resource::observed::Observation;
-use crate::resource::ownership::STACK_TAG;
+use crate::resource::ownership::{STACK_TAG, console_name};
 use crate::resource::phase::Phase;
 use crate::resource::spec::VSwitchSpec;
 use crate::resource::{Kind, ResourceAddress};
@@ -108,6 +109,34 @@ pub(super) async fn listeners(client: &Client, balancer: &CloudId) -> Result<Vec
     Ok(listeners)
 }
 
+/// Certificates that may be the stack's and are not known by id: no list tells tags, so those with a name of ours are
+/// asked for one by one.
+pub(super) async fn certificates(
+    client: &Client,
+    memory: &Memory,
+    stack: &StackName,
+) -> Result<Vec<cas::Certificate>, ApplyError> {
+    if !known(memory, Kind::Certificate).is_empty() {
+        return Ok(Vec::new());
+    }
+    let begins = console_name(stack, &ResourceAddress::only(Kind::Certificate));
+    let mut certificates = Vec::new();
+    for listed in cas::uploaded(client).await? {
+        if listed.certificate_name.starts_with(&begins) {
+            certificates.extend(cas::certificate_if_there(client, &listed.certificate_id).await?);
+        }
+    }
+    certificates.retain(|found| tag_value(&found.tags, STACK_TAG) == Some(stack.as_str()));
+    Ok(certificates)
+}
+
+pub(super) async fn listener_rules(
+    client: &Client,
+    balancer: &CloudId,
+) -> Result<Vec<alb_rules::Rule>, ApplyError> {
+    Ok(alb_rules::rules(client, balancer).await?)
+}
+
 /// Reads one resource of the control plane by its id; none when it is not there, or its kind has no id of its own.
 pub(super) async fn by_id(
     client: &Client,
@@ -125,7 +154,12 @@ pub(super) async fn by_id(
             let found = alb::server_groups_with_ids(client, std::slice::from_ref(id)).await?;
             found.first().map(of_server_group)
         }
+        Kind::Certificate => cas::certificate_if_there(client, id).await?.as_ref().map(of_certificate),
         Kind::Listener => alb::listener(client, id).await?.as_ref().map(of_listener),
+        Kind::ListenerRule => {
+            let found = alb_rules::rules_with_ids(client, std::slice::from_ref(id)).await?;
+            found.first().map(of_listener_rule)
+        }
         Kind::Instance
         | Kind::HostKey
         | Kind::SecurityRule

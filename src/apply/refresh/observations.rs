@@ -1,12 +1,18 @@
 //! What the cloud's answers come to, field by field, spelt as the specs spell it. Pure.
 
+use jiff::Timestamp;
+
 use crate::apply::provider::balancer::{load_balancer_outputs, server_id};
+use crate::apply::provider::front::certificate_outputs;
 use crate::apply::provider::machine::instance_outputs;
 use crate::apply::provider::network::rule_id;
+use crate::base::certificate::days_between;
+use crate::base::clock;
 use crate::base::ids::CloudId;
-use crate::cloud::{alb, dns, ecs, tag_value, vpc};
+use crate::cloud::{alb, alb_rules, cas, dns, ecs, tag_value, vpc};
 use crate::resource::observed::{Observation, Output, range_of};
-use crate::resource::ownership::{IMAGE_TAG, tagged_image};
+use crate::resource::ownership::{IMAGE_TAG, ORIGIN_TAG, tagged_image};
+use crate::resource::settings::{ENDING, RENEWAL_DAYS, VALID, VALIDITY};
 
 pub(super) fn of_vpc(found: &vpc::Vpc) -> Observation {
     Observation::new(found.vpc_id.clone()).field("cidr", &found.cidr_block).field("name", &found.vpc_name)
@@ -148,6 +154,40 @@ pub(super) fn of_listener(found: &alb::Listener) -> Observation {
 /// A listener that is being changed is one that runs.
 fn settled(status: &str) -> &str {
     if matches!(status, "Configuring" | "Provisioning") { "Running" } else { status }
+}
+
+/// What was uploaded says by its tag where it comes from: what the service says of its content has more than one form.
+pub(super) fn of_certificate(found: &cas::Certificate) -> Observation {
+    let end = found.not_after.and_then(|milliseconds| Timestamp::from_millisecond(milliseconds).ok());
+    let is_ending = found.expired || end.is_some_and(|end| days_between(clock::now(), end) < RENEWAL_DAYS);
+    let mut observation = Observation::new(CloudId::new(found.id.to_string()))
+        .field("origin", tag_value(&found.tags, ORIGIN_TAG).unwrap_or_default())
+        .field("names", found.names().join(",").to_ascii_lowercase())
+        .field(VALIDITY, if is_ending { ENDING } else { VALID });
+    observation.outputs = certificate_outputs(found);
+    observation
+}
+
+pub(super) fn of_listener_rule(found: &alb_rules::Rule) -> Observation {
+    let paths = found.rule_conditions.iter().map(|one| match one.kind.as_str() {
+        "Path" => one.path_config.values.join(","),
+        other => format!("by {other}"),
+    });
+    let redirect = match found.rule_actions.as_slice() {
+        [only] if only.kind == "Redirect" => only.redirect_config.clone(),
+        _ => alb_rules::RedirectConfig::default(),
+    };
+    Observation::new(found.rule_id.clone())
+        .field("listener", &found.listener_id)
+        .field("name", &found.rule_name)
+        .field("priority", found.priority)
+        .field("paths", paths.collect::<Vec<_>>().join(" and "))
+        .field("protocol", redirect.protocol)
+        .field("port", redirect.port)
+        .field("code", redirect.http_code)
+        .field("host", redirect.host)
+        .field("path", redirect.path)
+        .field("query", redirect.query)
 }
 
 pub(super) fn of_record(domain: &str, record: &dns::Record) -> Observation {

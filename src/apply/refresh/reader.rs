@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use futures_util::future::try_join_all;
 
 use super::observations::{
-    of_instance, of_key_pair, of_listener, of_load_balancer, of_record, of_rule, of_security_group,
-    of_server, of_server_group, of_vpc, of_vswitch,
+    of_certificate, of_instance, of_key_pair, of_listener, of_listener_rule, of_load_balancer, of_record,
+    of_rule, of_security_group, of_server, of_server_group, of_vpc, of_vswitch,
 };
 use super::placing::Found;
 use super::{foreign, lookup};
@@ -19,7 +19,7 @@ use crate::apply::provider::name::is_wanted;
 use crate::base::ids::CloudId;
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
-use crate::cloud::{Tag, alb, disks, dns, ecs, tag_value, vpc};
+use crate::cloud::{Tag, alb, alb_rules, disks, dns, ecs, tag_value, vpc};
 use crate::plan::desired::Desired;
 use crate::resource::observed::{Foreign, Observation, Observed, Output, Owner};
 use crate::resource::ownership::{GENERATION_TAG, HOST_KEY_TAG, RESOURCE_TAG, STACK_TAG, remarked};
@@ -96,7 +96,13 @@ pub(super) async fn read(
     for (address, found) in &balancers {
         reader.add_at(address.clone(), &found.tags, of_load_balancer(found));
     }
-    reader.add_remembered(|kind| kind != Kind::Instance && kind != Kind::Listener).await?;
+    if reader.concerns(Kind::Certificate) {
+        for found in lookup::certificates(client, memory, &provider.stack).await? {
+            reader.add(&found.tags, of_certificate(&found));
+        }
+    }
+    let later = [Kind::Instance, Kind::Listener, Kind::ListenerRule];
+    reader.add_remembered(|kind| !later.contains(&kind)).await?;
     reader.add_existing().await?;
     for found in &instances {
         reader.add_instance(found);
@@ -131,6 +137,12 @@ impl Reader<'_> {
         if let Some(address) = address.or_else(tagged) {
             self.found.insert(address, with_generation(tags, observation));
         }
+    }
+
+    /// Whether the topology or the journal has any of a kind: else the service that has them is not asked.
+    fn concerns(&self, kind: Kind) -> bool {
+        let mut known = self.desired.resources.keys().chain(self.memory.resources.keys());
+        known.any(|address| address.kind == kind)
     }
 
     fn id(&self, kind: Kind) -> Option<CloudId> {
@@ -242,7 +254,11 @@ impl Reader<'_> {
         for (balancer, listeners) in balancers.iter().zip(&listeners) {
             self.add_listeners(&balancer.0, listeners);
         }
-        self.add_remembered(|kind| kind == Kind::Listener).await?;
+        if self.concerns(Kind::ListenerRule) {
+            let balancers = balancers.iter().map(|(_, id)| lookup::listener_rules(client, id));
+            self.add_listener_rules(&try_join_all(balancers).await?.concat());
+        }
+        self.add_remembered(|kind| matches!(kind, Kind::Listener | Kind::ListenerRule)).await?;
         for resource in self.desired.resources.values() {
             if let Spec::Record(spec) = &resource.spec {
                 self.add_record(&resource.address, spec).await?;
@@ -338,19 +354,38 @@ impl Reader<'_> {
     }
 
     fn add_listeners(&mut self, container: &ResourceAddress, listeners: &[alb::Listener]) {
-        let stack = self.provider.stack.as_str();
         for found in listeners {
             let observation = with_generation(&found.tags, of_listener(found));
-            let tagged = || tag_value(&found.tags, RESOURCE_TAG).and_then(|text| text.parse().ok());
-            let ours = || (tag_value(&found.tags, STACK_TAG) == Some(stack)).then(tagged).flatten();
-            let id = Some(&found.listener_id);
-            let known = self.memory.resources.iter().find(|(_, remembered)| remembered.phase.id() == id);
-            match ours().or_else(|| known.map(|(address, _)| address.clone())) {
+            match self.ours(&found.listener_id, &found.tags) {
                 Some(address) => self.found.insert(inside(container, address, &observation), observation),
                 None if container.is_deposed() => {}
                 None => self.add_foreign(foreign::listener(found, observation)),
             }
         }
+    }
+
+    /// Rules in listeners of ours that carry our tag, or that the journal knows.
+    fn add_listener_rules(&mut self, rules: &[alb_rules::Rule]) {
+        let listeners: BTreeMap<CloudId, ResourceAddress> =
+            self.found.all(Kind::Listener).into_iter().map(|(address, id)| (id, address)).collect();
+        for found in rules.iter().filter(|found| found.rule_status != "Deleting") {
+            let Some(container) = listeners.get(&found.listener_id) else { continue };
+            let observation = with_generation(&found.tags, of_listener_rule(found));
+            if let Some(address) = self.ours(&found.rule_id, &found.tags) {
+                self.found.insert(inside(container, address, &observation), observation);
+            }
+        }
+    }
+
+    /// The address of something in a load balancer: by its tags when they name this stack, else by the journal.
+    fn ours(&self, id: &CloudId, tags: &[Tag]) -> Option<ResourceAddress> {
+        let is_of_stack = tag_value(tags, STACK_TAG) == Some(self.provider.stack.as_str());
+        let tagged = tag_value(tags, RESOURCE_TAG).filter(|_| is_of_stack).and_then(|text| text.parse().ok());
+        let known = || {
+            let mut all = self.memory.resources.iter();
+            all.find(|(_, remembered)| remembered.phase.id() == Some(id)).map(|(address, _)| address.clone())
+        };
+        tagged.or_else(known)
     }
 
     /// The record is ours by our journal, wherever it is, or by its remark; one that is there and as wanted is used

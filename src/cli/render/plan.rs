@@ -12,7 +12,8 @@ use crate::plan::drift::Drift;
 use crate::plan::forecast::{Forecast, forecast};
 use crate::plan::order::orders;
 use crate::plan::{Plan, Step, Summary};
-use crate::resource::spec::{Peer, Spec};
+use crate::resource::settings::REDIRECT_CODE;
+use crate::resource::spec::{CertificateOrigin, Peer, Spec};
 use crate::resource::{Kind, replacement};
 
 /// Prints a plan.
@@ -128,6 +129,13 @@ fn describe(spec: &Spec) -> String {
             "{} {}, idle timeout {} s, request timeout {} s",
             listener.protocol, listener.port, listener.idle_timeout, listener.request_timeout
         ),
+        Spec::Certificate(certificate) => match certificate.origin {
+            CertificateOrigin::SelfSigned => format!("self-signed, for {}", certificate.name),
+            CertificateOrigin::Brought(_) => format!("uploaded, for {}", certificate.name),
+        },
+        Spec::ListenerRule(rule) => {
+            format!("every request: {REDIRECT_CODE} to https on port {}", rule.port)
+        }
         Spec::Record(record) => format!("CNAME {} of {}, TTL {} s", record.host, record.domain, record.ttl),
     }
 }

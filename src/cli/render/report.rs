@@ -6,6 +6,9 @@ use crate::cli::render::count;
 use crate::cli::render::progress::seconds;
 use crate::verify::{Check, Report, Status};
 
+/// Columns of verdict and name together.
+const NAMES: usize = 24;
+
 /// Prints one check.
 pub(crate) fn print_check(check: &Check) {
     let (word, style) = match check.status {
@@ -14,8 +17,9 @@ pub(crate) fn print_check(check: &Check) {
         Status::Skipped => ("skipped", AnsiColor::Yellow.on_default()),
     };
     let name = check.id.name();
+    let width = NAMES - word.len();
     anstream::println!(
-        "  {style}{word}{style:#} {name:18} {:>7}  {}",
+        "  {style}{word}{style:#} {name:width$} {:>7}  {}",
         seconds(check.duration),
         check.sentence
     );

@@ -7,6 +7,8 @@ use super::{Listing, REMOVAL};
 use crate::base::ids::CloudId;
 use crate::base::usual::{self, Usual};
 use crate::cloud::alb::{self, Listener, LoadBalancer, NonNormalServer, ServerGroup};
+use crate::cloud::alb_rules::{self, Rule};
+use crate::cloud::cas::{self, Certificate};
 use crate::cloud::ecs::{self, Agent, Instance, InvocationResult};
 use crate::cloud::error::CloudError;
 use crate::cloud::transport::Client;
@@ -36,6 +38,7 @@ has_state! {
     LoadBalancer: load_balancer_status,
     ServerGroup: server_group_status,
     Listener: listener_status,
+    Rule: rule_status,
 }
 
 impl HasState for Agent {
@@ -77,6 +80,10 @@ of_a_client! {
     ServerGroups,
     /// Listeners.
     Listeners,
+    /// Rules of listeners.
+    Rules,
+    /// Certificates, with what ALB calls them, which no list of all is asked for: one call each.
+    Certificates,
     /// Servers that a listener sends no traffic to: one call a listener.
     Health,
 }
@@ -109,6 +116,7 @@ by_id! {
     Instances, Instance, usual_of_instances, ecs::instances_with_ids, instance_id;
     ServerGroups, ServerGroup, |_| usual::SERVER_GROUP, alb::server_groups_with_ids, server_group_id;
     Listeners, Listener, |_| usual::LISTENER, alb::listeners_with_ids, listener_id;
+    Rules, Rule, |_| usual::LISTENER, alb_rules::rules_with_ids, rule_id;
 }
 
 fn usual_of_instances(condition: &str) -> Usual {
@@ -243,6 +251,24 @@ impl Listing for Interfaces {
                 let its = interfaces.iter().filter(|one| one.description.contains(key.1.as_str())).count();
                 found.extend((its > 0).then(|| (key.clone(), its)));
             }
+        }
+        Ok(found)
+    }
+}
+
+impl Listing for Certificates {
+    type Key = CloudId;
+    type Item = Certificate;
+    const MAY_HOLD: bool = true;
+
+    fn usual(_: &str) -> Usual {
+        usual::CERTIFICATE
+    }
+
+    async fn read(&self, keys: &BTreeSet<CloudId>) -> Result<BTreeMap<CloudId, Certificate>, CloudError> {
+        let mut found = BTreeMap::new();
+        for id in keys {
+            found.extend(cas::certificate_if_there(&self.client, id).await?.map(|one| (id.clone(), one)));
         }
         Ok(found)
     }

@@ -32,6 +32,10 @@ pub enum Lane {
     ServerGroups,
     /// The list of listeners.
     Listeners,
+    /// The list of rules of listeners.
+    Rules,
+    /// One certificate with what ALB calls it.
+    Certificates,
     /// The health of a listener's servers.
     Health,
     /// A machine, over SSH: no call of the API.
@@ -42,7 +46,7 @@ impl Lane {
     /// Whether each that waits is asked for by itself.
     pub(super) fn alone(self) -> bool {
         match self {
-            Self::Invocations | Self::LoadBalancerDetails | Self::Health => true,
+            Self::Invocations | Self::LoadBalancerDetails | Self::Certificates | Self::Health => true,
             Self::Vpcs
             | Self::VSwitches
             | Self::Instances
@@ -51,6 +55,7 @@ impl Lane {
             | Self::LoadBalancers
             | Self::ServerGroups
             | Self::Listeners
+            | Self::Rules
             | Self::Machine => false,
         }
     }
@@ -155,7 +160,12 @@ fn creation(kind: Kind) -> Work {
         }
         Kind::Release => (Vec::new(), on_machine("the node", usual::RELEASE)),
         Kind::Server => (vec!["AddServersToServerGroup"], membership()),
+        Kind::Certificate => {
+            let waits = vec![wait("its identifier", Lane::Certificates, usual::CERTIFICATE)];
+            (vec!["UploadUserCertificate"], waits)
+        }
         Kind::Listener => (vec!["CreateListener"], listener()),
+        Kind::ListenerRule => (vec!["CreateRule"], vec![wait("Available", Lane::Rules, usual::LISTENER)]),
         Kind::Record => (vec!["AddDomainRecord", "UpdateDomainRecordRemark"], Vec::new()),
     }
 }
@@ -186,6 +196,9 @@ fn update(step: &Step) -> Work {
             let start = step.action.changes_field("status").then_some("StartListener");
             (settings.into_iter().chain(start).collect(), listener())
         }
+        Kind::ListenerRule => {
+            (vec!["UpdateRuleAttribute"], vec![wait("Available", Lane::Rules, usual::LISTENER)])
+        }
         Kind::Record => {
             let calls = [
                 step.action.changes_any(&RECORD_VALUES).then_some("UpdateDomainRecord"),
@@ -199,6 +212,7 @@ fn update(step: &Step) -> Work {
         | Kind::KeyPair
         | Kind::HostKey
         | Kind::SecurityRule
+        | Kind::Certificate
         | Kind::Redis => creation(kind),
         Kind::Release => (Vec::new(), newer_release()),
     }
@@ -240,7 +254,9 @@ fn removal(kind: Kind) -> Work {
         }
         Kind::ServerGroup => (vec!["DeleteServerGroup"], Vec::new()),
         Kind::Server => (vec!["RemoveServersFromServerGroup"], membership()),
+        Kind::Certificate => (vec!["DeleteUserCertificate"], Vec::new()),
         Kind::Listener => (vec!["DeleteListener"], vec![gone(Lane::Listeners, usual::LISTENER)]),
+        Kind::ListenerRule => (vec!["DeleteRule"], vec![gone(Lane::Rules, usual::LISTENER)]),
         Kind::Record => (vec!["DeleteDomainRecord"], Vec::new()),
         // A host key goes with its instance, and what is on a machine is no matter of the cloud.
         Kind::HostKey | Kind::Redis | Kind::Release => (Vec::new(), Vec::new()),

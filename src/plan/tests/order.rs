@@ -20,6 +20,8 @@ struct Shape {
     redis: usize,
     node_port: u16,
     listener: (usize, u16),
+    certificate: usize,
+    redirect: usize,
     address: usize,
     edition: usize,
     host: usize,
@@ -41,6 +43,10 @@ const RANGES: [[&str; 2]; 4] = [
     ["192.168.1.0/24", "192.168.0.0/24"],
     ["192.168.8.0/24", "192.168.9.0/24"],
 ];
+const CERTIFICATES: [&str; 3] =
+    ["1-cn-hangzhou", "{ self_signed: true }", "{ file: chain.pem, key: key.pem }"];
+/// The last is where the listener may be.
+const REDIRECTS: [Option<u16>; 3] = [None, Some(80), Some(5000)];
 const ZONES: [[&str; 2]; 2] = [["h", "i"], ["i", "h"]];
 const NAMES: [[&str; 2]; 2] = [["a", "b"], ["a", "c"]];
 
@@ -53,7 +59,8 @@ fn shape() -> impl Strategy<Value = Shape> {
     let network = (0..VPCS.len(), 0..RANGES.len(), 0..ZONES.len(), 0..NAMES.len());
     let service = (0..2_usize, prop_oneof![Just(5000_u16), Just(5001)]);
     let listener = (0..2_usize, prop_oneof![Just(443_u16), Just(5000)]);
-    let front = (listener, 0..2_usize, 0..2_usize, 0..2_usize);
+    let secure = (0..CERTIFICATES.len(), 0..REDIRECTS.len());
+    let front = (listener, 0..2_usize, 0..2_usize, 0..2_usize, secure);
     let machines = prop::collection::vec(machine(), 3..6);
     (network, machines, service, front).prop_map(|(network, machines, service, front)| Shape {
         vpc: network.0,
@@ -64,6 +71,8 @@ fn shape() -> impl Strategy<Value = Shape> {
         redis: service.0,
         node_port: service.1,
         listener: front.0,
+        certificate: front.4.0,
+        redirect: front.4.1,
         address: front.1,
         edition: front.2,
         host: front.3,
@@ -100,12 +109,16 @@ impl Shape {
             .map(|number| format!("ecs0{number}"))
             .collect();
         let (protocol, port) = (["http", "https"][self.listener.0], self.listener.1);
-        let certificate = if protocol == "https" { ", certificate: 1-cn-hangzhou" } else { "" };
+        let is_secure = protocol == "https";
+        let certificate = Some(CERTIFICATES[self.certificate]).filter(|_| is_secure);
+        let certificate = certificate.map(|one| format!(", certificate: {one}")).unwrap_or_default();
+        let redirect = REDIRECTS[self.redirect].filter(|from| is_secure && *from != port);
+        let redirect = redirect.map(|from| format!("  redirect_from: {from}\n")).unwrap_or_default();
         let _ = write!(
             text,
             "redis: {{ on: ecs0{redis} }}\nnode: {{ on: [{}], port: {} }}\nload_balancer:\n  address: {}\n  \
-             edition: {}\n  listener: {{ protocol: {protocol}, port: {port}{certificate} }}\ndns: {{ domain: \
-             example.com, host: {} }}\n",
+             edition: {}\n  listener: {{ protocol: {protocol}, port: {port}{certificate} }}\n{redirect}dns: \
+             {{ domain: example.com, host: {} }}\n",
             nodes.join(", "),
             self.node_port,
             ["internet", "intranet"][self.address],
@@ -214,7 +227,7 @@ impl World {
                 Wanted::OneOf(values) => {
                     fields.insert(field.to_owned(), values[0].clone());
                 }
-                Wanted::Outputs(addresses, Output::Id) => {
+                Wanted::Outputs(addresses, Output::Id | Output::CertificateId) => {
                     let mut ids = Vec::new();
                     for one in addresses {
                         let id = self.current(&one).ok_or_else(|| format!("{address} needs {one}"))?;
@@ -281,7 +294,9 @@ impl World {
                 | Kind::Redis
                 | Kind::LoadBalancer
                 | Kind::ServerGroup
-                | Kind::Release => false,
+                | Kind::Release
+                | Kind::Certificate
+                | Kind::ListenerRule => false,
             };
             if clash {
                 return Err(format!("{address} cannot stand beside {}", other.address));
@@ -327,7 +342,8 @@ fn kinds() -> impl Strategy<Value = BTreeSet<Kind>> {
     let groups = [
         vec![],
         vec![Kind::Instance, Kind::HostKey, Kind::Release, Kind::Server],
-        vec![Kind::LoadBalancer, Kind::Listener],
+        vec![Kind::LoadBalancer, Kind::Listener, Kind::ListenerRule],
+        vec![Kind::Certificate],
         vec![Kind::Record],
         vec![Kind::SecurityRule],
         Kind::ALL.to_vec(),

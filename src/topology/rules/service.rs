@@ -20,7 +20,6 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     load_balancer_zones(document, findings);
     timeouts(document, findings);
     ping_interval(document, findings);
-    certificate(document, findings);
     dns(document, findings);
 }
 
@@ -82,7 +81,13 @@ fn ports(document: &Document, findings: &mut Findings<'_>) {
     }
 }
 
-fn number(place: &Path, written: Option<i64>, default: u16, findings: &mut Findings<'_>) -> Option<i64> {
+/// A port, when it is one.
+pub(super) fn number(
+    place: &Path,
+    written: Option<i64>,
+    default: u16,
+    findings: &mut Findings<'_>,
+) -> Option<i64> {
     let port = written.unwrap_or_else(|| i64::from(default));
     if is_port(port) {
         return Some(port);
@@ -237,34 +242,6 @@ fn ping_interval(document: &Document, findings: &mut Findings<'_>) {
                     .to_owned(),
             },
         );
-    }
-}
-
-fn certificate(document: &Document, findings: &mut Findings<'_>) {
-    let listener = &document.load_balancer.listener;
-    match (listener.protocol.unwrap_or(Protocol::Http), &listener.certificate) {
-        (Protocol::Https, None) => findings.at_value(
-            &path("load_balancer.listener.protocol"),
-            Finding {
-                code: "https-without-certificate",
-                message: "an https listener needs a certificate".to_owned(),
-                cause: "`certificate` is not written".to_owned(),
-                help: format!(
-                    "add `certificate: <number>-{}` with the id from the certificate service",
-                    document.region
-                ),
-            },
-        ),
-        (Protocol::Http, Some(_)) => findings.at_value(
-            &path("load_balancer.listener.certificate"),
-            Finding {
-                code: "certificate-without-https",
-                message: "an http listener has no certificate".to_owned(),
-                cause: "the protocol is http".to_owned(),
-                help: "write `protocol: https`, or remove `certificate`".to_owned(),
-            },
-        ),
-        (Protocol::Https, Some(_)) | (Protocol::Http, None) => {}
     }
 }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::sync::broadcast;
+use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
@@ -29,6 +30,8 @@ pub(super) struct Behaviour {
     pub(super) crossing: Crossing,
     pub(super) takes_names: bool,
     pub(super) status: Option<u16>,
+    /// With TLS.
+    pub(super) tls: Option<TlsAcceptor>,
 }
 
 impl Default for Behaviour {
@@ -38,11 +41,18 @@ impl Default for Behaviour {
             crossing: Crossing::Everywhere,
             takes_names: true,
             status: None,
+            tls: None,
         }
     }
 }
 
-type Socket = WebSocketStream<TcpStream>;
+/// A connection, plain or not, whose beginning has been read already.
+type Connection = Box<dyn Both>;
+type Socket = WebSocketStream<Connection>;
+
+trait Both: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Both for S {}
+
 type Bus = broadcast::Sender<(&'static str, String)>;
 
 pub(super) async fn serve(behaviour: Behaviour) -> SocketAddr {
@@ -54,16 +64,34 @@ pub(super) async fn serve(behaviour: Behaviour) -> SocketAddr {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let node = behaviour.nodes[turn.fetch_add(1, Ordering::Relaxed) % behaviour.nodes.len()];
-            tokio::spawn(connection(stream, node, behaviour.clone(), bus.clone()));
+            let (behaviour, bus) = (behaviour.clone(), bus.clone());
+            tokio::spawn(async move {
+                match &behaviour.tls {
+                    // Who does not like the certificate goes away.
+                    Some(tls) => {
+                        if let Ok(stream) = tls.accept(stream).await {
+                            connection(stream, node, behaviour, bus).await;
+                        }
+                    }
+                    None => connection(stream, node, behaviour, bus).await,
+                }
+            });
         }
     });
     address
 }
 
-async fn connection(mut stream: TcpStream, node: &'static str, behaviour: Behaviour, bus: Bus) {
-    let mut head = [0; 2000];
-    let length = stream.peek(&mut head).await.unwrap();
-    let is_upgrade = String::from_utf8_lossy(&head[..length]).contains("Upgrade: websocket");
+async fn connection(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    node: &'static str,
+    behaviour: Behaviour,
+    bus: Bus,
+) {
+    let mut head = vec![0; 2000];
+    // Requests this short come in one piece.
+    let Ok(length) = stream.read(&mut head).await else { return };
+    head.truncate(length);
+    let is_upgrade = String::from_utf8_lossy(&head).contains("Upgrade: websocket");
     let status = behaviour.status.unwrap_or(200);
     if !is_upgrade || status != 200 {
         let body = "<!doctype html><title>chat</title>";
@@ -73,8 +101,11 @@ async fn connection(mut stream: TcpStream, node: &'static str, behaviour: Behavi
              Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
         );
         let _ = stream.write_all(page.as_bytes()).await;
+        let _ = stream.shutdown().await;
         return;
     }
+    let (read, write) = tokio::io::split(stream);
+    let stream: Connection = Box::new(tokio::io::join(std::io::Cursor::new(head).chain(read), write));
     #[expect(clippy::result_large_err, reason = "the handshake's callback type has it so")]
     let name_node = |_: &Request, mut response: Response| {
         response.headers_mut().insert("X-Chat-Node", node.parse().unwrap());

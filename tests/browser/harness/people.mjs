@@ -15,11 +15,11 @@ const FLAGS = [
 export const DESK = { width: 1280, height: 800 };
 export const PHONE = { width: 390, height: 844 };
 
-/** A browser with an empty home: nothing of the user's own is read or written. */
-export async function launch(executablePath = process.env.CHROMIUM) {
+/** A browser with an empty home: nothing of the user's own is read or written. `flags` are added to the usual ones. */
+export async function launch(executablePath = process.env.CHROMIUM, flags = []) {
   const home = await mkdtemp(join(tmpdir(), "albatross-browser-"));
   const env = { ...process.env, HOME: home, XDG_CONFIG_HOME: home, XDG_CACHE_HOME: home };
-  const browser = await chromium.launch({ executablePath, args: FLAGS, env, timeout: PATIENCE });
+  const browser = await chromium.launch({ executablePath, args: [...FLAGS, ...flags], env, timeout: PATIENCE });
   browser.on("disconnected", () => rm(home, { recursive: true, force: true }));
   return browser;
 }

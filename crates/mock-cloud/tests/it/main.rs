@@ -19,6 +19,7 @@ mod limits;
 mod lists;
 mod machines;
 mod model;
+mod names;
 mod old_client;
 mod provenance;
 mod redis;

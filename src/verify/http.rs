@@ -1,0 +1,92 @@
+//! One request and its answer, as a browser makes it.
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::time::timeout;
+
+use super::connect::Stream;
+use super::scenario::Scenario;
+
+/// More than a page has.
+const LARGEST: u64 = 4 * 1024 * 1024;
+
+/// The part of a response that matters here.
+#[derive(Debug, PartialEq)]
+pub(super) struct Response {
+    pub(super) status: u16,
+    headers: Vec<(String, String)>,
+    pub(super) body: String,
+}
+
+impl Response {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(bytes);
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.lines();
+        let status = lines.next()?.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
+        let headers = lines
+            .filter_map(|line| line.split_once(':'))
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+            .collect();
+        Some(Self { status, headers, body: body.to_owned() })
+    }
+
+    /// A header by its lower-case name; without it nothing.
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
+    }
+
+    /// What its status, coming from a load balancer, usually means.
+    pub(super) fn likely(&self) -> &'static str {
+        match self.status {
+            403 => ": the load balancer does not serve this Host, or a filter before it answers",
+            502 => ": the load balancer has no answer from any node; look at the nodes",
+            503 => ": no server of the group is healthy, or the node is draining",
+            504 => ": the node is too slow for the listener's RequestTimeout",
+            _ => "",
+        }
+    }
+}
+
+/// Gets a path of a host; what went wrong is part of a sentence.
+pub(super) async fn get(
+    scenario: &Scenario,
+    stream: Box<dyn Stream>,
+    (authority, path): (&str, &str),
+) -> Result<Response, String> {
+    match timeout(scenario.deadline, exchange(stream, authority, path)).await {
+        Ok(Ok(bytes)) => Response::parse(&bytes).ok_or_else(|| "the answer is no HTTP".to_owned()),
+        Ok(Err(error)) => Err(format!("the connection failed ({error})")),
+        Err(_) => Err(format!("nothing came within {:.1} s", scenario.deadline.as_secs_f64())),
+    }
+}
+
+async fn exchange(mut stream: Box<dyn Stream>, authority: &str, path: &str) -> std::io::Result<Vec<u8>> {
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept: text/html\r\nUser-Agent: albatross\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    stream.flush().await?;
+    let mut bytes = Vec::new();
+    let read = stream.take(LARGEST).read_to_end(&mut bytes).await;
+    // Some servers end with a reset once everything was said.
+    match read {
+        Err(error) if bytes.is_empty() => Err(error),
+        _ => Ok(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_response_is_taken_apart() {
+        let response = Response::parse(b"HTTP/1.1 502 Bad Gateway\r\nX-Chat-Node:  ecs01\r\n\r\nno").unwrap();
+        assert_eq!(
+            (response.status, response.header("x-chat-node"), response.body.as_str()),
+            (502, "ecs01", "no")
+        );
+        assert_eq!(Response::parse(b"SSH-2.0-x\r\n\r\n"), None);
+        assert_eq!(Response::parse(b""), None);
+    }
+}
