@@ -172,7 +172,13 @@ fn has_a_list(kind: Kind) -> bool {
         | Kind::ServerGroup
         | Kind::Listener
         | Kind::Record => true,
-        Kind::HostKey | Kind::SecurityRule | Kind::Redis | Kind::Release | Kind::Server => false,
+        Kind::HostKey
+        | Kind::SecurityRule
+        | Kind::Redis
+        | Kind::RedisInstance
+        | Kind::RedisAccount
+        | Kind::Release
+        | Kind::Server => false,
     }
 }
 
@@ -330,9 +336,13 @@ async fn candidates(
             found.iter().map(|found| one(&found.listener_id, place(found, spec), &found.tags)).collect()
         }
         Spec::Record(spec) => records(client, spec).await?,
-        Spec::SecurityRule(_) | Spec::HostKey(_) | Spec::Redis(_) | Spec::Release(_) | Spec::Server(_) => {
-            Vec::new()
-        }
+        Spec::SecurityRule(_)
+        | Spec::HostKey(_)
+        | Spec::Redis(_)
+        | Spec::RedisInstance(_)
+        | Spec::RedisAccount(_)
+        | Spec::Release(_)
+        | Spec::Server(_) => Vec::new(),
     })
 }
 

@@ -233,7 +233,12 @@ fn is_held(kind: Kind) -> bool {
         | Kind::Release
         | Kind::Listener
         | Kind::Record => true,
-        Kind::HostKey | Kind::SecurityRule | Kind::Redis | Kind::Server => false,
+        Kind::HostKey
+        | Kind::SecurityRule
+        | Kind::Redis
+        | Kind::RedisInstance
+        | Kind::RedisAccount
+        | Kind::Server => false,
     }
 }
 

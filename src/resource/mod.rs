@@ -41,6 +41,10 @@ pub enum Kind {
     SecurityRule,
     /// Redis on a machine.
     Redis,
+    /// A managed Redis.
+    RedisInstance,
+    /// The account by which the nodes log into a managed Redis.
+    RedisAccount,
     /// The ALB.
     LoadBalancer,
     /// Its servers' group.
@@ -57,7 +61,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Vpc,
         Self::VSwitch,
         Self::SecurityGroup,
@@ -66,6 +70,8 @@ impl Kind {
         Self::HostKey,
         Self::SecurityRule,
         Self::Redis,
+        Self::RedisInstance,
+        Self::RedisAccount,
         Self::LoadBalancer,
         Self::ServerGroup,
         Self::Release,
@@ -85,6 +91,8 @@ impl Kind {
             Self::Instance => "instance",
             Self::HostKey => "host_key",
             Self::Redis => "redis",
+            Self::RedisInstance => "redis_instance",
+            Self::RedisAccount => "redis_account",
             Self::LoadBalancer => "load_balancer",
             Self::ServerGroup => "server_group",
             Self::Release => "release",
@@ -97,14 +105,17 @@ impl Kind {
     /// Kinds that must be gone before one of this kind can go.
     pub fn dependents(self) -> &'static [Self] {
         match self {
-            Self::Vpc => &[Self::VSwitch, Self::SecurityGroup, Self::LoadBalancer, Self::ServerGroup],
-            Self::VSwitch => &[Self::Instance, Self::LoadBalancer],
+            Self::Vpc => {
+                &[Self::VSwitch, Self::SecurityGroup, Self::RedisInstance, Self::LoadBalancer, Self::ServerGroup]
+            }
+            Self::VSwitch => &[Self::Instance, Self::RedisInstance, Self::LoadBalancer],
             Self::SecurityGroup => &[Self::Instance, Self::SecurityRule],
             Self::SecurityRule => &[Self::Release, Self::Redis],
             Self::KeyPair => &[Self::Instance],
             Self::Instance => &[Self::Server, Self::Release, Self::Redis, Self::HostKey],
             Self::HostKey => &[Self::Release, Self::Redis],
-            Self::Redis => &[Self::Release],
+            Self::Redis | Self::RedisAccount => &[Self::Release],
+            Self::RedisInstance => &[Self::RedisAccount, Self::Release],
             Self::LoadBalancer => &[Self::Listener, Self::Record],
             Self::ServerGroup => &[Self::Listener, Self::Server],
             Self::Release => &[Self::Server],
@@ -125,11 +136,17 @@ impl Kind {
             | Self::SecurityGroup
             | Self::KeyPair
             | Self::Instance
+            | Self::RedisInstance
             | Self::LoadBalancer
             | Self::ServerGroup
             | Self::Listener
             | Self::Record => true,
-            Self::HostKey | Self::SecurityRule | Self::Redis | Self::Release | Self::Server => false,
+            Self::HostKey
+            | Self::SecurityRule
+            | Self::Redis
+            | Self::RedisAccount
+            | Self::Release
+            | Self::Server => false,
         }
     }
 

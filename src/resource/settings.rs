@@ -24,6 +24,15 @@ pub const AS_WRITTEN: &str = "as written";
 /// A unit that starts with its machine.
 pub const ENABLED: &str = "enabled";
 
+/// What goes when the memory of a managed Redis is full, unless it is told otherwise.
+pub const DEFAULT_EVICTION: &str = "volatile-lru";
+/// What the nodes' account of a managed Redis may do.
+pub const PRIVILEGE: &str = "RoleReadWrite";
+/// A password that the nodes have.
+pub const ON_NODES: &str = "on the nodes";
+/// A password that no node has any more.
+pub const LOST: &str = "lost";
+
 /// The fields of a record that one call sets; its status and its remark have calls of their own.
 pub const RECORD_VALUES: [&str; 5] = ["name", "value", "ttl", "type", "line"];
 
@@ -42,6 +51,7 @@ pub fn name(stack: &StackName, address: &ResourceAddress) -> Option<String> {
         Kind::Vpc
         | Kind::VSwitch
         | Kind::SecurityGroup
+        | Kind::RedisInstance
         | Kind::LoadBalancer
         | Kind::ServerGroup
         | Kind::Listener => Some(console_name(stack, address)),
@@ -49,6 +59,7 @@ pub fn name(stack: &StackName, address: &ResourceAddress) -> Option<String> {
         | Kind::HostKey
         | Kind::SecurityRule
         | Kind::Redis
+        | Kind::RedisAccount
         | Kind::Release
         | Kind::Server
         | Kind::Record => None,
@@ -59,7 +70,10 @@ pub fn name(stack: &StackName, address: &ResourceAddress) -> Option<String> {
 pub fn is_shown_only(kind: Kind, field: &str) -> bool {
     matches!(
         (kind, field),
-        (Kind::VSwitch | Kind::SecurityGroup, "name") | (Kind::Instance, "key_pair") | (Kind::HostKey, "key")
+        (Kind::VSwitch | Kind::SecurityGroup, "name")
+            | (Kind::Instance, "key_pair")
+            | (Kind::HostKey, "key")
+            | (Kind::RedisAccount, "privilege")
     )
 }
 
@@ -84,9 +98,11 @@ pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
         ],
         Spec::Listener(_) => &[("status", "Running")],
         Spec::Record(_) => &[("type", "CNAME"), ("line", "default"), ("status", "ENABLE")],
+        Spec::RedisAccount(_) => &[("password", ON_NODES)],
         Spec::Vpc(_)
         | Spec::VSwitch(_)
         | Spec::SecurityGroup(_)
+        | Spec::RedisInstance(_)
         | Spec::KeyPair(_)
         | Spec::Instance(_)
         | Spec::HostKey(_)
@@ -104,6 +120,8 @@ pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
         | Kind::HostKey
         | Kind::SecurityRule
         | Kind::Redis
+        | Kind::RedisInstance
+        | Kind::RedisAccount
         | Kind::LoadBalancer
         | Kind::Release
         | Kind::Listener

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Listing, REMOVAL};
+use super::{Listing, NORMAL_AGAIN, REMOVAL};
 use crate::base::ids::CloudId;
 use crate::base::usual::{self, Usual};
 use crate::cloud::alb::{self, Listener, LoadBalancer, NonNormalServer, ServerGroup};
 use crate::cloud::ecs::{self, Agent, Instance, InvocationResult};
 use crate::cloud::error::CloudError;
+use crate::cloud::redis::{self, Account, Instance as RedisInstance};
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::{self, Selection, VSwitch, Vpc};
 
@@ -36,6 +37,8 @@ has_state! {
     LoadBalancer: load_balancer_status,
     ServerGroup: server_group_status,
     Listener: listener_status,
+    RedisInstance: instance_status,
+    Account: account_status,
 }
 
 impl HasState for Agent {
@@ -77,6 +80,10 @@ of_a_client! {
     ServerGroups,
     /// Listeners.
     Listeners,
+    /// Managed Redis instances.
+    RedisInstances,
+    /// Accounts of managed Redis instances: one call each.
+    RedisAccounts,
     /// Servers that a listener sends no traffic to: one call a listener.
     Health,
 }
@@ -109,6 +116,7 @@ by_id! {
     Instances, Instance, usual_of_instances, ecs::instances_with_ids, instance_id;
     ServerGroups, ServerGroup, |_| usual::SERVER_GROUP, alb::server_groups_with_ids, server_group_id;
     Listeners, Listener, |_| usual::LISTENER, alb::listeners_with_ids, listener_id;
+    RedisInstances, RedisInstance, usual_of_redis, redis::instances_with_ids, instance_id;
 }
 
 fn usual_of_instances(condition: &str) -> Usual {
@@ -116,6 +124,36 @@ fn usual_of_instances(condition: &str) -> Usual {
         REMOVAL => usual::INSTANCE_GONE,
         "Stopped" => usual::INSTANCE_STOPPED,
         _ => usual::INSTANCE_RUNNING,
+    }
+}
+
+/// A change of what runs, by contrast, is spoken of as `Normal again`.
+fn usual_of_redis(condition: &str) -> Usual {
+    match condition {
+        REMOVAL => usual::REDIS_GONE,
+        NORMAL_AGAIN => usual::REDIS_CHANGED,
+        _ => usual::REDIS_NORMAL,
+    }
+}
+
+impl Listing for RedisAccounts {
+    /// Instance, and name.
+    type Key = (CloudId, String);
+    type Item = Account;
+
+    fn usual(_: &str) -> Usual {
+        usual::REDIS_ACCOUNT
+    }
+
+    async fn read(
+        &self,
+        keys: &BTreeSet<(CloudId, String)>,
+    ) -> Result<BTreeMap<(CloudId, String), Account>, CloudError> {
+        let mut found = BTreeMap::new();
+        for key in keys {
+            found.extend(redis::account(&self.client, &key.0, &key.1).await?.map(|one| (key.clone(), one)));
+        }
+        Ok(found)
     }
 }
 
