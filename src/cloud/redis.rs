@@ -154,14 +154,6 @@ pub enum Line {
 }
 
 impl Line {
-    /// The action that makes one.
-    pub fn creation(self) -> &'static str {
-        match self {
-            Self::Tair => "CreateTairInstance",
-            Self::Classic => "CreateInstance",
-        }
-    }
-
     /// `InstanceType` of the API.
     pub fn instance_type(self) -> &'static str {
         match self {
@@ -173,8 +165,11 @@ impl Line {
 
 /// Makes an instance that is paid by use: left out, a Tair would be a subscription.
 pub fn create_instance(region: &RegionId, new: &NewInstance<'_>, token: &ClientToken) -> Call {
-    let call = Call::new(Product::RKvstore, new.line.creation())
-        .with("RegionId", region)
+    let call = match new.line {
+        Line::Tair => Call::new(Product::RKvstore, "CreateTairInstance").with_token(token),
+        Line::Classic => Call::new(Product::RKvstore, "CreateInstance").with("Token", token),
+    };
+    call.with("RegionId", region)
         .with("InstanceType", new.line.instance_type())
         .with("InstanceName", new.name)
         .with("InstanceClass", new.class)
@@ -183,11 +178,7 @@ pub fn create_instance(region: &RegionId, new: &NewInstance<'_>, token: &ClientT
         .with("VSwitchId", new.vswitch)
         .with("Port", new.port)
         .with("ChargeType", "PostPaid")
-        .with_tags(new.tags);
-    match new.line {
-        Line::Tair => call.with_token(token),
-        Line::Classic => call.with("Token", token),
-    }
+        .with_tags(new.tags)
 }
 
 /// Changes the class of an instance, now and not when it is maintained.

@@ -30,5 +30,6 @@ mod retries;
 mod smoke;
 mod state;
 mod support;
+mod tair;
 mod transcripts;
 mod walk;
