@@ -175,6 +175,8 @@ fn has_a_list(kind: Kind) -> bool {
         Kind::HostKey
         | Kind::SecurityRule
         | Kind::Redis
+        | Kind::RedisInstance
+        | Kind::RedisAccount
         | Kind::Release
         | Kind::Server
         | Kind::Certificate
@@ -339,6 +341,8 @@ async fn candidates(
         Spec::SecurityRule(_)
         | Spec::HostKey(_)
         | Spec::Redis(_)
+        | Spec::RedisInstance(_)
+        | Spec::RedisAccount(_)
         | Spec::Release(_)
         | Spec::Server(_)
         | Spec::Certificate(_)

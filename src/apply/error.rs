@@ -93,6 +93,12 @@ pub enum ApplyError {
         /// What was waited for.
         condition: &'static str,
     },
+    /// No node has the password that counts.
+    #[error("{address}: no node has its password any more")]
+    PasswordLost {
+        /// The account.
+        address: ResourceAddress,
+    },
     /// Servers that the load balancer does not find healthy.
     #[error("the load balancer sends no traffic to {servers}")]
     Unhealthy {
@@ -132,6 +138,9 @@ impl ApplyError {
                  Albatross does not touch what it did not make"
                     .to_owned(),
             ),
+            Self::PasswordLost { .. } => {
+                Some("run `albatross apply FILE`: it plans anew, and sets another one".to_owned())
+            }
             Self::Unhealthy { .. } => Some(
                 "see whether the node's port is open to the ALB's vSwitches and the node answers /healthz"
                     .to_owned(),
@@ -155,6 +164,7 @@ impl ApplyError {
             | Self::HostKey { .. }
             | Self::RecordTaken { .. }
             | Self::Stopped { .. }
+            | Self::PasswordLost { .. }
             | Self::Unhealthy { .. } => None,
         }
     }

@@ -80,7 +80,8 @@ fn is_still_good(address: &ResourceAddress, call: &Call, flight: &InFlight) -> b
     let creates = call.action.starts_with("Create")
         || matches!(call.action.as_str(), "RunInstances" | "UploadUserCertificate");
     let age = Duration::try_from(clock::now().duration_since(flight.since)).unwrap_or(Duration::MAX);
-    let good = is_settled(address.kind) && creates && call.query.contains_key("ClientToken");
+    let has_token = ["ClientToken", "Token"].iter().any(|name| call.query.contains_key(*name));
+    let good = is_settled(address.kind) && creates && has_token;
     good && age < TOKEN_LIFETIME
 }
 
@@ -205,6 +206,7 @@ pub(super) fn is_settled(kind: Kind) -> bool {
         | Kind::VSwitch
         | Kind::SecurityGroup
         | Kind::Instance
+        | Kind::RedisInstance
         | Kind::LoadBalancer
         | Kind::ServerGroup
         | Kind::Certificate
@@ -214,6 +216,7 @@ pub(super) fn is_settled(kind: Kind) -> bool {
         | Kind::HostKey
         | Kind::SecurityRule
         | Kind::Redis
+        | Kind::RedisAccount
         | Kind::Release
         | Kind::Server
         | Kind::Record => false,

@@ -68,6 +68,14 @@ pub const HEALTHY: Usual = Usual { takes: Duration::from_millis(1_030), basis: B
 pub const LOGIN: Usual = guessed(5);
 /// Redis from the distribution's packages, until it answers.
 pub const REDIS: Usual = guessed(20);
+/// A managed Redis from the call that makes it until it is Normal.
+pub const REDIS_NORMAL: Usual = guessed(240);
+/// A managed Redis until it is Normal again after a change of its settings.
+pub const REDIS_CHANGED: Usual = guessed(10);
+/// A deleted managed Redis until it is gone.
+pub const REDIS_GONE: Usual = guessed(30);
+/// An account of a managed Redis until it can be used.
+pub const REDIS_ACCOUNT: Usual = guessed(10);
 /// A release, from its upload until it is ready.
 pub const RELEASE: Usual = guessed(8);
 /// One call of the API, there and back.

@@ -71,6 +71,7 @@ impl From<ApplyError> for Failure {
             | ApplyError::Mismatch { .. }
             | ApplyError::HostKey { .. }
             | ApplyError::RecordTaken { .. }
+            | ApplyError::PasswordLost { .. }
             | ApplyError::Unhealthy { .. } => ExitStatus::Failed,
         };
         let (hint, request_id) = (error.hint(), error.request_id().map(ToString::to_string));

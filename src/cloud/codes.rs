@@ -16,7 +16,7 @@ impl Codes {
 
 /// Whether what was asked for is there: whoever asked finds out whose it is.
 pub fn is_there(code: Option<&str>) -> bool {
-    [&KEY_PAIR_IS_THERE, &RECORD_IN_THE_WAY, &SERVER_IS_MEMBER].iter().any(|codes| codes.have(code))
+    [&KEY_PAIR_IS_THERE, &RECORD_IN_THE_WAY, &SERVER_IS_MEMBER, &ACCOUNT_IS_THERE].iter().any(|codes| codes.have(code))
 }
 
 /// An instance type cannot be had in this zone, with this disk, or any more.
@@ -41,5 +41,7 @@ pub const RECORD_UNCHANGED: Codes = Codes(&["DomainRecordDuplicate"]);
 pub const RECORD_IN_THE_WAY: Codes = Codes(&["DomainRecordDuplicate", "DomainRecordConflict"]);
 /// An instance is not stopped, so that it cannot be started.
 pub const NOT_STOPPED: Codes = Codes(&["IncorrectInstanceStatus"]);
+/// A managed Redis has an account of this name.
+pub const ACCOUNT_IS_THERE: Codes = Codes(&["InvalidAccountName.Duplicate"]);
 /// A server is in its group.
 pub const SERVER_IS_MEMBER: Codes = Codes(&["Conflict.BackendServer", "ResourceAlreadyExist.BackendServer"]);

@@ -3,8 +3,8 @@
 //! - [`credentials`] finds the key pair and keeps it fresh, [`endpoint`] the host, [`sign`] makes the signature (pure);
 //! - [`transport`] sends a call by way of [`http`] and tries again when [`retry`] says that it may, no faster than
 //!   [`limiter`] lets it;
-//! - [`sts`], [`vpc`], [`ecs`] (with [`security_rules`]), [`alb`] (with [`alb_rules`]), [`dns`] and [`cas`] are the
-//!   products;
+//! - [`sts`], [`vpc`], [`ecs`] (with [`security_rules`]), [`alb`] (with [`alb_rules`]), [`redis`], [`dns`] and [`cas`]
+//!   are the products;
 //! - [`catalogue`] is what a region offers, and only read;
 //! - [`codes`] names the error codes that mean something to callers, [`explain`] has what is said about all of them, [`permission`] what RAM calls an action;
 //! - [`poller`] looks for all who wait, [`wait`] judges for each of them: a named condition until a deadline.
@@ -30,6 +30,7 @@ mod limiter;
 mod pages;
 pub mod permission;
 pub mod poller;
+pub mod redis;
 mod request;
 pub mod retry;
 pub mod security_rules;

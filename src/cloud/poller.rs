@@ -22,7 +22,7 @@ use tokio::time::Instant;
 use self::expectation::{Learned, Span, Speed, first_gap, next_gap, shortest_gap};
 pub use self::listings::{
     Assistants, Certificates, HasState, Health, Instances, Interfaces, Invocations, Listeners, LoadBalancers,
-    Rules, ServerGroups, VSwitches, Vpcs,
+    RedisAccounts, RedisInstances, Rules, ServerGroups, VSwitches, Vpcs,
 };
 use crate::base::usual::Usual;
 use crate::cloud::error::CloudError;
@@ -31,6 +31,8 @@ use crate::cloud::wait::{Condition, Look, Vigil};
 
 /// What is waited for after a delete.
 pub const REMOVAL: &str = "removal";
+/// What is waited for after a change of a managed Redis.
+pub const NORMAL_AGAIN: &str = "Normal again";
 
 /// Something of the cloud whose state can be read for many at once.
 pub trait Listing: Send + Sync {
@@ -66,13 +68,15 @@ pub struct Poller {
     pub listeners: Lane<Listeners>,
     pub rules: Lane<Rules>,
     pub certificates: Lane<Certificates>,
+    pub redis_instances: Lane<RedisInstances>,
+    pub redis_accounts: Lane<RedisAccounts>,
     pub health: Lane<Health>,
 }
 
 impl Poller {
     /// Of one client.
     pub fn new(client: &Client) -> Self {
-        let (vpc, ecs, alb) = (Arc::default(), Arc::default(), Arc::default());
+        let (vpc, ecs, alb, redis) = (Arc::default(), Arc::default(), Arc::default(), Arc::default());
         let speed = Arc::default();
         Self {
             vpcs: Lane::new(Vpcs::new(client), &vpc, &speed),
@@ -86,6 +90,8 @@ impl Poller {
             listeners: Lane::new(Listeners::new(client), &alb, &speed),
             rules: Lane::new(Rules::new(client), &alb, &speed),
             certificates: Lane::new(Certificates::new(client), &Arc::default(), &speed),
+            redis_instances: Lane::new(RedisInstances::new(client), &redis, &speed),
+            redis_accounts: Lane::new(RedisAccounts::new(client), &redis, &speed),
             health: Lane::new(Health::new(client), &alb, &speed),
         }
     }

@@ -12,8 +12,8 @@ use crate::base::secret::Secret;
 
 /// Stands for the password where a digest is taken.
 pub(super) const STAND_IN: &str = "x";
-/// What comes before the password in a node's environment.
-const BEFORE_PASSWORD: &str = "redis://:";
+/// What comes before user and password in a node's environment.
+const BEFORE_LOGIN: &str = "redis://";
 
 /// 12 hex digits that stand for a text.
 pub(super) fn digest(text: &str) -> String {
@@ -37,13 +37,15 @@ pub(super) async fn is_enabled(host: &impl Host, unit: &str) -> Result<bool, Dep
 
 /// A node's environment with the stand-in, and the password that it has.
 pub(super) fn without_password(environment: &str) -> (String, Option<Secret<String>>) {
-    let found = environment.split_once(BEFORE_PASSWORD).and_then(|(before, rest)| {
-        let (password, after) = rest.split_once('@')?;
-        Some((before, password, after))
+    let found = environment.split_once(BEFORE_LOGIN).and_then(|(before, rest)| {
+        let (login, after) = rest.split_once('@')?;
+        let (user, password) = login.split_once(':')?;
+        Some((before, user, password, after))
     });
     match found {
-        Some((before, password, after)) => {
-            (format!("{before}{BEFORE_PASSWORD}{STAND_IN}@{after}"), Some(Secret::new(password.to_owned())))
+        Some((before, user, password, after)) => {
+            let text = format!("{before}{BEFORE_LOGIN}{user}:{STAND_IN}@{after}");
+            (text, Some(Secret::new(password.to_owned())))
         }
         None => (environment.to_owned(), None),
     }
@@ -68,6 +70,9 @@ mod tests {
         let (text, password) =
             without_password("A=1\nCHAT_NODE_REDIS=redis://:hunter2@10.0.0.7:6379/0\nB=a@b\n");
         assert_eq!(text, "A=1\nCHAT_NODE_REDIS=redis://:x@10.0.0.7:6379/0\nB=a@b\n");
+        assert_eq!(password.unwrap().expose(), "hunter2");
+        let (text, password) = without_password("CHAT_NODE_REDIS=redis://chat:hunter2@r-1.example.com:6379/0\n");
+        assert_eq!(text, "CHAT_NODE_REDIS=redis://chat:x@r-1.example.com:6379/0\n");
         assert_eq!(password.unwrap().expose(), "hunter2");
         assert!(without_password("A=1\n").1.is_none());
     }

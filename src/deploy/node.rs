@@ -60,8 +60,10 @@ pub struct Settings {
     pub address: Ipv4Addr,
     /// Its port.
     pub port: u16,
-    /// Where Redis is.
-    pub redis_address: Ipv4Addr,
+    /// Who it is to Redis; empty is the default user.
+    pub redis_user: String,
+    /// Where Redis is: an address or a name.
+    pub redis_host: String,
     /// The port of Redis.
     pub redis_port: u16,
     /// How often it pings a client.
@@ -517,7 +519,8 @@ fn environment(settings: &Settings, password: &Secret<String>) -> Result<String,
         address => settings.address.to_string(),
         port => settings.port,
         redis_password => password.expose(),
-        redis_address => settings.redis_address.to_string(),
+        redis_user => &settings.redis_user,
+        redis_host => &settings.redis_host,
         redis_port => settings.redis_port,
         node_id => &settings.node_id,
         stream_bytes => settings.stream_bytes,

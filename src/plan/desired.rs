@@ -9,11 +9,15 @@ use crate::resource::ownership::record_remark;
 use crate::resource::settings;
 use crate::resource::spec::{
     CertificateOrigin, CertificateSpec, Exposure, HostSpec, InstanceSpec, KeyPairSpec, ListenerCertificate,
-    ListenerRuleSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence, RecordSpec, RedisSpec, ReleaseSpec,
-    SecurityGroupSpec, SecurityRuleSpec, ServerGroupSpec, ServerSpec, Source, Spec, VSwitchSpec, VpcSpec,
+    ListenerRuleSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence, RecordSpec, RedisAccess,
+    RedisAccountSpec, RedisInstanceSpec, RedisSpec, ReleaseSpec, SecurityGroupSpec, SecurityRuleSpec, Series,
+    ServerGroupSpec, ServerSpec, Source, Spec, VSwitchSpec, VpcSpec,
 };
 use crate::resource::{Kind, ResourceAddress};
-use crate::topology::model::{self, Protocol, Reach, Topology};
+use crate::topology::model::{self, HostedRedis, ManagedRedis, Protocol, Reach, RedisPlace, Topology};
+
+/// The account by which the nodes log into a managed Redis.
+const ACCOUNT: &str = "chat_node";
 
 /// Name of the listener that leads to the other one, and of its rule.
 pub const REDIRECT: &str = "redirect";
@@ -44,6 +48,8 @@ impl Resource {
             | Spec::SecurityRule(_)
             | Spec::KeyPair(_)
             | Spec::Instance(_)
+            | Spec::RedisInstance(_)
+            | Spec::RedisAccount(_)
             | Spec::LoadBalancer(_)
             | Spec::ServerGroup(_)
             | Spec::Server(_)
@@ -135,7 +141,8 @@ fn network(topology: &Topology, desired: &mut Desired) {
     desired.add(only(Kind::SecurityGroup), Spec::SecurityGroup(group), [only(Kind::Vpc)]);
 }
 
-/// SSH from where the operator is, the node's port from the ALB's vSwitches, Redis from the nodes; nothing else.
+/// SSH from where the operator is, the node's port from the ALB's vSwitches, Redis from the nodes; nothing else. A
+/// managed Redis has an allow list of its own.
 fn rules(topology: &Topology, desired: &mut Desired) {
     let group = || only(Kind::SecurityGroup);
     let mut open = |name: String, port: u16, from: Peer| {
@@ -152,8 +159,10 @@ fn rules(topology: &Topology, desired: &mut Desired) {
     for (vswitch, range) in balancer_ranges(topology) {
         open(format!("node-{vswitch}"), topology.node.port, Peer::Range(range));
     }
-    for node in &topology.node.on {
-        open(format!("redis-{node}"), topology.redis.port, Peer::Instance(node.clone()));
+    if let RedisPlace::OnHost(_) = topology.redis.place {
+        for node in &topology.node.on {
+            open(format!("redis-{node}"), topology.redis.port, Peer::Instance(node.clone()));
+        }
     }
 }
 
@@ -207,40 +216,84 @@ fn login(host: &HostSpec, desired: &Desired) -> Vec<ResourceAddress> {
 }
 
 fn service(topology: &Topology, desired: &mut Desired) {
-    let redis = ResourceAddress::new(Kind::Redis, &topology.redis.on);
-    let redis_host = host(topology, &topology.redis.on);
-    let needs = login(&redis_host, desired);
-    let spec = RedisSpec {
-        host: redis_host,
-        port: topology.redis.port,
-        max_memory: topology.redis.max_memory,
-        persistence: match topology.redis.persistence {
-            model::Persistence::None => Persistence::None,
-            model::Persistence::AppendOnly => Persistence::AppendOnly,
-        },
-        nodes: topology.node.on.iter().map(|name| host(topology, name)).collect(),
-        node_port: topology.node.port,
+    let access = match &topology.redis.place {
+        RedisPlace::OnHost(hosted) => redis_on_host(topology, hosted, desired),
+        RedisPlace::Managed(managed) => managed_redis(topology, managed, desired),
     };
-    desired.add(redis.clone(), Spec::Redis(spec), needs);
     for name in &topology.node.on {
         let host = self::host(topology, name);
         let mut needs = login(&host, desired);
-        needs.push(redis.clone());
-        needs.push(ResourceAddress::new(Kind::SecurityRule, format!("redis-{name}")));
         let spec = ReleaseSpec {
             host,
             port: topology.node.port,
-            redis: topology.redis.on.clone(),
-            redis_route: self::host(topology, &topology.redis.on).route,
+            redis: access.clone(),
             redis_port: topology.redis.port,
-            redis_memory: topology.redis.max_memory,
             ping_interval: topology.node.ping_interval.duration(),
             ping_timeout: topology.node.ping_timeout.duration(),
             allowed_origins: topology.node.allowed_origins.clone(),
             trusted_proxies: balancer_ranges(topology).map(|(_, range)| range).collect(),
         };
+        needs.extend(match &access {
+            RedisAccess::OnHost { instance, .. } => [
+                ResourceAddress::new(Kind::Redis, instance),
+                ResourceAddress::new(Kind::SecurityRule, format!("redis-{name}")),
+            ],
+            RedisAccess::Managed(_) => [Kind::RedisInstance, Kind::RedisAccount].map(only),
+        });
         desired.add(ResourceAddress::new(Kind::Release, name), Spec::Release(spec), needs);
     }
+}
+
+fn redis_on_host(topology: &Topology, hosted: &HostedRedis, desired: &mut Desired) -> RedisAccess {
+    let host = host(topology, &hosted.on);
+    let needs = login(&host, desired);
+    let access = RedisAccess::OnHost {
+        instance: hosted.on.clone(),
+        route: host.route.clone(),
+        memory: hosted.max_memory,
+    };
+    let spec = RedisSpec {
+        host,
+        port: topology.redis.port,
+        max_memory: hosted.max_memory,
+        persistence: match hosted.persistence {
+            model::Persistence::None => Persistence::None,
+            model::Persistence::AppendOnly => Persistence::AppendOnly,
+        },
+        nodes: nodes(topology),
+        node_port: topology.node.port,
+    };
+    desired.add(ResourceAddress::new(Kind::Redis, &hosted.on), Spec::Redis(spec), needs);
+    access
+}
+
+fn nodes(topology: &Topology) -> Vec<HostSpec> {
+    topology.node.on.iter().map(|name| host(topology, name)).collect()
+}
+
+/// Whole vSwitches are let in: so a node that takes another's place is let in before it is there, and the other stays
+/// in until it is gone.
+fn managed_redis(topology: &Topology, managed: &ManagedRedis, desired: &mut Desired) -> RedisAccess {
+    let vswitch = ResourceAddress::new(Kind::VSwitch, &managed.vswitch);
+    let homes: BTreeSet<&VSwitchName> =
+        topology.node.on.iter().map(|name| &topology.instances[name].vswitch).collect();
+    let spec = RedisInstanceSpec {
+        series: match managed.series {
+            model::Series::Tair => Series::Tair,
+            model::Series::Classic => Series::Classic,
+        },
+        class: managed.class.clone(),
+        engine: managed.engine.clone(),
+        vswitch: vswitch.clone(),
+        port: topology.redis.port,
+        eviction: managed.eviction.word(),
+        allowed: homes.into_iter().map(|name| topology.vswitches[name].cidr).collect(),
+    };
+    desired.add(only(Kind::RedisInstance), Spec::RedisInstance(spec), [vswitch, only(Kind::Vpc)]);
+    let account = RedisAccountSpec { name: ACCOUNT.to_owned(), nodes: nodes(topology) };
+    let instance = [only(Kind::RedisInstance)];
+    desired.add(only(Kind::RedisAccount), Spec::RedisAccount(account.clone()), instance);
+    RedisAccess::Managed(account)
 }
 
 fn load_balancer(topology: &Topology, desired: &mut Desired) {

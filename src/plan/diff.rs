@@ -56,17 +56,22 @@ fn compared_name(resource: &Resource, current: &Observation) -> Option<String> {
 }
 
 /// Whether a field of something that is there may not be told by the cloud: then it is taken to be as it shall be.
-/// An instance of an earlier version has no tag for its image, and lists of disks lag.
+/// An instance of an earlier version has no tag for its image, and lists of disks lag; passwords are read on machines,
+/// where they can be read.
 fn may_be_untold(kind: Kind, field: &str) -> bool {
-    kind == Kind::Instance && matches!(field, "image" | "disk")
+    matches!((kind, field), (Kind::Instance, "image" | "disk") | (Kind::RedisAccount, "password"))
 }
 
-/// A release knows Redis by address and password: another machine or another Redis makes another release.
+/// A release knows Redis by address and password, and how much it holds: another machine, another Redis, another class
+/// or another password makes another release.
 fn stands_on_something_new(spec: &Spec, earlier: &BTreeMap<ResourceAddress, Step>) -> bool {
-    let makes_new = |address| earlier.get(&address).is_some_and(|step: &Step| step.action.makes_new());
-    spec.redis_instance().is_some_and(|redis| {
-        [Kind::Instance, Kind::Redis].into_iter().any(|kind| makes_new(ResourceAddress::new(kind, redis)))
-    })
+    let is_another = |step: &Step| {
+        let (kind, action) = (step.address.kind, &step.action);
+        action.makes_new()
+            || (kind == Kind::RedisInstance && action.changes_field("class"))
+            || (kind == Kind::RedisAccount && action.changes_field("password"))
+    };
+    spec.redis().iter().filter_map(|address| earlier.get(address)).any(is_another)
 }
 
 /// The outputs of resources that stay as they are, sorted and joined; otherwise nobody knows yet.

@@ -235,7 +235,12 @@ fn is_held(kind: Kind) -> bool {
         | Kind::Listener
         | Kind::ListenerRule
         | Kind::Record => true,
-        Kind::HostKey | Kind::SecurityRule | Kind::Redis | Kind::Server => false,
+        Kind::HostKey
+        | Kind::SecurityRule
+        | Kind::Redis
+        | Kind::RedisInstance
+        | Kind::RedisAccount
+        | Kind::Server => false,
     }
 }
 

@@ -5,7 +5,7 @@
 use crate::plan::action::Action;
 use crate::plan::{Plan, Step};
 use crate::resource::{Kind, ResourceAddress};
-use crate::topology::model::Topology;
+use crate::topology::model::{RedisPlace, Series, Topology};
 
 /// Something protected that a plan would delete or replace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +38,23 @@ fn protecting_field(topology: &Topology, address: &ResourceAddress) -> Option<St
     let is_balancer = address.kind == Kind::LoadBalancer && topology.load_balancer.protect;
     let own = if is_instance {
         Some(format!("instances.{}.protect", address.name))
+    } else if address.kind == Kind::RedisInstance {
+        protecting_field_of_redis(topology)
     } else {
         is_balancer.then(|| "load_balancer.protect".to_owned())
     };
     own.or_else(|| topology.protect.then(|| "protect".to_owned()))
+}
+
+fn protecting_field_of_redis(topology: &Topology) -> Option<String> {
+    match &topology.redis.place {
+        RedisPlace::Managed(managed) if managed.protect => {
+            let field = match managed.series {
+                Series::Tair => "tair",
+                Series::Classic => "classic",
+            };
+            Some(format!("redis.{field}.protect"))
+        }
+        RedisPlace::Managed(_) | RedisPlace::OnHost(_) => None,
+    }
 }

@@ -135,6 +135,8 @@ fn is_elsewhere(upper: &Step, lower: &Step) -> bool {
         | Kind::Instance
         | Kind::SecurityRule
         | Kind::Redis
+        | Kind::RedisInstance
+        | Kind::RedisAccount
         | Kind::LoadBalancer
         | Kind::ServerGroup
         | Kind::Server

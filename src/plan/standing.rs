@@ -55,12 +55,12 @@ pub(super) fn stands_on(upper: &ResourceAddress, lower: &ResourceAddress) -> boo
 /// The field in which one kind has the id of what it stands on.
 fn link(upper: Kind, lower: Kind) -> Option<&'static str> {
     match (upper, lower) {
-        (Kind::VSwitch | Kind::SecurityGroup | Kind::ServerGroup, Kind::Vpc) => Some("vpc"),
-        (Kind::Instance, Kind::VSwitch) => Some("vswitch"),
+        (Kind::VSwitch | Kind::SecurityGroup | Kind::RedisInstance | Kind::ServerGroup, Kind::Vpc) => Some("vpc"),
+        (Kind::Instance | Kind::RedisInstance, Kind::VSwitch) => Some("vswitch"),
         (Kind::LoadBalancer, Kind::VSwitch) => Some("vswitches"),
         (Kind::Instance, Kind::SecurityGroup) => Some("security_group"),
         (Kind::SecurityRule, Kind::SecurityGroup) | (Kind::Server, Kind::ServerGroup) => Some("group"),
-        (Kind::Server, Kind::Instance) => Some("instance"),
+        (Kind::Server, Kind::Instance) | (Kind::RedisAccount, Kind::RedisInstance) => Some("instance"),
         (Kind::Listener, Kind::LoadBalancer) => Some("load_balancer"),
         (Kind::Listener, Kind::ServerGroup) => Some("server_group"),
         (Kind::ListenerRule, Kind::Listener) => Some("listener"),
@@ -107,6 +107,8 @@ pub(super) fn clashes(step: &Step, old: Old<'_>, steps: &Steps<'_>) -> bool {
         | Spec::Instance(_)
         | Spec::HostKey(_)
         | Spec::Redis(_)
+        | Spec::RedisInstance(_)
+        | Spec::RedisAccount(_)
         | Spec::LoadBalancer(_)
         | Spec::ServerGroup(_)
         | Spec::Release(_)

@@ -41,6 +41,10 @@ pub enum Kind {
     SecurityRule,
     /// Redis on a machine.
     Redis,
+    /// A managed Redis.
+    RedisInstance,
+    /// The account by which the nodes log into a managed Redis.
+    RedisAccount,
     /// The ALB.
     LoadBalancer,
     /// Its servers' group.
@@ -70,6 +74,8 @@ impl Kind {
         Self::HostKey,
         Self::SecurityRule,
         Self::Redis,
+        Self::RedisInstance,
+        Self::RedisAccount,
         Self::LoadBalancer,
         Self::ServerGroup,
         Self::Release,
@@ -91,6 +97,8 @@ impl Kind {
             Self::Instance => "instance",
             Self::HostKey => "host_key",
             Self::Redis => "redis",
+            Self::RedisInstance => "redis_instance",
+            Self::RedisAccount => "redis_account",
             Self::LoadBalancer => "load_balancer",
             Self::ServerGroup => "server_group",
             Self::Release => "release",
@@ -105,14 +113,17 @@ impl Kind {
     /// Kinds that must be gone before one of this kind can go.
     pub fn dependents(self) -> &'static [Self] {
         match self {
-            Self::Vpc => &[Self::VSwitch, Self::SecurityGroup, Self::LoadBalancer, Self::ServerGroup],
-            Self::VSwitch => &[Self::Instance, Self::LoadBalancer],
+            Self::Vpc => {
+                &[Self::VSwitch, Self::SecurityGroup, Self::RedisInstance, Self::LoadBalancer, Self::ServerGroup]
+            }
+            Self::VSwitch => &[Self::Instance, Self::RedisInstance, Self::LoadBalancer],
             Self::SecurityGroup => &[Self::Instance, Self::SecurityRule],
             Self::SecurityRule => &[Self::Release, Self::Redis],
             Self::KeyPair => &[Self::Instance],
             Self::Instance => &[Self::Server, Self::Release, Self::Redis, Self::HostKey],
             Self::HostKey => &[Self::Release, Self::Redis],
-            Self::Redis => &[Self::Release],
+            Self::Redis | Self::RedisAccount => &[Self::Release],
+            Self::RedisInstance => &[Self::RedisAccount, Self::Release],
             Self::LoadBalancer => &[Self::Listener, Self::Record],
             Self::ServerGroup => &[Self::Listener, Self::Server],
             Self::Release => &[Self::Server],
@@ -134,13 +145,19 @@ impl Kind {
             | Self::SecurityGroup
             | Self::KeyPair
             | Self::Instance
+            | Self::RedisInstance
             | Self::LoadBalancer
             | Self::ServerGroup
             | Self::Certificate
             | Self::Listener
             | Self::ListenerRule
             | Self::Record => true,
-            Self::HostKey | Self::SecurityRule | Self::Redis | Self::Release | Self::Server => false,
+            Self::HostKey
+            | Self::SecurityRule
+            | Self::Redis
+            | Self::RedisAccount
+            | Self::Release
+            | Self::Server => false,
         }
     }
 

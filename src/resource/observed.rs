@@ -18,10 +18,14 @@ pub enum Output {
     PrivateAddress,
     /// Address on the Internet.
     PublicAddress,
-    /// A load balancer's own name.
+    /// A load balancer's own name, or a managed Redis'.
     DnsName,
     /// What the ALB calls a certificate.
     CertificateId,
+    /// Megabytes of a managed Redis.
+    Memory,
+    /// Stands for the password in force of an account: its digest.
+    Password,
     /// An instance's SSH host key.
     HostKey,
     /// How often it was made before; of what can be tagged.

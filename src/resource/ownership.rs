@@ -25,6 +25,11 @@ pub const HOST_KEY_TAG: &str = "albatross:host-key";
 pub const ORIGIN_TAG: &str = "albatross:origin";
 /// Value of [`ORIGIN_TAG`] of a certificate that was made with its key.
 pub const SELF_SIGNED: &str = "self-signed";
+/// Tag of a managed Redis that stands for the password of its account: a digest of what was drawn at random, and long.
+///
+/// It is written before the password is set. So of several passwords on the nodes everybody can tell the one that
+/// counts, and an interrupted change is known to be one.
+pub const PASSWORD_TAG: &str = "albatross:password";
 
 /// Value of [`IMAGE_TAG`]. The values of tags do not begin with `acs:`, as the names of families do.
 pub fn image_tag(family: &str) -> String {

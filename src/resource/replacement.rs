@@ -23,6 +23,8 @@ pub fn reason(kind: Kind, field: &str) -> Option<&'static str> {
         Kind::Instance => of_instance(field),
         Kind::HostKey => (field == MACHINE).then_some("another instance has another host key"),
         Kind::Redis => (field == MACHINE).then_some("its instance is made anew"),
+        Kind::RedisInstance => of_redis_instance(field),
+        Kind::RedisAccount => (field == "instance").then_some("another instance has accounts of its own"),
         Kind::LoadBalancer => of_load_balancer(field),
         Kind::ServerGroup => (field == "vpc").then_some("a server group cannot change its VPC"),
         Kind::Release => (field == MACHINE).then_some("its instance is made anew"),
@@ -60,6 +62,16 @@ fn of_instance(field: &str) -> Option<&'static str> {
         "image" => "another image is another system disk",
         "disk" => "the file system would not follow the disk",
         "exposure" => "an instance is made with its public address, or without",
+        _ => return None,
+    })
+}
+
+fn of_redis_instance(field: &str) -> Option<&'static str> {
+    Some(match field {
+        "series" => "a managed Redis cannot change its product line",
+        "engine" => "a managed Redis is made with its version",
+        "vswitch" => "a managed Redis cannot change its vSwitch",
+        "port" => "a managed Redis is made with its port",
         _ => return None,
     })
 }

@@ -38,6 +38,14 @@ pub const REDIRECT_CODE: &str = "308";
 pub const REDIRECT_PRIORITY: u32 = 1;
 /// Paths that are redirected.
 pub const REDIRECT_PATHS: &str = "/*";
+/// What goes when the memory of a managed Redis is full, unless it is told otherwise.
+pub const DEFAULT_EVICTION: &str = "volatile-lru";
+/// What the nodes' account of a managed Redis may do.
+pub const PRIVILEGE: &str = "RoleReadWrite";
+/// A password that the nodes have.
+pub const ON_NODES: &str = "on the nodes";
+/// A password that no node has any more.
+pub const LOST: &str = "lost";
 
 /// The fields of a record that one call sets; its status and its remark have calls of their own.
 pub const RECORD_VALUES: [&str; 5] = ["name", "value", "ttl", "type", "line"];
@@ -57,6 +65,7 @@ pub fn name(stack: &StackName, address: &ResourceAddress) -> Option<String> {
         Kind::Vpc
         | Kind::VSwitch
         | Kind::SecurityGroup
+        | Kind::RedisInstance
         | Kind::LoadBalancer
         | Kind::ServerGroup
         | Kind::Listener
@@ -66,6 +75,7 @@ pub fn name(stack: &StackName, address: &ResourceAddress) -> Option<String> {
         | Kind::HostKey
         | Kind::SecurityRule
         | Kind::Redis
+        | Kind::RedisAccount
         | Kind::Release
         | Kind::Server
         | Kind::Record => None,
@@ -76,7 +86,10 @@ pub fn name(stack: &StackName, address: &ResourceAddress) -> Option<String> {
 pub fn is_shown_only(kind: Kind, field: &str) -> bool {
     matches!(
         (kind, field),
-        (Kind::VSwitch | Kind::SecurityGroup, "name") | (Kind::Instance, "key_pair") | (Kind::HostKey, "key")
+        (Kind::VSwitch | Kind::SecurityGroup, "name")
+            | (Kind::Instance, "key_pair")
+            | (Kind::HostKey, "key")
+            | (Kind::RedisAccount, "privilege")
     )
 }
 
@@ -114,9 +127,11 @@ pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
             ("query", "${query}"),
         ],
         Spec::Record(_) => &[("type", "CNAME"), ("line", "default"), ("status", "ENABLE")],
+        Spec::RedisAccount(_) => &[("password", ON_NODES)],
         Spec::Vpc(_)
         | Spec::VSwitch(_)
         | Spec::SecurityGroup(_)
+        | Spec::RedisInstance(_)
         | Spec::KeyPair(_)
         | Spec::Instance(_)
         | Spec::HostKey(_)
@@ -136,6 +151,8 @@ pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
         | Kind::HostKey
         | Kind::SecurityRule
         | Kind::Redis
+        | Kind::RedisInstance
+        | Kind::RedisAccount
         | Kind::LoadBalancer
         | Kind::Release
         | Kind::Certificate

@@ -59,6 +59,10 @@ pub enum Spec {
     HostKey(HostSpec),
     /// Redis on a machine.
     Redis(RedisSpec),
+    /// A managed Redis.
+    RedisInstance(RedisInstanceSpec),
+    /// The nodes' account of a managed Redis.
+    RedisAccount(RedisAccountSpec),
     /// A load balancer.
     LoadBalancer(LoadBalancerSpec),
     /// A server group.
@@ -234,6 +238,55 @@ pub struct RedisSpec {
     pub node_port: u16,
 }
 
+/// A managed Redis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedisInstanceSpec {
+    /// Its product line.
+    pub series: Series,
+    /// Instance class: `tair.rdb.1g`.
+    pub class: String,
+    /// Version of Redis it speaks: `7.0`.
+    pub engine: String,
+    /// Its vSwitch.
+    pub vswitch: ResourceAddress,
+    /// Its port.
+    pub port: u16,
+    /// What goes when its memory is full.
+    #[serde(deserialize_with = "word::deserialize")]
+    pub eviction: Word,
+    /// Who may connect: the ranges of the nodes' vSwitches.
+    pub allowed: Vec<Ipv4Net>,
+}
+
+/// Product lines of managed Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Series {
+    /// Tair in memory.
+    Tair,
+    /// Redis as it is published.
+    Classic,
+}
+
+impl Series {
+    /// As topologies write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tair => "tair",
+            Self::Classic => "classic",
+        }
+    }
+}
+
+/// The nodes' account of a managed Redis.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RedisAccountSpec {
+    /// Its name.
+    pub name: String,
+    /// The machines whose nodes have its password.
+    pub nodes: Vec<HostSpec>,
+}
+
 /// What of Redis survives a restart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -274,14 +327,10 @@ pub struct ReleaseSpec {
     pub host: HostSpec,
     /// Its port.
     pub port: u16,
-    /// The machine with Redis.
-    pub redis: InstanceName,
-    /// How that machine is logged into, to read the password it made.
-    pub redis_route: Vec<InstanceName>,
+    /// The Redis it talks through.
+    pub redis: RedisAccess,
     /// Redis' port.
     pub redis_port: u16,
-    /// How much memory Redis has, in megabytes.
-    pub redis_memory: u32,
     /// How often it pings.
     pub ping_interval: Duration,
     /// How long it waits for the answer.
@@ -290,6 +339,23 @@ pub struct ReleaseSpec {
     pub allowed_origins: Vec<String>,
     /// Where the load balancer comes from, whose word for its clients' addresses is taken.
     pub trusted_proxies: Vec<Ipv4Net>,
+}
+
+/// The Redis that a node talks through.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RedisAccess {
+    /// One on a machine of the stack.
+    OnHost {
+        /// The machine.
+        instance: InstanceName,
+        /// How it is logged into, to read the password it made.
+        route: Vec<InstanceName>,
+        /// How much memory Redis has, in megabytes.
+        memory: u32,
+    },
+    /// The managed one, by this account.
+    Managed(RedisAccountSpec),
 }
 
 /// A machine in the group.
@@ -390,6 +456,8 @@ impl Spec {
             Self::Instance(_) => Kind::Instance,
             Self::HostKey(_) => Kind::HostKey,
             Self::Redis(_) => Kind::Redis,
+            Self::RedisInstance(_) => Kind::RedisInstance,
+            Self::RedisAccount(_) => Kind::RedisAccount,
             Self::LoadBalancer(_) => Kind::LoadBalancer,
             Self::ServerGroup(_) => Kind::ServerGroup,
             Self::Release(_) => Kind::Release,
@@ -406,14 +474,27 @@ impl Spec {
         if let Self::HostKey(host) = self { Some(host) } else { None }
     }
 
+    /// An account of a managed Redis.
+    pub fn account(&self) -> Option<&RedisAccountSpec> {
+        if let Self::RedisAccount(account) = self { Some(account) } else { None }
+    }
+
     /// The image family of a machine.
     pub fn image(&self) -> Option<&str> {
         if let Self::Instance(instance) = self { Some(&instance.image) } else { None }
     }
 
-    /// The machine with the Redis that a release talks through.
-    pub fn redis_instance(&self) -> Option<&InstanceName> {
-        if let Self::Release(release) = self { Some(&release.redis) } else { None }
+    /// What a release's Redis is: the machine and the Redis on it, or the managed one and its account.
+    pub fn redis(&self) -> Vec<ResourceAddress> {
+        let Self::Release(release) = self else { return Vec::new() };
+        match &release.redis {
+            RedisAccess::OnHost { instance, .. } => {
+                [Kind::Instance, Kind::Redis].map(|kind| ResourceAddress::new(kind, instance)).into()
+            }
+            RedisAccess::Managed(_) => {
+                [Kind::RedisInstance, Kind::RedisAccount].map(ResourceAddress::only).into()
+            }
+        }
     }
 
     /// The id of a resource that was there before us.
@@ -428,6 +509,8 @@ impl Spec {
             | Self::Instance(_)
             | Self::HostKey(_)
             | Self::Redis(_)
+            | Self::RedisInstance(_)
+            | Self::RedisAccount(_)
             | Self::ServerGroup(_)
             | Self::Release(_)
             | Self::Server(_)
@@ -471,6 +554,8 @@ impl Spec {
                 ("configuration", Wanted::Computed),
                 ("service", Wanted::Exactly("active".to_owned())),
             ]),
+            Self::RedisInstance(spec) => spec.wanted(),
+            Self::RedisAccount(_) => BTreeMap::from([("instance", the(Kind::RedisInstance))]),
             Self::LoadBalancer(spec) => spec.wanted(),
             Self::ServerGroup(spec) => BTreeMap::from([
                 ("vpc", the(Kind::Vpc)),
@@ -528,6 +613,27 @@ impl InstanceSpec {
             ("security_group", the(Kind::SecurityGroup)),
             ("status", Wanted::Exactly("Running".to_owned())),
         ])
+    }
+}
+
+impl RedisInstanceSpec {
+    fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
+        BTreeMap::from([
+            ("series", Wanted::Exactly(self.series.word().to_owned())),
+            ("class", Wanted::Exactly(self.class.clone())),
+            ("engine", Wanted::Exactly(self.engine.clone())),
+            ("vswitch", id_of(self.vswitch.clone())),
+            ("port", Wanted::Exactly(self.port.to_string())),
+            ("eviction", Wanted::Exactly(self.eviction.to_owned())),
+            ("allow_list", Wanted::Exactly(self.allow_list())),
+        ])
+    }
+
+    /// Who may connect, as the cloud takes it: sorted, joined by commas.
+    pub fn allow_list(&self) -> String {
+        let mut ranges: Vec<String> = self.allowed.iter().map(ToString::to_string).collect();
+        ranges.sort();
+        ranges.join(",")
     }
 }
 

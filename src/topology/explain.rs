@@ -239,10 +239,36 @@ pub const RULES: &[RuleExplanation] = &[
         "write `protocol: https` and a `certificate`, or remove `redirect_from`",
     ),
     rule(
+        "redis-class",
+        "this is no class of the product line",
+        "A class decides memory and price. Those of `tair` are in memory, `tair.rdb.1g` and larger: the lines on \
+         persistent memory and on disks are another thing. Those of `classic` begin with `redis.`.",
+        "write for example `class: tair.rdb.1g`; `aliyun r-kvstore DescribeAvailableResource` lists what a zone sells",
+    ),
+    rule(
+        "redis-engine",
+        "this version of Redis cannot be had, or cannot carry the messages",
+        "Messages travel through a Redis Stream, which 5.0 was the first to have. Classes on local disks have 5.0 \
+         alone, Tair and cloud-native classes 5.0, 6.0 and 7.0.",
+        "write for example `engine: \"5.0\"`, or leave it out",
+    ),
+    rule(
         "redis-memory",
         "this is too little memory for Redis",
         "It needs 16 MiB before it holds any data.",
         "write for example `max_memory: 256`",
+    ),
+    rule(
+        "redis-setting",
+        "this is a setting of a Redis on an instance",
+        "A managed Redis holds what its class says, and the cloud keeps it over restarts.",
+        "remove the setting, and choose the class that fits",
+    ),
+    rule(
+        "redis-twice",
+        "Redis is in two places",
+        "It runs on an instance (`on`), or the cloud runs it (`tair`, `classic`); the nodes talk through one of them.",
+        "keep one of the three",
     ),
     rule(
         "region",

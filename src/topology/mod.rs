@@ -176,7 +176,8 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["network", "security_group"] => &["id"],
         ["ssh"] => &["allow_from", "key", "user"],
         ["instances", _] => &["vswitch", "access", "via", "types", "image", "disk", "protect"],
-        ["redis"] => &["on", "port", "max_memory", "persistence"],
+        ["redis"] => &["on", "tair", "classic", "port", "max_memory", "persistence"],
+        ["redis", "tair" | "classic"] => &["class", "engine", "vswitch", "eviction", "protect"],
         ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins"],
         ["load_balancer"] => {
             &["id", "vswitches", "address", "edition", "protect", "listener", "redirect_from"]

@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::topology::duration::Seconds;
-pub use crate::topology::schema::{Address, Edition, Persistence, Protocol};
+pub use crate::topology::schema::{Address, Edition, Eviction, Persistence, Protocol};
 
 /// A valid topology.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,14 +103,56 @@ pub enum Reach {
 /// Redis.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redis {
-    /// Its instance.
-    pub on: InstanceName,
     /// Its port.
     pub port: u16,
+    /// Where it comes from.
+    pub place: RedisPlace,
+}
+
+/// Where Redis comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RedisPlace {
+    /// From the distribution's packages, on an instance.
+    OnHost(HostedRedis),
+    /// From the cloud.
+    Managed(ManagedRedis),
+}
+
+/// Redis on an instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostedRedis {
+    /// Its instance.
+    pub on: InstanceName,
     /// MiB.
     pub max_memory: u32,
     /// What survives a restart.
     pub persistence: Persistence,
+}
+
+/// A managed Redis.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedRedis {
+    /// Its product line.
+    pub series: Series,
+    /// Its class.
+    pub class: String,
+    /// The version of Redis it speaks.
+    pub engine: String,
+    /// Its vSwitch.
+    pub vswitch: VSwitchName,
+    /// What goes when its memory is full.
+    pub eviction: Eviction,
+    /// Whether it may not be deleted or replaced.
+    pub protect: bool,
+}
+
+/// Product lines of managed Redis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Series {
+    /// Tair in memory.
+    Tair,
+    /// Redis as it is published.
+    Classic,
 }
 
 /// The chat node.

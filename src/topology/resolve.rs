@@ -12,8 +12,8 @@ use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::topology::duration::Seconds;
 use crate::topology::model::{
-    Address, Certificate, Dns, Edition, Instance, Listener, LoadBalancer, Node, Persistence, Protocol, Reach,
-    Redis, Ssh, Topology, VSwitch, Vpc,
+    Address, Certificate, Dns, Edition, Eviction, HostedRedis, Instance, Listener, LoadBalancer, ManagedRedis,
+    Node, Persistence, Protocol, Reach, Redis, RedisPlace, Series, Ssh, Topology, VSwitch, Vpc,
 };
 use crate::topology::schema::{self, CertificateForm, Document};
 
@@ -23,6 +23,8 @@ pub(super) const DEFAULT_VPC: &str = "192.168.0.0/16";
 pub(super) const DEFAULT_NODE_PORT: u16 = 5000;
 /// Port of Redis.
 pub(super) const DEFAULT_REDIS_PORT: u16 = 6379;
+/// Version of a managed Redis; every class that has Streams has it.
+pub(super) const DEFAULT_ENGINE: &str = "5.0";
 /// How often the node pings; well inside the cloud's own 15 s idle timeout.
 pub(super) const DEFAULT_PING_INTERVAL: Seconds = Seconds::new(10);
 /// Both timeouts of the listener. The cloud's default for a silent connection is 15 s, short for a chatroom.
@@ -34,19 +36,25 @@ const DEFAULT_IMAGE: &str = "acs:alibaba_cloud_linux_3_2104_lts_x64";
 const DEFAULT_DISK: u32 = 40;
 const DEFAULT_TTL: u32 = 600;
 
-/// Adds the vSwitches of `zones`, the tutorial's three machines, and who runs what.
+/// Adds the vSwitches of `zones`, the tutorial's three machines (two with a managed Redis), and who runs what.
 pub(super) fn with_default_shape(mut document: Document) -> Document {
     add_vswitches(&mut document.network);
     if document.instances.is_empty() {
         add_instances(&mut document);
     }
-    if document.redis.on.is_none() {
+    if document.redis.on.is_none() && document.redis.managed().is_none() {
         document.redis.on = document.instances.keys().next_back().cloned();
     }
     if document.node.on.is_empty() {
         let redis = document.redis.on.as_deref();
         document.node.on =
             document.instances.keys().filter(|name| Some(name.as_str()) != redis).cloned().collect();
+    }
+    let home = document.node.on.first().and_then(|node| document.instances.get(node));
+    let home = home.map(|instance| instance.vswitch.clone());
+    let redis = &mut document.redis;
+    for managed in [&mut redis.tair, &mut redis.classic].into_iter().flatten() {
+        managed.vswitch = managed.vswitch.take().or_else(|| home.clone());
     }
     if document.load_balancer.vswitches.is_empty() {
         document.load_balancer.vswitches = document.network.vswitches.keys().cloned().collect();
@@ -85,7 +93,9 @@ fn add_instances(document: &mut Document) {
     let public = Some(schema::Access::Public);
     document.instances.insert("ecs01".to_owned(), instance(first, public, None));
     document.instances.insert("ecs02".to_owned(), instance(second, public, None));
-    document.instances.insert("ecs03".to_owned(), instance(first, None, Some("ecs01")));
+    if document.redis.managed().is_none() {
+        document.instances.insert("ecs03".to_owned(), instance(first, None, Some("ecs01")));
+    }
 }
 
 /// Turns a document that every rule accepted into the model.
@@ -146,11 +156,27 @@ fn instance((name, instance): (String, schema::Instance)) -> (InstanceName, Inst
 }
 
 fn redis(redis: schema::Redis) -> Redis {
-    Redis {
-        on: InstanceName::new(redis.on.unwrap_or_default()),
-        port: port(redis.port, DEFAULT_REDIS_PORT),
-        max_memory: redis.max_memory.unwrap_or(256),
-        persistence: redis.persistence.unwrap_or(Persistence::AppendOnly),
+    let number = port(redis.port, DEFAULT_REDIS_PORT);
+    let place = match (redis.tair, redis.classic) {
+        (Some(tair), _) => RedisPlace::Managed(managed_redis(tair, Series::Tair)),
+        (None, Some(classic)) => RedisPlace::Managed(managed_redis(classic, Series::Classic)),
+        (None, None) => RedisPlace::OnHost(HostedRedis {
+            on: InstanceName::new(redis.on.unwrap_or_default()),
+            max_memory: redis.max_memory.unwrap_or(256),
+            persistence: redis.persistence.unwrap_or(Persistence::AppendOnly),
+        }),
+    };
+    Redis { port: number, place }
+}
+
+fn managed_redis(redis: schema::ManagedRedis, series: Series) -> ManagedRedis {
+    ManagedRedis {
+        series,
+        class: redis.class,
+        engine: redis.engine.unwrap_or_else(|| DEFAULT_ENGINE.to_owned()),
+        vswitch: VSwitchName::new(redis.vswitch.unwrap_or_default()),
+        eviction: redis.eviction.unwrap_or(Eviction::Noeviction),
+        protect: redis.protect,
     }
 }
 

@@ -136,17 +136,75 @@ pub enum Access {
     Public,
 }
 
-/// Redis.
+/// Redis: on an instance, or managed by the cloud as `tair` or `classic`.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct Redis {
     /// Instance it runs on.
     pub on: Option<String>,
-    /// 1 to 65535; default 6379.
+    /// A Tair instance in its place: Redis by Alibaba Cloud, in memory.
+    pub tair: Option<ManagedRedis>,
+    /// A Redis instance of the cloud in its place.
+    pub classic: Option<ManagedRedis>,
+    /// 1 to 65535, managed from 1024; default 6379.
     pub port: Option<i64>,
-    /// MiB, at least 16; default 256.
+    /// MiB, at least 16; default 256. A managed one has what its class says.
     pub max_memory: Option<u32>,
-    /// What survives a restart; default `append-only`.
+    /// What survives a restart; default `append-only`. A managed one keeps all.
     pub persistence: Option<Persistence>,
+}
+
+impl Redis {
+    /// The managed one, and the field it is written in.
+    pub fn managed(&self) -> Option<(&'static str, &ManagedRedis)> {
+        let tair = self.tair.as_ref().map(|own| ("tair", own));
+        tair.or_else(|| self.classic.as_ref().map(|own| ("classic", own)))
+    }
+}
+
+/// A managed Redis, paid by use.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ManagedRedis {
+    /// Instance class, which decides memory and price: `tair.rdb.1g`, `redis.master.small.default`. Required.
+    pub class: String,
+    /// Version of Redis it speaks: `5.0`, `6.0` or `7.0` for Tair and cloud-native classes, `5.0` for others; default
+    /// `5.0`. Older ones have no Streams.
+    pub engine: Option<String>,
+    /// Name of its vSwitch, which decides its zone; default: that of the first node.
+    pub vswitch: Option<String>,
+    /// What goes when its memory is full; default `noeviction`: nothing, and messages are refused.
+    pub eviction: Option<Eviction>,
+    /// Whether plans that would delete or replace it are refused; default `false`.
+    #[serde(default)]
+    pub protect: bool,
+}
+
+/// What goes when the memory of a managed Redis is full.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Eviction {
+    /// Nothing: writes are refused.
+    Noeviction,
+    /// What expires and was used least recently.
+    VolatileLru,
+    /// What expires and is used least often.
+    VolatileLfu,
+    /// What expires next.
+    VolatileTtl,
+    /// Anything that expires.
+    VolatileRandom,
+}
+
+impl Eviction {
+    /// As the cloud writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Noeviction => "noeviction",
+            Self::VolatileLru => "volatile-lru",
+            Self::VolatileLfu => "volatile-lfu",
+            Self::VolatileTtl => "volatile-ttl",
+            Self::VolatileRandom => "volatile-random",
+        }
+    }
 }
 
 /// What of Redis survives a restart.

@@ -1,8 +1,10 @@
 //! The examples are accepted, and every rule speaks with its place.
 
 use super::*;
+use crate::topology::model::RedisPlace;
 
 const CHATROOM: &str = include_str!("../../examples/chatroom.yaml");
+const TAIR: &str = include_str!("../../examples/chatroom-tair.yaml");
 const MINIMAL: &str = include_str!("../../examples/minimal.yaml");
 
 fn codes(text: &str) -> Vec<(&'static str, usize)> {
@@ -26,7 +28,12 @@ fn the_examples_are_valid() {
         minimal.instances.keys().map(ToString::to_string).collect::<Vec<_>>(),
         ["ecs01", "ecs02", "ecs03"]
     );
-    assert_eq!(minimal.redis.on.as_str(), "ecs03");
+    let RedisPlace::OnHost(redis) = &minimal.redis.place else { panic!("{:?}", minimal.redis) };
+    assert_eq!(redis.on.as_str(), "ecs03");
+    let tair = load(TAIR.as_bytes()).expect("valid");
+    let RedisPlace::Managed(managed) = &tair.redis.place else { panic!("{:?}", tair.redis) };
+    assert_eq!((managed.class.as_str(), managed.engine.as_str()), ("tair.rdb.1g", "7.0"));
+    assert_eq!((tair.instances.len(), &tair.node), (2, &chatroom.node));
     assert_eq!(minimal.node.on.len(), 2);
     assert_eq!(minimal.load_balancer.listener, chatroom.load_balancer.listener);
 }

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use crate::docs::schema_fields;
 use crate::parts::lacks_redis;
 use crate::replace::planned;
-use crate::support::TestEnv;
+use crate::support::{TestEnv, example};
+use crate::tair;
 
 /// What a changed field does.
 enum Does {
@@ -31,6 +32,45 @@ const MACHINE: &[&str] =
 
 fn rows() -> Vec<Row> {
     [network(), machines(), service(), front()].into_iter().flatten().collect()
+}
+
+/// Changes of a chatroom with a Tair instance.
+fn managed() -> Vec<Row> {
+    const ANOTHER: &[&str] =
+        &["+/- redis_instance.main redis_account.main", "update release.ecs01 release.ecs02"];
+    vec![
+        // The nodes' stream may take a part of it.
+        (
+            "redis.tair.class",
+            &[("tair.rdb.1g", "tair.rdb.2g")],
+            Plan(&["update redis_instance.main release.ecs01 release.ecs02"]),
+        ),
+        ("redis.tair.engine", &[("engine: \"7.0\"", "engine: \"6.0\"")], Plan(ANOTHER)),
+        ("redis.tair.vswitch", &[("    vswitch: a ", "    vswitch: b ")], Plan(ANOTHER)),
+        (
+            "redis.tair.eviction",
+            &[("    vswitch: a ", "    eviction: volatile-lru\n    vswitch: a ")],
+            Plan(&["update redis_instance.main"]),
+        ),
+        (
+            "redis.tair.protect",
+            &[("    vswitch: a ", "    protect: true\n    vswitch: a ")],
+            Plan(&[]),
+        ),
+        (
+            "redis.classic.class",
+            &[
+                ("  tair: ", "  classic: "),
+                ("tair.rdb.1g", "redis.master.small.default"),
+                ("engine: \"7.0\"", "engine: \"5.0\""),
+            ],
+            Plan(ANOTHER),
+        ),
+        ("redis.classic.engine", &[], NotCompared("as `redis.tair.engine`")),
+        ("redis.classic.vswitch", &[], NotCompared("as `redis.tair.vswitch`")),
+        ("redis.classic.eviction", &[], NotCompared("as `redis.tair.eviction`")),
+        ("redis.classic.protect", &[], NotCompared("as `redis.tair.protect`")),
+    ]
 }
 
 fn network() -> Vec<Row> {
@@ -252,17 +292,27 @@ fn front() -> Vec<Row> {
 
 #[test]
 fn every_field_is_updated_in_place_or_forces_a_replacement() {
-    let (rows, fields) = (rows(), schema_fields());
-    let written: BTreeSet<String> = rows.iter().map(|row| row.0.to_owned()).collect();
-    assert_eq!(written.len(), rows.len(), "a field stands twice");
+    let (rows, managed, fields) = (rows(), managed(), schema_fields());
+    let written: BTreeSet<String> = rows.iter().chain(&managed).map(|row| row.0.to_owned()).collect();
+    assert_eq!(written.len(), rows.len() + managed.len(), "a field stands twice");
     assert_eq!(written, fields, "a field has no row, or a row no field");
     if lacks_redis("every_field_is_updated_in_place_or_forces_a_replacement") {
         return;
     }
-    let env = TestEnv::with_chatroom();
+    let mut wrong = differing(&TestEnv::with_chatroom(), &example(), rows);
+    wrong.extend(differing(&tair::with_tair(), &tair::example(), managed));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What does something else than its row says.
+fn differing(env: &TestEnv, example: &str, rows: Vec<Row>) -> Vec<String> {
     let mut wrong = Vec::new();
     for (field, changes, does) in rows {
-        env.write_changed("chatroom.yaml", changes);
+        let changed = changes.iter().fold(example.to_owned(), |text, (from, to)| {
+            assert!(text.contains(from), "the example has no `{from}`");
+            text.replace(from, to)
+        });
+        env.write("chatroom.yaml", changed);
         match does {
             NotCompared(why) => assert!(changes.is_empty() && !why.is_empty(), "{field}"),
             Refused(why) => drop(env.local("plan").expect_code(1).expect_in_order(&[why])),
@@ -274,7 +324,7 @@ fn every_field_is_updated_in_place_or_forces_a_replacement() {
                 });
                 let expected: BTreeSet<String> = expected.collect();
                 let found: BTreeSet<String> =
-                    planned(&env).into_iter().map(|(address, verb)| format!("{verb} {address}")).collect();
+                    planned(env).into_iter().map(|(address, verb)| format!("{verb} {address}")).collect();
                 if found != expected {
                     let missing: Vec<_> = expected.difference(&found).collect();
                     let other: Vec<_> = found.difference(&expected).collect();
@@ -283,5 +333,5 @@ fn every_field_is_updated_in_place_or_forces_a_replacement() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    wrong
 }

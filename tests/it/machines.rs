@@ -68,6 +68,16 @@ fn smoke_proves_https_on_machines() {
     ]);
 }
 
+#[test]
+fn smoke_proves_the_chatroom_with_tair_on_machines_and_leaves_nothing() {
+    let Some(env) = with_machines("smoke_proves_the_chatroom_with_tair_on_machines_and_leaves_nothing") else {
+        return;
+    };
+    env.write("tair.yaml", include_str!("../../examples/chatroom-tair.yaml"));
+    let smoke = env.run(&["smoke", "tair.yaml", "--hosts", "machine"]).expect_code(0);
+    smoke.expect_in_order(&["10 checks passed, 0 failed, 0 skipped", "0 resources left"]);
+}
+
 fn token() -> ClientToken {
     ClientToken::new(uuid::Uuid::new_v4().simple().to_string())
 }

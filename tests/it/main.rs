@@ -31,5 +31,6 @@ mod retries;
 mod smoke;
 mod state;
 mod support;
+mod tair;
 mod transcripts;
 mod walk;

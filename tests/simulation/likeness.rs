@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use albatross::topology::model::{Persistence, Protocol, Reach, Topology};
+use albatross::topology::model::{Persistence, Protocol, Reach, RedisPlace, Topology};
 use mock_cloud::world::World;
 use mock_cloud::world::meta::Meta;
 
@@ -135,7 +135,7 @@ impl Drawing<'_> {
             }
             if let Some(release) = &machine.release {
                 let settings = &release.settings;
-                let redis = self.machine_at(&settings.redis_address.to_string()).unwrap_or_default();
+                let redis = self.machine_at(&settings.redis_host).unwrap_or_default();
                 let active = machine.node_word(&state.machines);
                 let (port, ping) = (settings.port, settings.ping_interval.as_secs());
                 let line = format!("{port} to {redis}:{} ping {ping} {active}", settings.redis_port);
@@ -214,16 +214,18 @@ pub(crate) fn wanted(topology: &Topology) -> Likeness {
         add(format!("instance.{name}"), format!("vswitch.{} {exposure} Running", own.vswitch));
         add(format!("host_key.{name}"), "pinned".to_owned());
     }
-    let persistence = match redis.persistence {
+    let RedisPlace::OnHost(hosted) = &redis.place else { unreachable!("the simulation has Redis on machines") };
+    let persistence = match hosted.persistence {
         Persistence::None => "None",
         Persistence::AppendOnly => "AppendOnly",
     };
-    add(format!("redis.{}", redis.on), format!("{} {} {persistence} active", redis.port, redis.max_memory));
+    let line = format!("{} {} {persistence} active", redis.port, hosted.max_memory);
+    add(format!("redis.{}", hosted.on), line);
     let ping = topology.node.ping_interval.count();
     for name in &topology.node.on {
         let rule = format!("TCP {0}/{0} instance.{name}", redis.port);
         add(format!("security_rule.redis-{name}"), rule);
-        let line = format!("{port} to instance.{}:{} ping {ping} serves", redis.on, redis.port);
+        let line = format!("{port} to instance.{}:{} ping {ping} serves", hosted.on, redis.port);
         add(format!("release.{name}"), line);
         add(format!("server.{name}"), format!("{port} Available"));
     }

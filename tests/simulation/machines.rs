@@ -56,8 +56,8 @@ impl Machine {
     /// The node, in a word.
     pub(crate) fn node_word(&self, machines: &Machines) -> &'static str {
         let Some(own) = self.release.as_ref().filter(|_| self.node_active) else { return "stopped" };
-        let (address, port) = (own.settings.redis_address, own.settings.redis_port);
-        if machines.redis_answers(address, port, &own.password) { "serves" } else { "without Redis" }
+        let (host, port) = (&own.settings.redis_host, own.settings.redis_port);
+        if machines.redis_answers(host, port, &own.password) { "serves" } else { "without Redis" }
     }
 }
 
@@ -152,9 +152,10 @@ impl Machines {
     }
 
     /// Whether a node with this password finds Redis there.
-    fn redis_answers(&self, address: Ipv4Addr, port: u16, password: &str) -> bool {
+    fn redis_answers(&self, host: &str, port: u16, password: &str) -> bool {
         self.by_id.values().any(|machine| {
-            let there = machine.redis.as_ref().is_some_and(|own| (own.address, own.port) == (address, port));
+            let is_it = |own: &redis::Settings| own.address.to_string() == host && own.port == port;
+            let there = machine.redis.as_ref().is_some_and(is_it);
             there && machine.redis_active && machine.password.as_deref() == Some(password)
         })
     }
@@ -351,8 +352,8 @@ impl Hosts for Fleet {
                 (machine.release, machine.node_active) = (Some(new.clone()), true);
             })
             .await?;
-            let (address, port) = (settings.redis_address, settings.redis_port);
-            if self.0.lock().machines.redis_answers(address, port, password.expose()) {
+            let (host, port) = (&settings.redis_host, settings.redis_port);
+            if self.0.lock().machines.redis_answers(host, port, password.expose()) {
                 return Ok(());
             }
             let trouble =
@@ -389,7 +390,7 @@ impl Hosts for Fleet {
             let ready =
                 state.machines.get(&id).and_then(|machine| machine.release.as_ref()).is_some_and(|own| {
                     let settings = &own.settings;
-                    state.machines.redis_answers(settings.redis_address, settings.redis_port, &own.password)
+                    state.machines.redis_answers(&settings.redis_host, settings.redis_port, &own.password)
                 });
             Ok(if ready { Ok(()) } else { Err("Redis does not answer".to_owned()) })
         })

@@ -10,7 +10,7 @@ use crate::apply::hosts::{NewRelease, Place};
 use crate::base::ids::InstanceName;
 use crate::deploy::{Artifact, Note, node, redis};
 use crate::resource::observed::{Observation, Output, Outputs};
-use crate::resource::spec::{HostSpec, Persistence, RedisSpec, ReleaseSpec, Spec};
+use crate::resource::spec::{HostSpec, Persistence, RedisAccess, RedisSpec, ReleaseSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 
 /// Field of what is on a machine that the topology does not have any more.
@@ -62,9 +62,14 @@ impl Provider {
         let missing = || ApplyError::Missing { address: address.clone(), what: "binary" };
         let artifact = self.artifact.as_ref().ok_or_else(missing)?;
         self.ledger.intend_on_host(address)?;
-        // The way to Redis' machine is kept beside the machine's pinned key.
-        let redis = HostSpec { route: spec.redis_route.clone(), user: spec.host.user.clone(), deposed: None };
-        let password = self.hosts.redis_password(self.place(&redis)).await?;
+        let password = match &spec.redis {
+            RedisAccess::OnHost { route, .. } => {
+                // The way to Redis' machine is kept beside the machine's pinned key.
+                let redis = HostSpec { route: route.clone(), user: spec.host.user.clone(), deposed: None };
+                self.hosts.redis_password(self.place(&redis)).await?
+            }
+            RedisAccess::Managed(account) => self.account_password(account).await?,
+        };
         let release = NewRelease { artifact, settings: &settings, password: &password };
         self.hosts.install_release(self.place(&spec.host), release, &self.notes(address)).await?;
         let ready = self.on_host_ready(address, spec.host.instance())?;
@@ -188,13 +193,23 @@ const STREAM_SHARE: u64 = 4;
 /// # Errors
 /// When one of them has none yet.
 pub(crate) fn node_settings(spec: &ReleaseSpec, known: &Known) -> Result<node::Settings, ApplyError> {
+    let (redis_host, memory) = match &spec.redis {
+        RedisAccess::OnHost { instance, memory, .. } => {
+            (private_address(instance, known)?.to_string(), u64::from(*memory))
+        }
+        RedisAccess::Managed(_) => managed_redis(known)?,
+    };
     Ok(node::Settings {
         node_id: spec.host.instance().to_string(),
         address: private_address(spec.host.instance(), known)?,
         port: spec.port,
-        redis_address: private_address(&spec.redis, known)?,
+        redis_user: match &spec.redis {
+            RedisAccess::OnHost { .. } => String::new(),
+            RedisAccess::Managed(account) => account.name.clone(),
+        },
+        redis_host,
         redis_port: spec.redis_port,
-        stream_bytes: u64::from(spec.redis_memory) * MEGABYTE / STREAM_SHARE,
+        stream_bytes: memory * MEGABYTE / STREAM_SHARE,
         ping_interval: spec.ping_interval,
         ping_timeout: spec.ping_timeout,
         allowed_origins: spec.allowed_origins.clone(),
@@ -218,6 +233,15 @@ pub(crate) fn computed(
         return Some(("release", release.to_string()));
     }
     None
+}
+
+/// The name of the managed Redis, and its megabytes.
+fn managed_redis(known: &Known) -> Result<(String, u64), ApplyError> {
+    let address = ResourceAddress::only(Kind::RedisInstance);
+    let missing = |what| ApplyError::Missing { address: address.clone(), what };
+    let name = known.output(&address, Output::DnsName).ok_or_else(|| missing("name"))?;
+    let memory = known.output(&address, Output::Memory).and_then(|text| text.parse().ok());
+    Ok((name, memory.ok_or_else(|| missing("size"))?))
 }
 
 fn private_address(instance: &InstanceName, known: &Known) -> Result<Ipv4Addr, ApplyError> {

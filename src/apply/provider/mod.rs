@@ -11,6 +11,7 @@ pub(super) mod host;
 pub(super) mod machine;
 pub(super) mod name;
 pub(super) mod network;
+pub(super) mod redis;
 mod waits;
 mod written;
 
@@ -118,6 +119,8 @@ pub struct Provider {
     one_vswitch_at_a_time: Mutex<()>,
     /// A server group refuses two changes at once.
     one_server_at_a_time: Mutex<()>,
+    /// Passwords that this command has set or read, by their digests.
+    passwords: redis::Passwords,
 }
 
 impl Provider {
@@ -142,6 +145,7 @@ impl Provider {
             stop: CancellationToken::new(),
             one_vswitch_at_a_time: Mutex::new(()),
             one_server_at_a_time: Mutex::new(()),
+            passwords: redis::Passwords::default(),
         }
     }
 
@@ -198,6 +202,8 @@ impl Provider {
             (Spec::Instance(spec), None) => self.create_instance(address, spec).await?,
             (Spec::HostKey(spec), _) => self.put_host_key(address, spec).await?,
             (Spec::Redis(spec), current) => self.put_redis(address, spec, current).await?,
+            (Spec::RedisInstance(spec), current) => self.put_redis_instance(address, spec, current).await?,
+            (Spec::RedisAccount(spec), _) => self.put_redis_account(address, spec).await?,
             (Spec::LoadBalancer(spec), current) => self.put_load_balancer(address, spec, current).await?,
             (Spec::ServerGroup(spec), current) => self.put_server_group(address, spec, current).await?,
             (Spec::Release(spec), current) => self.put_release(address, spec, current).await?,
@@ -226,9 +232,10 @@ impl Provider {
             Kind::SecurityRule => self.delete_security_rule(address, current).await?,
             Kind::KeyPair => self.delete_key_pair(address, &current.id).await?,
             Kind::Instance => self.delete_instance(address, &current.id).await?,
-            // A host key is a tag of its instance and goes with it.
-            Kind::HostKey => {}
+            // A host key is a tag of its instance, an account a part of it; both go with it.
+            Kind::HostKey | Kind::RedisAccount => {}
             Kind::Redis => self.delete_redis(address, current).await?,
+            Kind::RedisInstance => self.delete_redis_instance(address, &current.id).await?,
             Kind::LoadBalancer => self.delete_load_balancer(address, &current.id).await?,
             Kind::ServerGroup => self.delete_server_group(address, &current.id).await?,
             Kind::Release => self.delete_release(address, current).await?,
@@ -314,6 +321,7 @@ pub(super) fn created_id(address: &ResourceAddress, reply: &Value) -> Option<Clo
         Kind::KeyPair => "KeyPairName",
         Kind::Instance => return crate::cloud::ecs::first_instance_id(reply),
         Kind::HostKey => "InvokeId",
+        Kind::RedisInstance => "InstanceId",
         Kind::LoadBalancer => "LoadBalancerId",
         Kind::ServerGroup => "ServerGroupId",
         // A number, where all others are texts.
@@ -321,7 +329,7 @@ pub(super) fn created_id(address: &ResourceAddress, reply: &Value) -> Option<Clo
         Kind::Listener => "ListenerId",
         Kind::ListenerRule => "RuleId",
         Kind::Record => "RecordId",
-        Kind::SecurityRule | Kind::Redis | Kind::Release | Kind::Server => return None,
+        Kind::SecurityRule | Kind::Redis | Kind::RedisAccount | Kind::Release | Kind::Server => return None,
     };
     reply.get(field).and_then(Value::as_str).map(CloudId::new)
 }

@@ -45,6 +45,7 @@ impl Provider {
             Kind::Instance => return self.instance_running(address, id).await,
             Kind::LoadBalancer => return self.load_balancer_active(address, id).await,
             Kind::Certificate => return self.certificate_named(address, id).await,
+            Kind::RedisInstance => return self.redis_normal(address, id).await,
             Kind::Vpc => self.in_state(&lanes.vpcs, id, goal("Available", SETTLE)).await?,
             Kind::VSwitch => self.in_state(&lanes.vswitches, id, goal("Available", SETTLE)).await?,
             Kind::ServerGroup => {
@@ -58,6 +59,7 @@ impl Provider {
             | Kind::HostKey
             | Kind::SecurityRule
             | Kind::Redis
+            | Kind::RedisAccount
             | Kind::Release
             | Kind::Server
             | Kind::Record => {}

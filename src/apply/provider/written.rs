@@ -38,6 +38,7 @@ impl Provider {
                 Some(("key_pair".to_owned(), self.known.only(Kind::KeyPair).ok()?.to_string()))
             }
             Kind::HostKey => Some(("key".to_owned(), self.known.output(&step.address, Output::HostKey)?)),
+            Kind::RedisAccount => Some(("privilege".to_owned(), settings::PRIVILEGE.to_owned())),
             Kind::Instance
             | Kind::Vpc
             | Kind::VSwitch
@@ -45,6 +46,7 @@ impl Provider {
             | Kind::KeyPair
             | Kind::SecurityRule
             | Kind::Redis
+            | Kind::RedisInstance
             | Kind::LoadBalancer
             | Kind::ServerGroup
             | Kind::Release

@@ -3,15 +3,16 @@
 use std::future::Future;
 
 use super::observations::{
-    of_certificate, of_key_pair, of_listener, of_listener_rule, of_load_balancer, of_security_group,
-    of_server_group, of_vpc, of_vswitch,
+    of_certificate, of_key_pair, of_listener, of_listener_rule, of_load_balancer, of_redis_instance,
+    of_security_group, of_server_group, of_vpc, of_vswitch,
 };
 use crate::apply::error::ApplyError;
 use crate::base::ids::{CloudId, StackName};
 use crate::cloud::error::CloudError;
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
-use crate::cloud::{alb, alb_rules, cas, ecs, tag_value, vpc};
+use crate::cloud::{alb, alb_rules, cas, ecs, redis, tag_value, vpc};
+use crate::plan::desired::Desired;
 use crate::resource::observed::Observation;
 use crate::resource::ownership::{STACK_TAG, console_name};
 use crate::resource::phase::Phase;
@@ -80,6 +81,25 @@ pub(super) async fn load_balancers(
         }
     }
     Ok(balancers)
+}
+
+/// Those of the stack, where it may have any: by the topology, by the journal, or since there is no journal.
+pub(super) async fn redis_instances(
+    client: &Client,
+    (desired, memory): (&Desired, &Memory),
+    stack: &str,
+) -> Result<Vec<redis::Instance>, ApplyError> {
+    let is_one = |address: &ResourceAddress| address.kind == Kind::RedisInstance;
+    let may_have = memory.resources.is_empty()
+        || desired.resources.keys().any(is_one)
+        || memory.resources.keys().any(is_one);
+    if !may_have {
+        return Ok(Vec::new());
+    }
+    let mut found = redis::instances(client, STACK_TAG, stack).await?;
+    // It is shown for a while after it was deleted.
+    found.retain(|one| one.instance_status != "Released");
+    Ok(found)
 }
 
 /// The rules of a group, unless they came with it.
@@ -160,10 +180,18 @@ pub(super) async fn by_id(
             let found = alb_rules::rules_with_ids(client, std::slice::from_ref(id)).await?;
             found.first().map(of_listener_rule)
         }
+        Kind::RedisInstance => {
+            let found = redis::instances_with_ids(client, std::slice::from_ref(id)).await?;
+            match found.first().filter(|one| one.instance_status != "Released") {
+                Some(found) => Some(of_redis_instance(found, &redis::allow_list(client, id).await?)),
+                None => None,
+            }
+        }
         Kind::Instance
         | Kind::HostKey
         | Kind::SecurityRule
         | Kind::Redis
+        | Kind::RedisAccount
         | Kind::Release
         | Kind::Server
         | Kind::Record => None,

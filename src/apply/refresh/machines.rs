@@ -7,12 +7,13 @@ use futures_util::future::join_all;
 use crate::apply::error::ApplyError;
 use crate::apply::hosts::{OnHost, Place};
 use crate::apply::provider::host::{MACHINE_GOES, computed};
+use crate::apply::provider::redis::digest;
 use crate::apply::provider::{Known, Provider};
 use crate::base::ids::{CloudId, InstanceName};
 use crate::deploy::{node, redis};
 use crate::plan::desired::{Desired, Resource};
 use crate::resource::observed::{Observation, Observed, Output, Owner};
-use crate::resource::settings::{AS_WRITTEN, ENABLED};
+use crate::resource::settings::{AS_WRITTEN, ENABLED, LOST, ON_NODES};
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
 
@@ -52,11 +53,42 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
             }
         }
     }
-    observed.resources.extend(seen.resources().into_iter().map(|found| marked_leaving(desired, found)));
+    tell_password(desired, &seen, &unread, observed);
+    let managed = managed_password(observed);
+    observed.resources.extend(seen.resources(managed.as_deref()).into_iter().map(|found| marked_leaving(desired, found)));
     let was_read = |address: &ResourceAddress| {
         !address.kind.is_on_host() || !unread.iter().any(|host| host.as_str() == address.name)
     };
     observed.applied.retain(|address, _| was_read(address));
+}
+
+/// The digest of the password that counts of a managed Redis.
+fn managed_password(observed: &Observed) -> Option<String> {
+    let account = observed.resources.get(&ResourceAddress::only(Kind::RedisAccount))?;
+    account.outputs.get(&Output::Password).cloned()
+}
+
+/// Says whether a node has the password of a managed Redis. While a node is not read nobody knows that none has.
+fn tell_password(
+    desired: &Desired,
+    seen: &Seen,
+    unread: &BTreeSet<&InstanceName>,
+    observed: &mut Observed,
+) {
+    let address = ResourceAddress::only(Kind::RedisAccount);
+    let counts = managed_password(observed);
+    let Some(account) = observed.resources.get_mut(&address) else { return };
+    let Some(spec) = desired.resources.get(&address).and_then(|one| one.spec.account()) else { return };
+    let is_unknown = |host: &HostSpec| {
+        let release = host.address(Kind::Release);
+        unread.contains(host.instance()) && observed.unknown.contains_key(&release)
+    };
+    let passwords = seen.hosts.iter().filter_map(|(_, found)| found.there.node.password.as_ref());
+    let is_there = passwords.map(digest).any(|own| Some(&own) == counts.as_ref());
+    if is_there || !spec.nodes.iter().any(is_unknown) {
+        let told = if is_there { ON_NODES } else { LOST };
+        account.fields.insert("password".to_owned(), told.to_owned());
+    }
 }
 
 /// What a release and Redis would be called, as far as the machines have addresses.
@@ -207,14 +239,24 @@ impl Seen {
         self.hosts.push((host.clone(), found));
     }
 
-    fn resources(self) -> Vec<(ResourceAddress, Observation)> {
+    /// `managed` is the digest of the password that counts of a managed Redis.
+    fn resources(self, managed: Option<&str>) -> Vec<(ResourceAddress, Observation)> {
         let passwords: Vec<_> =
             self.hosts.iter().filter_map(|(_, found)| found.there.redis.password.as_ref()).collect();
         let resources = self.hosts.iter().flat_map(|(host, found)| {
-            [of_redis(host, found), of_release(host, found, &passwords)].into_iter().flatten()
+            let is_right = |own: &redis::Password| is_right(own, &passwords, managed);
+            [of_redis(host, found), of_release(host, found, is_right)].into_iter().flatten()
         });
         resources.collect()
     }
+}
+
+/// Whether a node's password is that of a Redis on a machine, or of the managed one; where none was seen, nobody knows.
+fn is_right(own: &redis::Password, on_machines: &[&redis::Password], managed: Option<&str>) -> bool {
+    let is_of_none_seen = on_machines.is_empty() && managed.is_none();
+    is_of_none_seen
+        || on_machines.iter().any(|right| right.expose() == own.expose())
+        || managed.is_some_and(|right| digest(own) == right)
 }
 
 fn of_redis(host: &HostSpec, found: &Found) -> Option<(ResourceAddress, Observation)> {
@@ -229,13 +271,10 @@ fn of_redis(host: &HostSpec, found: &Found) -> Option<(ResourceAddress, Observat
 fn of_release(
     host: &HostSpec,
     found: &Found,
-    passwords: &[&redis::Password],
+    is_right: impl Fn(&redis::Password) -> bool,
 ) -> Option<(ResourceAddress, Observation)> {
     let node = &found.there.node;
-    let is_of_none = |own: &redis::Password| {
-        !passwords.is_empty() && passwords.iter().all(|right| right.expose() != own.expose())
-    };
-    let is_edited = node.edited.environment || node.password.as_ref().is_some_and(is_of_none);
+    let is_edited = node.edited.environment || node.password.as_ref().is_some_and(|own| !is_right(own));
     let observation = of_host(host, found, node.active, node.enabled)
         .field("release", node.release.as_ref()?)
         .field("environment_file", edited(is_edited, node::ENVIRONMENT))

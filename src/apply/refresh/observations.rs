@@ -6,12 +6,13 @@ use crate::apply::provider::balancer::{load_balancer_outputs, server_id};
 use crate::apply::provider::front::certificate_outputs;
 use crate::apply::provider::machine::instance_outputs;
 use crate::apply::provider::network::rule_id;
+use crate::apply::provider::redis::{account_id, redis_outputs};
 use crate::base::certificate::days_between;
 use crate::base::clock;
 use crate::base::ids::CloudId;
-use crate::cloud::{alb, alb_rules, cas, dns, ecs, tag_value, vpc};
+use crate::cloud::{alb, alb_rules, cas, dns, ecs, redis, tag_value, vpc};
 use crate::resource::observed::{Observation, Output, range_of};
-use crate::resource::ownership::{IMAGE_TAG, ORIGIN_TAG, tagged_image};
+use crate::resource::ownership::{IMAGE_TAG, ORIGIN_TAG, PASSWORD_TAG, tagged_image};
 use crate::resource::settings::{ENDING, RENEWAL_DAYS, VALID, VALIDITY};
 
 pub(super) fn of_vpc(found: &vpc::Vpc) -> Observation {
@@ -147,6 +148,36 @@ pub(super) fn of_listener(found: &alb::Listener) -> Observation {
         .field("status", settled(&found.listener_status));
     match found.certificates.first() {
         Some(certificate) => observation.field("certificate", &certificate.certificate_id),
+        None => observation,
+    }
+}
+
+pub(super) fn of_redis_instance(found: &redis::Instance, allowed: &[String]) -> Observation {
+    let series = if found.instance_type == redis::Line::Tair.instance_type() { "tair" } else { "classic" };
+    let mut observation = Observation::new(found.instance_id.clone())
+        .field("vpc", &found.vpc_id)
+        .field("vswitch", &found.v_switch_id)
+        .field("series", series)
+        .field("class", &found.instance_class)
+        .field("engine", &found.engine_version)
+        .field("port", found.port)
+        .field("eviction", found.eviction().unwrap_or_default())
+        .field("allow_list", allowed.join(","))
+        .field("name", &found.instance_name)
+        .field("status", &found.instance_status);
+    observation.outputs = redis_outputs(found);
+    observation
+}
+
+/// Which password counts stands in a tag of the instance; on which machines it is, they tell.
+pub(super) fn of_redis_account(instance: &redis::Instance, found: &redis::Account) -> Observation {
+    let privileges = found.database_privileges.database_privilege.iter();
+    let privileges: Vec<&str> = privileges.map(|one| one.account_privilege.as_str()).collect();
+    let observation = Observation::new(account_id(&instance.instance_id, &found.account_name))
+        .field("instance", &instance.instance_id)
+        .field("privilege", privileges.join(","));
+    match tag_value(&instance.tags.tag, PASSWORD_TAG) {
+        Some(digest) => observation.output(Output::Password, digest),
         None => observation,
     }
 }

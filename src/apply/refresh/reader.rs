@@ -9,6 +9,7 @@ use futures_util::future::try_join_all;
 
 use super::observations::{
     of_certificate, of_instance, of_key_pair, of_listener, of_listener_rule, of_load_balancer, of_record,
+    of_redis_account, of_redis_instance,
     of_rule, of_security_group, of_server, of_server_group, of_vpc, of_vswitch,
 };
 use super::placing::Found;
@@ -19,7 +20,7 @@ use crate::apply::provider::name::is_wanted;
 use crate::base::ids::CloudId;
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
-use crate::cloud::{Tag, alb, alb_rules, disks, dns, ecs, tag_value, vpc};
+use crate::cloud::{Tag, alb, alb_rules, disks, dns, ecs, redis, tag_value, vpc};
 use crate::plan::desired::Desired;
 use crate::resource::observed::{Foreign, Observation, Observed, Output, Owner};
 use crate::resource::ownership::{GENERATION_TAG, HOST_KEY_TAG, RESOURCE_TAG, STACK_TAG, remarked};
@@ -37,6 +38,8 @@ struct Reader<'a> {
     host_keys: BTreeMap<CloudId, String>,
     disks: BTreeMap<CloudId, u32>,
     foreign: Vec<Foreign>,
+    /// Accounts of managed Redis.
+    accounts: Vec<Observation>,
     /// Rules of security groups that were read with their group.
     rules: BTreeMap<CloudId, Vec<ecs::Permission>>,
 }
@@ -57,9 +60,10 @@ pub(super) async fn read(
         host_keys: BTreeMap::new(),
         disks: BTreeMap::new(),
         foreign: Vec::new(),
+        accounts: Vec::new(),
         rules: BTreeMap::new(),
     };
-    let (vpcs, vswitches, key_pairs, instances, disks, server_groups, groups, balancers) = tokio::try_join!(
+    let (vpcs, vswitches, key_pairs, instances, disks, server_groups, groups, balancers, caches) = tokio::try_join!(
         lookup::wrapped(vpc::vpcs(client, ours())),
         lookup::wrapped(vpc::vswitches(client, ours())),
         lookup::wrapped(ecs::key_pairs(client, ours())),
@@ -68,6 +72,7 @@ pub(super) async fn read(
         lookup::wrapped(alb::server_groups(client, STACK_TAG, stack)),
         lookup::security_groups(client, memory, stack),
         lookup::load_balancers(client, memory, stack),
+        lookup::redis_instances(client, (desired, memory), stack),
     )?;
     let disks = match disks {
         None if !instances.is_empty() => disks::system_disks(client, STACK_TAG, stack).await?,
@@ -96,6 +101,9 @@ pub(super) async fn read(
     for (address, found) in &balancers {
         reader.add_at(address.clone(), &found.tags, of_load_balancer(found));
     }
+    for found in &caches {
+        reader.add_redis(found).await?;
+    }
     if reader.concerns(Kind::Certificate) {
         for found in lookup::certificates(client, memory, &provider.stack).await? {
             reader.add(&found.tags, of_certificate(&found));
@@ -109,6 +117,7 @@ pub(super) async fn read(
     }
     reader.add_remembered(|kind| kind == Kind::Instance).await?;
     reader.add_host_keys();
+    reader.add_accounts();
     reader.add_rest().await?;
     Ok(Observed { resources: reader.found.resources, foreign: reader.foreign, ..Observed::default() })
 }
@@ -176,6 +185,42 @@ impl Reader<'_> {
             observation = observation.field("disk", size);
         }
         self.found.insert(address, with_generation(&found.tags.tag, observation));
+    }
+
+    /// A managed Redis with its account. Of a deposed one the account is deposed too.
+    async fn add_redis(&mut self, found: &redis::Instance) -> Result<(), ApplyError> {
+        let Some(address) = tag_value(&found.tags.tag, RESOURCE_TAG).and_then(|text| text.parse().ok()) else {
+            return Ok(());
+        };
+        let client = &self.provider.client;
+        let allowed = redis::allow_list(client, &found.instance_id).await?;
+        let observation = with_generation(&found.tags.tag, of_redis_instance(found, &allowed));
+        self.found.insert(address, observation);
+        let Some(name) = self.account_name() else { return Ok(()) };
+        if let Some(account) = redis::account(client, &found.instance_id, &name).await? {
+            self.accounts.push(of_redis_account(found, &account));
+        }
+        Ok(())
+    }
+
+    /// What the nodes' account is called, as the topology or the journal has it.
+    fn account_name(&self) -> Option<String> {
+        let address = ResourceAddress::only(Kind::RedisAccount);
+        let wanted = self.desired.resources.get(&address).and_then(|one| one.spec.account());
+        let wanted = wanted.map(|spec| spec.name.clone());
+        let known = || self.memory.id(&address)?.as_str().split_once(':').map(|(_, name)| name.to_owned());
+        wanted.or_else(known)
+    }
+
+    /// An account is where its instance is, once all instances are in their places.
+    fn add_accounts(&mut self) {
+        for account in std::mem::take(&mut self.accounts) {
+            let instances = self.found.all(Kind::RedisInstance);
+            let own = |id: &CloudId| account.fields.get("instance").map(String::as_str) == Some(id.as_str());
+            let Some((container, _)) = instances.into_iter().find(|(_, id)| own(id)) else { continue };
+            let address = ResourceAddress::only(Kind::RedisAccount);
+            self.found.insert(inside(&container, address, &account), account);
+        }
     }
 
     /// A host key is where its machine is, once all machines are in their places.

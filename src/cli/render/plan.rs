@@ -13,7 +13,7 @@ use crate::plan::forecast::{Forecast, forecast};
 use crate::plan::order::orders;
 use crate::plan::{Plan, Step, Summary};
 use crate::resource::settings::REDIRECT_CODE;
-use crate::resource::spec::{CertificateOrigin, Peer, Spec};
+use crate::resource::spec::{CertificateOrigin, Peer, RedisAccess, Spec};
 use crate::resource::{Kind, replacement};
 
 /// Prints a plan.
@@ -119,11 +119,25 @@ fn describe(spec: &Spec) -> String {
         }
         Spec::HostKey(_) => "SSH host key, read through the Cloud Assistant and pinned".to_owned(),
         Spec::Redis(redis) => format!("port {}, {} MiB", redis.port, redis.max_memory),
+        Spec::RedisInstance(redis) => format!(
+            "{} {}, version {}, port {}, for {}",
+            redis.series.word(),
+            redis.class,
+            redis.engine,
+            redis.port,
+            redis.allow_list()
+        ),
+        Spec::RedisAccount(account) => format!("{}, with a password of its own", account.name),
         Spec::LoadBalancer(balancer) => {
             format!("{} {}, {}", balancer.edition, balancer.address_type, count(balancer.zones.len(), "zone"))
         }
         Spec::ServerGroup(group) => format!("health check HEAD {}", group.health_path),
-        Spec::Release(release) => format!("chat node on port {}, Redis on {}", release.port, release.redis),
+        Spec::Release(release) => match &release.redis {
+            RedisAccess::OnHost { instance, .. } => {
+                format!("chat node on port {}, Redis on {instance}", release.port)
+            }
+            RedisAccess::Managed(_) => format!("chat node on port {}, managed Redis", release.port),
+        },
         Spec::Server(server) => format!("port {}", server.port),
         Spec::Listener(listener) => format!(
             "{} {}, idle timeout {} s, request timeout {} s",

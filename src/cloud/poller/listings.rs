@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Listing, REMOVAL};
+use super::{Listing, NORMAL_AGAIN, REMOVAL};
 use crate::base::ids::CloudId;
 use crate::base::usual::{self, Usual};
 use crate::cloud::alb::{self, Listener, LoadBalancer, NonNormalServer, ServerGroup};
@@ -11,6 +11,7 @@ use crate::cloud::alb_rules::{self, Rule};
 use crate::cloud::cas::{self, Certificate};
 use crate::cloud::ecs::{self, Agent, Instance, InvocationResult};
 use crate::cloud::error::CloudError;
+use crate::cloud::redis::{self, Account, Instance as RedisInstance};
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::{self, Selection, VSwitch, Vpc};
 
@@ -39,6 +40,8 @@ has_state! {
     ServerGroup: server_group_status,
     Listener: listener_status,
     Rule: rule_status,
+    RedisInstance: instance_status,
+    Account: account_status,
 }
 
 impl HasState for Agent {
@@ -84,6 +87,10 @@ of_a_client! {
     Rules,
     /// Certificates, with what ALB calls them, which no list of all is asked for: one call each.
     Certificates,
+    /// Managed Redis instances.
+    RedisInstances,
+    /// Accounts of managed Redis instances: one call each.
+    RedisAccounts,
     /// Servers that a listener sends no traffic to: one call a listener.
     Health,
 }
@@ -117,6 +124,7 @@ by_id! {
     ServerGroups, ServerGroup, |_| usual::SERVER_GROUP, alb::server_groups_with_ids, server_group_id;
     Listeners, Listener, |_| usual::LISTENER, alb::listeners_with_ids, listener_id;
     Rules, Rule, |_| usual::LISTENER, alb_rules::rules_with_ids, rule_id;
+    RedisInstances, RedisInstance, usual_of_redis, redis::instances_with_ids, instance_id;
 }
 
 fn usual_of_instances(condition: &str) -> Usual {
@@ -124,6 +132,36 @@ fn usual_of_instances(condition: &str) -> Usual {
         REMOVAL => usual::INSTANCE_GONE,
         "Stopped" => usual::INSTANCE_STOPPED,
         _ => usual::INSTANCE_RUNNING,
+    }
+}
+
+/// A change of what runs, by contrast, is spoken of as `Normal again`.
+fn usual_of_redis(condition: &str) -> Usual {
+    match condition {
+        REMOVAL => usual::REDIS_GONE,
+        NORMAL_AGAIN => usual::REDIS_CHANGED,
+        _ => usual::REDIS_NORMAL,
+    }
+}
+
+impl Listing for RedisAccounts {
+    /// Instance, and name.
+    type Key = (CloudId, String);
+    type Item = Account;
+
+    fn usual(_: &str) -> Usual {
+        usual::REDIS_ACCOUNT
+    }
+
+    async fn read(
+        &self,
+        keys: &BTreeSet<(CloudId, String)>,
+    ) -> Result<BTreeMap<(CloudId, String), Account>, CloudError> {
+        let mut found = BTreeMap::new();
+        for key in keys {
+            found.extend(redis::account(&self.client, &key.0, &key.1).await?.map(|one| (key.clone(), one)));
+        }
+        Ok(found)
     }
 }
 

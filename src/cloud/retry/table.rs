@@ -262,6 +262,9 @@ pub(super) const RULES: &[Rule] = &[
     rule(RKvstore, "DescribeInstances", &[], &["InvalidInstanceId.NotFound"]),
     rule(RKvstore, "DescribeInstanceAttribute", &[], &["InvalidInstanceId.NotFound"]),
     rule(RKvstore, "DescribeDBInstanceNetInfo", &["LockTimeout"], &["InvalidInstanceId.NotFound"]),
+    rule(RKvstore, "ModifyInstanceAttribute", &[], &[]),
+    rule(RKvstore, "ModifyInstanceConfig", &[], &[]),
+    rule(RKvstore, "ModifyInstanceSpec", &["MissingRedisUsedmemoryUnsupportPerfItem"], &[]),
     rule(RKvstore, "ModifySecurityIps", &[], &[]),
     rule(
         RKvstore,
@@ -291,6 +294,27 @@ pub(super) const RULES: &[Rule] = &[
 
 /// What the provider's rules leave out.
 pub(super) const ADDITIONS: &[Addition] = &[
+    Addition {
+        product: RKvstore,
+        actions: &["DeleteInstance", "ModifyInstanceConfig", "ModifyInstanceSpec", "ResetAccountPassword"],
+        again: &["IncorrectDBInstanceState"],
+        absent: &[],
+        why: "an instance takes one change at a time, and an earlier one may not be over",
+    },
+    Addition {
+        product: RKvstore,
+        actions: &["ModifySecurityIps"],
+        again: &["IncorrectDBInstanceState", "LockTimeout"],
+        absent: &[],
+        why: "as for every other change; the second code is documented for it",
+    },
+    Addition {
+        product: RKvstore,
+        actions: &["ModifyInstanceAttribute", "ResetAccountPassword"],
+        again: &["TaskExists"],
+        absent: &[],
+        why: "documented: another change is under way",
+    },
     Addition {
         product: Vpc,
         actions: &["CreateVpc", "DeleteVpc"],

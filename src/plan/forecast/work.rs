@@ -7,7 +7,8 @@ use crate::plan::Step;
 use crate::plan::action::Action;
 use crate::plan::graph::Verb;
 use crate::resource::Kind;
-use crate::resource::settings::RECORD_VALUES;
+use crate::resource::settings::{DEFAULT_EVICTION, RECORD_VALUES};
+use crate::resource::spec::{RedisInstanceSpec, Series, Spec};
 
 /// Who is asked how far a thing is; those that wait in the same lane are looked at together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,6 +37,10 @@ pub enum Lane {
     Rules,
     /// One certificate with what ALB calls it.
     Certificates,
+    /// The list of managed Redis instances.
+    RedisInstances,
+    /// One account of a managed Redis.
+    RedisAccounts,
     /// The health of a listener's servers.
     Health,
     /// A machine, over SSH: no call of the API.
@@ -46,7 +51,11 @@ impl Lane {
     /// Whether each that waits is asked for by itself.
     pub(super) fn alone(self) -> bool {
         match self {
-            Self::Invocations | Self::LoadBalancerDetails | Self::Certificates | Self::Health => true,
+            Self::Invocations
+            | Self::LoadBalancerDetails
+            | Self::Certificates
+            | Self::RedisAccounts
+            | Self::Health => true,
             Self::Vpcs
             | Self::VSwitches
             | Self::Instances
@@ -56,6 +65,7 @@ impl Lane {
             | Self::ServerGroups
             | Self::Listeners
             | Self::Rules
+            | Self::RedisInstances
             | Self::Machine => false,
         }
     }
@@ -100,12 +110,48 @@ pub(super) fn of(step: &Step, verb: Verb) -> Work {
             Action::Update(_) => update(step),
             // What could not be read is most likely as it shall be; looking costs no call.
             Action::Unknown(_) => check(step.address.kind),
-            Action::Create | Action::Replace(_) | Action::Delete | Action::Keep => {
-                creation(step.address.kind)
-            }
+            Action::Create | Action::Replace(_) | Action::Delete | Action::Keep => made(step),
         },
     }
 }
+
+/// What it takes to make one, as its spec says.
+fn made(step: &Step) -> Work {
+    match &step.spec {
+        Some(Spec::RedisInstance(spec)) => redis_instance(spec),
+        _ => creation(step.address.kind),
+    }
+}
+
+/// Made, then set: it takes one change at a time.
+fn redis_instance(spec: &RedisInstanceSpec) -> Work {
+    let creation = match spec.series {
+        Series::Tair => "CreateTairInstance",
+        Series::Classic => "CreateInstance",
+    };
+    let eviction = (spec.eviction != DEFAULT_EVICTION).then_some("ModifyInstanceConfig");
+    let changes: Vec<&str> = eviction.into_iter().chain(["ModifySecurityIps"]).collect();
+    let normal = wait("Normal", Lane::RedisInstances, usual::REDIS_NORMAL);
+    let waits = std::iter::once(normal).chain(changes.iter().map(|_| normal_again())).collect();
+    (std::iter::once(creation).chain(changes).collect(), waits)
+}
+
+fn normal_again() -> Wait {
+    wait("Normal again", Lane::RedisInstances, usual::REDIS_CHANGED)
+}
+
+fn redis_account(call: &'static str) -> Work {
+    let available = wait("Available", Lane::RedisAccounts, usual::REDIS_ACCOUNT);
+    (vec!["TagResources", call], vec![normal_again(), available])
+}
+
+/// The calls that change a managed Redis in place, by the field that each is for.
+const REDIS_CHANGES: [(&str, &str); 4] = [
+    ("name", "ModifyInstanceAttribute"),
+    ("class", "ModifyInstanceSpec"),
+    ("eviction", "ModifyInstanceConfig"),
+    ("allow_list", "ModifySecurityIps"),
+];
 
 /// What was there before is not changed; a load balancer of others still has to be ready.
 fn taking_over(step: &Step) -> Work {
@@ -153,6 +199,11 @@ fn creation(kind: Kind) -> Work {
         Kind::HostKey => (vec!["RunCommand", "TagResources"], host_key()),
         Kind::SecurityRule => (vec!["AuthorizeSecurityGroup"], Vec::new()),
         Kind::Redis => (Vec::new(), on_machine("Redis", usual::REDIS)),
+        // Its calls follow from its spec.
+        Kind::RedisInstance => {
+            (Vec::new(), vec![wait("Normal", Lane::RedisInstances, usual::REDIS_NORMAL)])
+        }
+        Kind::RedisAccount => redis_account("CreateAccount"),
         Kind::LoadBalancer => (vec!["CreateLoadBalancer"], load_balancer()),
         Kind::ServerGroup => {
             let waits = vec![wait("Available", Lane::ServerGroups, usual::SERVER_GROUP)];
@@ -207,6 +258,13 @@ fn update(step: &Step) -> Work {
             ];
             (calls.into_iter().flatten().collect(), Vec::new())
         }
+        Kind::RedisInstance => {
+            let changed = REDIS_CHANGES.iter().filter(|(field, _)| step.action.changes_field(field));
+            let calls: Vec<&str> = changed.map(|(_, call)| *call).collect();
+            let waits = calls.iter().map(|_| normal_again()).collect();
+            (calls, waits)
+        }
+        Kind::RedisAccount => redis_account("ResetAccountPassword"),
         Kind::VSwitch
         | Kind::SecurityGroup
         | Kind::KeyPair
@@ -252,14 +310,17 @@ fn removal(kind: Kind) -> Work {
             ];
             (vec!["DeleteLoadBalancer"], waits)
         }
+        Kind::RedisInstance => {
+            (vec!["DeleteInstance"], vec![gone(Lane::RedisInstances, usual::REDIS_GONE)])
+        }
         Kind::ServerGroup => (vec!["DeleteServerGroup"], Vec::new()),
         Kind::Server => (vec!["RemoveServersFromServerGroup"], membership()),
         Kind::Certificate => (vec!["DeleteUserCertificate"], Vec::new()),
         Kind::Listener => (vec!["DeleteListener"], vec![gone(Lane::Listeners, usual::LISTENER)]),
         Kind::ListenerRule => (vec!["DeleteRule"], vec![gone(Lane::Rules, usual::LISTENER)]),
         Kind::Record => (vec!["DeleteDomainRecord"], Vec::new()),
-        // A host key goes with its instance, and what is on a machine is no matter of the cloud.
-        Kind::HostKey | Kind::Redis | Kind::Release => (Vec::new(), Vec::new()),
+        // A host key and an account go with their instances, and what is on a machine is no matter of the cloud.
+        Kind::HostKey | Kind::Redis | Kind::RedisAccount | Kind::Release => (Vec::new(), Vec::new()),
     }
 }
 

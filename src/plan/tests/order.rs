@@ -248,8 +248,7 @@ impl World {
             let machine = self.current(&address.on_same_machine(Kind::Instance));
             stands_on.insert(machine.ok_or_else(|| format!("{address} has no machine"))?.to_owned());
         }
-        if let Some(redis) = spec.redis_instance() {
-            let redis = ResourceAddress::new(Kind::Redis, redis);
+        for redis in spec.redis() {
             self.current(&redis).ok_or_else(|| format!("{address} needs {redis}"))?;
         }
         self.refuse_what_clashes(address, &fields)?;
@@ -292,6 +291,8 @@ impl World {
                 | Kind::HostKey
                 | Kind::SecurityRule
                 | Kind::Redis
+                | Kind::RedisInstance
+                | Kind::RedisAccount
                 | Kind::LoadBalancer
                 | Kind::ServerGroup
                 | Kind::Release

@@ -3,6 +3,7 @@
 mod endpoints;
 mod machines;
 mod network;
+mod redis;
 mod secure;
 mod service;
 
@@ -16,6 +17,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     region(document, findings);
     network::check(document, findings);
     machines::check(document, findings);
+    redis::check(document, findings);
     service::check(document, findings);
     secure::check(document, findings);
     endpoints::check(document, findings);

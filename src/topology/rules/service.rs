@@ -16,7 +16,6 @@ use crate::topology::schema::{Document, Protocol, VSwitch};
 pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     placement(document, findings);
     ports(document, findings);
-    redis_memory(document, findings);
     load_balancer_zones(document, findings);
     timeouts(document, findings);
     ping_interval(document, findings);
@@ -27,10 +26,6 @@ fn placement(document: &Document, findings: &mut Findings<'_>) {
     if document.instances.is_empty() {
         // Only without a vSwitch are there no instances by default, and that is reported as such.
         return;
-    }
-    let redis = document.redis.on.as_deref().unwrap_or_default();
-    if !document.instances.contains_key(redis) {
-        findings.at_value(&path("redis.on"), unknown_instance(document, redis));
     }
     if document.node.on.is_empty() {
         findings.at_key(
@@ -120,20 +115,6 @@ fn take<'d>(
                 message: format!("port {port} on `{host}` is taken twice"),
                 cause: format!("{other} has it already, and {who} wants it"),
                 help: "choose another port for one of them".to_owned(),
-            },
-        );
-    }
-}
-
-fn redis_memory(document: &Document, findings: &mut Findings<'_>) {
-    if let Some(megabytes) = document.redis.max_memory.filter(|megabytes| *megabytes < 16) {
-        findings.at_value(
-            &path("redis.max_memory"),
-            Finding {
-                code: "redis-memory",
-                message: format!("{megabytes} MiB is too little for Redis"),
-                cause: "it needs 16 MiB at least".to_owned(),
-                help: "write for example `max_memory: 256`".to_owned(),
             },
         );
     }

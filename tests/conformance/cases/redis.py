@@ -1,5 +1,7 @@
 """R-kvstore: Redis and Tair instances, accounts, allow lists, security groups, tags."""
 
+import json
+
 from harness.build import PASSWORD, ZONES
 from harness.check import contains, equal, has, lacks, one
 from harness.refusals import expect_refusal
@@ -103,6 +105,19 @@ def an_account_is_made_listed_and_gets_a_new_password(stage):
     stage.build.redis_is(redis, "Normal")
     stage("R-kvstore.ResetAccountPassword", InstanceId=redis, AccountName="reader", AccountPassword=OTHER_PASSWORD)
     wait_for("the account is Available again", lambda: account()["AccountStatus"] == "Available")
+
+
+@case
+def a_redis_gets_another_class_other_settings_and_another_start(stage):
+    redis = stage.build.redis()
+    stage("R-kvstore.ModifyInstanceSpec", InstanceId=redis, InstanceClass="redis.master.mid.default")
+    stage.build.redis_is(redis, "Normal")
+    contains("the larger one", read(stage, redis), {"InstanceClass": "redis.master.mid.default", "Capacity": 2048})
+    stage("R-kvstore.ModifyInstanceConfig", InstanceId=redis, Config='{"maxmemory-policy":"noeviction"}')
+    stage.build.redis_is(redis, "Normal")
+    equal("what goes first", json.loads(read(stage, redis)["Config"])["EvictionPolicy"], "noeviction")
+    equal("who restarts", stage("R-kvstore.RestartInstance", InstanceId=redis)["InstanceId"], redis)
+    stage.build.redis_is(redis, "Normal")
 
 
 @case

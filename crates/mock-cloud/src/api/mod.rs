@@ -46,6 +46,7 @@ pub mod public_addresses;
 pub mod quotas;
 pub mod redis_accounts;
 pub mod redis_catalogue;
+pub mod redis_changes;
 pub mod redis_create;
 pub mod redis_instances;
 pub mod redis_network;
@@ -324,6 +325,7 @@ fn handlers() -> &'static BTreeMap<(&'static str, &'static str), Handler> {
             ("Alidns", alidns_reads::ACTIONS),
             ("R-kvstore", redis_create::ACTIONS),
             ("R-kvstore", redis_instances::ACTIONS),
+            ("R-kvstore", redis_changes::ACTIONS),
             ("R-kvstore", redis_reads::ACTIONS),
             ("R-kvstore", redis_security::ACTIONS),
             ("R-kvstore", redis_accounts::ACTIONS),

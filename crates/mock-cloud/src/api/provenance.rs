@@ -1,6 +1,7 @@
 //! Where each behaviour comes from: said by documentation, by the official SDKs, by other people's clients, or guessed.
 
 mod codes;
+mod redis;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -274,11 +275,13 @@ const ROWS: &[Row] = &[
     row("redis.list-kinds", Guessed, "without InstanceType a list holds Redis and Tair"),
     row("redis.nobody", Guessed, "the default allow list is 127.0.0.1, also after it was emptied"),
     row("redis.append", Guessed, "appending an address that is there is SecurityIPList.Duplicate"),
+    row("redis.password-form", Documented, "8 to 32 characters of three kinds of four; the same for every account"),
     row(
-        "redis.no-server",
+        "redis.changes",
         Guessed,
-        "allow lists are recorded, not enforced: no Redis server stands behind an instance",
+        "class, settings and restart pass through Changing; settings other than these are Mock.NotEmulated",
     ),
+    row("redis.class-change", Guessed, "to any class of the same product line; what it holds stays"),
     row(
         "redis.account-states",
         Sdk,
@@ -375,7 +378,7 @@ const ROWS: &[Row] = &[
 
 /// Every behaviour that is not a plain reading of the metadata, the codes that no metadata knows among them.
 pub fn behaviours() -> Vec<Behaviour> {
-    let rows = ROWS.iter().chain(traffic::ROWS).map(|(id, source, sentence)| Behaviour {
+    let rows = ROWS.iter().chain(traffic::ROWS).chain(redis::ROWS).map(|(id, source, sentence)| Behaviour {
         id: (*id).to_owned(),
         sentence: (*sentence).to_owned(),
         source: *source,

@@ -50,6 +50,7 @@ fn create_account(call: &mut Call<'_>) -> Result<Value, ApiError> {
     }
     let account = RedisAccount {
         available: false,
+        awaits_server: false,
         privilege,
         description: parameters.owned("AccountDescription"),
         password: Secret::new(password),
@@ -57,6 +58,7 @@ fn create_account(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let (instance, account_name) = (own.id.clone(), name.to_owned());
     if let Some(own) = call.world.redis_instances.get_mut(&instance) {
         own.accounts.insert(account_name.clone(), account);
+        own.revision += 1;
     }
     let reply = json!({"InstanceId": instance, "AccountName": name, "AcountName": name});
     let event = Event::RedisAccountReady { instance, account: account_name };

@@ -18,6 +18,9 @@ use crate::world::regions;
 pub(super) const ACTIONS: &[(&str, Handler)] =
     &[("CreateInstance", create_instance), ("CreateTairInstance", create_tair_instance)];
 
+/// What goes first when memory is full, unless told otherwise.
+const DEFAULT_EVICTION: &str = "volatile-lru";
+
 /// What both actions take and this cloud has not.
 const NOT_EMULATED: &[&str] = &[
     "BackupId",
@@ -90,7 +93,7 @@ fn insert(call: &mut Call<'_>, own: RedisInstance) {
     call.world.redis_instances.insert(own.id.clone(), own);
 }
 
-fn order_id(call: &mut Call<'_>) -> i64 {
+pub(super) fn order_id(call: &mut Call<'_>) -> i64 {
     let identity = call.identity.clone();
     call.ids().make_decimal("order", &identity, 13).parse().unwrap_or_default()
 }
@@ -164,6 +167,10 @@ fn read_instance(
         maintain_start,
         maintain_end,
         append_only: parameters.text_or("Appendonly", "yes"),
+        eviction: DEFAULT_EVICTION.to_owned(),
+        restarts: 0,
+        revision: 0,
+        awaits_server: false,
         release_protection: false,
         resource_group: parameters.owned("ResourceGroupId"),
         password: parameters.text("Password").map(Secret::new),
@@ -185,7 +192,7 @@ fn give_id(call: &mut Call<'_>, own: &mut RedisInstance) {
     }
 }
 
-fn times(limits: Limits, shards: i64) -> Limits {
+pub(super) fn times(limits: Limits, shards: i64) -> Limits {
     Limits {
         capacity: limits.capacity * shards,
         bandwidth: limits.bandwidth * shards,

@@ -181,7 +181,7 @@ pub(super) fn end_time(own: &RedisInstance) -> String {
 /// The engine's settings, as the text of a JSON object.
 pub(super) fn config(own: &RedisInstance) -> String {
     let mut settings = Map::new();
-    settings.insert("EvictionPolicy".to_owned(), json!("volatile-lru"));
+    settings.insert("EvictionPolicy".to_owned(), json!(own.eviction));
     settings.insert("appendonly".to_owned(), json!(own.append_only));
     settings.insert("hash-max-ziplist-entries".to_owned(), json!(512));
     settings.insert("hash-max-ziplist-value".to_owned(), json!(64));

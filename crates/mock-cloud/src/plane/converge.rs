@@ -24,8 +24,9 @@ use crate::plane::hosts::Hosts;
 use crate::plane::names::{self, Answerer, Zones};
 use crate::plane::network::{self, AddressMap, Network};
 use crate::plane::proxy::{self, Proxy};
+use crate::plane::redis::{self, Servers};
 use crate::plane::report::Changed;
-use crate::plane::spec::{CommandResult, Desired, Status};
+use crate::plane::spec::{CommandResult, Desired, Redis, Status};
 use crate::plane::{HostKind, PlaneConfig};
 
 /// What could not be done is tried again after this.
@@ -42,6 +43,7 @@ pub(crate) struct Region {
     changed: Changed,
     proxy: Proxy,
     hosts: Hosts,
+    redis: Servers,
     wish: watch::Sender<Desired>,
     seen: Mutex<Status>,
     server: tokio::sync::Mutex<Option<Server<Answerer>>>,
@@ -61,6 +63,12 @@ impl Region {
         let network = Arc::new(Network::new(held.number));
         let zones = Arc::new(Zones::default());
         let server = names::serve(Arc::clone(&zones), held.udp, held.tcp);
+        let redis = Servers::new(
+            config.data.join("redis"),
+            Supervisor(supervisor.clone()),
+            Arc::clone(&network),
+            changed.clone(),
+        );
         let hosts = match config.hosts {
             HostKind::None => Hosts::Pretended(Mutex::default()),
             HostKind::Process => {
@@ -87,6 +95,7 @@ impl Region {
             zones,
             changed,
             hosts,
+            redis,
             wish: watch::Sender::new(Desired::default()),
             seen: Mutex::default(),
             server: tokio::sync::Mutex::new(Some(server)),
@@ -128,8 +137,12 @@ impl Region {
             return self.hosts.reconcile(desired).await;
         }
         self.map_addresses(desired);
-        let (proxy, hosts) = tokio::join!(self.proxy.reconcile(desired), self.hosts.reconcile(desired));
-        proxy && hosts
+        let (proxy, hosts, redis) = tokio::join!(
+            self.proxy.reconcile(desired),
+            self.hosts.reconcile(desired),
+            self.redis.reconcile(desired)
+        );
+        proxy && hosts && redis
     }
 
     fn map_addresses(&self, desired: &Desired) {
@@ -150,7 +163,25 @@ impl Region {
                 }
             }
         }
+        for redis in desired.redis.values() {
+            self.map_redis(desired, redis, &mut map);
+        }
         network.replace(map);
+    }
+
+    /// A managed Redis has its name in its VPC, an address for all, and one for each host that goes there.
+    fn map_redis(&self, desired: &Desired, redis: &Redis, map: &mut AddressMap) {
+        let inner = (redis.vpc.clone(), redis.private_address);
+        map.domains.insert(redis.domain.clone(), inner.clone());
+        if let Some(outer) = self.network.redis(&redis.id) {
+            map.private.insert(inner, outer);
+        }
+        for host in desired.instances.values().filter(|instance| instance.vpc == redis.vpc) {
+            let way = self.network.redis(&redis::way(&redis.id, &host.id));
+            if let (Some(own), Some(way)) = (self.network.host(&host.id), way) {
+                map.ways.insert((own, redis.private_address), way);
+            }
+        }
     }
 
     fn compute(&self) -> Status {
@@ -158,6 +189,7 @@ impl Region {
         if self.hosts.are_real() {
             status.health = self.proxy.health();
             status.connect_to.extend(self.proxy.connect_to());
+            self.redis.report(&mut status);
         }
         status
     }
@@ -189,6 +221,7 @@ impl Region {
         }
         self.proxy.close();
         self.hosts.shutdown().await;
+        self.redis.shutdown().await;
         if let Some(mut server) = self.server.lock().await.take() {
             let _ = server.shutdown_gracefully().await;
         }

@@ -1,4 +1,4 @@
-//! The data plane: hosts one can SSH into, load balancers that carry traffic, a DNS server that answers.
+//! The data plane: hosts one can SSH into, load balancers that carry traffic, managed Redis, a DNS server that answers.
 //!
 //! The control plane owns the truth and calls [`Plane::reconcile`] with all of it after every change; the data
 //! plane reports through [`Plane::status`], and wakes [`Plane::changed`] when that report changed.
@@ -6,7 +6,7 @@
 //! 1. `network` holds the loopback network and the map of addresses.
 //! 2. `converge` makes hosts, load balancers and names as they should be, in the background.
 //! 3. `hosts` says what stands behind an instance: a process host (`host`) or a machine of its own (`guest`).
-//! 4. `proxy` and `names` are the other things there are; `supervise` is the process beside each program.
+//! 4. `proxy`, `redis` and `names` are the other things there are; `supervise` is the process beside each program.
 
 mod converge;
 pub(crate) mod guest;
@@ -16,6 +16,7 @@ mod names;
 pub mod network;
 mod probe;
 mod proxy;
+mod redis;
 mod report;
 pub mod spec;
 mod stream;

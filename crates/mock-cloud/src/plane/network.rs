@@ -1,7 +1,7 @@
 //! Addresses: the loopback network of one region, and how addresses of the API map onto it.
 //!
 //! Each region holds a 127.N.0.0/16. Its DNS server is 127.N.0.2, hosts are 127.N.1.1 and on, load balancers
-//! 127.N.200.1 and on. Ports below 1024 need a privilege, so port p is served as p + 10000 there.
+//! 127.N.200.1 and on, managed Redis 127.N.201.1 and on. Ports below 1024 need a privilege, so port p is served as p + 10000 there.
 //!
 //! The map is the only place that knows both sides; whatever is not in it cannot be reached.
 
@@ -15,6 +15,8 @@ use tokio::net::{TcpListener, UdpSocket};
 pub const DNS_PORT: u16 = 10053;
 /// Third octet of load balancers; hosts have the ones below.
 const BALANCERS: u8 = 200;
+/// Third octet of the first managed Redis; all above are such too.
+const REDIS: u8 = BALANCERS + 1;
 
 /// The loopback port that stands for a port of the API.
 pub fn outer_port(port: u16) -> u16 {
@@ -84,14 +86,26 @@ pub(crate) struct AddressMap {
     pub(crate) private: BTreeMap<(String, Ipv4Addr), Ipv4Addr>,
     /// VPC and address by loopback address: what a host calls itself.
     pub(crate) names: BTreeMap<Ipv4Addr, (String, Ipv4Addr)>,
+    /// By loopback address of a host and VPC address, where that host finds what is not the same for all.
+    pub(crate) ways: BTreeMap<(Ipv4Addr, Ipv4Addr), Ipv4Addr>,
+    /// VPC and address by a name that only this VPC knows.
+    pub(crate) domains: BTreeMap<String, (String, Ipv4Addr)>,
 }
 
 impl AddressMap {
     /// Where an address is as seen from the host at `own`, or from outside.
     fn find(&self, address: Ipv4Addr, own: Option<Ipv4Addr>) -> Option<Ipv4Addr> {
+        let way = own.and_then(|own| self.ways.get(&(own, address)));
         let vpc = own.and_then(|own| self.names.get(&own)).map(|(vpc, _)| vpc.clone());
-        let near = vpc.and_then(|vpc| self.private.get(&(vpc, address)));
-        near.or_else(|| self.public.get(&address)).copied()
+        let near = || vpc.and_then(|vpc| self.private.get(&(vpc, address)));
+        way.or_else(near).or_else(|| self.public.get(&address)).copied()
+    }
+
+    /// The address of a name as the host at `own` knows it.
+    fn look_up(&self, name: &str, own: Ipv4Addr) -> Option<Ipv4Addr> {
+        let (vpc, address) = self.domains.get(&name.to_ascii_lowercase())?;
+        let (own_vpc, _) = self.names.get(&own)?;
+        (own_vpc == vpc).then_some(*address)
     }
 }
 
@@ -107,7 +121,12 @@ impl Network {
 
     /// The loopback address of one address of a load balancer.
     pub(crate) fn balancer(&self, key: &str) -> Option<Ipv4Addr> {
-        self.assign(key, BALANCERS..BALANCERS + 1)
+        self.assign(key, BALANCERS..REDIS)
+    }
+
+    /// The loopback address of a managed Redis, or of one host's way to it.
+    pub(crate) fn redis(&self, key: &str) -> Option<Ipv4Addr> {
+        self.assign(key, REDIS..u8::MAX)
     }
 
     fn assign(&self, key: &str, thirds: std::ops::Range<u8>) -> Option<Ipv4Addr> {
@@ -164,13 +183,19 @@ impl Network {
         self.inner.read().unwrap_or_else(PoisonError::into_inner).map.find(address, own)
     }
 
+    /// The address of a name that only a VPC knows, as the host at `own` in it does.
+    pub(crate) fn address_of(&self, name: &str, own: Ipv4Addr) -> Option<Ipv4Addr> {
+        self.inner.read().unwrap_or_else(PoisonError::into_inner).map.look_up(name, own)
+    }
+
     /// The VPC address of the host at a loopback address.
     pub(crate) fn inner_address(&self, address: Ipv4Addr) -> Option<Ipv4Addr> {
         let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
         inner.map.names.get(&address).map(|(_, address)| *address)
     }
 
-    /// Rewrites every address of the API in a text, and the privileged port behind it, to where it really is.
+    /// Rewrites every address of the API in a text, every name that stands for one in the host's VPC, and the
+    /// privileged port behind it, to where it really is.
     pub(crate) fn rewrite(&self, text: &str, own: Ipv4Addr) -> String {
         let mut written = String::with_capacity(text.len());
         let mut rest = text;
@@ -190,14 +215,20 @@ impl Network {
         written
     }
 
-    /// The address at the start of `rest`, when there is one that is mapped: its length and what stands for it.
+    /// The address or name at the start of `rest`, when there is one that is mapped: its length and what stands for it.
     fn replacement(&self, rest: &str, before: Option<char>, own: Ipv4Addr) -> Option<(usize, String)> {
-        if before.is_some_and(|before| before.is_ascii_alphanumeric() || before == '.') {
+        if before.is_some_and(|before| before.is_ascii_alphanumeric() || before == '.' || before == '-') {
             return None;
         }
-        let length =
-            rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(rest.len());
-        let address: Ipv4Addr = rest[..length].parse().ok()?;
+        let run = |belongs: fn(char) -> bool| {
+            rest.find(|letter: char| !belongs(letter)).map_or(rest, |end| &rest[..end])
+        };
+        let digits = run(|letter| letter.is_ascii_digit() || letter == '.');
+        let name = run(|letter| letter.is_ascii_alphanumeric() || letter == '.' || letter == '-');
+        let (length, address) = match digits.parse() {
+            Ok(address) => (digits.len(), address),
+            Err(_) => (name.len(), self.address_of(name, own)?),
+        };
         let mapped = self.outer_address(address, Some(own))?;
         let port = rest[length..].strip_prefix(':').unwrap_or_default();
         let digits: String = port.chars().take_while(char::is_ascii_digit).collect();

@@ -5,6 +5,7 @@
 //! keeps a queue of commands, so nothing is lost when one of them is slow.
 
 mod balancer;
+mod redis;
 pub mod rule;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use balancer::{
     Certificate, CheckProtocol, ForwardedFor, ForwardedHeader, HealthCheck, HttpVersion, Listener,
     ListenerProtocol, LoadBalancer, Scheduler, Server, ServerGroup, ServerProtocol, Sticky, Tls,
 };
+pub use redis::{Account, Privilege, Redis};
 
 /// Everything that should exist on the data plane.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub struct Desired {
     pub security_groups: BTreeMap<String, SecurityGroup>,
     /// Load balancers by id.
     pub load_balancers: BTreeMap<String, LoadBalancer>,
+    /// Managed Redis instances by id; one that is missing here is ended, with what it holds.
+    pub redis: BTreeMap<String, Redis>,
     /// DNS records of the account's domains, by domain name; ALB names are derived from `load_balancers`.
     pub domains: BTreeMap<String, Vec<Record>>,
 }
@@ -158,6 +162,8 @@ pub struct Status {
     pub hosts: BTreeMap<String, Host>,
     /// Health by server key, of what [`health_key`] says.
     pub health: BTreeMap<String, BTreeMap<String, Health>>,
+    /// Revision that is in force of each managed Redis instance that answers.
+    pub redis: BTreeMap<String, u64>,
     /// From an address of the API to the loopback address that reaches it.
     pub connect_to: BTreeMap<String, SocketAddr>,
 }

@@ -1,5 +1,6 @@
 //! What the data plane should look like, derived from the world.
 
+mod redis;
 mod traffic;
 
 use std::net::Ipv4Addr;
@@ -31,6 +32,7 @@ impl World {
                 .map(|group| (group.id.clone(), desired_group(group)))
                 .collect(),
             load_balancers: balancers.map(|own| (own.id.clone(), self.desired_balancer(own))).collect(),
+            redis: self.desired_redis(),
             domains: self.domains.keys().map(|name| (name.clone(), self.desired_records(name))).collect(),
         }
     }

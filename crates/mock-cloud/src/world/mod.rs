@@ -139,6 +139,8 @@ pub struct World {
     pub certificates: BTreeMap<i64, Certificate>,
     /// Redis and Tair instances.
     pub redis_instances: BTreeMap<String, RedisInstance>,
+    /// Revision of each that its server has reached.
+    redis_in_force: BTreeMap<String, u64>,
     /// Zone and instance type of what is sold out.
     pub sold_out: BTreeSet<(String, String)>,
     /// Sessions of assumed roles.
@@ -193,6 +195,7 @@ impl World {
             records: BTreeMap::new(),
             certificates: BTreeMap::new(),
             redis_instances: BTreeMap::new(),
+            redis_in_force: BTreeMap::new(),
             sold_out: BTreeSet::new(),
             sessions: Sessions::default(),
             tokens: Tokens::default(),
@@ -265,6 +268,7 @@ impl World {
     /// Takes in how far the data plane is.
     pub fn observe(&mut self, status: &Status) {
         self.observe_consoles(status);
+        self.observe_redis(&status.redis);
         let is_this_start = |id: &String, host: &Host| {
             let wanted = self.instances.get(id).map(|instance| instance.started);
             host.started.is_none_or(|started| wanted == Some(started))

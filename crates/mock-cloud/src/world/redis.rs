@@ -7,6 +7,7 @@ use std::net::Ipv4Addr;
 
 use serde::Serialize;
 
+use crate::plane::HostKind;
 use crate::secret::Secret;
 use crate::world::event::Event;
 use crate::world::meta::Meta;
@@ -177,6 +178,14 @@ pub struct RedisInstance {
     pub maintain_end: String,
     /// `yes` or `no`.
     pub append_only: String,
+    /// What goes when its memory is full: `volatile-lru`, ...
+    pub eviction: String,
+    /// How often it was restarted.
+    pub restarts: u64,
+    /// Grows with every change that its server has to follow.
+    pub revision: u64,
+    /// Its time in a state that passes is over; its server has still to follow.
+    pub awaits_server: bool,
     /// Refuses to be deleted.
     pub release_protection: bool,
     /// As given, or empty.
@@ -199,6 +208,8 @@ pub struct RedisInstance {
 pub struct RedisAccount {
     /// Usable: `Available`, else `Unavailable`.
     pub available: bool,
+    /// Its time is over; the server has still to follow.
+    pub awaits_server: bool,
     /// `RoleReadOnly` or `RoleReadWrite`.
     pub privilege: String,
     /// Free text.
@@ -249,10 +260,11 @@ impl RedisInstance {
 }
 
 impl World {
-    /// Puts an instance into the state that passes by itself.
+    /// Puts an instance into the state that passes by itself once its server has followed.
     pub fn change_redis(&mut self, id: &str) {
         if let Some(own) = self.redis_instances.get_mut(id) {
             own.status = RedisStatus::Changing;
+            own.revision += 1;
             self.schedule(Step::RedisChanged, Event::RedisSettled(id.to_owned()));
         }
     }
@@ -266,17 +278,48 @@ impl World {
     }
 
     pub(super) fn redis_settled(&mut self, id: &str) {
-        let Some(own) = self.redis_instances.get_mut(id) else { return };
-        match own.status {
-            RedisStatus::Creating | RedisStatus::Changing => own.status = RedisStatus::Normal,
-            RedisStatus::Normal | RedisStatus::Released => {}
+        if let Some(own) = self.redis_instances.get_mut(id) {
+            own.awaits_server = true;
         }
+        self.settle_redis(id);
     }
 
     pub(super) fn redis_account_ready(&mut self, instance: &str, account: &str) {
         let own = self.redis_instances.get_mut(instance);
         if let Some(account) = own.and_then(|own| own.accounts.get_mut(account)) {
-            account.available = true;
+            account.awaits_server = true;
+        }
+        self.settle_redis(instance);
+    }
+
+    /// Lets happen what only waits for the server.
+    fn settle_redis(&mut self, id: &str) {
+        let has_no_servers = self.settings.hosts == HostKind::None;
+        let in_force = self.redis_in_force.get(id).copied();
+        let Some(own) = self.redis_instances.get_mut(id) else { return };
+        if !has_no_servers && in_force.is_none_or(|in_force| in_force < own.revision) {
+            return;
+        }
+        if std::mem::take(&mut own.awaits_server) {
+            match own.status {
+                RedisStatus::Creating | RedisStatus::Changing => own.status = RedisStatus::Normal,
+                RedisStatus::Normal | RedisStatus::Released => {}
+            }
+        }
+        for account in own.accounts.values_mut() {
+            account.available |= std::mem::take(&mut account.awaits_server);
+        }
+    }
+
+    /// Takes in which revision of each instance its server has reached.
+    pub(super) fn observe_redis(&mut self, in_force: &BTreeMap<String, u64>) {
+        if self.redis_in_force == *in_force {
+            return;
+        }
+        self.touch();
+        self.redis_in_force.clone_from(in_force);
+        for id in in_force.keys() {
+            self.settle_redis(id);
         }
     }
 }

@@ -48,6 +48,7 @@ impl Serialize for WorldView<'_> {
             next_event: _,
             ready_hosts: _,
             health: _,
+            redis_in_force: _,
         } = self.0;
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("now", now)?;

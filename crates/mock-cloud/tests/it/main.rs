@@ -24,6 +24,7 @@ mod old_client;
 mod provenance;
 mod redis;
 mod redis_access;
+mod redis_server;
 mod redis_time;
 mod regions;
 mod replies;

@@ -9,6 +9,7 @@ mod commands;
 mod death;
 mod files;
 mod names;
+mod redis;
 mod services;
 mod support;
 #[path = "../shared/waiting.rs"]

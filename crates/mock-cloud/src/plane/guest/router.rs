@@ -174,8 +174,8 @@ impl Router {
         Ok(())
     }
 
-    /// The relays that are needed: to what load balancers serve and probe, to what is open from outside, and to the
-    /// load balancers themselves.
+    /// The relays that are needed: to what load balancers serve and probe, to what is open from outside, to the load
+    /// balancers themselves, and to managed Redis.
     fn ways(&self, desired: &Desired, firewall: &Firewall<'_>) -> BTreeSet<Way> {
         let mut inwards: BTreeSet<(Ipv4Addr, u16)> = BTreeSet::new();
         let mut ways = BTreeSet::new();
@@ -196,6 +196,14 @@ impl Router {
                     }));
                 }
             }
+        }
+        for redis in desired.redis.values().filter(|redis| redis.vpc == self.vpc) {
+            let inner = SocketAddr::from((redis.private_address, redis.port));
+            let outer = self.network.redis(&redis.id);
+            ways.extend(outer.map(|outer| Way::Out {
+                inner,
+                outer: SocketAddr::from((outer, outer_port(redis.port))),
+            }));
         }
         for instance in &firewall.instances {
             let own = instance.private_address;

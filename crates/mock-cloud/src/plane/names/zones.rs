@@ -18,8 +18,10 @@ use crate::plane::spec;
 
 /// Domains of load balancers' own names.
 const BALANCER_DOMAINS: &[&str] = &["alb.aliyuncsslb.com", "alb.aliyuncsslbintl.com"];
-/// Seconds an address of a load balancer may be kept.
-const BALANCER_TTL: u32 = 60;
+/// Domain of the names of managed Redis instances.
+const REDIS_DOMAIN: &str = "redis.rds.aliyuncs.com";
+/// Seconds an address of a load balancer or a managed Redis may be kept.
+const ADDRESS_TTL: u32 = 60;
 const NAME_SERVERS: &[&str] = &["dns1.hichina.com.", "dns2.hichina.com."];
 const SOA_TTL: u32 = 600;
 /// CNAMEs followed before it counts as a loop.
@@ -66,6 +68,7 @@ impl Zones {
     pub(crate) fn replace(&self, desired: &spec::Desired) {
         let mut content = Content::default();
         content.domains.extend(BALANCER_DOMAINS.iter().map(|domain| (*domain).to_owned()));
+        content.domains.insert(REDIS_DOMAIN.to_owned());
         for (domain, records) in &desired.domains {
             let domain = plain(domain);
             for record in records {
@@ -83,8 +86,12 @@ impl Zones {
             content.domains.insert(domain);
         }
         for balancer in desired.load_balancers.values() {
-            let addresses = balancer.addresses.iter().map(|address| (BALANCER_TTL, RData::A(A(*address))));
+            let addresses = balancer.addresses.iter().map(|address| (ADDRESS_TTL, RData::A(A(*address))));
             content.records.entry(plain(&balancer.dns_name)).or_default().extend(addresses);
+        }
+        for redis in desired.redis.values() {
+            let address = (ADDRESS_TTL, RData::A(A(redis.private_address)));
+            content.records.entry(plain(&redis.domain)).or_default().push(address);
         }
         *self.content.write().unwrap_or_else(PoisonError::into_inner) = content;
     }
