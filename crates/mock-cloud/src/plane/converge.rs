@@ -4,8 +4,9 @@
 //! 2. The task maps addresses, then names, load balancers and hosts, and tries again soon what failed.
 //! 3. The status is computed from what there is, whenever it is asked for.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -25,7 +26,7 @@ use crate::plane::names::{self, Answerer, Zones};
 use crate::plane::network::{self, AddressMap, Network};
 use crate::plane::proxy::{self, Proxy};
 use crate::plane::report::Changed;
-use crate::plane::spec::{CommandResult, Desired, Status};
+use crate::plane::spec::{CommandResult, Conditions, Desired, Status};
 use crate::plane::{HostKind, PlaneConfig};
 
 /// What could not be done is tried again after this.
@@ -128,6 +129,7 @@ impl Region {
             return self.hosts.reconcile(desired).await;
         }
         self.map_addresses(desired);
+        self.network.make_unwell(unwell(desired));
         let (proxy, hosts) = tokio::join!(self.proxy.reconcile(desired), self.hosts.reconcile(desired));
         proxy && hosts
     }
@@ -182,6 +184,14 @@ impl Region {
         self.hosts.run_command(instance, script).await
     }
 
+    pub(crate) async fn cannot(&self, conditions: &Conditions) -> Option<String> {
+        self.hosts.cannot(conditions).await
+    }
+
+    pub(crate) fn cannot_cut(&self) -> Option<String> {
+        self.hosts.cannot_cut()
+    }
+
     pub(crate) async fn shutdown(&self) {
         self.stop.cancel();
         if let Some(task) = self.task.lock().await.take() {
@@ -193,4 +203,10 @@ impl Region {
             let _ = server.shutdown_gracefully().await;
         }
     }
+}
+
+/// Where the instances are that load balancers are to find ill.
+fn unwell(desired: &Desired) -> BTreeSet<(String, Ipv4Addr)> {
+    let ill = desired.instances.values().filter(|own| desired.troubles.of(&own.id).fails_checks);
+    ill.map(|own| (own.vpc.clone(), own.private_address)).collect()
 }

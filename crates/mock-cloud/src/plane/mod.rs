@@ -18,6 +18,7 @@ mod probe;
 mod proxy;
 mod report;
 pub mod spec;
+mod strain;
 mod stream;
 pub mod supervise;
 
@@ -27,7 +28,7 @@ use std::sync::Arc;
 
 use crate::gates::Gates;
 use crate::plane::converge::Region;
-use crate::plane::spec::{CommandResult, Desired, Status};
+use crate::plane::spec::{CommandResult, Conditions, Desired, Status};
 
 /// What kind of machine an instance is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +108,16 @@ impl Plane {
     /// A sentence when the instance does not exist or is not ready.
     pub async fn run_command(&self, instance: &str, script: &str) -> Result<CommandResult, String> {
         self.region.run_command(instance, script).await
+    }
+
+    /// Why an instance cannot be made to put up with this; nothing when it can.
+    pub async fn cannot(&self, conditions: &Conditions) -> Option<String> {
+        self.region.cannot(conditions).await
+    }
+
+    /// Why two instances cannot be kept from reaching each other; nothing when they can.
+    pub fn cannot_cut(&self) -> Option<String> {
+        self.region.cannot_cut()
     }
 
     /// Ends every process, listener and folder it made, and waits for that.

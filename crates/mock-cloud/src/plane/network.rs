@@ -73,6 +73,8 @@ struct Inner {
     /// since connections to its last holder may still be closing.
     cursors: BTreeMap<u8, u32>,
     map: AddressMap,
+    /// VPC and address of those that load balancers find ill, whatever they answer.
+    unwell: BTreeSet<(String, Ipv4Addr)>,
 }
 
 /// From addresses of the API to loopback ones, and back.
@@ -139,6 +141,17 @@ impl Network {
     /// Replaces the whole map from addresses of the API to loopback ones.
     pub(crate) fn replace(&self, map: AddressMap) {
         self.inner.write().unwrap_or_else(PoisonError::into_inner).map = map;
+    }
+
+    /// From now on load balancers find these ill, and no others, whatever they answer.
+    pub(crate) fn make_unwell(&self, unwell: BTreeSet<(String, Ipv4Addr)>) {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner).unwell = unwell;
+    }
+
+    /// Whether a load balancer finds the one at this address ill, whatever it answers.
+    pub(crate) fn is_unwell(&self, vpc: &str, address: Ipv4Addr) -> bool {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        !inner.unwell.is_empty() && inner.unwell.contains(&(vpc.to_owned(), address))
     }
 
     /// Where an address and port of a VPC really is.

@@ -5,6 +5,7 @@
 //! keeps a queue of commands, so nothing is lost when one of them is slow.
 
 mod balancer;
+mod conditions;
 pub mod rule;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ pub use balancer::{
     Certificate, CheckProtocol, ForwardedFor, ForwardedHeader, HealthCheck, HttpVersion, Listener,
     ListenerProtocol, LoadBalancer, Scheduler, Server, ServerGroup, ServerProtocol, Sticky, Tls,
 };
+pub use conditions::{Conditions, Troubles, is_node, is_redis};
 
 /// Everything that should exist on the data plane.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Desired {
     pub load_balancers: BTreeMap<String, LoadBalancer>,
     /// DNS records of the account's domains, by domain name; ALB names are derived from `load_balancers`.
     pub domains: BTreeMap<String, Vec<Record>>,
+    /// What is wrong at the moment.
+    pub troubles: Troubles,
 }
 
 /// One ECS instance.

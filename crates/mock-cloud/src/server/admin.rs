@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::plane::spec::Status;
-use crate::server::Cloud;
+use crate::server::{Cloud, now};
 use crate::server::connection::HttpReply;
 use crate::server::faults;
 use crate::server::http::text;
@@ -47,9 +47,10 @@ impl Cloud {
             ("GET", "/_mock/console") => {
                 text(200, "text/html; charset=utf-8", include_str!("console.html").to_owned())
             }
-            ("GET", "/_mock/faults") => json_reply(&self.lock().faults.pending()),
-            ("POST", "/_mock/faults") => self.add_faults(&request.body),
+            ("GET", "/_mock/faults") => self.pending_faults(),
+            ("POST", "/_mock/faults") => self.add_faults(&request.body).await,
             ("DELETE", "/_mock/faults") => self.clear_faults(),
+            ("DELETE", path) if path.starts_with("/_mock/faults/") => self.lift_fault(path),
             ("POST", "/_mock/stock") => self.sell_out(&request.body),
             ("POST", "/_mock/clock") => self.pass_time(&request.body),
             (_, "/_mock/effects" | "/_mock/gates") => self.administer_gates(request),
@@ -94,14 +95,32 @@ impl Cloud {
         }
     }
 
-    fn add_faults(self: &Arc<Self>, body: &[u8]) -> HttpReply {
-        match faults::read(&String::from_utf8_lossy(body)) {
-            Ok(wishes) => {
-                let count = wishes.len();
-                self.change_faults(|faults| faults.add(wishes));
-                json_reply(&json!({"faults": count}))
+    fn pending_faults(&self) -> HttpReply {
+        let state = self.lock();
+        json_reply(&state.faults.pending(&state.world, now()))
+    }
+
+    /// All of them, or none when one cannot be had.
+    async fn add_faults(self: &Arc<Self>, body: &[u8]) -> HttpReply {
+        let wishes = match faults::read(&String::from_utf8_lossy(body)) {
+            Ok(wishes) => wishes,
+            Err(error) => return complaint(400, &format!("the faults cannot be read: {error}")),
+        };
+        for wish in &wishes {
+            if let Err(reason) = wish.check_with(&self.plane).await {
+                return complaint(409, &reason);
             }
-            Err(error) => complaint(400, &format!("the faults cannot be read: {error}")),
+        }
+        let names = self.change_faults(|faults| faults.add(wishes, now()));
+        json_reply(&json!({"faults": names.len(), "ids": names}))
+    }
+
+    fn lift_fault(self: &Arc<Self>, path: &str) -> HttpReply {
+        let name = path.trim_start_matches("/_mock/faults/");
+        if self.change_faults(|faults| faults.lift(name)) {
+            json_reply(&json!({"lifted": name}))
+        } else {
+            complaint(404, &format!("no fault is called {name}: it is over, or it never was"))
         }
     }
 
@@ -124,11 +143,14 @@ impl Cloud {
     }
 
     /// A fault of a host is part of what the data plane is told, so it counts as a change of the world.
-    fn change_faults(self: &Arc<Self>, change: impl FnOnce(&mut faults::Faults)) {
+    fn change_faults<T>(self: &Arc<Self>, change: impl FnOnce(&mut faults::Faults) -> T) -> T {
         let mut state = self.lock();
-        change(&mut state.faults);
+        let changed = change(&mut state.faults);
         state.world.touch();
         self.settle(&mut state);
+        // The next fault may begin or end sooner than the time keeper thinks.
+        self.changed.notify_one();
+        changed
     }
 
     fn world(&self) -> Value {

@@ -32,6 +32,8 @@ impl World {
                 .collect(),
             load_balancers: balancers.map(|own| (own.id.clone(), self.desired_balancer(own))).collect(),
             domains: self.domains.keys().map(|name| (name.clone(), self.desired_records(name))).collect(),
+            // Faults are not part of the world: whoever has some adds them.
+            troubles: spec::Troubles::default(),
         }
     }
 

@@ -20,7 +20,8 @@ use crate::plane::host::service::Services;
 use crate::plane::names::Zones;
 use crate::plane::network::Network;
 use crate::plane::report::Changed;
-use crate::plane::spec::Instance;
+use crate::plane::spec::{Conditions, Instance};
+use crate::plane::strain::Strain;
 
 /// Where the host's private key is, inside its root.
 const HOST_KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
@@ -95,6 +96,9 @@ pub(crate) struct Machine {
     pub(crate) services: Services,
     pub(crate) key: PrivateKey,
     instance: watch::Sender<Instance>,
+    conditions: watch::Sender<Conditions>,
+    /// How bad the way to its SSH server is.
+    strain: watch::Sender<Strain>,
 }
 
 impl Machine {
@@ -125,6 +129,8 @@ impl Machine {
             services: Services::default(),
             key,
             instance: watch::Sender::new(instance),
+            conditions: watch::Sender::default(),
+            strain: watch::Sender::default(),
         })
     }
 
@@ -133,9 +139,33 @@ impl Machine {
         self.instance.borrow().clone()
     }
 
-    /// Takes over what the control plane says of it now.
-    pub(crate) fn update(&self, instance: Instance) {
+    /// Takes over what the control plane says of it now, and what is wrong with it.
+    pub(crate) fn update(&self, instance: Instance, conditions: Conditions) {
         self.instance.send_replace(instance);
+        self.root.fill(conditions.is_full);
+        self.strain.send_replace(Strain::of_ssh(&conditions));
+        self.conditions.send_replace(conditions);
+    }
+
+    /// What is wrong with it, now and from now on.
+    pub(crate) fn conditions(&self) -> watch::Receiver<Conditions> {
+        self.conditions.subscribe()
+    }
+
+    /// How bad the way to its SSH server is, now and from now on.
+    pub(crate) fn strain(&self) -> watch::Receiver<Strain> {
+        self.strain.subscribe()
+    }
+
+    /// Whether nothing on it moves.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.conditions.borrow().is_frozen
+    }
+
+    /// Waits until it moves.
+    pub(crate) async fn thawed(&self) {
+        // Its sender is ours, so it does not end.
+        let _ = self.conditions().wait_for(|conditions| !conditions.is_frozen).await;
     }
 
     /// Wakes whenever the control plane says something new of it.

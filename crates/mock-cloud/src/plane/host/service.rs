@@ -25,6 +25,10 @@ use crate::plane::spec;
 
 /// Folders searched for unit files, the administrator's first.
 const FOLDERS: &[&str] = &["/etc/systemd/system", "/usr/lib/systemd/system"];
+/// Signals a unit is sent by their numbers, as the supervisor takes them.
+pub(super) const SIGKILL: i32 = 9;
+pub(super) const SIGCONT: i32 = 18;
+pub(super) const SIGSTOP: i32 = 19;
 /// `EXIT_EXEC`: what systemd reports when a program could not be executed.
 const NOT_EXECUTED: i32 = 203;
 
@@ -103,6 +107,8 @@ pub(super) enum Order {
     Stop(oneshot::Sender<()>),
     /// The machine is switched off: no time to say goodbye.
     Kill(oneshot::Sender<()>),
+    /// Its processes are sent a signal, and it is looked after as before.
+    Signal(i32),
 }
 
 /// What is kept of a unit.
@@ -291,6 +297,13 @@ impl Machine {
         }
         while ends.join_next().await.is_some() {}
         self.services.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Sends a signal to the processes of a unit that runs; whatever comes of it comes as if they had sent it.
+    pub(crate) async fn signal_unit(&self, unit: &str, signal: i32) {
+        if let Some(orders) = self.services.with(unit, |entry| entry.orders.clone()) {
+            let _ = orders.send(Order::Signal(signal)).await;
+        }
     }
 
     async fn order(&self, unit: &str, order: impl FnOnce(oneshot::Sender<()>) -> Order) {

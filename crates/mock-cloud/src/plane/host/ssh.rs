@@ -24,10 +24,15 @@ use crate::plane::host::programs::{Live, Stdin};
 use crate::plane::host::sftp::Files;
 use crate::plane::network::outer_port;
 use crate::plane::probe::connect;
+use crate::plane::strain;
 use crate::plane::stream::{Activity, Guarded};
 
 /// Bytes of an SFTP conversation on their way.
 const SFTP_BUFFER: usize = 256 * 1024;
+/// Bytes of a connection on their way to and from its server.
+const WAY: usize = 64 * 1024;
+/// How long the last words of a server may take to its client.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a forwarded connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
@@ -96,14 +101,17 @@ async fn converse(
     let cut = off.child_token();
     let _ = stream.set_nodelay(true);
     let stream = Guarded::new(stream, Activity::new(), cut.clone());
+    let (near, far) = tokio::io::duplex(WAY);
+    let carried = tokio::spawn(strain::carry(stream, far, machine.strain()));
     let connection = Connection { machine, channels: HashMap::new(), cut: cut.clone(), off };
-    let ended = match server::run_stream(config, stream, connection).await {
+    let ended = match server::run_stream(config, near, connection).await {
         Ok(session) => session.await,
         Err(error) => Err(error),
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "an SSH connection ended");
     }
+    let _ = tokio::time::timeout(FAREWELL, carried).await;
     cut.cancel();
 }
 

@@ -86,6 +86,11 @@ impl Backend {
         self.network.outer_in(&self.server.vpc, self.server.address, port.unwrap_or(self.server.port))
     }
 
+    /// Whether it is found ill, whatever it answers.
+    pub(super) fn is_unwell(&self) -> bool {
+        self.network.is_unwell(&self.server.vpc, self.server.address)
+    }
+
     /// The address it is known by in its VPC.
     pub(super) fn address(&self) -> Ipv4Addr {
         self.server.address
