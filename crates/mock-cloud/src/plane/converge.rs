@@ -26,7 +26,7 @@ use crate::plane::names::{self, Answerer, Zones};
 use crate::plane::network::{self, AddressMap, Network};
 use crate::plane::proxy::{self, Proxy};
 use crate::plane::report::Changed;
-use crate::plane::spec::{CommandResult, Conditions, Desired, Status};
+use crate::plane::spec::{CommandResult, Conditions, Desired, Said, Status, TrafficMap};
 use crate::plane::{HostKind, PlaneConfig};
 
 /// What could not be done is tried again after this.
@@ -59,7 +59,10 @@ impl Region {
         let held = network::hold().await?;
         let dns = held.tcp.local_addr()?;
         let changed = Changed::default();
-        let network = Arc::new(Network::new(held.number));
+        let network = Arc::new(match config.hosts {
+            HostKind::Process => Network::with_links(held.number),
+            HostKind::None | HostKind::Machine => Network::new(held.number),
+        });
         let zones = Arc::new(Zones::default());
         let server = names::serve(Arc::clone(&zones), held.udp, held.tcp);
         let hosts = match config.hosts {
@@ -130,6 +133,7 @@ impl Region {
         }
         self.map_addresses(desired);
         self.network.make_unwell(unwell(desired));
+        self.network.cut(&desired.troubles.cuts);
         let (proxy, hosts) = tokio::join!(self.proxy.reconcile(desired), self.hosts.reconcile(desired));
         proxy && hosts
     }
@@ -170,6 +174,10 @@ impl Region {
         status
     }
 
+    pub(crate) fn traffic(&self) -> TrafficMap {
+        self.proxy.traffic()
+    }
+
     pub(crate) async fn changed(&self) {
         loop {
             let change = self.changed.listen();
@@ -182,6 +190,10 @@ impl Region {
 
     pub(crate) async fn run_command(&self, instance: &str, script: &str) -> Result<CommandResult, String> {
         self.hosts.run_command(instance, script).await
+    }
+
+    pub(crate) async fn logs(&self, instance: &str, after: Option<&str>) -> Result<Said, String> {
+        self.hosts.logs(instance, after).await
     }
 
     pub(crate) async fn cannot(&self, conditions: &Conditions) -> Option<String> {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::plane::guest::{self, Machines};
 use crate::plane::host::Fleet;
-use crate::plane::spec::{CommandResult, Conditions, Desired, Health, Host, HostState, Power, Status};
+use crate::plane::spec::{CommandResult, Conditions, Desired, Health, Host, HostState, Power, Said, Status};
 
 /// Why there are no faults of hosts where there are no hosts.
 const NO_MACHINES: &str = "this cloud has no machines, it is a control plane alone";
@@ -62,6 +62,15 @@ impl Hosts {
             Self::Pretended(_) => Err("the instance has no machine behind it".to_owned()),
             Self::Processes(fleet) => fleet.run_command(instance, script).await,
             Self::Machines(machines) => machines.run_command(instance, script).await,
+        }
+    }
+
+    /// What an instance said.
+    pub(crate) async fn logs(&self, instance: &str, after: Option<&str>) -> Result<Said, String> {
+        match self {
+            Self::Pretended(_) => Err(NO_MACHINES.to_owned()),
+            Self::Processes(fleet) => fleet.logs(instance, after),
+            Self::Machines(machines) => machines.logs(instance, after).await,
         }
     }
 

@@ -11,10 +11,14 @@ use std::sync::{PoisonError, RwLock};
 
 use tokio::net::{TcpListener, UdpSocket};
 
+use crate::plane::links::Links;
+
 /// Port of the DNS server.
 pub const DNS_PORT: u16 = 10053;
 /// Third octet of load balancers; hosts have the ones below.
 const BALANCERS: u8 = 200;
+/// Third octets of the ways between hosts.
+const LINKS: std::ops::Range<u8> = 201..255;
 
 /// The loopback port that stands for a port of the API.
 pub fn outer_port(port: u16) -> u16 {
@@ -62,6 +66,8 @@ pub(crate) async fn hold() -> std::io::Result<Held> {
 pub(crate) struct Network {
     number: u8,
     inner: RwLock<Inner>,
+    /// The ways between hosts, where they are ours.
+    links: Option<Links>,
 }
 
 #[derive(Debug, Default)]
@@ -99,7 +105,12 @@ impl AddressMap {
 
 impl Network {
     pub(crate) fn new(number: u8) -> Self {
-        Self { number, inner: RwLock::new(Inner::default()) }
+        Self { number, inner: RwLock::new(Inner::default()), links: None }
+    }
+
+    /// The same with ways of its own between the hosts.
+    pub(crate) fn with_links(number: u8) -> Self {
+        Self { links: Some(Links::new()), ..Self::new(number) }
     }
 
     /// The loopback address of an instance, the same as long as it exists.
@@ -141,6 +152,40 @@ impl Network {
     /// Replaces the whole map from addresses of the API to loopback ones.
     pub(crate) fn replace(&self, map: AddressMap) {
         self.inner.write().unwrap_or_else(PoisonError::into_inner).map = map;
+    }
+
+    /// From now on these hosts, by id, do not reach each other, and all others do.
+    pub(crate) fn cut(&self, cuts: &BTreeSet<(String, String)>) {
+        let Some(links) = &self.links else { return };
+        let pair = |(one, other): &(String, String)| {
+            let (one, other) = (self.host(one)?, self.host(other)?);
+            Some((one.min(other), one.max(other)))
+        };
+        links.cut(cuts.iter().filter_map(pair).collect());
+    }
+
+    /// Waits until two hosts reach each other.
+    pub(crate) async fn passable(&self, one: Ipv4Addr, other: Ipv4Addr) {
+        if let Some(links) = &self.links {
+            links.passable(one, other).await;
+        }
+    }
+
+    /// Where a program on the host at `own` finds a place; on another host by a way that is theirs.
+    fn way(&self, own: Ipv4Addr, place: SocketAddrV4) -> SocketAddrV4 {
+        let Some(links) = self.links.as_ref().filter(|_| self.inner_address(*place.ip()).is_some()) else {
+            return place;
+        };
+        let near = self.assign(&format!("{own}>{}", place.ip()), LINKS);
+        let open = near.filter(|_| own != *place.ip()).map(|near| links.open(own, place, near));
+        match open {
+            Some(Ok(way)) => way,
+            Some(Err(error)) => {
+                tracing::warn!(%own, %place, %error, "there is no way between two hosts, they connect directly");
+                place
+            }
+            None => place,
+        }
     }
 
     /// From now on load balancers find these ill, and no others, whatever they answer.
@@ -216,7 +261,8 @@ impl Network {
         let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
         match digits.parse::<u16>() {
             Ok(port) if port > 0 => {
-                Some((length + 1 + digits.len(), format!("{mapped}:{}", outer_port(port))))
+                let way = self.way(own, SocketAddrV4::new(mapped, outer_port(port)));
+                Some((length + 1 + digits.len(), way.to_string()))
             }
             Ok(_) | Err(_) => Some((length, mapped.to_string())),
         }

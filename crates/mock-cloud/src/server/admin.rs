@@ -1,4 +1,4 @@
-//! What is not part of the cloud: status, world, calls, console, faults, stock, clock and shutdown, under `/_mock/`.
+//! What is not part of the cloud: status, world, calls, the region at a glance, faults, stock, clock and shutdown, under `/_mock/`.
 //! Effects and gates are beside it, in `admin_gates`.
 
 use std::sync::Arc;
@@ -27,6 +27,14 @@ struct SoldOut {
     instance_type: String,
 }
 
+/// What somebody wants to read of a host.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogsWish {
+    host: String,
+    after: Option<String>,
+}
+
 /// Ten years.
 const LONGEST_PASS_SECONDS: i64 = 315_360_000;
 
@@ -44,9 +52,8 @@ impl Cloud {
             ("GET", "/_mock/world") => json_reply(&self.world()),
             ("GET", "/_mock/transitions") => text(200, "application/x-ndjson", self.transitions()),
             ("GET", "/_mock/calls") => text(200, "application/x-ndjson", self.log.read()),
-            ("GET", "/_mock/console") => {
-                text(200, "text/html; charset=utf-8", include_str!("console.html").to_owned())
-            }
+            ("POST", "/_mock/logs") => self.logs(&request.body).await,
+            ("GET", "/_mock/region") => self.region_at_a_glance(),
             ("GET", "/_mock/faults") => self.pending_faults(),
             ("POST", "/_mock/faults") => self.add_faults(&request.body).await,
             ("DELETE", "/_mock/faults") => self.clear_faults(),
@@ -95,6 +102,27 @@ impl Cloud {
         }
     }
 
+    /// What a host said: `{"host": "ecs01", "after": "place"}`, the place being what was answered before.
+    async fn logs(&self, body: &[u8]) -> HttpReply {
+        let Ok(LogsWish { host, after }) = serde_json::from_slice(body) else {
+            return complaint(400, "{\"host\": HOST, \"after\": PLACE} is needed; `after` may be null");
+        };
+        let (instance, others) = {
+            let state = self.lock();
+            let found = faults::fitting(&state.world, &host).next().map(|instance| instance.id.clone());
+            let names = state.world.instances.values().map(|instance| instance.name.clone());
+            (found, names.collect::<Vec<_>>().join(", "))
+        };
+        let Some(instance) = instance else {
+            let others = if others.is_empty() { "none".to_owned() } else { others };
+            return complaint(404, &format!("the local cloud has no host `{host}`; it has {others}"));
+        };
+        match self.plane.logs(&instance, after.as_deref()).await {
+            Ok(said) => json_reply(&json!(said)),
+            Err(reason) => complaint(409, &reason),
+        }
+    }
+
     fn pending_faults(&self) -> HttpReply {
         let state = self.lock();
         json_reply(&state.faults.pending(&state.world, now()))
@@ -107,7 +135,13 @@ impl Cloud {
             Err(error) => return complaint(400, &format!("the faults cannot be read: {error}")),
         };
         for wish in &wishes {
-            if let Err(reason) = wish.check_with(&self.plane).await {
+            let hosts = self.options.hosts;
+            let known = wish.check_in(&self.lock().world, hosts);
+            let checked = match known {
+                Ok(()) => wish.check_with(&self.plane).await,
+                Err(reason) => Err(reason),
+            };
+            if let Err(reason) = checked {
                 return complaint(409, &reason);
             }
         }

@@ -18,6 +18,8 @@ mod gateway;
 mod history;
 mod http;
 mod mentions;
+mod page;
+mod sight;
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -398,7 +400,7 @@ impl Cloud {
     }
 
     fn console(&self) -> String {
-        format!("{}/_mock/console?token={}", self.endpoint(), self.admin_token)
+        format!("{}/#token={}", self.endpoint(), self.admin_token)
     }
 
     fn hosts_word(&self) -> &'static str {

@@ -39,11 +39,19 @@ fn inside(leader: u32, arguments: &[&str]) -> Command {
 /// # Errors
 /// It cannot be started, does not end, or fails: then with what it wrote.
 pub(crate) async fn perform(leader: u32, arguments: &[&str]) -> io::Result<()> {
+    output(leader, arguments).await.map(drop)
+}
+
+/// The same, and what it printed.
+///
+/// # Errors
+/// As [`perform`].
+pub(crate) async fn output(leader: u32, arguments: &[&str]) -> io::Result<Vec<u8>> {
     let mut command = inside(leader, arguments);
-    let output = command.stderr(Stdio::piped()).kill_on_drop(true).output();
+    let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).output();
     let output = tokio::time::timeout(SHORT, output).await.map_err(|_| io::ErrorKind::TimedOut)??;
     if output.status.success() {
-        return Ok(());
+        return Ok(output.stdout);
     }
     Err(io::Error::other(format!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr).trim())))
 }

@@ -18,6 +18,7 @@ pub(crate) mod errand;
 mod firewall;
 pub(crate) mod furnish;
 mod interference;
+mod journal;
 mod limits;
 mod machine;
 mod namespace;
@@ -40,7 +41,7 @@ use crate::plane::host::process::Supervisor;
 use crate::plane::names::Zones;
 use crate::plane::network::Network;
 use crate::plane::report::Changed;
-use crate::plane::spec::{CommandResult, Conditions, Desired, HostState, Power, Status};
+use crate::plane::spec::{CommandResult, Conditions, Desired, HostState, Power, Said, Status};
 
 /// Where the machines of a region are, and what they are made with.
 pub(crate) struct Site {
@@ -214,6 +215,24 @@ impl Machines {
             machine.leader().ok_or("the instance is not running")?
         };
         errand::run(leader, script).await.map_err(|error| format!("the script cannot be run: {error}"))
+    }
+
+    /// What one of them said.
+    pub(crate) async fn logs(&self, instance: &str, after: Option<&str>) -> Result<Said, String> {
+        let (leader, console) = {
+            let machines = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+            let machine = machines.get(instance).ok_or("the instance does not exist")?;
+            (machine.leader(), machine.report().console)
+        };
+        match leader {
+            Some(leader) => {
+                let said = journal::read(leader, after).await;
+                said.map_err(|error| format!("the journal of the machine cannot be read: {error}"))
+            }
+            // What it said on its console has no places in it: it is told once.
+            None if after.is_none() => Ok(Said { text: console.replace('\r', ""), place: String::new() }),
+            None => Ok(Said { text: String::new(), place: after.unwrap_or_default().to_owned() }),
+        }
     }
 
     /// Cuts the power of all of them and removes their files.

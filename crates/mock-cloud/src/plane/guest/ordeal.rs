@@ -128,5 +128,7 @@ fn signal_all(groups: &[PathBuf], wanted: Signal) {
 fn signal(pid: Option<u32>, signal: Signal) {
     let pid = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
     // One that is gone meanwhile has nothing to hear.
-    drop(pid.map(|pid| kill_process(pid, signal)));
+    if let Some(pid) = pid {
+        let _ = kill_process(pid, signal);
+    }
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::plane::host::machine::Surroundings;
 use crate::plane::host::{Machine, ordeal, ssh};
 use crate::plane::network::outer_port;
-use crate::plane::spec::{CommandResult, Conditions, Desired, Host, HostState, Instance, Power, Status};
+use crate::plane::spec::{CommandResult, Conditions, Desired, Host, HostState, Instance, Power, Said, Status};
 
 /// A host as it is now.
 #[derive(Clone)]
@@ -190,6 +190,16 @@ impl Fleet {
             (exit_code, output) = run => Ok(CommandResult { exit_code, output }),
             () = slot.off.cancelled() => Err("the instance was stopped".to_owned()),
         }
+    }
+
+    /// What one of them said.
+    pub(crate) fn logs(&self, instance: &str, after: Option<&str>) -> Result<Said, String> {
+        let slot = self.slots.lock().unwrap_or_else(PoisonError::into_inner).get(instance).cloned();
+        let slot = slot.ok_or("the instance does not exist")?;
+        let machine = slot.machine.ok_or("the instance has not been on yet")?;
+        // A place that nobody gave is the beginning.
+        let after = after.and_then(|after| after.parse().ok()).unwrap_or(0);
+        Ok(machine.services.said(after, &machine.host_name()))
     }
 
     /// Switches all of them off and removes their files.

@@ -1,7 +1,7 @@
 //! One process host: its root directory, what it knows of itself, and its services.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -173,6 +173,13 @@ impl Machine {
         self.instance.subscribe()
     }
 
+    /// Waits until it reaches a place.
+    pub(crate) async fn passable(&self, place: SocketAddr) {
+        if let IpAddr::V4(other) = place.ip() {
+            self.network.passable(self.address, other).await;
+        }
+    }
+
     /// What `hostname` prints.
     pub(crate) fn host_name(&self) -> String {
         let instance = self.instance.borrow();
@@ -190,9 +197,9 @@ impl Machine {
 
     /// Starts what is enabled, as a boot does.
     pub(crate) async fn start_enabled(self: &Arc<Self>) {
-        let console = &self.services.console;
-        console.add(&format!("Booting {} on {}", self.instance().image, self.address));
-        console.add("Started OpenSSH server.");
+        let services = &self.services;
+        services.announce(&format!("Booting {} on {}", self.instance().image, self.address));
+        services.announce("Started OpenSSH server.");
         let wants = "/etc/systemd/system/multi-user.target.wants";
         let units = self.root.place(wants, Last::Follow).and_then(|place| Root::list(&place));
         for unit in units.unwrap_or_default() {
@@ -200,8 +207,8 @@ impl Machine {
                 tracing::info!(unit, ?error, "an enabled unit did not start at boot");
             }
         }
-        console.add("Reached target Multi-User System.");
-        console.add(&format!("{} login:", self.host_name()));
+        services.announce("Reached target Multi-User System.");
+        services.announce(&format!("{} login:", self.host_name()));
     }
 }
 

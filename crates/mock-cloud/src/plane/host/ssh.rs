@@ -255,13 +255,18 @@ impl server::Handler for Connection {
         let port = u16::try_from(port_to_connect).ok();
         let target = port.and_then(|port| self.machine.reach(host_to_connect, port));
         let source = self.machine.address;
+        let machine = Arc::clone(&self.machine);
         let Some(target) = target else {
             tracing::info!(host_to_connect, port_to_connect, "forwarding outside of the region refused");
             reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
             return Ok(());
         };
         self.spawn(async move {
-            match tokio::time::timeout(CONNECT_LIMIT, connect(target, Some(source))).await {
+            let open = async {
+                machine.passable(target).await;
+                connect(target, Some(source)).await
+            };
+            match tokio::time::timeout(CONNECT_LIMIT, open).await {
                 Ok(Ok(mut stream)) => {
                     reply.accept().await;
                     let _ = tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut stream).await;

@@ -78,7 +78,11 @@ impl Served {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.incoming).poll_frame(context)
+        let frame = Pin::new(&mut self.incoming).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            self.lease.backend().traffic().answered(frame.data_ref().map_or(0, Bytes::len));
+        }
+        frame
     }
 }
 

@@ -49,6 +49,7 @@ pub(super) use plane_fault::PlaneFault;
 pub use seeded::Seeded;
 pub use seeded_plane::SeededPlane;
 pub use standing::PlaneWish;
+pub(super) use standing::fitting;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use serde_yaml::{Location, Spanned};
 
 use crate::facts::facts;
-use crate::plane::Plane;
+use crate::plane::{HostKind, Plane};
 use crate::plane::spec::Conditions;
-use crate::server::faults::standing::PlaneWish;
+use crate::server::faults::standing::{self, PlaneWish};
 use crate::server::faults::written::Written;
 use crate::server::faults::{Fault, PlaneFault, plane_fault};
+use crate::world::World;
+use crate::world::instance::Instance;
 
 /// One fault that was asked for.
 #[derive(Debug, Clone)]
@@ -31,6 +33,28 @@ pub enum Wish {
 }
 
 impl Wish {
+    /// Whether the hosts it is for can have it, as far as they are there.
+    ///
+    /// # Errors
+    /// A sentence that says which host cannot.
+    pub(in crate::server) fn check_in(&self, world: &World, hosts: HostKind) -> Result<(), String> {
+        let Self::Plane(PlaneWish { target, fault, .. }) = self else { return Ok(()) };
+        let is_of_ssh = matches!(fault, PlaneFault::SshCut { .. } | PlaneFault::SshSlow { .. });
+        if hosts != HostKind::Machine || !is_of_ssh {
+            return Ok(());
+        }
+        let is_hidden = |instance: &&Instance| {
+            instance.public_address.is_none() && world.eip_of_instance(&instance.id).is_none()
+        };
+        match standing::fitting(world, target).find(is_hidden) {
+            Some(_) => Err(format!(
+                "{} cannot be had of {target}: it has no public address, and SSH from host to host stays in the VPC",
+                fault.word()
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Whether a data plane can do it.
     ///
     /// # Errors
