@@ -149,7 +149,7 @@ fn mount_root(folder: &Path, image: &Path) -> io::Result<()> {
     let image = image.to_str().filter(|path| !path.contains([',', ':', '\\']));
     let image =
         image.ok_or_else(|| io::Error::other("the path of the image has a comma, colon or backslash"))?;
-    disk::mount(folder, MOUNTED_DISK, !folder.join(FURNISHED).exists());
+    disk::mount(folder, MOUNTED_DISK, !folder.join(FURNISHED).exists())?;
     for name in ["upper", "work"] {
         fs::create_dir_all(Path::new(MOUNTED_DISK).join(name))?;
     }

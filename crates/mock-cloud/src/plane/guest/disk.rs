@@ -20,16 +20,20 @@ const FILL: &str = "fallocate -l \"$(df --output=avail -B1 / | tail -n 1)\" /.fu
                     dd if=/dev/zero of=/.full bs=512 oflag=append conv=notrunc; sync /.full; test -s /.full";
 const EMPTY: &str = "rm -f /.full";
 
-/// Mounts the disk of a machine at `place`, making it when the machine is new; whether it has one.
-pub(crate) fn mount(folder: &Path, place: &str, is_new: bool) -> bool {
+/// Mounts the disk of a machine at `place`, making it when the machine is new. A machine that never had one has none.
+///
+/// # Errors
+/// It has one that cannot be mounted.
+pub(crate) fn mount(folder: &Path, place: &str, is_new: bool) -> io::Result<()> {
     let file = folder.join(FILE);
-    let mounted = if is_new { make(&file) } else { Ok(()) }.and_then(|()| {
-        if file.exists() { run("mount", &["-o", "loop", FILE, place], folder) } else { Err(missing()) }
-    });
-    if mounted.is_err() && is_new {
+    let mount = || run("mount", &["-o", "loop", FILE, place], folder);
+    if !is_new {
+        return if file.exists() { mount() } else { Ok(()) };
+    }
+    if make(&file).and_then(|()| mount()).is_err() {
         drop(std::fs::remove_file(&file));
     }
-    mounted.is_ok()
+    Ok(())
 }
 
 fn make(file: &Path) -> io::Result<()> {
@@ -45,10 +49,6 @@ fn run(program: &str, arguments: &[&str], folder: &Path) -> io::Result<()> {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     if command.status()?.success() { Ok(()) } else { Err(io::Error::other(format!("{program} failed"))) }
-}
-
-fn missing() -> io::Error {
-    io::ErrorKind::NotFound.into()
 }
 
 /// Fills the disk of a machine that runs, to the last byte.

@@ -197,6 +197,21 @@ impl server::Handler for Connection {
         session.channel_failure(channel)
     }
 
+    /// A terminal is taken as given: what is printed here is the same with and without one.
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _term: &str,
+        _columns: u32,
+        _rows: u32,
+        _pixel_width: u32,
+        _pixel_height: u32,
+        _modes: &[(russh::Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_success(channel)
+    }
+
     async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
         if let Some(channel) = self.channels.remove(&channel) {
             session.channel_success(channel.id())?;

@@ -45,6 +45,7 @@ mod written;
 
 pub(super) use fault::Fault;
 pub use plan::{BadFaults, Wish, read};
+pub use plane_fault::NAMES as PLANE_FAULTS;
 pub(super) use plane_fault::PlaneFault;
 pub use seeded::Seeded;
 pub use seeded_plane::SeededPlane;

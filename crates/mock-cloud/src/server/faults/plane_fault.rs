@@ -57,8 +57,8 @@ pub(crate) enum PlaneFault {
     Unhealthy {},
 }
 
-/// Their names, in the order in which they are told.
-pub(super) const NAMES: [&str; 12] = [
+/// The names of all faults of the data plane, in the order in which they are told.
+pub const NAMES: [&str; 12] = [
     "reboot",
     "freeze",
     "disk_full",

@@ -43,7 +43,7 @@ export function table(id, head, rows, nothing) {
     element(id).replaceChildren(make("p", { class: "nothing" }, nothing));
     return;
   }
-  const titles = head.map((title, column) => make("th", { scope: "col", class: kind(rows[0][column]) }, title));
+  const titles = head.map((title, column) => make("th", { scope: "col", class: kind(rows[0][column]) === "number" ? "number" : undefined }, title));
   const lines = rows.map((cells) => make("tr", {}, ...cells.map((cell) => make("td", { class: kind(cell) }, content(cell)))));
   element(id).replaceChildren(make("table", {}, make("thead", {}, make("tr", {}, ...titles)), make("tbody", {}, ...lines)));
 }

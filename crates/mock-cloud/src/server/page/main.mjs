@@ -26,12 +26,12 @@ function state(word, kind) {
 function tables(view) {
   const servers = new Map(view.servers.map((server) => [server.host, server]));
   write("hosts-count", view.hosts.length || "");
-  table("hosts", ["Host", "State", "Health", "Address", "Public", "Runs", "Fault"], view.hosts.map((host) => {
+  table("hosts", ["Host", "State", "Health", "Fault", "Runs", "Address", "Public"], view.hosts.map((host) => {
     const [word, tone] = hostState(host);
     const server = servers.get(host.id);
     const [judged, judgedTone] = server ? health(server.health) : [null, null];
     const units = host.processes.map(({ unit, state: own }) => (own === "active" ? unit : `${unit} (${own})`)).map((text) => text.replace(".service", ""));
-    return [host.name || host.id, { chip: word, tone }, judged && { chip: judged, tone: judgedTone }, { mono: host.private_address }, { mono: host.public_address ?? "" }, units.join(", "), conditionWords(host.conditions).join(", ")];
+    return [host.name || host.id, { chip: word, tone }, judged && { chip: judged, tone: judgedTone }, conditionWords(host.conditions).join(", "), units.join(", "), { mono: host.private_address }, { mono: host.public_address ?? "" }];
   }), "No host yet.");
   write("calls-count", view.calls_total || "");
   table("calls", ["Time", "Action", "Status", "Code", "Fault"], view.calls.map((call) => [
