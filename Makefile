@@ -60,11 +60,14 @@ bench-node: build ## Size, needs and start of the chat node; see BENCHMARKS.md |
 bench-balancer: build ## Hold the load balancer against nginx; see BENCHMARKS.md | 12 min | 1 min
 	cargo run --release --locked --example bench_balancer
 
-screenshots: setup-test ## Take the pictures of the page in docs/images anew | 8 min | 1 min
+screenshots: setup-test ## Take the pictures of the pages in docs/images anew | 8 min | 1 min
 	cargo build --workspace --bins --test it --locked
 	mkdir -p docs/images
 	CHAT_NODE=target/debug/chat-node CHROMIUM="$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" \
 		node tests/browser/screenshots.mjs docs/images
+	ALBATROSS="$$PWD/target/debug/albatross" TOPOLOGY="$$PWD/examples/chatroom.yaml" \
+		CHROMIUM="$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" \
+		node tests/browser/region/screenshots.mjs docs/images
 
 clean: ## Remove what was built
 	cargo clean

@@ -1,4 +1,4 @@
-//! `albatross cloud up | status | down`
+//! `albatross cloud up | status | logs | fault | down`
 
 use clap::Subcommand;
 
@@ -6,6 +6,7 @@ use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::local::{CloudOptions, LocalCloud};
+use crate::cli::{fault, logs};
 use crate::cli::render::count;
 
 /// Arguments of `cloud`.
@@ -24,6 +25,13 @@ enum Verb {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Show what the units and the console of a host said
+    Logs(logs::Arguments),
+    /// Let something go wrong on the data plane, and take it back
+    Fault {
+        #[command(subcommand)]
+        verb: fault::Verb,
     },
     /// End it and everything it started
     Down,
@@ -48,6 +56,8 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
                 print_status(&cloud).await?;
             }
         }
+        Verb::Logs(arguments) => return logs::run(&running(options).await?, arguments).await,
+        Verb::Fault { verb } => return fault::run(&running(options).await?, verb).await,
         Verb::Down => match LocalCloud::running(state).await {
             Some(cloud) => {
                 cloud.stop(state).await?;

@@ -30,6 +30,11 @@ pub(super) fn home() -> PathBuf {
     variable("HOME").map_or_else(|| PathBuf::from("/"), PathBuf::from)
 }
 
+/// What kind of terminal we are in.
+pub(super) fn terminal_kind() -> String {
+    variable("TERM").unwrap_or_else(|| "dumb".to_owned())
+}
+
 /// Where the user's own SSH key for Albatross lives.
 pub(super) fn configuration_folder() -> PathBuf {
     let base = variable("XDG_CONFIG_HOME").map_or_else(|| home().join(".config"), PathBuf::from);

@@ -27,6 +27,8 @@ pub enum ExitStatus {
     Bug,
     /// Somebody said stop.
     Interrupted,
+    /// What a program on a host ended with.
+    OfProgram(u8),
 }
 
 impl ExitStatus {
@@ -59,6 +61,7 @@ impl ExitStatus {
             Self::Invalid => 65,
             Self::Bug => 70,
             Self::Interrupted => 130,
+            Self::OfProgram(code) => code,
         }
     }
 }
@@ -78,6 +81,7 @@ impl ExitStatus {
             Self::Invalid => "the topology is invalid",
             Self::Bug => "a fault of Albatross",
             Self::Interrupted => "interrupted",
+            Self::OfProgram(_) => "what `albatross ssh` ran ended with it",
         }
     }
 
@@ -102,6 +106,7 @@ impl ExitStatus {
                 "mend what is shown with its line; `albatross explain CODE` says more about each rule"
             }
             Self::Bug => "report it with your topology and the message",
+            Self::OfProgram(_) => "see what the program said",
         }
     }
 }

@@ -231,6 +231,46 @@ impl LocalCloud {
         fs::remove_file(&path).map_err(durable::FileError::new("remove", &path)).map_err(cannot_start)
     }
 
+    /// Asks it for something beside its API, or tells it something, in JSON.
+    ///
+    /// # Errors
+    /// When it does not answer, or says no: then with what it says.
+    pub(super) async fn administer(
+        &self,
+        method: reqwest::Method,
+        what: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Failure> {
+        self.administer_text(method, what, body.map(Value::to_string)).await
+    }
+
+    /// The same with a body as it is.
+    ///
+    /// # Errors
+    /// As [`LocalCloud::administer`].
+    pub(super) async fn administer_text(
+        &self,
+        method: reqwest::Method,
+        what: &str,
+        body: Option<String>,
+    ) -> Result<Value, Failure> {
+        let send = async {
+            let client = http::without_tls().timeout(Duration::from_secs(60)).build()?;
+            let url = format!("{}/_mock/{what}", self.endpoint);
+            let request = client.request(method, url).header("x-mock-token", &self.admin_token);
+            let answer = request.body(body.unwrap_or_default()).send().await?;
+            let is_done = answer.status().is_success();
+            Ok((is_done, answer.json::<Value>().await?))
+        };
+        let (is_done, answer) =
+            send.await.map_err(|error: reqwest::Error| self.silent(error.without_url()))?;
+        if is_done {
+            return Ok(answer);
+        }
+        let sentence = answer["error"].as_str().unwrap_or("the local cloud says no").to_owned();
+        Err(Failure::saying(ExitStatus::Failed, sentence, "see docs/faults.md and `albatross cloud status`"))
+    }
+
     async fn request(
         &self,
         method: reqwest::Method,

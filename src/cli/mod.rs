@@ -17,9 +17,11 @@ mod exit;
 mod explain;
 mod external;
 mod failure;
+mod fault;
 mod interrupt;
 mod key;
 mod local;
+mod logs;
 mod plan;
 mod programs;
 mod protection;
@@ -29,6 +31,7 @@ mod saved;
 mod selection;
 mod session;
 mod smoke;
+mod ssh;
 mod status;
 mod unlock;
 mod validate;
@@ -116,6 +119,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Show what there is
     Status(status::Arguments),
+    /// Log in to a host, or run a command there, along the verified way that `apply` takes
+    Ssh(ssh::Arguments),
     /// Remove everything and show that nothing is left
     Destroy(ChangeArguments),
     /// Remove the lock of a command that is gone
@@ -184,6 +189,7 @@ impl Cli {
             Command::Deploy(arguments) => Box::pin(deploy::run(options, &arguments)).await,
             Command::Verify(arguments) => verify::run(options, &arguments).await,
             Command::Status(arguments) => status::run(options, &arguments).await,
+            Command::Ssh(arguments) => ssh::run(options, &arguments).await,
             Command::Destroy(arguments) => Box::pin(destroy::run(options, &arguments)).await,
             Command::Unlock(arguments) => unlock::run(options, &arguments).await,
             Command::Smoke(arguments) => smoke::run(options, &arguments).await,

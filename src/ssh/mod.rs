@@ -4,7 +4,8 @@
 //! 2. The host key is compared with the pinned ones before anything is authenticated; nothing is ever trusted on
 //!    first use, on no hop.
 //! 3. [`Command`] is an argument vector, quoted in one place (`quote`), run by [`Session::run`] or [`Session::check`].
-//! 4. [`Session::upload`] moves bytes under a new name, compares the checksum on the host and moves them into place.
+//! 4. [`Session::converse`] starts a program that somebody sits at, with a terminal or without.
+//! 5. [`Session::upload`] moves bytes under a new name, compares the checksum on the host and moves them into place.
 //!
 //! libssh2 blocks and knows no overall deadline. So each session has a thread that owns it and drives it in its
 //! non-blocking mode (`link`); the waiting is ours, therefore every operation ends at its deadline: the socket is
@@ -13,6 +14,7 @@
 //! Not here: agents, passwords, known-hosts files, retries.
 
 mod command;
+mod conversation;
 mod error;
 mod key;
 mod link;
@@ -23,6 +25,7 @@ mod transfer;
 mod tunnel;
 
 pub use command::{Command, Output};
+pub use conversation::{Conversation, Program, Size, Terminal};
 pub use error::SshError;
 pub use key::{HostKey, Identity, KeyError, KeyKind};
 pub use quote::quote;

@@ -14,6 +14,7 @@ use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::command::{Command, Output};
+use super::conversation::{self, Conversation, Program, Terminal};
 use super::error::SshError;
 use super::key::Identity;
 use super::link::{Link, Socket};
@@ -216,6 +217,48 @@ impl Session {
         let stream = open_tunnel(&self.route, &self.identity, &self.limits, target).await?;
         UnixStream::from_std(stream)
             .map_err(|source| SshError::Local { host: self.route.host.clone(), source })
+    }
+
+    /// Starts a program that somebody sits at, with a terminal where there is one.
+    ///
+    /// # Errors
+    /// As [`Session::connect`], and when the host does not start it.
+    pub async fn converse(
+        &self,
+        program: Program,
+        terminal: Option<Terminal>,
+    ) -> Result<Conversation, SshError> {
+        let host = self.route.host.clone();
+        let local = |source| SshError::Local { host: self.route.host.clone(), source };
+        let (conversation, loose) = conversation::pair().map_err(local)?;
+        let limit = self.limits.connect;
+        let (ready, started) = oneshot::channel();
+        Dialled::dial(&self.route, &self.identity, &self.limits)
+            .await?
+            .run(async move |link, host| {
+                let what = "the start of a program".to_owned();
+                let start = timeout(limit, conversation::start(&link, &program, terminal.as_ref())).await;
+                let channel = match start {
+                    Ok(Ok(channel)) => Ok(channel),
+                    Ok(Err(error)) => {
+                        let source = Some(error.into());
+                        Err(SshError::ConnectionLost { host: host.clone(), what, source })
+                    }
+                    Err(_) => Err(SshError::TimedOut { host: host.clone(), what, after: limit }),
+                };
+                let (channel, told) = match channel {
+                    Ok(channel) => (Some(channel), Ok(())),
+                    Err(error) => (None, Err(error)),
+                };
+                if let (Ok(()), Some(channel), Ok(ends)) = (ready.send(told), channel, loose.tie()) {
+                    conversation::hold(&link, &host, channel, ends).await;
+                }
+            })
+            .await?;
+        started
+            .await
+            .map_err(|_| SshError::Local { host, source: io::Error::other("the session's thread ended") })??;
+        Ok(conversation)
     }
 
     async fn ask(&self, task: Task, what: String, deadline: Duration) -> Result<Reply, SshError> {

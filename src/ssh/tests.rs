@@ -1,5 +1,6 @@
 //! Sessions against a real sshd on a loopback port.
 
+mod conversing;
 mod locks;
 mod relay;
 mod server;

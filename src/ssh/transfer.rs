@@ -39,15 +39,35 @@ async fn ended(
     stdout: Vec<u8>,
     stderr: Vec<u8>,
 ) -> io::Result<Output> {
-    link.again(|| channel.close()).await?;
-    link.again(|| channel.wait_close()).await?;
+    close_channel(link, &mut channel).await?;
     let mut output = Output { status: channel.exit_status()?, stdout, stderr };
-    if let Some(signal) = channel.exit_signal()?.exit_signal {
-        let number = SIGNALS.iter().find(|(name, _)| *name == signal).map_or(0, |(_, number)| *number);
-        output.status = 128 + number;
+    if let Some((signal, status)) = signal_of(&channel)? {
+        output.status = status;
         output.stderr.extend_from_slice(format!("ended by signal {signal}\n").as_bytes());
     }
     Ok(output)
+}
+
+/// Closes a channel whose other side has said everything; the status of what ran there.
+pub(super) async fn close(link: &Link, mut channel: ssh2::Channel) -> io::Result<i32> {
+    close_channel(link, &mut channel).await?;
+    let signal = signal_of(&channel)?.map(|(_, status)| status);
+    Ok(signal.unwrap_or(channel.exit_status()?))
+}
+
+async fn close_channel(link: &Link, channel: &mut ssh2::Channel) -> io::Result<()> {
+    link.again(|| channel.close()).await?;
+    link.again(|| channel.wait_close()).await?;
+    Ok(())
+}
+
+/// The signal that ended what ran there, and the status that shells give for it.
+fn signal_of(channel: &ssh2::Channel) -> io::Result<Option<(String, i32)>> {
+    let signal = channel.exit_signal()?.exit_signal;
+    Ok(signal.map(|signal| {
+        let number = SIGNALS.iter().find(|(name, _)| *name == signal).map_or(0, |(_, number)| *number);
+        (signal, 128 + number)
+    }))
 }
 
 /// Starts a command that repeats its input and gives its channel once it has repeated a line; else how it ended.

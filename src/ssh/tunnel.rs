@@ -177,7 +177,7 @@ impl Pump {
 }
 
 /// "Would block" as nothing.
-fn some<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
+pub(super) fn some<T>(answer: io::Result<T>) -> io::Result<Option<T>> {
     match answer {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),

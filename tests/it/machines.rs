@@ -78,6 +78,41 @@ fn smoke_proves_the_chatroom_with_tair_on_machines_and_leaves_nothing() {
     smoke.expect_in_order(&["10 checks passed, 0 failed, 0 skipped", "0 resources left"]);
 }
 
+/// A person at a terminal: `script` gives the program a real one, and types what comes on its input.
+#[test]
+fn a_person_logs_in_to_machines_with_a_terminal_of_their_own() {
+    let Some(env) = with_machines("a_person_logs_in_to_machines_with_a_terminal_of_their_own") else {
+        return;
+    };
+    env.cloud_up(&["--pace", "instant", "--hosts", "machine"]);
+    env.run(&["--local", "apply", "--yes", "chatroom.yaml"]).expect_code(0);
+    for host in ["ecs01", "ecs03"] {
+        let plain = env.command(&[]);
+        let mut script = std::process::Command::new("script");
+        let line = format!("stty rows 33 cols 99; exec {} --local ssh chatroom.yaml {host}", crate::support::ALBATROSS);
+        script.args(["--quiet", "--return", "--command", &line, "/dev/null"]).current_dir(env.folder()).env_clear();
+        script.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm");
+        script.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
+        let mut person = script.spawn().expect("`script` is installed");
+        let mut keys = person.stdin.take().expect("a pipe");
+        let typed = b"stty size; hostname; tty; kill -WINCH $$\nexit 9\n";
+        std::io::Write::write_all(&mut keys, typed).expect("somebody reads");
+        let output = person.wait_with_output().expect("it ends");
+        let seen = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(output.status.code(), Some(9), "{seen}");
+        for part in ["33 99", host, "/dev/pts/"] {
+            assert!(seen.contains(part), "`{part}` is not in {seen}");
+        }
+        drop(keys);
+    }
+    let run = env.run(&["--local", "ssh", "chatroom.yaml", "ecs01", "--", "sh", "-c", "echo $0; exit 6"]);
+    assert_eq!(run.expect_code(6).stdout, "sh\n");
+    env.run(&["cloud", "logs", "ecs01"]).expect_code(0).expect_in_order(&["systemd", "sshd"]);
+    env.run(&["cloud", "fault", "ssh-cut", "ecs03"])
+        .expect_code(1)
+        .expect_in_order(&["ssh_cut cannot be had of ecs03: it has no public address"]);
+}
+
 fn token() -> ClientToken {
     ClientToken::new(uuid::Uuid::new_v4().simple().to_string())
 }

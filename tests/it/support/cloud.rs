@@ -88,6 +88,16 @@ impl LocalCloud {
         self.administer(reqwest::Method::GET, "world", None)
     }
 
+    /// What the page of the region shows.
+    pub(crate) fn region(&self) -> Value {
+        self.administer(reqwest::Method::GET, "region", None)
+    }
+
+    /// What is wrong on purpose.
+    pub(crate) fn faults(&self) -> Value {
+        self.administer(reqwest::Method::GET, "faults", None)
+    }
+
     /// How often each action was called.
     pub(crate) fn calls(&self) -> Value {
         self.status()["calls"].clone()

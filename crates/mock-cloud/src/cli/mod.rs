@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::json;
@@ -15,7 +16,7 @@ use crate::api::{self, Strictness};
 use crate::facts::facts;
 use crate::image::{Store, ability};
 use crate::plane::HostKind;
-use crate::server::faults::{self, Seeded, Wish};
+use crate::server::faults::{self, Seeded, SeededPlane, Wish};
 use crate::server::{self, Lifetime, Options};
 use crate::world::account::SESSION_SECONDS;
 use crate::world::pace::Pace;
@@ -37,10 +38,19 @@ A file with faults, YAML or JSON; POST /_mock/faults takes the same list.
   fault: {no_stock: {}}
 - host: ecs01                # an InstanceName
   fault: {refuse_ssh: {}}    # until {none: {}}
+- host: ecs02                # an InstanceName, an id or an address
+  fault: {freeze: {}}
+  in: 5s                     # when it begins; default at once
+  for: 10s                   # how long it lasts; default until it is lifted
+- name: chat.example.com
+  fault: {dns_stale: {}}
 
 Faults of calls: {throttle: {retry_after: MS}}, {server_error: {status: 503, after_commit: true}},
 {slow_reply: {milliseconds: N}}, {lost_reply: {}}, {stale_read: {milliseconds: N}}, {no_stock: {}},
-{partial_amount: {amount: N}}, {quota: {}}, {expire_token: {}}, {error: {status: N, code: CODE}}";
+{partial_amount: {amount: N}}, {quota: {}}, {expire_token: {}}, {error: {status: N, code: CODE}}
+Faults of hosts: {reboot: {}}, {freeze: {}}, {disk_full: {}}, {ssh_cut: {after: BYTES}}, {ssh_slow: {rate: BYTES}},
+{redis_stop: {}}, {node_kill: {}}, {network_cut: {to: HOST}}, {network_loss: {percent: N}},
+{network_delay: {milliseconds: N}}, {unhealthy: {}}. Of names: {dns_stale: {}}";
 
 /// An emulated Alibaba Cloud region.
 #[derive(Debug, Parser)]
@@ -111,6 +121,15 @@ struct ServeArguments {
     /// Share of calls that meet a drawn fault, 0 to 1.
     #[arg(long, value_name = "SHARE", default_value_t = 0.05, requires = "fault_seed", value_parser = parse_share)]
     fault_rate: f64,
+    /// Also draws faults of hosts from the seed, one in so many seconds on average: reboots, freezes, full disks, SSH cut
+    /// or slow, Redis stopped, nodes killed, networks cut, servers found ill; each for 1 to 5 seconds.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        requires = "fault_seed",
+        value_parser = clap::value_parser!(u64).range(1..=86_400)
+    )]
+    plane_fault_every: Option<u64>,
     /// Folder for host roots and the call log; a fresh temporary one unless given.
     #[arg(long)]
     data: Option<PathBuf>,
@@ -234,6 +253,9 @@ impl ServeArguments {
         }
         let faults = self.faults.as_deref().map(read_faults).transpose()?.unwrap_or_default();
         let seeded_faults = self.fault_seed.map(|seed| Seeded { seed, rate: self.fault_rate });
+        let every = self.plane_fault_every.map(Duration::from_secs);
+        let drawn = |(seed, every)| SeededPlane { seed, every };
+        let seeded_plane_faults = self.fault_seed.zip(every).map(drawn);
         Ok(Options {
             listen: self.listen,
             hosts,
@@ -245,6 +267,7 @@ impl ServeArguments {
             oidc_client: self.oidc_client,
             faults,
             seeded_faults,
+            seeded_plane_faults,
             data: self.data,
             domains: std::iter::once("example.com".to_owned()).chain(self.domains).collect(),
             lifetime: if self.until_stdin_closes { Lifetime::UntilInputCloses } else { Lifetime::UntilTold },

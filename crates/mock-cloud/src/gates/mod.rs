@@ -36,6 +36,9 @@ pub(crate) use passage::{Passage, Verdict};
 /// Effects that are remembered; beyond it the oldest are forgotten. Their occurrences stay counted.
 const MOST_EFFECTS: usize = 1 << 16;
 
+/// Effects that are looked through for those under way.
+const MOST_SHOWN: usize = 256;
+
 /// What kind of effect.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -236,6 +239,14 @@ impl Gates {
         let book = self.lock();
         let lines = book.effects.values().filter_map(|effect| serde_json::to_string(effect).ok());
         lines.fold(String::new(), |all, line| all + &line + "\n")
+    }
+
+    /// What has begun and is not over, for people.
+    pub(crate) fn under_way(&self) -> Vec<Value> {
+        let book = self.lock();
+        let is_open = |effect: &&Effect| matches!(effect.state, Progress::Held | Progress::Running);
+        let recent = book.effects.values().rev().take(MOST_SHOWN).filter(is_open);
+        recent.map(|effect| json!({"what": effect.state, "of": effect.key, "ends_in": null})).collect()
     }
 
     /// Begins counting anew. Every gate is taken back; what is held goes on.

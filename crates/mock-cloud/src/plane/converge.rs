@@ -4,8 +4,9 @@
 //! 2. The task maps addresses, then names, load balancers and hosts, and tries again soon what failed.
 //! 3. The status is computed from what there is, whenever it is asked for.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,7 +27,7 @@ use crate::plane::network::{self, AddressMap, Network};
 use crate::plane::proxy::{self, Proxy};
 use crate::plane::redis::{self, Servers};
 use crate::plane::report::Changed;
-use crate::plane::spec::{CommandResult, Desired, Redis, Status};
+use crate::plane::spec::{CommandResult, Conditions, Desired, Redis, Said, Status, TrafficMap};
 use crate::plane::{HostKind, PlaneConfig};
 
 /// What could not be done is tried again after this.
@@ -60,7 +61,10 @@ impl Region {
         let held = network::hold().await?;
         let dns = held.tcp.local_addr()?;
         let changed = Changed::default();
-        let network = Arc::new(Network::new(held.number));
+        let network = Arc::new(match config.hosts {
+            HostKind::Process => Network::with_links(held.number),
+            HostKind::None | HostKind::Machine => Network::new(held.number),
+        });
         let zones = Arc::new(Zones::default());
         let server = names::serve(Arc::clone(&zones), held.udp, held.tcp);
         let redis = Servers::new(
@@ -137,6 +141,8 @@ impl Region {
             return self.hosts.reconcile(desired).await;
         }
         self.map_addresses(desired);
+        self.network.make_unwell(unwell(desired));
+        self.network.cut(&desired.troubles.cuts);
         let (proxy, hosts, redis) = tokio::join!(
             self.proxy.reconcile(desired),
             self.hosts.reconcile(desired),
@@ -200,6 +206,10 @@ impl Region {
         status
     }
 
+    pub(crate) fn traffic(&self) -> TrafficMap {
+        self.proxy.traffic()
+    }
+
     pub(crate) async fn changed(&self) {
         loop {
             let change = self.changed.listen();
@@ -214,6 +224,18 @@ impl Region {
         self.hosts.run_command(instance, script).await
     }
 
+    pub(crate) async fn logs(&self, instance: &str, after: Option<&str>) -> Result<Said, String> {
+        self.hosts.logs(instance, after).await
+    }
+
+    pub(crate) async fn cannot(&self, conditions: &Conditions) -> Option<String> {
+        self.hosts.cannot(conditions).await
+    }
+
+    pub(crate) fn cannot_cut(&self) -> Option<String> {
+        self.hosts.cannot_cut()
+    }
+
     pub(crate) async fn shutdown(&self) {
         self.stop.cancel();
         if let Some(task) = self.task.lock().await.take() {
@@ -226,4 +248,10 @@ impl Region {
             let _ = server.shutdown_gracefully().await;
         }
     }
+}
+
+/// Where the instances are that load balancers are to find ill.
+fn unwell(desired: &Desired) -> BTreeSet<(String, Ipv4Addr)> {
+    let ill = desired.instances.values().filter(|own| desired.troubles.of(&own.id).fails_checks);
+    ill.map(|own| (own.vpc.clone(), own.private_address)).collect()
 }

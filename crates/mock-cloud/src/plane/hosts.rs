@@ -3,9 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::plane::guest::Machines;
+use crate::plane::guest::{self, Machines};
 use crate::plane::host::Fleet;
-use crate::plane::spec::{CommandResult, Desired, Health, Host, HostState, Power, Status};
+use crate::plane::spec::{CommandResult, Conditions, Desired, Health, Host, HostState, Power, Said, Status};
+
+/// Why there are no faults of hosts where there are no hosts.
+const NO_MACHINES: &str = "this cloud has no machines, it is a control plane alone";
+/// Why no packet of a process is lost.
+const NO_PACKETS: &str = "process hosts have no packets of their own; take `--hosts machine`";
 
 /// The hosts of one region.
 pub(crate) enum Hosts {
@@ -57,6 +62,34 @@ impl Hosts {
             Self::Pretended(_) => Err("the instance has no machine behind it".to_owned()),
             Self::Processes(fleet) => fleet.run_command(instance, script).await,
             Self::Machines(machines) => machines.run_command(instance, script).await,
+        }
+    }
+
+    /// What an instance said.
+    pub(crate) async fn logs(&self, instance: &str, after: Option<&str>) -> Result<Said, String> {
+        match self {
+            Self::Pretended(_) => Err(NO_MACHINES.to_owned()),
+            Self::Processes(fleet) => fleet.logs(instance, after),
+            Self::Machines(machines) => machines.logs(instance, after).await,
+        }
+    }
+
+    /// Why an instance cannot be made to put up with this.
+    pub(crate) async fn cannot(&self, conditions: &Conditions) -> Option<String> {
+        let has_packets = conditions.loss.is_some() || conditions.delay.is_some();
+        match self {
+            Self::Pretended(_) => Some(NO_MACHINES.to_owned()),
+            Self::Processes(_) if has_packets => Some(NO_PACKETS.to_owned()),
+            Self::Processes(_) => None,
+            Self::Machines(_) => guest::cannot(conditions).await,
+        }
+    }
+
+    /// Why two instances cannot be kept from reaching each other.
+    pub(crate) fn cannot_cut(&self) -> Option<String> {
+        match self {
+            Self::Pretended(_) => Some(NO_MACHINES.to_owned()),
+            Self::Processes(_) | Self::Machines(_) => None,
         }
     }
 

@@ -12,6 +12,7 @@ mod converge;
 pub(crate) mod guest;
 mod host;
 mod hosts;
+mod links;
 mod names;
 pub mod network;
 mod probe;
@@ -19,6 +20,7 @@ mod proxy;
 mod redis;
 mod report;
 pub mod spec;
+mod strain;
 mod stream;
 pub mod supervise;
 
@@ -28,7 +30,7 @@ use std::sync::Arc;
 
 use crate::gates::Gates;
 use crate::plane::converge::Region;
-use crate::plane::spec::{CommandResult, Desired, Status};
+use crate::plane::spec::{CommandResult, Conditions, Desired, Said, Status, TrafficMap};
 
 /// What kind of machine an instance is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +99,11 @@ impl Plane {
         self.region.status()
     }
 
+    /// What goes through its load balancers.
+    pub fn traffic(&self) -> TrafficMap {
+        self.region.traffic()
+    }
+
     /// Resolves when the status changed since the last call of [`Plane::status`].
     pub async fn changed(&self) {
         self.region.changed().await;
@@ -108,6 +115,24 @@ impl Plane {
     /// A sentence when the instance does not exist or is not ready.
     pub async fn run_command(&self, instance: &str, script: &str) -> Result<CommandResult, String> {
         self.region.run_command(instance, script).await
+    }
+
+    /// What the units and the console of an instance said after a place that it gave before.
+    ///
+    /// # Errors
+    /// A sentence when the instance does not exist or does not tell.
+    pub async fn logs(&self, instance: &str, after: Option<&str>) -> Result<Said, String> {
+        self.region.logs(instance, after).await
+    }
+
+    /// Why an instance cannot be made to put up with this; nothing when it can.
+    pub async fn cannot(&self, conditions: &Conditions) -> Option<String> {
+        self.region.cannot(conditions).await
+    }
+
+    /// Why two instances cannot be kept from reaching each other; nothing when they can.
+    pub fn cannot_cut(&self) -> Option<String> {
+        self.region.cannot_cut()
     }
 
     /// Ends every process, listener and folder it made, and waits for that.

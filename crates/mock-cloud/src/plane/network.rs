@@ -1,22 +1,28 @@
 //! Addresses: the loopback network of one region, and how addresses of the API map onto it.
 //!
 //! Each region holds a 127.N.0.0/16. Its DNS server is 127.N.0.2, hosts are 127.N.1.1 and on, load balancers
-//! 127.N.200.1 and on, managed Redis 127.N.201.1 and on. Ports below 1024 need a privilege, so port p is served as p + 10000 there.
+//! 127.N.200.1 and on, managed Redis 127.N.201.1 and on, ways between hosts 127.N.221.1 and on. Ports below 1024 need a
+//! privilege, so port p is served as p + 10000 there.
 //!
 //! The map is the only place that knows both sides; whatever is not in it cannot be reached.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::ops::Range;
 use std::sync::{PoisonError, RwLock};
 
 use tokio::net::{TcpListener, UdpSocket};
+
+use crate::plane::links::Links;
 
 /// Port of the DNS server.
 pub const DNS_PORT: u16 = 10053;
 /// Third octet of load balancers; hosts have the ones below.
 const BALANCERS: u8 = 200;
-/// Third octet of the first managed Redis; all above are such too.
-const REDIS: u8 = BALANCERS + 1;
+/// Third octets of managed Redis and of each host's way to it.
+const REDIS: Range<u8> = 201..221;
+/// Third octets of the ways between hosts.
+const LINKS: Range<u8> = 221..255;
 
 /// The loopback port that stands for a port of the API.
 pub fn outer_port(port: u16) -> u16 {
@@ -64,6 +70,8 @@ pub(crate) async fn hold() -> std::io::Result<Held> {
 pub(crate) struct Network {
     number: u8,
     inner: RwLock<Inner>,
+    /// The ways between hosts, where they are ours.
+    links: Option<Links>,
 }
 
 #[derive(Debug, Default)]
@@ -75,6 +83,8 @@ struct Inner {
     /// since connections to its last holder may still be closing.
     cursors: BTreeMap<u8, u32>,
     map: AddressMap,
+    /// VPC and address of those that load balancers find ill, whatever they answer.
+    unwell: BTreeSet<(String, Ipv4Addr)>,
 }
 
 /// From addresses of the API to loopback ones, and back.
@@ -111,7 +121,12 @@ impl AddressMap {
 
 impl Network {
     pub(crate) fn new(number: u8) -> Self {
-        Self { number, inner: RwLock::new(Inner::default()) }
+        Self { number, inner: RwLock::new(Inner::default()), links: None }
+    }
+
+    /// The same with ways of its own between the hosts.
+    pub(crate) fn with_links(number: u8) -> Self {
+        Self { links: Some(Links::new()), ..Self::new(number) }
     }
 
     /// The loopback address of an instance, the same as long as it exists.
@@ -121,15 +136,15 @@ impl Network {
 
     /// The loopback address of one address of a load balancer.
     pub(crate) fn balancer(&self, key: &str) -> Option<Ipv4Addr> {
-        self.assign(key, BALANCERS..REDIS)
+        self.assign(key, BALANCERS..REDIS.start)
     }
 
     /// The loopback address of a managed Redis, or of one host's way to it.
     pub(crate) fn redis(&self, key: &str) -> Option<Ipv4Addr> {
-        self.assign(key, REDIS..u8::MAX)
+        self.assign(key, REDIS)
     }
 
-    fn assign(&self, key: &str, thirds: std::ops::Range<u8>) -> Option<Ipv4Addr> {
+    fn assign(&self, key: &str, thirds: Range<u8>) -> Option<Ipv4Addr> {
         let mut inner = self.inner.write().unwrap_or_else(PoisonError::into_inner);
         if let Some(address) = inner.assigned.get(key) {
             return Some(*address);
@@ -158,6 +173,51 @@ impl Network {
     /// Replaces the whole map from addresses of the API to loopback ones.
     pub(crate) fn replace(&self, map: AddressMap) {
         self.inner.write().unwrap_or_else(PoisonError::into_inner).map = map;
+    }
+
+    /// From now on these hosts, by id, do not reach each other, and all others do.
+    pub(crate) fn cut(&self, cuts: &BTreeSet<(String, String)>) {
+        let Some(links) = &self.links else { return };
+        let pair = |(one, other): &(String, String)| {
+            let (one, other) = (self.host(one)?, self.host(other)?);
+            Some((one.min(other), one.max(other)))
+        };
+        links.cut(cuts.iter().filter_map(pair).collect());
+    }
+
+    /// Waits until two hosts reach each other.
+    pub(crate) async fn passable(&self, one: Ipv4Addr, other: Ipv4Addr) {
+        if let Some(links) = &self.links {
+            links.passable(one, other).await;
+        }
+    }
+
+    /// Where a program on the host at `own` finds a place; on another host by a way that is theirs.
+    fn way(&self, own: Ipv4Addr, place: SocketAddrV4) -> SocketAddrV4 {
+        let Some(links) = self.links.as_ref().filter(|_| self.inner_address(*place.ip()).is_some()) else {
+            return place;
+        };
+        let near = self.assign(&format!("{own}>{}", place.ip()), LINKS);
+        let open = near.filter(|_| own != *place.ip()).map(|near| links.open(own, place, near));
+        match open {
+            Some(Ok(way)) => way,
+            Some(Err(error)) => {
+                tracing::warn!(%own, %place, %error, "there is no way between two hosts, they connect directly");
+                place
+            }
+            None => place,
+        }
+    }
+
+    /// From now on load balancers find these ill, and no others, whatever they answer.
+    pub(crate) fn make_unwell(&self, unwell: BTreeSet<(String, Ipv4Addr)>) {
+        self.inner.write().unwrap_or_else(PoisonError::into_inner).unwell = unwell;
+    }
+
+    /// Whether a load balancer finds the one at this address ill, whatever it answers.
+    pub(crate) fn is_unwell(&self, vpc: &str, address: Ipv4Addr) -> bool {
+        let inner = self.inner.read().unwrap_or_else(PoisonError::into_inner);
+        !inner.unwell.is_empty() && inner.unwell.contains(&(vpc.to_owned(), address))
     }
 
     /// Where an address and port of a VPC really is.
@@ -234,7 +294,8 @@ impl Network {
         let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
         match digits.parse::<u16>() {
             Ok(port) if port > 0 => {
-                Some((length + 1 + digits.len(), format!("{mapped}:{}", outer_port(port))))
+                let way = self.way(own, SocketAddrV4::new(mapped, outer_port(port)));
+                Some((length + 1 + digits.len(), way.to_string()))
             }
             Ok(_) | Err(_) => Some((length, mapped.to_string())),
         }

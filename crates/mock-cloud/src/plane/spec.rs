@@ -5,6 +5,7 @@
 //! keeps a queue of commands, so nothing is lost when one of them is slow.
 
 mod balancer;
+mod conditions;
 mod redis;
 pub mod rule;
 
@@ -19,6 +20,7 @@ pub use balancer::{
     Certificate, CheckProtocol, ForwardedFor, ForwardedHeader, HealthCheck, HttpVersion, Listener,
     ListenerProtocol, LoadBalancer, Scheduler, Server, ServerGroup, ServerProtocol, Sticky, Tls,
 };
+pub use conditions::{Conditions, Troubles, is_node, is_redis};
 pub use redis::{Account, Privilege, Redis};
 
 /// Everything that should exist on the data plane.
@@ -34,6 +36,8 @@ pub struct Desired {
     pub redis: BTreeMap<String, Redis>,
     /// DNS records of the account's domains, by domain name; ALB names are derived from `load_balancers`.
     pub domains: BTreeMap<String, Vec<Record>>,
+    /// What is wrong at the moment.
+    pub troubles: Troubles,
 }
 
 /// One ECS instance.
@@ -173,6 +177,37 @@ pub struct Status {
 pub fn health_key(listener: &str, default_group: &str, group: &str) -> String {
     if group == default_group { listener.to_owned() } else { format!("{listener}/{group}") }
 }
+
+/// What a host said, and up to where that is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Said {
+    /// Lines, each with its end.
+    pub text: String,
+    /// What to ask with for what it says afterwards.
+    pub place: String,
+}
+
+/// What goes through a load balancer to one server, counted since it is in its group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Carried {
+    /// Requests that were sent to it, those that became WebSockets included.
+    pub requests: u64,
+    /// WebSockets that are open.
+    pub websockets: u64,
+    /// WebSockets that were opened.
+    pub websockets_total: u64,
+    /// WebSocket messages to it.
+    pub messages_in: u64,
+    /// WebSocket messages from it.
+    pub messages_out: u64,
+    /// Bytes to it over WebSockets.
+    pub bytes_in: u64,
+    /// Bytes from it: answers, and over WebSockets.
+    pub bytes_out: u64,
+}
+
+/// Traffic by load balancer and server group, and by server key in it.
+pub type TrafficMap = BTreeMap<(String, String), BTreeMap<String, Carried>>;
 
 /// How far an instance is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

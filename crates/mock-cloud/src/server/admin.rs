@@ -1,4 +1,4 @@
-//! What is not part of the cloud: status, world, calls, console, faults, stock, clock and shutdown, under `/_mock/`.
+//! What is not part of the cloud: status, world, calls, the region at a glance, faults, stock, clock and shutdown, under `/_mock/`.
 //! Effects and gates are beside it, in `admin_gates`.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::plane::spec::Status;
-use crate::server::Cloud;
+use crate::server::{Cloud, now};
 use crate::server::connection::HttpReply;
 use crate::server::faults;
 use crate::server::http::text;
@@ -27,6 +27,14 @@ struct SoldOut {
     instance_type: String,
 }
 
+/// What somebody wants to read of a host.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LogsWish {
+    host: String,
+    after: Option<String>,
+}
+
 /// Ten years.
 const LONGEST_PASS_SECONDS: i64 = 315_360_000;
 
@@ -44,12 +52,12 @@ impl Cloud {
             ("GET", "/_mock/world") => json_reply(&self.world()),
             ("GET", "/_mock/transitions") => text(200, "application/x-ndjson", self.transitions()),
             ("GET", "/_mock/calls") => text(200, "application/x-ndjson", self.log.read()),
-            ("GET", "/_mock/console") => {
-                text(200, "text/html; charset=utf-8", include_str!("console.html").to_owned())
-            }
-            ("GET", "/_mock/faults") => json_reply(&self.lock().faults.pending()),
-            ("POST", "/_mock/faults") => self.add_faults(&request.body),
+            ("POST", "/_mock/logs") => self.logs(&request.body).await,
+            ("GET", "/_mock/region") => self.region_at_a_glance(),
+            ("GET", "/_mock/faults") => self.pending_faults(),
+            ("POST", "/_mock/faults") => self.add_faults(&request.body).await,
             ("DELETE", "/_mock/faults") => self.clear_faults(),
+            ("DELETE", path) if path.starts_with("/_mock/faults/") => self.lift_fault(path),
             ("POST", "/_mock/stock") => self.sell_out(&request.body),
             ("POST", "/_mock/clock") => self.pass_time(&request.body),
             (_, "/_mock/effects" | "/_mock/gates") => self.administer_gates(request),
@@ -94,14 +102,59 @@ impl Cloud {
         }
     }
 
-    fn add_faults(self: &Arc<Self>, body: &[u8]) -> HttpReply {
-        match faults::read(&String::from_utf8_lossy(body)) {
-            Ok(wishes) => {
-                let count = wishes.len();
-                self.change_faults(|faults| faults.add(wishes));
-                json_reply(&json!({"faults": count}))
+    /// What a host said: `{"host": "ecs01", "after": "place"}`, the place being what was answered before.
+    async fn logs(&self, body: &[u8]) -> HttpReply {
+        let Ok(LogsWish { host, after }) = serde_json::from_slice(body) else {
+            return complaint(400, "{\"host\": HOST, \"after\": PLACE} is needed; `after` may be null");
+        };
+        let (instance, others) = {
+            let state = self.lock();
+            let found = faults::fitting(&state.world, &host).next().map(|instance| instance.id.clone());
+            let names = state.world.instances.values().map(|instance| instance.name.clone());
+            (found, names.collect::<Vec<_>>().join(", "))
+        };
+        let Some(instance) = instance else {
+            let others = if others.is_empty() { "none".to_owned() } else { others };
+            return complaint(404, &format!("the local cloud has no host `{host}`; it has {others}"));
+        };
+        match self.plane.logs(&instance, after.as_deref()).await {
+            Ok(said) => json_reply(&json!(said)),
+            Err(reason) => complaint(409, &reason),
+        }
+    }
+
+    fn pending_faults(&self) -> HttpReply {
+        let state = self.lock();
+        json_reply(&state.faults.pending(&state.world, now()))
+    }
+
+    /// All of them, or none when one cannot be had.
+    async fn add_faults(self: &Arc<Self>, body: &[u8]) -> HttpReply {
+        let wishes = match faults::read(&String::from_utf8_lossy(body)) {
+            Ok(wishes) => wishes,
+            Err(error) => return complaint(400, &format!("the faults cannot be read: {error}")),
+        };
+        for wish in &wishes {
+            let hosts = self.options.hosts;
+            let known = wish.check_in(&self.lock().world, hosts);
+            let checked = match known {
+                Ok(()) => wish.check_with(&self.plane).await,
+                Err(reason) => Err(reason),
+            };
+            if let Err(reason) = checked {
+                return complaint(409, &reason);
             }
-            Err(error) => complaint(400, &format!("the faults cannot be read: {error}")),
+        }
+        let names = self.change_faults(|faults| faults.add(wishes, now()));
+        json_reply(&json!({"faults": names.len(), "ids": names}))
+    }
+
+    fn lift_fault(self: &Arc<Self>, path: &str) -> HttpReply {
+        let name = path.trim_start_matches("/_mock/faults/");
+        if self.change_faults(|faults| faults.lift(name)) {
+            json_reply(&json!({"lifted": name}))
+        } else {
+            complaint(404, &format!("no fault is called {name}: it is over, or it never was"))
         }
     }
 
@@ -124,11 +177,14 @@ impl Cloud {
     }
 
     /// A fault of a host is part of what the data plane is told, so it counts as a change of the world.
-    fn change_faults(self: &Arc<Self>, change: impl FnOnce(&mut faults::Faults)) {
+    fn change_faults<T>(self: &Arc<Self>, change: impl FnOnce(&mut faults::Faults) -> T) -> T {
         let mut state = self.lock();
-        change(&mut state.faults);
+        let changed = change(&mut state.faults);
         state.world.touch();
         self.settle(&mut state);
+        // The next fault may begin or end sooner than the time keeper thinks.
+        self.changed.notify_one();
+        changed
     }
 
     fn world(&self) -> Value {

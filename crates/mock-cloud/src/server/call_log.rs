@@ -1,6 +1,6 @@
 //! Every call as one line of JSON, secrets taken out, and how often each action was called.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -39,6 +39,20 @@ pub(super) struct CallLog {
 struct Inner {
     file: File,
     counts: BTreeMap<String, u64>,
+    last: VecDeque<Last>,
+}
+
+/// Calls that are remembered for the page.
+const MOST_LAST: usize = 60;
+
+/// What is remembered of one.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Last {
+    at: String,
+    operation: String,
+    status: u16,
+    code: Option<String>,
+    fault: Option<&'static str>,
 }
 
 /// One call.
@@ -79,7 +93,7 @@ pub(super) struct Client<'a> {
 impl CallLog {
     pub(super) fn open(path: &Path) -> std::io::Result<Self> {
         let file = File::options().create(true).append(true).mode(0o600).open(path)?;
-        Ok(Self { path: path.to_owned(), inner: Mutex::new(Inner { file, counts: BTreeMap::new() }) })
+        Ok(Self { path: path.to_owned(), inner: Mutex::new(Inner { file, counts: BTreeMap::new(), last: VecDeque::new() }) })
     }
 
     pub(super) fn write(&self, entry: &Entry<'_>) {
@@ -92,6 +106,14 @@ impl CallLog {
             Some(count) => *count += 1,
             None => drop(inner.counts.insert(name.to_owned(), 1)),
         }
+        inner.last.truncate(MOST_LAST - 1);
+        inner.last.push_front(Last {
+            at: entry.at.clone(),
+            operation: entry.operation.clone(),
+            status: entry.status,
+            code: entry.code.map(str::to_owned),
+            fault: entry.fault,
+        });
         if let Err(error) = inner.file.write_all(&line) {
             tracing::warn!(path = %self.path.display(), %error, "the call log cannot be written");
         }
@@ -99,6 +121,12 @@ impl CallLog {
 
     pub(super) fn counts(&self) -> BTreeMap<String, u64> {
         self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner).counts.clone()
+    }
+
+    /// The last calls, the newest first, and how many there were.
+    pub(super) fn last(&self) -> (Vec<Last>, u64) {
+        let inner = self.inner.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        (inner.last.iter().cloned().collect(), inner.counts.values().sum())
     }
 
     pub(super) fn read(&self) -> String {

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::SignedRequest;
-use crate::server::Cloud;
+use crate::server::{Cloud, page};
 use crate::server::connection::{Connection, Ended, HttpReply};
 use crate::server::gateway::{Answer, LostReply};
 use crate::wire::ApiError;
@@ -115,7 +115,11 @@ async fn route(
     gone: &CancellationToken,
 ) -> Result<Answer, LostReply> {
     let head = &request.head;
-    let reply = if head.path.starts_with("/_mock/") {
+    let reply = if page::is_wanted(&request) {
+        page::page()
+    } else if let Some(file) = page::file_for(&request) {
+        file
+    } else if head.path.starts_with("/_mock/") {
         cloud.administer(&request).await
     } else if head.path != "/" {
         let message = format!("There is nothing at {}: the API is at /.", head.path);

@@ -18,6 +18,8 @@ mod gateway;
 mod history;
 mod http;
 mod mentions;
+mod page;
+mod sight;
 
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
@@ -42,7 +44,7 @@ use crate::world::ids::digest;
 use crate::world::pace::Pace;
 use crate::world::{Moment, Settings, World};
 use call_log::CallLog;
-use faults::{Faults, Seeded, Wish};
+use faults::{Faults, Seeded, SeededPlane, Wish};
 use history::History;
 
 /// How a cloud is started.
@@ -68,6 +70,8 @@ pub struct Options {
     pub faults: Vec<Wish>,
     /// Faults that are drawn.
     pub seeded_faults: Option<Seeded>,
+    /// Faults of the data plane that are drawn.
+    pub seeded_plane_faults: Option<SeededPlane>,
     /// Folder for host roots and the call log.
     pub data: Option<PathBuf>,
     /// Domains of the account.
@@ -130,6 +134,9 @@ pub enum ServeError {
         #[source]
         source: std::io::Error,
     },
+    /// Faults that this kind of hosts cannot have.
+    #[error("the faults cannot be had: {0}")]
+    Faults(String),
     /// The data plane.
     #[error("the data plane cannot be started")]
     Plane(#[source] std::io::Error),
@@ -182,6 +189,9 @@ pub async fn serve(options: Options) -> Result<(), ServeError> {
     let gates = Gates::default();
     let config = PlaneConfig { hosts: options.hosts, data: data.clone(), gates: gates.clone() };
     let plane = Plane::start(config).await.map_err(ServeError::Plane)?;
+    for wish in &options.faults {
+        wish.check_with(&plane).await.map_err(ServeError::Faults)?;
+    }
     let cloud = Arc::new(Cloud::new(options, (plane, gates), log, &listeners)?);
     let mut terminate = signal(SignalKind::terminate()).map_err(ServeError::Process)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServeError::Process)?;
@@ -265,7 +275,11 @@ impl Cloud {
         let state = State {
             world,
             nonces: Nonces::default(),
-            faults: Faults::new(options.faults.clone(), options.seeded_faults),
+            faults: Faults::new(options.faults.clone(), options.seeded_faults, now()).drawing(
+                options.seeded_plane_faults,
+                options.hosts,
+                now(),
+            ),
             history: History::default(),
             requests: 0,
             told: None,
@@ -300,14 +314,16 @@ impl Cloud {
     /// Lets time pass for the world: until its next event, or until somebody has news.
     async fn keep_time(self: &Arc<Self>) {
         loop {
-            let due = {
+            let (due, fault) = {
                 let mut state = self.lock();
                 state.world.observe(&self.plane.status());
                 self.settle(&mut state);
-                state.world.next_due()
+                (state.world.next_due(), state.faults.next(now()))
             };
-            let wait = due.map_or(Duration::from_hours(1), |due| {
-                Duration::from_millis(u64::try_from(due - self.now()).unwrap_or(0).max(1))
+            // Faults are of the machine's time, since what they do is.
+            let waits = [due.map(|due| due - self.now()), fault.map(|fault| fault - now())];
+            let wait = waits.into_iter().flatten().min().map_or(Duration::from_hours(1), |wait| {
+                Duration::from_millis(u64::try_from(wait).unwrap_or(0).max(1))
             });
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
@@ -322,6 +338,10 @@ impl Cloud {
         state.world.advance(self.now());
         for errand in std::mem::take(&mut state.world.errands) {
             tokio::spawn(Arc::clone(self).run(errand));
+        }
+        let State { world, faults, .. } = state;
+        if faults.pass(world, now()) {
+            world.touch();
         }
         self.tell_plane(state);
         let State { world, faults, history, .. } = state;
@@ -339,6 +359,7 @@ impl Cloud {
             let name = state.world.instances.get(&instance.id).map(|instance| instance.name.as_str());
             instance.refuses_ssh = name.is_some_and(|name| state.faults.refuses_ssh(name));
         }
+        desired.troubles = state.faults.troubles(&state.world, now());
         self.plane.reconcile(desired);
     }
 
@@ -379,7 +400,7 @@ impl Cloud {
     }
 
     fn console(&self) -> String {
-        format!("{}/_mock/console?token={}", self.endpoint(), self.admin_token)
+        format!("{}/#token={}", self.endpoint(), self.admin_token)
     }
 
     fn hosts_word(&self) -> &'static str {

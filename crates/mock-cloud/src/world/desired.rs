@@ -34,6 +34,8 @@ impl World {
             load_balancers: balancers.map(|own| (own.id.clone(), self.desired_balancer(own))).collect(),
             redis: self.desired_redis(),
             domains: self.domains.keys().map(|name| (name.clone(), self.desired_records(name))).collect(),
+            // Faults are not part of the world: whoever has some adds them.
+            troubles: spec::Troubles::default(),
         }
     }
 

@@ -242,6 +242,11 @@ impl World {
         self.events.first_key_value().map(|((due, _), _)| *due)
     }
 
+    /// What is going to happen by itself, and when.
+    pub fn upcoming(&self) -> impl Iterator<Item = (Moment, &Event)> {
+        self.events.iter().map(|((due, _), (_, event))| (*due, event))
+    }
+
     /// Lets an event happen once this step has taken its time.
     pub fn schedule(&mut self, step: Step, event: Event) {
         let due = self.now + self.settings.pace.milliseconds(step);

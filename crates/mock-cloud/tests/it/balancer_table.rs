@@ -17,12 +17,12 @@ fn table() -> String {
 }
 
 /// What stands between backticks.
-fn quoted(text: &str) -> BTreeSet<&str> {
+pub(crate) fn quoted(text: &str) -> BTreeSet<&str> {
     text.split('`').skip(1).step_by(2).collect()
 }
 
 /// Names of all test functions below a folder.
-fn tests(folder: &Path, names: &mut BTreeSet<String>) {
+pub(crate) fn tests(folder: &Path, names: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

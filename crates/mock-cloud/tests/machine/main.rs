@@ -10,6 +10,7 @@ mod balance;
 mod balancer;
 mod boot;
 mod death;
+mod faults;
 mod groups;
 mod image;
 mod life;

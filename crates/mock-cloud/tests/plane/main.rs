@@ -7,6 +7,7 @@ mod balance;
 mod balancer;
 mod commands;
 mod death;
+mod faults;
 mod files;
 mod names;
 mod redis;

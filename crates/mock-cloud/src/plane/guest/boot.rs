@@ -17,6 +17,7 @@ use rustix::io::FdFlags;
 use rustix::mount::{MountFlags, mount};
 use serde::{Deserialize, Serialize};
 
+use crate::plane::guest::disk;
 use crate::plane::guest::furnish::{Furniture, furnish};
 use crate::plane::guest::limits;
 use crate::plane::host::root::Root;
@@ -25,6 +26,8 @@ use crate::plane::host::root::Root;
 const NOT_STARTED: u8 = 203;
 /// Where `systemd-nspawn` takes notes.
 const NOTES: &str = "/run/systemd/nspawn";
+/// Where its disk is mounted; without a disk, the folder of its files.
+const MOUNTED_DISK: &str = "files";
 const PLAN: &str = "machine.json";
 /// Says that the root has all that a new machine gets.
 const FURNISHED: &str = "furnished";
@@ -49,7 +52,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// Writes it, and makes the folders of the root.
     pub(crate) fn write(&self, folder: &Path) -> io::Result<()> {
-        for name in ["upper", "work", "root"] {
+        for name in [MOUNTED_DISK, "root"] {
             fs::create_dir_all(folder.join(name))?;
         }
         let text = serde_json::to_vec(self)?;
@@ -139,14 +142,20 @@ fn hide_notes() -> io::Result<()> {
     Ok(mount("tmpfs", NOTES, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None::<&CStr>)?)
 }
 
-/// The image below, the machine's own files above.
+/// The image below, the machine's own files above, on a disk of their own where there can be one.
 fn mount_root(folder: &Path, image: &Path) -> io::Result<()> {
     // Relative, so that no folder's name is taken for an option of the mount.
     std::env::set_current_dir(folder)?;
     let image = image.to_str().filter(|path| !path.contains([',', ':', '\\']));
     let image =
         image.ok_or_else(|| io::Error::other("the path of the image has a comma, colon or backslash"))?;
-    let options = CString::new(format!("lowerdir={image},upperdir=upper,workdir=work"))?;
+    disk::mount(folder, MOUNTED_DISK, !folder.join(FURNISHED).exists())?;
+    for name in ["upper", "work"] {
+        fs::create_dir_all(Path::new(MOUNTED_DISK).join(name))?;
+    }
+    let options = CString::new(format!(
+        "lowerdir={image},upperdir={MOUNTED_DISK}/upper,workdir={MOUNTED_DISK}/work"
+    ))?;
     mount("overlay", "root", "overlay", MountFlags::empty(), Some(options.as_c_str())).map_err(|error| {
         let reason = io::Error::from(error);
         io::Error::new(

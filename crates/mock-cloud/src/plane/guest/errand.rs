@@ -2,6 +2,7 @@
 
 use std::io;
 use std::process::Stdio;
+use std::time::Duration;
 
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -11,6 +12,8 @@ use crate::plane::spec::CommandResult;
 
 /// What the image has to run a script that comes on standard input; see `image/recipe.rs`.
 pub(crate) const RUNNER: &str = "/usr/local/lib/mock-cloud/run-command";
+/// How long a short command may take.
+const SHORT: Duration = Duration::from_secs(30);
 /// Most bytes of output that are kept: as many as the cloud keeps.
 const MOST_OUTPUT: usize = 24 * 1024;
 
@@ -29,6 +32,28 @@ fn inside(leader: u32, arguments: &[&str]) -> Command {
         .stderr(Stdio::null())
         .process_group(0);
     command
+}
+
+/// Runs a short command inside to its end.
+///
+/// # Errors
+/// It cannot be started, does not end, or fails: then with what it wrote.
+pub(crate) async fn perform(leader: u32, arguments: &[&str]) -> io::Result<()> {
+    output(leader, arguments).await.map(drop)
+}
+
+/// The same, and what it printed.
+///
+/// # Errors
+/// As [`perform`].
+pub(crate) async fn output(leader: u32, arguments: &[&str]) -> io::Result<Vec<u8>> {
+    let mut command = inside(leader, arguments);
+    let output = command.stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true).output();
+    let output = tokio::time::timeout(SHORT, output).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    Err(io::Error::other(format!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr).trim())))
 }
 
 /// Ends the unit of a script that nobody waits for any more.

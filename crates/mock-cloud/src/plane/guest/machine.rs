@@ -14,10 +14,11 @@ use tokio::time::Instant;
 
 use crate::plane::guest::booted::{Booted, Manner, Screen};
 use crate::plane::guest::console::Console;
+use crate::plane::guest::ordeal::Ordeal;
 use crate::plane::guest::router::Router;
 use crate::plane::guest::{Site, units};
 use crate::plane::host::process::End;
-use crate::plane::spec::{Host, HostState, Instance, Power};
+use crate::plane::spec::{Conditions, Host, HostState, Instance, Power};
 
 /// How long a machine may take until somebody can log in.
 const BOOT_LIMIT: Duration = Duration::from_mins(1);
@@ -39,11 +40,11 @@ enum Wish {
 
 /// What others see of it.
 #[derive(Default)]
-struct Seen {
+pub(crate) struct Seen {
     state: Option<HostState>,
     console: Console,
-    leader: Option<u32>,
-    groups: Vec<PathBuf>,
+    pub(crate) leader: Option<u32>,
+    pub(crate) groups: Vec<PathBuf>,
     /// The start that is under way or over.
     started: Option<i64>,
 }
@@ -51,6 +52,7 @@ struct Seen {
 /// A machine; ends with its files when it is told to.
 pub(crate) struct Machine {
     wish: watch::Sender<Wish>,
+    conditions: watch::Sender<Conditions>,
     seen: Arc<Mutex<Seen>>,
     task: JoinHandle<()>,
 }
@@ -61,12 +63,24 @@ impl Machine {
         let (wish, wanted) = watch::channel(Wish::Have(Box::new(instance.clone())));
         let seen = Arc::new(Mutex::new(Seen::default()));
         let folder = site.folder.join(&instance.id);
+        let (conditions, held_to) = watch::channel(Conditions::default());
+        tokio::spawn(Ordeal::new(folder.clone(), Arc::clone(&seen)).run(held_to));
         let keeper = Keeper { site, router, id: instance.id, folder, seen: Arc::clone(&seen), over: None };
-        Self { wish, seen, task: tokio::spawn(keeper.run(wanted)) }
+        Self { wish, conditions, seen, task: tokio::spawn(keeper.run(wanted)) }
     }
 
-    /// It should be like this.
-    pub(crate) fn want(&self, instance: Instance) {
+    /// It should be like this, and put up with that.
+    pub(crate) fn want(&self, mut instance: Instance, conditions: Conditions) {
+        if conditions.is_off {
+            instance.power = Power::Off;
+        }
+        self.conditions.send_if_modified(|known| {
+            let is_new = *known != conditions;
+            if is_new {
+                *known = conditions;
+            }
+            is_new
+        });
         self.wish.send_if_modified(|wish| {
             let is_new = !matches!(wish, Wish::Have(known) if **known == instance);
             if is_new {

@@ -3,7 +3,8 @@
 //! 1. [`Machines`] is all of a region: a [`router::Router`] a VPC, a [`machine::Machine`] an instance.
 //! 2. `booted` is a machine that runs; `boot` is the process that becomes it, `furnish` what it gets before.
 //! 3. `namespace` holds networks, `firewall` the security groups, `relay` the ways in and out.
-//! 4. `record` remembers what there is beside this process, and removes what dead ones left.
+//! 4. `disk` is what a machine's files are on, `ordeal` and `interference` do to it what faults want.
+//! 5. `record` remembers what there is beside this process, and removes what dead ones left.
 //!
 //! Networks, mounts and trees of processes have no names: the kernel ends them with the processes that hold them,
 //! however those end. What a cloud that was killed can leave behind are files and empty control groups.
@@ -12,12 +13,16 @@ pub(crate) mod boot;
 mod booted;
 pub(crate) mod command;
 mod console;
+mod disk;
 pub(crate) mod errand;
 mod firewall;
 pub(crate) mod furnish;
+mod interference;
+mod journal;
 mod limits;
 mod machine;
 mod namespace;
+mod ordeal;
 pub(crate) mod record;
 mod relay;
 mod router;
@@ -36,7 +41,7 @@ use crate::plane::host::process::Supervisor;
 use crate::plane::names::Zones;
 use crate::plane::network::Network;
 use crate::plane::report::Changed;
-use crate::plane::spec::{CommandResult, Desired, HostState, Power, Status};
+use crate::plane::spec::{CommandResult, Conditions, Desired, HostState, Power, Said, Status};
 
 /// Where the machines of a region are, and what they are made with.
 pub(crate) struct Site {
@@ -84,6 +89,14 @@ impl Site {
     fn forget(&self, instance: &str) {
         self.record.lock().unwrap_or_else(PoisonError::into_inner).remove(instance);
     }
+}
+
+/// Why machines of this computer cannot be made to put up with this; nothing when they can.
+pub(crate) async fn cannot(conditions: &Conditions) -> Option<String> {
+    if conditions.is_full {
+        return disk::cannot_be_full();
+    }
+    if conditions.delay.is_some() { interference::cannot_delay().await } else { None }
 }
 
 /// All machines of a region.
@@ -163,10 +176,12 @@ impl Machines {
         });
         for (id, instance) in &desired.instances {
             if let Some(machine) = machines.get(id) {
-                machine.want(instance.clone());
+                machine.want(instance.clone(), desired.troubles.of(id));
             } else if let Some(router) = routers.get(&instance.vpc) {
                 let (site, router) = (Arc::clone(&self.site), Arc::clone(router));
-                machines.insert(id.clone(), Machine::keep(site, router, instance.clone()));
+                let machine = Machine::keep(site, router, instance.clone());
+                machine.want(instance.clone(), desired.troubles.of(id));
+                machines.insert(id.clone(), machine);
             }
         }
         machines.keys().all(|id| desired.instances.contains_key(id))
@@ -200,6 +215,24 @@ impl Machines {
             machine.leader().ok_or("the instance is not running")?
         };
         errand::run(leader, script).await.map_err(|error| format!("the script cannot be run: {error}"))
+    }
+
+    /// What one of them said.
+    pub(crate) async fn logs(&self, instance: &str, after: Option<&str>) -> Result<Said, String> {
+        let (leader, console) = {
+            let machines = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+            let machine = machines.get(instance).ok_or("the instance does not exist")?;
+            (machine.leader(), machine.report().console)
+        };
+        match leader {
+            Some(leader) => {
+                let said = journal::read(leader, after).await;
+                said.map_err(|error| format!("the journal of the machine cannot be read: {error}"))
+            }
+            // What it said on its console has no places in it: it is told once.
+            None if after.is_none() => Ok(Said { text: console.replace('\r', ""), place: String::new() }),
+            None => Ok(Said { text: String::new(), place: after.unwrap_or_default().to_owned() }),
+        }
     }
 
     /// Cuts the power of all of them and removes their files.

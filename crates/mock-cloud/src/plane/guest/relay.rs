@@ -13,11 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::plane::guest::namespace::Namespace;
 use crate::plane::network::Network;
 use crate::plane::probe::connect;
+use crate::plane::strain::{self, Strain};
 
 /// How long a connection may take to be made: what a rule drops answers never.
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -39,7 +41,14 @@ pub(crate) struct Relays {
     /// From the loopback address of a load balancer to its address in the VPC.
     balancers: Arc<RwLock<BTreeMap<Ipv4Addr, Ipv4Addr>>>,
     open: Mutex<BTreeMap<Way, Open>>,
+    /// How bad the way to the SSH server of each machine is.
+    strains: Arc<Mutex<Strains>>,
 }
+
+/// By machine.
+type Strains = BTreeMap<Ipv4Addr, watch::Sender<Strain>>;
+
+const SSH: u16 = 22;
 
 /// One that listens.
 struct Open {
@@ -51,7 +60,7 @@ struct Open {
 
 impl Relays {
     pub(crate) fn new(vpc: String, namespace: Namespace, network: Arc<Network>) -> Self {
-        Self { vpc, namespace, network, balancers: Arc::default(), open: Mutex::default() }
+        Self { vpc, namespace, network, balancers: Arc::default(), open: Mutex::default(), strains: Arc::default() }
     }
 
     /// Makes them as wanted; whether they are now.
@@ -95,10 +104,20 @@ impl Relays {
             namespace: self.namespace.clone(),
             network: Arc::clone(&self.network),
             balancers: Arc::clone(&self.balancers),
+            strains: Arc::clone(&self.strains),
         };
         tokio::spawn(accept(listener, Arc::new(carrier), end.clone(), Arc::clone(&cut)));
         self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(way, Open { end, cut });
         Ok(())
+    }
+
+    /// From now on SSH from outside goes through this.
+    pub(crate) fn strain(&self, wanted: &BTreeMap<Ipv4Addr, Strain>) {
+        let mut strains = self.strains.lock().unwrap_or_else(PoisonError::into_inner);
+        strains.retain(|machine, _| wanted.contains_key(machine));
+        for (machine, strain) in wanted {
+            strains.entry(*machine).or_default().send_replace(*strain);
+        }
     }
 
     /// Cuts every connection to a machine, which was switched off.
@@ -180,6 +199,7 @@ struct Carrier {
     namespace: Namespace,
     network: Arc<Network>,
     balancers: Arc<RwLock<BTreeMap<Ipv4Addr, Ipv4Addr>>>,
+    strains: Arc<Mutex<Strains>>,
 }
 
 impl Carrier {
@@ -187,7 +207,10 @@ impl Carrier {
         let _ = from.set_nodelay(true);
         let to = tokio::time::timeout(CONNECT_LIMIT, self.connect(peer)).await;
         let failed = match to {
-            Ok(Ok(mut to)) => tokio::io::copy_bidirectional(&mut from, &mut to).await.err(),
+            Ok(Ok(mut to)) => match self.ssh_strain() {
+                Some(strain) => strain::carry(&mut from, to, strain).await.err(),
+                None => tokio::io::copy_bidirectional(&mut from, &mut to).await.err(),
+            },
             Ok(Err(error)) => Some(error),
             Err(_) => Some(io::ErrorKind::TimedOut.into()),
         };
@@ -195,6 +218,13 @@ impl Carrier {
             tracing::debug!(way = ?self.way, %error, "a relayed connection failed");
             let _ = from.set_zero_linger();
         }
+    }
+
+    /// How bad this way is, when it leads to an SSH server.
+    fn ssh_strain(&self) -> Option<watch::Receiver<Strain>> {
+        let Way::In { inner: SocketAddr::V4(inner), .. } = &self.way else { return None };
+        let strains = self.strains.lock().unwrap_or_else(PoisonError::into_inner);
+        strains.get(inner.ip()).filter(|_| inner.port() == SSH).map(watch::Sender::subscribe)
     }
 
     async fn connect(&self, peer: SocketAddr) -> io::Result<TcpStream> {

@@ -12,6 +12,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use hickory_server::Server;
 use ipnet::Ipv4Net;
@@ -19,12 +20,14 @@ use tokio::net::UdpSocket;
 use tokio::sync::Mutex;
 
 use crate::plane::guest::firewall::{Firewall, SOMEBODY};
+use crate::plane::guest::interference;
 use crate::plane::guest::namespace::Namespace;
 use crate::plane::guest::relay::{Relays, Way, connect_inside, listen_inside};
 use crate::plane::names::{self, Answerer, Zones};
 use crate::plane::network::{Network, outer_port};
 use crate::plane::proxy;
 use crate::plane::spec::{Desired, Instance};
+use crate::plane::strain::Strain;
 
 /// The name server that machines of Alibaba Cloud ask.
 pub(crate) const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(100, 100, 2, 136);
@@ -42,6 +45,17 @@ pub(crate) struct Router {
     _names: Server<Answerer>,
     applied: Mutex<Applied>,
     cables: AtomicU32,
+    /// How late what comes to each machine comes, and what its cable is called.
+    late: Mutex<Late>,
+}
+
+/// Cables and their delays, by machine.
+#[derive(Default)]
+struct Late {
+    cables: BTreeMap<Ipv4Addr, String>,
+    wanted: BTreeMap<Ipv4Addr, Duration>,
+    /// By the name of the cable, since a machine that boots has a new one.
+    applied: BTreeMap<String, Duration>,
 }
 
 /// What was told the kernel last.
@@ -49,6 +63,7 @@ pub(crate) struct Router {
 struct Applied {
     addresses: BTreeSet<Ipv4Addr>,
     ruleset: String,
+    interference: String,
 }
 
 /// A cable to a machine.
@@ -83,6 +98,7 @@ impl Router {
             _names: names::serve(zones, udp, tcp),
             applied: Mutex::default(),
             cables: AtomicU32::new(0),
+            late: Mutex::default(),
         })
     }
 
@@ -112,15 +128,39 @@ impl Router {
             let _ = writeln!(inside, "route add default via {gateway}");
         }
         namespace.run("ip", &["-batch", "-"], &inside).await?;
+        self.late.lock().await.cables.insert(address, name.clone());
+        self.delay().await?;
         Ok(Cable { namespace, name })
     }
 
     /// Takes a cable away, and ends the connections through it.
     pub(crate) async fn remove_cable(&self, cable: Cable, machine: Ipv4Addr) {
         self.relays.cut(machine);
+        let mut late = self.late.lock().await;
+        late.cables.retain(|_, own| *own != cable.name);
+        late.applied.remove(&cable.name);
+        drop(late);
         if let Err(error) = self.namespace.run("ip", &["link", "delete", &cable.name], "").await {
             tracing::debug!(%error, "a cable is gone already");
         }
+    }
+
+    /// Makes late what is to be late, and nothing else.
+    async fn delay(&self) -> io::Result<()> {
+        let mut late = self.late.lock().await;
+        let Late { cables, wanted, applied } = &mut *late;
+        for (machine, cable) in cables {
+            let (is, should) = (applied.get(cable).copied(), wanted.get(machine).copied());
+            if is == should {
+                continue;
+            }
+            interference::delay(&self.namespace, cable, should).await?;
+            match should {
+                Some(delay) => drop(applied.insert(cable.clone(), delay)),
+                None => drop(applied.remove(cable)),
+            }
+        }
+        Ok(())
     }
 
     /// Connects to a machine as the router itself, which every machine lets in.
@@ -146,7 +186,13 @@ impl Router {
         }
         let ruleset = firewall.ruleset(&strangers);
         addresses.extend(strangers);
-        if let Err(error) = self.apply(addresses, ruleset).await {
+        let interference = interference::ruleset(desired, &self.vpc);
+        self.late.lock().await.wanted = interference::delays(desired, &self.vpc);
+        let strains = firewall.instances.iter().map(|instance| {
+            (instance.private_address, Strain::of_ssh(&desired.troubles.of(&instance.id)))
+        });
+        self.relays.strain(&strains.collect());
+        if let Err(error) = self.apply(addresses, ruleset, interference).await {
             tracing::warn!(vpc = self.vpc, %error, "a router cannot be set up as wanted");
             return false;
         }
@@ -154,8 +200,18 @@ impl Router {
     }
 
     /// Tells the kernel what is new. The rules come before the addresses that they are about.
-    async fn apply(&self, addresses: BTreeSet<Ipv4Addr>, ruleset: String) -> io::Result<()> {
+    async fn apply(
+        &self,
+        addresses: BTreeSet<Ipv4Addr>,
+        ruleset: String,
+        interference: String,
+    ) -> io::Result<()> {
+        self.delay().await?;
         let mut applied = self.applied.lock().await;
+        if applied.interference != interference {
+            self.namespace.run("nft", &["-f", "-"], &interference).await?;
+            applied.interference = interference;
+        }
         if applied.ruleset != ruleset {
             self.namespace.run("nft", &["-f", "-"], &ruleset).await?;
             applied.ruleset = ruleset;

@@ -10,9 +10,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::plane::host::machine::Surroundings;
-use crate::plane::host::{Machine, ssh};
+use crate::plane::host::{Machine, ordeal, ssh};
 use crate::plane::network::outer_port;
-use crate::plane::spec::{CommandResult, Desired, Host, HostState, Instance, Power, Status};
+use crate::plane::spec::{CommandResult, Conditions, Desired, Host, HostState, Instance, Power, Said, Status};
 
 /// A host as it is now.
 #[derive(Clone)]
@@ -47,8 +47,9 @@ impl Fleet {
             }
         }
         for (id, instance) in &desired.instances {
-            let (fleet, instance, slot) = (Arc::clone(self), instance.clone(), slots.get(id).cloned());
-            work.spawn(async move { fleet.bring(instance, slot).await });
+            let (fleet, slot) = (Arc::clone(self), slots.get(id).cloned());
+            let wish = (instance.clone(), desired.troubles.of(id));
+            work.spawn(async move { fleet.bring(wish, slot).await });
         }
         let mut is_complete = true;
         while let Some(result) = work.join_next().await {
@@ -63,14 +64,17 @@ impl Fleet {
     }
 
     /// Brings one instance to where it should be.
-    async fn bring(&self, instance: Instance, slot: Option<Slot>) -> bool {
+    async fn bring(&self, (instance, conditions): (Instance, Conditions), slot: Option<Slot>) -> bool {
         if let Some(machine) = slot.as_ref().and_then(|slot| slot.machine.as_ref()) {
-            machine.update(instance.clone());
+            machine.update(instance.clone(), conditions.clone());
         }
         let is_on = slot.as_ref().is_some_and(|slot| slot.state == HostState::Ready);
-        match (instance.power, slot) {
+        let power = if conditions.is_off { Power::Off } else { instance.power };
+        match (power, slot) {
             (Power::On, _) if is_on => true,
-            (Power::On, slot) => self.boot(instance, slot.and_then(|slot| slot.machine)).await,
+            (Power::On, slot) => {
+                self.boot((instance, conditions), slot.and_then(|slot| slot.machine)).await
+            }
             (Power::Off, Some(slot)) if is_on => {
                 switch_off(&slot).await;
                 self.set_slot(&instance.id, Slot { state: HostState::Off, ..slot });
@@ -90,11 +94,11 @@ impl Fleet {
         }
     }
 
-    async fn boot(&self, instance: Instance, machine: Option<Arc<Machine>>) -> bool {
-        let id = instance.id.clone();
+    async fn boot(&self, wish: (Instance, Conditions), machine: Option<Arc<Machine>>) -> bool {
+        let id = wish.0.id.clone();
         let off = CancellationToken::new();
         self.set_slot(&id, Slot { state: HostState::Booting, machine: machine.clone(), off: off.clone() });
-        match self.power_on(instance, machine, off.clone()).await {
+        match self.power_on(wish, machine, off.clone()).await {
             Ok(machine) => {
                 tracing::info!(instance = id, address = %machine.address, "a host is ready");
                 self.set_slot(&id, Slot { state: HostState::Ready, machine: Some(machine), off });
@@ -110,7 +114,7 @@ impl Fleet {
 
     async fn power_on(
         &self,
-        instance: Instance,
+        (instance, conditions): (Instance, Conditions),
         machine: Option<Arc<Machine>>,
         off: CancellationToken,
     ) -> io::Result<Arc<Machine>> {
@@ -120,9 +124,12 @@ impl Fleet {
             let address = self.surroundings.network.host(&instance.id);
             let address = address.ok_or(io::ErrorKind::AddrNotAvailable)?;
             let (folder, surroundings) = (self.folder.join(&instance.id), self.surroundings.clone());
-            let open = move || Machine::open(folder, instance, address, surroundings);
+            let known = instance.clone();
+            let open = move || Machine::open(folder, known, address, surroundings);
             Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??)
         };
+        machine.update(instance, conditions);
+        tokio::spawn(ordeal::run(Arc::clone(&machine), off.clone()));
         ssh::serve(Arc::clone(&machine), off).await?;
         machine.start_enabled().await;
         Ok(machine)
@@ -175,10 +182,24 @@ impl Fleet {
             return Err("the instance is not running".to_owned());
         }
         let machine = slot.machine.ok_or("the instance has no machine behind it")?;
+        let run = async {
+            machine.thawed().await;
+            machine.run_script(script).await
+        };
         tokio::select! {
-            (exit_code, output) = machine.run_script(script) => Ok(CommandResult { exit_code, output }),
+            (exit_code, output) = run => Ok(CommandResult { exit_code, output }),
             () = slot.off.cancelled() => Err("the instance was stopped".to_owned()),
         }
+    }
+
+    /// What one of them said.
+    pub(crate) fn logs(&self, instance: &str, after: Option<&str>) -> Result<Said, String> {
+        let slot = self.slots.lock().unwrap_or_else(PoisonError::into_inner).get(instance).cloned();
+        let slot = slot.ok_or("the instance does not exist")?;
+        let machine = slot.machine.ok_or("the instance has not been on yet")?;
+        // A place that nobody gave is the beginning.
+        let after = after.and_then(|after| after.parse().ok()).unwrap_or(0);
+        Ok(machine.services.said(after, &machine.host_name()))
     }
 
     /// Switches all of them off and removes their files.

@@ -2,12 +2,17 @@
 
 use std::collections::VecDeque;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use jiff::Timestamp;
 
 /// Lines kept a unit.
 const MOST_LINES: usize = 2000;
 /// Bytes kept of a line.
 const LONGEST_LINE: usize = 8 * 1024;
+
+/// How many lines there were so far, on all hosts.
+static LINES: AtomicU64 = AtomicU64::new(0);
 
 /// The journal of one unit.
 #[derive(Debug, Default)]
@@ -17,6 +22,8 @@ pub(crate) struct Journal {
 
 #[derive(Debug)]
 struct Entry {
+    /// Which line of all it is.
+    number: u64,
     at: Timestamp,
     source: String,
     message: String,
@@ -42,7 +49,9 @@ impl Journal {
             end -= 1;
         }
         let message = message[..end].to_owned();
-        self.entries.push_back(Entry { at: Timestamp::now(), source: source.to_owned(), message });
+        let number = LINES.fetch_add(1, Ordering::Relaxed) + 1;
+        let (at, source) = (Timestamp::now(), source.to_owned());
+        self.entries.push_back(Entry { number, at, source, message });
     }
 
     /// The last lines, oldest first.
@@ -50,13 +59,24 @@ impl Journal {
         let skipped = self.entries.len().saturating_sub(count);
         let mut text = String::new();
         for entry in self.entries.iter().skip(skipped) {
-            if format == Format::Short {
-                let at = entry.at.strftime("%b %d %H:%M:%S");
-                text.extend([&at.to_string(), " ", host, " ", &entry.source, ": "]);
+            match format {
+                Format::Short => text.push_str(&entry.line(host)),
+                Format::Cat => text.extend([entry.message.as_str(), "\n"]),
             }
-            text.push_str(&entry.message);
-            text.push('\n');
         }
         text
+    }
+
+    /// Lines after the one of this number, each with its own.
+    pub(crate) fn after(&self, number: u64, host: &str) -> Vec<(u64, String)> {
+        let new = self.entries.iter().filter(|entry| entry.number > number);
+        new.map(|entry| (entry.number, entry.line(host))).collect()
+    }
+}
+
+impl Entry {
+    fn line(&self, host: &str) -> String {
+        let at = self.at.strftime("%b %d %H:%M:%S");
+        format!("{at} {host} {}: {}\n", self.source, self.message)
     }
 }

@@ -45,11 +45,17 @@ impl Keeper {
         loop {
             let end = tokio::select! {
                 end = launched.running.end() => (end, None),
-                event = launched.vigil.next() => match self.heed(event, &mut launched.running).await {
+                event = launched.vigil.next(), if !self.machine.is_frozen() => match self.heed(event, &mut launched.running).await {
                     Some((end, result)) => (end, Some(result)),
                     None => continue,
                 },
                 order = self.inbox.recv() => {
+                    if let Some(Order::Signal(signal)) = order {
+                        launched.running.signal(signal).await;
+                        // The clock of a host that is frozen stands still, too.
+                        launched.vigil.begin_anew();
+                        continue;
+                    }
                     self.obey(order, &mut launched.running, &mut launched.output).await;
                     return;
                 }
@@ -153,7 +159,7 @@ impl Keeper {
         if let Some(delay) = delay {
             tokio::select! {
                 () = tokio::time::sleep(delay) => {}
-                order = self.inbox.recv() => {
+                order = next_order(&mut self.inbox) => {
                     services.with(&unit, |entry| entry.state.active = Active::Inactive);
                     self.leave(order);
                     return None;
@@ -189,7 +195,7 @@ impl Keeper {
         let (signal, patience) = match (&order, definition) {
             (Some(Order::Stop(_)), Some(definition)) => (definition.kill_signal, definition.stop_timeout),
             (Some(Order::Stop(_)), None) => (15, STOP_TIMEOUT),
-            (Some(Order::Kill(_)) | None, _) => (9, Duration::from_secs(5)),
+            (Some(Order::Kill(_) | Order::Signal(_)) | None, _) => (9, Duration::from_secs(5)),
         };
         self.started = None;
         services.with(&unit, |entry| entry.state.active = Active::Deactivating);
@@ -226,6 +232,16 @@ impl Keeper {
         self.machine.changed.notify();
         if let Some(Order::Stop(done) | Order::Kill(done)) = order {
             let _ = done.send(());
+        }
+    }
+}
+
+/// The next order to somebody who has no program to send signals to.
+async fn next_order(inbox: &mut mpsc::Receiver<Order>) -> Option<Order> {
+    loop {
+        match inbox.recv().await {
+            Some(Order::Signal(_)) => {}
+            order => return order,
         }
     }
 }

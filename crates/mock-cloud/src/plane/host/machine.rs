@@ -1,7 +1,7 @@
 //! One process host: its root directory, what it knows of itself, and its services.
 
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,7 +20,8 @@ use crate::plane::host::service::Services;
 use crate::plane::names::Zones;
 use crate::plane::network::Network;
 use crate::plane::report::Changed;
-use crate::plane::spec::Instance;
+use crate::plane::spec::{Conditions, Instance};
+use crate::plane::strain::Strain;
 
 /// Where the host's private key is, inside its root.
 const HOST_KEY: &str = "/etc/ssh/ssh_host_ed25519_key";
@@ -95,6 +96,9 @@ pub(crate) struct Machine {
     pub(crate) services: Services,
     pub(crate) key: PrivateKey,
     instance: watch::Sender<Instance>,
+    conditions: watch::Sender<Conditions>,
+    /// How bad the way to its SSH server is.
+    strain: watch::Sender<Strain>,
 }
 
 impl Machine {
@@ -125,6 +129,8 @@ impl Machine {
             services: Services::default(),
             key,
             instance: watch::Sender::new(instance),
+            conditions: watch::Sender::default(),
+            strain: watch::Sender::default(),
         })
     }
 
@@ -133,14 +139,45 @@ impl Machine {
         self.instance.borrow().clone()
     }
 
-    /// Takes over what the control plane says of it now.
-    pub(crate) fn update(&self, instance: Instance) {
+    /// Takes over what the control plane says of it now, and what is wrong with it.
+    pub(crate) fn update(&self, instance: Instance, conditions: Conditions) {
         self.instance.send_replace(instance);
+        self.root.fill(conditions.is_full);
+        self.strain.send_replace(Strain::of_ssh(&conditions));
+        self.conditions.send_replace(conditions);
+    }
+
+    /// What is wrong with it, now and from now on.
+    pub(crate) fn conditions(&self) -> watch::Receiver<Conditions> {
+        self.conditions.subscribe()
+    }
+
+    /// How bad the way to its SSH server is, now and from now on.
+    pub(crate) fn strain(&self) -> watch::Receiver<Strain> {
+        self.strain.subscribe()
+    }
+
+    /// Whether nothing on it moves.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.conditions.borrow().is_frozen
+    }
+
+    /// Waits until it moves.
+    pub(crate) async fn thawed(&self) {
+        // Its sender is ours, so it does not end.
+        let _ = self.conditions().wait_for(|conditions| !conditions.is_frozen).await;
     }
 
     /// Wakes whenever the control plane says something new of it.
     pub(crate) fn news(&self) -> watch::Receiver<Instance> {
         self.instance.subscribe()
+    }
+
+    /// Waits until it reaches a place.
+    pub(crate) async fn passable(&self, place: SocketAddr) {
+        if let IpAddr::V4(other) = place.ip() {
+            self.network.passable(self.address, other).await;
+        }
     }
 
     /// What `hostname` prints.
@@ -160,9 +197,9 @@ impl Machine {
 
     /// Starts what is enabled, as a boot does.
     pub(crate) async fn start_enabled(self: &Arc<Self>) {
-        let console = &self.services.console;
-        console.add(&format!("Booting {} on {}", self.instance().image, self.address));
-        console.add("Started OpenSSH server.");
+        let services = &self.services;
+        services.announce(&format!("Booting {} on {}", self.instance().image, self.address));
+        services.announce("Started OpenSSH server.");
         let wants = "/etc/systemd/system/multi-user.target.wants";
         let units = self.root.place(wants, Last::Follow).and_then(|place| Root::list(&place));
         for unit in units.unwrap_or_default() {
@@ -170,8 +207,8 @@ impl Machine {
                 tracing::info!(unit, ?error, "an enabled unit did not start at boot");
             }
         }
-        console.add("Reached target Multi-User System.");
-        console.add(&format!("{} login:", self.host_name()));
+        services.announce("Reached target Multi-User System.");
+        services.announce(&format!("{} login:", self.host_name()));
     }
 }
 

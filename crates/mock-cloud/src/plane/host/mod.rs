@@ -3,6 +3,7 @@
 //! 1. [`Machine`] is one host: files, services, programs; [`Fleet`] is all of them.
 //! 2. `ssh` lets clients in, `sftp` serves files, `programs` is everything that can be executed.
 //! 3. `service` runs units as real processes under the supervisor.
+//! 4. `ordeal` does to a host what faults want.
 //!
 //! No shell is ever started, and no path leaves the root.
 
@@ -13,6 +14,7 @@ mod keeper;
 mod launch;
 pub(crate) mod machine;
 mod notify;
+mod ordeal;
 pub(crate) mod outcome;
 mod packages;
 pub(crate) mod process;

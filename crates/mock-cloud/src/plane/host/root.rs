@@ -16,6 +16,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RenameFlags, Stat};
 use rustix::io::Errno;
@@ -39,6 +40,7 @@ pub(crate) enum Last {
 pub(crate) struct Root {
     base: PathBuf,
     descriptor: Arc<OwnedFd>,
+    is_full: Arc<AtomicBool>,
 }
 
 /// A looked up path: a directory inside the root and a name in it (which may not exist yet).
@@ -48,6 +50,7 @@ pub(crate) struct Place {
     name: OsString,
     /// Absolute inside the root, without links and dots.
     path: PathBuf,
+    is_full: Arc<AtomicBool>,
 }
 
 impl Root {
@@ -55,7 +58,17 @@ impl Root {
     pub(crate) fn open(base: PathBuf) -> io::Result<Self> {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let descriptor = Arc::new(rustix::fs::open(&base, flags, Mode::empty())?);
-        Ok(Self { base, descriptor })
+        Ok(Self { base, descriptor, is_full: Arc::default() })
+    }
+
+    /// Whether from now on nothing more fits on its disk.
+    pub(crate) fn fill(&self, is_full: bool) {
+        self.is_full.store(is_full, Ordering::Relaxed);
+    }
+
+    /// Whether nothing more fits on its disk.
+    pub(crate) fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
     }
 
     /// Looks a path up.
@@ -215,7 +228,7 @@ impl<'a> Walk<'a> {
         if name != "." {
             path.push(&name);
         }
-        Place { directory: self.here(), name, path }
+        Place { directory: self.here(), name, path, is_full: Arc::clone(&self.root.is_full) }
     }
 
     fn run(mut self) -> io::Result<Place> {
@@ -288,6 +301,14 @@ impl Place {
         &self.path
     }
 
+    /// Whether something more fits here: what is in memory does on a full disk, too.
+    fn has_room(&self) -> io::Result<()> {
+        if self.is_full.load(Ordering::Relaxed) && !self.path.starts_with("/run") {
+            return Err(Errno::NOSPC.into());
+        }
+        Ok(())
+    }
+
     /// Attributes, of a link itself when the place is one.
     pub(crate) fn stat(&self) -> io::Result<Stat> {
         Ok(rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW)?)
@@ -299,12 +320,18 @@ impl Place {
 
     /// Opens the file; never through a link, and never waiting for a peer.
     pub(crate) fn open(&self, flags: OFlags, mode: u32) -> io::Result<File> {
+        if flags.intersects(OFlags::WRONLY | OFlags::RDWR | OFlags::CREATE) {
+            self.has_room()?;
+        }
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let descriptor = rustix::fs::openat(&self.directory, &self.name, flags, Mode::from_raw_mode(mode))?;
         Ok(File::from(descriptor))
     }
 
     pub(crate) fn make_folder(&self, mode: u32) -> io::Result<()> {
+        if self.stat().is_err() {
+            self.has_room()?;
+        }
         rustix::fs::mkdirat(&self.directory, &self.name, Mode::from_raw_mode(mode))?;
         self.set_mode(mode)
     }
@@ -337,6 +364,7 @@ impl Place {
 
     /// Makes a link here; its text is kept as it is and judged when it is followed.
     pub(crate) fn link_to(&self, target: &str) -> io::Result<()> {
+        self.has_room()?;
         Ok(rustix::fs::symlinkat(target, &self.directory, &self.name)?)
     }
 

@@ -25,6 +25,12 @@ use crate::plane::spec;
 
 /// Folders searched for unit files, the administrator's first.
 const FOLDERS: &[&str] = &["/etc/systemd/system", "/usr/lib/systemd/system"];
+/// In whose journal the host itself speaks; no unit can be called so.
+const HOST: &str = "/";
+/// Signals a unit is sent by their numbers, as the supervisor takes them.
+pub(super) const SIGKILL: i32 = 9;
+pub(super) const SIGCONT: i32 = 18;
+pub(super) const SIGSTOP: i32 = 19;
 /// `EXIT_EXEC`: what systemd reports when a program could not be executed.
 const NOT_EXECUTED: i32 = 203;
 
@@ -103,6 +109,8 @@ pub(super) enum Order {
     Stop(oneshot::Sender<()>),
     /// The machine is switched off: no time to say goodbye.
     Kill(oneshot::Sender<()>),
+    /// Its processes are sent a signal, and it is looked after as before.
+    Signal(i32),
 }
 
 /// What is kept of a unit.
@@ -168,6 +176,26 @@ impl Services {
         entries.get(unit).map_or_else(String::new, |entry| {
             entry.journal.lock().unwrap_or_else(PoisonError::into_inner).tail(count, host, format)
         })
+    }
+
+    /// What all units and the host itself said after this number, in the order in which they said it.
+    pub(crate) fn said(&self, after: u64, host: &str) -> spec::Said {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lines: Vec<(u64, String)> = Vec::new();
+        for entry in entries.values() {
+            lines.extend(entry.journal.lock().unwrap_or_else(PoisonError::into_inner).after(after, host));
+        }
+        drop(entries);
+        lines.sort();
+        let place = lines.last().map_or(after, |(number, _)| *number).to_string();
+        spec::Said { text: lines.into_iter().map(|(_, line)| line).collect(), place }
+    }
+
+    /// Says something in the name of the host itself, on its console and in its journal.
+    pub(crate) fn announce(&self, message: &str) {
+        let journal = self.with(HOST, |entry| Arc::clone(&entry.journal));
+        journal.lock().unwrap_or_else(PoisonError::into_inner).add("systemd[1]", message);
+        self.console.add(message);
     }
 
     /// Units that run or ran, for the status.
@@ -291,6 +319,13 @@ impl Machine {
         }
         while ends.join_next().await.is_some() {}
         self.services.entries.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// Sends a signal to the processes of a unit that runs; whatever comes of it comes as if they had sent it.
+    pub(crate) async fn signal_unit(&self, unit: &str, signal: i32) {
+        if let Some(orders) = self.services.with(unit, |entry| entry.orders.clone()) {
+            let _ = orders.send(Order::Signal(signal)).await;
+        }
     }
 
     async fn order(&self, unit: &str, order: impl FnOnce(oneshot::Sender<()>) -> Order) {

@@ -14,6 +14,7 @@ use russh_sftp::protocol::{
 };
 use russh_sftp::server::{Handler, StatusReply};
 use rustix::fs::{FileType, OFlags, Stat};
+use rustix::io::Errno;
 use tokio_util::sync::CancellationToken;
 
 use crate::gates::{self, Passage, Verdict};
@@ -279,6 +280,9 @@ impl Handler for Files {
         data: Vec<u8>,
     ) -> Result<Status, Self::Error> {
         let (mut file, appends) = self.file(&handle)?;
+        if self.machine.root.is_full() {
+            return done(id, Err(Errno::NOSPC.into()));
+        }
         done(
             id,
             if appends { io::Write::write_all(&mut file, &data) } else { file.write_all_at(&data, offset) },

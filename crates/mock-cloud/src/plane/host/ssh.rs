@@ -24,10 +24,15 @@ use crate::plane::host::programs::{Live, Stdin};
 use crate::plane::host::sftp::Files;
 use crate::plane::network::outer_port;
 use crate::plane::probe::connect;
+use crate::plane::strain;
 use crate::plane::stream::{Activity, Guarded};
 
 /// Bytes of an SFTP conversation on their way.
 const SFTP_BUFFER: usize = 256 * 1024;
+/// Bytes of a connection on their way to and from its server.
+const WAY: usize = 64 * 1024;
+/// How long the last words of a server may take to its client.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a forwarded connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
@@ -96,14 +101,17 @@ async fn converse(
     let cut = off.child_token();
     let _ = stream.set_nodelay(true);
     let stream = Guarded::new(stream, Activity::new(), cut.clone());
+    let (near, far) = tokio::io::duplex(WAY);
+    let carried = tokio::spawn(strain::carry(stream, far, machine.strain()));
     let connection = Connection { machine, channels: HashMap::new(), cut: cut.clone(), off };
-    let ended = match server::run_stream(config, stream, connection).await {
+    let ended = match server::run_stream(config, near, connection).await {
         Ok(session) => session.await,
         Err(error) => Err(error),
     };
     if let Err(error) = ended {
         tracing::debug!(%error, "an SSH connection ended");
     }
+    let _ = tokio::time::timeout(FAREWELL, carried).await;
     cut.cancel();
 }
 
@@ -189,6 +197,21 @@ impl server::Handler for Connection {
         session.channel_failure(channel)
     }
 
+    /// A terminal is taken as given: what is printed here is the same with and without one.
+    async fn pty_request(
+        &mut self,
+        channel: ChannelId,
+        _term: &str,
+        _columns: u32,
+        _rows: u32,
+        _pixel_width: u32,
+        _pixel_height: u32,
+        _modes: &[(russh::Pty, u32)],
+        session: &mut Session,
+    ) -> Result<(), Self::Error> {
+        session.channel_success(channel)
+    }
+
     async fn shell_request(&mut self, channel: ChannelId, session: &mut Session) -> Result<(), Self::Error> {
         if let Some(channel) = self.channels.remove(&channel) {
             session.channel_success(channel.id())?;
@@ -247,13 +270,18 @@ impl server::Handler for Connection {
         let port = u16::try_from(port_to_connect).ok();
         let target = port.and_then(|port| self.machine.reach(host_to_connect, port));
         let source = self.machine.address;
+        let machine = Arc::clone(&self.machine);
         let Some(target) = target else {
             tracing::info!(host_to_connect, port_to_connect, "forwarding outside of the region refused");
             reply.reject(ChannelOpenFailure::AdministrativelyProhibited).await;
             return Ok(());
         };
         self.spawn(async move {
-            match tokio::time::timeout(CONNECT_LIMIT, connect(target, Some(source))).await {
+            let open = async {
+                machine.passable(target).await;
+                connect(target, Some(source)).await
+            };
+            match tokio::time::timeout(CONNECT_LIMIT, open).await {
                 Ok(Ok(mut stream)) => {
                     reply.accept().await;
                     let _ = tokio::io::copy_bidirectional(&mut channel.into_stream(), &mut stream).await;

@@ -26,6 +26,7 @@ pub(super) struct Vigil(Option<Expected>);
 struct Expected {
     listener: Listener,
     is_ready: bool,
+    start_limit: Duration,
     start: Instant,
     watchdog: Option<(Duration, Instant)>,
 }
@@ -33,14 +34,23 @@ struct Expected {
 impl Vigil {
     /// From the moment its program is started.
     pub(super) fn over(unit: &Unit, listener: Listener) -> Self {
-        let start = Instant::now() + unit.start_timeout;
+        let start_limit = unit.start_timeout;
+        let start = Instant::now() + start_limit;
         let watchdog = unit.watchdog.map(|limit| (limit, Instant::now() + limit));
-        Self(Some(Expected { listener, is_ready: false, start, watchdog }))
+        Self(Some(Expected { listener, is_ready: false, start_limit, start, watchdog }))
     }
 
     /// Whether the program has started as far as the service manager is concerned.
     pub(super) fn is_over_start(&self) -> bool {
         self.0.as_ref().is_none_or(|expected| expected.is_ready)
+    }
+
+    /// What is waited for may take as long as it might from the beginning.
+    pub(super) fn begin_anew(&mut self) {
+        if let Some(expected) = &mut self.0 {
+            expected.start = Instant::now() + expected.start_limit;
+            expected.hear();
+        }
     }
 
     /// Waits for what comes; for ever when nothing is expected. May be dropped and called again.

@@ -3,12 +3,13 @@
 //! 1. The zone of a name is the longest domain of ours that it ends in; other names are refused.
 //! 2. A record of the type asked answers; else a CNAME does, and is followed as far as its target is ours.
 //! 3. A CNAME at the apex stands beside SOA and NS, as Alidns serves it.
-//! 4. A name without records that has none below is NXDOMAIN; otherwise the answer is empty, with the SOA.
+//! 4. A stale name is answered, with all it leads to, as it was when it became stale.
+//! 5. A name without records that has none below is NXDOMAIN; otherwise the answer is empty, with the SOA.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::str::FromStr;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::rdata::{A, AAAA, CNAME, MX, NS, SOA, TXT};
@@ -44,7 +45,9 @@ impl Answer {
 /// All zones; replaced as a whole.
 #[derive(Default)]
 pub(crate) struct Zones {
-    content: RwLock<Content>,
+    content: RwLock<Arc<Content>>,
+    /// What is answered for names that are stale.
+    stale: RwLock<BTreeMap<String, Arc<Content>>>,
 }
 
 #[derive(Default)]
@@ -64,8 +67,9 @@ fn absolute(name: &str) -> Option<Name> {
 }
 
 impl Zones {
-    /// Replaces every record.
+    /// Replaces every record. A name that becomes stale keeps what was answered before.
     pub(crate) fn replace(&self, desired: &spec::Desired) {
+        self.keep_stale(&desired.troubles.stale_names);
         let mut content = Content::default();
         content.domains.extend(BALANCER_DOMAINS.iter().map(|domain| (*domain).to_owned()));
         content.domains.insert(REDIS_DOMAIN.to_owned());
@@ -93,12 +97,26 @@ impl Zones {
             let address = (ADDRESS_TTL, RData::A(A(redis.private_address)));
             content.records.entry(plain(&redis.domain)).or_default().push(address);
         }
-        *self.content.write().unwrap_or_else(PoisonError::into_inner) = content;
+        *self.content.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(content);
+    }
+
+    fn keep_stale(&self, names: &BTreeSet<String>) {
+        let mut stale = self.stale.write().unwrap_or_else(PoisonError::into_inner);
+        stale.retain(|name, _| names.contains(name));
+        for name in names {
+            stale.entry(name.clone()).or_insert_with(|| self.now());
+        }
+    }
+
+    fn now(&self) -> Arc<Content> {
+        Arc::clone(&self.content.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Answers a question.
     pub(crate) fn look_up(&self, name: &str, kind: RecordType) -> Answer {
-        self.content.read().unwrap_or_else(PoisonError::into_inner).look_up(&plain(name), kind)
+        let name = plain(name);
+        let stale = self.stale.read().unwrap_or_else(PoisonError::into_inner).get(&name).cloned();
+        stale.unwrap_or_else(|| self.now()).look_up(&name, kind)
     }
 
     /// The first address of a name, through CNAMEs.
@@ -299,5 +317,27 @@ mod tests {
             assert_eq!((answer.code, answer.records.len()), (code, count), "{name} {kind}");
         }
         assert_eq!(zones.address("www.example.com"), Some("198.18.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_stale_name_is_answered_as_it_was_until_it_is_not_stale_any_more() {
+        let record = |value: &str| spec::Record {
+            host: "chat".to_owned(),
+            kind: "A".to_owned(),
+            value: value.to_owned(),
+            ttl: 600,
+        };
+        let mut desired = spec::Desired::default();
+        let zones = Zones::default();
+        let mut serve = |value: &str, stale: &[&str]| {
+            desired.domains.insert("example.com".to_owned(), vec![record(value)]);
+            desired.troubles.stale_names = stale.iter().map(|name| (*name).to_owned()).collect();
+            zones.replace(&desired);
+            zones.address("chat.example.com").map(|address| address.to_string())
+        };
+        assert_eq!(serve("1.1.1.1", &[]).as_deref(), Some("1.1.1.1"));
+        assert_eq!(serve("1.1.1.1", &["chat.example.com"]).as_deref(), Some("1.1.1.1"));
+        assert_eq!(serve("2.2.2.2", &["chat.example.com"]).as_deref(), Some("1.1.1.1"));
+        assert_eq!(serve("3.3.3.3", &["www.example.com"]).as_deref(), Some("3.3.3.3"));
     }
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::plane::network::Network;
 use crate::plane::proxy::pool::Pool;
+use crate::plane::proxy::traffic::Traffic;
 use crate::plane::report::Changed;
 use crate::plane::spec::{Health, Server};
 
@@ -31,6 +32,7 @@ pub(super) struct Backend {
     recovered: Notify,
     open: AtomicUsize,
     era: Mutex<Era>,
+    traffic: Arc<Traffic>,
     retired: CancellationToken,
 }
 
@@ -71,6 +73,7 @@ impl Backend {
             recovered: Notify::new(),
             open: AtomicUsize::new(0),
             era: Mutex::new(Era::new()),
+            traffic: Arc::default(),
             retired: CancellationToken::new(),
         })
     }
@@ -84,6 +87,16 @@ impl Backend {
     /// Where it is now; its host may be gone.
     pub(super) fn target(&self, port: Option<u16>) -> Option<SocketAddr> {
         self.network.outer_in(&self.server.vpc, self.server.address, port.unwrap_or(self.server.port))
+    }
+
+    /// What goes to it.
+    pub(super) fn traffic(&self) -> &Arc<Traffic> {
+        &self.traffic
+    }
+
+    /// Whether it is found ill, whatever it answers.
+    pub(super) fn is_unwell(&self) -> bool {
+        self.network.is_unwell(&self.server.vpc, self.server.address)
     }
 
     /// The address it is known by in its VPC.

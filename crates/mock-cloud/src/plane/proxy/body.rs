@@ -78,6 +78,14 @@ impl Served {
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = self.next(context);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            self.lease.backend().traffic().answered(frame.data_ref().map_or(0, Bytes::len));
+        }
+        frame
+    }
+
+    fn next(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         // Asked first, so that the connection knows that more is wanted; then the connection gets on.
         let frame = Pin::new(&mut self.incoming).poll_frame(context);
         if frame.is_ready() {

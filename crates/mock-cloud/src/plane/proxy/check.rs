@@ -54,6 +54,9 @@ pub(super) async fn watch(backend: Arc<Backend>, settings: Settings, changed: Ch
 
 /// One probe: the reason code of the load balancer's API when it fails.
 async fn probe(backend: &Backend, check: &HealthCheck) -> Result<(), &'static str> {
+    if backend.is_unwell() {
+        return Err("RESPONSE_MISMATCH");
+    }
     let target = backend.target(check.port).ok_or("CONNECT_TIMEOUT")?;
     let deadline = Instant::now() + check.timeout;
     let stream = match timeout_at(deadline, connect(target, backend.source())).await {

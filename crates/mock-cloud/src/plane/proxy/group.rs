@@ -9,7 +9,7 @@ use crate::plane::proxy::backend::{Backend, Load};
 use crate::plane::proxy::check;
 use crate::plane::proxy::schedule::{self, Slot};
 use crate::plane::report::Changed;
-use crate::plane::spec::{Health, ServerGroup};
+use crate::plane::spec::{Carried, Health, ServerGroup};
 
 /// The settings of a group, readable by its checks at any time.
 pub(super) type Settings = Arc<RwLock<Arc<ServerGroup>>>;
@@ -98,6 +98,12 @@ impl Group {
             if slot.weight == 0 { Health::Unused } else { slot.backend.health() }
         };
         slots.iter().map(|(key, slot)| (key.clone(), judge(slot))).collect()
+    }
+
+    /// What goes to each of its servers, by server key.
+    pub(super) fn traffic(&self) -> BTreeMap<String, Carried> {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.iter().map(|(key, slot)| (key.clone(), slot.backend.traffic().read())).collect()
     }
 
     /// No listener names it any more. What is open goes on until it ends by itself.

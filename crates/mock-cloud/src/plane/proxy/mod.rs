@@ -6,7 +6,8 @@
 //! 3. `forward` carries one request: `rules` (`condition`, `pattern`, `action`, `limit`) say where to, `headers` and
 //!    `sticky` what is told, `upstream` brings it there over a `connection` of the `pool`, `body` and `gzip` bring the
 //!    answer back. `tunnel` is what follows an upgrade.
-//! 4. A `group` has its `backend`s, of which `schedule` picks one for each request and `check` probes all.
+//! 4. A `group` has its `backend`s, of which `schedule` picks one for each request and `check` probes all;
+//!    `traffic` counts what goes to each.
 
 mod action;
 mod backend;
@@ -29,6 +30,7 @@ mod secure;
 mod setting;
 mod sticky;
 mod tls;
+mod traffic;
 mod tunnel;
 mod upstream;
 
@@ -41,7 +43,7 @@ use crate::plane::proxy::front::Front;
 use crate::plane::proxy::group::Group;
 use crate::plane::proxy::setting::Setting;
 use crate::plane::report::Changed;
-use crate::plane::spec::{Desired, Health, Listener, LoadBalancer, health_key};
+use crate::plane::spec::{Desired, Health, Listener, LoadBalancer, TrafficMap, health_key};
 
 /// All load balancers of the region.
 pub(crate) struct Proxy {
@@ -177,6 +179,12 @@ impl Proxy {
             }
         }
         health
+    }
+
+    /// What goes to the servers of each group.
+    pub(crate) fn traffic(&self) -> TrafficMap {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.groups.iter().map(|(name, group)| (name.clone(), group.traffic())).collect()
     }
 
     /// From each address and port of a listener to the socket that serves it.

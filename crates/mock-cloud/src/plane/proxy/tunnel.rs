@@ -1,11 +1,14 @@
 //! What follows an upgrade: bytes both ways, until one side ends.
 
+use std::sync::Arc;
+
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional_with_sizes;
 
 use crate::plane::proxy::backend::Era;
 use crate::plane::proxy::front::Client;
+use crate::plane::proxy::traffic::Counted;
 use crate::plane::proxy::upstream::Lease;
 
 /// Bytes that are carried at once: most messages are far smaller.
@@ -22,7 +25,8 @@ pub(super) async fn carry(ends: Ends, client: Client, mut lease: Lease, era: Era
     let (Ok(client_side), Ok(server_side), ()) = tokio::join!(ends.client, ends.server, lease.end()) else {
         return;
     };
-    let (mut client_side, mut server_side) = (TokioIo::new(client_side), TokioIo::new(server_side));
+    let (mut client_side, server_side) = (TokioIo::new(client_side), TokioIo::new(server_side));
+    let mut server_side = Counted::new(server_side, Arc::clone(lease.backend().traffic()));
     tokio::select! {
         _ = copy_bidirectional_with_sizes(&mut client_side, &mut server_side, BUFFER, BUFFER) => {}
         () = client.activity.silent_for(|| client.idle()) => tracing::debug!("a silent tunnel was cut"),

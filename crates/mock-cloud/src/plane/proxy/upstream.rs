@@ -64,6 +64,7 @@ pub(super) async fn send(
     group: &ServerGroup,
     mut request: Request<Sent>,
 ) -> Result<(Response<Incoming>, Lease), StatusCode> {
+    load.traffic().request();
     let pool = group.keep_alive.then(|| Arc::clone(&era.pool));
     let failed = |error: hyper::Error| {
         tracing::info!(%error, "a server did not answer");

@@ -1,7 +1,9 @@
-//! Faults that somebody asked for: of calls, by action and occurrence; of hosts, until they are taken back.
+//! Faults that somebody asked for: of calls, by action and occurrence; of the data plane, for a time or until they are
+//! taken back.
 //!
 //! They come from a file (`--faults FILE`), from the endpoint `/_mock/faults`, or are drawn from a seed
-//! (`--fault-seed N`). File and endpoint take the same list, as YAML or JSON:
+//! (`--fault-seed N`, and with `--plane-fault-every SECONDS` of the data plane too). File and endpoint take the same
+//! list, as YAML or JSON:
 //!
 //! ```yaml
 //! - action: Ecs.RunInstances     # an action, or a pattern: Alb.*, *
@@ -10,7 +12,15 @@
 //!   fault: {no_stock: {}}
 //! - host: ecs01                  # an InstanceName; it need not be there yet
 //!   fault: {refuse_ssh: {}}      # until {none: {}}
+//! - host: ecs02                  # an InstanceName, an id or an address
+//!   fault: {freeze: {}}          # see docs/faults.md for the others
+//!   in: 5s                       # when it begins; default at once
+//!   for: 10s                     # how long it lasts; default until it is lifted
+//! - name: chat.example.com
+//!   fault: {dns_stale: {}}
 //! ```
+//!
+//! Each has a name, `f1` and so on; `DELETE /_mock/faults/f1` takes it back.
 //!
 //! | Fault of a call | Does |
 //! |---|---|
@@ -27,29 +37,56 @@
 
 mod fault;
 mod plan;
+mod plane_fault;
 mod seeded;
+mod seeded_plane;
+mod standing;
 mod written;
 
 pub(super) use fault::Fault;
 pub use plan::{BadFaults, Wish, read};
+pub use plane_fault::NAMES as PLANE_FAULTS;
+pub(super) use plane_fault::PlaneFault;
 pub use seeded::Seeded;
+pub use seeded_plane::SeededPlane;
+pub use standing::PlaneWish;
+pub(super) use standing::fitting;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::api::Operation;
 use crate::facts::Effect;
+use crate::plane::HostKind;
+use crate::plane::spec::Troubles;
+use crate::world::{Moment, World};
 use plan::Plan;
+use standing::{Origin, Standing};
 
-/// Faults that are still to come.
+/// Faults that are still to come, or that last.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
-    plans: Vec<Plan>,
-    hosts_without_ssh: BTreeSet<String>,
+    /// By number: what people call `f1`.
+    plans: BTreeMap<u64, Plan>,
+    hosts_without_ssh: BTreeMap<String, u64>,
+    standing: Standing,
+    /// How many there were so far.
+    number: u64,
     seeded: Option<Seeded>,
+    drawing: Option<Drawing>,
     /// Calls of each action, for what is drawn.
     calls: BTreeMap<String, u64>,
+}
+
+/// Faults of the data plane that are drawn, one after the other.
+#[derive(Debug)]
+struct Drawing {
+    seeded: SeededPlane,
+    hosts: HostKind,
+    /// The next one, and when it comes.
+    next: (u64, Moment),
 }
 
 /// What a fault has to know of the call it may happen to.
@@ -64,44 +101,87 @@ pub(super) struct Target<'a> {
 }
 
 impl Faults {
-    pub(super) fn new(wishes: Vec<Wish>, seeded: Option<Seeded>) -> Self {
+    pub(super) fn new(wishes: Vec<Wish>, seeded: Option<Seeded>, now: Moment) -> Self {
         let mut faults = Self { seeded, ..Self::default() };
-        faults.add(wishes);
+        faults.add(wishes, now);
         faults
     }
 
-    pub(super) fn add(&mut self, wishes: Vec<Wish>) {
-        for wish in wishes {
-            match wish {
-                Wish::Call(plan) => self.plans.push(plan),
-                Wish::Host { name, refuses_ssh: true } => {
-                    self.hosts_without_ssh.insert(name);
-                }
-                Wish::Host { name, refuses_ssh: false } => {
-                    self.hosts_without_ssh.remove(&name);
-                }
-            }
-        }
+    /// From now on faults of the data plane are drawn, too.
+    #[must_use]
+    pub(super) fn drawing(mut self, seeded: Option<SeededPlane>, hosts: HostKind, now: Moment) -> Self {
+        let first = |seeded: SeededPlane| (1, now + span_of(seeded.pause(1)));
+        self.drawing = seeded.map(|seeded| Drawing { seeded, hosts, next: first(seeded) });
+        self
     }
 
-    /// Takes all of them back, the seed too.
+    /// Takes all of them; what each is called.
+    pub(super) fn add(&mut self, wishes: Vec<Wish>, now: Moment) -> Vec<String> {
+        wishes.into_iter().map(|wish| self.add_one(wish, now)).collect()
+    }
+
+    fn add_one(&mut self, wish: Wish, now: Moment) -> String {
+        self.number += 1;
+        let number = self.number;
+        match wish {
+            Wish::Call(plan) => drop(self.plans.insert(number, plan)),
+            Wish::Plane(wish) => self.standing.add(number, wish, Origin::Asked, now),
+            Wish::Host { name, refuses_ssh: true } => drop(self.hosts_without_ssh.insert(name, number)),
+            Wish::Host { name, refuses_ssh: false } => drop(self.hosts_without_ssh.remove(&name)),
+        }
+        name_of(number)
+    }
+
+    /// Takes one back; whether there was one of this name.
+    pub(super) fn lift(&mut self, name: &str) -> bool {
+        let Some(number) = name.strip_prefix('f').and_then(|number| number.parse::<u64>().ok()) else {
+            return false;
+        };
+        let before = self.hosts_without_ssh.len();
+        self.hosts_without_ssh.retain(|_, own| *own != number);
+        self.plans.remove(&number).is_some()
+            || self.standing.lift(number)
+            || self.hosts_without_ssh.len() != before
+    }
+
+    /// Takes all of them back, the seeds too.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self { number: self.number, ..Self::default() };
     }
 
     /// Whether a host's SSH port is closed.
     pub(super) fn refuses_ssh(&self, host: &str) -> bool {
-        self.hosts_without_ssh.contains(host)
+        self.hosts_without_ssh.contains_key(host)
+    }
+
+    /// What is wrong on the data plane now.
+    pub(super) fn troubles(&self, world: &World, now: Moment) -> Troubles {
+        self.standing.troubles(world, now)
+    }
+
+    /// Lets time pass: faults begin, end and are drawn. Whether one did.
+    pub(super) fn pass(&mut self, world: &World, now: Moment) -> bool {
+        while let Some(wish) = self.drawing.as_mut().and_then(|drawing| drawing.draw(world, now)) {
+            self.number += 1;
+            self.standing.add(self.number, wish, Origin::Drawn, now);
+        }
+        self.standing.pass(now)
+    }
+
+    /// When the next one begins, ends or is drawn.
+    pub(super) fn next(&self, now: Moment) -> Option<Moment> {
+        let drawn = self.drawing.as_ref().map(|drawing| drawing.next.1);
+        self.standing.next(now).into_iter().chain(drawn).min()
     }
 
     /// The fault of this call, if it has one.
     pub(super) fn take(&mut self, target: Target<'_>) -> Option<Fault> {
         let name = target.operation.to_string();
         let fitting =
-            self.plans.iter_mut().filter(|plan| plan.fits(&name) && plan.fault.can_happen_to(target));
+            self.plans.values_mut().filter(|plan| plan.fits(&name) && plan.fault.can_happen_to(target));
         // Every plan counts the call, also when an earlier one makes it fail.
         let planned: Vec<Option<Fault>> = fitting.map(|plan| plan.count(&name)).collect();
-        self.plans.retain(|plan| !plan.is_used_up());
+        self.plans.retain(|_, plan| !plan.is_used_up());
         let drawn = self.seeded.and_then(|seeded| {
             let count = self.calls.entry(name.clone()).or_default();
             *count += 1;
@@ -112,17 +192,51 @@ impl Faults {
 
     /// How far back a read may have to look, in milliseconds; 0 when none has to.
     pub(super) fn longest_staleness(&self) -> i64 {
-        let planned = self.plans.iter().map(|plan| plan.fault.staleness());
+        let planned = self.plans.values().map(|plan| plan.fault.staleness());
         let drawn = self.seeded.map_or(0, |_| seeded::LONGEST_STALENESS);
         planned.max().unwrap_or(0).max(drawn)
     }
 
-    /// What is still to come, for people.
-    pub(super) fn pending(&self) -> Value {
-        let plans = self.plans.iter().map(Plan::describe);
-        let hosts = self.hosts_without_ssh.iter().map(|host| json!({"host": host, "fault": "refuse_ssh"}));
-        json!(plans.chain(hosts).collect::<Vec<_>>())
+    /// What is still to come or lasts, for people, each with its name.
+    pub(super) fn pending(&self, world: &World, now: Moment) -> Value {
+        let plans = self.plans.iter().map(|(number, plan)| (*number, plan.describe()));
+        let closed = |(host, number): (&String, &u64)| {
+            let described = json!({"host": host, "fault": "refuse_ssh", "settings": {}, "state": "in force"});
+            (*number, described)
+        };
+        let closed = self.hosts_without_ssh.iter().map(closed);
+        let all: BTreeMap<u64, Value> =
+            plans.chain(closed).chain(self.standing.describe(world, now)).collect();
+        let named = |(number, mut described): (u64, Value)| {
+            described["id"] = json!(name_of(number));
+            described
+        };
+        all.into_iter().map(named).collect()
     }
+}
+
+impl Drawing {
+    /// The next fault, once it is due; a moment without hosts passes without one.
+    fn draw(&mut self, world: &World, now: Moment) -> Option<PlaneWish> {
+        while self.next.1 <= now {
+            let (number, due) = self.next;
+            self.next = (number + 1, due + span_of(self.seeded.pause(number + 1)).max(1));
+            let mut hosts: Vec<String> = world.instances.values().map(|own| own.name.clone()).collect();
+            hosts.sort();
+            if let Some(wish) = self.seeded.fault(number, self.hosts, &hosts) {
+                return Some(wish);
+            }
+        }
+        None
+    }
+}
+
+fn name_of(number: u64) -> String {
+    format!("f{number}")
+}
+
+fn span_of(span: Duration) -> Moment {
+    Moment::try_from(span.as_millis()).unwrap_or(Moment::MAX / 4)
 }
 
 #[cfg(test)]
@@ -130,7 +244,7 @@ mod tests {
     use super::*;
 
     fn faults(text: &str) -> Faults {
-        Faults::new(read(text).unwrap(), None)
+        Faults::new(read(text).unwrap(), None, 0)
     }
 
     fn take(faults: &mut Faults, name: &str) -> Option<Fault> {
@@ -146,7 +260,7 @@ mod tests {
         let seen: Vec<bool> = (0..5).map(|_| take(&mut own, "Vpc.CreateVpc").is_some()).collect();
         assert_eq!(seen, [false, true, true, false, false]);
         assert_eq!(take(&mut own, "Vpc.DeleteVpc"), None);
-        assert_eq!(own.pending(), json!([]));
+        assert!(own.plans.is_empty());
     }
 
     #[test]

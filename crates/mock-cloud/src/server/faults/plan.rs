@@ -1,20 +1,28 @@
 //! Faults as they are written down: the list of a file or of the endpoint, read and checked.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 use serde_yaml::{Location, Spanned};
 
 use crate::facts::facts;
-use crate::server::faults::Fault;
+use crate::plane::{HostKind, Plane};
+use crate::plane::spec::Conditions;
+use crate::server::faults::standing::{self, PlaneWish};
 use crate::server::faults::written::Written;
+use crate::server::faults::{Fault, PlaneFault, plane_fault};
+use crate::world::World;
+use crate::world::instance::Instance;
 
 /// One fault that was asked for.
 #[derive(Debug, Clone)]
 pub enum Wish {
     /// Of calls.
     Call(Plan),
+    /// Of the data plane.
+    Plane(PlaneWish),
     /// Of a host.
     Host {
         /// Its `InstanceName`.
@@ -22,6 +30,48 @@ pub enum Wish {
         /// Whether nothing listens on its SSH port from now on.
         refuses_ssh: bool,
     },
+}
+
+impl Wish {
+    /// Whether the hosts it is for can have it, as far as they are there.
+    ///
+    /// # Errors
+    /// A sentence that says which host cannot.
+    pub(in crate::server) fn check_in(&self, world: &World, hosts: HostKind) -> Result<(), String> {
+        let Self::Plane(PlaneWish { target, fault, .. }) = self else { return Ok(()) };
+        let is_of_ssh = matches!(fault, PlaneFault::SshCut { .. } | PlaneFault::SshSlow { .. });
+        if hosts != HostKind::Machine || !is_of_ssh {
+            return Ok(());
+        }
+        let is_hidden = |instance: &&Instance| {
+            instance.public_address.is_none() && world.eip_of_instance(&instance.id).is_none()
+        };
+        match standing::fitting(world, target).find(is_hidden) {
+            Some(_) => Err(format!(
+                "{} cannot be had of {target}: it has no public address, and SSH from host to host stays in the VPC",
+                fault.word()
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a data plane can do it.
+    ///
+    /// # Errors
+    /// A sentence that says which fault it cannot do, and why.
+    pub async fn check_with(&self, plane: &Plane) -> Result<(), String> {
+        let Self::Plane(wish) = self else { return Ok(()) };
+        let cannot = match &wish.fault {
+            PlaneFault::DnsStale {} => None,
+            PlaneFault::NetworkCut { .. } => plane.cannot_cut(),
+            fault => {
+                let mut conditions = Conditions::default();
+                fault.worsen(&mut conditions);
+                plane.cannot(&conditions).await
+            }
+        };
+        cannot.map_or(Ok(()), |reason| Err(format!("{} cannot be had here: {reason}", wish.fault.word())))
+    }
 }
 
 /// Why a list of faults cannot be taken.
@@ -52,6 +102,9 @@ pub struct Plan {
 struct Entry {
     action: Option<Spanned<String>>,
     host: Option<Spanned<String>>,
+    name: Option<Spanned<String>>,
+    r#in: Option<Spanned<String>>,
+    r#for: Option<Spanned<String>>,
     occurrence: Option<Spanned<u64>>,
     times: Option<Spanned<u64>>,
     fault: Spanned<Written>,
@@ -72,9 +125,20 @@ pub fn read(text: &str) -> Result<Vec<Wish>, BadFaults> {
     entries.into_iter().map(|entry| wish(entry.referenced, entry.value)).collect()
 }
 
+/// How long a fault of the data plane may last, and may be waited for.
+const LONGEST: Duration = Duration::from_hours(24);
+
 fn wish(place: Location, entry: Entry) -> Result<Wish, BadFaults> {
     let at = entry.fault.referenced;
-    match (entry.action, entry.host, entry.fault.value) {
+    if let Written::OfPlane(fault) = &entry.fault.value {
+        let fault = fault.clone();
+        return plane_wish(place, entry, fault).map(Wish::Plane);
+    }
+    for span in [&entry.r#in, &entry.r#for].into_iter().flatten() {
+        let reason = "`in` and `for` are of faults of the data plane: calls have `occurrence` and `times`";
+        return Err(bad(span.referenced, reason.to_owned()));
+    }
+    match (entry.action, entry.host.or(entry.name), entry.fault.value) {
         (Some(action), None, Written::OfCall(fault)) => {
             check_pattern(&action.value).map_err(|reason| bad(action.referenced, reason))?;
             fault.check().map_err(|reason| bad(at, reason))?;
@@ -94,12 +158,43 @@ fn wish(place: Location, entry: Entry) -> Result<Wish, BadFaults> {
             "refuse_ssh and none are faults of a host: give `host` instead of `action`".to_owned(),
         )),
         (None, Some(_), Written::OfCall(_)) => {
-            Err(bad(at, "a host has only the faults refuse_ssh and none".to_owned()))
+            let own = plane_fault::NAMES.join(", ");
+            Err(bad(at, format!("a host has only the faults refuse_ssh, none, {own}")))
         }
+        (_, _, Written::OfPlane(_)) => Err(bad(at, "a fault of the data plane is read before".to_owned())),
         (Some(_), Some(_), _) | (None, None, _) => {
             Err(bad(place, "a fault needs either `action` or `host`".to_owned()))
         }
     }
+}
+
+fn plane_wish(place: Location, entry: Entry, fault: PlaneFault) -> Result<PlaneWish, BadFaults> {
+    for number in [&entry.occurrence, &entry.times].into_iter().flatten() {
+        let reason = "`occurrence` and `times` are of faults of calls: this one has `in` and `for`";
+        return Err(bad(number.referenced, reason.to_owned()));
+    }
+    fault.check().map_err(|reason| bad(entry.fault.referenced, reason))?;
+    let target = match (entry.action, entry.host, entry.name) {
+        (None, Some(host), None) if !fault.is_of_name() => host.value,
+        (None, None, Some(name)) if fault.is_of_name() => name.value,
+        _ => {
+            let key = if fault.is_of_name() { "name" } else { "host" };
+            return Err(bad(place, format!("a {} needs `{key}` and nothing else of the kind", fault.word())));
+        }
+    };
+    Ok(PlaneWish {
+        begins_in: span(entry.r#in)?.unwrap_or_default(),
+        lasts: span(entry.r#for)?.or(fault.usual()),
+        target,
+        fault,
+    })
+}
+
+fn span(text: Option<Spanned<String>>) -> Result<Option<Duration>, BadFaults> {
+    let read = |text: Spanned<String>| {
+        plane_fault::span(&text.value, LONGEST).map_err(|reason| bad(text.referenced, reason))
+    };
+    text.map(read).transpose()
 }
 
 fn positive(name: &str, number: Option<Spanned<u64>>) -> Result<u64, BadFaults> {
@@ -202,6 +297,16 @@ mod tests {
         assert_eq!(error(zero), "2:15: occurrence is counted from 1");
         assert!(error("- fault: {throttle: {}}\n").starts_with("1:3: a fault needs either"));
         assert!(error("- host: a\n  fault: {throttle: {}}\n").starts_with("2:10: a host has only"));
+        let nameless = error("- host: a\n  fault: {dns_stale: {}}\n");
+        assert_eq!(nameless, "1:3: a dns_stale needs `name` and nothing else of the kind");
+        let endless = error("- host: a\n  fault: {freeze: {}}\n  for: ever\n");
+        assert!(endless.starts_with("3:8: `ever` is no span of time: write 250ms"), "{endless}");
+        let counted = error("- host: a\n  fault: {freeze: {}}\n  times: 2\n");
+        assert!(counted.starts_with("3:10: `occurrence` and `times` are of faults of calls"), "{counted}");
+        let timed = error("- action: '*'\n  fault: {throttle: {}}\n  for: 2s\n");
+        assert!(timed.starts_with("3:8: `in` and `for` are of faults of the data plane"), "{timed}");
+        let lossy = error("- host: a\n  fault: {network_loss: {percent: 0}}\n");
+        assert!(lossy.starts_with("2:10: `percent` of a network_loss is 1 to 100"), "{lossy}");
         assert!(
             error("- action: '*'\n  fault: {explode: {}}\n").starts_with("2:"),
             "{}",

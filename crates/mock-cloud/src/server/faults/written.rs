@@ -1,16 +1,18 @@
-//! The `fault` of an entry: one of a host or one of a call, told apart by its name.
+//! The `fault` of an entry: one of a host, of the data plane or of a call, told apart by its name.
 
 use serde::Deserialize;
 use serde::de::value::{EnumAccessDeserializer, StringDeserializer};
 use serde::de::{Deserializer, EnumAccess, IgnoredAny, IntoDeserializer, VariantAccess, Visitor};
 
-use crate::server::faults::Fault;
+use crate::server::faults::{Fault, PlaneFault, plane_fault};
 
 /// A fault before it is known whether it belongs to what it was asked for.
 #[derive(Debug)]
 pub(super) enum Written {
     /// Of a host: whether its SSH port is closed from now on.
     OfHost { refuses_ssh: bool },
+    /// Of the data plane.
+    OfPlane(PlaneFault),
     /// Of a call.
     OfCall(Fault),
 }
@@ -35,6 +37,10 @@ impl<'de> Visitor<'de> for ByName {
         let refuses_ssh = match name.as_str() {
             "refuse_ssh" => true,
             "none" => false,
+            plane if plane_fault::NAMES.contains(&plane) => {
+                let named = Named { name, content };
+                return PlaneFault::deserialize(EnumAccessDeserializer::new(named)).map(Written::OfPlane);
+            }
             _ => {
                 let named = Named { name, content };
                 return Fault::deserialize(EnumAccessDeserializer::new(named)).map(Written::OfCall);

@@ -9,6 +9,6 @@ mod schedule;
 mod secure;
 mod server;
 mod sessions;
-mod setup;
+pub(crate) mod setup;
 mod timeouts;
 mod traffic;

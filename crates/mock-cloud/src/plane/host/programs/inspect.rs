@@ -144,6 +144,7 @@ pub(crate) fn df(machine: &Machine, arguments: &[String]) -> Outcome {
         return Outcome::failed(1, format!("df: {path}: {}", sentence(&error)));
     }
     match rustix::fs::statvfs(machine.root.outer_path("/")) {
+        Ok(_) if machine.root.is_full() => Outcome::printed(format!("{:>10}\n{:>10}\n", "Avail", 0)),
         Ok(found) => {
             Outcome::printed(format!("{:>10}\n{:>10}\n", "Avail", found.f_bavail * found.f_frsize / 1024))
         }

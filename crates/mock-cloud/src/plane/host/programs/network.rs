@@ -52,7 +52,11 @@ pub(crate) async fn curl(machine: &Arc<Machine>, call: Call) -> Outcome {
         Ok(probe) => probe,
         Err(outcome) => return outcome,
     };
-    let mut outcome = match probe.ask().await {
+    let asked = tokio::time::timeout(probe.limit, async {
+        machine.passable(probe.target).await;
+        probe.ask().await
+    });
+    let mut outcome = match asked.await.unwrap_or(Err(NoAnswer::ConnectTimeout)) {
         Ok(answer) => {
             let fails = (options.has("--fail") || options.has("-f")) && answer.status.as_u16() >= 400;
             let is_shown = value("--output", "-o").is_none_or(|output| output == "-");

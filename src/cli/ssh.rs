@@ -1,0 +1,146 @@
+//! `albatross ssh FILE HOST [-- COMMAND...]`
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
+use tokio::io::{AsyncWriteExt, copy, split};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::UnboundedSender;
+
+use crate::apply::hosts::Patience;
+use crate::apply::provider::Known;
+use crate::apply::refresh::{Depth, refresh};
+use crate::cli::GlobalOptions;
+use crate::cli::environment;
+use crate::cli::exit::ExitStatus;
+use crate::cli::failure::Failure;
+use crate::cli::session::{self, Session, Use};
+use crate::resource::spec::HostSpec;
+use crate::ssh::{Command, Conversation, Program, Size, SshError, Terminal};
+
+/// Arguments of `ssh`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The topology
+    file: PathBuf,
+    /// The host, by its name in the topology
+    host: String,
+    /// What to run there instead of a shell; its exit status is that of this command
+    #[arg(last = true)]
+    command: Vec<String>,
+}
+
+/// Logs in along the same way as `apply`: every host key on it is the pinned one, or nothing is sent.
+pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
+    let host = find(&session, &arguments.host)?;
+    let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
+    session.provider.known.replace(Known::from_observed(&observed));
+    let ssh = session.hosts.session(host, &session.provider.known, Patience::AtOnce).await?;
+    let program = program(&arguments.command);
+    let is_interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let terminal = (is_interactive && program == Program::Shell).then(terminal);
+    let raw = terminal.as_ref().and_then(|_| Raw::enter());
+    let conversation = ssh.converse(program, terminal).await.map_err(failed)?;
+    let status = hold(conversation).await;
+    drop(raw);
+    let status = status.map_err(failed)?;
+    Ok(ExitStatus::OfProgram(u8::try_from(status).unwrap_or(u8::MAX)))
+}
+
+fn failed(error: SshError) -> Failure {
+    Failure::from(crate::apply::ApplyError::from(error))
+}
+
+fn find<'a>(session: &'a Session, name: &str) -> Result<&'a HostSpec, Failure> {
+    let named = session.desired.hosts().find(|host| host.instance.as_str() == name);
+    named.ok_or_else(|| {
+        let names: Vec<&str> = session.desired.hosts().map(|host| host.instance.as_str()).collect();
+        Failure::saying(
+            ExitStatus::Usage,
+            format!("the topology has no host `{name}`"),
+            format!("name one of {}", names.join(", ")),
+        )
+    })
+}
+
+fn program(command: &[String]) -> Program {
+    match command.split_first() {
+        None => Program::Shell,
+        Some((name, arguments)) => Program::Line(Command::new(name).args(arguments).to_string()),
+    }
+}
+
+/// The terminal we are in, as far as it says what it is.
+fn terminal() -> Terminal {
+    let kind = environment::terminal_kind();
+    Terminal { kind, size: size().unwrap_or(Size { columns: 80, rows: 24 }) }
+}
+
+fn size() -> Option<Size> {
+    let size = tcgetwinsize(std::io::stdout()).ok()?;
+    Some(Size { columns: size.ws_col, rows: size.ws_row })
+}
+
+/// Carries what is typed there and what is said here, until the program ends; its status.
+async fn hold(conversation: Conversation) -> Result<i32, SshError> {
+    let Conversation { stdio, stderr, sizes, status } = conversation;
+    let (mut said, mut typed) = split(stdio);
+    let mut complaints = stderr;
+    let watching = tokio::spawn(watch_size(sizes));
+    // Not waited for: reading a terminal ends when somebody types.
+    let typing = tokio::spawn(async move {
+        let _ = copy(&mut tokio::io::stdin(), &mut typed).await;
+        typed.shutdown().await
+    });
+    let out = async {
+        let mut stdout = tokio::io::stdout();
+        let _ = copy(&mut said, &mut stdout).await;
+        stdout.flush().await
+    };
+    let complain = async {
+        let mut errors = tokio::io::stderr();
+        let _ = copy(&mut complaints, &mut errors).await;
+        errors.flush().await
+    };
+    // A reader here that is gone is no reason to lose how the program ended.
+    let _ = tokio::join!(out, complain);
+    let ended = status.await;
+    typing.abort();
+    watching.abort();
+    ended.unwrap_or(Err(SshError::ConnectionLost {
+        host: String::new(),
+        what: "the conversation with a program".to_owned(),
+        source: None,
+    }))
+}
+
+/// Tells each new size of our terminal.
+async fn watch_size(sizes: UnboundedSender<Size>) {
+    let Ok(mut changes) = signal(SignalKind::window_change()) else { return };
+    while changes.recv().await.is_some() {
+        if size().is_some_and(|size| sizes.send(size).is_err()) {
+            return;
+        }
+    }
+}
+
+/// Our terminal, taken as it comes: every key goes to the other side. As before when this is dropped.
+struct Raw(Termios);
+
+impl Raw {
+    fn enter() -> Option<Self> {
+        let before = tcgetattr(std::io::stdin()).ok()?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(std::io::stdin(), OptionalActions::Now, &raw).ok()?;
+        Some(Self(before))
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Drain, &self.0);
+    }
+}
