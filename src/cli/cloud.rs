@@ -6,8 +6,8 @@ use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::local::{CloudOptions, LocalCloud};
-use crate::cli::{fault, logs};
 use crate::cli::render::count;
+use crate::cli::{fault, logs};
 
 /// Arguments of `cloud`.
 #[derive(Debug, clap::Args)]

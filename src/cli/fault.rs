@@ -149,7 +149,18 @@ pub(super) async fn run(cloud: &LocalCloud, verb: &Verb) -> Result<ExitStatus, F
                 anstream::println!("{id} is lifted.");
             }
         }
-        one => add(cloud, &asked(one)).await?,
+        Verb::Reboot(_)
+        | Verb::Freeze(_)
+        | Verb::DiskFull(_)
+        | Verb::SshCut { .. }
+        | Verb::SshSlow { .. }
+        | Verb::RedisStop(_)
+        | Verb::NodeKill(_)
+        | Verb::NetworkCut { .. }
+        | Verb::NetworkLoss { .. }
+        | Verb::NetworkDelay { .. }
+        | Verb::DnsStale { .. }
+        | Verb::Unhealthy(_) => add(cloud, &asked(verb)).await?,
     }
     Ok(ExitStatus::Done)
 }
@@ -258,7 +269,8 @@ async fn list(cloud: &LocalCloud, is_json: bool) -> Result<(), Failure> {
 /// `f1  freeze ecs01, in force, 8 s left`
 fn line(fault: &Told) -> String {
     let target = [&fault.host, &fault.name, &fault.action].into_iter().flatten().next();
-    let settings = fault.settings.values().map(|value| value.as_str().map_or(value.to_string(), str::to_owned));
+    let settings =
+        fault.settings.values().map(|value| value.as_str().map_or(value.to_string(), str::to_owned));
     let words = std::iter::once(fault.fault.replace('_', "-")).chain(target.cloned()).chain(settings);
     let when = match (fault.state.as_deref(), fault.begins_in, fault.ends_in) {
         (Some("to come"), Some(begins), _) => Some(format!("begins in {}", seconds(begins))),
@@ -309,7 +321,9 @@ fn parse_bytes(text: &str) -> Result<u64, String> {
         _ => None,
     };
     let bytes = number(text).and_then(|(number, unit)| number.checked_mul(factor(unit)?));
-    bytes.filter(|bytes| *bytes <= 1 << 30).ok_or_else(|| "write 65536, 64KiB or 1MiB, 1GiB at most".to_owned())
+    bytes
+        .filter(|bytes| *bytes <= 1 << 30)
+        .ok_or_else(|| "write 65536, 64KiB or 1MiB, 1GiB at most".to_owned())
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! `albatross ssh FILE HOST [-- COMMAND...]`
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Read as _};
 use std::path::PathBuf;
 
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::io::{AsyncWriteExt, copy, split};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::{Receiver, UnboundedSender, channel};
 
 use crate::apply::hosts::Patience;
 use crate::apply::provider::Known;
@@ -54,9 +54,9 @@ fn failed(error: SshError) -> Failure {
 }
 
 fn find<'a>(session: &'a Session, name: &str) -> Result<&'a HostSpec, Failure> {
-    let named = session.desired.hosts().find(|host| host.instance.as_str() == name);
+    let named = session.desired.hosts().find(|host| host.instance().as_str() == name);
     named.ok_or_else(|| {
-        let names: Vec<&str> = session.desired.hosts().map(|host| host.instance.as_str()).collect();
+        let names: Vec<String> = session.desired.hosts().map(|host| host.instance().to_string()).collect();
         Failure::saying(
             ExitStatus::Usage,
             format!("the topology has no host `{name}`"),
@@ -89,9 +89,11 @@ async fn hold(conversation: Conversation) -> Result<i32, SshError> {
     let (mut said, mut typed) = split(stdio);
     let mut complaints = stderr;
     let watching = tokio::spawn(watch_size(sizes));
-    // Not waited for: reading a terminal ends when somebody types.
+    let mut keys = keys();
     let typing = tokio::spawn(async move {
-        let _ = copy(&mut tokio::io::stdin(), &mut typed).await;
+        while let Some(bytes) = keys.recv().await {
+            typed.write_all(&bytes).await?;
+        }
         typed.shutdown().await
     });
     let out = async {
@@ -114,6 +116,20 @@ async fn hold(conversation: Conversation) -> Result<i32, SshError> {
         what: "the conversation with a program".to_owned(),
         source: None,
     }))
+}
+
+/// What comes on standard input. By a thread that nobody waits for: reading a terminal ends only when somebody types.
+fn keys() -> Receiver<Vec<u8>> {
+    let (sender, keys) = channel(16);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(count @ 1..) = std::io::stdin().lock().read(&mut buffer) {
+            if sender.blocking_send(buffer[..count].to_vec()).is_err() {
+                return;
+            }
+        }
+    });
+    keys
 }
 
 /// Tells each new size of our terminal.

@@ -116,7 +116,8 @@ pub(super) async fn start(
 /// Carries everything until the program has ended, and tells how.
 pub(super) async fn hold(link: &Link, host: &str, channel: ssh2::Channel, ends: Ends) {
     let Ends { stdio, stderr, sizes, status } = ends;
-    let mut pump = Pump { channel, stdio, stderr, sizes, input: Vec::new(), input_ended: false, input_told: false };
+    let mut pump =
+        Pump { channel, stdio, stderr, sizes, input: Vec::new(), input_ended: false, input_told: false };
     let ended = match pump.run(link).await {
         Ok(()) => transfer::close(link, pump.channel).await,
         Err(error) => Err(error),
@@ -146,7 +147,8 @@ impl Pump {
         let mut buffer = vec![0; PIECE];
         loop {
             let mut moved = self.send_input()?;
-            if !moved && link.mid_write() && (!self.input.is_empty() || self.input_ended) && !self.input_told {
+            if !moved && link.mid_write() && (!self.input.is_empty() || self.input_ended) && !self.input_told
+            {
                 link.wait().await;
                 continue;
             }

@@ -255,9 +255,10 @@ impl Session {
                 }
             })
             .await?;
-        started
-            .await
-            .map_err(|_| SshError::Local { host, source: io::Error::other("the session's thread ended") })??;
+        started.await.map_err(|_| SshError::Local {
+            host,
+            source: io::Error::other("the session's thread ended"),
+        })??;
         Ok(conversation)
     }
 

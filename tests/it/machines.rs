@@ -89,8 +89,14 @@ fn a_person_logs_in_to_machines_with_a_terminal_of_their_own() {
     for host in ["ecs01", "ecs03"] {
         let plain = env.command(&[]);
         let mut script = std::process::Command::new("script");
-        let line = format!("stty rows 33 cols 99; exec {} --local ssh chatroom.yaml {host}", crate::support::ALBATROSS);
-        script.args(["--quiet", "--return", "--command", &line, "/dev/null"]).current_dir(env.folder()).env_clear();
+        let line = format!(
+            "stty rows 33 cols 99; exec {} --local ssh chatroom.yaml {host}",
+            crate::support::ALBATROSS
+        );
+        script
+            .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+            .current_dir(env.folder())
+            .env_clear();
         script.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?)))).env("TERM", "xterm");
         script.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
         let mut person = script.spawn().expect("`script` is installed");

@@ -44,7 +44,9 @@ fn faults_begin_are_listed_and_are_lifted() {
         .expect_in_order(&["f2   ssh-slow 192.168.0.1 2048, begins in 3600 s"]);
     let listed = env.run(&["cloud", "fault", "list", "--json"]).expect_code(0).json();
     assert_eq!(listed.as_array().map(Vec::len), Some(2), "{listed}");
-    env.run(&["cloud", "fault", "lift", "f1", "f2"]).expect_code(0).expect_in_order(&["f1 is lifted.", "f2 is lifted."]);
+    env.run(&["cloud", "fault", "lift", "f1", "f2"])
+        .expect_code(0)
+        .expect_in_order(&["f1 is lifted.", "f2 is lifted."]);
     wait_for("it is found well", || (health(&env, "ecs01") == "healthy").then_some(()));
     env.run(&["cloud", "fault", "lift", "f1"]).expect_code(1).expect_in_order(&["no fault is called f1"]);
     env.local("verify").expect_code(0);

@@ -60,7 +60,10 @@ async fn a_shell_has_a_terminal_of_our_size_and_follows_it() {
     assert!(heard.contains("kind=xterm-256color"), "{heard}");
     talk.sizes.send(Size { columns: 55, rows: 22 }).unwrap();
     // The shell may read the line before it hears of the size.
-    talk.stdio.write_all(b"until [ \"$(stty size)\" = '22 55' ]; do :; done; echo now $((6 * 7))\n").await.unwrap();
+    talk.stdio
+        .write_all(b"until [ \"$(stty size)\" = '22 55' ]; do :; done; echo now $((6 * 7))\n")
+        .await
+        .unwrap();
     hear(&mut talk, "now 42").await;
     // Ctrl-C is for the other side.
     talk.stdio.write_all(b"cat\n").await.unwrap();

@@ -52,11 +52,7 @@ const ROWS: &[Row] = &[
         Guessed,
         "a server that a fault makes ill fails its checks as RESPONSE_MISMATCH, and no check that is switched off",
     ),
-    row(
-        "faults.reboot",
-        Guessed,
-        "an instance whose host reboots by a fault goes on to be Running",
-    ),
+    row("faults.reboot", Guessed, "an instance whose host reboots by a fault goes on to be Running"),
     row("gateway.signature-v1", Documented, "V1 signatures cover query and form in one map"),
     row("gateway.time-window", Documented, "time stamps are accepted within 15 minutes, also for V1"),
     row("gateway.nonce", Documented, "a nonce is good for one call"),

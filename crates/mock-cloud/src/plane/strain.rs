@@ -86,7 +86,7 @@ impl Lane<'_> {
                 return Err(io::ErrorKind::ConnectionAborted.into());
             }
             if let Some(rate) = strain.rate {
-                tokio::time::sleep(Duration::from_secs_f64(count as f64 / rate as f64)).await;
+                tokio::time::sleep(Duration::from_nanos(count as u64 * 1_000_000_000 / rate.max(1))).await;
             }
         }
     }

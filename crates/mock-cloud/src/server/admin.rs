@@ -7,10 +7,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::plane::spec::Status;
-use crate::server::{Cloud, now};
 use crate::server::connection::HttpReply;
 use crate::server::faults;
 use crate::server::http::text;
+use crate::server::{Cloud, now};
 use crate::wire::encoding::decode_pairs;
 use crate::wire::http::Request;
 use crate::world::World;

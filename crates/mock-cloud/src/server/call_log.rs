@@ -93,7 +93,10 @@ pub(super) struct Client<'a> {
 impl CallLog {
     pub(super) fn open(path: &Path) -> std::io::Result<Self> {
         let file = File::options().create(true).append(true).mode(0o600).open(path)?;
-        Ok(Self { path: path.to_owned(), inner: Mutex::new(Inner { file, counts: BTreeMap::new(), last: VecDeque::new() }) })
+        Ok(Self {
+            path: path.to_owned(),
+            inner: Mutex::new(Inner { file, counts: BTreeMap::new(), last: VecDeque::new() }),
+        })
     }
 
     pub(super) fn write(&self, entry: &Entry<'_>) {

@@ -8,9 +8,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::SignedRequest;
-use crate::server::{Cloud, page};
 use crate::server::connection::{Connection, Ended, HttpReply};
 use crate::server::gateway::{Answer, LostReply};
+use crate::server::{Cloud, page};
 use crate::wire::ApiError;
 use crate::wire::http::Request;
 

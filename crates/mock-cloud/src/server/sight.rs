@@ -85,8 +85,9 @@ impl Sight<'_> {
                 json!({"id": listener.id, "protocol": protocol, "port": listener.port, "status": status})
             })
             .collect();
-        let servers: Vec<Value> =
-            own().flat_map(|listener| self.servers(&balancer.id, &listener.id, &listener.server_group)).collect();
+        let servers: Vec<Value> = own()
+            .flat_map(|listener| self.servers(&balancer.id, &listener.id, &listener.server_group))
+            .collect();
         json!({
             "id": balancer.id,
             "name": balancer.name,
@@ -136,14 +137,17 @@ impl Sight<'_> {
 
     /// What the world is going to do by itself.
     fn events(&self) -> Vec<Value> {
-        self.world.upcoming().map(|(due, event)| {
-            let event = serde_json::to_value(event).unwrap_or_default();
-            let (what, of) = match event.as_object().and_then(|event| event.iter().next()) {
-                Some((what, of)) => (what.clone(), of.as_str().map(str::to_owned)),
-                None => (event.as_str().unwrap_or_default().to_owned(), None),
-            };
-            json!({"what": what, "of": of, "ends_in": due - self.world.now})
-        }).collect()
+        self.world
+            .upcoming()
+            .map(|(due, event)| {
+                let event = serde_json::to_value(event).unwrap_or_default();
+                let (what, of) = match event.as_object().and_then(|event| event.iter().next()) {
+                    Some((what, of)) => (what.clone(), of.as_str().map(str::to_owned)),
+                    None => (event.as_str().unwrap_or_default().to_owned(), None),
+                };
+                json!({"what": what, "of": of, "ends_in": due - self.world.now})
+            })
+            .collect()
     }
 }
 

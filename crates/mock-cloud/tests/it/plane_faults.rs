@@ -69,7 +69,8 @@ async fn what_cannot_be_had_is_refused_by_name_and_nothing_is_taken() {
     let none = Cloud::start(&[]);
     let frozen = none.post_admin("/_mock/faults", r#"[{"host": "a", "fault": {"freeze": {}}}]"#).await;
     assert_eq!(frozen.status, 409, "{}", frozen.text);
-    let stale = none.post_admin("/_mock/faults", r#"[{"name": "a.example.com", "fault": {"dns_stale": {}}}]"#).await;
+    let stale =
+        none.post_admin("/_mock/faults", r#"[{"name": "a.example.com", "fault": {"dns_stale": {}}}]"#).await;
     stale.good();
 }
 
@@ -132,7 +133,8 @@ async fn the_page_is_whole_and_has_no_secret() {
     let get = async |path: &str, accept: &str| {
         let request = client.get(format!("{}{path}", cloud.endpoint())).header("accept", accept);
         let answer = request.send().await.unwrap();
-        let policy = answer.headers().get("content-security-policy").map(|own| own.to_str().unwrap().to_owned());
+        let policy =
+            answer.headers().get("content-security-policy").map(|own| own.to_str().unwrap().to_owned());
         (answer.status().as_u16(), policy, answer.text().await.unwrap())
     };
     let (status, policy, page) = get("/", "text/html,*/*").await;
@@ -141,7 +143,10 @@ async fn the_page_is_whole_and_has_no_secret() {
     let token = cloud.ready["admin_token"].as_str().unwrap();
     assert!(!page.contains(token) && cloud.ready["console"].as_str().unwrap().ends_with(token));
     let policy = policy.unwrap();
-    assert!(policy.starts_with("default-src 'none'; script-src 'self'") && !policy.contains("unsafe"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'self'") && !policy.contains("unsafe"),
+        "{policy}"
+    );
     for file in ["page.css", "main.mjs", "picture.mjs"] {
         assert_eq!(get(&format!("/_mock/page/{file}"), "*/*").await.0, 200, "{file}");
     }

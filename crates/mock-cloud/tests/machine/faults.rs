@@ -68,7 +68,9 @@ async fn a_frozen_machine_says_nothing_and_goes_on_where_it_was() {
         return;
     }
     let mut region = Region::with_machines(1).await;
-    region.assist(FIRST, "systemd-run --quiet --unit=counter sh -c 'while :; do date +%s%N >/run/now; done'").await;
+    region
+        .assist(FIRST, "systemd-run --quiet --unit=counter sh -c 'while :; do date +%s%N >/run/now; done'")
+        .await;
     assert!(region.greets().await);
     region.suffer(Conditions { is_frozen: true, ..Conditions::default() });
     eventually("nobody answers", async || !region.greets().await).await;
@@ -92,7 +94,10 @@ async fn a_full_disk_of_a_machine_is_really_full() {
     }
     region.assist(FIRST, "echo before >/root/log; exec 3>>/root/open; echo one >&3").await;
     region.suffer(full);
-    eventually("it is full", async || region.assist(FIRST, "df --output=avail / | tail -n 1").await.trim() == "0").await;
+    eventually("it is full", async || {
+        region.assist(FIRST, "df --output=avail / | tail -n 1").await.trim() == "0"
+    })
+    .await;
     let (status, said) = region.attempt("echo after >/root/new").await;
     assert!(status != 0 && said.contains("No space left on device"), "{said}");
     let (status, said) = region.attempt("echo more >>/root/log && head -c 8192 /dev/zero >>/root/log").await;

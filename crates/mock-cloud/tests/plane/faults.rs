@@ -15,6 +15,7 @@ use crate::support::{Region, eventually, has, run, text};
 const PROGRAMS: &[&str] = &["ssh", "sftp", "ssh-keygen", "redis-server", "redis-cli"];
 const HOST: &str = "i-ecs01";
 const REDIS: &str = "redis-server.service";
+const NODE: &str = "chat-node.service";
 
 impl Region {
     /// From now on the first host puts up with this.
@@ -196,10 +197,10 @@ async fn a_node_is_killed_as_often_as_it_comes_and_then_left_alone() {
     if !has("a_node_is_killed_as_often_as_it_comes_and_then_left_alone", PROGRAMS) {
         return;
     }
-    const NODE: &str = "chat-node.service";
     let mut region = Region::with_hosts(1).await;
     region.ok("apt-get install -y redis-server").await;
-    let unit = "[Service]\nExecStart=/usr/bin/redis-server --port 6400\nRestart=on-failure\nRestartSec=10ms\n";
+    let unit =
+        "[Service]\nExecStart=/usr/bin/redis-server --port 6400\nRestart=on-failure\nRestartSec=10ms\n";
     region.write(unit, "/etc/systemd/system/chat-node.service").await;
     region.ok("systemctl start chat-node").await;
     region.suffer(Conditions { kills_node: true, ..Conditions::default() });
@@ -266,12 +267,8 @@ async fn a_stale_name_is_answered_as_before() {
     }
     let mut region = Region::empty(HostKind::None).await;
     let point_at = |region: &mut Region, address: &str| {
-        let record = Record {
-            host: "chat".to_owned(),
-            kind: "A".to_owned(),
-            value: address.to_owned(),
-            ttl: 600,
-        };
+        let record =
+            Record { host: "chat".to_owned(), kind: "A".to_owned(), value: address.to_owned(), ttl: 600 };
         region.desired.domains.insert("example.com".to_owned(), vec![record]);
         region.apply();
     };

@@ -153,9 +153,8 @@ fn mount_root(folder: &Path, image: &Path) -> io::Result<()> {
     for name in ["upper", "work"] {
         fs::create_dir_all(Path::new(MOUNTED_DISK).join(name))?;
     }
-    let options = CString::new(format!(
-        "lowerdir={image},upperdir={MOUNTED_DISK}/upper,workdir={MOUNTED_DISK}/work"
-    ))?;
+    let options =
+        CString::new(format!("lowerdir={image},upperdir={MOUNTED_DISK}/upper,workdir={MOUNTED_DISK}/work"))?;
     mount("overlay", "root", "overlay", MountFlags::empty(), Some(options.as_c_str())).map_err(|error| {
         let reason = io::Error::from(error);
         io::Error::new(

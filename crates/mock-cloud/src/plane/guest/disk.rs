@@ -14,10 +14,11 @@ use crate::plane::guest::errand;
 const FILE: &str = "disk";
 /// Bytes it pretends to have; it takes as many as are written.
 const SIZE: u64 = 20 << 30;
-/// Takes all the room there is: at once what can be taken so, then the rest.
-const FILL: &str = "fallocate -l \"$(df --output=avail -B1 / | tail -n 1)\" /.full; \
-                    dd if=/dev/zero of=/.full bs=64k oflag=append conv=notrunc; \
-                    dd if=/dev/zero of=/.full bs=512 oflag=append conv=notrunc; sync /.full; test -s /.full";
+/// Takes all the room there is: nearly all of it at once, which writes nothing, then the rest byte by byte.
+const FILL: &str = "set -e; room=$(df --output=avail -B1 / | tail -n 1)\n\
+                    if [ \"$room\" -gt 67108864 ]; then fallocate -l $((room - 67108864)) /.full; fi\n\
+                    for size in 64k 512; do dd if=/dev/zero of=/.full bs=$size oflag=append conv=notrunc || :; done\n\
+                    sync /.full; test -s /.full";
 const EMPTY: &str = "rm -f /.full";
 
 /// Mounts the disk of a machine at `place`, making it when the machine is new. A machine that never had one has none.
@@ -47,7 +48,12 @@ fn make(file: &Path) -> io::Result<()> {
 
 fn run(program: &str, arguments: &[&str], folder: &Path) -> io::Result<()> {
     let mut command = Command::new(program);
-    command.args(arguments).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     if command.status()?.success() { Ok(()) } else { Err(io::Error::other(format!("{program} failed"))) }
 }
 
@@ -66,11 +72,12 @@ pub(crate) async fn empty(leader: u32) -> io::Result<()> {
 
 /// Why machines of this computer have no disks of their own; nothing when they have.
 pub(crate) fn cannot_be_full() -> Option<String> {
-    let has_maker = super::command::SEARCH_PATH
-        .split(':')
-        .any(|folder| Path::new(folder).join("mkfs.ext4").is_file());
+    let has_maker =
+        super::command::SEARCH_PATH.split(':').any(|folder| Path::new(folder).join("mkfs.ext4").is_file());
     if !has_maker {
-        return Some("mkfs.ext4 is not installed: `apt-get install --no-install-recommends e2fsprogs`".to_owned());
+        return Some(
+            "mkfs.ext4 is not installed: `apt-get install --no-install-recommends e2fsprogs`".to_owned(),
+        );
     }
     let has_loops = Path::new("/dev/loop-control").exists();
     (!has_loops).then(|| "this machine has no loop devices (/dev/loop-control)".to_owned())

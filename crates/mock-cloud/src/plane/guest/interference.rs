@@ -35,7 +35,9 @@ pub(crate) fn ruleset(desired: &Desired, vpc: &str) -> String {
         let _ = writeln!(rules, "    ip daddr {own} numgen random mod 100 < {percent} drop");
     }
     let hook = |name: &str, hook: &str| {
-        format!("  chain {name} {{\n    type filter hook {hook} priority -10; policy accept;\n    jump judge\n  }}\n")
+        format!(
+            "  chain {name} {{\n    type filter hook {hook} priority -10; policy accept;\n    jump judge\n  }}\n"
+        )
     };
     let hooks = [hook("forwarded", "forward"), hook("sent", "output"), hook("heard", "input")].concat();
     format!(

@@ -79,9 +79,10 @@ impl Ordeal {
 
     async fn change(&mut self, leader: u32, groups: &[PathBuf], now: &Conditions) -> io::Result<()> {
         if now.is_full != self.done.is_full {
-            match now.is_full {
-                true => disk::fill(leader, &self.folder).await?,
-                false => disk::empty(leader).await?,
+            if now.is_full {
+                disk::fill(leader, &self.folder).await?;
+            } else {
+                disk::empty(leader).await?;
             }
             self.done.is_full = now.is_full;
         }

@@ -60,7 +60,14 @@ struct Open {
 
 impl Relays {
     pub(crate) fn new(vpc: String, namespace: Namespace, network: Arc<Network>) -> Self {
-        Self { vpc, namespace, network, balancers: Arc::default(), open: Mutex::default(), strains: Arc::default() }
+        Self {
+            vpc,
+            namespace,
+            network,
+            balancers: Arc::default(),
+            open: Mutex::default(),
+            strains: Arc::default(),
+        }
     }
 
     /// Makes them as wanted; whether they are now.

@@ -188,9 +188,10 @@ impl Router {
         addresses.extend(strangers);
         let interference = interference::ruleset(desired, &self.vpc);
         self.late.lock().await.wanted = interference::delays(desired, &self.vpc);
-        let strains = firewall.instances.iter().map(|instance| {
-            (instance.private_address, Strain::of_ssh(&desired.troubles.of(&instance.id)))
-        });
+        let strains = firewall
+            .instances
+            .iter()
+            .map(|instance| (instance.private_address, Strain::of_ssh(&desired.troubles.of(&instance.id))));
         self.relays.strain(&strains.collect());
         if let Err(error) = self.apply(addresses, ruleset, interference).await {
             tracing::warn!(vpc = self.vpc, %error, "a router cannot be set up as wanted");

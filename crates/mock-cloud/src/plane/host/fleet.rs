@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::plane::host::machine::Surroundings;
 use crate::plane::host::{Machine, ordeal, ssh};
 use crate::plane::network::outer_port;
-use crate::plane::spec::{CommandResult, Conditions, Desired, Host, HostState, Instance, Power, Said, Status};
+use crate::plane::spec::{
+    CommandResult, Conditions, Desired, Host, HostState, Instance, Power, Said, Status,
+};
 
 /// A host as it is now.
 #[derive(Clone)]
@@ -72,9 +74,7 @@ impl Fleet {
         let power = if conditions.is_off { Power::Off } else { instance.power };
         match (power, slot) {
             (Power::On, _) if is_on => true,
-            (Power::On, slot) => {
-                self.boot((instance, conditions), slot.and_then(|slot| slot.machine)).await
-            }
+            (Power::On, slot) => self.boot((instance, conditions), slot.and_then(|slot| slot.machine)).await,
             (Power::Off, Some(slot)) if is_on => {
                 switch_off(&slot).await;
                 self.set_slot(&instance.id, Slot { state: HostState::Off, ..slot });

@@ -24,6 +24,7 @@ impl Troubles {
 }
 
 /// What one instance has to put up with.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own, and all may be at once")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Conditions {
     /// Its power is off; it boots when this is over.

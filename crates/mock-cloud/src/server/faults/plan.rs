@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use serde_yaml::{Location, Spanned};
 
 use crate::facts::facts;
-use crate::plane::{HostKind, Plane};
 use crate::plane::spec::Conditions;
+use crate::plane::{HostKind, Plane};
 use crate::server::faults::standing::{self, PlaneWish};
 use crate::server::faults::written::Written;
 use crate::server::faults::{Fault, PlaneFault, plane_fault};

@@ -239,9 +239,7 @@ pub(super) fn span(text: &str, most: Duration) -> Result<Duration, String> {
     let number: Option<u64> = text[..digits].parse().ok();
     let span = number.zip(unit).and_then(|(number, unit)| number.checked_mul(unit));
     let span = span.map(Duration::from_millis).filter(|span| *span <= most);
-    span.ok_or_else(|| {
-        format!("`{text}` is no span of time: write 250ms, 10s, 2m or 1h, a day at most")
-    })
+    span.ok_or_else(|| format!("`{text}` is no span of time: write 250ms, 10s, 2m or 1h, a day at most"))
 }
 
 #[cfg(test)]

@@ -21,15 +21,17 @@ pub struct SeededPlane {
 impl SeededPlane {
     /// The time before the fault of this number, counted from 1.
     pub(super) fn pause(self, number: u64) -> Duration {
-        self.every.mul_f64(0.5 + self.draw(number, "pause", 1_000) as f64 / 1_000.0)
+        let share = u32::try_from(self.draw(number, "pause", 1_000)).unwrap_or(0);
+        self.every / 2 + self.every * share / 1_000
     }
 
     /// The fault of this number, among hosts of this kind; none when there are no hosts.
     pub(super) fn fault(self, number: u64, kind: HostKind, hosts: &[String]) -> Option<PlaneWish> {
         let target = hosts.get(self.place(number, "host", hosts.len())?)?;
-        let other = hosts.iter().filter(|host| *host != target).nth(
-            self.place(number, "other", hosts.len().saturating_sub(1)).unwrap_or_default(),
-        );
+        let other = hosts
+            .iter()
+            .filter(|host| *host != target)
+            .nth(self.place(number, "other", hosts.len().saturating_sub(1)).unwrap_or_default());
         let mut faults = vec![
             PlaneFault::Reboot {},
             PlaneFault::Freeze {},

@@ -129,7 +129,10 @@ impl Entry {
 }
 
 /// The instances that a person means.
-pub(in crate::server) fn fitting<'a>(world: &'a World, target: &'a str) -> impl Iterator<Item = &'a Instance> {
+pub(in crate::server) fn fitting<'a>(
+    world: &'a World,
+    target: &'a str,
+) -> impl Iterator<Item = &'a Instance> {
     let means = move |instance: &&Instance| {
         instance.name == target || instance.id == target || instance.private_address.to_string() == target
     };
