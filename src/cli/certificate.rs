@@ -9,7 +9,6 @@ use crate::base::clock;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::secret::Secret;
 use crate::cli::environment;
-use crate::cli::render::count;
 use crate::topology::model::{self, Topology};
 use crate::topology::place_of;
 
@@ -105,8 +104,12 @@ fn read_chain(path: &Path, name: &str) -> Result<Chain, Fault> {
         ));
     }
     if left < SOON {
-        let left = count(usize::try_from(left).unwrap_or_default(), "day");
-        anstream::eprintln!("warning: the certificate `{shown}` ends in {left}: get a new one for {name}");
+        let when = match left {
+            ..=0 => "within a day".to_owned(),
+            1 => "in a day".to_owned(),
+            days => format!("in {days} days"),
+        };
+        anstream::eprintln!("warning: the certificate `{shown}` ends {when}: get a new one for {name}");
     }
     Ok(chain)
 }

@@ -149,6 +149,9 @@ pub struct Listener {
     /// What it does with requests.
     #[serde(default)]
     pub default_actions: Vec<DefaultAction>,
+    /// Which versions and ciphers of TLS it takes.
+    #[serde(default)]
+    pub security_policy_id: String,
     /// Its certificates; only in `GetListenerAttribute`.
     #[serde(default)]
     pub certificates: Vec<Certificate>,
@@ -544,8 +547,8 @@ pub struct ListenerSettings<'a> {
     pub idle_timeout: u32,
     /// Seconds.
     pub request_timeout: u32,
-    /// For https.
-    pub certificate: Option<&'a str>,
+    /// For https: what it shows, and which versions and ciphers of TLS it takes.
+    pub secure: Option<(&'a str, &'a str)>,
     /// Says whose listener it is.
     pub description: &'a str,
 }
@@ -580,7 +583,8 @@ fn with_listener_settings(call: Call, settings: &ListenerSettings<'_>) -> Call {
         .with("RequestTimeout", settings.request_timeout)
         .with("DefaultActions.1.Type", "ForwardGroup")
         .with("DefaultActions.1.ForwardGroupConfig.ServerGroupTuples.1.ServerGroupId", settings.server_group)
-        .with_some("Certificates.1.CertificateId", settings.certificate)
+        .with_some("Certificates.1.CertificateId", settings.secure.map(|(certificate, _)| certificate))
+        .with_some("SecurityPolicyId", settings.secure.map(|(_, policy)| policy))
 }
 
 /// `DeleteListener`.

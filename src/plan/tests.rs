@@ -147,7 +147,7 @@ fn another_certificate_is_uploaded_before_the_listener_takes_it_and_the_old_one_
     assert_eq!(changed(&plan), expected.map(|(address, word)| (address.to_owned(), word)));
     assert_eq!(reasons(&plan, "certificate.main"), [Some("a certificate cannot be changed")]);
     assert_order(&plan, "put certificate.main", "put listener.main");
-    assert_order(&plan, "put listener.main", "delete certificate.main~id-certificate.main");
+    assert_order(&plan, "put listener.main", "delete certificate.main");
 }
 
 #[test]

@@ -32,6 +32,9 @@ pub const VALID: &str = "valid";
 pub const ENDING: &str = "ending";
 /// Days before its end at which one is made anew.
 pub const RENEWAL_DAYS: i64 = 30;
+/// Versions and ciphers of TLS that an https listener takes: 1.2 with forward secrecy, and 1.3. The cloud's own default
+/// begins with 1.0.
+pub const TLS_POLICY: &str = "tls_cipher_policy_1_2_strict_with_1_3";
 /// How the redirect to https is answered: for good, with method and body kept.
 pub const REDIRECT_CODE: &str = "308";
 /// Of the rules of a listener the redirect is the first.
@@ -117,6 +120,9 @@ pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
             ("health_method", "HEAD"),
             ("health_codes", "http_2xx"),
         ],
+        Spec::Listener(listener) if listener.certificate.is_some() => {
+            &[("status", "Running"), ("tls_policy", TLS_POLICY)]
+        }
         Spec::Listener(_) => &[("status", "Running")],
         Spec::ListenerRule(_) => &[
             ("paths", REDIRECT_PATHS),

@@ -230,7 +230,7 @@ pub const RULES: &[RuleExplanation] = &[
         "redirect-port",
         "the redirect wants the port of the listener",
         "A port of the load balancer speaks plain HTTP or https, not both.",
-        "write `redirect_from: 80`",
+        "write another port for one of the two, as a rule `redirect_from: 80` and `port: 443`",
     ),
     rule(
         "redirect-without-https",

@@ -27,7 +27,8 @@ fn secure() -> String {
     text.expect("the example is there").replace("stack: chatroom-https", "stack: chatroom")
 }
 
-fn write_secure(env: &TestEnv, changes: &[(&str, &str)]) {
+/// Writes it with these changes.
+pub(crate) fn write_secure(env: &TestEnv, changes: &[(&str, &str)]) {
     let text = changes.iter().fold(secure(), |text, (from, to)| {
         assert!(text.contains(from), "the example has no `{from}`");
         text.replacen(from, to, 1)
@@ -81,7 +82,7 @@ fn ids(env: &TestEnv) -> BTreeMap<String, String> {
 }
 
 #[track_caller]
-fn expect_no_change(env: &TestEnv) {
+pub(crate) fn expect_no_change(env: &TestEnv) {
     assert_eq!(planned(env), BTreeMap::new());
 }
 

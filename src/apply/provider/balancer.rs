@@ -13,7 +13,9 @@ use crate::cloud::wait::{Look, UNSEEN};
 use crate::plan::action::Action;
 use crate::resource::observed::{Observation, Output, Outputs, Owner};
 use crate::resource::ownership::console_name;
-use crate::resource::settings::{HEALTH_INTERVAL, HEALTH_THRESHOLD, HEALTH_TIMEOUT, STICKY_SECONDS, WEIGHT};
+use crate::resource::settings::{
+    HEALTH_INTERVAL, HEALTH_THRESHOLD, HEALTH_TIMEOUT, STICKY_SECONDS, TLS_POLICY, WEIGHT,
+};
 use crate::resource::spec::{
     ListenerCertificate, ListenerSpec, LoadBalancerSpec, ServerGroupSpec, ServerSpec, Source,
 };
@@ -215,7 +217,7 @@ impl Provider {
             server_group: &group,
             idle_timeout: spec.idle_timeout,
             request_timeout: spec.request_timeout,
-            certificate: certificate.as_deref(),
+            secure: certificate.as_deref().map(|certificate| (certificate, TLS_POLICY)),
             description: &description,
         };
         let id = if let Some(current) = current {

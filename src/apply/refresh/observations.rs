@@ -147,7 +147,9 @@ pub(super) fn of_listener(found: &alb::Listener) -> Observation {
         .field("request_timeout", found.request_timeout)
         .field("status", settled(&found.listener_status));
     match found.certificates.first() {
-        Some(certificate) => observation.field("certificate", &certificate.certificate_id),
+        Some(certificate) => observation
+            .field("certificate", &certificate.certificate_id)
+            .field("tls_policy", &found.security_policy_id),
         None => observation,
     }
 }

@@ -438,14 +438,23 @@ pub(super) const ADDITIONS: &[Addition] = &[
     Addition {
         product: Alb,
         actions: &["CreateRule", "UpdateRuleAttribute", "DeleteRule"],
-        again: &[
-            "IncorrectBusinessStatus.LoadBalancer",
-            "IncorrectStatus.LoadBalancer",
-            "IncorrectStatus.Listener",
-            "IncorrectStatus.Rule",
-        ],
+        again: &["IncorrectBusinessStatus.LoadBalancer", "IncorrectStatus.LoadBalancer"],
         absent: &[],
-        why: "the rule, its listener or the load balancer is being changed, as the provider has it for one of them",
+        why: "an earlier change of the load balancer is still under way, as the provider has it for its listeners",
+    },
+    Addition {
+        product: Alb,
+        actions: &["UpdateRuleAttribute", "DeleteRule"],
+        again: &["IncorrectStatus.Listener"],
+        absent: &[],
+        why: "the listener is being changed, as the provider has it for a new rule",
+    },
+    Addition {
+        product: Alb,
+        actions: &["UpdateRuleAttribute"],
+        again: &["IncorrectStatus.Rule", "SystemBusy"],
+        absent: &[],
+        why: "the rule is being changed, as the provider has it for its removal",
     },
     Addition {
         product: Alb,

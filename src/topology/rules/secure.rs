@@ -98,7 +98,8 @@ fn redirect(document: &Document, findings: &mut Findings<'_>) {
                 code: "redirect-port",
                 message: format!("the listener has port {port} already"),
                 cause: "a port of the load balancer speaks plain HTTP or https, not both".to_owned(),
-                help: "write `redirect_from: 80`".to_owned(),
+                help: "write another port for one of the two: browsers expect 80 here and 443 there"
+                    .to_owned(),
             },
         );
     }

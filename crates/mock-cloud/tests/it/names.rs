@@ -104,7 +104,7 @@ async fn what_the_api_took_is_answered_with_its_ttl() {
         .await;
     // A CNAME at the domain itself stands beside what else is there, and is followed.
     until_served(server, "example.com.", RecordType::A, &[alias, "www.example.com. 600 A 192.0.2.1"]).await;
-    until_served(server, "EXAMPLE.com.", RecordType::CNAME, &["EXAMPLE.com. 900 CNAME www.example.com."])
+    until_served(server, "EXAMPLE.com.", RecordType::CNAME, &["example.com. 900 CNAME www.example.com."])
         .await;
     until_served(server, "example.com.", RecordType::TXT, &["example.com. 700 TXT hello"]).await;
     assert_eq!(ask(server, "example.com.", RecordType::SOA).await.1.len(), 1);
