@@ -9,7 +9,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "redis-server.refusal",
         Guessed,
-        "the connection is taken, and the first thing that is said gets that error, with address and port",
+        "the connection is taken, and whatever is said gets that error, with address and port",
     ),
     row("redis-server.who-is-in", Guessed, "a connection stays when its address leaves the list"),
     row("redis-server.groups", Documented, "instances of bound security groups are let in beside the lists"),
