@@ -182,7 +182,10 @@ fn an_apply_with_a_managed_redis_calls_what_its_plan_foretold() {
         ("engine: \"7.0\"", "engine: \"6.0\""),
         ("    vswitch: a ", "    eviction: volatile-lru\n    vswitch: a "),
     ] {
-        env.write("chatroom.yaml", if from.is_empty() { tair::example() } else { tair::example().replace(from, to) });
+        env.write(
+            "chatroom.yaml",
+            if from.is_empty() { tair::example() } else { tair::example().replace(from, to) },
+        );
         expect_as_foretold(&env, &mut attribution);
         assert_eq!(foretold(&env).0, Calls::new(), "nothing is left to do");
     }

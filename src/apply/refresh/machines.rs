@@ -58,7 +58,9 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
     }
     tell_password(desired, &seen, &closed, observed);
     let managed = managed_password(observed);
-    observed.resources.extend(seen.resources(managed.as_deref()).into_iter().map(|found| marked_leaving(desired, found)));
+    observed
+        .resources
+        .extend(seen.resources(managed.as_deref()).into_iter().map(|found| marked_leaving(desired, found)));
     let was_read = |address: &ResourceAddress| {
         !address.kind.is_on_host() || !unread.iter().any(|host| host.as_str() == address.name)
     };
@@ -72,12 +74,7 @@ fn managed_password(observed: &Observed) -> Option<String> {
 }
 
 /// Says whether a node has the password of a managed Redis. While one cannot be read nobody knows that none has.
-fn tell_password(
-    desired: &Desired,
-    seen: &Seen,
-    closed: &BTreeSet<&InstanceName>,
-    observed: &mut Observed,
-) {
+fn tell_password(desired: &Desired, seen: &Seen, closed: &BTreeSet<&InstanceName>, observed: &mut Observed) {
     let address = ResourceAddress::only(Kind::RedisAccount);
     let counts = managed_password(observed);
     let Some(account) = observed.resources.get_mut(&address) else { return };

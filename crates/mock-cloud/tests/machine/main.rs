@@ -13,6 +13,7 @@ mod death;
 mod groups;
 mod image;
 mod life;
+mod redis;
 mod support;
 #[path = "../shared/waiting.rs"]
 mod waiting;
