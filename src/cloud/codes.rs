@@ -16,7 +16,9 @@ impl Codes {
 
 /// Whether what was asked for is there: whoever asked finds out whose it is.
 pub fn is_there(code: Option<&str>) -> bool {
-    [&KEY_PAIR_IS_THERE, &RECORD_IN_THE_WAY, &SERVER_IS_MEMBER, &ACCOUNT_IS_THERE].iter().any(|codes| codes.have(code))
+    [&KEY_PAIR_IS_THERE, &RECORD_IN_THE_WAY, &SERVER_IS_MEMBER, &ACCOUNT_IS_THERE]
+        .iter()
+        .any(|codes| codes.have(code))
 }
 
 /// An instance type cannot be had in this zone, with this disk, or any more.

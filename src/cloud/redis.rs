@@ -118,9 +118,7 @@ pub async fn instances_with_ids(client: &Client, ids: &[CloudId]) -> Result<Vec<
 }
 
 fn list(client: &Client) -> Call {
-    Call::new(Product::RKvstore, "DescribeInstances")
-        .with("RegionId", client.region())
-        .with("PageSize", PAGE)
+    Call::new(Product::RKvstore, "DescribeInstances").with("RegionId", client.region()).with("PageSize", PAGE)
 }
 
 /// What a new instance shall be.

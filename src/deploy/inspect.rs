@@ -71,7 +71,8 @@ mod tests {
             without_password("A=1\nCHAT_NODE_REDIS=redis://:hunter2@10.0.0.7:6379/0\nB=a@b\n");
         assert_eq!(text, "A=1\nCHAT_NODE_REDIS=redis://:x@10.0.0.7:6379/0\nB=a@b\n");
         assert_eq!(password.unwrap().expose(), "hunter2");
-        let (text, password) = without_password("CHAT_NODE_REDIS=redis://chat:hunter2@r-1.example.com:6379/0\n");
+        let (text, password) =
+            without_password("CHAT_NODE_REDIS=redis://chat:hunter2@r-1.example.com:6379/0\n");
         assert_eq!(text, "CHAT_NODE_REDIS=redis://chat:x@r-1.example.com:6379/0\n");
         assert_eq!(password.unwrap().expose(), "hunter2");
         assert!(without_password("A=1\n").1.is_none());

@@ -55,7 +55,9 @@ pub(super) fn stands_on(upper: &ResourceAddress, lower: &ResourceAddress) -> boo
 /// The field in which one kind has the id of what it stands on.
 fn link(upper: Kind, lower: Kind) -> Option<&'static str> {
     match (upper, lower) {
-        (Kind::VSwitch | Kind::SecurityGroup | Kind::RedisInstance | Kind::ServerGroup, Kind::Vpc) => Some("vpc"),
+        (Kind::VSwitch | Kind::SecurityGroup | Kind::RedisInstance | Kind::ServerGroup, Kind::Vpc) => {
+            Some("vpc")
+        }
         (Kind::Instance | Kind::RedisInstance, Kind::VSwitch) => Some("vswitch"),
         (Kind::LoadBalancer, Kind::VSwitch) => Some("vswitches"),
         (Kind::Instance, Kind::SecurityGroup) => Some("security_group"),

@@ -113,9 +113,13 @@ impl Kind {
     /// Kinds that must be gone before one of this kind can go.
     pub fn dependents(self) -> &'static [Self] {
         match self {
-            Self::Vpc => {
-                &[Self::VSwitch, Self::SecurityGroup, Self::RedisInstance, Self::LoadBalancer, Self::ServerGroup]
-            }
+            Self::Vpc => &[
+                Self::VSwitch,
+                Self::SecurityGroup,
+                Self::RedisInstance,
+                Self::LoadBalancer,
+                Self::ServerGroup,
+            ],
             Self::VSwitch => &[Self::Instance, Self::RedisInstance, Self::LoadBalancer],
             Self::SecurityGroup => &[Self::Instance, Self::SecurityRule],
             Self::SecurityRule => &[Self::Release, Self::Redis],

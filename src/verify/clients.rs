@@ -14,8 +14,8 @@ use crate::socketio::{Client, ClientError};
 /// How often the second client may try to land on another node.
 const ATTEMPTS: usize = 24;
 /// Where to look when messages do not cross.
-const REDIS_HINT: &str = "on the Redis host: `systemctl status albatross-redis.service`; on each node: `curl -s \
-                          http://ADDRESS:PORT/readyz`";
+const REDIS_HINT: &str = "on the Redis host: `systemctl status albatross-redis.service`, of a managed Redis its state \
+                          in the console; on each node: `curl -s http://ADDRESS:PORT/readyz`";
 const GREETING: &str = "Welcome to the chatroom!";
 /// How a node begins when it could not pass a message on.
 const NOT_SENT: &str = "Failed to send the message.";

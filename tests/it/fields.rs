@@ -52,11 +52,7 @@ fn managed() -> Vec<Row> {
             &[("    vswitch: a ", "    eviction: volatile-lru\n    vswitch: a ")],
             Plan(&["update redis_instance.main"]),
         ),
-        (
-            "redis.tair.protect",
-            &[("    vswitch: a ", "    protect: true\n    vswitch: a ")],
-            Plan(&[]),
-        ),
+        ("redis.tair.protect", &[("    vswitch: a ", "    protect: true\n    vswitch: a ")], Plan(&[])),
         (
             "redis.classic.class",
             &[

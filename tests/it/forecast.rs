@@ -10,6 +10,7 @@ use albatross::resource::observed::{Observation, Observed};
 use serde_json::Value;
 
 use crate::support::TestEnv;
+use crate::tair;
 
 /// Actions in their order, by what they are for: `put listener.main`.
 type Calls = BTreeMap<String, Vec<String>>;
@@ -73,6 +74,13 @@ impl Attribution {
             found.map_or("main", |address| &address[prefix.len()..]).to_owned()
         };
         match action {
+            "ModifyInstanceSpec" | "ModifyInstanceConfig" | "ModifySecurityIps" | "DeleteInstance" => {
+                "redis_instance.main".to_owned()
+            }
+            "CreateAccount" | "ResetAccountPassword" => "redis_account.main".to_owned(),
+            "TagResources" if parameter("Tag.1.Key") == Some("albatross:password") => {
+                "redis_account.main".to_owned()
+            }
             "AuthorizeSecurityGroup" => {
                 let remark = parameter("Permissions.1.Description").expect("a remark");
                 remark.split_once(".chatroom.").expect("ours").1.to_owned()
@@ -162,6 +170,29 @@ fn foretold_of_destroy(env: &TestEnv) -> Calls {
             (format!("delete {}", one.address), actions)
         })
         .collect()
+}
+
+#[test]
+fn an_apply_with_a_managed_redis_calls_what_its_plan_foretold() {
+    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let mut attribution = Attribution::default();
+    for (from, to) in [
+        ("", ""),
+        ("tair.rdb.1g", "tair.rdb.2g"),
+        ("engine: \"7.0\"", "engine: \"6.0\""),
+        ("    vswitch: a ", "    eviction: volatile-lru\n    vswitch: a "),
+    ] {
+        env.write(
+            "chatroom.yaml",
+            if from.is_empty() { tair::example() } else { tair::example().replace(from, to) },
+        );
+        expect_as_foretold(&env, &mut attribution);
+        assert_eq!(foretold(&env).0, Calls::new(), "nothing is left to do");
+    }
+    let before = env.cloud().call_log().len();
+    env.local("destroy").expect_code(0);
+    let removed = attribution.calls(&env.cloud().call_log()[before..]);
+    assert_eq!(removed, without_names_of_revoked_rules(foretold_of_destroy(&env)));
 }
 
 #[test]

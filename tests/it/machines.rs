@@ -70,7 +70,8 @@ fn smoke_proves_https_on_machines() {
 
 #[test]
 fn smoke_proves_the_chatroom_with_tair_on_machines_and_leaves_nothing() {
-    let Some(env) = with_machines("smoke_proves_the_chatroom_with_tair_on_machines_and_leaves_nothing") else {
+    let Some(env) = with_machines("smoke_proves_the_chatroom_with_tair_on_machines_and_leaves_nothing")
+    else {
         return;
     };
     env.write("tair.yaml", include_str!("../../examples/chatroom-tair.yaml"));

@@ -99,7 +99,8 @@ fn a_classic_instance_does_as_well() {
         return;
     }
     let env = TestEnv::new();
-    let text = example().replace("  tair: ", "  classic: ").replace("tair.rdb.1g", "redis.master.small.default");
+    let text =
+        example().replace("  tair: ", "  classic: ").replace("tair.rdb.1g", "redis.master.small.default");
     env.write("classic.yaml", text.replace("engine: \"7.0\"", "engine: \"5.0\""));
     let smoke = env.run(&["smoke", "--quick", "classic.yaml"]).expect_code(0);
     smoke.expect_in_order(&["classic redis.master.small.default", "10 checks passed", "0 resources left"]);
@@ -159,9 +160,15 @@ fn what_others_change_of_it_is_shown_and_brought_back() {
     let apply = env.local("apply").expect_code(0);
     apply.expect_in_order(&["1 updated"]);
     let found = instance(&env);
-    assert_eq!((&found["eviction"], &found["name"]), (&"noeviction".into(), &"chatroom-redis-instance-main".into()));
+    assert_eq!(
+        (&found["eviction"], &found["name"]),
+        (&"noeviction".into(), &"chatroom-redis-instance-main".into())
+    );
     let lists = found["allow_lists"].as_object().expect("lists");
-    assert_eq!(lists.keys().collect::<BTreeSet<_>>(), BTreeSet::from([&"default".to_owned(), &"office".to_owned()]));
+    assert_eq!(
+        lists.keys().collect::<BTreeSet<_>>(),
+        BTreeSet::from([&"default".to_owned(), &"office".to_owned()])
+    );
     expect_nothing_to_do(&env);
 }
 

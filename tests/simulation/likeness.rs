@@ -214,7 +214,9 @@ pub(crate) fn wanted(topology: &Topology) -> Likeness {
         add(format!("instance.{name}"), format!("vswitch.{} {exposure} Running", own.vswitch));
         add(format!("host_key.{name}"), "pinned".to_owned());
     }
-    let RedisPlace::OnHost(hosted) = &redis.place else { unreachable!("the simulation has Redis on machines") };
+    let RedisPlace::OnHost(hosted) = &redis.place else {
+        unreachable!("the simulation has Redis on machines")
+    };
     let persistence = match hosted.persistence {
         Persistence::None => "None",
         Persistence::AppendOnly => "AppendOnly",

@@ -232,12 +232,7 @@ impl Provider {
 }
 
 /// What has to be changed of an instance, one call after another; of a new one what no parameter of its creation sets.
-fn changes(
-    spec: &RedisInstanceSpec,
-    name: &str,
-    current: Option<&Observation>,
-    id: &CloudId,
-) -> Vec<Call> {
+fn changes(spec: &RedisInstanceSpec, name: &str, current: Option<&Observation>, id: &CloudId) -> Vec<Call> {
     let differs = |field: &str, made: &str, wanted: &str| {
         let seen = current.map(|current| current.fields.get(field).map_or("", String::as_str));
         seen.unwrap_or(made) != wanted
@@ -261,7 +256,11 @@ mod tests {
         let drawn: Vec<Password> = (0..50).map(|_| draw()).collect();
         for password in &drawn {
             let text = password.expose();
-            assert!(text.len() == 32 && text.chars().all(|own| own.is_ascii_alphanumeric()), "{}", text.len());
+            assert!(
+                text.len() == 32 && text.chars().all(|own| own.is_ascii_alphanumeric()),
+                "{}",
+                text.len()
+            );
         }
         let digests: std::collections::BTreeSet<String> = drawn.iter().map(digest).collect();
         assert_eq!(digests.len(), drawn.len());

@@ -83,16 +83,14 @@ pub(super) async fn load_balancers(
     Ok(balancers)
 }
 
-/// Those of the stack, where it may have any: by the topology, by the journal, or since there is no journal.
+/// Those of the stack, where the topology or the journal has any: who has none needs no permission to ask.
 pub(super) async fn redis_instances(
     client: &Client,
     (desired, memory): (&Desired, &Memory),
     stack: &str,
 ) -> Result<Vec<redis::Instance>, ApplyError> {
     let is_one = |address: &ResourceAddress| address.kind == Kind::RedisInstance;
-    let may_have = memory.resources.is_empty()
-        || desired.resources.keys().any(is_one)
-        || memory.resources.keys().any(is_one);
+    let may_have = desired.resources.keys().any(is_one) || memory.resources.keys().any(is_one);
     if !may_have {
         return Ok(Vec::new());
     }

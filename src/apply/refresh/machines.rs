@@ -25,6 +25,7 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
     let hosts: Vec<HostSpec> =
         desired.hosts().map(|host| ways.as_it_is(host)).chain(leaving(&ways)).collect();
     let mut unread: BTreeSet<&InstanceName> = BTreeSet::new();
+    let mut closed: BTreeSet<&InstanceName> = BTreeSet::new();
     let mut reads = Vec::new();
     for host in &hosts {
         match access(host, &known, observed) {
@@ -35,6 +36,7 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
             }
             Access::Closed(why) => {
                 unread.insert(host.instance());
+                closed.insert(host.instance());
                 mark_unknown(desired, host, &why, observed);
             }
         }
@@ -49,13 +51,16 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
                     continue;
                 }
                 unread.insert(host.instance());
+                closed.insert(host.instance());
                 mark_unknown(desired, host, &error.to_string(), observed);
             }
         }
     }
-    tell_password(desired, &seen, &unread, observed);
+    tell_password(desired, &seen, &closed, observed);
     let managed = managed_password(observed);
-    observed.resources.extend(seen.resources(managed.as_deref()).into_iter().map(|found| marked_leaving(desired, found)));
+    observed
+        .resources
+        .extend(seen.resources(managed.as_deref()).into_iter().map(|found| marked_leaving(desired, found)));
     let was_read = |address: &ResourceAddress| {
         !address.kind.is_on_host() || !unread.iter().any(|host| host.as_str() == address.name)
     };
@@ -68,24 +73,15 @@ fn managed_password(observed: &Observed) -> Option<String> {
     account.outputs.get(&Output::Password).cloned()
 }
 
-/// Says whether a node has the password of a managed Redis. While a node is not read nobody knows that none has.
-fn tell_password(
-    desired: &Desired,
-    seen: &Seen,
-    unread: &BTreeSet<&InstanceName>,
-    observed: &mut Observed,
-) {
+/// Says whether a node has the password of a managed Redis. While one cannot be read nobody knows that none has.
+fn tell_password(desired: &Desired, seen: &Seen, closed: &BTreeSet<&InstanceName>, observed: &mut Observed) {
     let address = ResourceAddress::only(Kind::RedisAccount);
     let counts = managed_password(observed);
     let Some(account) = observed.resources.get_mut(&address) else { return };
     let Some(spec) = desired.resources.get(&address).and_then(|one| one.spec.account()) else { return };
-    let is_unknown = |host: &HostSpec| {
-        let release = host.address(Kind::Release);
-        unread.contains(host.instance()) && observed.unknown.contains_key(&release)
-    };
     let passwords = seen.hosts.iter().filter_map(|(_, found)| found.there.node.password.as_ref());
     let is_there = passwords.map(digest).any(|own| Some(&own) == counts.as_ref());
-    if is_there || !spec.nodes.iter().any(is_unknown) {
+    if is_there || !spec.nodes.iter().any(|host| closed.contains(host.instance())) {
         let told = if is_there { ON_NODES } else { LOST };
         account.fields.insert("password".to_owned(), told.to_owned());
     }

@@ -189,7 +189,8 @@ impl Reader<'_> {
 
     /// A managed Redis with its account. Of a deposed one the account is deposed too.
     async fn add_redis(&mut self, found: &redis::Instance) -> Result<(), ApplyError> {
-        let Some(address) = tag_value(&found.tags.tag, RESOURCE_TAG).and_then(|text| text.parse().ok()) else {
+        let Some(address) = tag_value(&found.tags.tag, RESOURCE_TAG).and_then(|text| text.parse().ok())
+        else {
             return Ok(());
         };
         let client = &self.provider.client;

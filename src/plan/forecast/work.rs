@@ -200,9 +200,7 @@ fn creation(kind: Kind) -> Work {
         Kind::SecurityRule => (vec!["AuthorizeSecurityGroup"], Vec::new()),
         Kind::Redis => (Vec::new(), on_machine("Redis", usual::REDIS)),
         // Its calls follow from its spec.
-        Kind::RedisInstance => {
-            (Vec::new(), vec![wait("Normal", Lane::RedisInstances, usual::REDIS_NORMAL)])
-        }
+        Kind::RedisInstance => (Vec::new(), vec![wait("Normal", Lane::RedisInstances, usual::REDIS_NORMAL)]),
         Kind::RedisAccount => redis_account("CreateAccount"),
         Kind::LoadBalancer => (vec!["CreateLoadBalancer"], load_balancer()),
         Kind::ServerGroup => {
@@ -310,9 +308,7 @@ fn removal(kind: Kind) -> Work {
             ];
             (vec!["DeleteLoadBalancer"], waits)
         }
-        Kind::RedisInstance => {
-            (vec!["DeleteInstance"], vec![gone(Lane::RedisInstances, usual::REDIS_GONE)])
-        }
+        Kind::RedisInstance => (vec!["DeleteInstance"], vec![gone(Lane::RedisInstances, usual::REDIS_GONE)]),
         Kind::ServerGroup => (vec!["DeleteServerGroup"], Vec::new()),
         Kind::Server => (vec!["RemoveServersFromServerGroup"], membership()),
         Kind::Certificate => (vec!["DeleteUserCertificate"], Vec::new()),

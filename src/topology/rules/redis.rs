@@ -59,8 +59,7 @@ fn one_place(document: &Document, field: &str, findings: &mut Findings<'_>) {
 /// What the class of a managed Redis decides, and the cloud.
 fn settings_of_hosts(document: &Document, field: &str, findings: &mut Findings<'_>) {
     let redis = &document.redis;
-    let written =
-        [("max_memory", redis.max_memory.is_some()), ("persistence", redis.persistence.is_some())];
+    let written = [("max_memory", redis.max_memory.is_some()), ("persistence", redis.persistence.is_some())];
     for (setting, _) in written.into_iter().filter(|(_, is_written)| *is_written) {
         findings.at_key(
             &below(&path("redis"), setting),
@@ -95,7 +94,8 @@ fn class(field: &str, managed: &ManagedRedis, findings: &mut Findings<'_>) {
 /// Tair and cloud-native classes have the later versions, those on local disks 5.0 alone.
 fn engine(field: &str, managed: &ManagedRedis, findings: &mut Findings<'_>) {
     let engine = managed.engine.as_deref().unwrap_or(DEFAULT_ENGINE);
-    let is_local = field == "classic" && managed.class.starts_with("redis.") && managed.class.ends_with(".default");
+    let is_local =
+        field == "classic" && managed.class.starts_with("redis.") && managed.class.ends_with(".default");
     let place = below(&below(&path("redis"), field), "engine");
     if ["2.8", "4.0"].contains(&engine) {
         findings.at_value(

@@ -281,7 +281,11 @@ const ROWS: &[Row] = &[
     row("redis.list-kinds", Guessed, "without InstanceType a list holds Redis and Tair"),
     row("redis.nobody", Guessed, "the default allow list is 127.0.0.1, also after it was emptied"),
     row("redis.append", Guessed, "appending an address that is there is SecurityIPList.Duplicate"),
-    row("redis.password-form", Documented, "8 to 32 characters of three kinds of four; the same for every account"),
+    row(
+        "redis.password-form",
+        Documented,
+        "8 to 32 characters of three kinds of four; the same for every account",
+    ),
     row(
         "redis.changes",
         Guessed,

@@ -14,6 +14,7 @@ mod faults;
 mod groups;
 mod image;
 mod life;
+mod redis;
 mod support;
 #[path = "../shared/waiting.rs"]
 mod waiting;

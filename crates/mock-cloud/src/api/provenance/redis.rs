@@ -9,7 +9,7 @@ pub(super) const ROWS: &[Row] = &[
     row(
         "redis-server.refusal",
         Guessed,
-        "the connection is taken, and the first thing that is said gets that error, with address and port",
+        "the connection is taken, and whatever is said gets that error, with address and port",
     ),
     row("redis-server.who-is-in", Guessed, "a connection stays when its address leaves the list"),
     row("redis-server.groups", Documented, "instances of bound security groups are let in beside the lists"),
@@ -25,8 +25,16 @@ pub(super) const ROWS: &[Row] = &[
     ),
     row("redis-server.no-password", Guessed, "the default account cannot log in before it has a password"),
     row("redis-server.new-password", Guessed, "it counts for who comes; who is in is not asked again"),
-    row("redis-server.commands", Guessed, "which commands are kept from accounts: what administers the server"),
-    row("redis-server.full", Documented, "at the memory of its class writes are refused, or the policy evicts"),
+    row(
+        "redis-server.commands",
+        Guessed,
+        "which commands are kept from accounts: what administers the server",
+    ),
+    row(
+        "redis-server.full",
+        Documented,
+        "at the memory of its class writes are refused, or the policy evicts",
+    ),
     row("redis-server.policy", Documented, "volatile-lru unless it is told otherwise"),
     row("redis-server.version", Guessed, "the redis-server of this computer, whatever version was asked for"),
     row("redis-server.restart", Guessed, "connections end, and what was held is there again"),

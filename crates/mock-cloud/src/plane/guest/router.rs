@@ -257,10 +257,12 @@ impl Router {
         for redis in desired.redis.values().filter(|redis| redis.vpc == self.vpc) {
             let inner = SocketAddr::from((redis.private_address, redis.port));
             let outer = self.network.redis(&redis.id);
-            ways.extend(outer.map(|outer| Way::Out {
-                inner,
-                outer: SocketAddr::from((outer, outer_port(redis.port))),
-            }));
+            ways.extend(
+                outer.map(|outer| Way::Out {
+                    inner,
+                    outer: SocketAddr::from((outer, outer_port(redis.port))),
+                }),
+            );
         }
         for instance in &firewall.instances {
             let own = instance.private_address;

@@ -61,7 +61,11 @@ fn digest(password: &str) -> String {
 
 fn rules(passwords: &[String], granted: &str) -> Vec<String> {
     let granted = granted.split_whitespace().map(str::to_owned);
-    ["reset".to_owned(), "on".to_owned()].into_iter().chain(passwords.iter().cloned()).chain(granted).collect()
+    ["reset".to_owned(), "on".to_owned()]
+        .into_iter()
+        .chain(passwords.iter().cloned())
+        .chain(granted)
+        .collect()
 }
 
 /// The users as the file that the server reads at its start.

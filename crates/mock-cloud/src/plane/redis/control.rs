@@ -39,11 +39,8 @@ pub(super) struct Control(MultiplexedConnection);
 impl Control {
     /// Waits until the server answers.
     pub(super) async fn connect(place: &Place, password: &Secret) -> io::Result<Self> {
-        let url = format!(
-            "redis+unix://{}?user={OWN_USER}&pass={}",
-            place.socket().display(),
-            password.expose()
-        );
+        let url =
+            format!("redis+unix://{}?user={OWN_USER}&pass={}", place.socket().display(), password.expose());
         let client = Client::open(url).map_err(|_| io::ErrorKind::InvalidInput)?;
         let deadline = tokio::time::Instant::now() + START_LIMIT;
         loop {

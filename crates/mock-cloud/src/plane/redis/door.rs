@@ -1,6 +1,6 @@
 //! What the hosts connect to: listeners that let in whom the allow list names, and carry bytes both ways.
 //!
-//! Whoever is not let in gets a connection all the same, and an error for the first thing they say. The list is asked
+//! Whoever is not let in gets a connection all the same, and an error for everything they say. The list is asked
 //! when somebody comes; those who are in stay.
 
 use std::collections::BTreeMap;
@@ -145,17 +145,24 @@ impl Hall {
     }
 }
 
-/// Answers the first thing somebody says, and hangs up once they have said all.
+/// Answers everything somebody says with the same error, until they hang up or have been here for too long.
 async fn refuse(stream: &mut TcpStream, from: IpAddr, port: u16) -> io::Result<()> {
+    let error = format!("-ERR illegal address: {from}:{port}\r\n");
     let answered = async {
         let mut heard = [0; 1024];
-        if stream.read(&mut heard).await? == 0 {
-            return Ok(());
+        loop {
+            let length = stream.read(&mut heard).await?;
+            if length == 0 {
+                return Ok(());
+            }
+            stream.write_all(error.repeat(commands(&heard[..length])).as_bytes()).await?;
         }
-        stream.write_all(format!("-ERR illegal address: {from}:{port}\r\n").as_bytes()).await?;
-        stream.shutdown().await?;
-        while stream.read(&mut heard).await? > 0 {}
-        Ok(())
     };
     tokio::time::timeout(PATIENCE, answered).await.map_err(|_| io::ErrorKind::TimedOut)?
+}
+
+/// How many commands there are in what was said: a client may say several at once, and wants an answer to each.
+fn commands(heard: &[u8]) -> usize {
+    let lines = heard.split(|byte| *byte == b'\n');
+    lines.filter(|line| line.starts_with(b"*")).count().max(1)
 }

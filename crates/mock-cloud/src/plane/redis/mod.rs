@@ -113,9 +113,7 @@ impl Servers {
     /// Adds which revision of each is in force.
     pub(crate) fn report(&self, status: &mut Status) {
         let servers = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
-        status
-            .redis
-            .extend(servers.iter().filter_map(|(id, server)| Some((id.clone(), server.in_force()?))));
+        status.redis.extend(servers.iter().filter_map(|(id, server)| Some((id.clone(), server.in_force()?))));
     }
 
     /// Ends all of them and removes their files.
