@@ -100,7 +100,7 @@ test("a fault from the command line is seen; a cut is a broken line; what cannot
 
 test("everything can be done with the keyboard alone", async () => {
   const viewer = await enter();
-  const host = viewer.page.getByRole("button", { name: /^ecs02, healthy/ });
+  const host = viewer.page.getByRole("button", { name: /^ecs02 healthy/ });
   for (let presses = 0; presses < 20 && !await host.evaluate((node) => node === document.activeElement); presses += 1) await viewer.page.keyboard.press("Tab");
   await viewer.page.keyboard.press("Enter");
   assert.equal(await viewer.page.getByLabel("Where").inputValue(), "ecs02");

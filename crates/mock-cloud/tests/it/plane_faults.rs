@@ -105,11 +105,12 @@ async fn a_seed_draws_faults_of_hosts_only_when_it_is_asked_to() {
         ];
         let subnet = cloud.call("Vpc.CreateVSwitch", &subnet).await.good();
         let subnet = subnet["VSwitchId"].as_str().unwrap();
-        let group = cloud.call("Ecs.CreateSecurityGroup", &[("RegionId", "cn-hangzhou"), ("VpcId", &vpc)]);
-        let group = group.await.good()["SecurityGroupId"].as_str().unwrap().to_owned();
+        let inside = [("RegionId", "cn-hangzhou"), ("VpcId", vpc.as_str())];
+        let group = cloud.call("Ecs.CreateSecurityGroup", &inside).await.good();
+        let group = group["SecurityGroupId"].as_str().unwrap().to_owned();
         let run = [
             ("RegionId", "cn-hangzhou"),
-            ("ImageId", "debian_12_8_x64_20G_alibase_20241216.vhd"),
+            ("ImageId", "debian_12_11_x64_20G_alibase_20260910.vhd"),
             ("InstanceType", "ecs.e-c1m1.large"),
             ("SecurityGroupId", &group),
             ("VSwitchId", subnet),

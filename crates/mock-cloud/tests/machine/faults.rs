@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use mock_cloud::plane::spec::{Conditions, HostState, Status, Troubles};
+use mock_cloud::plane::spec::{Conditions, Desired, HostState, Status, Troubles};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -154,8 +154,8 @@ async fn units_of_a_machine_are_stopped_and_killed_until_that_is_over() {
     eventually("the node is given up", async || active("chat-node").await == "failed\n").await;
     let (_, journal) = region.attempt("journalctl --no-pager -u chat-node").await;
     assert!(journal.contains("code=killed, status=9/KILL"), "{journal}");
-    region.desired.troubles = Troubles::default();
-    region.apply();
+    let well = Desired { troubles: Troubles::default(), ..region.desired.clone() };
+    region.plane.reconcile(well);
     eventually("both run again", async || {
         active("redis-small").await == "active\n" && active("chat-node").await == "active\n"
     })
@@ -190,7 +190,7 @@ async fn machines_are_cut_apart_and_lose_packets_and_then_do_not() {
     assert!(lost().await < 1.0);
     let mut troubles = Troubles::default();
     troubles.instances.insert(FIRST.to_owned(), Conditions { loss: Some(30), ..Conditions::default() });
-    region.plane.reconcile(mock_cloud::plane::spec::Desired { troubles, ..region.desired.clone() });
+    region.plane.reconcile(Desired { troubles, ..region.desired.clone() });
     // Lost on the way there or back: 1 - 0.7 * 0.7, which is 51 of a hundred.
     eventually("packets are lost", async || (35.0..67.0).contains(&lost().await)).await;
     region.plane.reconcile(region.desired.clone());

@@ -40,7 +40,7 @@ function tables(view) {
   write("flight-count", view.in_flight.length || "");
   table("flight", ["What", "Of", "For"], view.in_flight.map(({ what, of, ends_in: ends }) => [what.replaceAll("_", " "), { mono: of ?? "" }, ends === null ? "" : span(Math.max(0, ends))]), "Nothing is under way.");
   write("names-count", view.names.length || "");
-  table("names", ["Name", "Kind", "Value", "TTL", ""], view.names.map((name) => [name.name, name.kind, { mono: name.value }, name.ttl, name.is_stale ? { chip: "stale", tone: "bad" } : ""]), "No record yet.");
+  table("names", ["Name", "Kind", "Value", "TTL", "Fault"], view.names.map((name) => [name.name, name.kind, { mono: name.value }, name.ttl, name.is_stale ? { chip: "stale", tone: "bad" } : ""]), "No record yet.");
   const kinds = Object.entries(view.resources).filter(([, count]) => count > 0);
   write("resources-count", kinds.reduce((sum, [, count]) => sum + count, 0) || "");
   table("resources", ["Kind", "Count"], kinds.map(([kind, count]) => [kind.replaceAll("_", " "), count]), "No resource yet.");

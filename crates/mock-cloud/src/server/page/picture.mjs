@@ -106,7 +106,7 @@ function inRows(groups, width) {
   let y = 0;
   for (const group of groups) {
     const { column } = group[0];
-    const perRow = Math.max(1, Math.min(group.length, Math.floor((width + 14) / 164)));
+    const perRow = Math.max(1, Math.min(group.length, Math.floor((width + 14) / 152)));
     const own = Math.min(230, (width - (perRow - 1) * 14) / perRow);
     for (let first = 0; first < group.length; first += perRow) {
       const row = group.slice(first, first + perRow);
@@ -206,22 +206,26 @@ export class Picture {
         this.#choose(box);
       });
     }
-    this.#boxes.set(box.id, { group, texts, room: Math.floor((width - 26) / 7.6) });
+    // Letters that fit: those of the title are bold and larger.
+    this.#boxes.set(box.id, { group, texts, room: { title: Math.floor((width - 24) / 8.9), line: Math.floor((width - 24) / 6.9) } });
     return group;
   }
 
   #fill(box) {
     const { group, texts, room } = this.#boxes.get(box.id);
     mark(group, "tone", box.tone);
-    const clip = (text) => (text.length > room ? `${text.slice(0, room - 1)}…` : text);
-    write(texts.title, clip(box.title));
-    write(texts.word, clip(box.word));
+    const clip = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
     const lines = box.fault ? [box.fault, ...box.lines] : box.lines;
+    const said = [box.title, box.word, ...lines].slice(0, 2 + texts.lines.length)
+      .map((text, index) => clip(text, index === 0 ? room.title : room.line));
+    [texts.title, texts.word, ...texts.lines].forEach((text, index) => {
+      // Each ends in a space, so that they are read as words of their own.
+      write(text, said[index] ? `${said[index]} ` : "");
+    });
     texts.lines.forEach((line, index) => {
-      write(line, clip(lines[index] ?? ""));
       line.setAttribute("class", box.fault && index === 0 ? "fault" : "quiet");
     });
-    if (box.host || box.name) group.setAttribute("aria-label", [box.title, box.word, ...lines].filter(Boolean).join(", "));
+    if (box.host || box.name) group.setAttribute("aria-label", said.filter(Boolean).join(" "));
   }
 
   #tint(way) {
