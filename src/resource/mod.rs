@@ -65,7 +65,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Vpc,
         Self::VSwitch,
         Self::SecurityGroup,
