@@ -91,7 +91,9 @@ impl Chain {
         let details = blocks.iter().map(|block| Details::read(block)).collect::<Result<Vec<_>, _>>()?;
         let server = details.into_iter().next().ok_or(CertificateError::NoCertificate)?;
         let mut hash = Sha256::new();
-        blocks.iter().for_each(|block| hash.update(block));
+        for block in &blocks {
+            hash.update(block);
+        }
         Ok(Self { pem: pem.to_owned(), server, digest: hex::encode(hash.finalize()), blocks })
     }
 

@@ -162,10 +162,10 @@ impl Drawing<'_> {
             }
         }
         for (id, own) in &world.listeners {
-            let certificates: String =
-                own.certificates.iter().map(|one| format!(" with {}", self.name(one))).collect();
+            let certificate = own.certificates.first().map(|one| format!(" with {}", self.name(one)));
+            let certificate = certificate.unwrap_or_default();
             let line = format!(
-                "{} {} to {} idle {} {:?}{certificates}",
+                "{} {} to {} idle {} {:?}{certificate}",
                 own.protocol,
                 own.port,
                 self.name(&own.server_group),
