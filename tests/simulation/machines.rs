@@ -116,7 +116,7 @@ impl Machines {
             let servers = servers.map(|server| (server.key(), self.health(&server.id, server.port)));
             Some((listener.id.clone(), servers.collect()))
         });
-        Status { hosts: hosts.collect(), health: health.collect(), connect_to: BTreeMap::new() }
+        Status { hosts: hosts.collect(), health: health.collect(), ..Status::default() }
     }
 
     fn health(&self, id: &str, port: u16) -> Health {
