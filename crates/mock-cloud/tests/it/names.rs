@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 type Record<'r> = (&'r str, &'r str, &'r str, &'r str);
 
-fn parameters<'p>((host, kind, value, ttl): Record<'p>) -> Vec<(&'p str, &'p str)> {
+fn parameters((host, kind, value, ttl): Record<'_>) -> Vec<(&str, &str)> {
     let mut parameters = vec![("RR", host), ("Type", kind), ("Value", value), ("TTL", ttl)];
     if kind == "MX" {
         parameters.push(("Priority", "10"));
