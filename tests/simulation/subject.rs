@@ -49,8 +49,9 @@ pub(crate) fn of(world: &World, operation: &Operation, parameters: &Parameters) 
     }
 }
 
+/// Certificates have their tags under another name.
 fn by_tag(parameters: &Parameters) -> Option<String> {
-    let tags = parameters.list("Tag");
+    let tags = [parameters.list("Tag"), parameters.list("Tags")].concat();
     let value = |key: &str| {
         let tag = tags.iter().find(|tag| tag.text("Key") == Some(key))?;
         tag.text("Value").map(str::to_owned)
@@ -63,10 +64,13 @@ fn by_tag(parameters: &Parameters) -> Option<String> {
 fn by_id(world: &World, parameters: &Parameters) -> Option<String> {
     let found = |name: &str| {
         let id = parameters.text(name)?;
+        let certificate = || world.certificates.get(&id.parse::<i64>().ok()?);
         let meta = world
             .listeners
             .get(id)
             .map(|own| &own.meta)
+            .or_else(|| world.rules.get(id).map(|own| &own.meta))
+            .or_else(|| certificate().map(|own| &own.meta))
             .or_else(|| world.server_groups.get(id).map(|own| &own.meta))
             .or_else(|| world.load_balancers.get(id).map(|own| &own.meta))
             .or_else(|| world.instances.get(id).map(|own| &own.meta))
@@ -76,6 +80,8 @@ fn by_id(world: &World, parameters: &Parameters) -> Option<String> {
         address(meta).map(str::to_owned)
     };
     let names = [
+        "RuleId",
+        "CertId",
         "ListenerId",
         "ServerGroupId",
         "LoadBalancerId",
