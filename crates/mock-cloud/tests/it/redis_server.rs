@@ -1,5 +1,6 @@
 //! The server behind an instance follows the API: accounts, passwords, the allow list, class, settings, restart and end.
 
+use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ::redis::aio::MultiplexedConnection;
@@ -20,7 +21,6 @@ fn lacks_server(test: &str) -> bool {
         return false;
     }
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{test} needs redis-server");
-    use std::io::Write as _;
     std::io::stderr().write_all(format!("skipped: {test}: no redis-server\n").as_bytes()).unwrap();
     true
 }

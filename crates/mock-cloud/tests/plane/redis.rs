@@ -84,7 +84,9 @@ async fn ask<T: redis::FromRedisValue>(
 ) -> Result<T, RedisError> {
     let mut words = line.split(' ');
     let mut command = cmd(words.next().unwrap());
-    words.for_each(|word| drop(command.arg(word)));
+    for word in words {
+        command.arg(word);
+    }
     command.query_async(connection).await
 }
 
@@ -245,8 +247,8 @@ async fn it_holds_as_much_as_its_class_says_and_what_goes_first_is_chosen() {
         }
         Ok(())
     };
-    let full = refusal(fill(&mut writer).await);
-    assert!(full.contains("OOM") || full.contains("maxmemory"), "{full}");
+    let refused = refusal(fill(&mut writer).await);
+    assert!(refused.contains("OOM") || refused.contains("maxmemory"), "{refused}");
     change(&mut region, |own| own.eviction = "allkeys-lru".to_owned()).await;
     fill(&mut writer).await.unwrap();
     assert!(ask::<i64>(&mut writer, "DBSIZE").await.unwrap() < 64, "some went");
