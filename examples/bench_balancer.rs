@@ -284,9 +284,8 @@ fn desired() -> Desired {
     };
     Desired {
         instances: BTreeMap::from([(instance.id.clone(), instance)]),
-        security_groups: BTreeMap::new(),
         load_balancers: BTreeMap::from([(balancer.id.clone(), balancer)]),
-        domains: BTreeMap::new(),
+        ..Desired::default()
     }
 }
 
