@@ -214,7 +214,8 @@ async fn expect_host(cloud: &LocalCloud, host: &str) -> Result<(), Failure> {
     if hosts.iter().any(is_it) {
         return Ok(());
     }
-    let names: Vec<&str> = hosts.iter().filter_map(|one| one["name"].as_str()).collect();
+    let mut names: Vec<&str> = hosts.iter().filter_map(|one| one["name"].as_str()).collect();
+    names.sort_unstable();
     let hint = match names.as_slice() {
         [] => "there is no host yet: make some with `albatross --local apply FILE`".to_owned(),
         names => format!("name one of {}", names.join(", ")),

@@ -255,7 +255,7 @@ impl LocalCloud {
         body: Option<String>,
     ) -> Result<Value, Failure> {
         let send = async {
-            let client = http::without_tls().timeout(Duration::from_secs(60)).build()?;
+            let client = http::without_tls().timeout(Duration::from_mins(1)).build()?;
             let url = format!("{}/_mock/{what}", self.endpoint);
             let request = client.request(method, url).header("x-mock-token", &self.admin_token);
             let answer = request.body(body.unwrap_or_default()).send().await?;

@@ -56,11 +56,11 @@ fn failed(error: SshError) -> Failure {
 fn find<'a>(session: &'a Session, name: &str) -> Result<&'a HostSpec, Failure> {
     let named = session.desired.hosts().find(|host| host.instance().as_str() == name);
     named.ok_or_else(|| {
-        let names: Vec<String> = session.desired.hosts().map(|host| host.instance().to_string()).collect();
+        let all: Vec<String> = session.desired.hosts().map(|host| host.instance().to_string()).collect();
         Failure::saying(
             ExitStatus::Usage,
             format!("the topology has no host `{name}`"),
-            format!("name one of {}", names.join(", ")),
+            format!("name one of {}", all.join(", ")),
         )
     })
 }

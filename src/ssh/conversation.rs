@@ -108,7 +108,7 @@ pub(super) async fn start(
     }
     match program {
         Program::Shell => link.again(|| channel.shell()).await?,
-        Program::Line(line) => link.again(|| channel.exec(line)).await?,
+        Program::Line(text) => link.again(|| channel.exec(text)).await?,
     }
     Ok(channel)
 }

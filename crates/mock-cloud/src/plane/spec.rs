@@ -190,19 +190,19 @@ pub struct Said {
 /// What goes through a load balancer to one server, counted since it is in its group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Carried {
-    /// Requests that were sent to it, those that became WebSockets included.
+    /// Requests that were sent to it, those that were upgraded included.
     pub requests: u64,
-    /// WebSockets that are open.
+    /// WebSocket connections that are open.
     pub websockets: u64,
-    /// WebSockets that were opened.
+    /// WebSocket connections that were opened.
     pub websockets_total: u64,
     /// WebSocket messages to it.
     pub messages_in: u64,
     /// WebSocket messages from it.
     pub messages_out: u64,
-    /// Bytes to it over WebSockets.
+    /// Bytes to it over WebSocket connections.
     pub bytes_in: u64,
-    /// Bytes from it: answers, and over WebSockets.
+    /// Bytes from it: answers, and over WebSocket connections.
     pub bytes_out: u64,
 }
 

@@ -224,8 +224,13 @@ async fn two_hosts_that_are_cut_apart_reach_the_others_only() {
     }
     let mut region = Region::with_hosts(3).await;
     for id in [HOST, "i-ecs02", "i-ecs03"] {
+        region.assist(id, "apt-get install -y redis-server").await;
         // A Redis without a password lets nobody in from another host unless it is told to.
-        region.assist(id, "apt-get install -y redis-server\nredis-cli config set protected-mode no").await;
+        eventually("Redis can be told", async || {
+            let told = region.plane.run_command(id, "redis-cli config set protected-mode no").await.unwrap();
+            told.output.starts_with(b"OK")
+        })
+        .await;
     }
     let beat = |number: u8| {
         format!(

@@ -64,7 +64,16 @@ impl Wish {
         let cannot = match &wish.fault {
             PlaneFault::DnsStale {} => None,
             PlaneFault::NetworkCut { .. } => plane.cannot_cut(),
-            fault => {
+            fault @ (PlaneFault::Reboot {}
+            | PlaneFault::Freeze {}
+            | PlaneFault::DiskFull {}
+            | PlaneFault::SshCut { .. }
+            | PlaneFault::SshSlow { .. }
+            | PlaneFault::RedisStop {}
+            | PlaneFault::NodeKill {}
+            | PlaneFault::NetworkLoss { .. }
+            | PlaneFault::NetworkDelay { .. }
+            | PlaneFault::Unhealthy {}) => {
                 let mut conditions = Conditions::default();
                 fault.worsen(&mut conditions);
                 plane.cannot(&conditions).await
@@ -130,16 +139,16 @@ const LONGEST: Duration = Duration::from_hours(24);
 
 fn wish(place: Location, entry: Entry) -> Result<Wish, BadFaults> {
     let at = entry.fault.referenced;
-    if let Written::OfPlane(fault) = &entry.fault.value {
+    if let Written::Plane(fault) = &entry.fault.value {
         let fault = fault.clone();
         return plane_wish(place, entry, fault).map(Wish::Plane);
     }
-    for span in [&entry.r#in, &entry.r#for].into_iter().flatten() {
+    if let Some(span) = entry.r#in.as_ref().or(entry.r#for.as_ref()) {
         let reason = "`in` and `for` are of faults of the data plane: calls have `occurrence` and `times`";
         return Err(bad(span.referenced, reason.to_owned()));
     }
     match (entry.action, entry.host.or(entry.name), entry.fault.value) {
-        (Some(action), None, Written::OfCall(fault)) => {
+        (Some(action), None, Written::Call(fault)) => {
             check_pattern(&action.value).map_err(|reason| bad(action.referenced, reason))?;
             fault.check().map_err(|reason| bad(at, reason))?;
             Ok(Wish::Call(Plan {
@@ -150,18 +159,16 @@ fn wish(place: Location, entry: Entry) -> Result<Wish, BadFaults> {
                 seen: BTreeMap::new(),
             }))
         }
-        (None, Some(host), Written::OfHost { refuses_ssh }) => {
-            Ok(Wish::Host { name: host.value, refuses_ssh })
-        }
-        (Some(_), None, Written::OfHost { .. }) => Err(bad(
+        (None, Some(host), Written::Host { refuses_ssh }) => Ok(Wish::Host { name: host.value, refuses_ssh }),
+        (Some(_), None, Written::Host { .. }) => Err(bad(
             at,
             "refuse_ssh and none are faults of a host: give `host` instead of `action`".to_owned(),
         )),
-        (None, Some(_), Written::OfCall(_)) => {
+        (None, Some(_), Written::Call(_)) => {
             let own = plane_fault::NAMES.join(", ");
             Err(bad(at, format!("a host has only the faults refuse_ssh, none, {own}")))
         }
-        (_, _, Written::OfPlane(_)) => Err(bad(at, "a fault of the data plane is read before".to_owned())),
+        (_, _, Written::Plane(_)) => Err(bad(at, "a fault of the data plane is read before".to_owned())),
         (Some(_), Some(_), _) | (None, None, _) => {
             Err(bad(place, "a fault needs either `action` or `host`".to_owned()))
         }
@@ -169,7 +176,7 @@ fn wish(place: Location, entry: Entry) -> Result<Wish, BadFaults> {
 }
 
 fn plane_wish(place: Location, entry: Entry, fault: PlaneFault) -> Result<PlaneWish, BadFaults> {
-    for number in [&entry.occurrence, &entry.times].into_iter().flatten() {
+    if let Some(number) = entry.occurrence.as_ref().or(entry.times.as_ref()) {
         let reason = "`occurrence` and `times` are of faults of calls: this one has `in` and `for`";
         return Err(bad(number.referenced, reason.to_owned()));
     }

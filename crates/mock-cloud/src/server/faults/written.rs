@@ -10,11 +10,11 @@ use crate::server::faults::{Fault, PlaneFault, plane_fault};
 #[derive(Debug)]
 pub(super) enum Written {
     /// Of a host: whether its SSH port is closed from now on.
-    OfHost { refuses_ssh: bool },
+    Host { refuses_ssh: bool },
     /// Of the data plane.
-    OfPlane(PlaneFault),
+    Plane(PlaneFault),
     /// Of a call.
-    OfCall(Fault),
+    Call(Fault),
 }
 
 impl<'de> Deserialize<'de> for Written {
@@ -39,15 +39,15 @@ impl<'de> Visitor<'de> for ByName {
             "none" => false,
             plane if plane_fault::NAMES.contains(&plane) => {
                 let named = Named { name, content };
-                return PlaneFault::deserialize(EnumAccessDeserializer::new(named)).map(Written::OfPlane);
+                return PlaneFault::deserialize(EnumAccessDeserializer::new(named)).map(Written::Plane);
             }
             _ => {
                 let named = Named { name, content };
-                return Fault::deserialize(EnumAccessDeserializer::new(named)).map(Written::OfCall);
+                return Fault::deserialize(EnumAccessDeserializer::new(named)).map(Written::Call);
             }
         };
         content.newtype_variant::<IgnoredAny>()?;
-        Ok(Written::OfHost { refuses_ssh })
+        Ok(Written::Host { refuses_ssh })
     }
 }
 
