@@ -249,6 +249,14 @@ fn data(record: &spec::Record) -> Option<RData> {
             }
             None => RData::MX(MX::new(10, absolute(value)?)),
         },
+        "SRV" => {
+            let (before, target) = value.rsplit_once(char::is_whitespace)?;
+            RData::try_from_str(RecordType::SRV, &format!("{before} {}.", plain(target))).ok()?
+        }
+        kind @ ("CAA" | "SVCB" | "HTTPS") => {
+            RData::try_from_str(RecordType::from_str(kind).ok()?, value).ok()?
+        }
+        // What leads browsers on is an address of servers that only the real cloud has.
         _ => return None,
     })
 }
@@ -275,6 +283,10 @@ mod tests {
         };
         let records = vec![
             record("@", "CNAME", "alb-1.cn-hangzhou.alb.aliyuncsslb.com"),
+            record("_ws._tcp", "SRV", "5 10 5000 chat.example.com"),
+            record("issuer", "CAA", "0 issue \"ca.example.org\""),
+            record("service", "HTTPS", "1 . alpn=h2"),
+            record("service", "SVCB", "1 chat.example.com. port=5000"),
             record("www", "CNAME", "example.com."),
             record("other", "CNAME", "elsewhere.test"),
             record("a.b", "A", "1.2.3.4"),
@@ -309,6 +321,10 @@ mod tests {
             ("loop.example.com.", RecordType::A, ResponseCode::NoError, LONGEST_CHAIN),
             ("alb-1.cn-hangzhou.alb.aliyuncsslb.com.", RecordType::A, ResponseCode::NoError, 2),
             ("alb-2.cn-hangzhou.alb.aliyuncsslb.com.", RecordType::A, ResponseCode::NXDomain, 0),
+            ("_ws._tcp.example.com.", RecordType::SRV, ResponseCode::NoError, 1),
+            ("issuer.example.com.", RecordType::CAA, ResponseCode::NoError, 1),
+            ("service.example.com.", RecordType::HTTPS, ResponseCode::NoError, 1),
+            ("service.example.com.", RecordType::SVCB, ResponseCode::NoError, 1),
             ("example.org.", RecordType::A, ResponseCode::Refused, 0),
             ("notexample.com.", RecordType::A, ResponseCode::Refused, 0),
         ];
