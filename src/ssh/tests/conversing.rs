@@ -34,14 +34,15 @@ async fn a_program_has_its_streams_apart_and_its_status_is_told() {
     let mut talk = session.converse(Program::Line(line), None).await.unwrap();
     let much = vec![b'x'; 3_000_000];
     let (mut read, mut write) = tokio::io::split(talk.stdio);
-    let sent = much.clone();
+    let input = much.clone();
     let send = tokio::spawn(async move {
-        write.write_all(&sent).await.unwrap();
+        write.write_all(&input).await.unwrap();
         write.shutdown().await.unwrap();
     });
     let (mut said, mut complained) = (Vec::new(), Vec::new());
     let (all, errors) = tokio::join!(read.read_to_end(&mut said), talk.stderr.read_to_end(&mut complained));
-    (all.unwrap(), errors.unwrap());
+    all.unwrap();
+    errors.unwrap();
     send.await.unwrap();
     assert_eq!(said.len(), much.len());
     assert_eq!(complained, b"err\n");

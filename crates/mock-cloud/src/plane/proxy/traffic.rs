@@ -187,13 +187,13 @@ mod tests {
         let mask = if is_masked { 0x80 } else { 0 };
         let mut frame = vec![0x80 | opcode];
         match payload {
-            0..126 => frame.push(mask | u8::try_from(payload).unwrap()),
+            0..126 => frame.push(mask + u8::try_from(payload).unwrap()),
             126..65_536 => {
-                frame.push(mask | 126);
+                frame.push(mask + 126);
                 frame.extend(u16::try_from(payload).unwrap().to_be_bytes());
             }
             _ => {
-                frame.push(mask | 127);
+                frame.push(mask + 127);
                 frame.extend((payload as u64).to_be_bytes());
             }
         }
