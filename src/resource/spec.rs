@@ -3,6 +3,7 @@
 //! Each spec is typed; for comparing and showing, [`Spec::wanted`] gives its fields as text or as references to
 //! other resources. What is compared is thus what is shown.
 
+mod front;
 mod redis;
 
 use std::collections::BTreeMap;
@@ -11,12 +12,14 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+pub use self::front::{
+    CertificateOrigin, CertificateSpec, ListenerCertificate, ListenerRuleSpec, ListenerSpec,
+};
 pub use self::redis::{RedisAccess, RedisAccountSpec, RedisInstanceSpec, Series};
 use crate::base::ids::{CloudId, InstanceName};
 use crate::base::word::{self, Word};
 use crate::resource::observed::{Output, range_of};
-use crate::resource::ownership;
-use crate::resource::settings::{self, settings};
+use crate::resource::settings::settings;
 use crate::resource::{Kind, ResourceAddress};
 
 /// What a field shall be.
@@ -304,70 +307,6 @@ pub struct ServerSpec {
     pub port: u16,
 }
 
-/// A listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListenerSpec {
-    /// `HTTP` or `HTTPS`.
-    #[serde(deserialize_with = "word::deserialize")]
-    pub protocol: Word,
-    /// Its port.
-    pub port: u16,
-    /// Seconds.
-    pub idle_timeout: u32,
-    /// Seconds.
-    pub request_timeout: u32,
-    /// For https.
-    pub certificate: Option<ListenerCertificate>,
-}
-
-/// The certificate of a listener.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ListenerCertificate {
-    /// There before us, by what the ALB calls it.
-    Named(String),
-    /// The stack's own.
-    Own,
-}
-
-/// A certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CertificateSpec {
-    /// The name it is for.
-    pub name: String,
-    /// Where it comes from.
-    pub origin: CertificateOrigin,
-}
-
-/// Where a certificate comes from. Its key is never a part of what is planned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CertificateOrigin {
-    /// Brought along: the digest of its chain.
-    Brought(String),
-    /// Made with its key when it is uploaded.
-    SelfSigned,
-}
-
-impl CertificateOrigin {
-    /// As its tag says it.
-    pub fn word(&self) -> &str {
-        match self {
-            Self::Brought(digest) => digest,
-            Self::SelfSigned => ownership::SELF_SIGNED,
-        }
-    }
-}
-
-/// A rule of a listener: every request is answered with a redirect to https.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ListenerRuleSpec {
-    /// The listener it is of.
-    pub listener: ResourceAddress,
-    /// The port it leads to.
-    pub port: u16,
-}
-
 /// A DNS record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordSpec {
@@ -509,10 +448,7 @@ impl Spec {
             ]),
             Self::Certificate(spec) => spec.wanted(),
             Self::Listener(spec) => spec.wanted(),
-            Self::ListenerRule(spec) => BTreeMap::from([
-                ("listener", id_of(spec.listener.clone())),
-                ("port", Wanted::Exactly(spec.port.to_string())),
-            ]),
+            Self::ListenerRule(spec) => spec.wanted(),
             Self::Record(spec) => BTreeMap::from([
                 ("name", Wanted::Exactly(format!("{} {}", spec.host, spec.domain))),
                 ("value", Wanted::Outputs(vec![ResourceAddress::only(Kind::LoadBalancer)], Output::DnsName)),
@@ -561,44 +497,6 @@ impl LoadBalancerSpec {
             ("address_type", Wanted::Exactly(self.address_type.to_owned())),
             ("edition", Wanted::Exactly(self.edition.to_owned())),
         ])
-    }
-}
-
-impl CertificateSpec {
-    /// One that is brought along is what it is; one that is made is made again in time.
-    fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
-        let origin = ("origin", Wanted::Exactly(self.origin.word().to_owned()));
-        let made = match self.origin {
-            CertificateOrigin::Brought(_) => Vec::new(),
-            CertificateOrigin::SelfSigned => vec![
-                ("names", Wanted::Exactly(self.name.to_ascii_lowercase())),
-                (settings::VALIDITY, Wanted::Exactly(settings::VALID.to_owned())),
-            ],
-        };
-        std::iter::once(origin).chain(made).collect()
-    }
-}
-
-impl ListenerSpec {
-    fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
-        let certificate = self.certificate.iter().map(|certificate| match certificate {
-            ListenerCertificate::Named(id) => ("certificate", Wanted::Exactly(id.clone())),
-            ListenerCertificate::Own => {
-                let own = ResourceAddress::only(Kind::Certificate);
-                ("certificate", Wanted::Outputs(vec![own], Output::CertificateId))
-            }
-        });
-        BTreeMap::from([
-            ("load_balancer", the(Kind::LoadBalancer)),
-            ("server_group", the(Kind::ServerGroup)),
-            ("protocol", Wanted::Exactly(self.protocol.to_owned())),
-            ("port", Wanted::Exactly(self.port.to_string())),
-            ("idle_timeout", Wanted::Exactly(self.idle_timeout.to_string())),
-            ("request_timeout", Wanted::Exactly(self.request_timeout.to_string())),
-        ])
-        .into_iter()
-        .chain(certificate)
-        .collect()
     }
 }
 

@@ -265,12 +265,18 @@ impl Session {
     async fn ask(&self, task: Task, what: String, deadline: Duration) -> Result<Reply, SshError> {
         let lost =
             |what: String| SshError::ConnectionLost { host: self.route.host.clone(), what, source: None };
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
         let job = Job { task, what: what.clone(), deadline, reply };
         if self.jobs.send(job).is_err() {
             return Err(lost(what));
         }
-        answer.await.map_err(|_| lost(what))?
+        let answered = tokio::select! {
+            biased;
+            answered = &mut answer => answered.ok(),
+            // What is sent at the moment the thread ends may lie in the queue for ever: nobody takes it out.
+            () = self.jobs.closed() => answer.try_recv().ok(),
+        };
+        answered.unwrap_or_else(|| Err(lost(what)))
     }
 }
 

@@ -12,8 +12,8 @@ use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::topology::duration::Seconds;
 use crate::topology::model::{
-    Address, Certificate, Dns, Edition, Eviction, HostedRedis, Instance, Listener, LoadBalancer, ManagedRedis,
-    Node, Persistence, Protocol, Reach, Redis, RedisPlace, Series, Ssh, Topology, VSwitch, Vpc,
+    Address, Certificate, Dns, Edition, Eviction, HostedRedis, Instance, Listener, LoadBalancer,
+    ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace, Series, Ssh, Topology, VSwitch, Vpc,
 };
 use crate::topology::schema::{self, CertificateForm, Document};
 

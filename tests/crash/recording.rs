@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, ensure};
+use futures_util::future::try_join_all;
 
 use crate::canonical::{self, difference};
 use crate::point::{Moment, Point, Site, Verb};
@@ -78,13 +79,12 @@ async fn one_life(programs: &Programs) -> anyhow::Result<BTreeMap<Verb, Recorded
 }
 
 async fn alone(programs: &Programs) -> anyhow::Result<BTreeMap<Verb, Recorded>> {
-    let mut all = BTreeMap::new();
-    for verb in Verb::ALL {
+    let each = Verb::ALL.map(async |verb| {
         let stage = Stage::new(programs).await?;
         stage.prepare(verb).await?;
-        all.insert(verb, record(&stage, verb).await?);
-    }
-    Ok(all)
+        anyhow::Ok((verb, record(&stage, verb).await?))
+    });
+    Ok(try_join_all(each).await?.into_iter().collect())
 }
 
 async fn record(stage: &Stage, verb: Verb) -> anyhow::Result<Recorded> {

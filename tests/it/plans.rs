@@ -428,7 +428,10 @@ fn a_list_that_lags_does_not_make_what_was_removed_an_obstacle() {
     cloud.break_calls([("Alb.ListLoadBalancers", 100)].into_iter(), &as_it_was);
     local(&env, "destroy", &["--target", "load_balancer.main"]).expect_code(0);
     cloud.break_calls([("Alb.ListLoadBalancers", 2), ("Alb.ListLoadBalancers", 4)].into_iter(), &as_it_was);
-    local(&env, "destroy", &[]).expect_code(0).expect_absent("not ours").expect_in_order(&["0 resources left"]);
+    local(&env, "destroy", &[])
+        .expect_code(0)
+        .expect_absent("not ours")
+        .expect_in_order(&["0 resources left"]);
 }
 
 #[test]

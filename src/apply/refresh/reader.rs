@@ -9,8 +9,8 @@ use futures_util::future::try_join_all;
 
 use super::observations::{
     of_certificate, of_instance, of_key_pair, of_listener, of_listener_rule, of_load_balancer, of_record,
-    of_redis_account, of_redis_instance,
-    of_rule, of_security_group, of_server, of_server_group, of_vpc, of_vswitch,
+    of_redis_account, of_redis_instance, of_rule, of_security_group, of_server, of_server_group, of_vpc,
+    of_vswitch,
 };
 use super::placing::Found;
 use super::{foreign, lookup};
