@@ -79,7 +79,7 @@ pub(super) async fn observe(session: &Session, destroy: bool) -> Result<Observed
     // What is on a machine goes with it; one that was adopted stays, and what we put on it goes.
     let adopted = provider.ledger.memory().resources.into_values().any(|one| one.adopted);
     let depth = if adopted { Depth::CloudAndHosts } else { Depth::Cloud };
-    Ok(refresh_to_remove(provider, desired, depth).await?)
+    Ok(Box::pin(refresh_to_remove(provider, desired, depth)).await?)
 }
 
 /// `plan --refresh-only`: shows drift alone.
