@@ -24,7 +24,9 @@ async fn strangers_see_nothing() {
         assert_eq!(status.as_u16(), 401, "{path}");
     }
     // The page itself is everybody's, since it knows nothing: what it shows it asks for, with the token in its address.
-    let page = reqwest::get(cloud.ready["console"].as_str().unwrap()).await.unwrap().text().await.unwrap();
+    let browser = reqwest::Client::new().get(cloud.ready["console"].as_str().unwrap());
+    let answer = browser.header("accept", "text/html").send().await.unwrap();
+    let page = answer.text().await.unwrap();
     assert!(page.contains("<title>Region</title>"), "{page}");
     assert!(!page.contains(cloud.ready["account"]["id"].as_str().unwrap()), "{page}");
 }
