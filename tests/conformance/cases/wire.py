@@ -15,7 +15,8 @@ from typing import get_args, get_origin
 
 from alibabacloud_tea_openapi.utils import Utils, get_canonical_query_string
 
-from harness.check import equal
+from harness.build import PASSWORD
+from harness.check import equal, one
 from harness.clients import PRODUCTS, ProductClient
 from harness.pem import pair
 from harness.process import REGION, Address
@@ -43,9 +44,9 @@ VERSIONS = {
 #: The SDKs' ALB has no region, since it has an address a region. The official CLI and the old core send one with every
 #: call, and one address for several regions needs it.
 EXTRA = {"Alb": {"RegionId"}}
-#: Keys of the session travel in the form body, as in the official Go libraries: a token is in no address that way. The
-#: Python SDK has them in the query; servers read both.
-ANY_PLACE = {"Sts"}
+#: Secrets travel in the form body, as in the official Go libraries: they are in no address that way. The Python SDK has
+#: some of them in the query; servers read both.
+ANY_PLACE = {"Sts.*", "R-kvstore.CreateAccount", "R-kvstore.ResetAccountPassword", "cas.UploadUserCertificate"}
 #: Parameters of the protocol where the old form is spoken: by who is anonymous.
 SYSTEM = {"Action", "Version", "Format", "Timestamp", "SignatureNonce"}
 #: Those of them that are new in each request.
@@ -57,6 +58,8 @@ CHANGES = {
     "domain: example.com ": "ttl: 1200\n  domain: example.com ",
 }
 
+#: The chatroom whose Redis is the cloud's.
+TAIR = ROOT / "examples" / "chatroom-tair.yaml"
 #: What becomes a listener with a certificate.
 PLAIN = "protocol: http"
 
@@ -79,7 +82,9 @@ def recorded(stage):
         drift(home)
         home.run("--local", "apply", "--yes", str(changed))
         home.run("--local", "apply", "--yes", str(secure))
+        redirected(home)
         home.run("--local", "destroy", "--yes", str(secure))
+        managed(home)
         address = home.cloud.address
         return recorder.recorded + by_role(stage), {address.access_key_id: address.access_key_secret}
 
@@ -125,6 +130,49 @@ def examined(home):
     secure.write_text(text.replace(PLAIN, f"protocol: https\n    certificate: {uploaded}-{REGION}"))
     home.run("--local", "doctor", str(secure))
     return secure
+
+
+def redirected(home):
+    """The listener gets a certificate of the stack's own and a redirect to it, whose rule somebody changes."""
+    topology = home.folder / "redirected.yaml"
+    text = TOPOLOGY.read_text().replace(PLAIN, "protocol: https\n    certificate: { self_signed: true }")
+    topology.write_text(text.replace("load_balancer:\n", "load_balancer:\n  redirect_from: 80\n"))
+    home.run("--local", "apply", "--yes", str(topology))
+    rule = one("rules", home.cloud("Alb.ListRules")["Rules"])
+    home.cloud("Alb.UpdateRuleAttribute", RuleId=rule["RuleId"], Priority=7)
+    available = lambda: one("rules", home.cloud("Alb.ListRules")["Rules"])["RuleStatus"] == "Available"
+    wait_for("the rule takes changes again", available)
+    home.run("--local", "apply", "--yes", str(topology))
+
+
+def managed(home):
+    """A Tair instance has the account already, grows, is closed by somebody, and makes way for a classic one."""
+    topology = home.folder / "tair.yaml"
+    text = TAIR.read_text()
+
+    def applied(**changes):
+        changed = text
+        for before, after in changes.values():
+            assert before in changed, f"{TAIR.name} has no {before!r} to change"
+            changed = changed.replace(before, after)
+        topology.write_text(changed)
+        home.run("--local", "apply", "--yes", str(topology))
+
+    grown = {"grown": ("class: tair.rdb.1g", "eviction: noeviction\n    class: tair.rdb.2g")}
+    topology.write_text(text)
+    home.run("--local", "apply", "--yes", "--target", "redis_instance.main", str(topology))
+    redis = one("instances", home.cloud("R-kvstore.DescribeInstances")["Instances"]["KVStoreInstance"])["InstanceId"]
+    account = {"AccountName": "chat_node", "AccountPassword": PASSWORD, "AccountPrivilege": "RoleReadWrite"}
+    home.cloud("R-kvstore.CreateAccount", InstanceId=redis, **account)
+    accounts = lambda: home.cloud("R-kvstore.DescribeAccounts", InstanceId=redis)["Accounts"]["Account"]
+    made = lambda: [one["AccountStatus"] for one in accounts() if one["AccountName"] == "chat_node"]
+    wait_for("the account is there", lambda: made() == ["Available"])
+    applied()
+    applied(**grown)
+    home.cloud("R-kvstore.ModifySecurityIps", InstanceId=redis, SecurityIps="10.0.0.1")
+    applied(**grown)
+    applied(line=("tair:", "classic:"), kind=("tair.rdb.1g", "redis.master.small.default"), engine=('"7.0"', '"5.0"'))
+    home.run("--local", "destroy", "--yes", str(topology))
 
 
 def drift(home):
@@ -173,14 +221,14 @@ def parameters_are_those_of_the_sdks(stage):
         for product, action, ours in kinds(stage):
             theirs = sent_by_sdk(clients[product], action, ours, recorder)
             extra = EXTRA.get(product, set())
-            for place, one, two in places(product, ours, theirs):
+            for place, one, two in places(product, action, ours, theirs):
                 wrong += differences(f"{product}.{action} {place}", one, two, extra | CHANGING)
     assert not wrong, "\n".join(wrong)
 
 
-def places(product, ours, theirs):
+def places(product, action, ours, theirs):
     """What is compared with what."""
-    if product in ANY_PLACE:
+    if {f"{product}.*", f"{product}.{action}"} & ANY_PLACE:
         return [("parameters", ours.query | ours.form, theirs.query | theirs.form)]
     return [(place, getattr(ours, place), getattr(theirs, place)) for place in ("query", "form")]
 

@@ -94,8 +94,12 @@ fn insert(call: &mut Call<'_>, own: RedisInstance) {
 }
 
 pub(super) fn order_id(call: &mut Call<'_>) -> i64 {
+    // No action knows an order by it, so it is no id of this cloud.
     let identity = call.identity.clone();
-    call.ids().make_decimal("order", &identity, 13).parse().unwrap_or_default()
+    let digest = call.ids().digest("order", &identity);
+    let number = digest.first_chunk().copied().map(u64::from_le_bytes).unwrap_or_default();
+    let beyond = i64::try_from(number % 9_000_000_000_000).unwrap_or_default();
+    1_000_000_000_000 + beyond
 }
 
 fn common_reply(own: &RedisInstance, order: i64) -> Value {

@@ -58,6 +58,18 @@ check("a Tair is made and read", async () => {
   contains("the instance", await read(made.instanceId), { ...kind, ...place, port: 6400 });
 });
 
+check("a Redis gets another class, other settings and another start", async () => {
+  const instanceId = await build.redis();
+  await call("ModifyInstanceSpec", { instanceId, instanceClass: "redis.master.mid.default" });
+  await build.redisIs(instanceId, "Normal");
+  contains("the larger one", await read(instanceId), { instanceClass: "redis.master.mid.default", capacity: 2048 });
+  await call("ModifyInstanceConfig", { instanceId, config: JSON.stringify({ "maxmemory-policy": "noeviction" }) });
+  await build.redisIs(instanceId, "Normal");
+  assert.equal(JSON.parse((await read(instanceId)).config).EvictionPolicy, "noeviction");
+  assert.equal((await call("RestartInstance", { instanceId })).instanceId, instanceId);
+  await build.redisIs(instanceId, "Normal");
+});
+
 check("a Redis is Creating first", async () => {
   const shared = await build.once("brisk network", async () => {
     const { vpcId } = await brisk.call("Vpc.CreateVpc", { cidrBlock: "172.16.0.0/16" });
