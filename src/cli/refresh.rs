@@ -74,7 +74,7 @@ impl RefreshArguments {
 pub(super) async fn observe(session: &Session, destroy: bool) -> Result<Observed, Failure> {
     let Session { provider, desired, .. } = session;
     if !destroy {
-        return Ok(refresh(provider, desired, Depth::CloudAndHosts).await?);
+        return Ok(Box::pin(refresh(provider, desired, Depth::CloudAndHosts)).await?);
     }
     // What is on a machine goes with it; one that was adopted stays, and what we put on it goes.
     let adopted = provider.ledger.memory().resources.into_values().any(|one| one.adopted);

@@ -12,7 +12,7 @@ pub use crate::cloud::alb_settings::{
     update_server_group, weigh_server,
 };
 use crate::cloud::call::Call;
-use crate::cloud::error::CloudError;
+use crate::cloud::error::{CloudError, absent_as_none};
 use crate::cloud::pages::{self, Page};
 use crate::cloud::transport::Client;
 use crate::cloud::{Product, Tag};
@@ -438,14 +438,6 @@ pub async fn unhealthy_servers(
         groups.flat_map(|group| group.non_normal_servers).collect()
     };
     Ok(absent_as_none(pages)?.map(servers))
-}
-
-fn absent_as_none<T>(result: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_absent() => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 /// What a load balancer is made from.

@@ -8,7 +8,7 @@ use crate::base::certificate::covers;
 use crate::base::ids::{ClientToken, CloudId};
 use crate::base::secret::Secret;
 use crate::cloud::call::Call;
-use crate::cloud::error::CloudError;
+use crate::cloud::error::{CloudError, absent_as_none};
 use crate::cloud::transport::Client;
 use crate::cloud::{Product, Tag};
 
@@ -66,11 +66,7 @@ pub async fn certificate(client: &Client, number: &str) -> Result<Certificate, C
 /// # Errors
 /// What the cloud says.
 pub async fn certificate_if_there(client: &Client, id: &CloudId) -> Result<Option<Certificate>, CloudError> {
-    match certificate(client, id.as_str()).await {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_absent() => Ok(None),
-        Err(error) => Err(error),
-    }
+    absent_as_none(certificate(client, id.as_str()).await)
 }
 
 /// The number in what ALB calls a certificate.

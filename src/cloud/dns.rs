@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::base::ids::CloudId;
 use crate::cloud::Product;
 use crate::cloud::call::Call;
-use crate::cloud::error::CloudError;
+use crate::cloud::error::{CloudError, absent_as_none};
 use crate::cloud::transport::Client;
 
 /// A record.
@@ -76,11 +76,8 @@ struct RecordInfo {
 /// What the cloud says.
 pub async fn record(client: &Client, id: &CloudId) -> Result<Option<(String, Record)>, CloudError> {
     let call = Call::new(Product::Alidns, "DescribeDomainRecordInfo").with("RecordId", id);
-    match client.call::<RecordInfo>(&call).await {
-        Ok(found) => Ok(Some((found.domain_name, found.record))),
-        Err(error) if error.is_absent() => Ok(None),
-        Err(error) => Err(error),
-    }
+    let found: Option<RecordInfo> = absent_as_none(client.call(&call).await)?;
+    Ok(found.map(|found| (found.domain_name, found.record)))
 }
 
 /// A domain of the account.

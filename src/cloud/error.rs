@@ -154,6 +154,15 @@ struct Refusal<'a> {
     request_id: Option<&'a RequestId>,
 }
 
+/// What is not there is none.
+pub(super) fn absent_as_none<T>(result: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 impl CloudError {
     /// The cloud's code, when it answered.
     pub fn code(&self) -> Option<&str> {

@@ -1,4 +1,4 @@
-//! Lists whose pages are chained by a token: all of ALB's, most of ECS's.
+//! Lists in pages: chained by a token (all of ALB's, most of ECS's), or numbered (those of VPC and of managed Redis).
 
 use serde::de::DeserializeOwned;
 
@@ -28,4 +28,24 @@ pub(super) async fn all<P: Page>(client: &Client, call: &Call) -> Result<Vec<P::
             return Ok(all);
         }
     }
+}
+
+/// Asks for page after page of this size until one is not full.
+pub(super) async fn all_numbered<R: DeserializeOwned, T>(
+    client: &Client,
+    call: &Call,
+    size: usize,
+    items: impl Fn(R) -> Vec<T>,
+) -> Result<Vec<T>, CloudError> {
+    let mut all = Vec::new();
+    for page in 1.. {
+        let call = call.clone().with("PageNumber", page).with("PageSize", size);
+        let found = items(client.call(&call).await?);
+        let full = found.len() == size;
+        all.extend(found);
+        if !full {
+            break;
+        }
+    }
+    Ok(all)
 }

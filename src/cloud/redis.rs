@@ -9,7 +9,8 @@ use crate::base::ids::{ClientToken, CloudId, RegionId};
 use crate::base::secret::Secret;
 use crate::cloud::Product;
 use crate::cloud::call::Call;
-use crate::cloud::error::CloudError;
+use crate::cloud::error::{CloudError, absent_as_none};
+use crate::cloud::pages;
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::Tags;
 
@@ -90,16 +91,7 @@ struct InstanceList {
 /// When the cloud cannot be asked.
 pub async fn instances(client: &Client, key: &str, value: &str) -> Result<Vec<Instance>, CloudError> {
     let call = list(client).with_tags(&[(key, value)]);
-    let mut all = Vec::new();
-    for page in 1.. {
-        let reply: InstancesReply = client.call(&call.clone().with("PageNumber", page)).await?;
-        let count = reply.instances.instances.len();
-        all.extend(reply.instances.instances);
-        if count < PAGE {
-            break;
-        }
-    }
-    Ok(all)
+    pages::all_numbered(client, &call, PAGE, |reply: InstancesReply| reply.instances.instances).await
 }
 
 /// Those of these instances that are there.
@@ -110,7 +102,7 @@ pub async fn instances_with_ids(client: &Client, ids: &[CloudId]) -> Result<Vec<
     let mut all = Vec::new();
     for some in ids.chunks(IDS) {
         let ids = some.iter().map(CloudId::as_str).collect::<Vec<_>>().join(",");
-        let call = list(client).with("InstanceIds", ids);
+        let call = list(client).with("InstanceIds", ids).with("PageSize", PAGE);
         let reply: Option<InstancesReply> = absent_as_none(client.call(&call).await)?;
         all.extend(reply.map(|reply| reply.instances.instances).unwrap_or_default());
     }
@@ -118,7 +110,7 @@ pub async fn instances_with_ids(client: &Client, ids: &[CloudId]) -> Result<Vec<
 }
 
 fn list(client: &Client) -> Call {
-    Call::new(Product::RKvstore, "DescribeInstances").with("RegionId", client.region()).with("PageSize", PAGE)
+    Call::new(Product::RKvstore, "DescribeInstances").with("RegionId", client.region())
 }
 
 /// What a new instance shall be.
@@ -329,14 +321,6 @@ pub fn reset_password(id: &CloudId, name: &str, password: Secret<String>) -> Cal
         .with("InstanceId", id)
         .with("AccountName", name)
         .with_secret("AccountPassword", password)
-}
-
-fn absent_as_none<T>(result: Result<T, CloudError>) -> Result<Option<T>, CloudError> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if error.is_absent() => Ok(None),
-        Err(error) => Err(error),
-    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! VPC: networks and vSwitches. API version 2016-04-28.
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::base::ids::{ClientToken, CloudId, RegionId};
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
+use crate::cloud::pages::all_numbered;
 use crate::cloud::transport::Client;
 use crate::cloud::{Product, Tag};
 
@@ -113,25 +113,6 @@ impl Selection<'_> {
     }
 }
 
-/// Asks for page after page until one is not full.
-async fn all_pages<R: DeserializeOwned, T>(
-    client: &Client,
-    call: &Call,
-    items: impl Fn(R) -> Vec<T>,
-) -> Result<Vec<T>, CloudError> {
-    let mut all = Vec::new();
-    for page in 1.. {
-        let call = call.clone().with("PageNumber", page).with("PageSize", PAGE);
-        let found = items(client.call(&call).await?);
-        let full = found.len() == PAGE;
-        all.extend(found);
-        if !full {
-            break;
-        }
-    }
-    Ok(all)
-}
-
 /// `DescribeVpcs`.
 ///
 /// # Errors
@@ -139,7 +120,7 @@ async fn all_pages<R: DeserializeOwned, T>(
 pub async fn vpcs(client: &Client, selection: Selection<'_>) -> Result<Vec<Vpc>, CloudError> {
     let call = Call::new(Product::Vpc, "DescribeVpcs").with("RegionId", client.region());
     let call = selection.select(call, "VpcId");
-    all_pages(client, &call, |reply: VpcsReply| reply.vpcs.vpc).await
+    all_numbered(client, &call, PAGE, |reply: VpcsReply| reply.vpcs.vpc).await
 }
 
 /// `DescribeVpcs` by ids.
@@ -153,7 +134,7 @@ pub async fn vpcs_with_ids(client: &Client, ids: &[CloudId]) -> Result<Vec<Vpc>,
         let call = Call::new(Product::Vpc, "DescribeVpcs")
             .with("RegionId", client.region())
             .with("VpcId", ids.join(","));
-        found.extend(all_pages(client, &call, |reply: VpcsReply| reply.vpcs.vpc).await?);
+        found.extend(all_numbered(client, &call, PAGE, |reply: VpcsReply| reply.vpcs.vpc).await?);
     }
     Ok(found)
 }
@@ -165,7 +146,7 @@ pub async fn vpcs_with_ids(client: &Client, ids: &[CloudId]) -> Result<Vec<Vpc>,
 pub async fn vswitches_of(client: &Client, vpc: &CloudId) -> Result<Vec<VSwitch>, CloudError> {
     let call =
         Call::new(Product::Vpc, "DescribeVSwitches").with("RegionId", client.region()).with("VpcId", vpc);
-    all_pages(client, &call, |reply: VSwitchesReply| reply.v_switches.v_switch).await
+    all_numbered(client, &call, PAGE, |reply: VSwitchesReply| reply.v_switches.v_switch).await
 }
 
 /// `DescribeVSwitches`.
@@ -175,7 +156,7 @@ pub async fn vswitches_of(client: &Client, vpc: &CloudId) -> Result<Vec<VSwitch>
 pub async fn vswitches(client: &Client, selection: Selection<'_>) -> Result<Vec<VSwitch>, CloudError> {
     let call = Call::new(Product::Vpc, "DescribeVSwitches").with("RegionId", client.region());
     let call = selection.select(call, "VSwitchId");
-    all_pages(client, &call, |reply: VSwitchesReply| reply.v_switches.v_switch).await
+    all_numbered(client, &call, PAGE, |reply: VSwitchesReply| reply.v_switches.v_switch).await
 }
 
 /// `DescribeVSwitches`: all of the region.
@@ -184,7 +165,7 @@ pub async fn vswitches(client: &Client, selection: Selection<'_>) -> Result<Vec<
 /// What the cloud says.
 pub async fn all_vswitches(client: &Client) -> Result<Vec<VSwitch>, CloudError> {
     let call = Call::new(Product::Vpc, "DescribeVSwitches").with("RegionId", client.region());
-    all_pages(client, &call, |reply: VSwitchesReply| reply.v_switches.v_switch).await
+    all_numbered(client, &call, PAGE, |reply: VSwitchesReply| reply.v_switches.v_switch).await
 }
 
 /// `CreateVpc`; answers `VpcId`.

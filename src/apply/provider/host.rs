@@ -193,20 +193,20 @@ const STREAM_SHARE: u64 = 4;
 /// # Errors
 /// When one of them has none yet.
 pub(crate) fn node_settings(spec: &ReleaseSpec, known: &Known) -> Result<node::Settings, ApplyError> {
-    let (redis_host, memory) = match &spec.redis {
+    let (redis_user, redis_host, memory) = match &spec.redis {
         RedisAccess::OnHost { instance, memory, .. } => {
-            (private_address(instance, known)?.to_string(), u64::from(*memory))
+            (String::new(), private_address(instance, known)?.to_string(), u64::from(*memory))
         }
-        RedisAccess::Managed(_) => managed_redis(known)?,
+        RedisAccess::Managed(account) => {
+            let (host, memory) = managed_redis(known)?;
+            (account.name.clone(), host, memory)
+        }
     };
     Ok(node::Settings {
         node_id: spec.host.instance().to_string(),
         address: private_address(spec.host.instance(), known)?,
         port: spec.port,
-        redis_user: match &spec.redis {
-            RedisAccess::OnHost { .. } => String::new(),
-            RedisAccess::Managed(account) => account.name.clone(),
-        },
+        redis_user,
         redis_host,
         redis_port: spec.redis_port,
         stream_bytes: memory * MEGABYTE / STREAM_SHARE,

@@ -110,8 +110,11 @@ impl Cloud {
         let (instance, others) = {
             let state = self.lock();
             let found = faults::fitting(&state.world, &host).next().map(|instance| instance.id.clone());
-            let names = state.world.instances.values().map(|instance| instance.name.clone());
-            (found, names.collect::<Vec<_>>().join(", "))
+            let mut names: Vec<_> =
+                state.world.instances.values().map(|instance| instance.name.as_str()).collect();
+            // The world is in the order of ids, which says nothing to whoever looks for a name.
+            names.sort_unstable();
+            (found, names.join(", "))
         };
         let Some(instance) = instance else {
             let others = if others.is_empty() { "none".to_owned() } else { others };

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::plane::host::machine::Surroundings;
 use crate::plane::host::{Machine, ordeal, ssh};
@@ -21,8 +22,16 @@ use crate::plane::spec::{
 struct Slot {
     state: HostState,
     machine: Option<Arc<Machine>>,
+    power: PowerSupply,
+}
+
+/// What one stay of a machine lives on, from switched on to switched off.
+#[derive(Clone, Default)]
+struct PowerSupply {
     /// Cancelled when the machine is switched off.
     off: CancellationToken,
+    /// Who listens on its addresses: as long as somebody does it is not off, and cannot be switched on anew.
+    listeners: TaskTracker,
 }
 
 /// All process hosts of a region.
@@ -71,8 +80,8 @@ impl Fleet {
             machine.update(instance.clone(), conditions.clone());
         }
         let is_on = slot.as_ref().is_some_and(|slot| slot.state == HostState::Ready);
-        let power = if conditions.is_off { Power::Off } else { instance.power };
-        match (power, slot) {
+        let wanted = if conditions.is_off { Power::Off } else { instance.power };
+        match (wanted, slot) {
             (Power::On, _) if is_on => true,
             (Power::On, slot) => self.boot((instance, conditions), slot.and_then(|slot| slot.machine)).await,
             (Power::Off, Some(slot)) if is_on => {
@@ -87,7 +96,7 @@ impl Fleet {
             (Power::Off, None) => {
                 self.set_slot(
                     &instance.id,
-                    Slot { state: HostState::Off, machine: None, off: CancellationToken::new() },
+                    Slot { state: HostState::Off, machine: None, power: PowerSupply::default() },
                 );
                 true
             }
@@ -96,17 +105,24 @@ impl Fleet {
 
     async fn boot(&self, wish: (Instance, Conditions), machine: Option<Arc<Machine>>) -> bool {
         let id = wish.0.id.clone();
-        let off = CancellationToken::new();
-        self.set_slot(&id, Slot { state: HostState::Booting, machine: machine.clone(), off: off.clone() });
-        match self.power_on(wish, machine, off.clone()).await {
+        let power = PowerSupply::default();
+        self.set_slot(
+            &id,
+            Slot { state: HostState::Booting, machine: machine.clone(), power: power.clone() },
+        );
+        match self.power_on(wish, machine, &power).await {
             Ok(machine) => {
                 tracing::info!(instance = id, address = %machine.address, "a host is ready");
-                self.set_slot(&id, Slot { state: HostState::Ready, machine: Some(machine), off });
+                self.set_slot(&id, Slot { state: HostState::Ready, machine: Some(machine), power });
                 true
             }
             Err(error) => {
                 tracing::warn!(instance = id, %error, "a host does not boot");
-                self.set_slot(&id, Slot { state: HostState::Failed(error.to_string()), machine: None, off });
+                power.off.cancel();
+                self.set_slot(
+                    &id,
+                    Slot { state: HostState::Failed(error.to_string()), machine: None, power },
+                );
                 false
             }
         }
@@ -116,7 +132,7 @@ impl Fleet {
         &self,
         (instance, conditions): (Instance, Conditions),
         machine: Option<Arc<Machine>>,
-        off: CancellationToken,
+        power: &PowerSupply,
     ) -> io::Result<Arc<Machine>> {
         let machine = if let Some(machine) = machine {
             machine
@@ -129,8 +145,8 @@ impl Fleet {
             Arc::new(tokio::task::spawn_blocking(open).await.map_err(io::Error::other)??)
         };
         machine.update(instance, conditions);
-        tokio::spawn(ordeal::run(Arc::clone(&machine), off.clone()));
-        ssh::serve(Arc::clone(&machine), off).await?;
+        tokio::spawn(ordeal::run(Arc::clone(&machine), power.off.clone()));
+        power.listeners.spawn(ssh::listen(Arc::clone(&machine), power.off.clone()).await?);
         machine.start_enabled().await;
         Ok(machine)
     }
@@ -188,7 +204,7 @@ impl Fleet {
         };
         tokio::select! {
             (exit_code, output) = run => Ok(CommandResult { exit_code, output }),
-            () = slot.off.cancelled() => Err("the instance was stopped".to_owned()),
+            () = slot.power.off.cancelled() => Err("the instance was stopped".to_owned()),
         }
     }
 
@@ -215,7 +231,9 @@ impl Fleet {
 
 /// Ends its SSH server and connections, and kills what runs on it.
 async fn switch_off(slot: &Slot) {
-    slot.off.cancel();
+    slot.power.off.cancel();
+    slot.power.listeners.close();
+    slot.power.listeners.wait().await;
     if let Some(machine) = &slot.machine {
         machine.kill_units().await;
     }

@@ -36,10 +36,14 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How long a forwarded connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 
-/// Listens on the host's SSH port and serves until `off`; while the host refuses SSH nothing listens there.
-pub(crate) async fn serve(machine: Arc<Machine>, off: CancellationToken) -> io::Result<()> {
+/// Listens on the host's SSH port; what it gives back serves until `off`. While the host refuses SSH nothing
+/// listens there.
+pub(crate) async fn listen(
+    machine: Arc<Machine>,
+    off: CancellationToken,
+) -> io::Result<impl Future<Output = ()>> {
     let mut news = machine.news();
-    let mut listener = listen(&machine).await?;
+    let mut listener = bind(&machine).await?;
     let config = Arc::new(server::Config {
         server_id: SshId::Standard("SSH-2.0-mockcloud_1".into()),
         methods: MethodSet::from(&[MethodKind::PublicKey][..]),
@@ -51,12 +55,12 @@ pub(crate) async fn serve(machine: Arc<Machine>, off: CancellationToken) -> io::
         nodelay: true,
         ..server::Config::default()
     });
-    tokio::spawn(async move {
+    Ok(async move {
         loop {
             tokio::select! {
                 () = off.cancelled() => return,
                 _ = news.changed() => if machine.instance().refuses_ssh == listener.is_some() {
-                    listener = listen(&machine).await.unwrap_or_else(|error| {
+                    listener = bind(&machine).await.unwrap_or_else(|error| {
                         tracing::warn!(%error, "the SSH port cannot be listened on again");
                         None
                     });
@@ -72,12 +76,11 @@ pub(crate) async fn serve(machine: Arc<Machine>, off: CancellationToken) -> io::
                 }
             }
         }
-    });
-    Ok(())
+    })
 }
 
 /// The listener on the host's SSH port, unless it refuses.
-async fn listen(machine: &Machine) -> io::Result<Option<TcpListener>> {
+async fn bind(machine: &Machine) -> io::Result<Option<TcpListener>> {
     if machine.instance().refuses_ssh {
         return Ok(None);
     }

@@ -1,7 +1,7 @@
 //! One connection to a server. Whoever uses it drives it, in their own task: a request needs no other task to be woken.
 
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
 use hyper::body::Incoming;
@@ -56,7 +56,7 @@ impl Connection {
         &mut self,
         request: Request<Sent>,
     ) -> Result<Response<Incoming>, TrySendError<Request<Sent>>> {
-        let mut answer = Box::pin(self.sender.try_send_request(request));
+        let mut answer = pin!(self.sender.try_send_request(request));
         poll_fn(|context| {
             let _ = self.drive(context);
             answer.as_mut().poll(context)
