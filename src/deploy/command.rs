@@ -149,6 +149,22 @@ pub(super) fn redis_ping(address: Ipv4Addr, port: u16, password: &str) -> Comman
         .deadline(Duration::from_secs(10))
 }
 
+/// Which Redis is installed.
+pub(super) fn redis_version() -> Command {
+    command(&["redis-server", "--version"])
+}
+
+/// Gives the kernel the settings of a file.
+pub(super) fn set_kernel(path: &str) -> Command {
+    // It takes the file by an equals sign only.
+    command(&["sysctl", "--quiet"]).arg(format!("--load={path}"))
+}
+
+/// Writes into the kernel's own files what a file says.
+pub(super) fn write_kernel_files(path: &str) -> Command {
+    command(&["systemd-tmpfiles", "--create", path])
+}
+
 pub(super) fn apt_update() -> Command {
     command(&["apt-get", "update"]).deadline(INSTALL)
 }

@@ -107,6 +107,14 @@ pub enum DeployError {
         /// Who holds it, as far as the host tells.
         holder: String,
     },
+    /// The Redis of the host's packages cannot carry messages.
+    #[error("{host}: its Redis is {found}, which has no streams; 5.0 or newer is needed")]
+    RedisTooOld {
+        /// The host.
+        host: String,
+        /// What it says its version is.
+        found: String,
+    },
     /// Redis is not up.
     #[error("{host}: Redis did not start: {why}{}", lines(journal))]
     RedisNotStarted {
@@ -207,7 +215,9 @@ impl DeployError {
                     .to_owned()
             }
             Self::UnsupportedSystem { .. } => {
-                "use an image of Alibaba Cloud Linux 3, Debian 12 or Ubuntu 22.04 or later".to_owned()
+                "use an image of Alibaba Cloud Linux 3, Debian 12 or Ubuntu 22.04 or later; without a Redis of your \
+                 own: `redis: { tair: { class: tair.rdb.1g } }`"
+                    .to_owned()
             }
             Self::RepositoryUnreachable { host, .. } => format!(
                 "give {host} a way out (a public address or a NAT gateway) or an image whose mirror is inside the VPC"
@@ -228,6 +238,9 @@ impl DeployError {
                 format!(
                     "on {host}: `ss -ltnp sport = :{port}` shows who; stop it, or take another port in the topology"
                 )
+            }
+            Self::RedisTooOld { .. } => {
+                "take a newer image, or a managed Redis: `redis: { tair: { class: tair.rdb.1g } }`".to_owned()
             }
             Self::RedisNotStarted { host, .. } => {
                 format!("on {host}: `journalctl -u albatross-redis.service -n 100 --no-pager`")

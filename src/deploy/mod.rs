@@ -19,6 +19,7 @@ mod error;
 mod facts;
 mod host;
 mod inspect;
+mod kernel;
 pub mod node;
 mod package;
 pub mod redis;

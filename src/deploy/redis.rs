@@ -2,8 +2,9 @@
 //!
 //! 1. The package, when the program is missing; the distribution's own unit is switched off.
 //! 2. A password, made on the host once and kept in a file that only root reads.
-//! 3. Configuration and unit from templates; the unit is started and must answer a PING that knows the password.
-//! 4. The fingerprint of what is in force, last: an interrupted run leaves the old one or none, and is done again.
+//! 3. What Redis asks of the kernel (`kernel.rs`).
+//! 4. Configuration and unit from templates; the unit is started and must answer a PING that knows the password.
+//! 5. The fingerprint of what is in force, last: an interrupted run leaves the old one or none, and is done again.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -14,11 +15,13 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Note;
+use super::artifact::version;
 use super::command;
 use super::error::DeployError;
 use super::facts::{PackageManager, facts};
 use super::host::Host;
 use super::inspect;
+use super::kernel;
 use super::step::Step;
 use super::template::{REDIS_CONFIGURATION, REDIS_UNIT, render};
 use super::unit;
@@ -37,7 +40,35 @@ const USER: &str = "redis";
 const PASSWORD_BYTES: usize = 32;
 /// How long a started Redis may take to answer; loading its data counts.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Denied to everybody: they empty, stop, slow down, reconfigure or take over a server.
+/// The first version with access rules.
+const WITH_ACCESS_RULES: (u32, u32) = (6, 0);
+/// The first version with streams.
+const WITH_STREAMS: (u32, u32) = (5, 0);
+/// The keys of a chat node.
+const KEYS: [&str; 2] = ["chat:*", "session:*"];
+/// What a chat node runs (`docs/chat-node.md`), and nothing else is run by anybody.
+const ALLOWED: [&str; 19] = [
+    "hello",
+    "auth",
+    "select",
+    "info",
+    "time",
+    "ping",
+    "xadd",
+    "xread",
+    "xrange",
+    "xrevrange",
+    "xtrim",
+    "xlen",
+    "hset",
+    "hmget",
+    "pexpire",
+    "del",
+    "zadd",
+    "zrem",
+    "zrangebyscore",
+];
+/// Denied to everybody where there are no access rules: they empty, stop, slow down, reconfigure or take over a server.
 const DENIED: [&str; 27] = [
     "BGREWRITEAOF",
     "BGSAVE",
@@ -130,13 +161,15 @@ struct Record {
 }
 
 /// What the settings come to on a host, as one short text to compare: 12 hex digits over configuration (without the
-/// password) and unit.
+/// password), unit and what is asked of the kernel. It is known before the host is, so it stands for both forms of the
+/// configuration.
 ///
 /// # Errors
 /// When a template cannot be rendered.
 pub fn fingerprint(settings: &Settings) -> Result<String, DeployError> {
     let mut digest = Sha256::new();
-    for text in [configuration(settings, &stand_in())?, unit_file()?] {
+    let form = |access| configuration(settings, &stand_in(), access);
+    for text in [form(Access::Rules)?, form(Access::Password)?, unit_file()?, kernel::text()?] {
         digest.update(text);
         digest.update([0]);
     }
@@ -178,7 +211,9 @@ async fn edited(
 ) -> Result<Edited, DeployError> {
     let configuration = inspect::text(host, CONFIGURATION).await?;
     let configuration = configuration.map(|text| match password {
-        Some(password) => text.replace(password.expose(), inspect::STAND_IN),
+        Some(password) => text
+            .replace(password.expose(), inspect::STAND_IN)
+            .replace(&password_digest(password), &password_digest(&stand_in())),
         None => text,
     });
     let unit = inspect::text(host, UNIT_FILE).await?;
@@ -210,6 +245,7 @@ pub async fn remove(host: &impl Host, note: &Note) -> Result<(), DeployError> {
 
 async fn remove_in_step(host: &impl Host) -> Result<(), DeployError> {
     unit::remove(host, UNIT, UNIT_FILE).await?;
+    kernel::forget(host).await?;
     host.check(command::remove_all(RECORD)).await?;
     Ok(())
 }
@@ -232,17 +268,18 @@ async fn install_in_step(
     settings: &Settings,
     note: &Note,
 ) -> Result<Password, DeployError> {
-    install_package(host, note).await?;
+    let access = install_package(host, note).await?;
+    kernel::tune(host, note).await?;
     host.check(command::folder("/etc/albatross", "0755")).await?;
     let password = ensure_password(host, note).await?;
     ensure_user(host, USER).await?;
     host.check(command::owned_folder(DATA, "0750", USER)).await?;
     note(&format!("{}: configuring Redis on {}:{}", host.name(), settings.address, settings.port));
-    put_files(host, settings, &password).await?;
+    put_files(host, settings, &password, access).await?;
     start(host, settings, &password, note).await?;
     let record = Record {
         fingerprint: fingerprint(settings)?,
-        configuration: Some(inspect::digest(&configuration(settings, &stand_in())?)),
+        configuration: Some(inspect::digest(&configuration(settings, &stand_in(), access)?)),
         unit: Some(inspect::digest(&unit_file()?)),
     };
     let text = serde_json::json!(record).to_string();
@@ -258,7 +295,24 @@ pub(super) async fn ensure_user(host: &impl Host, name: &str) -> Result<(), Depl
     Ok(())
 }
 
-async fn install_package(host: &impl Host, note: &Note) -> Result<(), DeployError> {
+/// How Redis tells who may do what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Access {
+    /// By rules for each user.
+    Rules,
+    /// By a password; what nobody may do has lost its name.
+    Password,
+}
+
+impl Access {
+    /// That of a version, if it has the streams that nodes need.
+    fn of((major, minor): (u32, u32)) -> Option<Self> {
+        let own = if (major, minor) >= WITH_ACCESS_RULES { Self::Rules } else { Self::Password };
+        ((major, minor) >= WITH_STREAMS).then_some(own)
+    }
+}
+
+async fn install_package(host: &impl Host, note: &Note) -> Result<Access, DeployError> {
     let facts = facts(host).await?;
     let (packages, own_unit) = match facts.package_manager {
         PackageManager::Apt => (["redis-server", "openssl"], "redis-server.service"),
@@ -269,7 +323,12 @@ async fn install_package(host: &impl Host, note: &Note) -> Result<(), DeployErro
     }
     // It may never have been there; if it still runs after this, the start below names it.
     host.run(command::systemctl_disable_now(own_unit)).await?;
-    Ok(())
+    let said = host.check(command::redis_version()).await?.text();
+    let number = said.split_whitespace().find_map(|word| word.strip_prefix("v=")).unwrap_or_default();
+    version(number).and_then(Access::of).ok_or_else(|| DeployError::RedisTooOld {
+        host: host.name().to_owned(),
+        found: if number.is_empty() { &said } else { number }.to_owned(),
+    })
 }
 
 async fn stored_password(host: &impl Host) -> Result<Option<Password>, DeployError> {
@@ -295,8 +354,13 @@ async fn ensure_password(host: &impl Host, note: &Note) -> Result<Password, Depl
     Ok(Secret::new(text))
 }
 
-async fn put_files(host: &impl Host, settings: &Settings, password: &Password) -> Result<(), DeployError> {
-    let configuration: Arc<[u8]> = configuration(settings, password)?.into_bytes().into();
+async fn put_files(
+    host: &impl Host,
+    settings: &Settings,
+    password: &Password,
+    access: Access,
+) -> Result<(), DeployError> {
+    let configuration: Arc<[u8]> = configuration(settings, password, access)?.into_bytes().into();
     host.upload(CONFIGURATION, configuration, 0o640).await?;
     host.check(command::chown("root:redis", CONFIGURATION)).await?;
     host.upload(UNIT_FILE, unit_file()?.into_bytes().into(), 0o644).await?;
@@ -352,11 +416,15 @@ async fn not_started(host: &impl Host, settings: &Settings, password: &Password,
     DeployError::RedisNotStarted { host: name, why, journal }
 }
 
-fn configuration(settings: &Settings, password: &Password) -> Result<String, DeployError> {
+fn configuration(settings: &Settings, password: &Password, access: Access) -> Result<String, DeployError> {
     let values = context! {
         address => settings.address.to_string(),
         port => settings.port,
+        access_rules => access == Access::Rules,
         password => password.expose(),
+        password_digest => password_digest(password),
+        keys => KEYS,
+        allowed_commands => ALLOWED,
         max_memory_megabytes => settings.max_memory_megabytes,
         append_only => match settings.persistence {
             Persistence::None => "no",
@@ -365,6 +433,11 @@ fn configuration(settings: &Settings, password: &Password) -> Result<String, Dep
         denied_commands => DENIED,
     };
     render(REDIS_CONFIGURATION, values)
+}
+
+/// What Redis keeps of a password.
+fn password_digest(password: &Password) -> String {
+    hex::encode(Sha256::digest(password.expose()))
 }
 
 fn unit_file() -> Result<String, DeployError> {
@@ -386,23 +459,41 @@ mod tests {
 
     #[test]
     fn the_configuration_binds_one_address_and_denies_what_is_dangerous() {
-        let text = configuration(&settings(), &Secret::new("abc".to_owned())).unwrap();
-        for line in [
+        const COMMON: [&str; 7] = [
             "bind 10.0.0.7",
             "port 6379",
             "protected-mode yes",
-            "requirepass abc",
             "maxmemory 256mb",
             "maxmemory-policy noeviction",
             "appendonly yes",
+            "daemonize no",
+        ];
+        const BY_PASSWORD: [&str; 4] = [
+            "requirepass abc",
             "rename-command FLUSHALL \"\"",
             "rename-command CONFIG \"\"",
             "rename-command SHUTDOWN \"\"",
-            "daemonize no",
-        ] {
-            assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+        ];
+        let password = Secret::new("abc".to_owned());
+        let has = |text: &str, line: &str| text.lines().any(|found| found == line);
+        let old = configuration(&settings(), &password, Access::Password).unwrap();
+        let new = configuration(&settings(), &password, Access::Rules).unwrap();
+        for line in COMMON {
+            assert!(has(&old, line) && has(&new, line), "{line} is missing in\n{old}\n{new}");
         }
-        assert!(text.ends_with('\n'));
+        for line in BY_PASSWORD {
+            assert!(has(&old, line) && !has(&new, line), "{line}\n{old}\n{new}");
+        }
+        assert!(!new.contains("abc"), "the file has no password, only its digest:\n{new}");
+        assert!(old.ends_with('\n') && new.ends_with('\n'));
+    }
+
+    #[test]
+    fn the_version_decides_how_access_is_told() {
+        assert_eq!(Access::of((3, 2)), None);
+        assert_eq!(Access::of((5, 0)), Some(Access::Password));
+        assert_eq!(Access::of((6, 0)), Some(Access::Rules));
+        assert_eq!(Access::of((7, 2)), Some(Access::Rules));
     }
 
     /// Ends a real server with the test.
@@ -429,18 +520,21 @@ mod tests {
         String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap()
     }
 
-    #[test]
-    fn a_real_server_takes_the_configuration() {
-        const NAME: &str = "a_real_server_takes_the_configuration";
-        if std::process::Command::new("redis-server").arg("--version").output().is_err() {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "{NAME}: redis-server is missing");
-            eprintln!("skipped {NAME}: redis-server is missing (`make setup` installs it)");
-            return;
+    fn lacks_redis(test: &str) -> bool {
+        if std::process::Command::new("redis-server").arg("--version").output().is_ok() {
+            return false;
         }
+        assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: redis-server is missing");
+        eprintln!("skipped {test}: redis-server is missing (`make setup` installs it)");
+        true
+    }
+
+    /// Starts a real server with the configuration and asks it.
+    fn with_server(access: Access, ask_it: impl FnOnce(u16, &dyn Fn(&str) -> String)) {
         let folder = tempfile::tempdir().unwrap();
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let settings = Settings { address: Ipv4Addr::LOCALHOST, port, ..settings() };
-        let text = configuration(&settings, &Secret::new("abc".to_owned())).unwrap();
+        let text = configuration(&settings, &Secret::new("abc".to_owned()), access).unwrap();
         let text = text.replace(DATA, folder.path().to_str().unwrap());
         let path = folder.path().join("redis.conf");
         std::fs::write(&path, text).unwrap();
@@ -459,11 +553,52 @@ mod tests {
         // One command first: of two, the server may come up between them, and the password would be lost.
         assert!(answer("PING\n").contains("NOAUTH"));
         assert_eq!(answer("AUTH abc\nPING\n"), "OK\nPONG\n");
-        for denied in DENIED {
-            let said = ask_plainly(port, &format!("AUTH abc\r\n{denied}\r\n"));
-            assert!(said[1].contains("unknown command"), "{denied}: {said:?}");
-        }
         assert!(answer("AUTH abc\nXADD chat:messages * a b\n").contains('-'));
+        ask_it(port, &answer);
+    }
+
+    #[test]
+    fn a_real_server_takes_the_configuration_without_access_rules() {
+        if lacks_redis("a_real_server_takes_the_configuration_without_access_rules") {
+            return;
+        }
+        with_server(Access::Password, |port, _| {
+            for denied in DENIED {
+                let said = ask_plainly(port, &format!("AUTH abc\r\n{denied}\r\n"));
+                assert!(said[1].contains("unknown command"), "{denied}: {said:?}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_real_server_lets_the_node_do_what_it_does_and_nothing_else() {
+        if lacks_redis("a_real_server_lets_the_node_do_what_it_does_and_nothing_else") {
+            return;
+        }
+        with_server(Access::Rules, |port, answer| {
+            for denied in DENIED.iter().chain(&["GET", "SET", "ACL", "SUBSCRIBE", "WAIT"]) {
+                // How many arguments each takes is looked at first, and which words; one of these is right.
+                let arguments =
+                    ["", " a", " a 0", " a 0 0", " info", " get a", " list", " flush", " latest", " help"];
+                let answers = arguments.map(|arguments| {
+                    ask_plainly(port, &format!("AUTH abc\r\n{denied}{arguments}\r\n")).swap_remove(1)
+                });
+                let is_refused = |answer: &String| {
+                    answer.starts_with("-NOPERM")
+                        || answer.contains("wrong number of arguments")
+                        || answer.contains("unknown command")
+                        || answer.contains("unknown subcommand")
+                };
+                assert!(answers.iter().all(is_refused), "{denied}: {answers:?}");
+                // Some of them are not there in every version.
+                let is_denied =
+                    |answer: &String| answer.starts_with("-NOPERM") || answer.contains("unknown command");
+                assert!(answers.iter().any(is_denied), "{denied}: {answers:?}");
+            }
+            let other = answer("AUTH abc\nXADD other:messages * a b\n");
+            assert!(other.contains("NOPERM"), "{other}");
+            assert_eq!(answer("AUTH abc\nXLEN chat:messages\n"), "OK\n1\n");
+        });
     }
 
     /// The first two lines that Redis answers to these, without `redis-cli`, which means something by some of them.

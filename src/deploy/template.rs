@@ -21,6 +21,10 @@ pub(super) const REDIS_UNIT: Template = Template {
 };
 pub(super) const REDIS_CONFIGURATION: Template =
     Template { name: "redis.conf", text: include_str!("../../templates/redis.conf") };
+pub(super) const KERNEL_SETTINGS: Template =
+    Template { name: "redis-sysctl.conf", text: include_str!("../../templates/redis-sysctl.conf") };
+pub(super) const KERNEL_FILES: Template =
+    Template { name: "redis-tmpfiles.conf", text: include_str!("../../templates/redis-tmpfiles.conf") };
 
 /// Renders a template with the given values.
 pub(super) fn render(template: Template, values: Value) -> Result<String, DeployError> {

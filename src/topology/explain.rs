@@ -140,6 +140,14 @@ pub const RULES: &[RuleExplanation] = &[
          along with `certificate: { file: chain.pem, key: key.pem }`",
     ),
     rule(
+        "image-past-its-end",
+        "the packages of this image are past their end",
+        "CentOS 6 and 7 and Alibaba Cloud Linux 2 get no updates any more, and their Redis (3.2) has no streams, which \
+         carry messages between the nodes.",
+        "leave `image` out for Alibaba Cloud Linux 3; Redis can be one of the cloud's: `redis: { tair: { class: \
+         tair.rdb.1g } }`",
+    ),
+    rule(
         "instance-name",
         "this cannot be the name of an instance",
         "It is the host name too: 2 to 40 lower-case letters, digits and hyphens, beginning with a letter.",

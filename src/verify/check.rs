@@ -31,13 +31,21 @@ pub enum CheckId {
     MessageBToA,
     /// The two clients sit on two nodes.
     NodesDiffer,
+    /// Each node of the group answers.
+    NodesAll,
+    /// Many messages go both ways between the two nodes through Redis: none lost, none doubled, in one order.
+    RedisPath,
+    /// Two clients that poll sit on two nodes, each on its own, and hear each other.
+    PollingSticky,
     /// A departure is announced.
     LeaveAnnounced,
+    /// A client that says nothing stays connected for longer than the listener's timeouts.
+    IdleSurvives,
 }
 
 impl CheckId {
     /// All of them, in order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::DnsCname,
         Self::TlsValid,
         Self::HttpRedirects,
@@ -49,7 +57,11 @@ impl CheckId {
         Self::MessageAToB,
         Self::MessageBToA,
         Self::NodesDiffer,
+        Self::NodesAll,
+        Self::RedisPath,
+        Self::PollingSticky,
         Self::LeaveAnnounced,
+        Self::IdleSurvives,
     ];
 
     /// The name people and reports use.
@@ -66,7 +78,11 @@ impl CheckId {
             Self::MessageAToB => "message.a_to_b",
             Self::MessageBToA => "message.b_to_a",
             Self::NodesDiffer => "nodes.differ",
+            Self::NodesAll => "nodes.all",
+            Self::RedisPath => "redis.path",
+            Self::PollingSticky => "polling.sticky",
             Self::LeaveAnnounced => "leave.announced",
+            Self::IdleSurvives => "idle.survives",
         }
     }
 }

@@ -9,14 +9,14 @@ use tokio::time::Instant;
 use super::check::{Finding, Verdict};
 use super::connect::{Stream, connect};
 use super::scenario::{Scenario, Vantage};
-use crate::socketio::{Client, ClientError};
+use crate::socketio::{Client, ClientError, Event};
 
 /// How often the second client may try to land on another node.
 const ATTEMPTS: usize = 24;
 /// Where to look when messages do not cross.
-const REDIS_HINT: &str = "on the Redis host: `systemctl status albatross-redis.service`, of a managed Redis its state \
+pub(super) const REDIS_HINT: &str = "on the Redis host: `systemctl status albatross-redis.service`, of a managed Redis its state \
                           in the console; on each node: `curl -s http://ADDRESS:PORT/readyz`";
-const GREETING: &str = "Welcome to the chatroom!";
+pub(super) const GREETING: &str = "Welcome to the chatroom!";
 /// How a node begins when it could not pass a message on.
 const NOT_SENT: &str = "Failed to send the message.";
 const NAME_FIRST: &str = "Failed to send the message. Specify a username first.";
@@ -32,7 +32,8 @@ pub(super) struct Person {
 }
 
 impl Person {
-    async fn arrive(
+    /// Connects from a vantage point to one of the load balancer's addresses; what went wrong is part of a sentence.
+    pub(super) async fn arrive(
         scenario: &Scenario,
         vantage: &Vantage,
         address: IpAddr,
@@ -46,8 +47,25 @@ impl Person {
         Ok(Self { client, name, node })
     }
 
+    /// Takes its name.
+    pub(super) async fn introduce(&mut self, deadline: Duration) -> Result<(), String> {
+        let name = self.name.clone();
+        self.say("set_username", &name).await?;
+        self.hear(&format!("Your username is set to {name}"), deadline).await.map(drop)
+    }
+
+    /// The next event, answering pings on the way.
+    pub(super) async fn next_event(&mut self, deadline: Duration) -> Result<Event, ClientError> {
+        self.client.next_event(deadline).await
+    }
+
+    /// Leaves.
+    pub(super) async fn leave(self) {
+        self.client.close().await;
+    }
+
     /// Waits until exactly this text arrives; what others say in the meantime is passed over.
-    async fn hear(&mut self, text: &str, deadline: Duration) -> Result<Duration, String> {
+    pub(super) async fn hear(&mut self, text: &str, deadline: Duration) -> Result<Duration, String> {
         self.hear_since(Instant::now(), text, deadline).await
     }
 
@@ -98,18 +116,19 @@ impl Person {
         }
     }
 
-    async fn say(&mut self, event: &str, text: &str) -> Result<(), String> {
+    /// Sends one text under the name of an event.
+    pub(super) async fn say(&mut self, event: &str, text: &str) -> Result<(), String> {
         self.client.emit(event, text).await.map_err(|error| words(&error))
     }
 
     /// The node in a sentence.
-    fn on(&self) -> &str {
+    pub(super) fn on(&self) -> &str {
         if self.node.is_empty() { "an unnamed node" } else { &self.node }
     }
 }
 
 /// An error with its causes, as part of a sentence.
-fn words(error: &dyn std::error::Error) -> String {
+pub(super) fn words(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(inner) = cause {
@@ -203,10 +222,8 @@ impl Pair {
                 ))
                 .hint(REDIS_HINT)
             };
-            let name = person.name.clone();
-            person.say("set_username", &name).await.map_err(fail)?;
-            person.hear(&text, self.deadline).await.map_err(fail)?;
-            finding = finding.with(&format!("name_{letter}"), name);
+            person.introduce(self.deadline).await.map_err(fail)?;
+            finding = finding.with(&format!("name_{letter}"), &person.name);
         }
         Ok(finding)
     }
@@ -320,6 +337,6 @@ async fn speak(speaker: &mut Person, listener: &mut Person, deadline: Duration) 
 }
 
 /// A latency as people read it.
-fn shown(duration: Duration) -> String {
+pub(super) fn shown(duration: Duration) -> String {
     format!("{:.1} ms", duration.as_secs_f64() * 1e3)
 }

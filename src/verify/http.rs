@@ -35,6 +35,13 @@ impl Response {
         self.headers.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
     }
 
+    /// A cookie that it sets, as `name=value`.
+    pub(super) fn sets_cookie(&self, name: &str) -> Option<&str> {
+        let set = self.headers.iter().filter(|(found, _)| found == "set-cookie");
+        set.filter_map(|(_, value)| value.split(';').next())
+            .find(|pair| pair.split_once('=').is_some_and(|(found, _)| found == name))
+    }
+
     /// What its status, coming from a load balancer, usually means.
     pub(super) fn likely(&self) -> &'static str {
         match self.status {
@@ -47,23 +54,62 @@ impl Response {
     }
 }
 
+/// What is asked.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Request<'a> {
+    pub(super) authority: &'a str,
+    pub(super) path: &'a str,
+    /// `name=value`, as an earlier answer set it.
+    pub(super) cookie: &'a str,
+    /// What is posted; without it the path is got.
+    pub(super) body: Option<&'a str>,
+}
+
+impl Request<'_> {
+    fn text(&self) -> String {
+        let method = if self.body.is_some() { "POST" } else { "GET" };
+        let mut text = format!(
+            "{method} {} HTTP/1.1\r\nHost: {}\r\nAccept: text/html, */*\r\nUser-Agent: albatross\r\nConnection: \
+             close\r\n",
+            self.path, self.authority
+        );
+        if !self.cookie.is_empty() {
+            text.push_str(&format!("Cookie: {}\r\n", self.cookie));
+        }
+        let body = self.body.unwrap_or_default();
+        if self.body.is_some() {
+            text.push_str(&format!(
+                "Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n",
+                body.len()
+            ));
+        }
+        text + "\r\n" + body
+    }
+}
+
 /// Gets a path of a host; what went wrong is part of a sentence.
 pub(super) async fn get(
     scenario: &Scenario,
     stream: Box<dyn Stream>,
     (authority, path): (&str, &str),
 ) -> Result<Response, String> {
-    match timeout(scenario.deadline, exchange(stream, authority, path)).await {
+    send(scenario, stream, Request { authority, path, ..Request::default() }).await
+}
+
+/// Makes a request; what went wrong is part of a sentence.
+pub(super) async fn send(
+    scenario: &Scenario,
+    stream: Box<dyn Stream>,
+    request: Request<'_>,
+) -> Result<Response, String> {
+    match timeout(scenario.deadline, exchange(stream, request.text())).await {
         Ok(Ok(bytes)) => Response::parse(&bytes).ok_or_else(|| "the answer is no HTTP".to_owned()),
         Ok(Err(error)) => Err(format!("the connection failed ({error})")),
         Err(_) => Err(format!("nothing came within {:.1} s", scenario.deadline.as_secs_f64())),
     }
 }
 
-async fn exchange(mut stream: Box<dyn Stream>, authority: &str, path: &str) -> std::io::Result<Vec<u8>> {
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nHost: {authority}\r\nAccept: text/html\r\nUser-Agent: albatross\r\nConnection: close\r\n\r\n"
-    );
+async fn exchange(mut stream: Box<dyn Stream>, request: String) -> std::io::Result<Vec<u8>> {
     stream.write_all(request.as_bytes()).await?;
     stream.flush().await?;
     let mut bytes = Vec::new();
@@ -86,6 +132,11 @@ mod tests {
             (response.status, response.header("x-chat-node"), response.body.as_str()),
             (502, "ecs01", "no")
         );
+        let response =
+            Response::parse(b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nSet-Cookie: SERVERID=x; Path=/\r\n\r\n")
+                .unwrap();
+        assert_eq!(response.sets_cookie("SERVERID"), Some("SERVERID=x"));
+        assert_eq!(response.sets_cookie("SERVER"), None);
         assert_eq!(Response::parse(b"SSH-2.0-x\r\n\r\n"), None);
         assert_eq!(Response::parse(b""), None);
     }

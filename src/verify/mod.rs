@@ -7,9 +7,13 @@
 mod check;
 mod clients;
 mod connect;
+mod crowd;
 mod dns;
 mod http;
+mod idle;
 mod page;
+mod path;
+mod polling;
 mod redirect;
 mod report;
 mod run;

@@ -8,9 +8,10 @@ use tokio::time::Instant;
 
 use super::check::{Check, CheckId, Finding, Status, Verdict};
 use super::clients::Pair;
+use super::crowd::{Crowd, Place};
 use super::report::Report;
 use super::scenario::Scenario;
-use super::{dns, page, redirect, tls};
+use super::{crowd, dns, idle, page, path, polling, redirect, tls};
 
 /// Where to look when a check knows no better.
 const STATUS: &str = "`albatross status FILE` shows what runs where";
@@ -36,9 +37,16 @@ async fn verify(scenario: &Scenario, log: &mut Log<'_>) {
         return log.not_reached(&CheckId::ALL[2..], CheckId::TlsValid);
     }
     log.note(CheckId::PageLoads, page::check(scenario, addresses[0]).await);
-    if let Some(pair) = meet(scenario, &addresses, log).await {
-        converse(scenario, pair, log).await;
+    let nonce = format!("{:08x}", rand::random::<u32>());
+    let place = Place { scenario, addresses: &addresses, nonce: &nonce };
+    let Some(pair) = meet(&place, log).await else { return };
+    if scenario.quick {
+        converse(&place, pair, log).await;
+        return log.skip(CheckId::IdleSurvives, "it takes longer than the listener's timeouts (--quick)");
     }
+    // It takes a minute and more, so it is not alone meanwhile.
+    let (idle, ()) = tokio::join!(idle::check(scenario, addresses[0], &nonce), converse(&place, pair, log));
+    log.note(CheckId::IdleSurvives, idle);
 }
 
 /// `tls.valid` and `http.redirects`, as far as they apply. False when nothing can be said over https.
@@ -60,9 +68,8 @@ async fn secured(scenario: &Scenario, address: IpAddr, log: &mut Log<'_>) -> boo
     true
 }
 
-async fn meet(scenario: &Scenario, addresses: &[IpAddr], log: &mut Log<'_>) -> Option<Pair> {
-    let nonce = format!("{:08x}", rand::random::<u32>());
-    match Pair::connect(scenario, addresses, &nonce).await {
+async fn meet(place: &Place<'_>, log: &mut Log<'_>) -> Option<Pair> {
+    match Pair::connect(place.scenario, place.addresses, place.nonce).await {
         Ok((pair, finding)) => {
             log.note(CheckId::WebsocketUpgrade, Ok(finding));
             Some(pair)
@@ -75,7 +82,7 @@ async fn meet(scenario: &Scenario, addresses: &[IpAddr], log: &mut Log<'_>) -> O
     }
 }
 
-async fn converse(scenario: &Scenario, mut pair: Pair, log: &mut Log<'_>) {
+async fn converse(place: &Place<'_>, mut pair: Pair, log: &mut Log<'_>) {
     log.note(CheckId::Welcome, pair.welcome().await);
     log.note(CheckId::UsernameRequired, pair.username_required().await);
     let named = log.note(CheckId::UsernameSet, pair.username_set().await);
@@ -85,12 +92,22 @@ async fn converse(scenario: &Scenario, mut pair: Pair, log: &mut Log<'_>) {
     } else {
         log.not_reached(&[CheckId::MessageAToB, CheckId::MessageBToA], CheckId::UsernameSet);
     }
-    log.note(CheckId::NodesDiffer, pair.nodes_differ(&scenario.nodes));
-    if named {
-        log.note(CheckId::LeaveAnnounced, pair.second_leaves().await);
-    } else {
-        log.not_reached(&[CheckId::LeaveAnnounced], CheckId::UsernameSet);
+    let differ = log.note(CheckId::NodesDiffer, pair.nodes_differ(&place.scenario.nodes));
+    let mut crowd = Crowd::default();
+    let all = crowd::check(place, &mut crowd, [&pair.first.node, &pair.second.node]).await;
+    log.note(CheckId::NodesAll, all);
+    crowd.disperse().await;
+    if !named {
+        let rest = [CheckId::RedisPath, CheckId::PollingSticky, CheckId::LeaveAnnounced];
+        return log.not_reached(&rest, CheckId::UsernameSet);
     }
+    if differ {
+        log.note(CheckId::RedisPath, path::check(place, &mut pair).await);
+        log.note(CheckId::PollingSticky, polling::check(place).await);
+    } else {
+        log.not_reached(&[CheckId::RedisPath, CheckId::PollingSticky], CheckId::NodesDiffer);
+    }
+    log.note(CheckId::LeaveAnnounced, pair.second_leaves().await);
 }
 
 /// The verdicts so far, and the time of the last.

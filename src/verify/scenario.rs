@@ -60,6 +60,10 @@ pub struct Scenario {
     pub nodes: Vec<String>,
     /// How long a single check may wait for what it expects.
     pub deadline: Duration,
+    /// The larger of the listener's timeouts: a silent client has to stay for longer.
+    pub listener_timeout: Duration,
+    /// Whether what takes long is left out, and less is said.
+    pub quick: bool,
 }
 
 impl Scenario {

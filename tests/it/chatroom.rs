@@ -8,7 +8,7 @@ use crate::support::TestEnv;
 use crate::support::cloud::get;
 
 /// The checks of a verification, in their order.
-pub(crate) const CHECKS: [&str; 12] = [
+pub(crate) const CHECKS: [&str; 16] = [
     "dns.cname",
     "tls.valid",
     "http.redirects",
@@ -20,12 +20,19 @@ pub(crate) const CHECKS: [&str; 12] = [
     "message.a_to_b",
     "message.b_to_a",
     "nodes.differ",
+    "nodes.all",
+    "redis.path",
+    "polling.sticky",
     "leave.announced",
+    "idle.survives",
 ];
 
-/// Those that apply to a chatroom without https.
+/// Those of a quick verification that apply to a chatroom without https.
 pub(crate) fn plain_checks() -> Vec<&'static str> {
-    CHECKS.into_iter().filter(|check| !["tls.valid", "http.redirects"].contains(check)).collect()
+    CHECKS
+        .into_iter()
+        .filter(|check| !["tls.valid", "http.redirects", "idle.survives"].contains(check))
+        .collect()
 }
 
 /// Verbs of actions that change nothing.
@@ -73,12 +80,13 @@ fn the_whole_story() {
     assert_eq!(status["resources"].as_array().map(Vec::len), Some(25));
     assert_eq!(status["local_address"], local_address(&applied.stdout));
 
-    let verified = env.run(&["--local", "verify", "--junit", "out.xml", "chatroom.yaml"]).expect_code(0);
+    let verified =
+        env.run(&["--local", "verify", "--quick", "--junit", "out.xml", "chatroom.yaml"]).expect_code(0);
     let lines: Vec<String> = plain_checks().iter().map(|check| format!("  passed {check} ")).collect();
     verified
         .expect_in_order(&lines.iter().map(String::as_str).collect::<Vec<_>>())
-        .expect_in_order(&["10 checks passed, 0 failed, 2 skipped"]);
-    assert_eq!(test_cases(&env.read("out.xml")), (CHECKS.map(str::to_owned).to_vec(), 2));
+        .expect_in_order(&["13 checks passed, 0 failed, 3 skipped"]);
+    assert_eq!(test_cases(&env.read("out.xml")), (CHECKS.map(str::to_owned).to_vec(), 3));
 
     env.write_changed("chatroom.yaml", &[("idle_timeout: 60s ", "idle_timeout: 45s ")]);
     let plan = env.run(&["--local", "plan", "--detailed-exitcode", "chatroom.yaml"]).expect_code(2);
@@ -147,7 +155,7 @@ fn two_regions_in_two_folders_run_side_by_side() {
     let addresses = applied.each_ref().map(|run| local_address(&run.stdout));
     assert_ne!(addresses[0], addresses[1]);
     for (env, region) in [(&hangzhou, "cn-hangzhou"), (&beijing, "cn-beijing")] {
-        env.local("verify").expect_code(0);
+        env.verify().expect_code(0);
         let status = env.run(&["--local", "status", "--json", "chatroom.yaml"]).json();
         assert_eq!(status["region"], region);
     }

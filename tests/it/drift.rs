@@ -411,7 +411,7 @@ fn what_was_edited_on_a_machine_is_shown_and_brought_back() {
     env.local("apply").expect_code(0);
     assert_eq!(drift(&plan(&env)), Vec::<String>::new());
     env.expect_exactly_the_chatroom();
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
 }
 
 #[test]
@@ -428,7 +428,7 @@ fn behind_a_stopped_listener_nodes_are_changed_all_the_same() {
     );
     env.local("plan").expect_in_order(&["~ release.ecs01", "~ release.ecs02", "~ listener.main"]);
     env.local("apply").expect_code(0).expect_in_order(&["Done: 3 updated."]);
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
 }
 
 /// The lists of the real cloud show what was made a moment later; then nothing of it was lost with the state.

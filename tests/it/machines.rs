@@ -43,9 +43,10 @@ fn smoke_proves_the_chatroom_on_machines_and_leaves_nothing() {
     let Some(env) = with_machines("smoke_proves_the_chatroom_on_machines_and_leaves_nothing") else {
         return;
     };
-    let smoke =
-        env.run(&["smoke", "chatroom.yaml", "--hosts", "machine", "--json", "out.json"]).expect_code(0);
-    smoke.expect_in_order(&["10 checks passed, 0 failed, 2 skipped", "0 resources left"]);
+    let smoke = env
+        .run(&["smoke", "--quick", "chatroom.yaml", "--hosts", "machine", "--json", "out.json"])
+        .expect_code(0);
+    smoke.expect_in_order(&["13 checks passed, 0 failed, 3 skipped", "0 resources left"]);
     let report: Value = serde_json::from_str(&env.read("out.json")).expect("JSON");
     assert_eq!(report["hosts"], "machine");
     let checks = report["checks"].as_array().expect("a list");
@@ -60,10 +61,10 @@ fn smoke_proves_https_on_machines() {
     };
     let example = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/chatroom-https.yaml");
     env.write("chatroom.yaml", std::fs::read(example).expect("the example"));
-    env.run(&["smoke", "chatroom.yaml", "--hosts", "machine"]).expect_code(0).expect_in_order(&[
+    env.run(&["smoke", "--quick", "chatroom.yaml", "--hosts", "machine"]).expect_code(0).expect_in_order(&[
         "passed tls.valid",
         "passed http.redirects",
-        "12 checks passed, 0 failed, 0 skipped",
+        "15 checks passed, 0 failed, 1 skipped",
         "0 resources left",
     ]);
 }
@@ -75,8 +76,8 @@ fn smoke_proves_the_chatroom_with_tair_on_machines_and_leaves_nothing() {
         return;
     };
     env.write("tair.yaml", include_str!("../../examples/chatroom-tair.yaml"));
-    let smoke = env.run(&["smoke", "tair.yaml", "--hosts", "machine"]).expect_code(0);
-    smoke.expect_in_order(&["10 checks passed, 0 failed, 2 skipped", "0 resources left"]);
+    let smoke = env.run(&["smoke", "--quick", "tair.yaml", "--hosts", "machine"]).expect_code(0);
+    smoke.expect_in_order(&["13 checks passed, 0 failed, 3 skipped", "0 resources left"]);
 }
 
 /// A person at a terminal: `script` gives the program a real one, and types what comes on its input.
@@ -181,17 +182,54 @@ fn an_applied_chatroom_is_on_debians_with_systemd_and_closed_to_others() {
     for (id, unit) in [(&node, "chat-node.service"), (&redis, "albatross-redis.service")] {
         let script = format!("cat /proc/1/comm; systemctl is-active {unit}");
         assert_eq!(assist(&cloud, id, &script), (0, "systemd\nactive\n".to_owned()), "{unit}");
+        let exposure = exposure(&cloud, id, unit);
+        assert!(exposure <= 2.0, "systemd-analyze security rates {unit} at {exposure}");
     }
     let installed = assist(&cloud, &redis, "dpkg-query --show --showformat='${Status}' redis-server");
     assert_eq!(installed, (0, "install ok installed".to_owned()));
 
     let address = cloud.instance("ecs03")["private_address"].as_str().expect("an address").to_owned();
+    redis_serves_the_node_alone(&cloud, &redis, &address);
     let knock = format!("timeout 3 bash -c '</dev/tcp/{address}/6379'");
     assert_eq!(assist(&cloud, &node, &knock).0, 0, "a node reaches Redis");
     let stranger = make_stranger(&cloud);
     assert_ne!(assist(&cloud, &stranger, &knock).0, 0, "from outside the security group Redis is closed");
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
     a_machine_does_what_calls_say(&cloud, &stranger);
+}
+
+/// How exposed a unit is to what may go wrong in it, from 0 (not at all) to 10.
+fn exposure(cloud: &LocalCloud, instance: &CloudId, unit: &str) -> f64 {
+    let script = format!("systemd-analyze security --no-pager {unit} | tail -n 1");
+    let (_, said) = assist(cloud, instance, &script);
+    let number = said.split_whitespace().find_map(|word| word.parse().ok());
+    number.unwrap_or_else(|| panic!("no exposure is in `{said}`"))
+}
+
+/// Redis hears at its private address, asks who is there, and lets the node do what it does and nothing else.
+fn redis_serves_the_node_alone(cloud: &LocalCloud, redis: &CloudId, address: &str) {
+    let ask = |words: &str| {
+        let script = format!("redis-cli -h {address} --no-auth-warning {words}");
+        assist(cloud, redis, &script).1
+    };
+    let knowing = |words: &str| {
+        let script = format!(
+            "REDISCLI_AUTH=$(cat /etc/albatross/redis.password) redis-cli -h {address} --no-auth-warning {words}"
+        );
+        assist(cloud, redis, &script).1
+    };
+    assert!(ask("xlen chat:messages").starts_with("NOAUTH"));
+    assert!(knowing("xlen chat:messages").trim().parse::<u64>().is_ok());
+    for denied in ["flushall", "config get dir", "keys \\*", "get other", "acl whoami"] {
+        let said = knowing(denied);
+        assert!(said.starts_with("NOPERM"), "{denied}: {said}");
+    }
+    let listens = assist(cloud, redis, "ss -ltnH sport = :6379").1;
+    assert_eq!(listens.lines().count(), 1, "{listens}");
+    assert!(listens.contains(&format!("{address}:6379")), "{listens}");
+    let stored = "stat -c %a /etc/albatross/redis.password; grep -c \"$(cat /etc/albatross/redis.password)\" \
+                  /etc/albatross/redis.conf; cat /etc/sysctl.d/60-albatross-redis.conf | grep -c overcommit";
+    assert_eq!(assist(cloud, redis, stored).1, "600\n0\n1\n");
 }
 
 /// One call about an instance.

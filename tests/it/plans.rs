@@ -158,7 +158,7 @@ fn a_saved_plan_builds_everything_and_holds_no_secret() {
         looks(&env) >= Some(before + 2),
         "a node that was restarted gets traffic again before the next one goes"
     );
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
     env.expect_destroyed_to_nothing();
 }
 
@@ -503,7 +503,7 @@ fn one_node_is_deployed_at_a_time_when_it_is_asked_for() {
     ]);
     local(&env, "plan", &["--detailed-exitcode", "--target", "release.ecs01"]).expect_code(0);
     local(&env, "apply", &[]).expect_code(0).expect_in_order(&["Done: 2 updated."]);
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
 }
 
 #[test]
@@ -521,5 +521,5 @@ fn a_machine_that_was_removed_alone_comes_back_with_its_node() {
         "Done: ",
     ]);
     env.expect_exactly_the_chatroom();
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
 }

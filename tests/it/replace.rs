@@ -430,7 +430,7 @@ fn people_hardly_notice_that_a_machine_is_replaced() {
     );
     regular.leaves_content();
     env.expect_exactly_the_chatroom();
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
     env.expect_destroyed_to_nothing();
 }
 
@@ -466,7 +466,7 @@ fn releases_move_to_another_redis_machine_one_after_another() {
     );
     regular.leaves_content();
     env.expect_exactly_the_chatroom();
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
 }
 
 #[test]
@@ -484,5 +484,5 @@ fn the_old_jump_host_is_the_way_until_the_new_one_is() {
     let run = env.local("apply").expect_code(0);
     expect_done_in_order(&run.stderr, &["release.ecs01", "server.ecs01~", "instance.ecs01~"]);
     env.expect_exactly_the_chatroom();
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
 }

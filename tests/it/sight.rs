@@ -49,7 +49,7 @@ fn faults_begin_are_listed_and_are_lifted() {
         .expect_in_order(&["f1 is lifted.", "f2 is lifted."]);
     wait_for("it is found well", || (health(&env, "ecs01") == "healthy").then_some(()));
     env.run(&["cloud", "fault", "lift", "f1"]).expect_code(1).expect_in_order(&["no fault is called f1"]);
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
 }
 
 #[test]

@@ -106,7 +106,7 @@ fn killed_while_a_release_is_sent_it_goes_on() {
     }
     let env = killed_at("release.ecs01: ecs01: sending release");
     env.expect_exactly_the_chatroom();
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
     env.expect_destroyed_to_nothing();
 }
 

@@ -79,12 +79,14 @@ fn smoke_proves_the_chatroom_with_tair_in_place_of_the_third_machine() {
     }
     let env = TestEnv::new();
     env.write("tair.yaml", include_str!("../../examples/chatroom-tair.yaml"));
-    let smoke = env.run(&["smoke", "tair.yaml", "--hosts", "process", "--json", "out.json"]).expect_code(0);
+    let smoke = env
+        .run(&["smoke", "--quick", "tair.yaml", "--hosts", "process", "--json", "out.json"])
+        .expect_code(0);
     smoke.expect_in_order(&[
         "+ redis_instance.main",
         "+ redis_account.main",
         "No changes: ",
-        "10 checks passed, 0 failed, 2 skipped",
+        "13 checks passed, 0 failed, 3 skipped",
         "0 resources left",
     ]);
     let report: Value = serde_json::from_str(&env.read("out.json")).expect("JSON");
@@ -102,7 +104,7 @@ fn a_classic_instance_does_as_well() {
         example().replace("  tair: ", "  classic: ").replace("tair.rdb.1g", "redis.master.small.default");
     env.write("classic.yaml", text.replace("engine: \"7.0\"", "engine: \"5.0\""));
     let smoke = env.run(&["smoke", "--quick", "classic.yaml"]).expect_code(0);
-    smoke.expect_in_order(&["classic redis.master.small.default", "10 checks passed", "0 resources left"]);
+    smoke.expect_in_order(&["classic redis.master.small.default", "13 checks passed", "0 resources left"]);
 }
 
 #[test]
@@ -189,7 +191,7 @@ fn a_password_that_no_node_has_any_more_is_replaced_by_another() {
     let fresh = password(&env, "ecs01");
     assert!(fresh != lost && fresh == password(&env, "ecs02") && fresh.len() == 32, "another password");
     expect_nothing_to_do(&env);
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
 }
 
 /// One node has it: nothing is lost, and the other gets it from there.
@@ -220,7 +222,7 @@ fn a_command_that_was_killed_behind_the_account_is_gone_on_with() {
     env.local("apply").expect_code(0);
     expect_nothing_to_do(&env);
     assert_eq!(instance(&env)["accounts"].as_object().expect("accounts").len(), 1);
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
 }
 
 /// The answers get lost, and the calls are made once all the same.
@@ -256,7 +258,7 @@ fn another_version_is_another_instance_and_the_nodes_move_to_it() {
     env.local("apply").expect_code(0);
     assert_ne!(id(&env), old);
     expect_nothing_to_do(&env);
-    env.local("verify").expect_code(0);
+    env.verify().expect_code(0);
     env.expect_destroyed_to_nothing();
 }
 

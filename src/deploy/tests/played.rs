@@ -219,6 +219,11 @@ fn when(condition: bool) -> (i32, String) {
 }
 
 impl State {
+    /// The packages of Alibaba Cloud Linux have one without access rules.
+    fn has_old_redis(&self) -> bool {
+        self.release.contains("alinux")
+    }
+
     fn run(&mut self, words: &[&str], stdin: &str) -> (i32, String) {
         match words {
             ["env", _, rest @ ..] => self.run(rest, stdin),
@@ -235,6 +240,12 @@ impl State {
             ["useradd", "--system", "--no-create-home", "--shell", "/usr/sbin/nologin", name] => {
                 when(self.users.insert((*name).to_owned()))
             }
+            ["redis-server", "--version"] => {
+                let version = if self.has_old_redis() { "5.0.3" } else { "7.0.15" };
+                said(format!("Redis server v={version} sha=00000000:0 malloc=jemalloc-5.1.0 bits=64 build=0"))
+            }
+            ["sysctl", "--quiet", file] => when(self.files.contains_key(file.trim_start_matches("--load="))),
+            ["systemd-tmpfiles", "--create", file] => when(self.files.contains_key(*file)),
             ["openssl", "rand", "-hex", "32"] => said(PASSWORD),
             ["date", "-u", _] => {
                 self.clock += 1;
@@ -251,8 +262,13 @@ impl State {
             ["curl", ..] => said(self.ready()),
             ["redis-cli", ..] => {
                 let is_up = self.active.contains("albatross-redis.service");
-                let knows =
-                    self.files["/etc/albatross/redis.conf"].text.contains(&format!("requirepass {PASSWORD}"));
+                let configuration = &self.files["/etc/albatross/redis.conf"].text;
+                let digest = hex::encode(Sha256::digest(PASSWORD));
+                let knows = if self.has_old_redis() {
+                    configuration.contains(&format!("requirepass {PASSWORD}"))
+                } else {
+                    configuration.contains(&format!("user default on #{digest} "))
+                };
                 assert_eq!(stdin, format!("AUTH {PASSWORD}\nPING\n"));
                 said(if is_up && knows { "OK\nPONG\n" } else { "" })
             }

@@ -14,6 +14,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
         vswitch(document, instance, &place, findings);
         reach(document, name, instance, &place, findings);
         disk(instance, &place, findings);
+        image(instance, &place, findings);
     }
 }
 
@@ -60,6 +61,33 @@ fn disk(instance: &Instance, place: &Path, findings: &mut Findings<'_>) {
                 message: format!("a system disk cannot have {disk} GiB"),
                 cause: "20 to 2048 GiB".to_owned(),
                 help: "write for example `disk: 40`".to_owned(),
+            },
+        );
+    }
+}
+
+/// What is in the names of images and families whose distributions have ended.
+const PAST_THEIR_END: [(&str, &str); 5] = [
+    ("centos_6", "CentOS 6"),
+    ("centos_7", "CentOS 7"),
+    ("aliyun_2", "Alibaba Cloud Linux 2"),
+    ("alibaba_cloud_linux_2", "Alibaba Cloud Linux 2"),
+    ("alinux_2", "Alibaba Cloud Linux 2"),
+];
+
+fn image(instance: &Instance, place: &Path, findings: &mut Findings<'_>) {
+    let Some(image) = &instance.image else { return };
+    let lower = image.to_ascii_lowercase();
+    if let Some((_, distribution)) = PAST_THEIR_END.iter().find(|(part, _)| lower.contains(part)) {
+        findings.at_value(
+            &below(place, "image"),
+            Finding {
+                code: "image-past-its-end",
+                message: format!("the packages of `{image}` are past their end"),
+                cause: format!("{distribution} gets no updates, and its Redis (3.2) has no streams"),
+                help: "leave `image` out for Alibaba Cloud Linux 3; Redis can be one of the cloud's: `redis: { tair: \
+                       { class: tair.rdb.1g } }`"
+                    .to_owned(),
             },
         );
     }

@@ -1,8 +1,9 @@
-//! A load balancer and its nodes in one task: connections go to the nodes in turn.
+//! A load balancer and its nodes in one task: connections go to the nodes in turn, or where a cookie says.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -13,6 +14,7 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
+use super::polls::{self, Polls};
 use crate::socketio::{EnginePacket, Packet};
 
 /// How far messages go.
@@ -21,6 +23,20 @@ pub(super) enum Crossing {
     Everywhere,
     OwnNode,
     Nowhere,
+    /// All but one number of each client, which the other node never hears.
+    NotTheSeventh,
+}
+
+impl Crossing {
+    /// Whether a node hears what was said on another one, or on itself.
+    pub(super) fn leads(self, from: &str, to: &str, text: &str) -> bool {
+        match self {
+            Self::Everywhere => true,
+            Self::OwnNode => from == to,
+            Self::Nowhere => false,
+            Self::NotTheSeventh => from == to || !text.ends_with(": 7"),
+        }
+    }
 }
 
 /// What is wrong with the room, if anything.
@@ -30,6 +46,12 @@ pub(super) struct Behaviour {
     pub(super) crossing: Crossing,
     pub(super) takes_names: bool,
     pub(super) status: Option<u16>,
+    /// Whether the load balancer leads by its cookie.
+    pub(super) is_sticky: bool,
+    /// Whether each node counts the entries of a stream of its own.
+    pub(super) has_own_streams: bool,
+    /// After what time it cuts who has no name.
+    pub(super) cuts_silent: Option<Duration>,
     /// With TLS.
     pub(super) tls: Option<TlsAcceptor>,
 }
@@ -41,6 +63,9 @@ impl Default for Behaviour {
             crossing: Crossing::Everywhere,
             takes_names: true,
             status: None,
+            is_sticky: true,
+            has_own_streams: false,
+            cuts_silent: None,
             tls: None,
         }
     }
@@ -53,27 +78,52 @@ type Socket = WebSocketStream<Connection>;
 trait Both: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Both for S {}
 
-type Bus = broadcast::Sender<(&'static str, String)>;
+/// What was said: where, what, and as which entry of the stream.
+pub(super) type News = (&'static str, String, u64);
+
+/// Where everything is said, and the streams' last entries: the common one, and those of nodes that have their own.
+#[derive(Clone)]
+pub(super) struct Bus {
+    pub(super) news: broadcast::Sender<News>,
+    entries: Arc<[AtomicU64; 2]>,
+}
+
+impl Bus {
+    pub(super) fn spread(&self, behaviour: &Behaviour, node: &'static str, text: String) {
+        let own = behaviour.nodes.iter().position(|one| *one == node).unwrap_or(0) % 2;
+        let stream = if behaviour.has_own_streams { own } else { 0 };
+        let entry = self.entries[stream].fetch_add(1, Ordering::Relaxed);
+        let _ = self.news.send((node, text, entry));
+    }
+}
+
+/// A message as a node sends it to who reads offsets.
+pub(super) fn message(text: &str, entry: u64) -> String {
+    let arguments = vec![text.into(), format!("1-{entry}").into()];
+    let event = Packet::Event { namespace: "/".to_owned(), id: None, name: "message".to_owned(), arguments };
+    EnginePacket::Message(event).encode()
+}
 
 pub(super) async fn serve(behaviour: Behaviour) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let (bus, _) = broadcast::channel(100);
+    let bus = Bus { news: broadcast::channel(10_000).0, entries: Arc::default() };
+    let polls = Polls::default();
     // The page comes first and takes the last node's turn, so that the first client meets the first node.
     let turn = Arc::new(AtomicUsize::new(behaviour.nodes.len() - 1));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let node = behaviour.nodes[turn.fetch_add(1, Ordering::Relaxed) % behaviour.nodes.len()];
-            let (behaviour, bus) = (behaviour.clone(), bus.clone());
+            let (behaviour, bus, polls) = (behaviour.clone(), bus.clone(), polls.clone());
             tokio::spawn(async move {
                 match &behaviour.tls {
                     // Who does not like the certificate goes away.
                     Some(tls) => {
                         if let Ok(stream) = tls.accept(stream).await {
-                            connection(stream, node, behaviour, bus).await;
+                            connection(stream, node, behaviour, (bus, polls)).await;
                         }
                     }
-                    None => connection(stream, node, behaviour, bus).await,
+                    None => connection(stream, node, behaviour, (bus, polls)).await,
                 }
             });
         }
@@ -85,7 +135,7 @@ async fn connection(
     mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     node: &'static str,
     behaviour: Behaviour,
-    bus: Bus,
+    (bus, polls): (Bus, Polls),
 ) {
     let mut head = vec![0; 2000];
     // Requests this short come in one piece.
@@ -93,6 +143,13 @@ async fn connection(
     head.truncate(length);
     let is_upgrade = String::from_utf8_lossy(&head).contains("Upgrade: websocket");
     let status = behaviour.status.unwrap_or(200);
+    let text = String::from_utf8_lossy(&head);
+    if !is_upgrade && status == 200 && text.contains("transport=polling") {
+        let answer = polls::answer(&text, node, &behaviour, (&bus, &polls)).await;
+        let _ = stream.write_all(answer.as_bytes()).await;
+        let _ = stream.shutdown().await;
+        return;
+    }
     if !is_upgrade || status != 200 {
         let body = "<!doctype html><title>chat</title>";
         let length = body.len();
@@ -115,7 +172,7 @@ async fn connection(
         let mut seat = Seat { socket, node, behaviour, bus, name: None };
         let _ = seat.sit().await;
         if let Some(name) = seat.name.take() {
-            seat.spread(format!("{name} left the chatroom."));
+            seat.bus.spread(&seat.behaviour, node, format!("{name} left the chatroom."));
         }
     }
 }
@@ -130,13 +187,16 @@ struct Seat {
 
 impl Seat {
     async fn sit(&mut self) -> Option<()> {
-        let mut news = self.bus.subscribe();
+        let mut news = self.bus.news.subscribe();
+        let cut = tokio::time::sleep(self.behaviour.cuts_silent.unwrap_or(Duration::from_secs(3600)));
+        tokio::pin!(cut);
         self.send(
             "0{\"sid\":\"e\",\"upgrades\":[],\"pingInterval\":50,\"pingTimeout\":5000,\"maxPayload\":100000}",
         )
         .await?;
         loop {
             tokio::select! {
+                () = &mut cut, if self.name.is_none() => return None,
                 message = self.socket.next() => {
                     let text = message?.ok()?.into_text().ok()?;
                     let packet = EnginePacket::parse(&text).ok()?;
@@ -151,14 +211,9 @@ impl Seat {
                     }
                 }
                 news = news.recv() => {
-                    let (node, text) = news.ok()?;
-                    let crosses = match self.behaviour.crossing {
-                        Crossing::Everywhere => true,
-                        Crossing::OwnNode => node == self.node,
-                        Crossing::Nowhere => false,
-                    };
-                    if crosses {
-                        self.tell(&text).await?;
+                    let (node, text, entry) = news.ok()?;
+                    if self.behaviour.crossing.leads(node, self.node, &text) {
+                        self.send(&message(&text, entry)).await?;
                     }
                 }
             }
@@ -173,15 +228,11 @@ impl Seat {
             }
             ("message", None) => self.tell("Failed to send the message. Specify a username first.").await,
             ("message", Some(name)) => {
-                self.spread(format!("{name}: {text}"));
+                self.bus.spread(&self.behaviour, self.node, format!("{name}: {text}"));
                 Some(())
             }
             _ => Some(()),
         }
-    }
-
-    fn spread(&self, text: String) {
-        let _ = self.bus.send((self.node, text));
     }
 
     async fn tell(&mut self, text: &str) -> Option<()> {

@@ -205,6 +205,11 @@ impl TestEnv {
         }
     }
 
+    /// The checks that do not take longer than the listener's timeouts.
+    pub(crate) fn verify(&self) -> Run {
+        self.run(&["--local", "verify", "--quick", "chatroom.yaml"])
+    }
+
     /// The local cloud of this folder.
     pub(crate) fn cloud(&self) -> LocalCloud {
         LocalCloud::of(&self.read(".albatross/local/cloud.json"))

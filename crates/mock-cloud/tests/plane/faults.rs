@@ -77,6 +77,8 @@ async fn a_host_that_reboots_is_away_and_comes_back_with_what_is_enabled() {
     assert!(TcpStream::connect(server).await.is_err(), "nothing listens");
     assert!(!crate::support::is_alive(before), "what ran on it has ended");
     region.recover();
+    // Its units run before the boot is over.
+    region.until("it is on", |status| status.hosts[HOST].state == HostState::Ready).await;
     let status = region.until("Redis runs again", |status| process(status, REDIS).is_some()).await;
     assert_ne!(process(&status, REDIS), Some(before));
     assert_eq!(region.ok("ls /root/kept").await, "/root/kept\n");

@@ -2,7 +2,7 @@
 //!
 //! 1. What is forwarded between machines is judged, and what the router itself sends in somebody else's name: as a
 //!    load balancer, or as somebody from outside. What it sends as itself is not.
-//! 2. What belongs to a connection that was let through once is let through.
+//! 2. What belongs to a connection that was let through once is let through, and what was judged before it came late.
 //! 3. Each machine has a chain: the rules of all its groups, the lowest priority first and drop before accept, then
 //!    the other members of its normal groups. Everything else is dropped.
 //!
@@ -14,6 +14,7 @@ use std::net::Ipv4Addr;
 
 use ipnet::Ipv4Net;
 
+use crate::plane::guest::lateness;
 use crate::plane::spec::{Inside, Instance, Policy, Rule, SecurityGroup, Source, Traffic};
 
 /// Somebody from outside, when no rule has anybody else in mind (RFC 5737).
@@ -44,9 +45,10 @@ impl Firewall<'_> {
         };
         format!(
             "table ip {TABLE}\ndelete table ip {TABLE}\ntable ip {TABLE} {{\n{chains}  chain judge {{\n{judge}    \
-             drop\n  }}\n  chain forwarded {{\n    type filter hook forward priority filter; policy drop;\n    goto \
-             judge\n  }}\n  chain sent {{\n    type filter hook output priority filter; policy \
-             accept;\n{sent}  }}\n}}\n"
+             drop\n  }}\n  chain forwarded {{\n    type filter hook forward priority filter; policy drop;\n    iifname \
+             \"{}*\" accept\n    goto judge\n  }}\n  chain sent {{\n    type filter hook output priority filter; policy \
+             accept;\n{sent}  }}\n}}\n",
+            lateness::DEVICE
         )
     }
 

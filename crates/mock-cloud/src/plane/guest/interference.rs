@@ -1,17 +1,14 @@
-//! What faults do to packets: connections between two machines are dropped, a share of a machine's packets is lost,
-//! and what comes to it comes late.
+//! What faults do to packets: connections between two machines are dropped, a share of a machine's packets is lost.
 //!
-//! Cuts and losses are a table of the VPC's router, in front of the security groups; it also judges what the router
-//! itself sends and hears, so that nothing from outside gets around it. Delays are `netem` on the cable of a machine.
+//! Both are a table of the VPC's router, in front of the security groups; it also judges what the router itself sends
+//! and hears, so that nothing from outside gets around it. What comes late is in `lateness.rs`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use tokio::sync::OnceCell;
-
-use crate::plane::guest::namespace::Namespace;
+use crate::plane::guest::lateness;
 use crate::plane::spec::Desired;
 
 /// Name of the table.
@@ -23,7 +20,7 @@ pub(crate) fn ruleset(desired: &Desired, vpc: &str) -> String {
         let instance = desired.instances.get(id).filter(|instance| instance.vpc == vpc)?;
         Some(instance.private_address)
     };
-    let mut rules = String::new();
+    let mut rules = format!("    iifname \"{}*\" return\n", lateness::DEVICE);
     let cuts = desired.troubles.cuts.iter();
     for (one, other) in cuts.filter_map(|(one, other)| Some((address(one)?, address(other)?))) {
         let _ = writeln!(rules, "    ip saddr {one} ip daddr {other} drop");
@@ -50,27 +47,6 @@ pub(crate) fn delays(desired: &Desired, vpc: &str) -> BTreeMap<Ipv4Addr, Duratio
     let own = desired.instances.values().filter(|instance| instance.vpc == vpc);
     own.filter_map(|instance| Some((instance.private_address, desired.troubles.of(&instance.id).delay?)))
         .collect()
-}
-
-/// Makes what goes into a cable late, or not late any more.
-pub(crate) async fn delay(router: &Namespace, cable: &str, delay: Option<Duration>) -> std::io::Result<()> {
-    let Some(delay) = delay else {
-        return router.run("tc", &["qdisc", "delete", "dev", cable, "root"], "").await.map(drop);
-    };
-    let late = format!("{}ms", delay.as_millis());
-    let arguments = ["qdisc", "replace", "dev", cable, "root", "netem", "delay", &late];
-    router.run("tc", &arguments, "").await.map(drop)
-}
-
-/// Why this computer cannot make packets late; nothing when it can.
-pub(crate) async fn cannot_delay() -> Option<String> {
-    static REASON: OnceCell<Option<String>> = OnceCell::const_new();
-    let find = || async {
-        let tried = async { delay(&Namespace::new().await?, "lo", Some(Duration::from_millis(1))).await };
-        let error = tried.await.err()?;
-        Some(format!("this kernel has no sch_netem ({error})"))
-    };
-    REASON.get_or_init(find).await.clone()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod firewall;
 pub(crate) mod furnish;
 mod interference;
 mod journal;
+mod lateness;
 mod limits;
 mod machine;
 mod namespace;
@@ -96,7 +97,7 @@ pub(crate) async fn cannot(conditions: &Conditions) -> Option<String> {
     if conditions.is_full {
         return disk::cannot_be_full();
     }
-    if conditions.delay.is_some() { interference::cannot_delay().await } else { None }
+    if conditions.delay.is_some() { lateness::cannot_be_had().await } else { None }
 }
 
 /// All machines of a region.

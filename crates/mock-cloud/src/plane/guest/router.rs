@@ -6,6 +6,7 @@
 //! 3. The router has the address of the vSwitch's gateway on every cable, and on its loopback those in whose name the
 //!    relays come, those of load balancers, and that of the region's name server.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
@@ -21,6 +22,7 @@ use tokio::sync::Mutex;
 
 use crate::plane::guest::firewall::{Firewall, SOMEBODY};
 use crate::plane::guest::interference;
+use crate::plane::guest::lateness::Lateness;
 use crate::plane::guest::namespace::Namespace;
 use crate::plane::guest::relay::{Relays, Way, connect_inside, listen_inside};
 use crate::plane::names::{self, Answerer, Zones};
@@ -45,17 +47,9 @@ pub(crate) struct Router {
     _names: Server<Answerer>,
     applied: Mutex<Applied>,
     cables: AtomicU32,
-    /// How late what comes to each machine comes, and what its cable is called.
-    late: Mutex<Late>,
-}
-
-/// Cables and their delays, by machine.
-#[derive(Default)]
-struct Late {
-    cables: BTreeMap<Ipv4Addr, String>,
-    wanted: BTreeMap<Ipv4Addr, Duration>,
-    /// By the name of the cable, since a machine that boots has a new one.
-    applied: BTreeMap<String, Duration>,
+    /// By machine.
+    late: Mutex<BTreeMap<Ipv4Addr, Lateness>>,
+    latenesses: AtomicU32,
 }
 
 /// What was told the kernel last.
@@ -99,6 +93,7 @@ impl Router {
             applied: Mutex::default(),
             cables: AtomicU32::new(0),
             late: Mutex::default(),
+            latenesses: AtomicU32::new(0),
         })
     }
 
@@ -128,36 +123,29 @@ impl Router {
             let _ = writeln!(inside, "route add default via {gateway}");
         }
         namespace.run("ip", &["-batch", "-"], &inside).await?;
-        self.late.lock().await.cables.insert(address, name.clone());
-        self.delay().await?;
         Ok(Cable { namespace, name })
     }
 
     /// Takes a cable away, and ends the connections through it.
     pub(crate) async fn remove_cable(&self, cable: Cable, machine: Ipv4Addr) {
         self.relays.cut(machine);
-        let mut late = self.late.lock().await;
-        late.cables.retain(|_, own| *own != cable.name);
-        late.applied.remove(&cable.name);
-        drop(late);
         if let Err(error) = self.namespace.run("ip", &["link", "delete", &cable.name], "").await {
             tracing::debug!(%error, "a cable is gone already");
         }
     }
 
     /// Makes late what is to be late, and nothing else.
-    async fn delay(&self) -> io::Result<()> {
+    async fn delay(&self, wanted: BTreeMap<Ipv4Addr, Duration>) -> io::Result<()> {
         let mut late = self.late.lock().await;
-        let Late { cables, wanted, applied } = &mut *late;
-        for (machine, cable) in cables {
-            let (is, should) = (applied.get(cable).copied(), wanted.get(machine).copied());
-            if is == should {
-                continue;
-            }
-            interference::delay(&self.namespace, cable, should).await?;
-            match should {
-                Some(delay) => drop(applied.insert(cable.clone(), delay)),
-                None => drop(applied.remove(cable)),
+        let is_over = |machine: &Ipv4Addr, own: &mut Lateness| wanted.get(machine) != Some(&own.delay);
+        for (_, over) in late.extract_if(.., is_over) {
+            over.end(&self.namespace).await?;
+        }
+        for (machine, delay) in wanted {
+            if let Entry::Vacant(place) = late.entry(machine) {
+                // A number is never used twice: the device before it may still be going.
+                let number = self.latenesses.fetch_add(1, Ordering::Relaxed);
+                place.insert(Lateness::begin(&self.namespace, machine, delay, number).await?);
             }
         }
         Ok(())
@@ -187,13 +175,17 @@ impl Router {
         let ruleset = firewall.ruleset(&strangers);
         addresses.extend(strangers);
         let interference = interference::ruleset(desired, &self.vpc);
-        self.late.lock().await.wanted = interference::delays(desired, &self.vpc);
         let strains = firewall
             .instances
             .iter()
             .map(|instance| (instance.private_address, Strain::of_ssh(&desired.troubles.of(&instance.id))));
         self.relays.strain(&strains.collect());
-        if let Err(error) = self.apply(addresses, ruleset, interference).await {
+        let delays = interference::delays(desired, &self.vpc);
+        let done = async {
+            self.delay(delays).await?;
+            self.apply(addresses, ruleset, interference).await
+        };
+        if let Err(error) = done.await {
             tracing::warn!(vpc = self.vpc, %error, "a router cannot be set up as wanted");
             return false;
         }
@@ -207,7 +199,6 @@ impl Router {
         ruleset: String,
         interference: String,
     ) -> io::Result<()> {
-        self.delay().await?;
         let mut applied = self.applied.lock().await;
         if applied.interference != interference {
             self.namespace.run("nft", &["-f", "-"], &interference).await?;

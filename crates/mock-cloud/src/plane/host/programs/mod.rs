@@ -6,6 +6,7 @@
 mod call;
 mod files;
 mod inspect;
+mod kernel;
 mod network;
 mod options;
 mod packages;
@@ -98,11 +99,14 @@ const PROGRAMS: &[Program] = &[
     quick("useradd", system::useradd),
     quick("journalctl", services::journalctl),
     quick("ss", network::ss),
+    quick("sysctl", kernel::sysctl),
+    quick("systemd-tmpfiles", kernel::tmpfiles),
     slow("curl", Slow::Curl),
     slow("env", Slow::Env),
     slow("flock", Slow::Flock),
     slow("systemctl", Slow::Systemctl),
     slow("timeout", Slow::Timeout),
+    Program { name: "redis-server", presence: Presence::Packaged, kind: Kind::Quick(redis::redis_server) },
     Program { name: "redis-cli", presence: Presence::Packaged, kind: Kind::Slow(Slow::RedisCli) },
     Program {
         name: "apt-get",

@@ -1,4 +1,4 @@
-//! The real redis-cli, against addresses of the region.
+//! The real redis-cli, against addresses of the region, and what redis-server says of itself.
 
 use std::process::Stdio;
 use std::sync::Arc;
@@ -11,6 +11,17 @@ use crate::plane::host::outcome::{Outcome, sentence};
 use crate::plane::host::process;
 use crate::plane::host::programs::call::Call;
 use crate::plane::network::outer_port;
+
+/// Servers are started by the service manager alone.
+pub(crate) fn redis_server(_machine: &Machine, arguments: &[String]) -> Outcome {
+    if arguments != ["--version"] {
+        return Outcome::refused(format!("redis-server {}", arguments.join(" ")));
+    }
+    match std::process::Command::new("redis-server").arg("--version").output() {
+        Ok(output) if output.status.success() => Outcome::printed(output.stdout),
+        _ => Outcome::failed(127, "bash: line 1: redis-server: command not found"),
+    }
+}
 
 pub(crate) async fn redis_cli(machine: &Arc<Machine>, mut call: Call) -> Outcome {
     let has_command = has_command(&call.argv);
