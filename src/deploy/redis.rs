@@ -6,13 +6,10 @@
 //! 4. Configuration and unit from templates; the unit is started and must answer a PING that knows the password.
 //! 5. The fingerprint of what is in force, last: an interrupted run leaves the old one or none, and is done again.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use minijinja::context;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::Note;
 use super::artifact::version;
@@ -23,9 +20,13 @@ use super::host::Host;
 use super::inspect;
 use super::kernel;
 use super::step::Step;
-use super::template::{REDIS_CONFIGURATION, REDIS_UNIT, render};
 use super::unit;
 use crate::base::secret::Secret;
+
+mod configuration;
+
+use configuration::{Access, configuration, password_digest, stand_in, unit_file};
+pub use configuration::{Persistence, Settings, fingerprint};
 
 const UNIT: &str = "albatross-redis.service";
 /// Its unit.
@@ -40,90 +41,9 @@ const USER: &str = "redis";
 const PASSWORD_BYTES: usize = 32;
 /// How long a started Redis may take to answer; loading its data counts.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The first version with access rules.
-const WITH_ACCESS_RULES: (u32, u32) = (6, 0);
-/// The first version with streams.
-const WITH_STREAMS: (u32, u32) = (5, 0);
-/// The keys of a chat node.
-const KEYS: [&str; 2] = ["chat:*", "session:*"];
-/// What a chat node runs (`docs/chat-node.md`), and nothing else is run by anybody.
-const ALLOWED: [&str; 19] = [
-    "hello",
-    "auth",
-    "select",
-    "info",
-    "time",
-    "ping",
-    "xadd",
-    "xread",
-    "xrange",
-    "xrevrange",
-    "xtrim",
-    "xlen",
-    "hset",
-    "hmget",
-    "pexpire",
-    "del",
-    "zadd",
-    "zrem",
-    "zrangebyscore",
-];
-/// Denied to everybody where there are no access rules: they empty, stop, slow down, reconfigure or take over a server.
-const DENIED: [&str; 27] = [
-    "BGREWRITEAOF",
-    "BGSAVE",
-    "CLUSTER",
-    "CONFIG",
-    "DEBUG",
-    "DUMP",
-    "EVAL",
-    "EVALSHA",
-    "FLUSHALL",
-    "FLUSHDB",
-    "KEYS",
-    "LATENCY",
-    "MIGRATE",
-    "MODULE",
-    "MONITOR",
-    "OBJECT",
-    "PSYNC",
-    "REPLICAOF",
-    "RESTORE",
-    "SAVE",
-    "SCRIPT",
-    "SHUTDOWN",
-    "SLAVEOF",
-    "SLOWLOG",
-    "SORT",
-    "SWAPDB",
-    "SYNC",
-];
 
 /// The Redis password of a stack.
 pub type Password = Secret<String>;
-
-/// What survives a restart of Redis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Persistence {
-    /// Nothing.
-    None,
-    /// All but about the last second.
-    AppendOnly,
-}
-
-/// Redis as the topology wants it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// The private address it listens on, and no other.
-    pub address: Ipv4Addr,
-    /// Its port.
-    pub port: u16,
-    /// Memory for data, in MiB; full is an error for writers.
-    pub max_memory_megabytes: u32,
-    /// What survives a restart.
-    pub persistence: Persistence,
-}
 
 /// Redis as a host has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -158,26 +78,6 @@ struct Record {
     /// Digest of the unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unit: Option<String>,
-}
-
-/// What the settings come to on a host, as one short text to compare: 12 hex digits over configuration (without the
-/// password), unit and what is asked of the kernel. It is known before the host is, so it stands for both forms of the
-/// configuration.
-///
-/// # Errors
-/// When a template cannot be rendered.
-pub fn fingerprint(settings: &Settings) -> Result<String, DeployError> {
-    let mut digest = Sha256::new();
-    let form = |access| configuration(settings, &stand_in(), access);
-    for text in [form(Access::Rules)?, form(Access::Password)?, unit_file()?, kernel::text()?] {
-        digest.update(text);
-        digest.update([0]);
-    }
-    Ok(hex::encode(digest.finalize())[..12].to_owned())
-}
-
-fn stand_in() -> Password {
-    Secret::new(inspect::STAND_IN.to_owned())
 }
 
 /// Reads what is in force on a host.
@@ -295,23 +195,6 @@ pub(super) async fn ensure_user(host: &impl Host, name: &str) -> Result<(), Depl
     Ok(())
 }
 
-/// How Redis tells who may do what.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Access {
-    /// By rules for each user.
-    Rules,
-    /// By a password; what nobody may do has lost its name.
-    Password,
-}
-
-impl Access {
-    /// That of a version, if it has the streams that nodes need.
-    fn of((major, minor): (u32, u32)) -> Option<Self> {
-        let own = if (major, minor) >= WITH_ACCESS_RULES { Self::Rules } else { Self::Password };
-        ((major, minor) >= WITH_STREAMS).then_some(own)
-    }
-}
-
 async fn install_package(host: &impl Host, note: &Note) -> Result<Access, DeployError> {
     let facts = facts(host).await?;
     let (packages, own_unit) = match facts.package_manager {
@@ -414,209 +297,4 @@ async fn not_started(host: &impl Host, settings: &Settings, password: &Password,
         return DeployError::PortInUse { host: name, port: settings.port, holder };
     }
     DeployError::RedisNotStarted { host: name, why, journal }
-}
-
-fn configuration(settings: &Settings, password: &Password, access: Access) -> Result<String, DeployError> {
-    let values = context! {
-        address => settings.address.to_string(),
-        port => settings.port,
-        access_rules => access == Access::Rules,
-        password => password.expose(),
-        password_digest => password_digest(password),
-        keys => KEYS,
-        allowed_commands => ALLOWED,
-        max_memory_megabytes => settings.max_memory_megabytes,
-        append_only => match settings.persistence {
-            Persistence::None => "no",
-            Persistence::AppendOnly => "yes",
-        },
-        denied_commands => DENIED,
-    };
-    render(REDIS_CONFIGURATION, values)
-}
-
-/// What Redis keeps of a password.
-fn password_digest(password: &Password) -> String {
-    hex::encode(Sha256::digest(password.expose()))
-}
-
-fn unit_file() -> Result<String, DeployError> {
-    render(REDIS_UNIT, context! {})
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings() -> Settings {
-        Settings {
-            address: Ipv4Addr::new(10, 0, 0, 7),
-            port: 6379,
-            max_memory_megabytes: 256,
-            persistence: Persistence::AppendOnly,
-        }
-    }
-
-    #[test]
-    fn the_configuration_binds_one_address_and_denies_what_is_dangerous() {
-        const COMMON: [&str; 7] = [
-            "bind 10.0.0.7",
-            "port 6379",
-            "protected-mode yes",
-            "maxmemory 256mb",
-            "maxmemory-policy noeviction",
-            "appendonly yes",
-            "daemonize no",
-        ];
-        const BY_PASSWORD: [&str; 4] = [
-            "requirepass abc",
-            "rename-command FLUSHALL \"\"",
-            "rename-command CONFIG \"\"",
-            "rename-command SHUTDOWN \"\"",
-        ];
-        let password = Secret::new("abc".to_owned());
-        let has = |text: &str, line: &str| text.lines().any(|found| found == line);
-        let old = configuration(&settings(), &password, Access::Password).unwrap();
-        let new = configuration(&settings(), &password, Access::Rules).unwrap();
-        for line in COMMON {
-            assert!(has(&old, line) && has(&new, line), "{line} is missing in\n{old}\n{new}");
-        }
-        for line in BY_PASSWORD {
-            assert!(has(&old, line) && !has(&new, line), "{line}\n{old}\n{new}");
-        }
-        assert!(!new.contains("abc"), "the file has no password, only its digest:\n{new}");
-        assert!(old.ends_with('\n') && new.ends_with('\n'));
-    }
-
-    #[test]
-    fn the_version_decides_how_access_is_told() {
-        assert_eq!(Access::of((3, 2)), None);
-        assert_eq!(Access::of((5, 0)), Some(Access::Password));
-        assert_eq!(Access::of((6, 0)), Some(Access::Rules));
-        assert_eq!(Access::of((7, 2)), Some(Access::Rules));
-    }
-
-    /// Ends a real server with the test.
-    struct Server(std::process::Child);
-
-    impl Drop for Server {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
-    }
-
-    fn ask(port: u16, input: &str) -> String {
-        use std::io::Write as _;
-        use std::process::{Command, Stdio};
-        let mut client = Command::new("redis-cli")
-            .args(["-h", "127.0.0.1", "-p", &port.to_string(), "--no-auth-warning"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        client.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        String::from_utf8(client.wait_with_output().unwrap().stdout).unwrap()
-    }
-
-    fn lacks_redis(test: &str) -> bool {
-        if std::process::Command::new("redis-server").arg("--version").output().is_ok() {
-            return false;
-        }
-        assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: redis-server is missing");
-        eprintln!("skipped {test}: redis-server is missing (`make setup` installs it)");
-        true
-    }
-
-    /// Starts a real server with the configuration and asks it.
-    fn with_server(access: Access, ask_it: impl FnOnce(u16, &dyn Fn(&str) -> String)) {
-        let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let settings = Settings { address: Ipv4Addr::LOCALHOST, port, ..settings() };
-        let text = configuration(&settings, &Secret::new("abc".to_owned()), access).unwrap();
-        let text = text.replace(DATA, folder.path().to_str().unwrap());
-        let path = folder.path().join("redis.conf");
-        std::fs::write(&path, text).unwrap();
-        let mut command = std::process::Command::new("redis-server");
-        let _server = Server(command.arg(&path).stdout(std::process::Stdio::null()).spawn().unwrap());
-        let answer = |input: &str| {
-            for _ in 0..100 {
-                let answer = ask(port, input);
-                if !answer.is_empty() {
-                    return answer;
-                }
-                std::thread::sleep(Duration::from_millis(50));
-            }
-            panic!("redis-server does not answer");
-        };
-        // One command first: of two, the server may come up between them, and the password would be lost.
-        assert!(answer("PING\n").contains("NOAUTH"));
-        assert_eq!(answer("AUTH abc\nPING\n"), "OK\nPONG\n");
-        assert!(answer("AUTH abc\nXADD chat:messages * a b\n").contains('-'));
-        ask_it(port, &answer);
-    }
-
-    #[test]
-    fn a_real_server_takes_the_configuration_without_access_rules() {
-        if lacks_redis("a_real_server_takes_the_configuration_without_access_rules") {
-            return;
-        }
-        with_server(Access::Password, |port, _| {
-            for denied in DENIED {
-                let said = ask_plainly(port, &format!("AUTH abc\r\n{denied}\r\n"));
-                assert!(said[1].contains("unknown command"), "{denied}: {said:?}");
-            }
-        });
-    }
-
-    #[test]
-    fn a_real_server_lets_the_node_do_what_it_does_and_nothing_else() {
-        if lacks_redis("a_real_server_lets_the_node_do_what_it_does_and_nothing_else") {
-            return;
-        }
-        with_server(Access::Rules, |port, answer| {
-            for denied in DENIED.iter().chain(&["GET", "SET", "ACL", "SUBSCRIBE", "WAIT"]) {
-                // How many arguments each takes is looked at first, and which words; one of these is right.
-                let arguments =
-                    ["", " a", " a 0", " a 0 0", " info", " get a", " list", " flush", " latest", " help"];
-                let answers = arguments.map(|arguments| {
-                    ask_plainly(port, &format!("AUTH abc\r\n{denied}{arguments}\r\n")).swap_remove(1)
-                });
-                let is_refused = |answer: &String| {
-                    answer.starts_with("-NOPERM")
-                        || answer.contains("wrong number of arguments")
-                        || answer.contains("unknown command")
-                        || answer.contains("unknown subcommand")
-                };
-                assert!(answers.iter().all(is_refused), "{denied}: {answers:?}");
-                // Some of them are not there in every version.
-                let is_denied =
-                    |answer: &String| answer.starts_with("-NOPERM") || answer.contains("unknown command");
-                assert!(answers.iter().any(is_denied), "{denied}: {answers:?}");
-            }
-            let other = answer("AUTH abc\nXADD other:messages * a b\n");
-            assert!(other.contains("NOPERM"), "{other}");
-            assert_eq!(answer("AUTH abc\nXLEN chat:messages\n"), "OK\n1\n");
-        });
-    }
-
-    /// The first two lines that Redis answers to these, without `redis-cli`, which means something by some of them.
-    fn ask_plainly(port: u16, commands: &str) -> Vec<String> {
-        use std::io::{BufRead as _, Write as _};
-        let mut stream = std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        stream.write_all(commands.as_bytes()).unwrap();
-        std::io::BufReader::new(stream).lines().take(2).map(Result::unwrap).collect()
-    }
-
-    #[test]
-    fn the_fingerprint_follows_the_settings_and_nothing_else() {
-        let print = |settings: &Settings| fingerprint(settings).unwrap();
-        let one = print(&settings());
-        assert_eq!(one.len(), 12);
-        assert_eq!(one, print(&settings()));
-        assert_ne!(one, print(&Settings { max_memory_megabytes: 512, ..settings() }));
-        assert_ne!(one, print(&Settings { persistence: Persistence::None, ..settings() }));
-    }
 }
