@@ -24,7 +24,8 @@ use super::template::{REDIS_CONFIGURATION, REDIS_UNIT, render};
 use super::unit;
 use crate::base::secret::Secret;
 
-const UNIT: &str = "albatross-redis.service";
+/// Its name to systemd.
+pub const UNIT: &str = "albatross-redis.service";
 /// Its unit.
 pub const UNIT_FILE: &str = "/etc/systemd/system/albatross-redis.service";
 /// Its configuration.

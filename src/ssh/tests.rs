@@ -1,8 +1,10 @@
 //! Sessions against a real sshd on a loopback port.
 
+mod agents;
 mod conversing;
 mod locks;
 mod relay;
+mod rights;
 mod server;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
