@@ -129,6 +129,11 @@ impl Link {
         Ok(Self { session, socket, watch })
     }
 
+    /// Ends the connection: every call of libssh2 on it comes to its end, too.
+    pub(super) fn shut(&self) {
+        self.socket.shut();
+    }
+
     /// Repeats an operation of libssh2 until it has an answer.
     pub(super) async fn again<T>(
         &self,

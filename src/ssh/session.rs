@@ -6,6 +6,7 @@
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -508,20 +509,34 @@ async fn serve(link: Link, host: String, mut queue: mpsc::UnboundedReceiver<Job>
         if job.reply.is_closed() {
             continue;
         }
-        let done =
-            timeout(job.deadline, perform(&link, (&mut transfer, &mut held), job.task, &host, &job.what))
-                .await;
-        let outcome = done.unwrap_or_else(|_| {
-            Err(SshError::TimedOut { host: host.clone(), what: job.what, after: job.deadline })
-        });
+        let outcome = {
+            let mut work = pin!(perform(&link, (&mut transfer, &mut held), job.task, &host, &job.what));
+            match timeout(job.deadline, &mut work).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    // Before the work goes: ssh2 closes files and SFTP by calls that block until they are answered.
+                    link.shut();
+                    Err(SshError::TimedOut {
+                        host: host.clone(),
+                        what: job.what.clone(),
+                        after: job.deadline,
+                    })
+                }
+            }
+        };
         // A half-finished exchange cannot be taken up again, so the session ends with it.
         let over = matches!(outcome, Err(SshError::TimedOut { .. } | SshError::ConnectionLost { .. }));
+        if over {
+            link.shut();
+        }
         // Whoever asked may be gone.
         drop(job.reply.send(outcome));
         if over {
             break;
         }
     }
+    // As above, for the SFTP channel.
+    link.shut();
 }
 
 async fn perform(

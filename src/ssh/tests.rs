@@ -245,6 +245,34 @@ async fn a_host_frozen_from_the_start_of_a_command_ends_at_the_deadline_too() {
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
 
+/// ssh2 says goodbye to an SFTP server by a call that blocks until it is answered.
+#[tokio::test]
+async fn a_host_that_freezes_after_or_in_an_upload_holds_nobody_up() {
+    let Some(server) = server("a_host_that_freezes_after_or_in_an_upload_holds_nobody_up") else {
+        return;
+    };
+    let limits = Limits { command: Duration::from_millis(600), ..short() };
+    for large in [false, true] {
+        let relay = Relay::start(server.route().address).await;
+        let mut route = server.route();
+        route.address = relay.address;
+        let session = Session::connect(&route, &server.identity, &limits).await.unwrap();
+        session.upload(&server.path("file"), vec![1; 1000].into(), 0o600).await.unwrap();
+        relay.freeze();
+        let started = Instant::now();
+        let error = if large {
+            session.upload(&server.path("file"), vec![2; 40_000].into(), 0o600).await.unwrap_err()
+        } else {
+            session.run(Command::new("true")).await.unwrap_err()
+        };
+        assert!(matches!(error, SshError::TimedOut { .. }), "{error:?}");
+        let later = tokio::time::timeout(Duration::from_secs(5), session.run(Command::new("true"))).await;
+        let later = later.expect("nobody waits for a host that was given up").unwrap_err();
+        assert!(matches!(later, SshError::ConnectionLost { .. }), "{later:?}");
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
+}
+
 #[tokio::test]
 async fn a_cable_cut_mid_upload_leaves_the_old_file() {
     let Some(server) = server("a_cable_cut_mid_upload_leaves_the_old_file") else {

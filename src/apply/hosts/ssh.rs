@@ -67,7 +67,7 @@ impl SshHosts {
         known: &Known,
         patience: Patience,
     ) -> Result<Arc<Session>, ApplyError> {
-        let route = self.access.route(host, known, &self.address_map().await)?;
+        let route = self.way(Place { host, known }, patience).await?;
         self.open(host, &route, patience).await.map(Arc::new)
     }
 
@@ -76,15 +76,29 @@ impl SshHosts {
     /// # Errors
     /// As [`SshHosts::session`].
     pub async fn user_session(&self, host: &HostSpec, known: &Known) -> Result<Arc<Session>, ApplyError> {
-        let route = self.access.route(host, known, &self.address_map().await)?;
+        let route = self.way(Place { host, known }, Patience::AtOnce).await?;
         let route = Route { sudo: Sudo::No, ..route };
         self.open(host, &route, Patience::AtOnce).await.map(Arc::new)
     }
 
+    /// The way to a machine. In a local cloud one that is off is on no map until it is back.
+    async fn way(&self, Place { host, known }: Place<'_>, patience: Patience) -> Result<Route, ApplyError> {
+        let deadline = Deadline::after(self.boot_limit);
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
+        loop {
+            match self.access.route(host, known, &self.address_map().await) {
+                Err(ApplyError::Unmapped(error)) if patience == Patience::WhileItBoots => tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => return Err(stopped(host)),
+                    again = backoff.wait(&deadline) => if !again { return Err(error.into()) }
+                },
+                route => return route,
+            }
+        }
+    }
+
     async fn open(&self, host: &HostSpec, route: &Route, patience: Patience) -> Result<Session, ApplyError> {
-        let stopped =
-            || ApplyError::Stopped { address: host.address(Kind::Instance), condition: "an SSH login" };
-        self.connect(route, patience).await?.ok_or_else(stopped)
+        self.connect(route, patience).await?.ok_or_else(|| stopped(host))
     }
 
     /// None when somebody said stop while the machine booted.
@@ -111,7 +125,7 @@ impl SshHosts {
     /// A session for one piece of work, once it is its turn. What tells one way from another is all of it: names,
     /// addresses and keys.
     async fn at(&self, place: Place<'_>, patience: Patience) -> Result<Lease<'_, Session>, ApplyError> {
-        let route = self.access.route(place.host, place.known, &self.address_map().await)?;
+        let route = self.way(place, patience).await?;
         self.sessions.lease(&format!("{route:?}"), || self.open(place.host, &route, patience)).await
     }
 }
@@ -196,6 +210,11 @@ impl Hosts for SshHosts {
     fn forget(&self) -> BoxFuture<'_, ()> {
         Box::pin(self.sessions.forget())
     }
+}
+
+/// Somebody said stop before a machine was logged into.
+fn stopped(host: &HostSpec) -> ApplyError {
+    ApplyError::Stopped { address: host.address(Kind::Instance), condition: "an SSH login" }
 }
 
 /// A removal has one step, which its caller tells; what it waits for is for the log.
