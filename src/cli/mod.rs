@@ -127,7 +127,7 @@ enum Command {
     Status(status::Arguments),
     /// Log in to a host, or run a command there, along the verified way that `apply` takes
     Ssh(ssh::Arguments),
-    /// Show what the chat nodes and Redis say on their hosts, along the verified way that `apply` takes
+    /// Show what the chat nodes and Redis say on their hosts
     Logs(logs::Arguments),
     /// Remove everything and show that nothing is left
     Destroy(ChangeArguments),

@@ -109,7 +109,7 @@ fn fingerprint(document: &Document, findings: &mut Findings<'_>) {
     let Some(KeyForm::Agent(Some(print))) = &document.ssh.key else { return };
     if print.strip_prefix("SHA256:").is_none_or(|rest| rest.len() != 43) {
         findings.at_value(
-            &path("ssh.key"),
+            &path("ssh.key.agent"),
             Finding {
                 code: "key-fingerprint",
                 message: format!("`{print}` is not the fingerprint of a key"),
