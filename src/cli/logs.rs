@@ -69,10 +69,11 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
 /// The units of ours on a host.
 fn units(session: &Session, host: &HostSpec) -> Vec<&'static str> {
     let resources = session.desired.resources.values().filter(|one| one.host() == Some(host.instance()));
-    let unit = |spec: &Spec| match spec {
-        Spec::Redis(_) => Some(crate::deploy::redis::UNIT),
-        Spec::Release(_) => Some(crate::deploy::node::UNIT),
-        _ => None,
+    let unit = |spec: &Spec| {
+        if let Spec::Redis(_) = spec {
+            return Some(crate::deploy::redis::UNIT);
+        }
+        matches!(spec, Spec::Release(_)).then_some(crate::deploy::node::UNIT)
     };
     resources.filter_map(|resource| unit(&resource.spec)).collect()
 }

@@ -219,13 +219,11 @@ impl SshError {
     }
 
     /// With how long it had been under way, where that is not known yet.
-    pub(super) fn lasting(self, lasted: Duration) -> Self {
-        match self {
-            Self::ConnectionLost { host, what, after, source } => {
-                Self::ConnectionLost { host, what, after: after.or(Some(lasted)), source }
-            }
-            other => other,
+    pub(super) fn lasting(mut self, lasted: Duration) -> Self {
+        if let Self::ConnectionLost { after, .. } = &mut self {
+            after.get_or_insert(lasted);
         }
+        self
     }
 
     /// Whether the same may succeed a little later, as while a host boots.

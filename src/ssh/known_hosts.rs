@@ -146,7 +146,7 @@ mod tests {
              broken ssh-ed25519\n47.1.2.9 ssh-ed25519 AAAA\n"
         );
         let known = KnownHosts::parse(&text);
-        assert_eq!(known.of(&names(&[&KnownHosts::name("47.1.2.3", 22)])).keys, [one.clone()]);
+        assert_eq!(known.of(&names(&[&KnownHosts::name("47.1.2.3", 22)])).keys, std::slice::from_ref(&one));
         assert_eq!(known.of(&names(&[&KnownHosts::name("47.1.2.3", 2222)])).keys, [other]);
         assert_eq!(known.of(&names(&["A.example.com"])).keys, [one]);
         for absent in ["b.example.com", "47.1.2.33", "47.1.2.9", "broken"] {

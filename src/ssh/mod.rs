@@ -18,7 +18,9 @@
 pub mod agent;
 mod command;
 mod conversation;
+mod dial;
 mod error;
+mod job;
 mod key;
 mod known_hosts;
 mod link;

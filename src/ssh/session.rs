@@ -1,29 +1,28 @@
-//! The handle that everybody else holds, and the thread behind it.
+//! The handle that everybody else holds.
 //!
-//! The thread owns the link and works off one job after the other; the handle sends jobs and waits for answers.
+//! A thread owns the link and works off one job after the other; the handle sends jobs and waits for answers.
 //! Dropping the last handle ends the thread. A job that nobody waits for any more is not started; one that runs
 //! ends by itself or at its deadline.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::UnixStream;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 
 use super::command::{Command, Output};
 use super::conversation::{self, Conversation, Program, Terminal};
+use super::dial::{Dialled, open_tunnel};
 use super::error::SshError;
+use super::job::{Job, Reply, Task, serve};
 use super::key::Identity;
-use super::link::{Link, Socket};
 use super::route::{Limits, Route};
 use super::sudo::Sudo;
-use super::transfer::{self, Fault, Transfer};
-use super::tunnel;
+use super::transfer;
 
 /// The slowest upload that is still worth waiting for, in bytes a second.
 const SLOWEST_UPLOAD: u64 = 64 * 1024;
@@ -40,44 +39,6 @@ pub struct Session {
     /// How commands are run as root, once that was tried.
     sudo: Sudo,
     turn: Mutex<()>,
-}
-
-struct Job {
-    task: Task,
-    what: String,
-    deadline: Duration,
-    reply: oneshot::Sender<Result<Reply, SshError>>,
-}
-
-enum Task {
-    Run {
-        line: String,
-        stdin: Option<Arc<[u8]>>,
-    },
-    Put {
-        path: String,
-        bytes: Arc<[u8]>,
-    },
-    Get {
-        path: String,
-    },
-    Hold {
-        line: String,
-        before: Option<Arc<[u8]>>,
-    },
-    LetGo,
-    /// Asks where the user is at home.
-    Home,
-}
-
-enum Reply {
-    Ran(Output),
-    Stored,
-    Content(Option<Vec<u8>>),
-    /// Absent while it goes on.
-    Held(Option<Output>),
-    LetGo,
-    Home(String),
 }
 
 impl Session {
@@ -369,234 +330,5 @@ impl Session {
             () = self.jobs.closed() => answer.try_recv().ok(),
         };
         answered.unwrap_or_else(|| Err(lost(what)))
-    }
-}
-
-/// A connected socket whose session is not set up yet, and what is needed for that.
-struct Dialled {
-    socket: Socket,
-    route: Route,
-    identity: Identity,
-    limits: Limits,
-}
-
-impl Dialled {
-    async fn dial(route: &Route, identity: &Identity, limits: &Limits) -> Result<Self, SshError> {
-        let socket = match &route.via {
-            None => Socket::Tcp(connect(route, limits).await?),
-            Some(outer) => {
-                Socket::Tunnel(Box::pin(open_tunnel(outer, identity, limits, route.address)).await?)
-            }
-        };
-        Ok(Self { socket, route: route.clone(), identity: identity.clone(), limits: *limits })
-    }
-
-    /// Starts the thread that owns the link, logs in there, and leaves it to `work`. Returns once logged in.
-    async fn run<W, F>(self, work: W) -> Result<(), SshError>
-    where
-        W: FnOnce(Link, String) -> F + Send + 'static,
-        F: Future<Output = ()>,
-    {
-        let (ready, logged_in) = oneshot::channel();
-        let (host, limits) = (self.route.host.clone(), self.limits);
-        let local = |source| SshError::Local { host: host.clone(), source };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(local)?;
-        std::thread::Builder::new()
-            .name(format!("ssh {host}"))
-            .spawn(move || {
-                runtime.block_on(async move {
-                    let host = self.route.host.clone();
-                    let (link, told) = match self.log_in().await {
-                        Ok(link) => (Some(link), Ok(())),
-                        Err(error) => (None, Err(error)),
-                    };
-                    // Where nobody waits any more, the link is dropped and with it the connection.
-                    if let (Ok(()), Some(link)) = (ready.send(told), link) {
-                        work(link, host).await;
-                    }
-                });
-            })
-            .map_err(local)?;
-        // The thread keeps the limit by itself, but for one thing: libssh2 waits for an agent without looking up.
-        let limit = limits.handshake + limits.connect;
-        let told = timeout(limit, logged_in).await.map_err(|_| SshError::TimedOut {
-            host: host.clone(),
-            what: "the SSH handshake".to_owned(),
-            after: limit,
-        })?;
-        told.map_err(|_| SshError::Local {
-            host: host.clone(),
-            source: io::Error::other("the session's thread ended"),
-        })?
-    }
-
-    async fn log_in(self) -> Result<Link, SshError> {
-        let host = self.route.host.clone();
-        let mut link =
-            Link::new(self.socket).map_err(|source| SshError::Local { host: host.clone(), source })?;
-        let begun = Instant::now();
-        match timeout(self.limits.handshake, link.log_in(&self.route, &self.identity)).await {
-            Ok(done) => done.map(|()| link).map_err(|error| error.lasting(begun.elapsed())),
-            Err(_) => Err(SshError::TimedOut {
-                host,
-                what: "the SSH handshake".to_owned(),
-                after: self.limits.handshake,
-            }),
-        }
-    }
-}
-
-/// Opens a connection from `route`'s host to `target`.
-async fn open_tunnel(
-    route: &Route,
-    identity: &Identity,
-    limits: &Limits,
-    target: SocketAddr,
-) -> Result<std::os::unix::net::UnixStream, SshError> {
-    let host = route.host.clone();
-    let dialled = Dialled::dial(route, identity, limits).await?;
-    let limit = limits.connect;
-    let (ready, opened) = oneshot::channel();
-    dialled
-        .run(async move |link, host| {
-            let opening = timeout(limit, tunnel::open(&link, &host, target)).await;
-            let what = format!("connecting onwards to {target}");
-            let opening = opening.unwrap_or(Err(SshError::TimedOut { host, what, after: limit }));
-            let (ends, told) = match opening {
-                Ok((channel, inside, outside)) => (Some((channel, inside)), Ok(outside)),
-                Err(error) => (None, Err(error)),
-            };
-            if let (Ok(()), Some((channel, inside))) = (ready.send(told), ends) {
-                tunnel::pump(&link, channel, inside).await;
-            }
-        })
-        .await?;
-    opened
-        .await
-        .map_err(|_| SshError::Local { host, source: io::Error::other("the session's thread ended") })?
-}
-
-async fn connect(route: &Route, limits: &Limits) -> Result<std::net::TcpStream, SshError> {
-    let (host, address) = (route.host.clone(), route.address);
-    let late = || timed_out_connecting(&host, address, limits.connect);
-    let stream = timeout(limits.connect, TcpStream::connect(address)).await.map_err(|_| late())?;
-    let stream = stream.map_err(|source| {
-        let kind = source.kind();
-        if kind == io::ErrorKind::TimedOut {
-            late()
-        } else if kind == io::ErrorKind::ConnectionRefused {
-            SshError::Refused { host: host.clone(), address, source }
-        } else {
-            SshError::Unreachable { host: host.clone(), address, source }
-        }
-    })?;
-    // Commands are small packets that wait for answers.
-    stream
-        .set_nodelay(true)
-        .and_then(|()| stream.into_std())
-        .map_err(|source| SshError::Local { host, source })
-}
-
-fn timed_out_connecting(host: &str, address: SocketAddr, after: Duration) -> SshError {
-    SshError::TimedOut { host: host.to_owned(), what: format!("connecting to {address}"), after }
-}
-
-/// The thread's loop: one job at a time until the handle is gone or the connection is.
-async fn serve(link: Link, host: String, mut queue: mpsc::UnboundedReceiver<Job>) {
-    let mut transfer = Transfer::default();
-    let mut held = None;
-    while let Some(job) = queue.recv().await {
-        if job.reply.is_closed() {
-            continue;
-        }
-        let outcome = {
-            let mut work = pin!(perform(&link, (&mut transfer, &mut held), job.task, &host, &job.what));
-            match timeout(job.deadline, &mut work).await {
-                Ok(outcome) => outcome,
-                Err(_) => {
-                    // Before the work goes: ssh2 closes files and SFTP by calls that block until they are answered.
-                    link.shut();
-                    Err(SshError::TimedOut {
-                        host: host.clone(),
-                        what: job.what.clone(),
-                        after: job.deadline,
-                    })
-                }
-            }
-        };
-        // A half-finished exchange cannot be taken up again, so the session ends with it.
-        let over = matches!(outcome, Err(SshError::TimedOut { .. } | SshError::ConnectionLost { .. }));
-        if over {
-            link.shut();
-        }
-        // Whoever asked may be gone.
-        drop(job.reply.send(outcome));
-        if over {
-            break;
-        }
-    }
-    // As above, for the SFTP channel.
-    link.shut();
-}
-
-async fn perform(
-    link: &Link,
-    (transfer, held): (&mut Transfer, &mut Option<ssh2::Channel>),
-    task: Task,
-    host: &str,
-    what: &str,
-) -> Result<Reply, SshError> {
-    let begun = Instant::now();
-    let lost = |source| SshError::ConnectionLost {
-        host: host.to_owned(),
-        what: what.to_owned(),
-        after: Some(begun.elapsed()),
-        source: Some(source),
-    };
-    match task {
-        Task::Run { line, stdin } => transfer::run(link, &line, stdin.as_deref().unwrap_or_default())
-            .await
-            .map(Reply::Ran)
-            .map_err(lost),
-        Task::Put { path, bytes } => match transfer.put(link, &path, &bytes).await {
-            Ok(()) => Ok(Reply::Stored),
-            Err(fault) => Err(file_error(fault, host, path, "written", lost)),
-        },
-        Task::Get { path } => match transfer.get(link, &path).await {
-            Ok(content) => Ok(Reply::Content(content)),
-            Err(fault) => Err(file_error(fault, host, path, "read", lost)),
-        },
-        Task::Home => match transfer.home(link).await {
-            Ok(path) => Ok(Reply::Home(path)),
-            Err(fault) => Err(file_error(fault, host, ".".to_owned(), "read", lost)),
-        },
-        Task::Hold { line, before } => {
-            match transfer::hold(link, &line, before.as_deref().unwrap_or_default()).await.map_err(lost)? {
-                Ok(channel) => {
-                    *held = Some(channel);
-                    Ok(Reply::Held(None))
-                }
-                Err(ended) => Ok(Reply::Held(Some(ended))),
-            }
-        }
-        Task::LetGo => {
-            if let Some(channel) = held.take() {
-                transfer::let_go(link, channel).await.map_err(lost)?;
-            }
-            Ok(Reply::LetGo)
-        }
-    }
-}
-
-fn file_error(
-    fault: Fault,
-    host: &str,
-    path: String,
-    action: &'static str,
-    lost: impl FnOnce(io::Error) -> SshError,
-) -> SshError {
-    match fault {
-        Fault::Refused(source) => SshError::File { host: host.to_owned(), path, action, source },
-        Fault::Lost(source) => lost(source),
     }
 }

@@ -73,15 +73,13 @@ impl Access {
         let mut via: Option<Box<Route>> = None;
         for machine in known.route(host) {
             let login = self.login(&machine, host);
-            let (inside, address) = match via {
-                None => {
-                    let public = address_of(known, &machine, Output::PublicAddress, "public address")?;
-                    (public, address_map.resolve(public, login.port)?)
-                }
-                Some(_) => {
-                    let private = address_of(known, &machine, Output::PrivateAddress, "private address")?;
-                    (private, SocketAddr::new(private, login.port))
-                }
+            let is_first = via.is_none();
+            let (inside, address) = if is_first {
+                let public = address_of(known, &machine, Output::PublicAddress, "public address")?;
+                (public, address_map.resolve(public, login.port)?)
+            } else {
+                let private = address_of(known, &machine, Output::PrivateAddress, "private address")?;
+                (private, SocketAddr::new(private, login.port))
             };
             let unkeyed = Route {
                 host: machine.name.clone(),

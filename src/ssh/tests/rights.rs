@@ -96,12 +96,15 @@ async fn three_hops_are_walked_and_a_wrong_key_names_its_hop() {
     let Some(server) = server("three_hops_are_walked_and_a_wrong_key_names_its_hop") else { return };
     let names = ["first", "second", "third", "inner"];
     let way = |wrong: Option<&str>| {
-        let named = |route: Route| match wrong == Some(route.host.as_str()) {
-            true => Route { host_keys: vec![other_key()], ..route },
-            false => route,
+        let keyed = |route: Route| {
+            if wrong == Some(route.host.as_str()) {
+                Route { host_keys: vec![other_key()], ..route }
+            } else {
+                route
+            }
         };
-        let first = named(Route { host: names[0].to_owned(), ..server.route() });
-        names[1..].iter().fold(first, |outer, name| named(server.behind(&outer, name)))
+        let first = keyed(Route { host: names[0].to_owned(), ..server.route() });
+        names[1..].iter().fold(first, |outer, name| keyed(server.behind(&outer, name)))
     };
     let session = Session::connect(&way(None), &server.identity, &short()).await.unwrap();
     assert_eq!(session.check(Command::new("echo").arg("through")).await.unwrap().text(), "through");
