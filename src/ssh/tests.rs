@@ -251,7 +251,7 @@ async fn a_host_that_freezes_after_or_in_an_upload_holds_nobody_up() {
     let Some(server) = server("a_host_that_freezes_after_or_in_an_upload_holds_nobody_up") else {
         return;
     };
-    let limits = Limits { command: Duration::from_millis(600), ..short() };
+    let limits = Limits { command: Duration::from_secs(4), ..short() };
     for large in [false, true] {
         let relay = Relay::start(server.route().address).await;
         let mut route = server.route();
@@ -263,13 +263,13 @@ async fn a_host_that_freezes_after_or_in_an_upload_holds_nobody_up() {
         let error = if large {
             session.upload(&server.path("file"), vec![2; 40_000].into(), 0o600).await.unwrap_err()
         } else {
-            session.run(Command::new("true")).await.unwrap_err()
+            session.run(Command::new("true").deadline(Duration::from_millis(600))).await.unwrap_err()
         };
         assert!(matches!(error, SshError::TimedOut { .. }), "{error:?}");
         let later = tokio::time::timeout(Duration::from_secs(5), session.run(Command::new("true"))).await;
         let later = later.expect("nobody waits for a host that was given up").unwrap_err();
         assert!(matches!(later, SshError::ConnectionLost { .. }), "{later:?}");
-        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     }
 }
 
