@@ -74,6 +74,22 @@ pub enum ApplyError {
         /// What came instead.
         why: String,
     },
+    /// Who is to log in is not on the machine.
+    #[error("{host}: there is no user `{user}` there to log in as")]
+    NoUser {
+        /// The machine.
+        host: String,
+        /// The user.
+        user: String,
+    },
+    /// The operator's key could not be added to those that are let in.
+    #[error("{host}: the key could not be added through the Cloud Assistant: {why}")]
+    KeyNotAdded {
+        /// The machine.
+        host: String,
+        /// How the script ended.
+        why: String,
+    },
     /// A DNS record stands where ours shall be.
     #[error("{name} has a record of another owner: {kind} {value}")]
     RecordTaken {
@@ -133,6 +149,13 @@ impl ApplyError {
             Self::HostKey { .. } => Some(
                 "see in the console whether the Cloud Assistant agent of the instance is online".to_owned(),
             ),
+            Self::NoUser { host, user } => Some(format!(
+                "make `{user}` on {host} first (its image or user data does it best), or write another `user` under `ssh`"
+            )),
+            Self::KeyNotAdded { .. } => Some(
+                "run the same command again; or put your public key into `authorized_keys` there by hand"
+                    .to_owned(),
+            ),
             Self::RecordTaken { .. } => Some(
                 "remove it in the DNS console if it is no longer wanted, or use another `dns.host`; \
                  Albatross does not touch what it did not make"
@@ -162,6 +185,8 @@ impl ApplyError {
             | Self::MadeBefore { .. }
             | Self::Mismatch { .. }
             | Self::HostKey { .. }
+            | Self::NoUser { .. }
+            | Self::KeyNotAdded { .. }
             | Self::RecordTaken { .. }
             | Self::Stopped { .. }
             | Self::PasswordLost { .. }

@@ -7,7 +7,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::local::{CloudOptions, LocalCloud};
 use crate::cli::render::count;
-use crate::cli::{fault, logs};
+use crate::cli::{cloud_logs, fault};
 
 /// Arguments of `cloud`.
 #[derive(Debug, clap::Args)]
@@ -27,7 +27,7 @@ enum Verb {
         json: bool,
     },
     /// Show what the units and the console of a host said
-    Logs(logs::Arguments),
+    Logs(cloud_logs::Arguments),
     /// Let something go wrong on the data plane, and take it back
     Fault {
         #[command(subcommand)]
@@ -56,7 +56,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
                 print_status(&cloud).await?;
             }
         }
-        Verb::Logs(arguments) => return logs::run(&running(options).await?, arguments).await,
+        Verb::Logs(arguments) => return cloud_logs::run(&running(options).await?, arguments).await,
         Verb::Fault { verb } => return fault::run(&running(options).await?, verb).await,
         Verb::Down => match LocalCloud::running(state).await {
             Some(cloud) => {

@@ -35,6 +35,21 @@ pub(super) fn terminal_kind() -> String {
     variable("TERM").unwrap_or_else(|| "dumb".to_owned())
 }
 
+/// Where the SSH agent listens.
+pub(super) fn agent_socket() -> Option<PathBuf> {
+    variable("SSH_AUTH_SOCK").map(PathBuf::from)
+}
+
+/// The host keys that the user knows.
+pub(super) fn known_hosts() -> PathBuf {
+    home().join(".ssh").join("known_hosts")
+}
+
+/// A secret in a variable that a topology names.
+pub(super) fn secret_of_topology(name: &str) -> Option<Secret<String>> {
+    variable(name).map(Secret::new)
+}
+
 /// Where the user's own SSH key for Albatross lives.
 pub(super) fn configuration_folder() -> PathBuf {
     let base = variable("XDG_CONFIG_HOME").map_or_else(|| home().join(".config"), PathBuf::from);

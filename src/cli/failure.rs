@@ -70,6 +70,8 @@ impl From<ApplyError> for Failure {
             | ApplyError::MadeBefore { .. }
             | ApplyError::Mismatch { .. }
             | ApplyError::HostKey { .. }
+            | ApplyError::NoUser { .. }
+            | ApplyError::KeyNotAdded { .. }
             | ApplyError::RecordTaken { .. }
             | ApplyError::PasswordLost { .. }
             | ApplyError::Unhealthy { .. } => ExitStatus::Failed,

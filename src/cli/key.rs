@@ -1,4 +1,5 @@
-//! The operator's SSH key: the one the topology names, or one made once in the user's configuration folder.
+//! The operator's SSH key: the one the topology names, one that an agent has, or one made once in the user's
+//! configuration folder.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,29 +8,62 @@ use std::path::{Path, PathBuf};
 use crate::base::diagnostic::Diagnostic;
 use crate::base::durable;
 use crate::base::secret::Secret;
-use crate::cli::environment;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::ssh::{Identity, KeyKind};
-use crate::topology::model::Topology;
+use crate::cli::{GlobalOptions, environment, passphrase};
+use crate::ssh::{HostKey, Identity, KeyKind, agent};
+use crate::topology::model::{HostKeys, Key, Topology};
 use crate::topology::place_of;
 
 /// Reads the operator's key, making it when the topology names none and there is none yet.
 ///
 /// # Errors
-/// When it cannot be read or made.
-pub(super) fn identity(topology: &Topology) -> Result<Identity, Failure> {
-    let path = match &topology.ssh.key {
-        Some(path) => environment::expand_home(path),
-        None => own_key()?,
-    };
-    let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
-    Ok(Identity::from_openssh(&Secret::new(text), None)?)
+/// When it cannot be read, unlocked or made.
+pub(super) async fn identity(topology: &Topology, options: &GlobalOptions) -> Result<Identity, Failure> {
+    match &topology.ssh.key {
+        Key::Own => own(),
+        Key::File(path) => from_file(&environment::expand_home(path), options),
+        Key::Agent(fingerprint) => {
+            let socket = environment::agent_socket().ok_or_else(|| {
+                Failure::saying(
+                    ExitStatus::Failed,
+                    "`ssh.key` is the agent's, and no agent is there: SSH_AUTH_SOCK is not set",
+                    "start one with `eval $(ssh-agent)` and `ssh-add` your key, or write its file under `ssh.key`",
+                )
+            })?;
+            Ok(agent::identity(&socket, fingerprint.as_deref()).await?)
+        }
+    }
+}
+
+/// The public key of the cloud's key pair, with which machines are made: the operator's, where the cloud takes it.
+///
+/// # Errors
+/// When another one is needed and cannot be made.
+pub(super) fn of_key_pair(identity: &Identity) -> Result<String, Failure> {
+    if identity.can_be_key_pair() {
+        return Ok(identity.public_line().to_owned());
+    }
+    Ok(own()?.public_line().to_owned())
+}
+
+fn from_file(path: &Path, options: &GlobalOptions) -> Result<Identity, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
+    let text = Secret::new(text);
+    let passphrase =
+        if Identity::is_protected(&text)? { Some(passphrase::get(options, path)?) } else { None };
+    Ok(Identity::from_openssh(&text, passphrase.as_ref())?)
 }
 
 fn unreadable(path: &Path, error: std::io::Error) -> Failure {
     let error = anyhow::Error::new(error).context(format!("cannot read the key `{}`", path.display()));
     Failure::new(ExitStatus::Failed, error, Some("name another key under `ssh.key`".to_owned()))
+}
+
+fn own() -> Result<Identity, Failure> {
+    let path = own_key()?;
+    let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+    Ok(Identity::from_openssh(&Secret::new(text), None)?)
 }
 
 fn own_key() -> Result<PathBuf, Failure> {
@@ -48,9 +82,13 @@ fn own_key() -> Result<PathBuf, Failure> {
     Ok(path)
 }
 
-/// What is wrong with the key a topology names, at its place.
-pub(super) fn check(text: &str, topology: &Topology) -> Option<Diagnostic> {
-    let written = topology.ssh.key.as_ref()?;
+/// What is wrong with the keys a topology names, at their places.
+pub(super) fn check(text: &str, topology: &Topology) -> Vec<Diagnostic> {
+    own_problem(text, topology).into_iter().chain(pins(text, topology)).collect()
+}
+
+fn own_problem(text: &str, topology: &Topology) -> Option<Diagnostic> {
+    let Key::File(written) = &topology.ssh.key else { return None };
     let path = environment::expand_home(written);
     let shown = path.display();
     let (code, message, cause, help) = match fs::metadata(&path) {
@@ -66,26 +104,34 @@ pub(super) fn check(text: &str, topology: &Topology) -> Option<Diagnostic> {
             format!("its mode is {:o}", found.permissions().mode() & 0o777),
             format!("run `chmod 600 {shown}`"),
         ),
-        Ok(_) => match read_key(&path) {
-            Err(error) => (
-                "not-a-key",
-                format!("`{shown}` is not a key that can be used"),
-                error,
-                "write the path of a private key in OpenSSH form without a passphrase".to_owned(),
-            ),
-            Ok(identity) if identity.public_line().starts_with("ssh-ed25519 ") => (
-                "key-kind",
-                format!("the cloud does not take `{shown}` as a key pair"),
-                "it takes RSA and ECDSA keys, and this is an ed25519 one".to_owned(),
-                "leave `key` out: one is then made; or make one with `ssh-keygen -t ecdsa`".to_owned(),
-            ),
-            Ok(_) => return None,
-        },
+        Ok(_) => (
+            "not-a-key",
+            format!("`{shown}` is not a key that can be used"),
+            problem_of(&path)?,
+            "write the path of a private key in OpenSSH form".to_owned(),
+        ),
     };
     Some(Diagnostic { code, message, place: place_of(text, "ssh.key"), cause, help: Some(help) })
 }
 
-fn read_key(path: &Path) -> Result<Identity, String> {
-    let text = fs::read_to_string(path).map_err(|error| error.to_string())?;
-    Identity::from_openssh(&Secret::new(text), None).map_err(|error| error.to_string())
+/// Why a file is no key. One with a passphrase is: nobody is asked for it before it is needed.
+fn problem_of(path: &Path) -> Option<String> {
+    match fs::read_to_string(path) {
+        Err(error) => Some(error.to_string()),
+        Ok(text) => Identity::is_protected(&Secret::new(text)).err().map(|error| error.to_string()),
+    }
+}
+
+fn pins(text: &str, topology: &Topology) -> Vec<Diagnostic> {
+    let HostKeys::Pinned(lines) = &topology.ssh.host_keys else { return Vec::new() };
+    let wrong = lines.iter().filter_map(|(name, line)| Some((name, HostKey::parse(line).err()?)));
+    wrong
+        .map(|(name, error)| Diagnostic {
+            code: "host-key-line",
+            message: format!("what is pinned for `{name}` is no host key"),
+            place: place_of(text, &format!("ssh.host_keys.pinned.{name}")),
+            cause: error.to_string(),
+            help: Some("write what `cat /etc/ssh/ssh_host_ed25519_key.pub` prints on it".to_owned()),
+        })
+        .collect()
 }

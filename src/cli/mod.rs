@@ -8,6 +8,7 @@ mod apply;
 mod caller;
 mod certificate;
 mod cloud;
+mod cloud_logs;
 mod deploy;
 mod destroy;
 mod doctor;
@@ -21,7 +22,9 @@ mod fault;
 mod interrupt;
 mod key;
 mod local;
+mod logins;
 mod logs;
+mod passphrase;
 mod plan;
 mod programs;
 mod protection;
@@ -86,6 +89,9 @@ pub(crate) struct GlobalOptions {
     /// How long to wait for another command that is at work on the stack; 0: not at all
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 0)]
     lock_wait: u64,
+    /// Read the passphrase of the SSH key from this file descriptor, instead of asking for it
+    #[arg(long, global = true, value_name = "NUMBER")]
+    passphrase_fd: Option<u32>,
 }
 
 /// Arguments of the verbs that change something.
@@ -121,6 +127,8 @@ enum Command {
     Status(status::Arguments),
     /// Log in to a host, or run a command there, along the verified way that `apply` takes
     Ssh(ssh::Arguments),
+    /// Show what the chat nodes and Redis say on their hosts
+    Logs(logs::Arguments),
     /// Remove everything and show that nothing is left
     Destroy(ChangeArguments),
     /// Remove the lock of a command that is gone
@@ -190,6 +198,7 @@ impl Cli {
             Command::Verify(arguments) => verify::run(options, &arguments).await,
             Command::Status(arguments) => status::run(options, &arguments).await,
             Command::Ssh(arguments) => ssh::run(options, &arguments).await,
+            Command::Logs(arguments) => logs::run(options, &arguments).await,
             Command::Destroy(arguments) => Box::pin(destroy::run(options, &arguments)).await,
             Command::Unlock(arguments) => unlock::run(options, &arguments).await,
             Command::Smoke(arguments) => smoke::run(options, &arguments).await,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::apply::hosts::{AddressMapSource, SshHosts};
+use crate::apply::hosts::{AddressMapSource, HostKeySource, SshHosts};
 use crate::apply::ledger::Ledger;
 use crate::apply::{Provider, event};
 use crate::base::address_map::AddressMap;
@@ -17,7 +17,7 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupt::{self, Stop};
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
-use crate::cli::{certificate, endpoints, environment, key, programs, saved};
+use crate::cli::{certificate, endpoints, environment, key, logins, programs, saved};
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::transport::Client;
@@ -71,8 +71,9 @@ pub(super) fn check(path: &Path, bytes: &[u8]) -> Result<Loaded, Failure> {
         Failure::shown(ExitStatus::Invalid)
     };
     let topology = topology::load(bytes).map_err(|diagnostics| refuse(&diagnostics))?;
-    if let Some(diagnostic) = key::check(&text, &topology) {
-        return Err(refuse(&[diagnostic]));
+    let problems = key::check(&text, &topology);
+    if !problems.is_empty() {
+        return Err(refuse(&problems));
     }
     let certificate =
         certificate::load(path, &text, &topology).map_err(|diagnostic| refuse(&[*diagnostic]))?;
@@ -170,6 +171,9 @@ pub(super) async fn begin_at(
     target: Target,
 ) -> Result<Session, Failure> {
     let Loaded { path, text, topology, certificate, origin } = loaded;
+    // Before anything is begun: somebody may be asked for a passphrase.
+    let login = (key::identity(&topology, options).await?, logins::access(&topology)?);
+    let pair = key::of_key_pair(&login.0)?;
     let client = client(options, &topology, &target).await?;
     let endpoint = client.endpoint().label();
     let caller = Caller::find(&options.state_dir, &client).await?;
@@ -191,14 +195,17 @@ pub(super) async fn begin_at(
         }
     };
     let boot_limit = Duration::from_secs(options.boot_limit);
+    let (identity, access_to_machines) = login;
+    let by_cloud = access_to_machines.host_keys == HostKeySource::ControlPlane;
     let hosts = Arc::new(SshHosts::new(
-        key::identity(&topology)?,
+        identity,
+        access_to_machines,
         address_map(&target),
         boot_limit,
         stop.token().clone(),
     ));
     let brought = certificate.as_ref().map(|certificate| certificate.chain.digest.as_str());
-    let mut desired = desired(&topology, hosts.public_key(), brought);
+    let mut desired = desired(&topology, &pair, brought);
     if !has_machines(&target).await? {
         desired = desired.without_hosts();
         anstream::eprintln!("this cloud has no machines: Redis and releases are left out");
@@ -209,7 +216,8 @@ pub(super) async fn begin_at(
     };
     let ledger = Ledger::new(journal);
     let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger)
-        .with_certificate(certificate);
+        .with_certificate(certificate)
+        .with_host_keys_by_cloud(by_cloud);
     let source = (path, text);
     let provider = provider.stopped_by(stop.token().clone());
     let begun = Begun::of(&folder);

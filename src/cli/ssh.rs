@@ -8,7 +8,6 @@ use tokio::io::{AsyncWriteExt, copy, split};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, UnboundedSender, channel};
 
-use crate::apply::hosts::Patience;
 use crate::apply::provider::Known;
 use crate::apply::refresh::{Depth, refresh};
 use crate::cli::GlobalOptions;
@@ -37,7 +36,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let host = find(&session, &arguments.host)?;
     let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
     session.provider.known.replace(Known::from_observed(&observed));
-    let ssh = session.hosts.session(host, &session.provider.known, Patience::AtOnce).await?;
+    let ssh = session.hosts.user_session(host, &session.provider.known).await?;
     let program = program(&arguments.command);
     let is_interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
     let terminal = (is_interactive && program == Program::Shell).then(terminal);
@@ -49,11 +48,11 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     Ok(ExitStatus::OfProgram(u8::try_from(status).unwrap_or(u8::MAX)))
 }
 
-fn failed(error: SshError) -> Failure {
+pub(super) fn failed(error: SshError) -> Failure {
     Failure::from(crate::apply::ApplyError::from(error))
 }
 
-fn find<'a>(session: &'a Session, name: &str) -> Result<&'a HostSpec, Failure> {
+pub(super) fn find<'a>(session: &'a Session, name: &str) -> Result<&'a HostSpec, Failure> {
     let named = session.desired.hosts().find(|host| host.instance().as_str() == name);
     named.ok_or_else(|| {
         let all: Vec<String> = session.desired.hosts().map(|host| host.instance().to_string()).collect();
@@ -114,6 +113,7 @@ async fn hold(conversation: Conversation) -> Result<i32, SshError> {
     ended.unwrap_or(Err(SshError::ConnectionLost {
         host: String::new(),
         what: "the conversation with a program".to_owned(),
+        after: None,
         source: None,
     }))
 }

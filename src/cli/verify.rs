@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::apply::hosts::Patience;
 use crate::apply::provider::Known;
 use crate::apply::refresh::{Depth, refresh};
 use crate::base::durable;
@@ -145,7 +144,7 @@ async fn sources(session: &Session) -> Result<[Vantage; 2], Failure> {
             "give one instance `access: public`",
         )
     })?;
-    let there = session.hosts.session(host, &session.provider.known, Patience::AtOnce).await?;
+    let there = session.hosts.user_session(host, &session.provider.known).await?;
     Ok([here, Vantage::Ssh(there)])
 }
 

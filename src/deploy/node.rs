@@ -30,7 +30,8 @@ use super::template::{NODE_ENVIRONMENT, NODE_UNIT, render};
 use super::unit;
 use crate::base::secret::Secret;
 
-const UNIT: &str = "chat-node.service";
+/// Its name to systemd.
+pub const UNIT: &str = "chat-node.service";
 /// Its unit.
 pub const UNIT_FILE: &str = "/etc/systemd/system/chat-node.service";
 /// Its settings, the password of Redis among them.

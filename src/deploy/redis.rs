@@ -28,7 +28,8 @@ mod configuration;
 use configuration::{Access, configuration, password_digest, stand_in, unit_file};
 pub use configuration::{Persistence, Settings, fingerprint};
 
-const UNIT: &str = "albatross-redis.service";
+/// Its name to systemd.
+pub const UNIT: &str = "albatross-redis.service";
 /// Its unit.
 pub const UNIT_FILE: &str = "/etc/systemd/system/albatross-redis.service";
 /// Its configuration.

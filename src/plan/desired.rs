@@ -19,6 +19,9 @@ use crate::topology::model::{self, HostedRedis, ManagedRedis, Protocol, Reach, R
 /// The account by which the nodes log into a managed Redis.
 const ACCOUNT: &str = "chat_node";
 
+/// The port of SSH that needs no name.
+const SSH: u16 = 22;
+
 /// Name of the listener that leads to the other one, and of its rule.
 pub const REDIRECT: &str = "redirect";
 
@@ -153,8 +156,14 @@ fn rules(topology: &Topology, desired: &mut Desired) {
         let address = ResourceAddress::new(Kind::SecurityRule, name);
         desired.add(address, Spec::SecurityRule(SecurityRuleSpec { port, from }), needs);
     };
-    for range in &topology.ssh.allow_from {
-        open(format!("ssh-{}", range_name(*range)), 22, Peer::Range(*range));
+    for port in login_ports(topology) {
+        for range in &topology.ssh.allow_from {
+            let name = match port {
+                SSH => format!("ssh-{}", range_name(*range)),
+                port => format!("ssh-{port}-{}", range_name(*range)),
+            };
+            open(name, port, Peer::Range(*range));
+        }
     }
     for (vswitch, range) in balancer_ranges(topology) {
         open(format!("node-{vswitch}"), topology.node.port, Peer::Range(range));
@@ -164,6 +173,12 @@ fn rules(topology: &Topology, desired: &mut Desired) {
             open(format!("redis-{node}"), topology.redis.port, Peer::Instance(node.clone()));
         }
     }
+}
+
+/// The ports that are logged into from outside. Behind another machine the group's own members reach each other.
+fn login_ports(topology: &Topology) -> BTreeSet<u16> {
+    let public = topology.instances.values().filter(|instance| instance.reach == Reach::Public);
+    public.map(|instance| instance.login.port).collect()
 }
 
 /// The vSwitches the load balancer is in, and their addresses, from which it asks the nodes.
@@ -205,7 +220,8 @@ fn host(topology: &Topology, name: &InstanceName) -> HostSpec {
     while let Some(Reach::Via(via)) = topology.instances.get(&route[0]).map(|instance| &instance.reach) {
         route.insert(0, via.clone());
     }
-    HostSpec { route, user: topology.ssh.user.clone(), deposed: None }
+    let login = topology.instances.get(name).map_or(&topology.ssh.login, |instance| &instance.login);
+    HostSpec { route, user: login.user.clone(), deposed: None }
 }
 
 /// What must be there before a machine can be logged into.

@@ -104,6 +104,24 @@ fn from_nothing_everything_is_created() {
 }
 
 #[test]
+fn the_ports_of_public_machines_are_opened_and_no_others() {
+    let text = CHATROOM.replace("ssh:\n", "ssh:\n  port: 2222\n").replace(
+        "ecs02: { vswitch: b, access: public }",
+        "ecs02: { vswitch: b, access: public, ssh: { port: 2022 } }",
+    );
+    let text = text
+        .replace("ecs03: { vswitch: a, via: ecs01 }", "ecs03: { vswitch: a, via: ecs01, ssh: { port: 23 } }");
+    let desired = desired_of(&topology(&text));
+    let rules: Vec<&str> = desired
+        .resources
+        .keys()
+        .map(|one| one.name.as_str())
+        .filter(|name| name.starts_with("ssh-"))
+        .collect();
+    assert_eq!(rules, ["ssh-2022-203.0.113.0-24", "ssh-2222-203.0.113.0-24"]);
+}
+
+#[test]
 fn the_load_balancer_does_not_wait_for_the_hosts() {
     let plan = plan_of(&topology(CHATROOM), &Observed::default());
     let order = operations(&plan).unwrap();

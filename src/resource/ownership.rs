@@ -20,6 +20,8 @@ pub const IMAGE_TAG: &str = "albatross:image";
 /// So the key is pinned where every operator and every machine finds it, through the cloud's own authenticated
 /// channel, and a lost state directory loses no pin.
 pub const HOST_KEY_TAG: &str = "albatross:host-key";
+/// What that tag says when the operator knows the key, and nobody else was asked.
+pub const OF_OPERATOR: &str = "known to the operator";
 
 /// Tag of a certificate that says where it comes from: [`SELF_SIGNED`], or the digest of the chain that was uploaded.
 pub const ORIGIN_TAG: &str = "albatross:origin";

@@ -116,6 +116,7 @@ pub(super) async fn start(
 /// Carries everything until the program has ended, and tells how.
 pub(super) async fn hold(link: &Link, host: &str, channel: ssh2::Channel, ends: Ends) {
     let Ends { stdio, stderr, sizes, status } = ends;
+    let begun = tokio::time::Instant::now();
     let mut pump =
         Pump { channel, stdio, stderr, sizes, input: Vec::new(), input_ended: false, input_told: false };
     let ended = match pump.run(link).await {
@@ -125,6 +126,7 @@ pub(super) async fn hold(link: &Link, host: &str, channel: ssh2::Channel, ends: 
     let lost = |source| SshError::ConnectionLost {
         host: host.to_owned(),
         what: "the conversation with a program".to_owned(),
+        after: Some(begun.elapsed()),
         source: Some(source),
     };
     // Whoever asked may be gone.

@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::route::Voucher;
+
 /// A failed operation on one host. Each variant names the host first.
 #[derive(Debug, thiserror::Error)]
 pub enum SshError {
@@ -40,10 +42,26 @@ pub enum SshError {
         after: Duration,
     },
     /// No key is pinned, so nobody could be told from an impostor.
-    #[error("{host}: its host key is not known, and a key is never trusted on first use")]
+    #[error("{host}: its host key is not known, and a key is never trusted on first use{}", note(*.authority))]
     NoHostKey {
         /// The host.
         host: String,
+        /// Where it was looked for.
+        address: SocketAddr,
+        /// Who was asked for it.
+        vouched_by: Voucher,
+        /// Whether `known_hosts` has an authority for it instead.
+        authority: bool,
+    },
+    /// Whoever answers shows a key that was given up.
+    #[error(
+        "{host}: the host key {found} is revoked in `known_hosts`: whoever has stolen it may be between us and the host"
+    )]
+    HostKeyRevoked {
+        /// The host.
+        host: String,
+        /// Fingerprint of the key presented.
+        found: String,
     },
     /// Somebody answers who does not hold the pinned key.
     #[error(
@@ -57,6 +75,31 @@ pub enum SshError {
         expected: String,
         /// Fingerprint of the key presented.
         found: String,
+        /// Who says which key it should be.
+        vouched_by: Voucher,
+    },
+    /// sudo does not make the user root.
+    #[error("{host}: sudo does not let `{user}` do anything as root{}", indented(why))]
+    SudoRefused {
+        /// The host.
+        host: String,
+        /// Who logged in.
+        user: String,
+        /// What sudo said.
+        why: String,
+        /// Whether a password was sent.
+        with_password: bool,
+    },
+    /// The agent does not sign.
+    #[error("{host}: the SSH agent does not sign with {fingerprint}")]
+    Agent {
+        /// The host.
+        host: String,
+        /// The key.
+        fingerprint: String,
+        /// libssh2's word on it.
+        #[source]
+        source: ssh2::Error,
     },
     /// The server does not let this key in.
     #[error("{host}: the key {fingerprint} is not accepted for user `{user}`")]
@@ -81,12 +124,14 @@ pub enum SshError {
         source: ssh2::Error,
     },
     /// The connection ended under an operation.
-    #[error("{host}: the connection was lost during {what}")]
+    #[error("{host}: the connection was lost during {what}{}", after_seconds(*.after))]
     ConnectionLost {
         /// The host.
         host: String,
         /// The operation.
         what: String,
+        /// How long it had been under way; unknown when it never began.
+        after: Option<Duration>,
         /// How it showed.
         #[source]
         source: Option<io::Error>,
@@ -157,8 +202,11 @@ impl SshError {
             Self::Refused { host, .. }
             | Self::Unreachable { host, .. }
             | Self::TimedOut { host, .. }
-            | Self::NoHostKey { host }
+            | Self::NoHostKey { host, .. }
             | Self::HostKeyChanged { host, .. }
+            | Self::HostKeyRevoked { host, .. }
+            | Self::SudoRefused { host, .. }
+            | Self::Agent { host, .. }
             | Self::KeyNotAccepted { host, .. }
             | Self::Handshake { host, .. }
             | Self::ConnectionLost { host, .. }
@@ -168,6 +216,14 @@ impl SshError {
             | Self::NotForwarded { host, .. }
             | Self::Local { host, .. } => host,
         }
+    }
+
+    /// With how long it had been under way, where that is not known yet.
+    pub(super) fn lasting(mut self, lasted: Duration) -> Self {
+        if let Self::ConnectionLost { after, .. } = &mut self {
+            after.get_or_insert(lasted);
+        }
+        self
     }
 
     /// Whether the same may succeed a little later, as while a host boots.
@@ -196,16 +252,23 @@ impl SshError {
                                       machine's address; a second `albatross apply FILE` goes on from here"
                     .to_owned()
             }
-            Self::NoHostKey { .. } => {
-                "`albatross apply FILE` reads it through the cloud's own channel (Cloud Assistant)".to_owned()
-            }
-            Self::HostKeyChanged { .. } => {
+            Self::NoHostKey { address, vouched_by, .. } => vouched_by.supply(*address),
+            Self::HostKeyChanged { vouched_by, .. } => format!(
                 "go on only when the cloud itself shows the new fingerprint: run `ssh-keygen -lf \
-                 /etc/ssh/ssh_host_ed25519_key.pub` on the instance through Cloud Assistant"
+                 /etc/ssh/ssh_host_ed25519_key.pub` on the instance through Cloud Assistant; {}",
+                vouched_by.amend()
+            ),
+            Self::HostKeyRevoked { .. } => {
+                "give the host a new key; if this one is good after all, remove its `@revoked` line from `known_hosts`"
                     .to_owned()
             }
+            Self::SudoRefused { host, user, with_password, .. } => sudo_hint(host, user, *with_password),
+            Self::Agent { .. } => "`ssh-add -l` lists what the agent has; one that is locked or asks for a touch needs \
+                                   somebody there"
+                .to_owned(),
             Self::KeyNotAccepted { user, .. } => format!(
-                "give `ssh.key` the private key whose public line is in `~{user}/.ssh/authorized_keys` of that host"
+                "`albatross apply FILE` puts your key there through the Cloud Assistant; or give `ssh.key` the private key \
+                 whose public line is in `~{user}/.ssh/authorized_keys` of that host"
             ),
             Self::Handshake { host, .. } => format!("`ssh -v` shows what {host} offers"),
             Self::ConnectionLost { .. } | Self::Damaged { .. } => {
@@ -224,6 +287,33 @@ impl SshError {
         };
         Some(hint)
     }
+}
+
+fn sudo_hint(host: &str, user: &str, with_password: bool) -> String {
+    if with_password {
+        format!(
+            "see whether the password under `sudo.password` is that of `{user}` on {host}, and `sudo -l` there"
+        )
+    } else {
+        format!(
+            "give `{user}` a line in `/etc/sudoers.d` of {host}, or write `sudo: {{ password: {{ env: NAME }} }}` with the \
+             name of a variable that holds its password"
+        )
+    }
+}
+
+/// What `known_hosts` has instead of a key.
+fn note(authority: bool) -> &'static str {
+    if authority {
+        "; `known_hosts` has a @cert-authority for it, and certificates are not supported"
+    } else {
+        ""
+    }
+}
+
+/// How long something had been under way, behind a sentence.
+fn after_seconds(after: Option<Duration>) -> String {
+    after.map_or_else(String::new, |after| format!(", after {}", seconds(after)))
 }
 
 /// The command that shows whether a port answers.

@@ -1,6 +1,7 @@
 //! Keys: the one a host proves itself with, and the one we log in with.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use base64::Engine as _;
@@ -32,6 +33,23 @@ pub enum KeyError {
     /// The passphrase does not open the key.
     #[error("the passphrase does not open the private key")]
     WrongPassphrase(#[source] ssh_key::Error),
+    /// There is no agent to talk to, or it does not answer as one.
+    #[error("the SSH agent at `{socket}` cannot be used")]
+    Agent {
+        /// Where it should be.
+        socket: String,
+        /// What came instead.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The agent has not got the key, or it is not said which of several is meant.
+    #[error("the SSH agent has {has}, {wanted}")]
+    NotInAgent {
+        /// What it has.
+        has: String,
+        /// What is wanted of it.
+        wanted: String,
+    },
     /// No new key could be made.
     #[error("could not make a key")]
     Make(#[source] ssh_key::Error),
@@ -45,13 +63,21 @@ impl KeyError {
                 Some("`ssh-keygen -p -f KEYFILE` rewrites an older PEM key in OpenSSH format".to_owned())
             }
             Self::Protected => Some(
-                "give its passphrase, or use a key without one: `ssh-keygen -t ed25519 -N '' -f KEYFILE`"
+                "type its passphrase at a terminal, give it with `--passphrase-fd 3 3<FILE`, or `ssh-add` the key and \
+                 write `key: agent`"
                     .to_owned(),
             ),
+            Self::Agent { .. } => Some(
+                "start one with `eval $(ssh-agent)` and `ssh-add` your key, or write its file under `ssh.key`".to_owned(),
+            ),
+            Self::NotInAgent { .. } => Some(
+                "`ssh-add -l` lists what it has; write `key: { agent: SHA256:... }` with the one that is meant".to_owned(),
+            ),
+            Self::WrongPassphrase(_) => Some("`ssh-keygen -y -f KEYFILE` asks for it and tells whether it is right".to_owned()),
             Self::HostKeyLine { .. } => {
                 Some("a host's line is what `cat /etc/ssh/ssh_host_ed25519_key.pub` prints on it".to_owned())
             }
-            Self::WrongPassphrase(_) | Self::Make(_) => None,
+            Self::Make(_) => None,
         }
     }
 }
@@ -91,6 +117,10 @@ impl HostKey {
         (plausible && !rest.is_empty()).then_some(Self { algorithm, blob })
     }
 
+    pub(super) fn blob(&self) -> &[u8] {
+        &self.blob
+    }
+
     /// The key's type, such as `ssh-ed25519`.
     pub fn algorithm(&self) -> &str {
         &self.algorithm
@@ -115,7 +145,7 @@ impl HostKey {
 }
 
 /// Takes a length-prefixed string off the front.
-fn take_string<'bytes>(bytes: &mut &'bytes [u8]) -> Option<&'bytes [u8]> {
+pub(super) fn take_string<'bytes>(bytes: &mut &'bytes [u8]) -> Option<&'bytes [u8]> {
     let (length, rest) = bytes.split_first_chunk::<4>()?;
     let (string, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)?;
     *bytes = rest;
@@ -163,12 +193,21 @@ pub enum KeyKind {
     EcdsaP256,
 }
 
-/// The key pair we log in with, unlocked, in memory only.
+/// The key pair we log in with.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    private: Secret<String>,
+    means: Means,
     public_line: String,
     fingerprint: String,
+}
+
+/// What signs.
+#[derive(Debug, Clone)]
+pub(super) enum Means {
+    /// The private key, unlocked, in memory only.
+    Key(Secret<String>),
+    /// An agent, which has the private key and keeps it.
+    Agent { socket: PathBuf, blob: Vec<u8> },
 }
 
 impl Identity {
@@ -194,7 +233,28 @@ impl Identity {
         let private = key.to_openssh(LineEnding::LF).map_err(KeyError::NotPrivate)?;
         let public_line = key.public_key().to_openssh().map_err(KeyError::NotPrivate)?;
         let blob = key.public_key().to_bytes().map_err(KeyError::NotPrivate)?;
-        Ok(Self { private: Secret::new(private.to_string()), public_line, fingerprint: fingerprint(&blob) })
+        let means = Means::Key(Secret::new(private.to_string()));
+        Ok(Self { means, public_line, fingerprint: fingerprint(&blob) })
+    }
+
+    /// A key that an agent has.
+    pub(super) fn of_agent(socket: PathBuf, key: &HostKey) -> Self {
+        let means = Means::Agent { socket, blob: key.blob.clone() };
+        Self { means, public_line: key.to_string(), fingerprint: key.fingerprint() }
+    }
+
+    /// Whether a private key file's text wants a passphrase.
+    ///
+    /// # Errors
+    /// When the text is not a key.
+    pub fn is_protected(text: &Secret<String>) -> Result<bool, KeyError> {
+        match PrivateKey::from_openssh(text.expose()) {
+            Ok(key) => Ok(key.is_encrypted()),
+            Err(error) => match Self::from_plain_ecdsa(text) {
+                Some(_) => Ok(false),
+                None => Err(KeyError::NotPrivate(error)),
+            },
+        }
     }
 
     /// An unprotected ECDSA key that the reader above refuses: ssh-keygen drops leading zeros of the private number,
@@ -212,7 +272,7 @@ impl Identity {
         let public = HostKey::from_blob(take_string(&mut rest)?.to_vec())?;
         let usable = cipher == b"none" && public.algorithm.starts_with("ecdsa-sha2-");
         usable.then(|| Self {
-            private: text.clone(),
+            means: Means::Key(text.clone()),
             public_line: public.to_string(),
             fingerprint: public.fingerprint(),
         })
@@ -244,8 +304,13 @@ impl Identity {
         &self.fingerprint
     }
 
-    pub(super) fn private(&self) -> &str {
-        self.private.expose()
+    pub(super) fn means(&self) -> &Means {
+        &self.means
+    }
+
+    /// Whether the cloud takes the public key as a key pair: it takes RSA and ECDSA.
+    pub fn can_be_key_pair(&self) -> bool {
+        !self.public_line.starts_with("ssh-ed25519 ")
     }
 }
 
@@ -295,5 +360,7 @@ mod tests {
         assert_eq!(right.public_line(), line);
         let junk = Identity::from_openssh(&Secret::new("junk".to_owned()), None).unwrap_err();
         assert!(junk.hint().unwrap().contains("ssh-keygen -p"));
+        assert!(Identity::is_protected(&locked).unwrap() && !Identity::is_protected(&text).unwrap());
+        assert!(Identity::is_protected(&Secret::new("junk".to_owned())).is_err());
     }
 }

@@ -11,6 +11,7 @@ use std::io;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,11 +19,13 @@ use ssh2::{BlockDirections, ErrorCode, MethodType};
 use tokio::io::Interest;
 
 use super::error::SshError;
-use super::key::{HostKey, Identity};
+use super::key::{HostKey, Identity, Means};
 use super::route::Route;
 
 /// libssh2's "call again later".
 const AGAIN: i32 = -37;
+/// The agent answers with something else than a signature.
+const AGENT_SAID_NO: i32 = -42;
 /// The server does not take the key, or its signature.
 const NOT_ACCEPTED: [i32; 2] = [-18, -19];
 /// Codes that mean that the other side is gone rather than of another mind.
@@ -31,6 +34,8 @@ const GONE: [i32; 5] = [-2, -7, -13, -14, -43];
 /// left to itself it would also offer some that were broken long ago.
 const CIPHERS: &str = "aes256-gcm@openssh.com,aes128-gcm@openssh.com,chacha20-poly1305@openssh.com,aes256-ctr,\
                        aes192-ctr,aes128-ctr";
+/// How an RSA key signs: SHA-1 can be forged, and current servers refuse it.
+const RSA_SIGNATURES: &str = "rsa-sha2-512,rsa-sha2-256";
 /// A bound on every sleep: libssh2 keeps packets of its own, and a look now and then costs nothing.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
@@ -124,6 +129,11 @@ impl Link {
         Ok(Self { session, socket, watch })
     }
 
+    /// Ends the connection: every call of libssh2 on it comes to its end, too.
+    pub(super) fn shut(&self) {
+        self.socket.shut();
+    }
+
     /// Repeats an operation of libssh2 until it has an answer.
     pub(super) async fn again<T>(
         &self,
@@ -166,7 +176,12 @@ impl Link {
     /// Agrees on keys with the host, verifies it, then logs in.
     pub(super) async fn log_in(&mut self, route: &Route, identity: &Identity) -> Result<(), SshError> {
         if route.host_keys.is_empty() {
-            return Err(SshError::NoHostKey { host: route.host.clone() });
+            return Err(SshError::NoHostKey {
+                host: route.host.clone(),
+                address: route.address,
+                vouched_by: route.vouched_by,
+                authority: false,
+            });
         }
         self.shake_hands(route).await?;
         self.verify(route)?;
@@ -180,12 +195,16 @@ impl Link {
         for direction in [MethodType::CryptCs, MethodType::CryptSc] {
             self.session.method_pref(direction, CIPHERS).map_err(fault)?;
         }
+        self.session.method_pref(MethodType::SignAlgo, RSA_SIGNATURES).map_err(fault)?;
         let mut session = self.session.clone();
         self.again(|| session.handshake()).await.map_err(fault)
     }
 
     fn verify(&self, route: &Route) -> Result<(), SshError> {
         let found = self.session.host_key().and_then(|(blob, _)| HostKey::from_blob(blob.to_vec()));
+        if let Some(found) = found.as_ref().filter(|found| route.revoked.contains(found)) {
+            return Err(SshError::HostKeyRevoked { host: route.host.clone(), found: found.fingerprint() });
+        }
         if found.as_ref().is_some_and(|found| route.host_keys.contains(found)) {
             return Ok(());
         }
@@ -199,12 +218,26 @@ impl Link {
             expected: expected.join(" or "),
             found: found
                 .map_or("no key".to_owned(), |key| format!("{} ({})", key.fingerprint(), key.algorithm())),
+            vouched_by: route.vouched_by,
         })
     }
 
     async fn authenticate(&self, route: &Route, identity: &Identity) -> Result<(), SshError> {
-        let attempt = || self.session.userauth_pubkey_memory(&route.user, None, identity.private(), None);
-        self.again(attempt).await.map_err(|source| match source.code() {
+        let done = match identity.means() {
+            Means::Key(private) => {
+                let attempt =
+                    || self.session.userauth_pubkey_memory(&route.user, None, private.expose(), None);
+                self.again(attempt).await
+            }
+            Means::Agent { socket, blob } => self.let_agent_sign(route, identity, (socket, blob)).await?,
+        };
+        done.map_err(|source| match source.code() {
+            // The agent was asked and said no.
+            ErrorCode::Session(AGENT_SAID_NO) => SshError::Agent {
+                host: route.host.clone(),
+                fingerprint: identity.fingerprint().to_owned(),
+                source,
+            },
             ErrorCode::Session(code) if NOT_ACCEPTED.contains(&code) => SshError::KeyNotAccepted {
                 host: route.host.clone(),
                 user: route.user.clone(),
@@ -213,6 +246,29 @@ impl Link {
             },
             ErrorCode::Session(_) | ErrorCode::SFTP(_) => handshake_error(&route.host, source),
         })
+    }
+}
+
+impl Link {
+    /// The outer error is that of the agent, the inner one that of the host.
+    async fn let_agent_sign(
+        &self,
+        route: &Route,
+        identity: &Identity,
+        (socket, blob): (&Path, &[u8]),
+    ) -> Result<Result<(), ssh2::Error>, SshError> {
+        let fingerprint = || identity.fingerprint().to_owned();
+        let fault = |source| SshError::Agent { host: route.host.clone(), fingerprint: fingerprint(), source };
+        let mut agent = self.session.agent().map_err(fault)?;
+        agent.set_identity_path(socket).map_err(fault)?;
+        agent.connect().map_err(fault)?;
+        agent.list_identities().map_err(fault)?;
+        let keys = agent.identities().map_err(fault)?;
+        let gone = || {
+            fault(ssh2::Error::new(ErrorCode::Session(AGENT_SAID_NO), "the agent has not got it any more"))
+        };
+        let key = keys.iter().find(|key| key.blob() == blob).ok_or_else(gone)?;
+        Ok(self.again(|| agent.userauth(&route.user, key)).await)
     }
 }
 
@@ -248,6 +304,7 @@ fn handshake_error(host: &str, source: ssh2::Error) -> SshError {
         ErrorCode::Session(code) if GONE.contains(&code) => SshError::ConnectionLost {
             host: host.to_owned(),
             what: "the SSH handshake".to_owned(),
+            after: None,
             source: Some(source.into()),
         },
         ErrorCode::Session(_) | ErrorCode::SFTP(_) => SshError::Handshake { host: host.to_owned(), source },

@@ -1,6 +1,6 @@
-//! The handle that everybody else holds, and the thread behind it.
+//! The handle that everybody else holds.
 //!
-//! The thread owns the link and works off one job after the other; the handle sends jobs and waits for answers.
+//! A thread owns the link and works off one job after the other; the handle sends jobs and waits for answers.
 //! Dropping the last handle ends the thread. A job that nobody waits for any more is not started; one that runs
 //! ends by itself or at its deadline.
 
@@ -9,18 +9,20 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpStream, UnixStream};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::UnixStream;
 use tokio::sync::{Mutex, mpsc, oneshot};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::command::{Command, Output};
 use super::conversation::{self, Conversation, Program, Terminal};
+use super::dial::{Dialled, open_tunnel};
 use super::error::SshError;
+use super::job::{Job, Reply, Task, serve};
 use super::key::Identity;
-use super::link::{Link, Socket};
 use super::route::{Limits, Route};
-use super::transfer::{self, Fault, Transfer};
-use super::tunnel;
+use super::sudo::Sudo;
+use super::transfer;
 
 /// The slowest upload that is still worth waiting for, in bytes a second.
 const SLOWEST_UPLOAD: u64 = 64 * 1024;
@@ -34,31 +36,9 @@ pub struct Session {
     route: Route,
     identity: Identity,
     limits: Limits,
+    /// How commands are run as root, once that was tried.
+    sudo: Sudo,
     turn: Mutex<()>,
-}
-
-struct Job {
-    task: Task,
-    what: String,
-    deadline: Duration,
-    reply: oneshot::Sender<Result<Reply, SshError>>,
-}
-
-enum Task {
-    Run { line: String, stdin: Option<Arc<[u8]>> },
-    Put { path: String, bytes: Arc<[u8]> },
-    Get { path: String },
-    Hold { line: String },
-    LetGo,
-}
-
-enum Reply {
-    Ran(Output),
-    Stored,
-    Content(Option<Vec<u8>>),
-    /// Absent while it goes on.
-    Held(Option<Output>),
-    LetGo,
 }
 
 impl Session {
@@ -71,7 +51,29 @@ impl Session {
         let (jobs, queue) = mpsc::unbounded_channel();
         link_thread.run(move |link, host| serve(link, host, queue)).await?;
         let turn = Mutex::new(());
-        Ok(Self { jobs, route: route.clone(), identity: identity.clone(), limits: *limits, turn })
+        let (route, identity) = (route.clone(), identity.clone());
+        let session = Self { jobs, route, identity, limits: *limits, sudo: Sudo::No, turn };
+        let sudo = session.try_sudo().await?;
+        Ok(Self { sudo, ..session })
+    }
+
+    /// Finds out whether sudo makes the user root, and whether it wants the password for that.
+    async fn try_sudo(&self) -> Result<Sudo, SshError> {
+        let wanted = &self.route.sudo;
+        let with_password = matches!(wanted, Sudo::Password(_));
+        if !wanted.is_used() {
+            return Ok(Sudo::No);
+        }
+        let limit = self.limits.handshake;
+        if with_password && self.run(Sudo::probe_free().deadline(limit)).await?.status == 0 {
+            return Ok(Sudo::Free);
+        }
+        let tried = self.run(wanted.probe().deadline(limit)).await?;
+        if tried.status == 0 {
+            return Ok(wanted.clone());
+        }
+        let (host, user) = (self.route.host.clone(), self.route.user.clone());
+        Err(SshError::SudoRefused { host, user, why: tried.tail(3), with_password })
     }
 
     /// The host's name, as messages show it.
@@ -79,17 +81,18 @@ impl Session {
         &self.route.host
     }
 
-    /// Runs a command and gives back whatever it ended with.
+    /// Runs a command, as root where sudo is used, and gives back whatever it ended with.
     ///
     /// # Errors
     /// When the connection fails or the deadline passes; a status other than 0 is not an error here.
     pub async fn run(&self, command: Command) -> Result<Output, SshError> {
-        let line = command.to_string();
         let deadline = command.limit().unwrap_or(self.limits.command);
-        let what = format!("`{line}`");
-        match self.ask(Task::Run { line, stdin: command.input() }, what, deadline).await? {
+        let what = format!("`{command}`");
+        let command = self.sudo.elevate(command);
+        let task = Task::Run { line: command.to_string(), stdin: command.input() };
+        match self.ask(task, what, deadline).await? {
             Reply::Ran(output) => Ok(output),
-            Reply::Stored | Reply::Content(_) | Reply::Held(_) | Reply::LetGo => {
+            Reply::Stored | Reply::Content(_) | Reply::Held(_) | Reply::LetGo | Reply::Home(_) => {
                 unreachable!("a command is answered with its output")
             }
         }
@@ -135,7 +138,8 @@ impl Session {
         bytes: Arc<[u8]>,
         mode: u32,
     ) -> Result<(), SshError> {
-        let parcel = transfer::Parcel::new(path, &bytes, mode);
+        let landing = if self.sudo.is_used() { Some(self.home().await?) } else { None };
+        let parcel = transfer::Parcel::new(path, &bytes, mode, landing.as_deref());
         let done = self.upload_parcel(wrapper, &parcel, bytes).await;
         if done.is_err() {
             // Best effort: the first error is the one worth telling.
@@ -152,9 +156,12 @@ impl Session {
     ) -> Result<(), SshError> {
         let locked = |command: Command| command.wrapped_by(wrapper.iter().cloned());
         let extra = Duration::from_secs(bytes.len() as u64 / SLOWEST_UPLOAD);
-        let task = Task::Put { path: parcel.temporary.clone(), bytes };
+        let task = Task::Put { path: parcel.landing().to_owned(), bytes };
         let what = format!("the upload of {}", parcel.path);
         self.ask(task, what, self.limits.command + extra).await.map_err(|error| parcel.rename(error))?;
+        for command in parcel.bring_beside_target() {
+            self.check(locked(command)).await?;
+        }
         let sum = self.check(locked(parcel.sum())).await?;
         parcel.compare(self.host(), &sum)?;
         self.check(locked(parcel.chmod())).await?;
@@ -162,15 +169,42 @@ impl Session {
         Ok(())
     }
 
+    /// Where the user is at home: the one folder that is sure to be theirs.
+    async fn home(&self) -> Result<String, SshError> {
+        match self.ask(Task::Home, "asking for the home folder".to_owned(), self.limits.command).await? {
+            Reply::Home(path) => Ok(path),
+            Reply::Ran(_) | Reply::Stored | Reply::Content(_) | Reply::Held(_) | Reply::LetGo => {
+                unreachable!("the question for a folder is answered with one")
+            }
+        }
+    }
+
     /// A file's content, or `None` when there is no such file.
     ///
     /// # Errors
     /// When the connection fails or the file cannot be read.
     pub async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SshError> {
+        if self.sudo.is_used() { self.read_as_root(path).await } else { self.read_as_user(path).await }
+    }
+
+    /// By `cat`: SFTP has no more rights than the user.
+    async fn read_as_root(&self, path: &str) -> Result<Option<Vec<u8>>, SshError> {
+        let output = self.run(Command::new("cat").arg(path)).await?;
+        if output.status == 0 {
+            return Ok(Some(output.stdout));
+        }
+        if self.run(Command::new("test").args(["-e", path])).await?.status == 1 {
+            return Ok(None);
+        }
+        let (host, path) = (self.route.host.clone(), path.to_owned());
+        Err(SshError::File { host, path, action: "read", source: io::Error::other(output.tail(1)) })
+    }
+
+    async fn read_as_user(&self, path: &str) -> Result<Option<Vec<u8>>, SshError> {
         let task = Task::Get { path: path.to_owned() };
         match self.ask(task, format!("reading {path}"), self.limits.command).await? {
             Reply::Content(content) => Ok(content),
-            Reply::Ran(_) | Reply::Stored | Reply::Held(_) | Reply::LetGo => {
+            Reply::Ran(_) | Reply::Stored | Reply::Held(_) | Reply::LetGo | Reply::Home(_) => {
                 unreachable!("a read is answered with content")
             }
         }
@@ -182,12 +216,13 @@ impl Session {
     /// # Errors
     /// When the connection fails or the deadline passes.
     pub async fn hold(&self, command: Command) -> Result<Option<Output>, SshError> {
-        let line = command.to_string();
         let deadline = command.limit().unwrap_or(self.limits.command);
-        let what = format!("`{line}`");
-        match self.ask(Task::Hold { line }, what, deadline).await? {
+        let what = format!("`{command}`");
+        let command = self.sudo.elevate(command);
+        let task = Task::Hold { line: command.to_string(), before: command.input() };
+        match self.ask(task, what, deadline).await? {
             Reply::Held(ended) => Ok(ended),
-            Reply::Ran(_) | Reply::Stored | Reply::Content(_) | Reply::LetGo => {
+            Reply::Ran(_) | Reply::Stored | Reply::Content(_) | Reply::LetGo | Reply::Home(_) => {
                 unreachable!("a hold is answered with whether it lasts")
             }
         }
@@ -219,7 +254,20 @@ impl Session {
             .map_err(|source| SshError::Local { host: self.route.host.clone(), source })
     }
 
-    /// Starts a program that somebody sits at, with a terminal where there is one.
+    /// Starts a command whose output is read as it comes, as root where sudo is used.
+    ///
+    /// # Errors
+    /// As [`Session::converse`].
+    pub async fn follow(&self, command: Command) -> Result<Conversation, SshError> {
+        let command = self.sudo.elevate(command);
+        let mut conversation = self.converse(Program::Line(command.to_string()), None).await?;
+        let input = command.input().unwrap_or_default();
+        let sent = conversation.stdio.write_all(&input).await;
+        sent.map_err(|source| SshError::Local { host: self.route.host.clone(), source })?;
+        Ok(conversation)
+    }
+
+    /// Starts a program that somebody sits at, as the user who logs in, with a terminal where there is one.
     ///
     /// # Errors
     /// As [`Session::connect`], and when the host does not start it.
@@ -242,7 +290,7 @@ impl Session {
                     Ok(Ok(channel)) => Ok(channel),
                     Ok(Err(error)) => {
                         let source = Some(error.into());
-                        Err(SshError::ConnectionLost { host: host.clone(), what, source })
+                        Err(SshError::ConnectionLost { host: host.clone(), what, after: None, source })
                     }
                     Err(_) => Err(SshError::TimedOut { host: host.clone(), what, after: limit }),
                 };
@@ -263,8 +311,13 @@ impl Session {
     }
 
     async fn ask(&self, task: Task, what: String, deadline: Duration) -> Result<Reply, SshError> {
-        let lost =
-            |what: String| SshError::ConnectionLost { host: self.route.host.clone(), what, source: None };
+        let begun = Instant::now();
+        let lost = |what: String| SshError::ConnectionLost {
+            host: self.route.host.clone(),
+            what,
+            after: Some(begun.elapsed()),
+            source: None,
+        };
         let (reply, mut answer) = oneshot::channel();
         let job = Job { task, what: what.clone(), deadline, reply };
         if self.jobs.send(job).is_err() {
@@ -277,204 +330,5 @@ impl Session {
             () = self.jobs.closed() => answer.try_recv().ok(),
         };
         answered.unwrap_or_else(|| Err(lost(what)))
-    }
-}
-
-/// A connected socket whose session is not set up yet, and what is needed for that.
-struct Dialled {
-    socket: Socket,
-    route: Route,
-    identity: Identity,
-    limits: Limits,
-}
-
-impl Dialled {
-    async fn dial(route: &Route, identity: &Identity, limits: &Limits) -> Result<Self, SshError> {
-        let socket = match &route.via {
-            None => Socket::Tcp(connect(route, limits).await?),
-            Some(outer) => {
-                Socket::Tunnel(Box::pin(open_tunnel(outer, identity, limits, route.address)).await?)
-            }
-        };
-        Ok(Self { socket, route: route.clone(), identity: identity.clone(), limits: *limits })
-    }
-
-    /// Starts the thread that owns the link, logs in there, and leaves it to `work`. Returns once logged in.
-    async fn run<W, F>(self, work: W) -> Result<(), SshError>
-    where
-        W: FnOnce(Link, String) -> F + Send + 'static,
-        F: Future<Output = ()>,
-    {
-        let (ready, logged_in) = oneshot::channel();
-        let host = self.route.host.clone();
-        let local = |source| SshError::Local { host: host.clone(), source };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(local)?;
-        std::thread::Builder::new()
-            .name(format!("ssh {host}"))
-            .spawn(move || {
-                runtime.block_on(async move {
-                    let host = self.route.host.clone();
-                    let (link, told) = match self.log_in().await {
-                        Ok(link) => (Some(link), Ok(())),
-                        Err(error) => (None, Err(error)),
-                    };
-                    // Where nobody waits any more, the link is dropped and with it the connection.
-                    if let (Ok(()), Some(link)) = (ready.send(told), link) {
-                        work(link, host).await;
-                    }
-                });
-            })
-            .map_err(local)?;
-        logged_in.await.map_err(|_| SshError::Local {
-            host: host.clone(),
-            source: io::Error::other("the session's thread ended"),
-        })?
-    }
-
-    async fn log_in(self) -> Result<Link, SshError> {
-        let host = self.route.host.clone();
-        let mut link =
-            Link::new(self.socket).map_err(|source| SshError::Local { host: host.clone(), source })?;
-        match timeout(self.limits.handshake, link.log_in(&self.route, &self.identity)).await {
-            Ok(done) => done.map(|()| link),
-            Err(_) => Err(SshError::TimedOut {
-                host,
-                what: "the SSH handshake".to_owned(),
-                after: self.limits.handshake,
-            }),
-        }
-    }
-}
-
-/// Opens a connection from `route`'s host to `target`.
-async fn open_tunnel(
-    route: &Route,
-    identity: &Identity,
-    limits: &Limits,
-    target: SocketAddr,
-) -> Result<std::os::unix::net::UnixStream, SshError> {
-    let host = route.host.clone();
-    let dialled = Dialled::dial(route, identity, limits).await?;
-    let limit = limits.connect;
-    let (ready, opened) = oneshot::channel();
-    dialled
-        .run(async move |link, host| {
-            let opening = timeout(limit, tunnel::open(&link, &host, target)).await;
-            let what = format!("connecting onwards to {target}");
-            let opening = opening.unwrap_or(Err(SshError::TimedOut { host, what, after: limit }));
-            let (ends, told) = match opening {
-                Ok((channel, inside, outside)) => (Some((channel, inside)), Ok(outside)),
-                Err(error) => (None, Err(error)),
-            };
-            if let (Ok(()), Some((channel, inside))) = (ready.send(told), ends) {
-                tunnel::pump(&link, channel, inside).await;
-            }
-        })
-        .await?;
-    opened
-        .await
-        .map_err(|_| SshError::Local { host, source: io::Error::other("the session's thread ended") })?
-}
-
-async fn connect(route: &Route, limits: &Limits) -> Result<std::net::TcpStream, SshError> {
-    let (host, address) = (route.host.clone(), route.address);
-    let late = || timed_out_connecting(&host, address, limits.connect);
-    let stream = timeout(limits.connect, TcpStream::connect(address)).await.map_err(|_| late())?;
-    let stream = stream.map_err(|source| {
-        let kind = source.kind();
-        if kind == io::ErrorKind::TimedOut {
-            late()
-        } else if kind == io::ErrorKind::ConnectionRefused {
-            SshError::Refused { host: host.clone(), address, source }
-        } else {
-            SshError::Unreachable { host: host.clone(), address, source }
-        }
-    })?;
-    // Commands are small packets that wait for answers.
-    stream
-        .set_nodelay(true)
-        .and_then(|()| stream.into_std())
-        .map_err(|source| SshError::Local { host, source })
-}
-
-fn timed_out_connecting(host: &str, address: SocketAddr, after: Duration) -> SshError {
-    SshError::TimedOut { host: host.to_owned(), what: format!("connecting to {address}"), after }
-}
-
-/// The thread's loop: one job at a time until the handle is gone or the connection is.
-async fn serve(link: Link, host: String, mut queue: mpsc::UnboundedReceiver<Job>) {
-    let mut transfer = Transfer::default();
-    let mut held = None;
-    while let Some(job) = queue.recv().await {
-        if job.reply.is_closed() {
-            continue;
-        }
-        let done =
-            timeout(job.deadline, perform(&link, (&mut transfer, &mut held), job.task, &host, &job.what))
-                .await;
-        let outcome = done.unwrap_or_else(|_| {
-            Err(SshError::TimedOut { host: host.clone(), what: job.what, after: job.deadline })
-        });
-        // A half-finished exchange cannot be taken up again, so the session ends with it.
-        let over = matches!(outcome, Err(SshError::TimedOut { .. } | SshError::ConnectionLost { .. }));
-        // Whoever asked may be gone.
-        drop(job.reply.send(outcome));
-        if over {
-            break;
-        }
-    }
-}
-
-async fn perform(
-    link: &Link,
-    (transfer, held): (&mut Transfer, &mut Option<ssh2::Channel>),
-    task: Task,
-    host: &str,
-    what: &str,
-) -> Result<Reply, SshError> {
-    let lost = |source| SshError::ConnectionLost {
-        host: host.to_owned(),
-        what: what.to_owned(),
-        source: Some(source),
-    };
-    match task {
-        Task::Run { line, stdin } => transfer::run(link, &line, stdin.as_deref().unwrap_or_default())
-            .await
-            .map(Reply::Ran)
-            .map_err(lost),
-        Task::Put { path, bytes } => match transfer.put(link, &path, &bytes).await {
-            Ok(()) => Ok(Reply::Stored),
-            Err(fault) => Err(file_error(fault, host, path, "written", lost)),
-        },
-        Task::Get { path } => match transfer.get(link, &path).await {
-            Ok(content) => Ok(Reply::Content(content)),
-            Err(fault) => Err(file_error(fault, host, path, "read", lost)),
-        },
-        Task::Hold { line } => match transfer::hold(link, &line).await.map_err(lost)? {
-            Ok(channel) => {
-                *held = Some(channel);
-                Ok(Reply::Held(None))
-            }
-            Err(ended) => Ok(Reply::Held(Some(ended))),
-        },
-        Task::LetGo => {
-            if let Some(channel) = held.take() {
-                transfer::let_go(link, channel).await.map_err(lost)?;
-            }
-            Ok(Reply::LetGo)
-        }
-    }
-}
-
-fn file_error(
-    fault: Fault,
-    host: &str,
-    path: String,
-    action: &'static str,
-    lost: impl FnOnce(io::Error) -> SshError,
-) -> SshError {
-    match fault {
-        Fault::Refused(source) => SshError::File { host: host.to_owned(), path, action, source },
-        Fault::Lost(source) => lost(source),
     }
 }

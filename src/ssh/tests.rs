@@ -1,8 +1,10 @@
 //! Sessions against a real sshd on a loopback port.
 
+mod agents;
 mod conversing;
 mod locks;
 mod relay;
+mod rights;
 mod server;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -241,6 +243,34 @@ async fn a_host_frozen_from_the_start_of_a_command_ends_at_the_deadline_too() {
     let started = Instant::now();
     assert!(matches!(session.run(command).await, Err(SshError::TimedOut { .. })));
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+}
+
+/// ssh2 says goodbye to an SFTP server by a call that blocks until it is answered.
+#[tokio::test]
+async fn a_host_that_freezes_after_or_in_an_upload_holds_nobody_up() {
+    let Some(server) = server("a_host_that_freezes_after_or_in_an_upload_holds_nobody_up") else {
+        return;
+    };
+    let limits = Limits { command: Duration::from_secs(4), ..short() };
+    for large in [false, true] {
+        let relay = Relay::start(server.route().address).await;
+        let mut route = server.route();
+        route.address = relay.address;
+        let session = Session::connect(&route, &server.identity, &limits).await.unwrap();
+        session.upload(&server.path("file"), vec![1; 1000].into(), 0o600).await.unwrap();
+        relay.freeze();
+        let started = Instant::now();
+        let error = if large {
+            session.upload(&server.path("file"), vec![2; 40_000].into(), 0o600).await.unwrap_err()
+        } else {
+            session.run(Command::new("true").deadline(Duration::from_millis(600))).await.unwrap_err()
+        };
+        assert!(matches!(error, SshError::TimedOut { .. }), "{error:?}");
+        let later = tokio::time::timeout(Duration::from_secs(5), session.run(Command::new("true"))).await;
+        let later = later.expect("nobody waits for a host that was given up").unwrap_err();
+        assert!(matches!(later, SshError::ConnectionLost { .. }), "{later:?}");
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    }
 }
 
 #[tokio::test]

@@ -70,12 +70,18 @@ fn signal_of(channel: &ssh2::Channel) -> io::Result<Option<(String, i32)>> {
     }))
 }
 
-/// Starts a command that repeats its input and gives its channel once it has repeated a line; else how it ended.
-pub(super) async fn hold(link: &Link, text: &str) -> io::Result<Result<ssh2::Channel, Output>> {
+/// Starts a command that repeats its input and gives its channel once it has repeated a line; else how it ended. What
+/// comes `before` is for whoever runs the command, and is not repeated.
+pub(super) async fn hold(
+    link: &Link,
+    text: &str,
+    before: &[u8],
+) -> io::Result<Result<ssh2::Channel, Output>> {
     const LINE: &[u8] = b"held\n";
     let mut channel = link.again(|| link.session.channel_session()).await?;
     link.again(|| channel.exec(text)).await?;
-    let mut unsent = LINE;
+    let input = [before, LINE].concat();
+    let mut unsent = input.as_slice();
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     loop {
         let mut moved = false;
@@ -231,6 +237,13 @@ impl Transfer {
         Ok(())
     }
 
+    /// Where the user is at home, as SFTP begins there.
+    pub(super) async fn home(&mut self, link: &Link) -> Result<String, Fault> {
+        let sftp = self.sftp(link).await?;
+        let path = link.again(|| sftp.realpath(Path::new("."))).await?;
+        Ok(path.to_string_lossy().into_owned())
+    }
+
     /// Reads a whole file; `None` when there is none.
     pub(super) async fn get(&mut self, link: &Link, path: &str) -> Result<Option<Vec<u8>>, Fault> {
         let sftp = self.sftp(link).await?;
@@ -303,16 +316,37 @@ fn target(temporary: &str) -> Option<&str> {
 pub(super) struct Parcel {
     pub(super) path: String,
     pub(super) temporary: String,
+    /// Where it lands first, when who uploads may not write beside the target.
+    landing: Option<String>,
     sha256: String,
     mode: u32,
 }
 
 impl Parcel {
-    pub(super) fn new(path: &str, bytes: &[u8], mode: u32) -> Self {
+    /// With a folder of the user's own where it lands first, if that is needed.
+    pub(super) fn new(path: &str, bytes: &[u8], mode: u32, landing: Option<&str>) -> Self {
         // Beside the target, since a move is atomic within one file system only.
         let (folder, name) = split(path);
-        let temporary = format!("{folder}/.{name}.{:08x}.new", rand::random::<u32>());
-        Self { path: path.to_owned(), temporary, sha256: hex::encode(Sha256::digest(bytes)), mode }
+        let digits = format!("{:08x}", rand::random::<u32>());
+        let temporary = format!("{folder}/.{name}.{digits}.new");
+        // Named after the whole path, so that what is left of a cut-off upload is known as such there too.
+        let flat = path.trim_start_matches('/').replace('/', "-");
+        let landing = landing.map(|home| format!("{}/.{flat}.{digits}.new", home.trim_end_matches('/')));
+        Self { path: path.to_owned(), temporary, landing, sha256: hex::encode(Sha256::digest(bytes)), mode }
+    }
+
+    /// Where the bytes are sent.
+    pub(super) fn landing(&self) -> &str {
+        self.landing.as_ref().unwrap_or(&self.temporary)
+    }
+
+    /// From where it landed to where it is moved into place from, and to root, before it is looked at.
+    pub(super) fn bring_beside_target(&self) -> Vec<Command> {
+        let Some(landing) = &self.landing else { return Vec::new() };
+        vec![
+            Command::new("mv").arg("-fT").arg(landing).arg(&self.temporary),
+            Command::new("chown").arg("root:root").arg(&self.temporary),
+        ]
     }
 
     /// An error about the temporary name, told about the real one.
@@ -352,7 +386,7 @@ impl Parcel {
     }
 
     pub(super) fn discard(&self) -> Command {
-        Command::new("rm").arg("-f").arg(&self.temporary)
+        Command::new("rm").arg("-f").arg(&self.temporary).args(&self.landing)
     }
 }
 
@@ -375,8 +409,9 @@ mod tests {
 
     #[test]
     fn a_parcel_lands_beside_its_target() {
-        let parcel = Parcel::new("/etc/albatross/redis.conf", b"abc", 0o640);
+        let parcel = Parcel::new("/etc/albatross/redis.conf", b"abc", 0o640, None);
         let temporary = parcel.temporary.clone();
+        assert_eq!((parcel.landing(), parcel.bring_beside_target()), (temporary.as_str(), Vec::new()));
         assert!(temporary.starts_with("/etc/albatross/.redis.conf."), "{temporary}");
         assert_eq!(parcel.chmod().to_string(), format!("chmod 0640 {temporary}"));
         assert_eq!(
@@ -389,5 +424,16 @@ mod tests {
         assert!(parcel.compare("ecs01", &output(format!("\\{sum}  x"))).is_ok());
         let error = parcel.compare("ecs01", &output("0000  x".to_owned())).unwrap_err().to_string();
         assert!(error.starts_with("ecs01: /etc/albatross/redis.conf arrived damaged"), "{error}");
+    }
+
+    #[test]
+    fn a_parcel_of_a_user_lands_at_home_and_becomes_roots() {
+        let parcel = Parcel::new("/etc/albatross/redis.conf", b"abc", 0o640, Some("/home/deploy"));
+        let (landing, temporary) = (parcel.landing().to_owned(), parcel.temporary.clone());
+        assert!(landing.starts_with("/home/deploy/.etc-albatross-redis.conf."), "{landing}");
+        assert!(is_sibling(".etc-albatross-redis.conf.00000001.new", split(&landing).1));
+        let lines: Vec<String> = parcel.bring_beside_target().iter().map(ToString::to_string).collect();
+        assert_eq!(lines, [format!("mv -fT {landing} {temporary}"), format!("chown root:root {temporary}")]);
+        assert_eq!(parcel.discard().to_string(), format!("rm -f {temporary} {landing}"));
     }
 }

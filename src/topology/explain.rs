@@ -127,6 +127,12 @@ pub const RULES: &[RuleExplanation] = &[
         "give the path of a topology, such as examples/chatroom.yaml",
     ),
     rule(
+        "host-key-line",
+        "this is no line of a host key",
+        "A pinned host key is written as the host has it: its kind, and its text in base64.",
+        "write what `cat /etc/ssh/ssh_host_ed25519_key.pub` prints on the instance, such as `ssh-ed25519 AAAA...`",
+    ),
+    rule(
         "host-record",
         "this is not a host record",
         "A host record is `@`, which is the domain itself, or labels of letters, digits and hyphens.",
@@ -154,10 +160,10 @@ pub const RULES: &[RuleExplanation] = &[
         "write for example `ecs01`",
     ),
     rule(
-        "key-kind",
-        "the cloud takes no SSH keys of this kind",
-        "Key pairs of the cloud are RSA or ECDSA; Ed25519 keys are refused.",
-        "leave `ssh.key` out so that one is made, or make one with `ssh-keygen -t ecdsa`",
+        "key-fingerprint",
+        "this is no fingerprint of an SSH key",
+        "Of the keys that an agent has, the one that is meant is named by its fingerprint.",
+        "copy it from `ssh-add -l`, such as `key: { agent: SHA256:... }`",
     ),
     rule(
         "key-missing",
@@ -170,6 +176,12 @@ pub const RULES: &[RuleExplanation] = &[
         "others on this machine can read the SSH key",
         "Who has the private key is root on every machine of the stack.",
         "run `chmod 600` on the key",
+    ),
+    rule(
+        "login-name",
+        "this cannot be the name of a user",
+        "The name goes to the SSH server, and the user has to be there: such names are what systems take.",
+        "write for example `user: deploy`",
     ),
     rule(
         "no-dns",
@@ -205,7 +217,7 @@ pub const RULES: &[RuleExplanation] = &[
     rule(
         "not-a-key",
         "the file is not an SSH key that can be used",
-        "Keys are read in OpenSSH's form and without a passphrase, since nobody is there to type it.",
+        "Keys are read in OpenSSH's form; one with a passphrase is fine, which is asked for when it is needed.",
         "write the path of such a key, or leave `ssh.key` out so that one is made",
     ),
     rule(
@@ -213,6 +225,12 @@ pub const RULES: &[RuleExplanation] = &[
         "the file is not text in UTF-8",
         "YAML is text in UTF-8; other encodings, and other files, are not understood.",
         "save it as UTF-8",
+    ),
+    rule(
+        "pin-missing",
+        "an instance has no pinned host key",
+        "With `host_keys: { pinned: ... }` nobody else is asked for a key, and one that is not known is never trusted.",
+        "add the line of that instance, or leave `ssh.host_keys` out: the cloud is asked then",
     ),
     rule(
         "ping-interval",
@@ -293,14 +311,21 @@ pub const RULES: &[RuleExplanation] = &[
     rule(
         "ssh-user",
         "this user cannot install packages and units",
-        "Machines are set up by root; nothing here uses sudo.",
-        "leave `ssh.user` out",
+        "Machines are set up by root, or by somebody who becomes root with sudo.",
+        "write `sudo: true` beside the user, or leave `user` out",
     ),
     rule(
         "stack-name",
         "this cannot be the name of a stack",
         "It stands in tags, names of resources and DNS remarks: 2 to 30 lower-case letters, digits and hyphens.",
         "write for example `stack: chatroom`",
+    ),
+    rule(
+        "sudo-password",
+        "it is not said where the password for sudo is",
+        "A password is never written into a topology: it is in a variable of the environment, or in a file that only you \
+         can read.",
+        "write `sudo: { password: { env: NAME } }` or `sudo: { password: { file: PATH } }`",
     ),
     rule(
         "syntax",

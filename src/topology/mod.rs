@@ -8,6 +8,7 @@
 pub mod duration;
 pub mod explain;
 mod findings;
+mod login;
 pub mod model;
 pub mod places;
 mod resolve;
@@ -174,8 +175,13 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["network", "vpc"] => &["cidr", "id"],
         ["network", "vswitches", _] => &["zone", "cidr", "id"],
         ["network", "security_group"] => &["id"],
-        ["ssh"] => &["allow_from", "key", "user"],
-        ["instances", _] => &["vswitch", "access", "via", "types", "image", "disk", "protect"],
+        ["ssh"] => &["allow_from", "key", "user", "port", "sudo", "host_keys"],
+        ["ssh", "key"] => &["agent"],
+        ["ssh", "host_keys"] => &["pinned"],
+        ["instances", _] => &["vswitch", "access", "via", "ssh", "types", "image", "disk", "protect"],
+        ["instances", _, "ssh"] => &["user", "port", "sudo"],
+        ["ssh", "sudo"] | ["instances", _, "ssh", "sudo"] => &["password"],
+        ["ssh", "sudo", "password"] | ["instances", _, "ssh", "sudo", "password"] => &["env", "file"],
         ["redis"] => &["on", "tair", "classic", "port", "max_memory", "persistence"],
         ["redis", "tair" | "classic"] => &["class", "engine", "vswitch", "eviction", "protect"],
         ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins"],

@@ -68,10 +68,58 @@ pub struct VSwitch {
 pub struct Ssh {
     /// Ranges SSH is opened to.
     pub allow_from: Vec<Ipv4Net>,
-    /// The operator's private key, when it is not the generated one.
-    pub key: Option<PathBuf>,
+    /// The operator's key.
+    pub key: Key,
+    /// How a machine is logged into unless it says otherwise.
+    pub login: Login,
+    /// Who says which host key is right.
+    pub host_keys: HostKeys,
+}
+
+/// The operator's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Key {
+    /// The one that is made once.
+    Own,
+    /// A private key in a file.
+    File(PathBuf),
+    /// One that the running agent has: with this fingerprint, or its only one.
+    Agent(Option<String>),
+}
+
+/// How a machine is logged into.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
     /// Login name.
     pub user: String,
+    /// Port of its SSH server.
+    pub port: u16,
+    /// How commands are run as root.
+    pub sudo: Sudo,
+}
+
+/// How commands are run as root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sudo {
+    /// Who logs in is root.
+    No,
+    /// By sudo, which asks for nothing.
+    Free,
+    /// By sudo, which asks for the password in this variable.
+    Variable(String),
+    /// By sudo, which asks for the password in this file.
+    File(PathBuf),
+}
+
+/// Who says which host key is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostKeys {
+    /// The cloud.
+    ControlPlane,
+    /// The operator's `known_hosts`.
+    KnownHosts,
+    /// These lines, by the name or the id of an instance.
+    Pinned(BTreeMap<String, String>),
 }
 
 /// A machine.
@@ -81,6 +129,8 @@ pub struct Instance {
     pub vswitch: VSwitchName,
     /// How it is reached.
     pub reach: Reach,
+    /// How it is logged into.
+    pub login: Login,
     /// Types, first choice first.
     pub types: Vec<String>,
     /// Image family.

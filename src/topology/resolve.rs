@@ -12,10 +12,11 @@ use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::topology::duration::Seconds;
 use crate::topology::model::{
-    Address, Certificate, Dns, Edition, Eviction, HostedRedis, Instance, Listener, LoadBalancer,
-    ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace, Series, Ssh, Topology, VSwitch, Vpc,
+    Address, Certificate, Dns, Edition, Eviction, HostKeys, HostedRedis, Instance, Key, Listener,
+    LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace, Series, Ssh,
+    Sudo, Topology, VSwitch, Vpc,
 };
-use crate::topology::schema::{self, CertificateForm, Document};
+use crate::topology::schema::{self, CertificateForm, Document, HostKeysForm, KeyForm, SudoForm};
 
 /// Range of a VPC that is made without one being given.
 pub(super) const DEFAULT_VPC: &str = "192.168.0.0/16";
@@ -29,6 +30,10 @@ pub(super) const DEFAULT_ENGINE: &str = "5.0";
 pub(super) const DEFAULT_PING_INTERVAL: Seconds = Seconds::new(10);
 /// Both timeouts of the listener. The cloud's default for a silent connection is 15 s, short for a chatroom.
 pub(super) const DEFAULT_LISTENER_TIMEOUT: Seconds = Seconds::new(60);
+/// Who logs in.
+pub(super) const DEFAULT_USER: &str = "root";
+/// Port of SSH servers.
+pub(super) const DEFAULT_SSH_PORT: u16 = 22;
 /// Small current instance types that most zones have, cheapest first.
 const DEFAULT_TYPES: [&str; 4] = ["ecs.e-c1m2.large", "ecs.u1-c1m2.large", "ecs.c7.large", "ecs.c6.large"];
 /// Alibaba Cloud Linux 3.
@@ -85,6 +90,7 @@ fn add_instances(document: &mut Document) {
         vswitch: vswitch.to_owned(),
         access,
         via: via.map(str::to_owned),
+        ssh: schema::InstanceSsh::default(),
         types: Vec::new(),
         image: None,
         disk: None,
@@ -100,6 +106,22 @@ fn add_instances(document: &mut Document) {
 
 /// Turns a document that every rule accepted into the model.
 pub(super) fn resolve(document: Document) -> Topology {
+    let logins: Vec<Login> =
+        document.instances.values().map(|instance| login(&document.ssh, Some(&instance.ssh))).collect();
+    let ssh = Ssh {
+        allow_from: document.ssh.allow_from.iter().map(|text| range(text)).collect(),
+        login: login(&document.ssh, None),
+        key: match document.ssh.key {
+            None => Key::Own,
+            Some(KeyForm::Path(path)) => Key::File(path.into()),
+            Some(KeyForm::Agent(fingerprint)) => Key::Agent(fingerprint),
+        },
+        host_keys: match document.ssh.host_keys {
+            HostKeysForm::ControlPlane => HostKeys::ControlPlane,
+            HostKeysForm::KnownHosts => HostKeys::KnownHosts,
+            HostKeysForm::Pinned(lines) => HostKeys::Pinned(lines),
+        },
+    };
     Topology {
         stack: StackName::new(document.stack),
         region: RegionId::new(document.region),
@@ -109,12 +131,8 @@ pub(super) fn resolve(document: Document) -> Topology {
         },
         vswitches: document.network.vswitches.into_iter().map(vswitch).collect(),
         security_group: document.network.security_group.id.map(CloudId::new),
-        ssh: Ssh {
-            allow_from: document.ssh.allow_from.iter().map(|text| range(text)).collect(),
-            key: document.ssh.key.map(PathBuf::from),
-            user: document.ssh.user,
-        },
-        instances: document.instances.into_iter().map(instance).collect(),
+        ssh,
+        instances: document.instances.into_iter().zip(logins).map(instance).collect(),
         redis: redis(document.redis),
         node: node(document.node),
         load_balancer: load_balancer(document.load_balancer),
@@ -138,7 +156,25 @@ fn vswitch((name, vswitch): (String, schema::VSwitch)) -> (VSwitchName, VSwitch)
     (VSwitchName::new(name), value)
 }
 
-fn instance((name, instance): (String, schema::Instance)) -> (InstanceName, Instance) {
+/// How a machine is logged into: as it says itself, else as is said of all.
+fn login(all: &schema::Ssh, own: Option<&schema::InstanceSsh>) -> Login {
+    let user = own.and_then(|own| own.user.as_ref()).or(all.user.as_ref());
+    let sudo = own.and_then(|own| own.sudo.as_ref()).or(all.sudo.as_ref());
+    Login {
+        user: user.map_or_else(|| DEFAULT_USER.to_owned(), Clone::clone),
+        port: port(own.and_then(|own| own.port).or(all.port), DEFAULT_SSH_PORT),
+        sudo: match sudo {
+            None | Some(SudoForm::Plain(false)) => Sudo::No,
+            Some(SudoForm::Plain(true)) => Sudo::Free,
+            Some(SudoForm::Password(from)) => match (&from.env, &from.file) {
+                (Some(name), _) => Sudo::Variable(name.clone()),
+                (None, path) => Sudo::File(PathBuf::from(path.clone().unwrap_or_default())),
+            },
+        },
+    }
+}
+
+fn instance(((name, instance), login): ((String, schema::Instance), Login)) -> (InstanceName, Instance) {
     let types = if instance.types.is_empty() {
         DEFAULT_TYPES.iter().map(ToString::to_string).collect()
     } else {
@@ -146,6 +182,7 @@ fn instance((name, instance): (String, schema::Instance)) -> (InstanceName, Inst
     };
     let value = Instance {
         vswitch: VSwitchName::new(instance.vswitch),
+        login,
         reach: instance.via.map_or(Reach::Public, |host| Reach::Via(InstanceName::new(host))),
         types,
         image: instance.image.unwrap_or_else(|| DEFAULT_IMAGE.to_owned()),

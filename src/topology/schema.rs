@@ -9,6 +9,7 @@ use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::topology::duration::Seconds;
+pub use crate::topology::login::{HostKeysForm, KeyForm, PasswordFields, SudoForm};
 
 /// A whole topology file.
 #[derive(Debug, Clone, Deserialize)]
@@ -96,15 +97,29 @@ pub struct SecurityGroup {
 pub struct Ssh {
     /// Address ranges SSH is opened to. Required, no default: nobody should open SSH to the world by accident.
     pub allow_from: Vec<String>,
-    /// The operator's private key; default: one made once in the user's configuration folder.
-    pub key: Option<String>,
-    /// Default `root`.
-    #[serde(default = "root")]
-    pub user: String,
+    /// The operator's key: the path of a private key, `agent`, or `{ agent: FINGERPRINT }`; default: one made once in
+    /// the user's configuration folder.
+    pub key: Option<KeyForm>,
+    /// Who logs in; default `root`. Anybody else needs `sudo`, and has to be there already.
+    pub user: Option<String>,
+    /// Port of the SSH servers, 1 to 65535; default 22.
+    pub port: Option<i64>,
+    /// How commands are run as root: `false`, `true`, or where the password for it is; default `false`.
+    pub sudo: Option<SudoForm>,
+    /// Who says which host key is right; default `control-plane`.
+    #[serde(default)]
+    pub host_keys: HostKeysForm,
 }
 
-fn root() -> String {
-    "root".to_owned()
+/// How one machine is logged into, where it differs from the others.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct InstanceSsh {
+    /// As `ssh.user`, which is the default.
+    pub user: Option<String>,
+    /// As `ssh.port`, which is the default.
+    pub port: Option<i64>,
+    /// As `ssh.sudo`, which is the default.
+    pub sudo: Option<SudoForm>,
 }
 
 /// A machine.
@@ -116,6 +131,9 @@ pub struct Instance {
     pub access: Option<Access>,
     /// Name of the instance through which it is reached.
     pub via: Option<String>,
+    /// How it is logged into, where that differs from the others.
+    #[serde(default)]
+    pub ssh: InstanceSsh,
     /// Instance types, tried in this order; default: small current ones.
     #[serde(default)]
     pub types: Vec<String>,

@@ -126,7 +126,10 @@ fn network() -> Vec<Row> {
             Plan(&["create security_rule.ssh-198.51.100.0-24", "delete security_rule.ssh-203.0.113.0-24"]),
         ),
         ("ssh.key", &[], NotCompared("who logs in is no part of what there is")),
-        ("ssh.user", &[], NotCompared("there is one value")),
+        ("ssh.user", &[], NotCompared("who logs in is no part of what there is")),
+        ("ssh.sudo", &[], NotCompared("how root's work is done is no part of what there is")),
+        ("ssh.host_keys", &[], NotCompared("whose word counts is no part of what there is")),
+        ("ssh.port", &[], NotCompared("only rules: `the_ports_of_public_machines_are_opened_and_no_others`")),
         ("endpoints", &[], NotCompared("where the cloud is asked, not what there is")),
     ]
 }
@@ -154,6 +157,9 @@ fn machines() -> Vec<Row> {
             &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, image: 'acs:debian_12_11_x64'")],
             Plan(MACHINE),
         ),
+        ("instances.NAME.ssh.user", &[], NotCompared("as `ssh.user`")),
+        ("instances.NAME.ssh.sudo", &[], NotCompared("as `ssh.sudo`")),
+        ("instances.NAME.ssh.port", &[], NotCompared("as `ssh.port`")),
         ("instances.NAME.disk", &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, disk: 60")], Plan(MACHINE)),
         (
             "instances.NAME.protect",

@@ -146,7 +146,7 @@ fn a_key_that_is_none() {
     refused(&env, "keyed.yaml", 65).expect_in_order(&[
         "error[not-a-key]: `keys/mine` is not a key that can be used",
         &place,
-        "help: write the path of a private key in OpenSSH form without a passphrase",
+        "help: write the path of a private key in OpenSSH form",
     ]);
 }
 

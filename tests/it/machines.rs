@@ -80,6 +80,55 @@ fn smoke_proves_the_chatroom_with_tair_on_machines_and_leaves_nothing() {
     smoke.expect_in_order(&["13 checks passed, 0 failed, 3 skipped", "0 resources left"]);
 }
 
+/// A user who becomes root with a password, on Debians, one of which listens elsewhere.
+#[test]
+fn a_user_with_a_password_for_sudo_sets_up_machines() {
+    let Some(mut env) = with_machines("a_user_with_a_password_for_sudo_sets_up_machines") else {
+        return;
+    };
+    env.cloud_up(&["--pace", "instant", "--hosts", "machine"]);
+    env.local("apply").expect_code(0);
+    let cloud = env.cloud();
+    let make = "useradd --create-home --shell /bin/bash deploy && echo deploy:tulip | chpasswd && \
+                echo 'deploy ALL=(ALL) ALL' >/etc/sudoers.d/deploy";
+    for host in ["ecs01", "ecs02", "ecs03"] {
+        assert_eq!(assist(&cloud, &instance(&cloud, host), make), (0, String::new()), "{host}");
+    }
+    let moved = "echo 'Port 2222' >/etc/ssh/sshd_config.d/port.conf && systemctl restart ssh";
+    assert_eq!(assist(&cloud, &instance(&cloud, "ecs03"), moved), (0, String::new()));
+    let ssh = "ssh:\n  user: deploy\n  sudo: { password: { env: SUDO_SECRET } }\n";
+    let third = "  ecs03: { vswitch: a, via: ecs01, ssh: { port: 2222 } }";
+    env.write_changed(
+        "chatroom.yaml",
+        &[
+            ("ssh:\n", ssh),
+            ("  ecs03: { vswitch: a, via: ecs01 }", third),
+            ("  port: 5000\n\nload", "  port: 5000\n  ping_interval: 9s\n\nload"),
+            ("redis:\n", "redis:\n  max_memory: 300\n"),
+        ],
+    );
+    env.set("SUDO_SECRET", "rose");
+    env.local("apply")
+        .expect_code(3)
+        .expect_in_order(&["sudo does not let `deploy` do anything as root"])
+        .expect_absent("rose");
+    env.set("SUDO_SECRET", "tulip");
+    env.local("apply").expect_code(0);
+    env.expect_empty_plan();
+    let journal = std::fs::read_to_string(env.state().join("journal")).expect("the journal");
+    assert!(!journal.contains("tulip") && !journal.contains("rose"));
+    let owner = assist(&cloud, &instance(&cloud, "ecs03"), "stat -c '%U %a' /etc/albatross/redis.conf");
+    assert_eq!(owner, (0, "root 640\n".to_owned()));
+    let logged = assist(&cloud, &instance(&cloud, "ecs01"), "journalctl -q _COMM=sudo | grep -c tulip");
+    assert_eq!(logged.1, "0\n", "sudo logs what it runs");
+    for host in ["ecs01", "ecs03"] {
+        let run = env.run(&["--local", "ssh", "chatroom.yaml", host, "--", "id", "-un"]).expect_code(0);
+        assert_eq!(run.stdout, "deploy\n");
+    }
+    env.run(&["--local", "logs", "chatroom.yaml", "ecs03"]).expect_code(0).expect_in_order(&["redis"]);
+    env.local("verify").expect_code(0);
+}
+
 /// A person at a terminal: `script` gives the program a real one, and types what comes on its input.
 #[test]
 fn a_person_logs_in_to_machines_with_a_terminal_of_their_own() {
@@ -126,7 +175,7 @@ fn token() -> ClientToken {
 }
 
 /// Runs a script by the Cloud Assistant; its exit code and what it printed.
-fn assist(cloud: &LocalCloud, instance: &CloudId, script: &str) -> (i64, String) {
+pub(crate) fn assist(cloud: &LocalCloud, instance: &CloudId, script: &str) -> (i64, String) {
     let client = cloud.client(REGION);
     let command = ecs::run_command(client.region(), instance, script, &token());
     let reply: Value = block_on(client.call(&command)).expect("taken");
@@ -137,7 +186,7 @@ fn assist(cloud: &LocalCloud, instance: &CloudId, script: &str) -> (i64, String)
     })
 }
 
-fn instance(cloud: &LocalCloud, name: &str) -> CloudId {
+pub(crate) fn instance(cloud: &LocalCloud, name: &str) -> CloudId {
     CloudId::new(cloud.instance(name)["id"].as_str().expect("an id"))
 }
 

@@ -30,6 +30,8 @@ mod replace;
 mod retries;
 mod sight;
 mod smoke;
+mod ssh;
+mod ssh_trust;
 mod state;
 mod support;
 mod tair;

@@ -9,7 +9,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use albatross::ssh::{Identity, KeyKind};
 use snapbox::{Assert, Data};
 
 use crate::walk::Walk;
@@ -39,10 +38,6 @@ impl Rejected {
             fs::write(&path, "not a key\n").expect("written");
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("its mode set");
         }
-        let (private, _) = Identity::generate(KeyKind::Ed25519, "me").expect("a key");
-        let path = walk.path().join("ed25519-key");
-        fs::write(&path, private.expose()).expect("written");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("its mode set");
         let rejected = Self { walk };
         rejected.write_certificate("chain", (2020, 2090));
         rejected.write_certificate("other", (2020, 2090));

@@ -13,7 +13,7 @@ use albatross::deploy::redis::Password;
 use albatross::deploy::{DeployError, Note, Trouble, node, redis};
 use albatross::resource::Kind;
 use albatross::resource::observed::Output;
-use albatross::ssh::SshError;
+use albatross::ssh::{SshError, Voucher};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
@@ -177,7 +177,12 @@ impl Fleet {
             let way = if hop == 0 { Output::PublicAddress } else { Output::PrivateAddress };
             let address = output(Kind::Instance, way).ok_or_else(|| missing("address"))?;
             let key = output(Kind::HostKey, Output::HostKey);
-            let key = key.ok_or_else(|| SshError::NoHostKey { host: name.to_string() })?;
+            let key = key.ok_or_else(|| SshError::NoHostKey {
+                host: name.to_string(),
+                address: std::net::SocketAddr::from(([10, 0, 0, 1], 22)),
+                vouched_by: Voucher::ControlPlane,
+                authority: false,
+            })?;
             let there = state.world.instances.values().find(|instance| {
                 let own = if hop == 0 { instance.public_address } else { Some(instance.private_address) };
                 own.is_some_and(|own| own.to_string() == address)
@@ -186,7 +191,13 @@ impl Fleet {
             end.clone_from(&running.ok_or_else(|| lost(name, "connecting"))?.id);
             if key != state.machines.host_key(&end) {
                 let (expected, found) = (key, state.machines.host_key(&end));
-                return Err(SshError::HostKeyChanged { host: name.to_string(), expected, found }.into());
+                return Err(SshError::HostKeyChanged {
+                    host: name.to_string(),
+                    expected,
+                    found,
+                    vouched_by: Voucher::ControlPlane,
+                }
+                .into());
             }
         }
         Ok(end)
@@ -239,10 +250,19 @@ impl Fleet {
 }
 
 fn lost(host: &InstanceName, what: &str) -> ApplyError {
-    SshError::ConnectionLost { host: host.to_string(), what: what.to_owned(), source: None }.into()
+    SshError::ConnectionLost { host: host.to_string(), what: what.to_owned(), after: None, source: None }
+        .into()
 }
 
 impl Hosts for Fleet {
+    fn operator_key(&self) -> String {
+        "ssh-ed25519 AAAA".to_owned()
+    }
+
+    fn log_in<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
+        Box::pin(async move { self.login(place).await.map(drop) })
+    }
+
     fn observe<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<OnHost, ApplyError>> {
         Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -3,12 +3,15 @@
 //! [`SshHosts`] is how it is really done. The trait is at the level of what is wanted, not of commands and files, so
 //! that something else can stand in for whole machines.
 
+mod access;
+mod pool;
 mod ssh;
 
 use std::net::Ipv4Addr;
 
 use futures_util::future::BoxFuture;
 
+pub use access::{Access, HostKeySource, Login};
 pub use ssh::{AddressMapSource, SshHosts};
 
 use crate::apply::error::ApplyError;
@@ -60,6 +63,12 @@ pub struct NewRelease<'a> {
 /// # Errors
 /// When a machine cannot be reached, is not the one whose key is pinned, or says no.
 pub trait Hosts: Send + Sync {
+    /// The public key with which machines are logged into.
+    fn operator_key(&self) -> String;
+
+    /// Logs in; a machine that still boots is waited for.
+    fn log_in<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>>;
+
     /// Reads what is in force; a machine that does not answer is an error at once.
     fn observe<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<OnHost, ApplyError>>;
 

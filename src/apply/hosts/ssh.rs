@@ -1,29 +1,30 @@
 //! Verified SSH sessions to the machines of a stack, one each, made when first needed.
 //!
-//! A session's way is worked out from what is known of the machines: the public address of the first on the route,
-//! the private addresses of the others, and the pinned host key of each.
+//! At most [`AT_ONCE`] machines are worked on at once, and no more sessions are kept open. One to a machine behind
+//! others takes a connection to each of these beside its own.
 
-use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::{Mutex, OnceCell};
-
 use tokio_util::sync::CancellationToken;
 
 use crate::apply::error::ApplyError;
+use crate::apply::hosts::access::Access;
+use crate::apply::hosts::pool::{Lease, Pool};
 use crate::apply::hosts::{Hosts, NewRelease, OnHost, Patience, Place};
 use crate::apply::provider::Known;
 use crate::base::address_map::AddressMap;
 use crate::base::retry::{Backoff, Deadline};
 use crate::deploy::redis::Password;
 use crate::deploy::{Note, node, redis};
-use crate::resource::observed::Output;
+use crate::resource::Kind;
 use crate::resource::spec::HostSpec;
-use crate::resource::{Kind, ResourceAddress};
-use crate::ssh::{HostKey, Identity, Limits, Route, Session, SshError};
+use crate::ssh::{Identity, Limits, Route, Session, SshError, Sudo};
+
+/// Machines that are worked on at once.
+const AT_ONCE: usize = 10;
 
 /// Tells how addresses are reached now: a local cloud's map grows with every machine it makes.
 pub type AddressMapSource = Arc<dyn Fn() -> BoxFuture<'static, AddressMap> + Send + Sync>;
@@ -31,30 +32,24 @@ pub type AddressMapSource = Arc<dyn Fn() -> BoxFuture<'static, AddressMap> + Sen
 /// Sessions to the machines of a stack.
 pub struct SshHosts {
     identity: Identity,
+    access: Access,
     address_map: AddressMapSource,
     boot_limit: Duration,
     stop: CancellationToken,
-    sessions: Mutex<BTreeMap<Way, Arc<OnceCell<Arc<Session>>>>>,
+    sessions: Pool<Session>,
 }
-
-/// What tells one way from another: names, addresses and keys along it.
-type Way = String;
 
 impl SshHosts {
     /// Of an operator, reached through a map; a machine that was just made may take `boot_limit` until it answers,
     /// unless somebody says stop.
     pub fn new(
         identity: Identity,
+        access: Access,
         address_map: AddressMapSource,
         boot_limit: Duration,
         stop: CancellationToken,
     ) -> Self {
-        Self { identity, address_map, boot_limit, stop, sessions: Mutex::new(BTreeMap::new()) }
-    }
-
-    /// The operator's public key.
-    pub fn public_key(&self) -> &str {
-        self.identity.public_line()
+        Self { identity, access, address_map, boot_limit, stop, sessions: Pool::new(AT_ONCE) }
     }
 
     /// How addresses are reached from here, now.
@@ -62,25 +57,48 @@ impl SshHosts {
         (self.address_map)().await
     }
 
-    /// A session to a machine.
+    /// A session to a machine of its own, for who keeps it.
     ///
     /// # Errors
-    /// When the way is not known, a host key is not the pinned one, or the machine does not answer.
+    /// When the way is not known, a host key is not the right one, or the machine does not answer.
     pub async fn session(
         &self,
         host: &HostSpec,
         known: &Known,
         patience: Patience,
     ) -> Result<Arc<Session>, ApplyError> {
-        let route = route(host, known, &self.address_map().await)?;
-        let cell = self.sessions.lock().await.entry(format!("{route:?}")).or_default().clone();
-        let connect = || async {
-            let stopped =
-                || ApplyError::Stopped { address: host.address(Kind::Instance), condition: "an SSH login" };
-            let session = self.connect(&route, patience).await?.ok_or_else(stopped)?;
-            Ok::<_, ApplyError>(Arc::new(session))
-        };
-        cell.get_or_try_init(connect).await.cloned()
+        let route = self.way(Place { host, known }, patience).await?;
+        self.open(host, &route, patience).await.map(Arc::new)
+    }
+
+    /// A session of who logs in, for whom sudo is no matter: it works where sudo does not.
+    ///
+    /// # Errors
+    /// As [`SshHosts::session`].
+    pub async fn user_session(&self, host: &HostSpec, known: &Known) -> Result<Arc<Session>, ApplyError> {
+        let route = self.way(Place { host, known }, Patience::AtOnce).await?;
+        let route = Route { sudo: Sudo::No, ..route };
+        self.open(host, &route, Patience::AtOnce).await.map(Arc::new)
+    }
+
+    /// The way to a machine. In a local cloud one that is off is on no map until it is back.
+    async fn way(&self, Place { host, known }: Place<'_>, patience: Patience) -> Result<Route, ApplyError> {
+        let deadline = Deadline::after(self.boot_limit);
+        let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(3));
+        loop {
+            match self.access.route(host, known, &self.address_map().await) {
+                Err(ApplyError::Unmapped(error)) if patience == Patience::WhileItBoots => tokio::select! {
+                    biased;
+                    () = self.stop.cancelled() => return Err(stopped(host)),
+                    again = backoff.wait(&deadline) => if !again { return Err(error.into()) }
+                },
+                route => return route,
+            }
+        }
+    }
+
+    async fn open(&self, host: &HostSpec, route: &Route, patience: Patience) -> Result<Session, ApplyError> {
+        self.connect(route, patience).await?.ok_or_else(|| stopped(host))
     }
 
     /// None when somebody said stop while the machine booted.
@@ -104,17 +122,28 @@ impl SshHosts {
         }
     }
 
-    async fn at(&self, place: Place<'_>, patience: Patience) -> Result<Arc<Session>, ApplyError> {
-        self.session(place.host, place.known, patience).await
+    /// A session for one piece of work, once it is its turn. What tells one way from another is all of it: names,
+    /// addresses and keys.
+    async fn at(&self, place: Place<'_>, patience: Patience) -> Result<Lease<'_, Session>, ApplyError> {
+        let route = self.way(place, patience).await?;
+        self.sessions.lease(&format!("{route:?}"), || self.open(place.host, &route, patience)).await
     }
 }
 
 impl Hosts for SshHosts {
+    fn operator_key(&self) -> String {
+        self.identity.public_line().to_owned()
+    }
+
+    fn log_in<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
+        Box::pin(async move { self.at(place, Patience::WhileItBoots).await.map(drop) })
+    }
+
     fn observe<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<OnHost, ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
-            let redis = redis::observe(session.as_ref()).await?;
-            Ok(OnHost { redis, node: node::observe(session.as_ref()).await? })
+            let redis = redis::observe(&*session).await?;
+            Ok(OnHost { redis, node: node::observe(&*session).await? })
         })
     }
 
@@ -126,7 +155,7 @@ impl Hosts for SshHosts {
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::WhileItBoots).await?;
-            redis::install(session.as_ref(), settings, note).await?;
+            redis::install(&*session, settings, note).await?;
             Ok(())
         })
     }
@@ -134,14 +163,14 @@ impl Hosts for SshHosts {
     fn redis_password<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Password, ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::WhileItBoots).await?;
-            Ok(redis::read_password(session.as_ref()).await?)
+            Ok(redis::read_password(&*session).await?)
         })
     }
 
     fn remove_redis<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
-            Ok(redis::remove(session.as_ref(), &logged()).await?)
+            Ok(redis::remove(&*session, &logged()).await?)
         })
     }
 
@@ -154,7 +183,7 @@ impl Hosts for SshHosts {
         Box::pin(async move {
             let session = self.at(place, Patience::WhileItBoots).await?;
             let NewRelease { artifact, settings, password } = release;
-            node::install(session.as_ref(), artifact, settings, password, note).await?;
+            node::install(&*session, artifact, settings, password, note).await?;
             Ok(())
         })
     }
@@ -162,7 +191,7 @@ impl Hosts for SshHosts {
     fn remove_release<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
-            Ok(node::remove(session.as_ref(), &logged()).await?)
+            Ok(node::remove(&*session, &logged()).await?)
         })
     }
 
@@ -174,55 +203,21 @@ impl Hosts for SshHosts {
     ) -> BoxFuture<'a, Result<Result<(), String>, ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
-            Ok(node::wait_until_ready(session.as_ref(), address, port).await?)
+            Ok(node::wait_until_ready(&*session, address, port).await?)
         })
     }
 
     fn forget(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async { self.sessions.lock().await.clear() })
+        Box::pin(self.sessions.forget())
     }
+}
+
+/// Somebody said stop before a machine was logged into.
+fn stopped(host: &HostSpec) -> ApplyError {
+    ApplyError::Stopped { address: host.address(Kind::Instance), condition: "an SSH login" }
 }
 
 /// A removal has one step, which its caller tells; what it waits for is for the log.
 fn logged() -> Note {
     Arc::new(|text: &str| tracing::info!("{text}"))
-}
-
-fn route(host: &HostSpec, known: &Known, address_map: &AddressMap) -> Result<Route, ApplyError> {
-    let mut via: Option<Box<Route>> = None;
-    for machine in known.route(host) {
-        let address = match via {
-            None => {
-                let public = address_of(known, &machine, Output::PublicAddress, "public address")?;
-                address_map.resolve(public, 22)?
-            }
-            Some(_) => {
-                SocketAddr::new(address_of(known, &machine, Output::PrivateAddress, "private address")?, 22)
-            }
-        };
-        let host_keys = vec![host_key(known, &machine)?];
-        let user = host.user.clone();
-        via = Some(Box::new(Route { host: machine.name, address, user, host_keys, via }));
-    }
-    let missing = || ApplyError::Missing { address: ResourceAddress::only(Kind::Instance), what: "route" };
-    via.map(|route| *route).ok_or_else(missing)
-}
-
-fn address_of(
-    known: &Known,
-    machine: &ResourceAddress,
-    output: Output,
-    what: &'static str,
-) -> Result<IpAddr, ApplyError> {
-    let text = known.output(machine, output);
-    let address = machine.clone();
-    text.and_then(|text| text.parse().ok()).ok_or(ApplyError::Missing { address, what })
-}
-
-fn host_key(known: &Known, machine: &ResourceAddress) -> Result<HostKey, ApplyError> {
-    let line = known
-        .output(&machine.on_same_machine(Kind::HostKey), Output::HostKey)
-        .ok_or_else(|| SshError::NoHostKey { host: machine.name.clone() })?;
-    HostKey::parse(&line)
-        .map_err(|error| ApplyError::HostKey { instance: machine.name.clone(), why: error.to_string() })
 }

@@ -24,6 +24,7 @@ impl Provider {
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
         let settings = redis_settings(spec, &self.known)?;
+        self.let_in(address, &spec.host).await?;
         self.ledger.intend_on_host(address)?;
         self.hosts.install_redis(self.place(&spec.host), &settings, &self.notes(address)).await?;
         if current.is_some() {
@@ -61,11 +62,13 @@ impl Provider {
         let settings = node_settings(spec, &self.known)?;
         let missing = || ApplyError::Missing { address: address.clone(), what: "binary" };
         let artifact = self.artifact.as_ref().ok_or_else(missing)?;
+        self.let_in(address, &spec.host).await?;
         self.ledger.intend_on_host(address)?;
         let password = match &spec.redis {
             RedisAccess::OnHost { route, .. } => {
                 // The way to Redis' machine is kept beside the machine's pinned key.
                 let redis = HostSpec { route: route.clone(), user: spec.host.user.clone(), deposed: None };
+                self.let_in(address, &redis).await?;
                 self.hosts.redis_password(self.place(&redis)).await?
             }
             RedisAccess::Managed(account) => self.account_password(account).await?,

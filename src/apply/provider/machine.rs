@@ -15,7 +15,7 @@ use crate::cloud::error::CloudError;
 use crate::cloud::poller::HasState;
 use crate::cloud::wait::Look;
 use crate::resource::observed::{Fields, Observation, Output, Outputs};
-use crate::resource::ownership::{HOST_KEY_TAG, IMAGE_TAG, image_tag};
+use crate::resource::ownership::{HOST_KEY_TAG, IMAGE_TAG, OF_OPERATOR, image_tag};
 use crate::resource::spec::{HostSpec, InstanceSpec, KeyPairSpec};
 use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::HostKey;
@@ -186,8 +186,12 @@ impl Provider {
         spec: &HostSpec,
     ) -> Result<Outputs, ApplyError> {
         let instance = self.known.id(&ResourceAddress::new(Kind::Instance, spec.instance()))?;
-        self.assistant_ready(address, &instance).await?;
-        let key = self.read_host_key_patiently(address, spec, &instance).await?.to_string();
+        let key = if self.host_keys_by_cloud {
+            self.assistant_ready(address, &instance).await?;
+            self.read_host_key_patiently(address, spec, &instance).await?.to_string()
+        } else {
+            OF_OPERATOR.to_owned()
+        };
         let region = self.client.region();
         let tag = ecs::tag_instance(region, &instance, &[(HOST_KEY_TAG, &key)]);
         self.mark(address, tag).await?;
@@ -277,6 +281,6 @@ pub(crate) fn instance_outputs(instance: &ecs::Instance) -> Outputs {
 }
 
 /// `Failed` is over too: the exit status says what happened.
-fn is_over(status: &str) -> bool {
+pub(super) fn is_over(status: &str) -> bool {
     matches!(status, "Finished" | "Success" | "Failed" | "PartialFailed" | "Stopped")
 }

@@ -8,6 +8,7 @@ pub(super) mod balancer;
 mod deposed;
 pub(super) mod front;
 pub(super) mod host;
+mod letting;
 pub(super) mod machine;
 pub(super) mod name;
 pub(super) mod network;
@@ -107,6 +108,8 @@ pub struct Provider {
     pub artifact: Option<Artifact>,
     /// The certificate that the topology brings along.
     pub certificate: Option<Certificate>,
+    /// Whether the cloud is asked for host keys; else the operator knows them.
+    pub host_keys_by_cloud: bool,
     /// What is known.
     pub known: Known,
     /// The journal.
@@ -139,6 +142,7 @@ impl Provider {
             hosts,
             artifact,
             certificate: None,
+            host_keys_by_cloud: true,
             known: Known::default(),
             ledger,
             sink: Arc::new(|_| ()),
@@ -160,6 +164,13 @@ impl Provider {
     #[must_use]
     pub fn with_certificate(mut self, certificate: Option<Certificate>) -> Self {
         self.certificate = certificate;
+        self
+    }
+
+    /// With somebody else than the cloud whose word on host keys counts.
+    #[must_use]
+    pub fn with_host_keys_by_cloud(mut self, is_asked: bool) -> Self {
+        self.host_keys_by_cloud = is_asked;
         self
     }
 

@@ -23,7 +23,9 @@ use crate::cloud::vpc::Selection;
 use crate::cloud::{Tag, alb, alb_rules, disks, dns, ecs, redis, tag_value, vpc};
 use crate::plan::desired::Desired;
 use crate::resource::observed::{Foreign, Observation, Observed, Output, Owner};
-use crate::resource::ownership::{GENERATION_TAG, HOST_KEY_TAG, RESOURCE_TAG, STACK_TAG, remarked};
+use crate::resource::ownership::{
+    GENERATION_TAG, HOST_KEY_TAG, OF_OPERATOR, RESOURCE_TAG, STACK_TAG, remarked,
+};
 use crate::resource::phase::Phase;
 use crate::resource::spec::{RecordSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
@@ -177,7 +179,10 @@ impl Reader<'_> {
     }
 
     fn insert_instance(&mut self, address: ResourceAddress, found: &ecs::Instance) {
-        if let Some(key) = tag_value(&found.tags.tag, HOST_KEY_TAG) {
+        // Where the cloud's word counts, what an operator knows is no pin.
+        let by_cloud = self.provider.host_keys_by_cloud;
+        let pin = tag_value(&found.tags.tag, HOST_KEY_TAG).filter(|pin| !by_cloud || *pin != OF_OPERATOR);
+        if let Some(key) = pin {
             self.host_keys.insert(found.instance_id.clone(), key.to_owned());
         }
         let mut observation = of_instance(found, self.id(Kind::SecurityGroup).as_ref());

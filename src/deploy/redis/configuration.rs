@@ -304,8 +304,19 @@ mod tests {
         with_server(Access::Rules, |port, answer| {
             for denied in DENIED.iter().chain(&["GET", "SET", "ACL", "SUBSCRIBE", "WAIT"]) {
                 // How many arguments each takes is looked at first, and which words; one of these is right.
-                let arguments =
-                    ["", " a", " a 0", " a 0 0", " info", " get a", " list", " flush", " latest", " help"];
+                let arguments = [
+                    "",
+                    " a",
+                    " a 0",
+                    " a 0 0",
+                    " a 0 0 0 0",
+                    " info",
+                    " get a",
+                    " list",
+                    " flush",
+                    " latest",
+                    " help",
+                ];
                 let answers = arguments.map(|arguments| {
                     ask_plainly(port, &format!("AUTH abc\r\n{denied}{arguments}\r\n")).swap_remove(1)
                 });

@@ -121,7 +121,7 @@ impl Played {
                 let host = self.name.to_owned();
                 // What a connection held ends with it.
                 state.steps.is_held = false;
-                return Err(SshError::ConnectionLost { host, what, source: None });
+                return Err(SshError::ConnectionLost { host, what, after: None, source: None });
             }
             state.log.push(what);
             Ok(())

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::ssh::{HostKey, Identity, KeyKind, Route};
+use crate::ssh::{HostKey, Identity, KeyKind, Route, Sudo, Voucher};
 
 pub(super) struct Server {
     folder: tempfile::TempDir,
@@ -20,8 +20,13 @@ pub(super) struct Server {
 
 /// A running server, or `None` with a visible reason where there is no sshd. Under CI that is a failure.
 pub(super) fn server(test: &str) -> Option<Server> {
+    server_with(test, "")
+}
+
+/// The same with further lines of configuration.
+pub(super) fn server_with(test: &str, lines: &str) -> Option<Server> {
     if Path::new("/usr/sbin/sshd").exists() {
-        return Some(Server::start());
+        return Some(Server::start(lines));
     }
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: /usr/sbin/sshd is missing");
     // Written past the test runner, which would show nothing of a test that passes.
@@ -30,7 +35,7 @@ pub(super) fn server(test: &str) -> Option<Server> {
 }
 
 impl Server {
-    fn start() -> Self {
+    fn start(lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("files")).unwrap();
         for (name, text) in host_key_files() {
@@ -46,7 +51,7 @@ impl Server {
             fs::DirBuilder::new().recursive(true).mode(0o755).create("/run/sshd").unwrap();
         }
         let identity = Identity::from_openssh(&private, None).unwrap();
-        let (process, port) = spawn(folder.path());
+        let (process, port) = spawn(folder.path(), lines);
         Self { folder, process, port, user, identity }
     }
 
@@ -55,7 +60,10 @@ impl Server {
             host: "box".to_owned(),
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)),
             user: self.user.clone(),
+            sudo: Sudo::No,
             host_keys: vec![self.host_keys().remove(0)],
+            revoked: Vec::new(),
+            vouched_by: Voucher::ControlPlane,
             via: None,
         }
     }
@@ -85,6 +93,19 @@ impl Server {
 
     pub(super) fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
+    }
+
+    /// Puts a program on the host's search path, before all others.
+    pub(super) fn program(&self, name: &str, script: &str) {
+        let folder = self.folder.path().join("programs");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(name), script).unwrap();
+        fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// The file of a key that was made by `authorise_new_key`.
+    pub(super) fn key_file(&self, kind: &str, bits: &str) -> std::path::PathBuf {
+        self.folder.path().join(format!("client_{kind}_{bits}"))
     }
 
     /// Makes a key with ssh-keygen, lets it in, and gives its private text.
@@ -132,7 +153,7 @@ fn keygen(path: &Path, kind: &str, bits: &str) {
 }
 
 /// Starts sshd on a port that was free a moment ago; another one where it was taken in between.
-fn spawn(folder: &Path) -> (Child, u16) {
+fn spawn(folder: &Path, lines: &str) -> (Child, u16) {
     for _ in 0..10 {
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
         let shown = folder.display();
@@ -140,7 +161,8 @@ fn spawn(folder: &Path) -> (Child, u16) {
             "ListenAddress 127.0.0.1:{port}\nHostKey {shown}/host_ed25519\nHostKey {shown}/host_ecdsa\n\
              HostKey {shown}/host_rsa\nAuthorizedKeysFile {shown}/authorized_keys\nStrictModes no\nUsePAM no\n\
              PasswordAuthentication no\nPermitRootLogin prohibit-password\nPidFile none\nLogLevel VERBOSE\n\
-             Subsystem sftp internal-sftp\nAllowTcpForwarding yes\nMaxStartups 100\n"
+             Subsystem sftp internal-sftp -d {shown}/files\nAllowTcpForwarding yes\nMaxStartups 100\n\
+             SetEnv PATH={shown}/programs:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin\n{lines}"
         );
         fs::write(folder.join("sshd_config"), config).unwrap();
         let mut process = Command::new("/usr/sbin/sshd")

@@ -1,6 +1,7 @@
 //! Every rule a topology must keep. Each looks at the whole document and reports all it finds; none stops another.
 
 mod endpoints;
+mod login;
 mod machines;
 mod network;
 mod redis;
@@ -16,6 +17,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     stack_name(document, findings);
     region(document, findings);
     network::check(document, findings);
+    login::check(document, findings);
     machines::check(document, findings);
     redis::check(document, findings);
     service::check(document, findings);

@@ -15,7 +15,6 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     vswitch_ranges(document, findings);
     overlaps(document, findings);
     allow_from(document, findings);
-    login_name(document, findings);
 }
 
 /// Ranges the cloud keeps for itself or that mean something else everywhere.
@@ -176,20 +175,5 @@ fn allow_from(document: &Document, findings: &mut Findings<'_>) {
                 },
             );
         }
-    }
-}
-
-/// Packages and units are installed as root, and nothing here asks for `sudo`.
-fn login_name(document: &Document, findings: &mut Findings<'_>) {
-    if document.ssh.user != "root" {
-        findings.at_value(
-            &path("ssh.user"),
-            Finding {
-                code: "ssh-user",
-                message: format!("`{}` cannot install packages and units", document.ssh.user),
-                cause: "machines are set up by root, without sudo".to_owned(),
-                help: "leave `user` out".to_owned(),
-            },
-        );
     }
 }

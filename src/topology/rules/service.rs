@@ -9,6 +9,7 @@ use crate::topology::resolve::{
     default_listener_port, parse_range,
 };
 use crate::topology::rules::is_port;
+use crate::topology::rules::login::login_port;
 use crate::topology::rules::machines::unknown_instance;
 use crate::topology::schema::{Document, Protocol, VSwitch};
 
@@ -64,7 +65,7 @@ fn ports(document: &Document, findings: &mut Findings<'_>) {
     let redis = number(&path("redis.port"), document.redis.port, DEFAULT_REDIS_PORT, findings);
     number(&path("load_balancer.listener.port"), listener.port, listener_default, findings);
     let mut taken: BTreeMap<(&str, i64), &str> =
-        document.instances.keys().map(|name| ((name.as_str(), 22), "SSH")).collect();
+        document.instances.keys().map(|name| ((name.as_str(), login_port(document, name)), "SSH")).collect();
     if let (Some(port), Some(host)) = (redis, document.redis.on.as_deref()) {
         take(&mut taken, (host, port), "Redis", &path("redis.port"), findings);
     }

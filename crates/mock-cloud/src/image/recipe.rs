@@ -15,6 +15,7 @@ pub(super) const INSTALLED: &[&str] = &[
     "openssh-server",
     "openssl",
     "procps",
+    "sudo",
     "systemd-sysv",
 ];
 /// Packages that are there to be installed, with all they depend on.

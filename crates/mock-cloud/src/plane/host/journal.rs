@@ -54,23 +54,14 @@ impl Journal {
         self.entries.push_back(Entry { number, at, source, message });
     }
 
-    /// The last lines, oldest first.
-    pub(crate) fn tail(&self, count: usize, host: &str, format: Format) -> String {
-        let skipped = self.entries.len().saturating_sub(count);
-        let mut text = String::new();
-        for entry in self.entries.iter().skip(skipped) {
-            match format {
-                Format::Short => text.push_str(&entry.line(host)),
-                Format::Cat => text.extend([entry.message.as_str(), "\n"]),
-            }
-        }
-        text
-    }
-
     /// Lines after the one of this number, each with its own.
-    pub(crate) fn after(&self, number: u64, host: &str) -> Vec<(u64, String)> {
+    pub(crate) fn after(&self, number: u64, host: &str, format: Format) -> Vec<(u64, String)> {
         let new = self.entries.iter().filter(|entry| entry.number > number);
-        new.map(|entry| (entry.number, entry.line(host))).collect()
+        let shown = |entry: &Entry| match format {
+            Format::Short => entry.line(host),
+            Format::Cat => format!("{}\n", entry.message),
+        };
+        new.map(|entry| (entry.number, shown(entry))).collect()
     }
 }
 

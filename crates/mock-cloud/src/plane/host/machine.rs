@@ -186,13 +186,22 @@ impl Machine {
         if instance.host_name.is_empty() { instance.id.clone() } else { instance.host_name.clone() }
     }
 
-    /// Public keys that may log in now, in OpenSSH form.
-    pub(crate) fn authorized_keys(&self) -> Vec<String> {
-        let mut keys = self.instance.borrow().authorized_keys.clone();
-        if let Ok(text) = self.root.read_text("/root/.ssh/authorized_keys") {
-            keys.extend(text.lines().map(str::to_owned));
-        }
+    /// Public keys with which somebody may log in now, in OpenSSH form. Those of the key pair are root's.
+    pub(crate) fn authorized_keys(&self, user: &str) -> Vec<String> {
+        let mut keys = match user {
+            "root" => self.instance.borrow().authorized_keys.clone(),
+            _ => Vec::new(),
+        };
+        let text = self
+            .home(user)
+            .and_then(|home| self.root.read_text(&format!("{home}/.ssh/authorized_keys")).ok());
+        keys.extend(text.unwrap_or_default().lines().map(str::to_owned));
         keys
+    }
+
+    /// Where somebody is at home.
+    pub(crate) fn home(&self, user: &str) -> Option<String> {
+        programs::user(self, user)?.split(':').nth(5).map(str::to_owned)
     }
 
     /// Starts what is enabled, as a boot does.
@@ -216,6 +225,7 @@ impl Machine {
 fn install(root: &Root, distribution: Distribution, instance: &Instance) -> io::Result<()> {
     for folder in [
         "/etc/systemd/system/multi-user.target.wants",
+        "/etc/sudoers.d",
         "/usr/bin",
         "/usr/sbin",
         "/usr/lib/systemd/system",

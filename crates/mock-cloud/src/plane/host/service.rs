@@ -170,12 +170,23 @@ impl Services {
         }
     }
 
-    /// The last lines of a unit's journal.
-    pub(crate) fn journal(&self, unit: &str, count: usize, host: &str, format: Format) -> String {
+    /// Lines of these units after this number, in the order in which they were said.
+    pub(crate) fn said_by(
+        &self,
+        units: &[String],
+        after: u64,
+        host: &str,
+        format: Format,
+    ) -> Vec<(u64, String)> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.get(unit).map_or_else(String::new, |entry| {
-            entry.journal.lock().unwrap_or_else(PoisonError::into_inner).tail(count, host, format)
-        })
+        let mut lines = Vec::new();
+        for entry in units.iter().filter_map(|unit| entries.get(unit)) {
+            let journal = entry.journal.lock().unwrap_or_else(PoisonError::into_inner);
+            lines.extend(journal.after(after, host, format));
+        }
+        drop(entries);
+        lines.sort();
+        lines
     }
 
     /// What all units and the host itself said after this number, in the order in which they said it.
@@ -183,7 +194,11 @@ impl Services {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let mut lines: Vec<(u64, String)> = Vec::new();
         for entry in entries.values() {
-            lines.extend(entry.journal.lock().unwrap_or_else(PoisonError::into_inner).after(after, host));
+            lines.extend(entry.journal.lock().unwrap_or_else(PoisonError::into_inner).after(
+                after,
+                host,
+                Format::Short,
+            ));
         }
         drop(entries);
         lines.sort();

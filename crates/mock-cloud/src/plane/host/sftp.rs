@@ -45,6 +45,8 @@ enum Open {
 /// The files of a host, for one client.
 pub(crate) struct Files {
     machine: Arc<Machine>,
+    /// Home of who is not root, and may write nowhere else.
+    home: Option<String>,
     open: BTreeMap<String, Open>,
     next: u64,
     /// Cancelled when the client is gone; cancelling it cuts the connection.
@@ -54,8 +56,30 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    pub(crate) fn new(machine: Arc<Machine>, cut: CancellationToken, off: CancellationToken) -> Self {
-        Self { machine, open: BTreeMap::new(), next: 0, cut, off }
+    pub(crate) fn new(
+        machine: Arc<Machine>,
+        home: Option<String>,
+        cut: CancellationToken,
+        off: CancellationToken,
+    ) -> Self {
+        Self { machine, home, open: BTreeMap::new(), next: 0, cut, off }
+    }
+
+    /// Whether a place may be changed.
+    fn may_write(&self, place: &Place) -> Result<(), StatusReply> {
+        match &self.home {
+            Some(home) if !place.path().starts_with(home) && !place.path().starts_with("/tmp") => {
+                Err(StatusCode::PermissionDenied.with_message("Permission denied"))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A place that is to be changed.
+    fn writable(&self, path: &str, last: Last) -> Result<Place, StatusReply> {
+        let place = self.place(path, last)?;
+        self.may_write(&place)?;
+        Ok(place)
     }
 
     /// Takes an upload to where it may begin.
@@ -88,13 +112,17 @@ impl Files {
         rename: fn(&Place, &Place) -> io::Result<()>,
     ) -> Result<(), StatusReply> {
         let mut passage = self.begin(&format!("rename {from} {to}")).await?;
-        let renamed = rename(&self.place(from, Last::Keep)?, &self.place(to, Last::Keep)?);
+        let renamed = rename(&self.writable(from, Last::Keep)?, &self.writable(to, Last::Keep)?);
         self.end(&mut passage).await?;
         renamed.map_err(|error| refusal(&error))
     }
 
     fn place(&self, path: &str, last: Last) -> Result<Place, StatusReply> {
-        self.machine.root.place(path, last).map_err(|error| refusal(&error))
+        let path = match &self.home {
+            Some(home) if !path.starts_with('/') => format!("{home}/{path}"),
+            Some(_) | None => path.to_owned(),
+        };
+        self.machine.root.place(&path, last).map_err(|error| refusal(&error))
     }
 
     fn keep(&mut self, id: u32, open: Open) -> Result<Handle, StatusReply> {
@@ -238,6 +266,11 @@ impl Handler for Files {
         if place.is_directory() {
             return Err(StatusCode::Failure.with_message("Is a directory"));
         }
+        if pflags.contains(OpenFlags::WRITE) {
+            self.may_write(&place)?;
+        } else if self.home.is_some() && place.stat().is_ok_and(|stat| stat.st_mode & 0o004 == 0) {
+            return Err(StatusCode::PermissionDenied.with_message("Permission denied"));
+        }
         let is_new = place.stat().is_err();
         let mode = attrs.permissions.unwrap_or(0o666) & 0o7777;
         let file = place.open(open_flags(pflags), mode & !0o022).map_err(|error| refusal(&error))?;
@@ -315,7 +348,7 @@ impl Handler for Files {
     }
 
     async fn setstat(&mut self, id: u32, path: String, attrs: FileAttributes) -> Result<Status, Self::Error> {
-        let place = self.place(&path, Last::Follow)?;
+        let place = self.writable(&path, Last::Follow)?;
         done(id, set_attributes(&place, &attrs))
     }
 
@@ -375,7 +408,7 @@ impl Handler for Files {
     }
 
     async fn remove(&mut self, id: u32, filename: String) -> Result<Status, Self::Error> {
-        let place = self.place(&filename, Last::Keep)?;
+        let place = self.writable(&filename, Last::Keep)?;
         if place.is_directory() {
             return Err(StatusCode::Failure.with_message("Is a directory"));
         }
@@ -383,12 +416,12 @@ impl Handler for Files {
     }
 
     async fn mkdir(&mut self, id: u32, path: String, attrs: FileAttributes) -> Result<Status, Self::Error> {
-        let place = self.place(path.trim_end_matches('/'), Last::Keep)?;
+        let place = self.writable(path.trim_end_matches('/'), Last::Keep)?;
         done(id, place.make_folder(attrs.permissions.unwrap_or(0o755) & 0o7777 & !0o022))
     }
 
     async fn rmdir(&mut self, id: u32, path: String) -> Result<Status, Self::Error> {
-        let place = self.place(path.trim_end_matches('/'), Last::Keep)?;
+        let place = self.writable(path.trim_end_matches('/'), Last::Keep)?;
         done(id, place.remove_folder())
     }
 
@@ -421,7 +454,7 @@ impl Handler for Files {
         targetpath: String,
     ) -> Result<Status, Self::Error> {
         let (target, link) = (linkpath, targetpath);
-        let place = self.place(&link, Last::Keep)?;
+        let place = self.writable(&link, Last::Keep)?;
         done(id, place.link_to(&target))
     }
 

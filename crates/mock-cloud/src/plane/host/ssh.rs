@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::gates::{self, Passage, Verdict};
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::Outcome;
-use crate::plane::host::programs::{Live, Stdin};
+use crate::plane::host::programs::{Caller, Live, Stdin};
 use crate::plane::host::sftp::Files;
 use crate::plane::network::outer_port;
 use crate::plane::probe::connect;
@@ -106,7 +106,7 @@ async fn converse(
     let stream = Guarded::new(stream, Activity::new(), cut.clone());
     let (near, far) = tokio::io::duplex(WAY);
     let carried = tokio::spawn(strain::carry(stream, far, machine.strain()));
-    let connection = Connection { machine, channels: HashMap::new(), cut: cut.clone(), off };
+    let connection = Connection { machine, user: None, channels: HashMap::new(), cut: cut.clone(), off };
     let ended = match server::run_stream(config, near, connection).await {
         Ok(session) => session.await,
         Err(error) => Err(error),
@@ -121,6 +121,8 @@ async fn converse(
 /// One client.
 struct Connection {
     machine: Arc<Machine>,
+    /// Who logged in, when it is not root.
+    user: Option<String>,
     /// Session channels that do nothing yet.
     channels: HashMap<ChannelId, Channel<Msg>>,
     /// Cancelled when the client goes, or the host is switched off; cancelling it cuts the connection.
@@ -131,9 +133,9 @@ struct Connection {
 
 impl Connection {
     fn knows(&self, user: &str, offered: &PublicKey) -> bool {
-        let keys = self.machine.authorized_keys();
+        let keys = self.machine.authorized_keys(user);
         let mut known = keys.iter().filter_map(|line| PublicKey::from_openssh(line.trim()).ok());
-        user == "root" && known.any(|key| key.key_data() == offered.key_data())
+        known.any(|key| key.key_data() == offered.key_data())
     }
 
     /// Runs something beside the connection, and not longer than it.
@@ -171,7 +173,9 @@ impl server::Handler for Connection {
     async fn auth_publickey(&mut self, user: &str, key: VerifiedPublicKey<'_>) -> Result<Auth, Self::Error> {
         // SHA-1 signatures are refused, as today's servers do.
         let is_old = key.algorithm.as_str() == "ssh-rsa";
-        Ok(judged(!is_old && self.knows(user, key.public_key)))
+        let is_known = !is_old && self.knows(user, key.public_key);
+        self.user = (is_known && user != "root").then(|| user.to_owned());
+        Ok(judged(is_known))
     }
 
     async fn channel_open_session(
@@ -236,7 +240,9 @@ impl server::Handler for Connection {
         let machine = Arc::clone(&self.machine);
         let what = format!("{} {}", machine.host_name(), String::from_utf8_lossy(line));
         let passage = machine.gates.arrive(gates::Kind::Command, &what);
-        let work = execute(Executed { machine, line: line.to_vec(), passage }, channel, self.cut.clone());
+        let user = self.user.clone();
+        let work =
+            execute(Executed { machine, user, line: line.to_vec(), passage }, channel, self.cut.clone());
         let off = self.off.clone();
         // Not by `spawn`: a command goes on when its client is gone.
         tokio::spawn(async move { off.run_until_cancelled(work).await });
@@ -252,7 +258,8 @@ impl server::Handler for Connection {
         match self.channels.remove(&channel) {
             Some(channel) if name == "sftp" => {
                 session.channel_success(channel.id())?;
-                let files = Files::new(Arc::clone(&self.machine), self.cut.clone(), self.off.clone());
+                let home = self.user.as_ref().map(|user| self.machine.home(user).unwrap_or_default());
+                let files = Files::new(Arc::clone(&self.machine), home, self.cut.clone(), self.off.clone());
                 self.spawn(serve_files(files, channel));
                 Ok(())
             }
@@ -299,6 +306,7 @@ impl server::Handler for Connection {
 /// A command line that a client sent.
 struct Executed {
     machine: Arc<Machine>,
+    user: Option<String>,
     line: Vec<u8>,
     passage: Passage,
 }
@@ -310,7 +318,10 @@ impl Executed {
             return None;
         }
         let outcome = match std::str::from_utf8(&self.line) {
-            Ok(line) => self.machine.run_line(line, stdin, Some(teller)).await,
+            Ok(line) => {
+                let caller = Caller { user: self.user, live: Some(teller), gone: gone.clone() };
+                self.machine.run_line(line, stdin, caller).await
+            }
             Err(_) => Outcome::refused("a command that is not UTF-8"),
         };
         tracing::debug!(line = %String::from_utf8_lossy(&self.line), status = outcome.status, "executed");

@@ -1,6 +1,8 @@
 //! Splits the one string of an SSH `exec` into an argument vector.
 //!
-//! Only quotes and backslash are understood. Whatever a shell would act upon is refused by name, so that a
+//! In a script, `A || B` and `>>FILE` at the end of a command are understood as well.
+//!
+//! Beside that only quotes and backslash are. Whatever a shell would act upon is refused by name, so that a
 //! command that would mean something else on a real host never runs quietly here.
 
 /// Why a command line is refused: the character or construct, to be named to the user.
@@ -33,6 +35,52 @@ pub(crate) fn split(line: &str) -> Result<Vec<String>, NotUnderstood> {
     }
     words.extend(word);
     Ok(words)
+}
+
+/// One command of a line of a script.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Simple {
+    pub(crate) argv: Vec<String>,
+    /// The file that what it prints is added to.
+    pub(crate) append_to: Option<String>,
+}
+
+/// The commands of a line of a script: each but the first is run when the one before it failed.
+pub(crate) fn split_script(line: &str) -> Result<Vec<Simple>, NotUnderstood> {
+    parts(line, "||").into_iter().map(simple).collect()
+}
+
+fn simple(text: &str) -> Result<Simple, NotUnderstood> {
+    match parts(text, ">>").as_slice() {
+        [text] => Ok(Simple { argv: split(text)?, append_to: None }),
+        [text, file] => match split(file)?.as_slice() {
+            [file] => Ok(Simple { argv: split(text)?, append_to: Some(file.clone()) }),
+            _ => Err(NotUnderstood("`>>` with other than one file behind it".to_owned())),
+        },
+        _ => Err(NotUnderstood("more than one `>>`".to_owned())),
+    }
+}
+
+/// What stands between the places where an operator stands outside of quotes.
+fn parts<'t>(text: &'t str, operator: &str) -> Vec<&'t str> {
+    let (mut found, mut begin, mut at, mut quote) = (Vec::new(), 0, 0, None);
+    let bytes = text.as_bytes();
+    while at < bytes.len() {
+        match (quote, bytes[at]) {
+            (None | Some(b'"'), b'\\') => at += 1,
+            (None, letter @ (b'\'' | b'"')) => quote = Some(letter),
+            (Some(open), letter) if letter == open => quote = None,
+            (None, _) if text.as_bytes()[at..].starts_with(operator.as_bytes()) => {
+                found.push(&text[begin..at]);
+                at += operator.len() - 1;
+                begin = at + 1;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found.push(&text[begin..]);
+    found
 }
 
 fn single_quoted(letters: &mut std::str::Chars<'_>, word: &mut String) -> Result<(), NotUnderstood> {
@@ -82,6 +130,22 @@ mod tests {
         ];
         for (line, expected) in cases {
             assert_eq!(split(line).unwrap(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_of_a_script_may_try_something_else_and_add_to_a_file() {
+        let simple = |argv: &[&str], append_to: Option<&str>| Simple {
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            append_to: append_to.map(str::to_owned),
+        };
+        let line = "grep -q 'a || b' /x || printf '%s >>\\n' 'c' >>/y";
+        let expected =
+            [simple(&["grep", "-q", "a || b", "/x"], None), simple(&["printf", "%s >>\\n", "c"], Some("/y"))];
+        assert_eq!(split_script(line).unwrap(), expected);
+        assert_eq!(split_script("true").unwrap(), [simple(&["true"], None)]);
+        for line in ["a >>b >>c", "a >>b c", "a | b", "a > b", "a && b"] {
+            assert!(split_script(line).is_err(), "{line}");
         }
     }
 

@@ -6,6 +6,7 @@ use std::pin::Pin;
 
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// Most bytes a command reads from its input.
 const MOST_INPUT: u64 = 4 * 1024 * 1024;
@@ -47,18 +48,28 @@ impl Stdin {
 /// Where a command writes what has to be read before it ends.
 pub(crate) type Live = mpsc::UnboundedSender<Vec<u8>>;
 
+/// Who runs a command.
+#[derive(Clone, Default)]
+pub(crate) struct Caller {
+    /// A user without root's rights; root where there is none.
+    pub(crate) user: Option<String>,
+    /// Absent where only its end is waited for.
+    pub(crate) live: Option<Live>,
+    /// Cancelled when nobody is there any more to hear of it.
+    pub(crate) gone: CancellationToken,
+}
+
 /// One command.
 pub(crate) struct Call {
     pub(crate) argv: Vec<String>,
     /// Set by `env` on top of what every command has.
     pub(crate) environment: BTreeMap<String, String>,
     pub(crate) stdin: Stdin,
-    /// Absent where only its end is waited for.
-    pub(crate) live: Option<Live>,
+    pub(crate) caller: Caller,
 }
 
 impl Call {
     pub(crate) fn new(argv: Vec<String>, stdin: Stdin) -> Self {
-        Self { argv, environment: BTreeMap::new(), stdin, live: None }
+        Self { argv, environment: BTreeMap::new(), stdin, caller: Caller::default() }
     }
 }

@@ -49,7 +49,7 @@ async fn repeat(mut call: Call) -> Outcome {
     loop {
         match call.stdin.read_some().await {
             Ok(piece) if piece.is_empty() => return outcome,
-            Ok(piece) => match &call.live {
+            Ok(piece) => match &call.caller.live {
                 Some(live) if live.send(piece.clone()).is_ok() => {}
                 Some(_) | None => outcome.stdout.extend(piece),
             },

@@ -1,11 +1,12 @@
 //! Programs of the service manager: systemctl and journalctl.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::plane::host::journal::Format;
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::{Outcome, sentence};
-use crate::plane::host::programs::call::Call;
+use crate::plane::host::programs::call::{Call, Live};
 use crate::plane::host::programs::options::Options;
 use crate::plane::host::root::Last;
 use crate::plane::host::service::{Active, JobError, full_name};
@@ -212,7 +213,9 @@ fn status(machine: &Machine, unit: &str) -> Outcome {
         text.extend([format!("   Main PID: {pid}\n")]);
     }
     text.push('\n');
-    text.push_str(&machine.services.journal(unit, 10, &machine.host_name(), Format::Short));
+    let units = [unit.to_owned()];
+    let mut said = machine.services.said_by(&units, 0, &machine.host_name(), Format::Short);
+    text.extend(said.split_off(said.len().saturating_sub(10)).into_iter().map(|(_, line)| line));
     let code = if state.active == Active::Running { 0 } else { 3 };
     Outcome { status: code, ..Outcome::printed(text) }
 }
@@ -241,14 +244,19 @@ fn show(machine: &Machine, unit: &str, properties: Option<&str>) -> Outcome {
     Outcome::printed(text)
 }
 
-pub(crate) fn journalctl(machine: &Machine, arguments: &[String]) -> Outcome {
-    let options = match Options::read("journalctl", arguments, &["--no-pager"], &["-u", "-n", "-o"]) {
+/// How often there is a look at what units have said since.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// With `-f` it goes on until nobody is there any more.
+pub(crate) async fn journalctl(machine: &Arc<Machine>, call: Call) -> Outcome {
+    let (units, rest) = units_of(&call.argv);
+    let options = match Options::read("journalctl", &rest, &["--no-pager", "-f"], &["-n", "-o"]) {
         Ok(options) => options,
         Err(refusal) => return refusal,
     };
-    let Some(unit) = options.value("-u") else {
+    if units.is_empty() {
         return Outcome::refused("journalctl without -u");
-    };
+    }
     let format = match options.value("-o") {
         None | Some("short") => Format::Short,
         Some("cat") => Format::Cat,
@@ -259,6 +267,42 @@ pub(crate) fn journalctl(machine: &Machine, arguments: &[String]) -> Outcome {
         Some(Ok(count)) => count,
         Some(Err(_)) => return Outcome::refused("journalctl -n with other than a number"),
     };
-    let text = machine.services.journal(&full_name(unit), count, &machine.host_name(), format);
-    Outcome::printed(if text.is_empty() { "-- No entries --\n".to_owned() } else { text })
+    let mut said = machine.services.said_by(&units, 0, &machine.host_name(), format);
+    let last = said.last().map_or(0, |(number, _)| *number);
+    let text: String =
+        said.split_off(said.len().saturating_sub(count)).into_iter().map(|(_, line)| line).collect();
+    match (options.has("-f"), &call.caller.live) {
+        (true, Some(live)) => {
+            let _ = live.send(text.into_bytes());
+            let follows = follow(machine, &units, last, format, live);
+            call.caller.gone.run_until_cancelled(follows).await;
+            Outcome::status(130)
+        }
+        (true, None) => Outcome::refused("journalctl -f where nobody reads it as it comes"),
+        (false, _) => Outcome::printed(if text.is_empty() { "-- No entries --\n".to_owned() } else { text }),
+    }
+}
+
+async fn follow(machine: &Machine, units: &[String], mut last: u64, format: Format, live: &Live) {
+    loop {
+        for (number, line) in machine.services.said_by(units, last, &machine.host_name(), format) {
+            last = number;
+            let _ = live.send(line.into_bytes());
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// The units that are asked for, and the other arguments.
+fn units_of(arguments: &[String]) -> (Vec<String>, Vec<String>) {
+    let (mut units, mut rest) = (Vec::new(), Vec::new());
+    let mut words = arguments.iter();
+    while let Some(word) = words.next() {
+        match (word.as_str(), word.strip_prefix("-u").or_else(|| word.strip_prefix("--unit="))) {
+            ("-u" | "--unit", _) => units.extend(words.next().map(|unit| full_name(unit))),
+            (_, Some(unit)) => units.push(full_name(unit)),
+            (_, None) => rest.push(word.clone()),
+        }
+    }
+    (units, rest)
 }

@@ -116,7 +116,12 @@ pub(crate) fn getent(machine: &Machine, arguments: &[String]) -> Outcome {
 }
 
 pub(crate) fn useradd(machine: &Machine, arguments: &[String]) -> Outcome {
-    let options = match Options::read("useradd", arguments, &["--system", "--no-create-home"], &["--shell"]) {
+    let options = match Options::read(
+        "useradd",
+        arguments,
+        &["--system", "--no-create-home", "--create-home"],
+        &["--shell"],
+    ) {
         Ok(options) => options,
         Err(refusal) => return refusal,
     };
@@ -135,6 +140,12 @@ pub(crate) fn useradd(machine: &Machine, arguments: &[String]) -> Outcome {
     let number = 999 - users.lines().count().min(800);
     let shell = options.value("--shell").unwrap_or("/bin/sh");
     let line = format!("{users}{name}:x:{number}:{number}::/home/{name}:{shell}\n");
+    let home = format!("/home/{name}");
+    if options.has("--create-home")
+        && let Err(error) = machine.root.make_folders(&home, 0o755)
+    {
+        return Outcome::failed(12, format!("useradd: cannot create directory {home}: {}", sentence(&error)));
+    }
     match machine.root.write("/etc/passwd", line.as_bytes(), 0o644) {
         Ok(()) => Outcome::done(),
         Err(error) => Outcome::failed(1, format!("useradd: cannot open /etc/passwd: {}", sentence(&error))),
