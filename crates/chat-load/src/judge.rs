@@ -178,3 +178,6 @@ fn judge_senders(records: &[Record], all: &BTreeMap<Offset, Heard>, verdict: &mu
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
