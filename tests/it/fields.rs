@@ -204,7 +204,7 @@ fn service() -> Vec<Row> {
         ),
         (
             "node.port",
-            &[("chat application\n  port: 5000", "chat application\n  port: 5001")],
+            &[("  port: 5000\n\nload", "  port: 5001\n\nload")],
             Plan(&[
                 "update release.ecs01 release.ecs02",
                 "+/- server.ecs01 server.ecs02 security_rule.node-a security_rule.node-b",

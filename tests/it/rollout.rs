@@ -12,10 +12,10 @@ use crate::parts::lacks_redis;
 use crate::support::{Run, TestEnv, program};
 
 /// Longer than the timer of a host takes with the shortest deadline.
-const TIMER: Duration = Duration::from_mins(2);
+pub(crate) const TIMER: Duration = Duration::from_mins(2);
 
 /// The same node as another release: what is behind the end of a program is not read.
-fn write_another_node(env: &TestEnv, name: &str) {
+pub(crate) fn write_another_node(env: &TestEnv, name: &str) {
     let mut binary = fs::read(program("chat-node")).expect("it is built");
     binary.extend(name.as_bytes());
     env.write(name, binary);
@@ -100,7 +100,7 @@ fn a_release_that_is_no_good_is_put_back_and_the_others_stay() {
     let since = env.cloud().call_log().len();
     deploy(&env, "no-node").expect_code(6).expect_in_order(&[
         "not begun",
-        "release.ecs01",
+        "ecs01: release ",
         "did not become ready: the process ended with status 1",
         &format!("rolled back to {good}, which is ready"),
         "chat-node.service",
@@ -141,8 +141,7 @@ fn a_host_puts_the_release_before_back_when_nobody_confirms_the_other_one() {
     env.write_changed("chatroom.yaml", &[("min_healthy_time: 0s", short)]);
     write_another_node(&env, "other-node");
     let before = leads_to(&env, "ecs01", "current").expect("a release");
-    let mut command =
-        env.start(&["--local", "--chat-node", "other-node", "deploy", "--yes", "chatroom.yaml"]);
+    let command = env.start(&["--local", "--chat-node", "other-node", "deploy", "--yes", "chatroom.yaml"]);
     // Behind the flip, and before the second that the release must be ready is over.
     let begun = Instant::now();
     while leads_to(&env, "ecs01", "current").as_ref() == Some(&before) {
@@ -209,7 +208,8 @@ fn releases_are_listed_and_the_one_before_comes_back() {
     }
     // The topology's own release is another one, and nobody else has changed anything.
     let plan = env.run(&["--local", "--chat-node", "second-node", "plan", "chatroom.yaml"]).expect_code(0);
-    plan.expect_in_order(&[&format!("release: {first} -> {second}"), "2 to update"]).expect_absent("outside");
+    plan.expect_in_order(&[&format!("release: {first} -> {second}"), "2 to update"])
+        .expect_absent("Changed outside");
 
     env.run(&["--local", "rollback", "--yes", "chatroom.yaml", &second]).expect_code(0);
     assert_eq!(standing(&releases(&env), "ecs02", "in_force"), Some(second));

@@ -27,8 +27,11 @@ const LOOK: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(25);
 /// How long it waits at most after a goodbye: another node is there already.
 const ORDERLY_CEILING: Duration = Duration::from_millis(250);
-/// How long it waits at most after a connection that broke; twice as long with each failure.
+/// How long it waits at most after a connection that broke.
 const FIRST_CEILING: Duration = Duration::from_millis(500);
+/// How long it waits at most after each of the next failures; then twice as long with each.
+const NEXT_CEILING: Duration = Duration::from_secs(1);
+const PATIENT_FAILURES: u32 = 6;
 /// How long it waits at most in the end.
 const LAST_CEILING: Duration = Duration::from_secs(10);
 
@@ -158,7 +161,10 @@ impl Client {
     fn pause(&self, end: Gone) -> Duration {
         let ceiling = match (end, self.failures) {
             (Gone::Orderly, 0) => ORDERLY_CEILING,
-            (_, failures) => LAST_CEILING.min(FIRST_CEILING * 2_u32.pow(failures.min(10))),
+            (_, 0) => FIRST_CEILING,
+            (_, failures) => {
+                LAST_CEILING.min(NEXT_CEILING * 2_u32.pow(failures.saturating_sub(PATIENT_FAILURES).min(10)))
+            }
         };
         ceiling.mul_f64(rand::random_range(0.0..1.0))
     }
@@ -333,7 +339,8 @@ async fn packet(socket: &mut Socket) -> Result<String, Gone> {
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Gone),
+            Some(Ok(Message::Close(_))) => return Err(Gone::Orderly),
+            Some(Err(_)) | None => return Err(Gone::Broken),
             Some(Ok(_)) => {}
         }
     }
