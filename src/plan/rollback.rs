@@ -9,9 +9,12 @@ use crate::resource::{Kind, ResourceAddress};
 /// From what a plan knows of a stack: nodes that have another release in force, or do not run, get this one.
 pub fn make(plan: &Plan, release: &str) -> Plan {
     let there = plan.steps.iter().filter(|step| step.current.is_some());
-    let steps = there.map(|step| match step.address.kind {
-        Kind::Release => back_to(step, release, plan),
-        _ => Step { action: Action::Keep, ..step.clone() },
+    let steps = there.map(|step| {
+        if step.address.kind == Kind::Release {
+            back_to(step, release, plan)
+        } else {
+            Step { action: Action::Keep, ..step.clone() }
+        }
     });
     Plan {
         steps: steps.collect(),
