@@ -4,7 +4,7 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat bench bench-calls bench-apply \
+.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat rolling bench bench-calls bench-apply \
 	bench-node bench-balancer screenshots clean
 
 help: ## List the targets
@@ -44,6 +44,9 @@ soak: setup-test ## 100,000 simulated lives; ROUNDS=300 of two crashes or faults
 
 soak-chat: setup-test ## 2,000 clients, all of it ended and started again; SECONDS=600 | 14 min | 11 min
 	ulimit -n 16384 && cargo test --release --package chat-node --test soak --locked
+
+rolling: setup-test ## 500 clients while releases, Redis, nodes and hosts change; SECONDS=10 | 14 min | 3 min
+	ulimit -n 16384 && cargo test --release --workspace --test rolling --locked
 
 bench: build ## Time the road, stage by stage; see BENCHMARKS.md | 12 min | 2 min
 	cargo run --release --locked --example bench_road

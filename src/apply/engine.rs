@@ -161,7 +161,7 @@ async fn put(
         check_ours(&step.address, current)?;
         provider.depose(&step.address, &current.id)?;
     }
-    provider.put(step).await.map(|id| Some(id.to_string()))
+    provider.put(step, operation.traffic).await.map(|id| Some(id.to_string()))
 }
 
 async fn delete(

@@ -5,6 +5,7 @@ use crate::apply::recover::{adopt, recover};
 use crate::apply::{self, ApplyError, Outcome};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::hooks;
 use crate::cli::interrupt::{Stop, command_line};
 use crate::cli::plan::look;
 use crate::cli::refresh;
@@ -56,19 +57,20 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     }
     let loaded = session::check(&change.file, &bytes)?;
     let session = session::begin(options, loaded, Use::Change).await?;
-    let session = session.with_sink(progress::sink());
+    let session = session.with_sink(progress::sink()).with_hooks(change.hooks);
     let selection = change.selection.selection();
     let is_all = selection.is_all();
-    let status = bring_about(&session, consent, selection, |_| Ok(())).await?;
+    let status = bring_about(&session, hooks::Phase::Apply, consent, selection, |_| Ok(())).await?;
     if is_all && status == ExitStatus::Done {
         print_address(&session).await?;
     }
     Ok(status)
 }
 
-/// Recovers, plans, asks and applies; `accept` may refuse a plan.
+/// Recovers, plans, asks and applies, with the hooks of its phase around that; `accept` may refuse a plan.
 pub(super) async fn bring_about(
     session: &Session,
+    phase: hooks::Phase,
     consent: Consent,
     selection: Selection,
     accept: impl FnOnce(&Plan) -> Result<(), Failure>,
@@ -87,7 +89,7 @@ pub(super) async fn bring_about(
     if !agreed(consent, "Apply these changes?", &session.stop).await? {
         return Ok(ExitStatus::Failed);
     }
-    carry_out(session, &plan, &observed).await
+    hooks::around(session, phase, &observed, carry_out(session, &plan, &observed)).await
 }
 
 /// Finds out what became of an earlier command.

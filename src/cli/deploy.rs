@@ -3,6 +3,7 @@
 use crate::cli::apply::bring_about;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::hooks::Phase;
 use crate::cli::render::{count, progress};
 use crate::cli::session::{self, Use};
 use crate::cli::{ChangeArguments, GlobalOptions};
@@ -11,8 +12,9 @@ use crate::resource::Kind;
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Change).await?;
-    let session = session.with_sink(progress::sink());
-    bring_about(&session, arguments.yes.into(), arguments.selection.selection(), only_releases).await
+    let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks);
+    let selection = arguments.selection.selection();
+    bring_about(&session, Phase::Deploy, arguments.yes.into(), selection, only_releases).await
 }
 
 /// What runs on machines may change; machines and the rest must be as the topology says.

@@ -8,6 +8,7 @@ use crate::base::retry::{Backoff, Deadline};
 use crate::cli::apply::{Consent, agreed, carry_out};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::hooks::{self, Phase};
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Use};
 use crate::cli::{ChangeArguments, GlobalOptions, plan, protection};
@@ -22,7 +23,7 @@ const LAG: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Remove).await?;
-    let session = session.with_sink(progress::sink());
+    let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks);
     remove_all(&session, arguments.yes.into(), arguments.selection.selection()).await
 }
 
@@ -43,9 +44,14 @@ pub(super) async fn remove_all(
         if !agreed(consent, "Remove all of this?", &session.stop).await? {
             return Ok(ExitStatus::Failed);
         }
+        hooks::before(session, Phase::Destroy, &observed).await?;
         carry_out(session, &plan, &observed).await?;
     }
-    show_what_is_left(session, &plan, &how.selection).await
+    let status = show_what_is_left(session, &plan, &how.selection).await?;
+    if plan.has_work() {
+        hooks::after(session, Phase::Destroy).await?;
+    }
+    Ok(status)
 }
 
 /// What was taken over stays when everything goes.

@@ -19,6 +19,7 @@ mod explain;
 mod external;
 mod failure;
 mod fault;
+mod hooks;
 mod interrupt;
 mod key;
 mod local;
@@ -29,7 +30,9 @@ mod plan;
 mod programs;
 mod protection;
 mod refresh;
+mod releases;
 mod render;
+mod rollback;
 mod saved;
 mod selection;
 mod session;
@@ -104,6 +107,8 @@ pub(crate) struct ChangeArguments {
     yes: bool,
     #[command(flatten)]
     selection: selection::SelectionArguments,
+    #[command(flatten)]
+    hooks: hooks::HookArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -121,6 +126,10 @@ enum Command {
     Adopt(adopt::Arguments),
     /// Bring Redis and the chat node up to date on machines that are there
     Deploy(ChangeArguments),
+    /// Put a release that the hosts have kept in force again
+    Rollback(rollback::Arguments),
+    /// Show which releases each host keeps, and which one is in force
+    Releases(releases::Arguments),
     /// Prove from outside that messages cross the nodes
     Verify(verify::Arguments),
     /// Show what there is
@@ -195,6 +204,8 @@ impl Cli {
             Command::Adopt(arguments) => adopt::run(options, &arguments).await,
             Command::Apply(arguments) => Box::pin(apply::run(options, &arguments)).await,
             Command::Deploy(arguments) => Box::pin(deploy::run(options, &arguments)).await,
+            Command::Rollback(arguments) => Box::pin(rollback::run(options, &arguments)).await,
+            Command::Releases(arguments) => releases::run(options, &arguments).await,
             Command::Verify(arguments) => verify::run(options, &arguments).await,
             Command::Status(arguments) => status::run(options, &arguments).await,
             Command::Ssh(arguments) => ssh::run(options, &arguments).await,

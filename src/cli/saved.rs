@@ -9,6 +9,7 @@ use crate::cli::apply::{carry_out, go_on, print_address};
 use crate::cli::destroy::show_what_is_left;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::hooks::{self, Phase};
 use crate::cli::plan::look;
 use crate::cli::refresh;
 use crate::cli::render::{self, count, progress};
@@ -146,7 +147,8 @@ pub(super) async fn apply(
     let attempt = Attempt { path, saved: &saved };
     attempt.refuse_if_any(Difference::between("albatross", "version", &saved.program, PROGRAM))?;
     let session = attempt.session(options).await?;
-    Box::pin(attempt.carry_out(session.with_sink(progress::sink()))).await
+    let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks);
+    Box::pin(attempt.carry_out(session)).await
 }
 
 /// A saved plan that is to be carried out.
@@ -193,10 +195,15 @@ impl Attempt<'_> {
         if !plan.has_work() {
             return Ok(ExitStatus::Done);
         }
-        let status = carry_out(&session, &plan, &observed).await?;
         if self.saved.options.destroy {
-            return show_what_is_left(&session, &plan, &self.saved.options.selection).await;
+            hooks::before(&session, Phase::Destroy, &observed).await?;
+            carry_out(&session, &plan, &observed).await?;
+            let status = show_what_is_left(&session, &plan, &self.saved.options.selection).await?;
+            hooks::after(&session, Phase::Destroy).await?;
+            return Ok(status);
         }
+        let work = carry_out(&session, &plan, &observed);
+        let status = hooks::around(&session, Phase::Apply, &observed, work).await?;
         if plan.left_out.is_empty() {
             print_address(&session).await?;
         }

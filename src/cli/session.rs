@@ -14,6 +14,7 @@ use crate::cli::GlobalOptions;
 use crate::cli::caller::Caller;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::hooks::HookArguments;
 use crate::cli::interrupt::{self, Stop};
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
@@ -147,6 +148,8 @@ pub(super) struct Session {
     pub saved: Option<String>,
     /// Said when somebody says stop, or when the lock is lost.
     pub stop: Stop,
+    /// Whether the hooks of the topology are run; only who says so runs them.
+    pub runs_hooks: bool,
     /// Keeps other commands away.
     _lock: Option<Lock>,
 }
@@ -221,7 +224,19 @@ pub(super) async fn begin_at(
     let source = (path, text);
     let provider = provider.stopped_by(stop.token().clone());
     let begun = Begun::of(&folder);
-    Ok(Session { topology, source, desired, provider, hosts, target, begun, saved: None, stop, _lock: lock })
+    Ok(Session {
+        topology,
+        source,
+        desired,
+        provider,
+        hosts,
+        target,
+        begun,
+        saved: None,
+        stop,
+        runs_hooks: false,
+        _lock: lock,
+    })
 }
 
 /// Takes the lock of a stack, and says stop should it ever be lost.
@@ -257,6 +272,13 @@ fn open_journal(folder: &Path, identity: StateIdentity) -> Result<Journal, Failu
 }
 
 impl Session {
+    /// With the hooks of the topology, unless they are to be skipped.
+    #[must_use]
+    pub(super) fn with_hooks(mut self, arguments: HookArguments) -> Self {
+        self.runs_hooks = !arguments.skip_hooks;
+        self
+    }
+
     /// With somebody who shows what happens.
     #[must_use]
     pub(super) fn with_sink(mut self, sink: event::Sink) -> Self {

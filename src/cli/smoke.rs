@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crate::cli::apply::{Consent, bring_about};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::hooks::Phase;
 use crate::cli::local::{CloudOptions, LocalCloud, Pace};
 use crate::cli::render::progress::{self, seconds};
 use crate::cli::render::{self, count, report};
@@ -131,7 +132,7 @@ impl Smoke<'_> {
     async fn up_to_proof(&self) -> Result<Report, Failure> {
         stage("apply");
         let session = self.session(Use::Change).await?.with_sink(progress::sink());
-        bring_about(&session, Consent::Given, Selection::default(), |_| Ok(())).await?;
+        bring_about(&session, Phase::Apply, Consent::Given, Selection::default(), |_| Ok(())).await?;
         drop(session);
         stage("plan");
         let session = self.session(Use::Plan).await?;

@@ -169,6 +169,43 @@ pub enum DeployError {
         /// How the new one failed.
         trouble: Box<Trouble>,
     },
+    /// The new release did not come up, and stays where it is.
+    #[error(
+        "{host}: release {release} did not become ready: {}; it stays in force instead of {previous}, since \
+         `auto_revert` is off{}",
+        trouble.why,
+        lines(&trouble.journal)
+    )]
+    LeftUnready {
+        /// The host.
+        host: String,
+        /// The new release.
+        release: String,
+        /// The one before.
+        previous: String,
+        /// How the new one failed.
+        trouble: Box<Trouble>,
+    },
+    /// The host does not have a release that it shall go back to, or has its binary alone.
+    #[error("{host}: release {release} is not kept there as a whole")]
+    NotKept {
+        /// The host.
+        host: String,
+        /// The release.
+        release: String,
+    },
+    /// A release that is kept listens somewhere else than the load balancer asks.
+    #[error("{host}: release {release} listens on {found}, and the load balancer asks {place}")]
+    ListensElsewhere {
+        /// The host.
+        host: String,
+        /// The release.
+        release: String,
+        /// Where it listens.
+        found: String,
+        /// Where it would have to.
+        place: String,
+    },
     /// Neither the new release nor the one before came up.
     #[error(
         "{host}: release {release} did not become ready: {}; going back to {previous} did not help: {again}{}",
@@ -248,7 +285,15 @@ impl DeployError {
             Self::NoPassword { .. } | Self::PasswordNotMade { .. } => {
                 "`albatross apply FILE` makes it where Redis runs; that host needs openssl".to_owned()
             }
+            Self::NotKept { .. } => {
+                "`albatross releases FILE` lists what each host has; `albatross deploy FILE` brings a release anew"
+                    .to_owned()
+            }
+            Self::ListensElsewhere { .. } => {
+                "write the settings of that release into the topology, and run `albatross apply FILE`".to_owned()
+            }
             Self::NotReady { host, .. }
+            | Self::LeftUnready { host, .. }
             | Self::RolledBack { host, .. }
             | Self::RollbackFailed { host, .. } => {
                 format!("on {host}: `journalctl -u chat-node.service -n 100 --no-pager`")

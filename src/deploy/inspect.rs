@@ -51,6 +51,17 @@ pub(super) fn without_password(environment: &str) -> (String, Option<Secret<Stri
     }
 }
 
+/// A node's environment with a password in place of the stand-in.
+pub(super) fn with_password(environment: &str, password: &Secret<String>) -> String {
+    let (without, _) = without_password(environment);
+    let replaced = without.split_once(BEFORE_LOGIN).and_then(|(before, rest)| {
+        let (login, after) = rest.split_once('@')?;
+        let (user, _) = login.split_once(':')?;
+        Some(format!("{before}{BEFORE_LOGIN}{user}:{}@{after}", password.expose()))
+    });
+    replaced.unwrap_or(without)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,5 +87,13 @@ mod tests {
         assert_eq!(text, "CHAT_NODE_REDIS=redis://chat:x@r-1.example.com:6379/0\n");
         assert_eq!(password.unwrap().expose(), "hunter2");
         assert!(without_password("A=1\n").1.is_none());
+    }
+
+    #[test]
+    fn a_password_is_put_into_an_environment() {
+        let with = "A=1\nCHAT_NODE_REDIS=redis://chat:hunter2@10.0.0.7:6379/0\n";
+        let (without, password) = without_password(with);
+        assert_eq!(with_password(&without, &password.unwrap()), with);
+        assert_eq!(with_password("A=1\n", &Secret::new("hunter2".to_owned())), "A=1\n");
     }
 }

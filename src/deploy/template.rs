@@ -15,6 +15,12 @@ pub(super) const NODE_UNIT: Template =
     Template { name: "chat-node.service", text: include_str!("../../templates/chat-node.service") };
 pub(super) const NODE_ENVIRONMENT: Template =
     Template { name: "chat-node.env", text: include_str!("../../templates/chat-node.env") };
+pub(super) const REVERT_SERVICE: Template = Template {
+    name: "albatross-revert.service",
+    text: include_str!("../../templates/albatross-revert.service"),
+};
+pub(super) const REVERT_TIMER: Template =
+    Template { name: "albatross-revert.timer", text: include_str!("../../templates/albatross-revert.timer") };
 pub(super) const REDIS_UNIT: Template = Template {
     name: "albatross-redis.service",
     text: include_str!("../../templates/albatross-redis.service"),

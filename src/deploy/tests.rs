@@ -60,8 +60,25 @@ fn quiet() -> Note {
     Arc::new(|_: &str| {})
 }
 
+/// No time beyond the one in which the node is first seen ready.
+const ROLLOUT: node::Rollout = node::Rollout {
+    min_healthy_time: Duration::ZERO,
+    healthy_deadline: Duration::from_secs(30),
+    auto_revert: true,
+};
+
 async fn install(host: &Played, content: &[u8]) -> Result<Outcome, DeployError> {
-    node::install(host, &artifact(content), &node_settings(), &password(), &quiet()).await
+    install_as(host, &artifact(content), &node_settings(), &password()).await
+}
+
+async fn install_as(
+    host: &Played,
+    artifact: &Artifact,
+    settings: &node::Settings,
+    password: &Secret<String>,
+) -> Result<Outcome, DeployError> {
+    let wanted = (node::Wanted::Built(artifact), settings);
+    node::prepare(host, wanted, password, ROLLOUT, &quiet()).await?.put_in_force().await
 }
 
 fn release(content: &[u8]) -> String {
@@ -113,7 +130,7 @@ async fn the_unit_is_what_systemd_and_a_reader_expect() {
     }
     assert!(!unit.contains("{{") && !unit.contains("{%"), "{unit}");
     let low = node::Settings { port: 80, ..node_settings() };
-    node::install(&host, &artifact(b"one"), &low, &password(), &quiet()).await.unwrap();
+    install_as(&host, &artifact(b"one"), &low, &password()).await.unwrap();
     let unit = host.file("/etc/systemd/system/chat-node.service").text;
     assert!(unit.contains("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"), "{unit}");
 }
@@ -162,10 +179,10 @@ async fn a_first_release_that_does_not_become_ready_is_stopped_and_a_silent_one_
 async fn a_binary_that_cannot_run_is_refused_before_anything_is_sent() {
     let host = Played::debian("ecs01");
     let other = Artifact { architecture: Architecture::Aarch64, ..artifact(b"one") };
-    let error = node::install(&host, &other, &node_settings(), &password(), &quiet()).await.unwrap_err();
+    let error = install_as(&host, &other, &node_settings(), &password()).await.unwrap_err();
     assert_eq!(error.to_string(), "ecs01: the binary is for aarch64, but the host is x86_64");
     let newer = Artifact { glibc_needed: Some((2, 38)), ..artifact(b"one") };
-    let error = node::install(&host, &newer, &node_settings(), &password(), &quiet()).await.unwrap_err();
+    let error = install_as(&host, &newer, &node_settings(), &password()).await.unwrap_err();
     assert_eq!(error.to_string(), "ecs01: the binary needs glibc 2.38, but the host has 2.36");
     assert!(host.uploads().is_empty());
 }
@@ -295,6 +312,95 @@ async fn cut_after_any_step_a_second_run_ends_in_the_same_state() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_change_that_was_cut_after_any_step_ends_in_the_same_state_when_it_is_made_again() {
+    let whole = Played::debian("ecs01");
+    install(&whole, b"one").await.unwrap();
+    whole.forget_log();
+    install(&whole, b"two").await.unwrap();
+    let steps = whole.log().len() - 1;
+    assert!(steps > 30, "{steps}");
+    for cut in 0..steps {
+        let host = Played::debian("ecs01");
+        install(&host, b"one").await.unwrap();
+        host.forget_log();
+        host.with(|state| state.cut_after = Some(cut));
+        assert!(install(&host, b"two").await.is_err(), "cut after {cut}");
+        host.with(|state| state.cut_after = None);
+        install(&host, b"two").await.unwrap();
+        assert_eq!(host.world(), whole.world(), "cut after {cut}");
+    }
+}
+
+/// What nobody has seen ready is nothing to go back to.
+#[tokio::test(start_paused = true)]
+async fn behind_a_change_that_was_cut_the_release_before_is_still_the_good_one() {
+    let host = Played::debian("ecs01");
+    install(&host, b"one").await.unwrap();
+    host.with(|state| {
+        state.broken.insert(release(b"two"));
+        state.broken.insert(release(b"three"));
+        // In the middle of the change, behind the flip.
+        state.cut_at = Some("systemctl restart chat-node.service");
+    });
+    install(&host, b"two").await.unwrap_err();
+    assert!(host.with(|state| state.is_active("albatross-revert.timer")), "nobody would put it back");
+    host.with(|state| state.cut_at = None);
+    let error = install(&host, b"three").await.unwrap_err();
+    let DeployError::RolledBack { previous, .. } = &error else { panic!("{error}") };
+    assert_eq!(*previous, release(b"one"));
+    assert!(!host.with(|state| state.is_active("albatross-revert.timer")), "the timer goes on");
+    assert_eq!(node::observe(&host).await.unwrap(), as_installed(release(b"one")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_is_kept_comes_back_with_its_settings_and_the_password_of_now() {
+    let host = Played::debian("ecs01");
+    install(&host, b"one").await.unwrap();
+    let other = node::Settings { ping_interval: Duration::from_secs(7), ..node_settings() };
+    install_as(&host, &artifact(b"one"), &other, &password()).await.unwrap();
+    let newer = Secret::new("ab".repeat(32));
+    let kept = node::ReleaseId::parse(&release(b"one")).unwrap();
+    let wanted = (node::Wanted::Kept(&kept), &other);
+    let outcome =
+        node::prepare(&host, wanted, &newer, ROLLOUT, &quiet()).await.unwrap().put_in_force().await.unwrap();
+    assert!(matches!(outcome, Outcome::Installed { uploaded: false, .. }), "{outcome:?}");
+    let environment = host.file("/etc/albatross/chat-node.env").text;
+    assert!(environment.contains("CHAT_NODE_PING_INTERVAL=10s\n"), "{environment}");
+    assert!(environment.contains(&format!("redis://:{}@", newer.expose())), "{environment}");
+    let listed = node::releases(&host).await.unwrap();
+    let standings: Vec<node::Standing> = listed.iter().map(|one| one.standing).collect();
+    assert_eq!(standings, [node::Standing::InForce, node::Standing::Before]);
+    assert_eq!(listed[0].release, kept);
+
+    let elsewhere = node::Settings { port: 5001, ..node_settings() };
+    let wanted = (node::Wanted::Kept(&kept), &elsewhere);
+    let refused = node::prepare(&host, wanted, &newer, ROLLOUT, &quiet()).await.err().unwrap().to_string();
+    let told = "listens on 10.0.0.5:5000, and the load balancer asks 10.0.0.5:5001";
+    assert!(refused.ends_with(told), "{refused}");
+}
+
+/// A node that ends and is started again has not been ready all the time.
+#[tokio::test(start_paused = true)]
+async fn a_release_counts_when_it_has_been_ready_for_a_while() {
+    let host = Played::debian("ecs01");
+    install(&host, b"one").await.unwrap();
+    let slow = node::Rollout { min_healthy_time: Duration::from_secs(10), ..ROLLOUT };
+    let (artifact, settings) = (artifact(b"two"), node_settings());
+    let wanted = (node::Wanted::Built(&artifact), &settings);
+    let begun = tokio::time::Instant::now();
+    node::prepare(&host, wanted, &password(), slow, &quiet()).await.unwrap().put_in_force().await.unwrap();
+    assert!(begun.elapsed() >= Duration::from_secs(10), "{:?}", begun.elapsed());
+
+    // Started again before each look, it never has been ready for so long.
+    host.with(|state| state.restarts = Some(0));
+    install(&host, b"one").await.unwrap();
+    host.with(|state| state.restarts_at_each_look = true);
+    let prepared = node::prepare(&host, wanted, &password(), slow, &quiet()).await.unwrap();
+    let error = prepared.put_in_force().await.unwrap_err().to_string();
+    assert!(error.contains("has not been ready for 10 s in a row after 30 s"), "{error}");
+}
+
 /// Several hosts are worked on at once, so everything must be able to move between threads.
 #[test]
 fn installations_over_ssh_can_run_in_parallel() {
@@ -303,7 +409,9 @@ fn installations_over_ssh_can_run_in_parallel() {
         movable(&redis::install(session, &redis_settings(), note));
         movable(&redis::observe(session));
         movable(&node::observe(session));
-        movable(&node::install(session, &artifact(b""), &node_settings(), &password(), note));
+        let artifact = artifact(b"");
+        let wanted = (node::Wanted::Built(&artifact), &node_settings());
+        movable(&node::prepare(session, wanted, &password(), ROLLOUT, note));
         movable(&session.upload("", Vec::new().into(), 0));
         movable(&session.tunnel(OURS.into(), 1));
     }

@@ -40,6 +40,11 @@ impl State {
         self.active == "failed" || self.restarts >= 3
     }
 
+    /// How often systemd has started it again by itself.
+    pub(super) fn restarts(&self) -> u32 {
+        self.restarts
+    }
+
     /// The state as part of a sentence.
     pub(super) fn words(&self) -> String {
         match (self.is_hopeless(), self.status.as_str()) {

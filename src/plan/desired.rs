@@ -10,8 +10,8 @@ use crate::resource::settings;
 use crate::resource::spec::{
     CertificateOrigin, CertificateSpec, Exposure, HostSpec, InstanceSpec, KeyPairSpec, ListenerCertificate,
     ListenerRuleSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence, RecordSpec, RedisAccess,
-    RedisAccountSpec, RedisInstanceSpec, RedisSpec, ReleaseSpec, SecurityGroupSpec, SecurityRuleSpec, Series,
-    ServerGroupSpec, ServerSpec, Source, Spec, VSwitchSpec, VpcSpec,
+    RedisAccountSpec, RedisInstanceSpec, RedisSpec, ReleaseSpec, RolloutSpec, SecurityGroupSpec,
+    SecurityRuleSpec, Series, ServerGroupSpec, ServerSpec, Source, Spec, VSwitchSpec, VpcSpec,
 };
 use crate::resource::{Kind, ResourceAddress};
 use crate::topology::model::{self, HostedRedis, ManagedRedis, Protocol, Reach, RedisPlace, Topology};
@@ -248,6 +248,8 @@ fn service(topology: &Topology, desired: &mut Desired) {
             ping_timeout: topology.node.ping_timeout.duration(),
             allowed_origins: topology.node.allowed_origins.clone(),
             trusted_proxies: balancer_ranges(topology).map(|(_, range)| range).collect(),
+            rollout: rollout(&topology.node.rollout),
+            kept: None,
         };
         needs.extend(match &access {
             RedisAccess::OnHost { instance, .. } => [
@@ -257,6 +259,15 @@ fn service(topology: &Topology, desired: &mut Desired) {
             RedisAccess::Managed(_) => [Kind::RedisInstance, Kind::RedisAccount].map(only),
         });
         desired.add(ResourceAddress::new(Kind::Release, name), Spec::Release(spec), needs);
+    }
+}
+
+fn rollout(rollout: &model::Rollout) -> RolloutSpec {
+    RolloutSpec {
+        max_parallel: rollout.max_parallel,
+        min_healthy_time: rollout.min_healthy_time.duration(),
+        healthy_deadline: rollout.healthy_deadline.duration(),
+        auto_revert: rollout.auto_revert,
     }
 }
 

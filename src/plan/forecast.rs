@@ -75,7 +75,7 @@ pub fn forecast(plan: &Plan) -> Result<Forecast, Cycle> {
     let order = operations(plan)?;
     for operation in &order {
         let step = plan.step(&operation.step);
-        let (calls, waits) = step.map(|step| work::of(step, operation.verb)).unwrap_or_default();
+        let (calls, waits) = step.map(|step| work::of(step, operation)).unwrap_or_default();
         let takes = waits.iter().map(|wait| wait.usual.takes).sum::<Duration>()
             + usual::CALL.takes * u32::try_from(calls.len() + waits.len()).unwrap_or(u32::MAX);
         let (address, verb) = (operation.address.clone(), operation.verb);

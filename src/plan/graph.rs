@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::plan::action::Action;
 use crate::plan::order::Order;
+use crate::plan::rollout::{self, Traffic};
 use crate::plan::standing::{Old, Steps, clashes, holder, new_machine};
 use crate::plan::{Plan, Step};
 use crate::resource::{Kind, ResourceAddress};
@@ -46,6 +47,8 @@ pub struct Operation {
     pub step: ResourceAddress,
     /// What that step begins with, when it is a replacement.
     pub order: Option<Order>,
+    /// What becomes of the traffic to the node that it is about.
+    pub traffic: Traffic,
 }
 
 /// Steps that wait for each other.
@@ -71,6 +74,7 @@ pub fn operations(plan: &Plan) -> Result<Vec<Operation>, Cycle> {
         after: graph.edges[node].iter().map(|before| index[before]).collect(),
         step: node.0.clone(),
         order: orders.get(node.0).copied(),
+        traffic: graph.traffic(*node),
     };
     Ok(order.iter().map(operation).collect())
 }
@@ -119,6 +123,13 @@ impl<'p> Graph<'p> {
             graph.wish(wish);
         }
         graph
+    }
+
+    fn traffic(&self, (address, verb): Node<'p>) -> Traffic {
+        match self.steps.get(address) {
+            Some(step) if verb == Verb::Put => rollout::traffic(step, &self.steps),
+            Some(_) | None => Traffic::Stays,
+        }
     }
 
     /// Whether each replacement makes the new one first.
@@ -293,21 +304,26 @@ fn is_behind<'p>(upper: Node<'p>, lower: Node<'p>, steps: &Steps<'p>) -> bool {
         && route.is_some_and(|route| route.split(' ').any(|name| name == lower.0.name))
 }
 
-/// Nodes that serve people are replaced one after another, each back among the servers before the next, so that a bad
-/// release stops at the first. New ones are not in anybody's way.
+/// Nodes that serve people are changed one after another, or as many at once as may be away, each back among the servers
+/// before the next, so that a bad release stops at the first. Nobody misses those that are out of the group, and new
+/// ones are not in anybody's way: they come first.
 fn release_before<'p>(node: Node<'p>, nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> Vec<Node<'p>> {
     let is_running = |address: &ResourceAddress| {
         address.kind == Kind::Release && steps.get(address).is_some_and(|step| !step.action.makes_new())
     };
-    if !is_running(node.0) {
-        return Vec::new();
-    }
-    let running = nodes.iter().filter(|(other, verb)| *verb == Verb::Put && is_running(other));
-    let earlier = running.copied().rfind(|(other, _)| *other < node.0);
-    let is_its_server = |server: &ResourceAddress| {
-        server.kind == Kind::Server && earlier.is_some_and(|(release, _)| release.name == server.name)
+    let Some(step) = steps.get(node.0).filter(|_| is_running(node.0)) else { return Vec::new() };
+    let is_out = |address: &ResourceAddress| rollout::is_out_of_group(address, steps);
+    let running = nodes.iter().copied().filter(|(other, verb)| *verb == Verb::Put && is_running(other));
+    let mut running: Vec<Node<'p>> = running.collect();
+    running.sort_by_key(|(address, _)| (!is_out(address), *address));
+    let own = running.iter().position(|other| *other == node).unwrap_or_default();
+    let earlier = own.checked_sub(rollout::max_parallel(step)).map(|before| running[before]);
+    let comes_first = |server: &ResourceAddress| {
+        let is_its_server = earlier.is_some_and(|(release, _)| release.name == server.name);
+        let is_new = steps.get(server).is_some_and(|step| step.action.makes_new()) && !is_out(node.0);
+        server.kind == Kind::Server && server.name != node.0.name && (is_its_server || is_new)
     };
-    let servers = nodes.iter().filter(|(other, verb)| *verb == Verb::Put && is_its_server(other)).copied();
+    let servers = nodes.iter().filter(|(other, verb)| *verb == Verb::Put && comes_first(other)).copied();
     earlier.into_iter().chain(servers).collect()
 }
 

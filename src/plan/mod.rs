@@ -7,7 +7,8 @@
 //! 4. [`select`] leaves out what was not asked for;
 //! 5. [`graph`] says in which order the steps can go, and which can go together, and [`order`] of each replacement
 //!    whether the new one is made before the old one goes;
-//! 6. [`forecast`] says which calls that takes, and how long.
+//! 6. [`rollout`] says whether a node is without traffic while its release is changed;
+//! 7. [`forecast`] says which calls all that takes, and how long.
 //!
 //! The plan is data: it can be printed, and apply takes nothing else. [`saved`] keeps it in a file until it is applied.
 
@@ -20,6 +21,8 @@ pub mod graph;
 pub mod note;
 pub mod order;
 pub mod protect;
+pub mod rollback;
+pub mod rollout;
 pub mod saved;
 pub mod select;
 mod standing;

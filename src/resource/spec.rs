@@ -296,6 +296,24 @@ pub struct ReleaseSpec {
     pub allowed_origins: Vec<String>,
     /// Where the load balancer comes from, whose word for its clients' addresses is taken.
     pub trusted_proxies: Vec<Ipv4Net>,
+    /// With how much care another release is put in force.
+    pub rollout: RolloutSpec,
+    /// A release that the host has kept and that is to be in force, in place of the one that follows from the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<String>,
+}
+
+/// With how much care another release is put on a node that runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutSpec {
+    /// How many nodes may be away at once.
+    pub max_parallel: u16,
+    /// How long a release must have been ready before it counts.
+    pub min_healthy_time: Duration,
+    /// By when it must count.
+    pub healthy_deadline: Duration,
+    /// Whether the release before comes back where it does not.
+    pub auto_revert: bool,
 }
 
 /// A machine in the group.

@@ -127,6 +127,19 @@ pub const RULES: &[RuleExplanation] = &[
         "give the path of a topology, such as examples/chatroom.yaml",
     ),
     rule(
+        "hook-command",
+        "a command of a hook cannot be run",
+        "A hook is a list of commands, and each command a list of words: a program and its arguments. No shell reads \
+         them, so nothing needs to be quoted.",
+        "write for example `before_apply: [[./check, --all], [./notify, \"we begin\"]]`",
+    ),
+    rule(
+        "hook-timeout",
+        "a hook may not take that long, or takes no time",
+        "The stack is locked while a hook runs, so each command is bounded: 1 second to 1 hour.",
+        "write for example `timeout: 5m`",
+    ),
+    rule(
         "host-key-line",
         "this is no line of a host key",
         "A pinned host key is written as the host has it: its kind, and its text in base64.",
@@ -301,6 +314,19 @@ pub const RULES: &[RuleExplanation] = &[
         "this is not the id of a region",
         "Regions are written by id, such as `cn-hangzhou`; a zone has a letter more.",
         "write the id; `aliyun ecs DescribeRegions` lists them",
+    ),
+    rule(
+        "rollout-parallel",
+        "too many nodes would be away at once",
+        "A node that is given another release is away for a moment. Clients move to the others, so one has to stay.",
+        "leave `max_parallel` out: one node goes at a time",
+    ),
+    rule(
+        "rollout-time",
+        "a release could never count",
+        "A release counts when its node has been ready for `min_healthy_time`, and it must count by `healthy_deadline`, \
+         which begins when the node is started.",
+        "make `healthy_deadline` longer than `min_healthy_time`, such as `1m` and `10s`",
     ),
     rule(
         "ssh-allow-from",

@@ -164,6 +164,7 @@ const TOP_FIELDS: &[&str] = &[
     "exclusive",
     "protect",
     "endpoints",
+    "hooks",
 ];
 
 /// The fields that may stand below a path. A test holds this against the schema.
@@ -184,7 +185,19 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["ssh", "sudo", "password"] | ["instances", _, "ssh", "sudo", "password"] => &["env", "file"],
         ["redis"] => &["on", "tair", "classic", "port", "max_memory", "persistence"],
         ["redis", "tair" | "classic"] => &["class", "engine", "vswitch", "eviction", "protect"],
-        ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins"],
+        ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins", "rollout"],
+        ["node", "rollout"] => &["max_parallel", "min_healthy_time", "healthy_deadline", "auto_revert"],
+        ["hooks"] => &[
+            "before_apply",
+            "after_apply",
+            "before_deploy",
+            "after_deploy",
+            "before_rollback",
+            "after_rollback",
+            "before_destroy",
+            "after_destroy",
+            "timeout",
+        ],
         ["load_balancer"] => {
             &["id", "vswitches", "address", "edition", "protect", "listener", "redirect_from"]
         }

@@ -41,6 +41,8 @@ pub struct Topology {
     pub protect: bool,
     /// Addresses of products that are not asked at their official hosts, by code.
     pub endpoints: BTreeMap<String, ServiceAddress>,
+    /// Commands of the operator's machine.
+    pub hooks: Hooks,
 }
 
 /// A VPC.
@@ -218,6 +220,67 @@ pub struct Node {
     pub ping_timeout: Seconds,
     /// Other origins that may connect.
     pub allowed_origins: Vec<String>,
+    /// How another release is put on nodes that run.
+    pub rollout: Rollout,
+}
+
+/// How another release is put on nodes that run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rollout {
+    /// How many nodes are away at once.
+    pub max_parallel: u16,
+    /// How long a release must have been ready before it counts.
+    pub min_healthy_time: Seconds,
+    /// By when it must count.
+    pub healthy_deadline: Seconds,
+    /// Whether the release before comes back.
+    pub auto_revert: bool,
+}
+
+/// A moment at which commands of the operator's machine are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Moment {
+    /// Before anything is applied.
+    BeforeApply,
+    /// After everything was.
+    AfterApply,
+    /// Before anything is deployed.
+    BeforeDeploy,
+    /// After everything was.
+    AfterDeploy,
+    /// Before anything is rolled back.
+    BeforeRollback,
+    /// After everything was.
+    AfterRollback,
+    /// Before anything is removed.
+    BeforeDestroy,
+    /// After everything was.
+    AfterDestroy,
+}
+
+impl Moment {
+    /// Its name in a topology.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::BeforeApply => "before_apply",
+            Self::AfterApply => "after_apply",
+            Self::BeforeDeploy => "before_deploy",
+            Self::AfterDeploy => "after_deploy",
+            Self::BeforeRollback => "before_rollback",
+            Self::AfterRollback => "after_rollback",
+            Self::BeforeDestroy => "before_destroy",
+            Self::AfterDestroy => "after_destroy",
+        }
+    }
+}
+
+/// Commands of the operator's machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hooks {
+    /// By moment, each a program and its arguments.
+    pub commands: BTreeMap<Moment, Vec<Vec<String>>>,
+    /// How long each may take.
+    pub timeout: Seconds,
 }
 
 /// The ALB.

@@ -12,9 +12,9 @@ use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::topology::duration::Seconds;
 use crate::topology::model::{
-    Address, Certificate, Dns, Edition, Eviction, HostKeys, HostedRedis, Instance, Key, Listener,
-    LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace, Series, Ssh,
-    Sudo, Topology, VSwitch, Vpc,
+    Address, Certificate, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance, Key, Listener,
+    LoadBalancer, Login, ManagedRedis, Moment, Node, Persistence, Protocol, Reach, Redis, RedisPlace,
+    Rollout, Series, Ssh, Sudo, Topology, VSwitch, Vpc,
 };
 use crate::topology::schema::{self, CertificateForm, Document, HostKeysForm, KeyForm, SudoForm};
 
@@ -34,6 +34,14 @@ pub(super) const DEFAULT_LISTENER_TIMEOUT: Seconds = Seconds::new(60);
 pub(super) const DEFAULT_USER: &str = "root";
 /// Port of SSH servers.
 pub(super) const DEFAULT_SSH_PORT: u16 = 22;
+/// Nodes that are away at once, as Nomad has it.
+pub(super) const DEFAULT_MAX_PARALLEL: u16 = 1;
+/// How long a release must have been ready, as Nomad has it.
+pub(super) const DEFAULT_MIN_HEALTHY_TIME: Seconds = Seconds::new(10);
+/// By when a release must count. A node starts in a second, so Nomad's five minutes would only prolong an outage.
+pub(super) const DEFAULT_HEALTHY_DEADLINE: Seconds = Seconds::new(60);
+/// How long a hook may take.
+const DEFAULT_HOOK_TIMEOUT: Seconds = Seconds::new(300);
 /// Small current instance types that most zones have, cheapest first.
 const DEFAULT_TYPES: [&str; 4] = ["ecs.e-c1m2.large", "ecs.u1-c1m2.large", "ecs.c7.large", "ecs.c6.large"];
 /// Alibaba Cloud Linux 3.
@@ -144,6 +152,7 @@ pub(super) fn resolve(document: Document) -> Topology {
             .into_iter()
             .filter_map(|(product, text)| Some((product, ServiceAddress::parse(&text).ok()?)))
             .collect(),
+        hooks: hooks(document.hooks),
     }
 }
 
@@ -224,7 +233,32 @@ fn node(node: schema::Node) -> Node {
         ping_interval: node.ping_interval.unwrap_or(DEFAULT_PING_INTERVAL),
         ping_timeout: node.ping_timeout.unwrap_or(DEFAULT_PING_INTERVAL),
         allowed_origins: node.allowed_origins,
+        rollout: rollout(&node.rollout),
     }
+}
+
+fn rollout(rollout: &schema::Rollout) -> Rollout {
+    let max_parallel = rollout.max_parallel.and_then(|number| u16::try_from(number).ok());
+    Rollout {
+        max_parallel: max_parallel.unwrap_or(DEFAULT_MAX_PARALLEL),
+        min_healthy_time: rollout.min_healthy_time.unwrap_or(DEFAULT_MIN_HEALTHY_TIME),
+        healthy_deadline: rollout.healthy_deadline.unwrap_or(DEFAULT_HEALTHY_DEADLINE),
+        auto_revert: rollout.auto_revert.unwrap_or(true),
+    }
+}
+
+fn hooks(hooks: schema::Hooks) -> Hooks {
+    let commands = [
+        (Moment::BeforeApply, hooks.before_apply),
+        (Moment::AfterApply, hooks.after_apply),
+        (Moment::BeforeDeploy, hooks.before_deploy),
+        (Moment::AfterDeploy, hooks.after_deploy),
+        (Moment::BeforeRollback, hooks.before_rollback),
+        (Moment::AfterRollback, hooks.after_rollback),
+        (Moment::BeforeDestroy, hooks.before_destroy),
+        (Moment::AfterDestroy, hooks.after_destroy),
+    ];
+    Hooks { commands: commands.into(), timeout: hooks.timeout.unwrap_or(DEFAULT_HOOK_TIMEOUT) }
 }
 
 fn load_balancer(load_balancer: schema::LoadBalancer) -> LoadBalancer {

@@ -46,6 +46,9 @@ pub struct Document {
     /// Addresses of products that are not asked at their official hosts, by product: `ecs: https://ecs.example.com`.
     #[serde(default)]
     pub endpoints: BTreeMap<String, String>,
+    /// Commands of the operator's machine, run before and after what Albatross does.
+    #[serde(default)]
+    pub hooks: Hooks,
 }
 
 /// The network.
@@ -250,6 +253,22 @@ pub struct Node {
     /// Web origins other than its own whose pages may connect.
     #[serde(default)]
     pub allowed_origins: Vec<String>,
+    /// How another release is put on nodes that run.
+    #[serde(default)]
+    pub rollout: Rollout,
+}
+
+/// How another release is put on nodes that run, in the words of Nomad's `update`.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Rollout {
+    /// How many nodes are away at once: 1 to one less than there are; default 1.
+    pub max_parallel: Option<i64>,
+    /// How long a release must have been ready before it counts, and the next node goes: 0s to 1h; default 10s.
+    pub min_healthy_time: Option<Seconds>,
+    /// By when it must count: longer than `min_healthy_time`, 1h at most; default 1m.
+    pub healthy_deadline: Option<Seconds>,
+    /// Whether the release before comes back on a node where the other one does not become ready; default `true`.
+    pub auto_revert: Option<bool>,
 }
 
 /// The ALB.
@@ -412,4 +431,36 @@ pub struct Dns {
     pub host: Option<String>,
     /// Seconds; default 600.
     pub ttl: Option<u32>,
+}
+
+/// Commands of the operator's machine, each a list of words: a program and its arguments. No shell reads them. They run
+/// in the folder of the topology, one after another; one that fails stops what comes behind it.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Hooks {
+    /// Before `apply` changes anything, when it has something to change.
+    #[serde(default)]
+    pub before_apply: Vec<Vec<String>>,
+    /// When `apply` has made everything so.
+    #[serde(default)]
+    pub after_apply: Vec<Vec<String>>,
+    /// As `before_apply`, for `deploy`.
+    #[serde(default)]
+    pub before_deploy: Vec<Vec<String>>,
+    /// As `after_apply`, for `deploy`.
+    #[serde(default)]
+    pub after_deploy: Vec<Vec<String>>,
+    /// As `before_apply`, for `rollback`.
+    #[serde(default)]
+    pub before_rollback: Vec<Vec<String>>,
+    /// As `after_apply`, for `rollback`.
+    #[serde(default)]
+    pub after_rollback: Vec<Vec<String>>,
+    /// As `before_apply`, for `destroy`.
+    #[serde(default)]
+    pub before_destroy: Vec<Vec<String>>,
+    /// When `destroy` has removed everything that was asked for.
+    #[serde(default)]
+    pub after_destroy: Vec<Vec<String>>,
+    /// How long each command may take: 1s to 1h; default 5m.
+    pub timeout: Option<Seconds>,
 }

@@ -15,6 +15,10 @@ const EXAMPLE: &str = include_str!("../../examples/chatroom.yaml");
 /// The file that every command is given.
 const FILE: &str = "chatroom.yaml";
 
+/// A release counts as soon as it is ready: nobody waits for it thousands of times.
+const AT_ONCE: [(&str, &str); 1] =
+    [("  port: 5000\n\nload_balancer", "  rollout: { min_healthy_time: 0s }\n  port: 5000\n\nload_balancer")];
+
 /// What `update` changes: a setting of the nodes, the idle timeout, the record's TTL.
 const UPDATES: [(&str, &str); 3] = [
     ("  port: 5000\n\nload_balancer", "  port: 5000\n  ping_interval: 8s\n\nload_balancer"),
@@ -32,8 +36,8 @@ impl Verb {
     /// The topology a command brings about, or removes.
     fn topology(self) -> anyhow::Result<String> {
         match self {
-            Self::Apply => Ok(EXAMPLE.to_owned()),
-            Self::Update => changed(EXAMPLE.to_owned(), &UPDATES),
+            Self::Apply => changed(EXAMPLE.to_owned(), &AT_ONCE),
+            Self::Update => changed(Self::Apply.topology()?, &UPDATES),
             Self::Replace | Self::Destroy => changed(Self::Update.topology()?, &REPLACEMENT),
         }
     }

@@ -26,6 +26,8 @@ type Row = (&'static str, &'static [(&'static str, &'static str)], Does);
 
 /// Both nodes get another release, whatever of them changes.
 const RELEASES: &[&str] = &["update release.ecs01 release.ecs02"];
+const HOW: &str = "how a release comes in force, not which";
+const HOOK: &str = "what the operator's machine does, not what there is";
 /// A second machine that is made before the old one goes.
 const MACHINE: &[&str] =
     &["+/- instance.ecs02 host_key.ecs02 security_rule.redis-ecs02 release.ecs02 server.ecs02"];
@@ -208,7 +210,7 @@ fn service() -> Vec<Row> {
         ),
         (
             "node.port",
-            &[("chat application\n  port: 5000", "chat application\n  port: 5001")],
+            &[("  port: 5000\n\nload", "  port: 5001\n\nload")],
             Plan(&[
                 "update release.ecs01 release.ecs02",
                 "+/- server.ecs01 server.ecs02 security_rule.node-a security_rule.node-b",
@@ -229,6 +231,19 @@ fn service() -> Vec<Row> {
             &[("  port: 5000\n\n", "  port: 5000\n  allowed_origins: ['https://example.org']\n\n")],
             Plan(RELEASES),
         ),
+        ("node.rollout.max_parallel", &[], NotCompared(HOW)),
+        ("node.rollout.min_healthy_time", &[], NotCompared(HOW)),
+        ("node.rollout.healthy_deadline", &[], NotCompared(HOW)),
+        ("node.rollout.auto_revert", &[], NotCompared(HOW)),
+        ("hooks.before_apply", &[], NotCompared(HOOK)),
+        ("hooks.after_apply", &[], NotCompared(HOOK)),
+        ("hooks.before_deploy", &[], NotCompared(HOOK)),
+        ("hooks.after_deploy", &[], NotCompared(HOOK)),
+        ("hooks.before_rollback", &[], NotCompared(HOOK)),
+        ("hooks.after_rollback", &[], NotCompared(HOOK)),
+        ("hooks.before_destroy", &[], NotCompared(HOOK)),
+        ("hooks.after_destroy", &[], NotCompared(HOOK)),
+        ("hooks.timeout", &[], NotCompared(HOOK)),
     ]
 }
 

@@ -9,6 +9,7 @@ use albatross::plan::make_destroy;
 use albatross::resource::observed::{Observation, Observed};
 use serde_json::Value;
 
+use crate::parts::lacks_redis;
 use crate::support::TestEnv;
 use crate::tair;
 
@@ -170,6 +171,37 @@ fn foretold_of_destroy(env: &TestEnv) -> Calls {
             (format!("delete {}", one.address), actions)
         })
         .collect()
+}
+
+/// What is foretold of a release that is put on a node: the node's server goes and comes back.
+fn as_of_its_release(mut calls: Calls) -> Calls {
+    for node in ["ecs01", "ecs02"] {
+        let away = calls.remove(&format!("delete server.{node}"));
+        let back = calls.remove(&format!("put server.{node}"));
+        let both: Vec<String> = away.into_iter().chain(back).flatten().collect();
+        if !both.is_empty() {
+            calls.insert(format!("put release.{node}"), both);
+        }
+    }
+    calls
+}
+
+#[test]
+fn a_rollout_calls_what_its_plan_foretold() {
+    if lacks_redis("a_rollout_calls_what_its_plan_foretold") {
+        return;
+    }
+    let env = TestEnv::with_cloud(&["--hosts", "process", "--pace", "instant"]);
+    let mut attribution = Attribution::default();
+    expect_as_foretold(&env, &mut attribution);
+    env.write_changed("chatroom.yaml", &[("  port: 5000\n\n", "  port: 5000\n  ping_interval: 8s\n\n")]);
+    let (expected, _) = foretold(&env);
+    let away = ["RemoveServersFromServerGroup", "AddServersToServerGroup"].map(str::to_owned).to_vec();
+    assert_eq!(expected["put release.ecs01"], away);
+    let before = env.cloud().call_log().len();
+    env.local("apply").expect_code(0);
+    let done = attribution.calls(&env.cloud().call_log()[before..]);
+    assert_eq!(as_of_its_release(done), expected);
 }
 
 #[test]

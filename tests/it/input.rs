@@ -230,9 +230,9 @@ error[unknown-instance]: no instance is called `ecs3`
    = help: did you mean `ecs03`?
 
 error[unknown-field]: unknown field `idel_timeout`
-  --> wrong.yaml:32:5
+  --> wrong.yaml:33:5
    |
-32 |     idel_timeout: 60s                                 # a silent connection is cut after this
+33 |     idel_timeout: 60s                                 # a silent connection is cut after this
    |     ^^^^^^^^^^^^ `load_balancer.listener` has no such field
    |
    = help: did you mean `idle_timeout`?

@@ -174,7 +174,8 @@ fn work_off(lane: usize) -> usize {
     assert!(unwanted["current"] != wanted["current"] && unwanted["environment"] != wanted["environment"]);
     let effects: Vec<(String, u64)> = stage.effects().into_iter().filter(is_certain).collect();
     let uploads = effects.iter().filter(|(key, _)| key.starts_with("upload")).count();
-    assert!(uploads == 4 && effects.len() > 40, "{effects:#?}");
+    // The binary, what is kept beside it, what is laid aside with its timer, what is in force, and since when.
+    assert!(uploads == 11 && effects.len() > 60, "{effects:#?}");
     let (flip, _) = effects.iter().find(|(key, _)| key.ends_with(FLIP)).expect("a release is put in force");
     let own = effects.iter().skip(lane).step_by(LANES);
     own.map(|effect| come_late(&stage, effect, flip, &wanted)).count()

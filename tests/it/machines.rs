@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::chatroom::plain_checks;
 use crate::parts::missing;
+use crate::rollout::{TIMER, write_another_node};
 use crate::support::TestEnv;
 use crate::support::cloud::{LocalCloud, block_on, wait_for};
 
@@ -279,6 +280,35 @@ fn redis_serves_the_node_alone(cloud: &LocalCloud, redis: &CloudId, address: &st
     let stored = "stat -c %a /etc/albatross/redis.password; grep -c \"$(cat /etc/albatross/redis.password)\" \
                   /etc/albatross/redis.conf; cat /etc/sysctl.d/60-albatross-redis.conf | grep -c overcommit";
     assert_eq!(assist(cloud, redis, stored).1, "600\n0\n1\n");
+}
+
+/// systemd itself runs the timer and its commands here.
+#[test]
+fn a_machine_puts_the_release_before_back_when_nobody_confirms_the_other_one() {
+    let test = "a_machine_puts_the_release_before_back_when_nobody_confirms_the_other_one";
+    let Some(env) = with_machines(test) else { return };
+    env.cloud_up(&["--hosts", "machine", "--pace", "instant"]);
+    let short = "min_healthy_time: 10s, healthy_deadline: 11s";
+    env.write_changed("chatroom.yaml", &[("min_healthy_time: 0s", short)]);
+    env.local("apply").expect_code(0);
+    let (cloud, node) = (env.cloud(), instance(&env.cloud(), "ecs01"));
+    let link = |name: &str| assist(&cloud, &node, &format!("readlink /opt/albatross/{name}")).1;
+    let before = link("ready");
+    write_another_node(&env, "other-node");
+    let command = env.start(&["--local", "--chat-node", "other-node", "deploy", "--yes", "chatroom.yaml"]);
+    wait_for("the flip", || (link("current") != before).then_some(()));
+    command.kill();
+    assert_eq!(link("ready"), "", "it was confirmed before the command died");
+    let begun = std::time::Instant::now();
+    while link("ready") != before {
+        assert!(begun.elapsed() < TIMER, "the release before did not come back");
+        std::thread::sleep(std::time::Duration::from_millis(500));
+    }
+    assert_eq!(link("current"), before);
+    let left = "test -e /opt/albatross/before || echo gone; systemctl is-active chat-node.service";
+    wait_for("nothing is left of it", || (assist(&cloud, &node, left).1 == "gone\nactive\n").then_some(()));
+    env.run(&["--local", "--chat-node", "other-node", "deploy", "--yes", "chatroom.yaml"]).expect_code(0);
+    assert_ne!(link("ready"), before);
 }
 
 /// One call about an instance.

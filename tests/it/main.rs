@@ -28,6 +28,7 @@ mod plans;
 mod polling;
 mod replace;
 mod retries;
+mod rollout;
 mod sight;
 mod smoke;
 mod ssh;

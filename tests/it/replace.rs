@@ -301,7 +301,7 @@ fn what_is_protected_is_neither_replaced_nor_deleted() {
     env.local("plan").expect_code(0);
     env.local("destroy").expect_code(1).expect_in_order(&[
         "error: load_balancer.main is protected, and this plan would delete it",
-        "set `load_balancer.protect` to false in line 28 of chatroom.yaml",
+        "set `load_balancer.protect` to false in line 29 of chatroom.yaml",
     ]);
     env.write_changed("chatroom.yaml", &[("region:", "protect: true\nregion:")]);
     env.local("plan").expect_code(0);

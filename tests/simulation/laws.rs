@@ -6,6 +6,7 @@ use albatross::plan::Plan;
 use albatross::plan::action::Action;
 use albatross::plan::forecast::forecast;
 use albatross::plan::graph::{Operation, Verb, operations};
+use albatross::plan::rollout::Traffic;
 use albatross::resource::Kind;
 use albatross::topology::model::Topology;
 
@@ -64,6 +65,16 @@ pub(crate) fn calls_are_bounded(calls: &[Logged], topology: &Topology) -> Result
     if calls.len() <= most { Ok(()) } else { Err(format!("{} calls, more than {most}", calls.len())) }
 }
 
+/// Whether a call takes the server of a node out of its group, or puts it back, while the node's release is changed.
+fn leads_away(operation: &Operation, call: &Logged) -> bool {
+    let server = operation.address.on_same_machine(Kind::Server).to_string();
+    let moves = ["RemoveServersFromServerGroup", "AddServersToServerGroup"];
+    operation.traffic == Traffic::LedAway
+        && operation.verb == Verb::Put
+        && call.subject.as_deref() == Some(server.as_str())
+        && moves.iter().any(|action| call.action.ends_with(action))
+}
+
 /// With nothing going wrong, each step makes the calls that are foretold of it, in their order, each once; nothing else
 /// is called; and none before those its step waits for.
 pub(crate) fn calls_are_those_of_the_plan(plan: &Plan, calls: &[Logged]) -> Result<(), String> {
@@ -78,7 +89,8 @@ pub(crate) fn calls_are_those_of_the_plan(plan: &Plan, calls: &[Logged]) -> Resu
         let verb = if removes { Verb::Delete } else { Verb::Put };
         // What is deposed keeps the marks of the address it had.
         let own = |one: &Operation| one.verb == verb && one.address.successor().to_string() == subject;
-        let index = operations.iter().position(own);
+        let index =
+            operations.iter().position(|one| leads_away(one, call)).or(operations.iter().position(own));
         let index =
             index.ok_or_else(|| format!("{} on `{subject}` is in no step of the plan", call.action))?;
         let (first, _) = spans[index].unwrap_or((place, place));

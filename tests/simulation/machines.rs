@@ -350,9 +350,13 @@ impl Hosts for Fleet {
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let id = self.login(place).await?;
-            let NewRelease { artifact, settings, password } = release;
+            let NewRelease { wanted, settings, password, lead_away, .. } = release;
+            let id_of_release = match wanted {
+                node::Wanted::Built(artifact) => node::release_id(artifact, settings)?.to_string(),
+                node::Wanted::Kept(release) => release.to_string(),
+            };
             let new = Release {
-                id: node::release_id(artifact, settings)?.to_string(),
+                id: id_of_release,
                 settings: settings.clone(),
                 password: password.expose().clone(),
             };
@@ -366,6 +370,7 @@ impl Hosts for Fleet {
                 return Ok(());
             }
             self.step(place, "upload", |_, _| ()).await?;
+            lead_away().await?;
             let previous = self.0.lock().machines.get(&id).and_then(|machine| machine.release.clone());
             self.step(place, "release", |state, id| {
                 let machine = state.machines.machine(id);
@@ -385,6 +390,13 @@ impl Hosts for Fleet {
                 trouble,
             }
             .into())
+        })
+    }
+
+    fn releases<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Vec<node::KeptRelease>, ApplyError>> {
+        Box::pin(async move {
+            self.reach(place)?;
+            Ok(Vec::new())
         })
     }
 

@@ -51,7 +51,7 @@ pub enum Missed {
         /// Entries with this number or a greater one come later.
         read: u64,
     },
-    /// The client has seen more than this node has read so far.
+    /// The client has seen more than this node has read so far, or what was said before it started is still being read.
     NotYet,
     /// The offset is none, or too old to tell.
     Unknown,
@@ -69,6 +69,8 @@ struct Kept {
     runs: HashMap<u64, (u64, Instant)>,
     /// Everything behind this position is here. `None` before the stream was looked at.
     complete_after: Option<Position>,
+    /// Up to where what was said before this node started is being read: whoever came back now would never get the rest.
+    filling: Option<Position>,
     /// The last position read, also of entries that were stepped over.
     last: Position,
     /// How many entries were taken so far.
@@ -102,7 +104,7 @@ impl History {
             Some(complete_after) if offset >= complete_after => {}
             _ => return Missed::Unknown,
         }
-        if offset > kept.last {
+        if kept.filling.is_some() || offset > kept.last {
             return Missed::NotYet;
         }
         let first = kept.entries.partition_point(|item| item.entry.position <= offset);
@@ -115,7 +117,7 @@ impl History {
         let reading = async {
             loop {
                 let moved = self.moved.notified();
-                if self.newest() >= offset {
+                if self.has_reached(offset) {
                     return;
                 }
                 moved.await;
@@ -124,9 +126,15 @@ impl History {
         timeout(patience, reading).await.is_ok()
     }
 
-    /// The last position this node has read.
+    fn has_reached(&self, offset: Position) -> bool {
+        let kept = self.lock();
+        kept.filling.is_none() && kept.last >= offset
+    }
+
+    /// The last position this node has read, or is about to have: what comes behind it is given to those who are here.
     pub fn newest(&self) -> Position {
-        self.lock().last
+        let kept = self.lock();
+        kept.filling.unwrap_or(kept.last)
     }
 
     /// Where something that is said only once was said, as far as it is known here.
@@ -176,6 +184,18 @@ impl History {
         kept.complete_after = Some(complete_after);
         kept.last = kept.last.max(complete_after);
         drop(kept);
+        self.moved.notify_waiters();
+    }
+
+    /// What was said before this node started is read from here on, up to there, and given to nobody: who comes back
+    /// waits.
+    pub(crate) fn fill(&self, newest: Position) {
+        self.lock().filling = Some(newest);
+    }
+
+    /// All of that was read. What comes now is given to those who are here.
+    pub(crate) fn is_filled(&self) {
+        self.lock().filling = None;
         self.moved.notify_waiters();
     }
 
@@ -330,6 +350,22 @@ mod tests {
         history.take(record(60, 6), now);
         assert_eq!(history.after(at(1)), Missed::Unknown);
         assert_eq!(positions(history.after(at(10))), [20, 30, 40, 50, 60]);
+    }
+
+    /// Nobody is given the rest of it, so nobody may be told that he has missed no more than a part.
+    #[tokio::test(start_paused = true)]
+    async fn nobody_comes_back_while_the_past_is_being_read() {
+        let (history, now) = (history(), Instant::now());
+        history.fill(at(30));
+        history.take(record(10, 1), now);
+        history.take(record(20, 2), now);
+        assert_eq!(history.after(at(10)), Missed::NotYet);
+        assert!(!history.reach(at(10), Duration::from_millis(1)).await);
+        assert_eq!(history.newest(), at(30), "who comes in now hears what comes behind all of it");
+        history.take(record(30, 3), now);
+        history.is_filled();
+        assert!(history.reach(at(10), Duration::from_millis(1)).await);
+        assert_eq!(positions(history.after(at(10))), [20, 30]);
     }
 
     #[test]

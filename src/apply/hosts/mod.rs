@@ -17,7 +17,7 @@ pub use ssh::{AddressMapSource, SshHosts};
 use crate::apply::error::ApplyError;
 use crate::apply::provider::Known;
 use crate::deploy::redis::Password;
-use crate::deploy::{Artifact, Note, node, redis};
+use crate::deploy::{Note, node, redis};
 use crate::resource::spec::HostSpec;
 
 /// How patient a login is.
@@ -47,15 +47,22 @@ pub struct OnHost {
     pub node: node::Observed,
 }
 
+/// Leads the traffic of a node away. Called once, when the machine has all it takes and the node is about to stop.
+pub type LeadAway<'a> = &'a (dyn Fn() -> BoxFuture<'a, Result<(), ApplyError>> + Send + Sync);
+
 /// A release that is to be put in force.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct NewRelease<'a> {
-    /// The binary.
-    pub artifact: &'a Artifact,
+    /// Where it comes from.
+    pub wanted: node::Wanted<'a>,
     /// How it shall run.
     pub settings: &'a node::Settings,
     /// What it opens Redis with.
     pub password: &'a Password,
+    /// With how much care.
+    pub rollout: node::Rollout,
+    /// What comes before a restart, and not where there is none.
+    pub lead_away: LeadAway<'a>,
 }
 
 /// The machines of a stack. Every step finds out whether it is done already, so each may be done again.
@@ -93,6 +100,9 @@ pub trait Hosts: Send + Sync {
         release: NewRelease<'a>,
         note: &'a Note,
     ) -> BoxFuture<'a, Result<(), ApplyError>>;
+
+    /// Reads which releases a machine keeps; a machine that does not answer is an error at once.
+    fn releases<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Vec<node::KeptRelease>, ApplyError>>;
 
     /// Stops the node and takes it off the machine.
     fn remove_release<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>>;

@@ -182,9 +182,23 @@ impl Hosts for SshHosts {
     ) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::WhileItBoots).await?;
-            let NewRelease { artifact, settings, password } = release;
-            node::install(&*session, artifact, settings, password, note).await?;
+            let NewRelease { wanted, settings, password, rollout, lead_away } = release;
+            let prepared = node::prepare(&*session, (wanted, settings), password, rollout, note).await?;
+            if prepared.restarts()
+                && let Err(error) = lead_away().await
+            {
+                prepared.leave().await;
+                return Err(error);
+            }
+            prepared.put_in_force().await?;
             Ok(())
+        })
+    }
+
+    fn releases<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Vec<node::KeptRelease>, ApplyError>> {
+        Box::pin(async move {
+            let session = self.at(place, Patience::AtOnce).await?;
+            Ok(node::releases(&*session).await?)
         })
     }
 

@@ -198,7 +198,11 @@ impl Provider {
     }
 
     /// After a change of its servers a group takes no other one for a moment. It does again when they have come or gone.
-    async fn group_settled(&self, address: &ResourceAddress, group: &CloudId) -> Result<(), ApplyError> {
+    pub(super) async fn group_settled(
+        &self,
+        address: &ResourceAddress,
+        group: &CloudId,
+    ) -> Result<(), ApplyError> {
         let goal = Goal { address, condition: "its group to be Available", deadline: CONFIGURE };
         let judge = |found: Option<&alb::ServerGroup>| judge_state(found, "Available", |_| ());
         Ok(self.until(&self.poller.server_groups, group, goal, judge).await?)

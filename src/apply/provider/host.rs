@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Known, Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::apply::event::Event;
-use crate::apply::hosts::{NewRelease, Place};
+use crate::apply::hosts::Place;
 use crate::base::ids::InstanceName;
 use crate::deploy::{Artifact, Note, node, redis};
 use crate::resource::observed::{Observation, Output, Outputs};
@@ -51,52 +51,6 @@ impl Provider {
             }
         }
         Ok(())
-    }
-
-    pub(super) async fn put_release(
-        &self,
-        address: &ResourceAddress,
-        spec: &ReleaseSpec,
-        current: Option<&Observation>,
-    ) -> Result<Outputs, ApplyError> {
-        let settings = node_settings(spec, &self.known)?;
-        let missing = || ApplyError::Missing { address: address.clone(), what: "binary" };
-        let artifact = self.artifact.as_ref().ok_or_else(missing)?;
-        self.let_in(address, &spec.host).await?;
-        self.ledger.intend_on_host(address)?;
-        let password = match &spec.redis {
-            RedisAccess::OnHost { route, .. } => {
-                // The way to Redis' machine is kept beside the machine's pinned key.
-                let redis = HostSpec { route: route.clone(), user: spec.host.user.clone(), deposed: None };
-                self.let_in(address, &redis).await?;
-                self.hosts.redis_password(self.place(&redis)).await?
-            }
-            RedisAccess::Managed(account) => self.account_password(account).await?,
-        };
-        let release = NewRelease { artifact, settings: &settings, password: &password };
-        self.hosts.install_release(self.place(&spec.host), release, &self.notes(address)).await?;
-        let ready = self.on_host_ready(address, spec.host.instance())?;
-        if current.is_some() {
-            self.node_has_traffic(address, spec).await?;
-        }
-        Ok(ready)
-    }
-
-    /// A load balancer that has seen the node away gives it traffic again some checks later. The next node may only go
-    /// then, and nobody is told before that it is done. One that is set aside gets none however long it is waited for:
-    /// the step that puts its server right comes after its release.
-    async fn node_has_traffic(
-        &self,
-        address: &ResourceAddress,
-        spec: &ReleaseSpec,
-    ) -> Result<(), ApplyError> {
-        let name = spec.host.instance();
-        let server = ResourceAddress::new(Kind::Server, name);
-        if self.known.output(&server, Output::Id).is_none() {
-            return Ok(());
-        }
-        let instance = self.known.id(&ResourceAddress::new(Kind::Instance, name))?;
-        self.server_healthy(address, |one| one.is(&instance, spec.port) && !one.is_set_aside()).await
     }
 
     pub(super) async fn delete_redis(
@@ -146,12 +100,12 @@ impl Provider {
         Some(HostSpec { route, user, deposed: address.deposed.clone() })
     }
 
-    fn place<'a>(&'a self, host: &'a HostSpec) -> Place<'a> {
+    pub(super) fn place<'a>(&'a self, host: &'a HostSpec) -> Place<'a> {
         Place { host, known: &self.known }
     }
 
     /// What is on a machine is named by the machine's id: on another machine it is another one.
-    fn on_host_ready(
+    pub(super) fn on_host_ready(
         &self,
         address: &ResourceAddress,
         instance: &InstanceName,
@@ -161,7 +115,7 @@ impl Provider {
         Ok(id_only(&id))
     }
 
-    fn notes(&self, address: &ResourceAddress) -> Note {
+    pub(super) fn notes(&self, address: &ResourceAddress) -> Note {
         let (sink, address) = (self.sink.clone(), address.clone());
         Arc::new(move |text: &str| {
             let text = text.to_owned();
@@ -231,6 +185,9 @@ pub(crate) fn computed(
         return Some(("configuration", redis::fingerprint(&settings).ok()?));
     }
     if let Spec::Release(spec) = spec {
+        if let Some(kept) = &spec.kept {
+            return Some(("release", kept.clone()));
+        }
         let settings = node_settings(spec, known).ok()?;
         let release = node::release_id(artifact?, &settings).ok()?;
         return Some(("release", release.to_string()));

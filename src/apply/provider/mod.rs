@@ -13,6 +13,7 @@ pub(super) mod machine;
 pub(super) mod name;
 pub(super) mod network;
 pub(super) mod redis;
+mod rollout;
 mod waits;
 mod written;
 
@@ -36,6 +37,7 @@ use crate::cloud::poller::Poller;
 use crate::cloud::transport::Client;
 use crate::deploy::Artifact;
 use crate::plan::Step;
+use crate::plan::rollout::Traffic;
 use crate::resource::observed::{Observation, Observed, Output, Outputs};
 use crate::resource::spec::Spec;
 use crate::resource::{Kind, ResourceAddress};
@@ -65,6 +67,11 @@ impl Known {
     pub fn output(&self, address: &ResourceAddress, output: Output) -> Option<String> {
         let outputs = self.outputs.read().unwrap_or_else(PoisonError::into_inner);
         outputs.get(address)?.get(&output).cloned()
+    }
+
+    /// All that is known.
+    pub fn all_outputs(&self) -> BTreeMap<ResourceAddress, Outputs> {
+        self.outputs.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The id of a resource.
@@ -181,7 +188,7 @@ impl Provider {
         self
     }
 
-    /// Makes a resource, or makes it as its spec says.
+    /// Makes a resource, or makes it as its spec says; a node may be without traffic meanwhile.
     ///
     /// # Guarantees
     /// When this returns the resource is ready and the journal says so. When it fails, or the program ends in the
@@ -189,7 +196,7 @@ impl Provider {
     ///
     /// # Errors
     /// What the cloud or the host said.
-    pub async fn put(&self, step: &Step) -> Result<CloudId, ApplyError> {
+    pub async fn put(&self, step: &Step, traffic: Traffic) -> Result<CloudId, ApplyError> {
         let missing = || ApplyError::Missing { address: step.address.clone(), what: "spec" };
         let spec = step.spec.as_ref().ok_or_else(missing)?;
         let address = &step.address;
@@ -217,7 +224,7 @@ impl Provider {
             (Spec::RedisAccount(spec), _) => self.put_redis_account(address, spec).await?,
             (Spec::LoadBalancer(spec), current) => self.put_load_balancer(address, spec, current).await?,
             (Spec::ServerGroup(spec), current) => self.put_server_group(address, spec, current).await?,
-            (Spec::Release(spec), current) => self.put_release(address, spec, current).await?,
+            (Spec::Release(spec), current) => self.put_release(address, spec, (current, traffic)).await?,
             (Spec::Server(spec), current) => self.put_server(address, spec, current).await?,
             (Spec::Certificate(spec), current) => self.put_certificate(address, spec, current).await?,
             (Spec::ListenerRule(spec), current) => self.put_listener_rule(address, spec, current).await?,

@@ -17,6 +17,11 @@ impl Provider {
         let keeps_its_name = step.current.as_ref().is_some_and(|current| current.owner == Owner::Adopted);
         let name = settings::name(&self.stack, &step.address).filter(|_| !keeps_its_name);
         let name = name.filter(|_| spec.existing().is_none()).map(|name| ("name".to_owned(), name));
+        self.fields_of(spec).into_iter().chain(name).chain(self.set_once(step)).collect()
+    }
+
+    /// As the spec says, with what other resources turned out to be.
+    pub(super) fn fields_of(&self, spec: &Spec) -> Fields {
         let computed: BTreeMap<&str, String> =
             computed(self.artifact.as_ref(), spec, &self.known).into_iter().collect();
         let fields = spec.wanted().into_iter().filter_map(|(field, wanted)| {
@@ -28,7 +33,7 @@ impl Provider {
             };
             Some((field.to_owned(), value))
         });
-        fields.chain(name).chain(self.set_once(step)).collect()
+        fields.collect()
     }
 
     /// What is set when a resource is made and never again.

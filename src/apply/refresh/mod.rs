@@ -192,9 +192,11 @@ fn mark_tainted(memory: &Memory, observed: &mut Observed) {
     }
 }
 
-/// What the journal last knew of resources that were ready; how deposed ones fare is nobody's concern.
+/// What the journal last knew of resources that were ready; how deposed ones fare is nobody's concern, nor that of those
+/// which a command that ended has taken away.
 fn applied(memory: &Memory) -> BTreeMap<ResourceAddress, Applied> {
-    let resources = memory.resources.iter().filter(|(address, _)| !address.is_deposed());
+    let resources = memory.resources.iter();
+    let resources = resources.filter(|(address, _)| !address.is_deposed() && !memory.is_leaving(address));
     let ready = resources.filter_map(|(address, remembered)| match &remembered.phase {
         Phase::Ready(id) => {
             Some((address.clone(), Applied { id: id.clone(), fields: remembered.fields.clone() }))

@@ -11,6 +11,7 @@ use crate::plan::action::{Action, Change};
 use crate::plan::drift::Drift;
 use crate::plan::forecast::{Forecast, forecast};
 use crate::plan::order::orders;
+use crate::plan::rollout::gaps;
 use crate::plan::{Plan, Step, Summary};
 use crate::resource::settings::REDIRECT_CODE;
 use crate::resource::spec::{CertificateOrigin, Peer, RedisAccess, Spec};
@@ -75,6 +76,9 @@ fn print_left_out(steps: &[Step], follows: bool) {
 fn print_notes(plan: &Plan) {
     for note in &plan.older_images {
         anstream::println!("note: {note}");
+    }
+    for release in gaps(plan) {
+        anstream::println!("note: {release} is on the only node: clients wait while it is restarted");
     }
 }
 
@@ -222,6 +226,7 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
         "has_changes": plan.has_changes(),
         "summary": plan.summary(),
         "older_images": plan.older_images,
+        "without_a_node": gaps(plan),
         "forecast": forecast(plan).ok().map(|forecast| foretold(&forecast)),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
         "left_out": plan.left_out.iter().map(step).collect::<Vec<_>>(),

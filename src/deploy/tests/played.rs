@@ -12,6 +12,7 @@ use crate::ssh::{Command, Output, SshError};
 /// What `openssl rand` gives here.
 pub(super) const PASSWORD: &str = "5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f";
 const RELEASES: &str = "/opt/albatross/releases/";
+const BEFORE: &str = "/opt/albatross/before";
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct File {
@@ -41,6 +42,12 @@ pub(super) struct State {
     pub(super) repository_is_away: bool,
     /// Every operation after this many fails.
     pub(super) cut_after: Option<usize>,
+    /// This one fails.
+    pub(super) cut_at: Option<&'static str>,
+    /// How often a unit was started again by itself, when that is told.
+    pub(super) restarts: Option<u32>,
+    /// Whether that is so before each look.
+    pub(super) restarts_at_each_look: bool,
 }
 
 pub(super) struct Played {
@@ -117,7 +124,8 @@ impl Played {
 
     fn operation(&self, what: String) -> Result<(), SshError> {
         self.with(|state| {
-            if state.cut_after.is_some_and(|cut| state.log.len() >= cut) {
+            let is_cut = state.cut_after.is_some_and(|cut| state.log.len() >= cut);
+            if is_cut || state.cut_at.is_some_and(|cut| cut == what) {
                 let host = self.name.to_owned();
                 // What a connection held ends with it.
                 state.steps.is_held = false;
@@ -296,6 +304,15 @@ impl State {
                 self.links.insert((*to).to_owned(), target);
                 said("")
             }
+            ["ls", "-1", BEFORE] => {
+                let is_inside = |path: &&String| path.starts_with(BEFORE);
+                when(self.files.keys().chain(self.links.keys()).any(|path| is_inside(&path)))
+            }
+            ["rm", "-rf", BEFORE] => {
+                self.files.retain(|path, _| !path.starts_with(BEFORE));
+                self.links.retain(|path, _| !path.starts_with(BEFORE));
+                said("")
+            }
             ["ls", "-1", "/opt/albatross/releases"] => said(self.release_names().join("\n")),
             ["rm", "-rf", path] => {
                 assert!(path.starts_with(RELEASES) && path.len() == RELEASES.len() + 12, "{path}");
@@ -346,15 +363,24 @@ impl State {
             }
             ["is-active", unit] if self.active.contains(*unit) => said("active\n"),
             ["is-active", _] => (3, "inactive\n".to_owned()),
-            ["show", unit, _] if self.active.contains(*unit) => said("ActiveState=active\nNRestarts=0\n"),
+            ["show", unit, _] if self.active.contains(*unit) => {
+                let restarts = self.restarts.get_or_insert_default();
+                *restarts += u32::from(self.restarts_at_each_look);
+                said(format!("ActiveState=active\nNRestarts={restarts}\n"))
+            }
             ["show", _, _] => said("ActiveState=failed\nResult=exit-code\nExecMainStatus=1\n"),
             other => panic!("`systemctl {other:?}` is not understood"),
         }
     }
 
+    pub(super) fn is_active(&self, unit: &str) -> bool {
+        self.active.contains(unit)
+    }
+
     fn is_broken(&self, unit: &str) -> bool {
         match unit {
             "chat-node.service" => self.broken.contains(&self.current()),
+            "albatross-revert.timer" => false,
             _ => self.redis_fails.is_some(),
         }
     }

@@ -5,7 +5,8 @@ use serde::{Serialize, Serializer};
 use crate::base::usual::{self, Usual};
 use crate::plan::Step;
 use crate::plan::action::Action;
-use crate::plan::graph::Verb;
+use crate::plan::graph::{Operation, Verb};
+use crate::plan::rollout::Traffic;
 use crate::resource::Kind;
 use crate::resource::settings::{DEFAULT_EVICTION, RECORD_VALUES};
 use crate::resource::spec::{RedisInstanceSpec, Series, Spec};
@@ -102,11 +103,12 @@ fn wait(condition: &'static str, lane: Lane, usual: Usual) -> Wait {
 type Work = (Vec<&'static str>, Vec<Wait>);
 
 /// What one half of a step consists of.
-pub(super) fn of(step: &Step, verb: Verb) -> Work {
-    match verb {
+pub(super) fn of(step: &Step, operation: &Operation) -> Work {
+    match operation.verb {
         Verb::Delete => removal(step.address.kind),
         Verb::Put if step.spec.as_ref().is_some_and(|spec| spec.existing().is_some()) => taking_over(step),
         Verb::Put => match &step.action {
+            Action::Update(_) if step.address.kind == Kind::Release => newer_release(step, operation.traffic),
             Action::Update(_) => update(step),
             // What could not be read is most likely as it shall be; looking costs no call.
             Action::Unknown(_) => check(step.address.kind),
@@ -182,9 +184,20 @@ fn healthy() -> Wait {
     wait("healthy servers", Lane::Health, usual::HEALTHY)
 }
 
-/// A node that ran before gets traffic again.
-fn newer_release() -> Vec<Wait> {
-    on_machine("the node", usual::RELEASE).into_iter().chain([healthy()]).collect()
+/// A node that ran before gets traffic again; while its server is out of the group, it is there for nobody.
+fn newer_release(step: &Step, traffic: Traffic) -> Work {
+    let mut usual = usual::RELEASE;
+    if let Some(Spec::Release(spec)) = &step.spec {
+        usual.takes += spec.rollout.min_healthy_time;
+    }
+    let node = on_machine("the node", usual);
+    match traffic {
+        Traffic::Stays => (Vec::new(), node.into_iter().chain([healthy()]).collect()),
+        Traffic::LedAway => {
+            let waits = membership().into_iter().chain(node).chain(membership()).chain([healthy()]);
+            (vec!["RemoveServersFromServerGroup", "AddServersToServerGroup"], waits.collect())
+        }
+    }
 }
 
 fn creation(kind: Kind) -> Work {
@@ -269,8 +282,8 @@ fn update(step: &Step) -> Work {
         | Kind::HostKey
         | Kind::SecurityRule
         | Kind::Certificate
-        | Kind::Redis => creation(kind),
-        Kind::Release => (Vec::new(), newer_release()),
+        | Kind::Redis
+        | Kind::Release => creation(kind),
     }
 }
 

@@ -1,10 +1,12 @@
 //! Every rule a topology must keep. Each looks at the whole document and reports all it finds; none stops another.
 
 mod endpoints;
+mod hooks;
 mod login;
 mod machines;
 mod network;
 mod redis;
+mod rollout;
 mod secure;
 mod service;
 
@@ -23,6 +25,8 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     service::check(document, findings);
     secure::check(document, findings);
     endpoints::check(document, findings);
+    rollout::check(document, findings);
+    hooks::check(document, findings);
 }
 
 fn stack_name(document: &Document, findings: &mut Findings<'_>) {

@@ -23,7 +23,8 @@ pub(super) async fn newest(connection: &mut Connection) -> Result<Position, Trou
     Ok(last_until(connection, "+").await?.unwrap_or_default())
 }
 
-/// Fills the history up to the newest entry at this moment.
+/// Fills the history up to the newest entry at this moment. Nothing of it is delivered, so nobody comes back before all
+/// of it is there; when it is cut, it is read again.
 pub(super) async fn read<A>(
     shared: &Shared<A>,
     connection: &mut Connection,
@@ -32,6 +33,7 @@ pub(super) async fn read<A>(
     let now = Instant::now();
     let begin = horizon(shared, newest);
     let mut from = begin;
+    shared.history.fill(newest);
     loop {
         let page = page(connection, from, newest).await?;
         if from == begin {
@@ -46,7 +48,10 @@ pub(super) async fn read<A>(
         }
         match last {
             Some(last) if count == PAGE && last < newest => from = last.next(),
-            _ => return Ok(()),
+            _ => {
+                shared.history.is_filled();
+                return Ok(());
+            }
         }
     }
 }

@@ -13,9 +13,6 @@ mod comeback;
 mod cuts;
 mod delivery;
 mod documented;
-#[path = "../soak/judge.rs"]
-mod judge;
-mod judging;
 mod listener;
 mod manners;
 mod outages;

@@ -7,24 +7,18 @@
 #![expect(clippy::unwrap_used, reason = "a harness that panics fails, as it should")]
 #![expect(clippy::print_stdout, reason = "it prints its result")]
 
-mod client;
-mod judge;
 mod programs;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use client::{Client, World};
-use judge::{Record, Verdict, judge};
+use chat_load::client::{Entrance, World};
+use chat_load::crowd::Crowd;
+use chat_load::judge::{Verdict, judge};
 use programs::Program;
-use tokio::time::{Instant, sleep, timeout};
-
-/// How long the last messages may take to reach everybody.
-const SETTLING: Duration = Duration::from_mins(1);
-/// How many clients come in at once.
-const ARRIVING: usize = 50;
+use tokio::time::{Instant, sleep};
 
 fn number(name: &str, default: u64) -> u64 {
     let given = std::env::var(name).ok().filter(|given| !given.is_empty());
@@ -45,30 +39,18 @@ async fn main() -> ExitCode {
     for node in &mut nodes {
         node.start().await;
     }
-    let world = Arc::new(World {
-        nodes: [nodes[0].address, nodes[1].address],
-        pace: Duration::from_secs(clients) / u32::try_from(rate).unwrap(),
-        is_closing: AtomicBool::new(false),
-        is_over: AtomicBool::new(false),
-        connected: AtomicUsize::new(0),
-        settled: AtomicUsize::new(0),
-        longest_gap: AtomicU64::new(0),
-        heard: AtomicU64::new(0),
-    });
-    let running = arrive(&world, usize::try_from(clients).unwrap()).await;
+    let entrances = nodes.iter().map(|node| Entrance::direct(node.address)).collect();
+    let clients = u32::try_from(clients).unwrap();
+    let world = Arc::new(World::new(entrances, clients, u32::try_from(rate).unwrap()));
+    let crowd = Crowd::arrive(&world, clients).await.expect("not all clients came in");
     let before = nodes.each_ref().map(Program::memory);
     println!("{clients} clients are connected, half to each of two nodes");
 
     disturb(&mut redis, &mut nodes, Duration::from_secs(seconds)).await;
-    let has_settled = settle(&world, usize::try_from(clients).unwrap()).await;
+    let has_settled = crowd.settle().await;
     let after = nodes.each_ref().map(Program::memory);
     let all_live = redis.is_alive() && nodes.iter_mut().all(Program::is_alive);
-    world.is_over.store(true, Ordering::Relaxed);
-    let mut records = Vec::with_capacity(running.len());
-    for client in running {
-        records.push(client.await.unwrap());
-    }
-    let verdict = judge(&records);
+    let verdict = judge(&crowd.leave().await);
     report(&verdict, &world, before, after);
     if verdict.is_good() && has_settled && all_live {
         println!("every message was said once, to all, in one order");
@@ -79,24 +61,6 @@ async fn main() -> ExitCode {
     }
     println!("VIOLATED: settled {has_settled}, all programs alive {all_live}");
     ExitCode::FAILURE
-}
-
-/// Lets the clients in, a few at a time.
-async fn arrive(world: &Arc<World>, clients: usize) -> Vec<tokio::task::JoinHandle<Record>> {
-    let mut running = Vec::with_capacity(clients);
-    for index in 0..clients {
-        running.push(tokio::spawn(Client::new(world.clone(), u32::try_from(index).unwrap()).run()));
-        if running.len() % ARRIVING == 0 {
-            sleep(Duration::from_millis(20)).await;
-        }
-    }
-    let connected = async {
-        while world.connected.load(Ordering::Relaxed) < clients {
-            sleep(Duration::from_millis(50)).await;
-        }
-    };
-    timeout(SETTLING, connected).await.expect("not all clients came in");
-    running
 }
 
 /// Ends everything once or twice, each in its way, and starts it again.
@@ -134,25 +98,6 @@ async fn disturb(redis: &mut Program, nodes: &mut [Program; 2], length: Duration
     tokio::join!(redis.start(), nodes[1].start());
     until(100).await;
     tell("nobody says anything new");
-}
-
-/// Waits until every message is acknowledged and nothing more is heard.
-async fn settle(world: &World, clients: usize) -> bool {
-    world.is_closing.store(true, Ordering::Relaxed);
-    let quiet = async {
-        while world.settled.load(Ordering::Relaxed) < clients {
-            sleep(Duration::from_millis(100)).await;
-        }
-        loop {
-            let heard = world.heard.load(Ordering::Relaxed);
-            sleep(Duration::from_secs(2)).await;
-            let is_quiet = world.heard.load(Ordering::Relaxed) == heard;
-            if is_quiet && world.connected.load(Ordering::Relaxed) == clients {
-                return;
-            }
-        }
-    };
-    timeout(SETTLING, quiet).await.is_ok()
 }
 
 fn report(verdict: &Verdict, world: &World, before: [u64; 2], after: [u64; 2]) {

@@ -32,6 +32,45 @@ async fn main_pid(region: &Region, unit: &str) -> u32 {
     shown.trim().strip_prefix("MainPID=").unwrap().parse().unwrap()
 }
 
+/// Waits until a unit is as `systemctl is-active` calls it.
+async fn becomes(region: &Region, unit: &str, word: &str) {
+    for _ in 0..600 {
+        let said = region.ssh(&format!("systemctl is-active {unit}")).await;
+        if text(&said).trim() == word {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("{unit} does not become {word}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_starts_its_commands_once_unless_it_is_stopped() {
+    if !has("a_timer_starts_its_commands_once_unless_it_is_stopped", PROGRAMS) {
+        return;
+    }
+    let region = Region::with_hosts(1).await;
+    let folder = "/etc/systemd/system";
+    let service = "[Service]\nType=oneshot\nExecStart=-/usr/bin/rm /tmp/absent\nExecStart=/usr/bin/touch /tmp/one\n\
+                   ExecStart=/usr/bin/mv -fT /tmp/one /tmp/two\n";
+    region.write(service, &format!("{folder}/late.service")).await;
+    region.write("[Timer]\nOnActiveSec=1h\n", &format!("{folder}/late.timer")).await;
+    region.ok("systemctl start late.timer").await;
+    becomes(&region, "late.timer", "active").await;
+    region.ok("systemctl stop late.timer").await;
+    becomes(&region, "late.timer", "inactive").await;
+    region.write("[Timer]\nOnActiveSec=300ms\n", &format!("{folder}/late.timer")).await;
+    region.ok("systemctl restart late.timer").await;
+    becomes(&region, "late.timer", "inactive").await;
+    for _ in 0..600 {
+        if region.ssh("stat /tmp/two").await.status.success() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    panic!("the commands were not run: {}", region.ok("journalctl -u late.service").await);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_unit_is_started_restarted_and_stopped() {
     if !has("a_unit_is_started_restarted_and_stopped", PROGRAMS) {

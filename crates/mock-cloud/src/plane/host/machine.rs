@@ -1,15 +1,17 @@
 //! One process host: its root directory, what it knows of itself, and its services.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rand::RngCore;
 use russh::keys::PrivateKey;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{Ed25519Keypair, KeypairData};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use crate::gates::Gates;
 use crate::plane::host::packages::Manager;
@@ -94,6 +96,8 @@ pub(crate) struct Machine {
     /// Its loopback address.
     pub(crate) address: Ipv4Addr,
     pub(crate) services: Services,
+    /// Timers that count, and services of one shot that run, by their names.
+    pub(super) tasks: Mutex<BTreeMap<String, JoinHandle<()>>>,
     pub(crate) key: PrivateKey,
     instance: watch::Sender<Instance>,
     conditions: watch::Sender<Conditions>,
@@ -127,6 +131,7 @@ impl Machine {
             gates,
             address,
             services: Services::default(),
+            tasks: Mutex::default(),
             key,
             instance: watch::Sender::new(instance),
             conditions: watch::Sender::default(),

@@ -2,7 +2,7 @@
 //!
 //! 1. [`Machine`] is one host: files, services, programs; [`Fleet`] is all of them.
 //! 2. `ssh` lets clients in, `sftp` serves files, `programs` is everything that can be executed.
-//! 3. `service` runs units as real processes under the supervisor.
+//! 3. `service` runs units as real processes under the supervisor; `timer` those that are no process.
 //! 4. `ordeal` does to a host what faults want.
 //!
 //! No shell is ever started, and no path leaves the root.
@@ -23,6 +23,7 @@ pub(crate) mod root;
 mod service;
 mod sftp;
 pub(crate) mod ssh;
+mod timer;
 mod unit;
 mod vigil;
 mod words;

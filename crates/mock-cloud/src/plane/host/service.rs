@@ -264,6 +264,10 @@ impl Machine {
     pub(crate) async fn start_unit(self: &Arc<Self>, unit: &str) -> Result<(), JobError> {
         let starts = self.services.with(unit, |entry| Arc::clone(&entry.starts));
         let _start = starts.lock().await;
+        let definition = self.unit(unit)?;
+        if definition.is_one_shot {
+            return self.run_once(unit, definition).await;
+        }
         match self.begin_start(unit).await? {
             // A stop, or an end before it was ready, drops the other end.
             Some(started) => started.await.map_err(|_| JobError::Failed),
@@ -311,6 +315,7 @@ impl Machine {
 
     /// Stops a unit and waits for that; a failed one stays failed.
     pub(crate) async fn stop_unit(self: &Arc<Self>, unit: &str) -> Result<(), JobError> {
+        self.end_task(unit);
         let jobs = self.services.with(unit, |entry| Arc::clone(&entry.jobs));
         let _job = jobs.lock().await;
         let is_known = self.services.with(unit, |entry| entry.orders.is_some());
@@ -323,6 +328,7 @@ impl Machine {
 
     /// Kills everything that runs; used when the machine is switched off.
     pub(crate) async fn kill_units(self: &Arc<Self>) {
+        self.end_tasks();
         let units: Vec<String> = {
             let entries = self.services.entries.lock().unwrap_or_else(PoisonError::into_inner);
             entries.keys().cloned().collect()

@@ -27,6 +27,10 @@ pub(crate) struct Line {
 pub(crate) struct Unit {
     pub(crate) description: String,
     pub(crate) start: Vec<String>,
+    /// `Type=oneshot`: its commands are run one after another, and then it is done.
+    pub(crate) is_one_shot: bool,
+    /// All of its commands.
+    pub(crate) commands: Vec<Line>,
     /// `Type=notify`: it has started when it says so.
     pub(crate) notifies: bool,
     /// How long it may take to say so.
@@ -48,7 +52,7 @@ pub(crate) struct Unit {
 /// Why a unit file cannot be used, in systemd's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub(crate) struct BadUnit(String);
+pub(crate) struct BadUnit(pub(super) String);
 
 impl Unit {
     /// Reads a unit file.
@@ -59,6 +63,8 @@ impl Unit {
         let mut unit = Self {
             description: String::new(),
             start: Vec::new(),
+            is_one_shot: false,
+            commands: Vec::new(),
             notifies: false,
             start_timeout: Duration::from_secs(90),
             watchdog: None,
@@ -88,7 +94,11 @@ impl Unit {
         match (section, key) {
             ("Unit", "Description") => value.clone_into(&mut self.description),
             ("Install", "WantedBy") => self.wanted_by.extend(value.split_whitespace().map(str::to_owned)),
-            ("Service", "ExecStart") => self.start = command(value)?.argv,
+            ("Service", "ExecStart") => {
+                let line = command(value)?;
+                self.start.clone_from(&line.argv);
+                self.commands.push(line);
+            }
             ("Service", "ExecStartPre") if value.is_empty() => self.before_start.clear(),
             ("Service", "ExecStartPre") => self.before_start.push(command(value)?),
             ("Service", "Environment") => self.environment.extend(assignments(&words(value)?)),
@@ -114,6 +124,7 @@ impl Unit {
             ("Service", "Type") => match value {
                 "simple" | "exec" | "idle" => self.notifies = false,
                 "notify" | "notify-reload" => self.notifies = true,
+                "oneshot" => self.is_one_shot = true,
                 _ => return Err(BadUnit(format!("mock host: Type={value} is not understood"))),
             },
             _ => {}
@@ -123,7 +134,7 @@ impl Unit {
 }
 
 /// `(section, key, value)` of every setting; comments and continued lines as systemd has them.
-fn settings(text: &str) -> Vec<(String, String, String)> {
+pub(super) fn settings(text: &str) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
     let mut section = String::new();
     let joined = text.replace("\\\n", " ");
@@ -180,7 +191,7 @@ fn unquoted(value: &str) -> String {
 }
 
 /// `5`, `5s`, `100ms`, `1min 30s`, `infinity`.
-fn span(value: &str) -> Option<Duration> {
+pub(super) fn span(value: &str) -> Option<Duration> {
     if value == "infinity" {
         return Some(Duration::from_secs(u64::from(u32::MAX)));
     }
@@ -247,6 +258,17 @@ mod tests {
         assert_eq!((unit.notifies, unit.start_timeout), (true, Duration::from_secs(5)));
         assert_eq!(unit.watchdog, Some(Duration::from_secs(20)));
         assert_eq!(unit.wanted_by, ["multi-user.target"]);
+    }
+
+    #[test]
+    fn a_service_of_one_shot_has_several_commands() {
+        let unit = Unit::parse("[Service]\nType=oneshot\nExecStart=-/bin/a 1\nExecStart=/bin/b\n").unwrap();
+        let line = |argv: &[&str], may_fail| Line {
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            may_fail,
+        };
+        assert!(unit.is_one_shot);
+        assert_eq!(unit.commands, [line(&["/bin/a", "1"], true), line(&["/bin/b"], false)]);
     }
 
     #[test]

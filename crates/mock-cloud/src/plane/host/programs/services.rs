@@ -91,7 +91,8 @@ fn job_failed(verb: &str, unit: &str, error: &JobError) -> Outcome {
 }
 
 async fn start(machine: &Arc<Machine>, unit: &str) -> Outcome {
-    match machine.start_unit(unit).await {
+    let started = if is_timer(unit) { machine.start_timer(unit) } else { machine.start_unit(unit).await };
+    match started {
         Ok(()) => Outcome::done(),
         Err(error) => job_failed("start", unit, &error),
     }
@@ -104,8 +105,14 @@ async fn stop(machine: &Arc<Machine>, unit: &str) -> Outcome {
     }
 }
 
+fn is_timer(unit: &str) -> bool {
+    unit.ends_with(".timer")
+}
+
 async fn restart(machine: &Arc<Machine>, unit: &str) -> Outcome {
-    if let Err(error) = machine.unit(unit) {
+    if !is_timer(unit)
+        && let Err(error) = machine.unit(unit)
+    {
         return job_failed("restart", unit, &error);
     }
     let _ = machine.stop_unit(unit).await;

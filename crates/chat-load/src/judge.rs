@@ -1,24 +1,27 @@
 //! Holds what every client heard against what was said: nothing lost, nothing twice, one order for all.
 //!
 //! Each entry a client hears has an offset, which tells its place. All entries anybody heard, in that order, are what
-//! was said; every client must have heard all of it from where it came in to the last there is, once each, in order. And every message whose sender was told that it was said must be among it, once, in the order of its sender.
+//! was said; every client must have heard all of it from where it came in to the last there is, once each, in order. And
+//! every message whose sender was told that it was said must be among it, once, in the order of its sender.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 
 /// The place of an entry: milliseconds and a number within the millisecond.
-pub(crate) type Offset = (u64, u64);
+pub type Offset = (u64, u64);
 
 /// A message by its sender and the sender's count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Name {
-    pub(crate) sender: u32,
-    pub(crate) count: u32,
+pub struct Name {
+    /// Which client.
+    pub sender: u32,
+    /// Which of its messages.
+    pub count: u32,
 }
 
 /// What was heard at one place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heard {
+pub enum Heard {
     /// A message of one of the clients.
     Message(Name),
     /// A farewell; nobody leaves for good before the end.
@@ -27,43 +30,53 @@ pub(crate) enum Heard {
 
 /// What one client has to tell.
 #[derive(Debug, Default, Clone)]
-pub(crate) struct Record {
+pub struct Record {
     /// The last entry before it came in.
-    pub(crate) joined: Option<Offset>,
+    pub joined: Option<Offset>,
     /// What it heard, in the order in which it heard it.
-    pub(crate) heard: Vec<(Offset, Heard)>,
+    pub heard: Vec<(Offset, Heard)>,
     /// Messages it said, and those of them that were acknowledged.
-    pub(crate) said: u32,
+    pub said: u32,
     /// Of these it was told that they are in the stream.
-    pub(crate) acknowledged: Vec<u32>,
+    pub acknowledged: Vec<u32>,
     /// So often it was told that a message is not.
-    pub(crate) refused: u64,
+    pub refused: u64,
     /// So often it came back and was not known any more.
-    pub(crate) forgotten: u64,
+    pub forgotten: u64,
     /// So often it came back as who it was.
-    pub(crate) recovered: u64,
+    pub recovered: u64,
 }
 
 /// What the records come to.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Verdict {
-    pub(crate) sent: u64,
-    pub(crate) delivered: u64,
-    pub(crate) lost: u64,
-    pub(crate) doubled: u64,
-    pub(crate) out_of_order: u64,
-    pub(crate) refused: u64,
-    pub(crate) forgotten: u64,
-    pub(crate) recovered: u64,
-    pub(crate) farewells: u64,
-    pub(crate) unanswered: u64,
+pub struct Verdict {
+    /// Messages that were said.
+    pub sent: u64,
+    /// Entries that were heard, by all together.
+    pub delivered: u64,
+    /// What was said, or heard by others, and did not come.
+    pub lost: u64,
+    /// What came, or was said, once more.
+    pub doubled: u64,
+    /// What came in another order than to others, or than it was said in.
+    pub out_of_order: u64,
+    /// So often a sender was told that a message was not said.
+    pub refused: u64,
+    /// So often a client came back and was not known.
+    pub forgotten: u64,
+    /// So often one came back as who it was.
+    pub recovered: u64,
+    /// Farewells that were heard.
+    pub farewells: u64,
+    /// Messages of which nobody was told what became of them.
+    pub unanswered: u64,
     /// The first few violations, in words.
-    pub(crate) examples: Vec<String>,
+    pub examples: Vec<String>,
 }
 
 impl Verdict {
     /// Whether everything is as it was promised.
-    pub(crate) fn is_good(&self) -> bool {
+    pub fn is_good(&self) -> bool {
         self.sent > 0
             && [self.lost, self.doubled, self.out_of_order, self.refused, self.forgotten, self.farewells]
                 .iter()
@@ -79,7 +92,7 @@ impl Verdict {
 }
 
 /// Judges all records together.
-pub(crate) fn judge(records: &[Record]) -> Verdict {
+pub fn judge(records: &[Record]) -> Verdict {
     let mut verdict = Verdict::default();
     let all = everything(records, &mut verdict);
     for (client, record) in records.iter().enumerate() {
@@ -165,3 +178,6 @@ fn judge_senders(records: &[Record], all: &BTreeMap<Offset, Heard>, verdict: &mu
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
-//! One client of the soak: it stays, whatever happens to its node. It comes back to the other one as who it was, says
-//! again what was not acknowledged, and writes down all it hears.
+//! One client: it stays, whatever happens to its node. It comes back as who it was, after a pause that is drawn as the
+//! bundled page draws it, says again what was not acknowledged, and writes down all it hears.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -25,28 +25,71 @@ const JOINING: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(1);
 /// Silence after which a connection counts as dead: more than a ping and its answer take.
 const SILENCE: Duration = Duration::from_secs(25);
+/// How long it waits at most after a goodbye: another node is there already.
+const ORDERLY_CEILING: Duration = Duration::from_millis(250);
+/// How long it waits at most after a connection that broke.
+const FIRST_CEILING: Duration = Duration::from_millis(500);
+/// How long it waits at most after each of the next failures; then twice as long with each.
+const NEXT_CEILING: Duration = Duration::from_secs(1);
+const PATIENT_FAILURES: u32 = 6;
+/// How long it waits at most in the end.
+const LAST_CEILING: Duration = Duration::from_secs(10);
+
+/// A way into the chatroom.
+#[derive(Debug, Clone)]
+pub struct Entrance {
+    /// Where to connect.
+    pub address: SocketAddr,
+    /// What is asked for there: a name and a port.
+    pub host: String,
+}
+
+impl Entrance {
+    /// A node itself.
+    pub fn direct(address: SocketAddr) -> Self {
+        Self { address, host: address.to_string() }
+    }
+}
 
 /// What all clients look at.
 #[derive(Debug)]
-pub(crate) struct World {
-    pub(crate) nodes: [SocketAddr; 2],
+pub struct World {
+    /// The ways in; a client takes the next one each time.
+    pub entrances: Vec<Entrance>,
     /// How often one client says something.
-    pub(crate) pace: Duration,
+    pub pace: Duration,
     /// No new messages from now on.
-    pub(crate) is_closing: AtomicBool,
+    pub is_closing: AtomicBool,
     /// Everybody goes.
-    pub(crate) is_over: AtomicBool,
-    pub(crate) connected: AtomicUsize,
+    pub is_over: AtomicBool,
+    /// Clients that are in the room.
+    pub connected: AtomicUsize,
     /// Clients that are through with what they had to say.
-    pub(crate) settled: AtomicUsize,
+    pub settled: AtomicUsize,
     /// The longest any client heard nothing, in milliseconds, while messages were said.
-    pub(crate) longest_gap: AtomicU64,
+    pub longest_gap: AtomicU64,
     /// What was heard in all, to see whether anything is still on its way.
-    pub(crate) heard: AtomicU64,
+    pub heard: AtomicU64,
+}
+
+impl World {
+    /// One in which all clients together say so much a second.
+    pub fn new(entrances: Vec<Entrance>, clients: u32, messages_a_second: u32) -> Self {
+        Self {
+            entrances,
+            pace: Duration::from_secs(u64::from(clients)) / messages_a_second,
+            is_closing: AtomicBool::new(false),
+            is_over: AtomicBool::new(false),
+            connected: AtomicUsize::new(0),
+            settled: AtomicUsize::new(0),
+            longest_gap: AtomicU64::new(0),
+            heard: AtomicU64::new(0),
+        }
+    }
 }
 
 /// The state that survives a connection.
-pub(crate) struct Client {
+pub struct Client {
     world: Arc<World>,
     index: u32,
     /// Which node it turns to next.
@@ -60,21 +103,29 @@ pub(crate) struct Client {
     is_settled: bool,
     /// When it says something next.
     next: Instant,
+    /// Attempts in a row that failed.
+    failures: u32,
 }
 
 type Socket = WebSocketStream<TcpStream>;
 
 /// The connection is of no use any more.
-#[derive(Debug)]
-struct Gone;
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    /// The node said goodbye.
+    Orderly,
+    /// It broke, or never came to be.
+    Broken,
+}
 
 impl Client {
-    pub(crate) fn new(world: Arc<World>, index: u32) -> Self {
+    /// One that is not there yet.
+    pub fn new(world: Arc<World>, index: u32) -> Self {
         let pace = world.pace;
         Self {
             world,
             index,
-            turn: usize::try_from(index).unwrap(),
+            turn: usize::try_from(index).unwrap_or_default(),
             identity: None,
             offset: None,
             has_name: false,
@@ -83,32 +134,49 @@ impl Client {
             last_heard: None,
             is_settled: false,
             next: Instant::now() + pace.mul_f64(rand::random_range(0.0..1.0)),
+            failures: 0,
         }
     }
 
     /// Lives until everything is over, and tells what it has written down.
-    pub(crate) async fn run(mut self) -> Record {
+    pub async fn run(mut self) -> Record {
         while !self.world.is_over.load(Ordering::Relaxed) {
-            let node = self.world.nodes[self.turn % 2];
-            if let Ok(Ok(socket)) = timeout(JOINING, self.join(node)).await {
-                self.world.connected.fetch_add(1, Ordering::Relaxed);
-                self.stay(socket).await.ok();
-                self.world.connected.fetch_sub(1, Ordering::Relaxed);
-            }
+            let entrance = self.world.entrances[self.turn % self.world.entrances.len()].clone();
             self.turn += 1;
-            sleep(Duration::from_millis(rand::random_range(20..200))).await;
+            let mut end = Gone::Broken;
+            if let Ok(Ok(socket)) = timeout(JOINING, self.join(&entrance)).await {
+                self.failures = 0;
+                self.world.connected.fetch_add(1, Ordering::Relaxed);
+                end = self.stay(socket).await.err().unwrap_or(Gone::Orderly);
+                self.world.connected.fetch_sub(1, Ordering::Relaxed);
+            } else {
+                self.failures += 1;
+            }
+            sleep(self.pause(end)).await;
         }
         self.record
     }
 
-    async fn join(&mut self, node: SocketAddr) -> Result<Socket, Gone> {
-        let stream = TcpStream::connect(node).await.map_err(|_| Gone)?;
+    /// As the page waits: from all of zero to a ceiling, lower behind a goodbye, higher with each failure.
+    fn pause(&self, end: Gone) -> Duration {
+        let ceiling = match (end, self.failures) {
+            (Gone::Orderly, 0) => ORDERLY_CEILING,
+            (_, 0) => FIRST_CEILING,
+            (_, failures) => {
+                LAST_CEILING.min(NEXT_CEILING * 2_u32.pow(failures.saturating_sub(PATIENT_FAILURES).min(10)))
+            }
+        };
+        ceiling.mul_f64(rand::random_range(0.0..1.0))
+    }
+
+    async fn join(&mut self, entrance: &Entrance) -> Result<Socket, Gone> {
+        let stream = TcpStream::connect(entrance.address).await.map_err(|_| Gone::Broken)?;
         stream.set_nodelay(true).ok();
-        let url = format!("ws://{node}/socket.io/?EIO=4&transport=websocket");
+        let url = format!("ws://{}/socket.io/?EIO=4&transport=websocket", entrance.host);
         // Thousands of these in one process.
         let small = WebSocketConfig::default().read_buffer_size(2048).write_buffer_size(0);
         let connecting = tokio_tungstenite::client_async_with_config(url, stream, Some(small));
-        let (mut socket, _) = connecting.await.map_err(|_| Gone)?;
+        let (mut socket, _) = connecting.await.map_err(|_| Gone::Broken)?;
         loop {
             let packet = packet(&mut socket).await?;
             if packet.starts_with('0') {
@@ -125,15 +193,15 @@ impl Client {
             } else if packet == "2" {
                 send(&mut socket, "3".to_owned()).await?;
             } else if packet.starts_with("44") {
-                return Err(Gone);
+                return Err(Gone::Broken);
             }
         }
     }
 
     fn joined(&mut self, joined: &str) -> Result<(), Gone> {
-        let joined: Value = serde_json::from_str(joined).map_err(|_| Gone)?;
+        let joined: Value = serde_json::from_str(joined).map_err(|_| Gone::Broken)?;
         let text = |name: &str| joined[name].as_str().map(str::to_owned);
-        let now = (text("sid").ok_or(Gone)?, text("pid").ok_or(Gone)?);
+        let now = (text("sid").ok_or(Gone::Broken)?, text("pid").ok_or(Gone::Broken)?);
         match self.identity.replace(now.clone()) {
             None => {}
             Some(before) if before == now => self.record.recovered += 1,
@@ -161,7 +229,7 @@ impl Client {
             }
             tokio::select! {
                 packet = timeout(SILENCE, packet(&mut socket)) => {
-                    let packet = packet.map_err(|_| Gone)??;
+                    let packet = packet.map_err(|_| Gone::Broken)??;
                     self.take(&mut socket, &packet).await?;
                 }
                 () = sleep_until(self.next) => {
@@ -202,7 +270,7 @@ impl Client {
         } else if let Some(answer) = packet.strip_prefix("43") {
             self.acknowledged(socket, answer).await?;
         } else if packet.starts_with("41") {
-            return Err(Gone);
+            return Err(Gone::Broken);
         }
         Ok(())
     }
@@ -238,9 +306,9 @@ impl Client {
     }
 
     async fn acknowledged(&mut self, socket: &mut Socket, answer: &str) -> Result<(), Gone> {
-        let start = answer.find('[').ok_or(Gone)?;
-        let count: u32 = answer[..start].parse().map_err(|_| Gone)?;
-        let answer: Value = serde_json::from_str(&answer[start..]).map_err(|_| Gone)?;
+        let start = answer.find('[').ok_or(Gone::Broken)?;
+        let count: u32 = answer[..start].parse().map_err(|_| Gone::Broken)?;
+        let answer: Value = serde_json::from_str(&answer[start..]).map_err(|_| Gone::Broken)?;
         let Some(at) = self.waiting.iter().position(|waiting| *waiting == count) else {
             return Ok(());
         };
@@ -271,12 +339,13 @@ async fn packet(socket: &mut Socket) -> Result<String, Gone> {
     loop {
         match socket.next().await {
             Some(Ok(Message::Text(text))) => return Ok(text.to_string()),
-            Some(Ok(Message::Close(_)) | Err(_)) | None => return Err(Gone),
+            Some(Ok(Message::Close(_))) => return Err(Gone::Orderly),
+            Some(Err(_)) | None => return Err(Gone::Broken),
             Some(Ok(_)) => {}
         }
     }
 }
 
 async fn send(socket: &mut Socket, packet: String) -> Result<(), Gone> {
-    socket.send(Message::text(packet)).await.map_err(|_| Gone)
+    socket.send(Message::text(packet)).await.map_err(|_| Gone::Broken)
 }

@@ -1,6 +1,6 @@
-//! The judge of the soak, on records that are not good.
+//! The judge, on records that are not good.
 
-use crate::judge::{Heard, Name, Record, Verdict, judge};
+use super::{Heard, Name, Record, Verdict, judge};
 
 fn message(sender: u32, count: u32) -> Heard {
     Heard::Message(Name { sender, count })

@@ -1,0 +1,162 @@
+//! Another release on a machine, and where its traffic goes meanwhile.
+//!
+//! Before a node that serves people stops, its server leaves the group: the load balancer sends nobody there any more.
+//! The node is restarted, and its server comes back when it is ready; the operation ends when it has traffic again. Both
+//! calls are journalled as any other. A program that ends in between leaves a server out of the group, which the next
+//! command puts back behind the release.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::Provider;
+use super::balancer::server_id;
+use super::host::node_settings;
+use super::waits::CONFIGURE;
+use crate::apply::error::ApplyError;
+use crate::apply::hosts::NewRelease;
+use crate::base::ids::CloudId;
+use crate::cloud::alb;
+use crate::deploy::node;
+use crate::deploy::redis::Password;
+use crate::plan::rollout::Traffic;
+use crate::resource::observed::{Observation, Output, Outputs};
+use crate::resource::spec::{HostSpec, RedisAccess, ReleaseSpec, ServerSpec, Spec};
+use crate::resource::{Kind, ResourceAddress};
+
+/// What the load balancer knows a machine as.
+const MACHINE: &str = "Ecs";
+
+impl Provider {
+    pub(super) async fn put_release(
+        &self,
+        address: &ResourceAddress,
+        spec: &ReleaseSpec,
+        (current, traffic): (Option<&Observation>, Traffic),
+    ) -> Result<Outputs, ApplyError> {
+        let settings = node_settings(spec, &self.known)?;
+        let kept = spec.kept.as_deref().and_then(node::ReleaseId::parse);
+        let missing = || ApplyError::Missing { address: address.clone(), what: "binary" };
+        let wanted = match &kept {
+            Some(release) => node::Wanted::Kept(release),
+            None => node::Wanted::Built(self.artifact.as_ref().ok_or_else(missing)?),
+        };
+        self.let_in(address, &spec.host).await?;
+        self.ledger.intend_on_host(address)?;
+        let password = self.password_of(address, spec).await?;
+        let is_away = AtomicBool::new(false);
+        let lead_away = || -> futures_util::future::BoxFuture<'_, Result<(), ApplyError>> {
+            Box::pin(async {
+                if traffic == Traffic::LedAway {
+                    is_away.store(self.leave_group(address, spec).await?, Ordering::SeqCst);
+                }
+                Ok(())
+            })
+        };
+        let rollout = node::Rollout {
+            min_healthy_time: spec.rollout.min_healthy_time,
+            healthy_deadline: spec.rollout.healthy_deadline,
+            auto_revert: spec.rollout.auto_revert,
+        };
+        let release =
+            NewRelease { wanted, settings: &settings, password: &password, rollout, lead_away: &lead_away };
+        let installed =
+            self.hosts.install_release(self.place(&spec.host), release, &self.notes(address)).await;
+        let is_away = is_away.load(Ordering::SeqCst);
+        if let Err(error) = installed {
+            if is_away && error.rolled_back() {
+                self.come_back_all_the_same(address, spec).await;
+            }
+            return Err(error);
+        }
+        let ready = self.on_host_ready(address, spec.host.instance())?;
+        if is_away {
+            self.come_back(address, spec).await?;
+        } else if current.is_some() {
+            self.node_has_traffic(address, spec).await?;
+        }
+        Ok(ready)
+    }
+
+    async fn password_of(
+        &self,
+        address: &ResourceAddress,
+        spec: &ReleaseSpec,
+    ) -> Result<Password, ApplyError> {
+        match &spec.redis {
+            RedisAccess::OnHost { route, .. } => {
+                // The way to Redis' machine is kept beside the machine's pinned key.
+                let redis = HostSpec { route: route.clone(), user: spec.host.user.clone(), deposed: None };
+                self.let_in(address, &redis).await?;
+                self.hosts.redis_password(self.place(&redis)).await
+            }
+            RedisAccess::Managed(account) => self.account_password(account).await,
+        }
+    }
+
+    /// The server of a node leaves the group. False where it is in none.
+    ///
+    /// Until it is back the journal has it as leaving, so that a list that lags is not believed.
+    async fn leave_group(&self, address: &ResourceAddress, spec: &ReleaseSpec) -> Result<bool, ApplyError> {
+        let Member { server, group, instance } = self.member(spec)?;
+        let id = server_id(&group, &instance, spec.port);
+        if self.known.output(&server, Output::Id).is_none_or(|known| known != id.as_str()) {
+            return Ok(false);
+        }
+        let _turn = self.one_server_at_a_time.lock().await;
+        self.note(address, "its server leaves the group");
+        self.remove(&server, &alb::remove_server(&group, MACHINE, &instance, spec.port), CONFIGURE).await?;
+        self.known.forget(&server);
+        self.group_settled(&server, &group).await?;
+        Ok(true)
+    }
+
+    /// The server of a node is in the group again, and has traffic.
+    async fn come_back(&self, address: &ResourceAddress, spec: &ReleaseSpec) -> Result<(), ApplyError> {
+        let Member { server, .. } = self.member(spec)?;
+        let own = ServerSpec { instance: spec.host.instance().clone(), port: spec.port };
+        self.note(address, "its server goes back into the group");
+        let outputs = self.put_server(&server, &own, None).await?;
+        self.known.learn(&server, outputs.clone());
+        self.ledger.ready(&server, &outputs, &self.fields_of(&Spec::Server(own)))?;
+        Ok(())
+    }
+
+    /// Behind a release that was put back: why that was is worth more than a failure here.
+    async fn come_back_all_the_same(&self, address: &ResourceAddress, spec: &ReleaseSpec) {
+        if let Err(error) = self.come_back(address, spec).await {
+            self.note(address, format!("its server is not back in the group: {error}"));
+        }
+    }
+
+    fn member(&self, spec: &ReleaseSpec) -> Result<Member, ApplyError> {
+        let name = spec.host.instance();
+        Ok(Member {
+            server: ResourceAddress::new(Kind::Server, name),
+            group: self.known.only(Kind::ServerGroup)?,
+            instance: self.known.id(&ResourceAddress::new(Kind::Instance, name))?,
+        })
+    }
+
+    /// A load balancer that has seen the node away gives it traffic again some checks later. The next node may only go
+    /// then, and nobody is told before that it is done. One that is set aside gets none however long it is waited for:
+    /// the step that puts its server right comes after its release.
+    async fn node_has_traffic(
+        &self,
+        address: &ResourceAddress,
+        spec: &ReleaseSpec,
+    ) -> Result<(), ApplyError> {
+        let name = spec.host.instance();
+        let server = ResourceAddress::new(Kind::Server, name);
+        if self.known.output(&server, Output::Id).is_none() {
+            return Ok(());
+        }
+        let instance = self.known.id(&ResourceAddress::new(Kind::Instance, name))?;
+        self.server_healthy(address, |one| one.is(&instance, spec.port) && !one.is_set_aside()).await
+    }
+}
+
+/// A node's place in the group.
+struct Member {
+    server: ResourceAddress,
+    group: CloudId,
+    instance: CloudId,
+}

@@ -1,0 +1,241 @@
+//! Commands of the operator's machine before and after what a command does to a stack.
+//!
+//! Each is started as it stands in the topology, in the folder of the topology, without a shell and without input. What
+//! it prints goes to standard error as it comes. It knows the stack by variables: `ALBATROSS_STACK`, `ALBATROSS_REGION`,
+//! `ALBATROSS_URL`, `ALBATROSS_HOOK`, and one for each output of each resource, such as
+//! `ALBATROSS_INSTANCE_ECS01_PUBLIC_ADDRESS`. It is a group of processes of its own, all of which end when its time is
+//! over or somebody says stop.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus as Ended, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::process::{Child, Command};
+
+use crate::cli::exit::ExitStatus;
+use crate::cli::failure::Failure;
+use crate::cli::session::Session;
+use crate::resource::ResourceAddress;
+use crate::resource::observed::{Observed, Output, Outputs};
+use crate::topology::model::Moment;
+
+/// Whether hooks are run.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub(super) struct HookArguments {
+    /// Run none of the topology's hooks
+    #[arg(long)]
+    pub skip_hooks: bool,
+}
+
+/// What a command does to a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    Apply,
+    Deploy,
+    Rollback,
+    Destroy,
+}
+
+impl Phase {
+    pub(super) fn before(self) -> Moment {
+        match self {
+            Self::Apply => Moment::BeforeApply,
+            Self::Deploy => Moment::BeforeDeploy,
+            Self::Rollback => Moment::BeforeRollback,
+            Self::Destroy => Moment::BeforeDestroy,
+        }
+    }
+
+    pub(super) fn after(self) -> Moment {
+        match self {
+            Self::Apply => Moment::AfterApply,
+            Self::Deploy => Moment::AfterDeploy,
+            Self::Rollback => Moment::AfterRollback,
+            Self::Destroy => Moment::AfterDestroy,
+        }
+    }
+}
+
+/// Does something with the hooks of its phase around it. Those behind it run when all of it was done.
+///
+/// # Errors
+/// When a hook fails: before the work nothing is changed, behind it everything is.
+pub(super) async fn around(
+    session: &Session,
+    phase: Phase,
+    observed: &Observed,
+    work: impl Future<Output = Result<ExitStatus, Failure>>,
+) -> Result<ExitStatus, Failure> {
+    before(session, phase, observed).await?;
+    let status = work.await?;
+    if status == ExitStatus::Done {
+        after(session, phase).await?;
+    }
+    Ok(status)
+}
+
+/// Runs the hooks before a phase.
+///
+/// # Errors
+/// When one fails; nothing was changed.
+pub(super) async fn before(session: &Session, phase: Phase, observed: &Observed) -> Result<(), Failure> {
+    let outputs = observed.resources.iter().map(|(address, found)| (address.clone(), found.outputs.clone()));
+    run(session, phase.before(), outputs.collect(), ExitStatus::Failed).await
+}
+
+/// Runs the hooks behind a phase that was done.
+///
+/// # Errors
+/// When one fails; everything was changed.
+pub(super) async fn after(session: &Session, phase: Phase) -> Result<(), Failure> {
+    run(session, phase.after(), session.provider.known.all_outputs(), ExitStatus::PartlyApplied).await
+}
+
+async fn run(
+    session: &Session,
+    moment: Moment,
+    outputs: BTreeMap<ResourceAddress, Outputs>,
+    status: ExitStatus,
+) -> Result<(), Failure> {
+    let hooks = &session.topology.hooks;
+    let commands = hooks.commands.get(&moment).filter(|_| session.runs_hooks);
+    let variables = variables(session, moment, &outputs);
+    for (number, command) in (1..).zip(commands.into_iter().flatten()) {
+        anstream::eprintln!("{} {number}: {}", moment.word(), shown(command));
+        let ended = run_one(session, command, &variables).await;
+        let why = match ended {
+            Ok(None) => return Err(Failure::shown(session.stop.status())),
+            Ok(Some(End::Exited(ended))) if ended.success() => continue,
+            Ok(Some(End::Exited(ended))) => ended_words(ended),
+            Ok(Some(End::Late)) => format!("was not done after {}", hooks.timeout),
+            Err(error) => format!("cannot be started: {error}"),
+        };
+        let consequence =
+            if status == ExitStatus::Failed { "nothing was changed" } else { "all else was done" };
+        return Err(Failure::saying(
+            status,
+            format!("command {number} of `{}`, `{}`, {why}; {consequence}", moment.word(), shown(command)),
+            "mend it, or add --skip-hooks to go ahead without",
+        ));
+    }
+    Ok(())
+}
+
+/// How a command ended.
+enum End {
+    Exited(Ended),
+    Late,
+}
+
+/// None when somebody said stop.
+async fn run_one(
+    session: &Session,
+    command: &[String],
+    variables: &BTreeMap<String, String>,
+) -> io::Result<Option<End>> {
+    let folder = folder(&session.source.0)?;
+    let Some((program, arguments)) = command.split_first() else { return Ok(Some(End::Late)) };
+    let mut child = Command::new(path_of(program, &folder))
+        .args(arguments)
+        .envs(variables)
+        .current_dir(&folder)
+        .stdin(Stdio::null())
+        // Results are what goes to standard output.
+        .stdout(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?))
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()?;
+    let group = child.id();
+    let ended = tokio::select! {
+        biased;
+        ended = child.wait() => Some(End::Exited(ended?)),
+        () = session.stop.token().cancelled() => None,
+        () = tokio::time::sleep(session.topology.hooks.timeout.duration()) => Some(End::Late),
+    };
+    if !matches!(ended, Some(End::Exited(_))) {
+        end_group(group, &mut child).await;
+    }
+    Ok(ended)
+}
+
+/// Ends a command and all that it started.
+async fn end_group(group: Option<u32>, child: &mut Child) {
+    let group = group.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+    if let Some(group) = group {
+        // It may have ended in this moment.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+    let _ = child.wait().await;
+}
+
+/// The folder that the topology is in.
+fn folder(topology: &Path) -> io::Result<PathBuf> {
+    let parent = topology.parent().filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new(".")).canonicalize()
+}
+
+/// A program with a slash in its name is looked for from the topology's folder on, any other on the search path.
+fn path_of(program: &str, folder: &Path) -> OsString {
+    if program.contains('/') { folder.join(program).into() } else { program.into() }
+}
+
+fn ended_words(ended: Ended) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (ended.code(), ended.signal()) {
+        (Some(code), _) => format!("ended with status {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "did not end well".to_owned(),
+    }
+}
+
+fn shown(command: &[String]) -> String {
+    command.iter().map(|word| crate::ssh::quote(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// What a hook knows of the stack.
+fn variables(
+    session: &Session,
+    moment: Moment,
+    outputs: &BTreeMap<ResourceAddress, Outputs>,
+) -> BTreeMap<String, String> {
+    let topology = &session.topology;
+    let mut variables = BTreeMap::from([
+        ("ALBATROSS_HOOK".to_owned(), moment.word().to_owned()),
+        ("ALBATROSS_STACK".to_owned(), topology.stack.to_string()),
+        ("ALBATROSS_REGION".to_owned(), topology.region.to_string()),
+        ("ALBATROSS_URL".to_owned(), topology.url()),
+    ]);
+    for (address, outputs) in outputs.iter().filter(|(address, _)| !address.is_deposed()) {
+        for (output, value) in outputs {
+            if let Some(word) = output_word(*output) {
+                let name = format!("ALBATROSS_{}_{}_{word}", address.kind.word(), address.name);
+                variables.insert(as_variable(&name), value.clone());
+            }
+        }
+    }
+    variables
+}
+
+/// None for what is of use to Albatross alone.
+fn output_word(output: Output) -> Option<&'static str> {
+    match output {
+        Output::Id => Some("id"),
+        Output::PrivateAddress => Some("private_address"),
+        Output::PublicAddress => Some("public_address"),
+        Output::DnsName => Some("dns_name"),
+        Output::CertificateId => Some("certificate_id"),
+        Output::Memory => Some("memory"),
+        Output::HostKey => Some("host_key"),
+        Output::Password | Output::Generation => None,
+    }
+}
+
+fn as_variable(name: &str) -> String {
+    let letter =
+        |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_uppercase() } else { '_' };
+    name.chars().map(letter).collect()
+}
