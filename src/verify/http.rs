@@ -1,5 +1,7 @@
 //! One request and its answer, as a browser makes it.
 
+use std::fmt::Write as _;
+
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
@@ -74,14 +76,12 @@ impl Request<'_> {
             self.path, self.authority
         );
         if !self.cookie.is_empty() {
-            text.push_str(&format!("Cookie: {}\r\n", self.cookie));
+            let _ = write!(text, "Cookie: {}\r\n", self.cookie);
         }
         let body = self.body.unwrap_or_default();
         if self.body.is_some() {
-            text.push_str(&format!(
-                "Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n",
-                body.len()
-            ));
+            let _ =
+                write!(text, "Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n", body.len());
         }
         text + "\r\n" + body
     }

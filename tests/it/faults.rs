@@ -178,7 +178,9 @@ fn a_host_key_that_changed() {
 fn a_redis_that_does_not_start() {
     let mut env = TestEnv::new();
     let programs = env.file("programs");
-    env.write("programs/redis-server", "#!/bin/sh\necho 'Fatal error: no memory'\nexit 1\n");
+    let program = "#!/bin/sh\n[ \"$1\" = --version ] && exec echo 'Redis server v=7.0.15'\n\
+                   echo 'Fatal error: no memory'\nexit 1\n";
+    env.write("programs/redis-server", program);
     let broken = programs.join("redis-server");
     fs::set_permissions(&broken, fs::Permissions::from_mode(0o755)).expect("ours");
     env.search_first(&programs);

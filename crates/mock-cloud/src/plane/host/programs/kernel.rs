@@ -1,6 +1,8 @@
 //! Programs that set up the kernel: sysctl, systemd-tmpfiles. A process host has no kernel of its own, so nothing is
 //! set: files are read, and what is not understood in them is refused, as the programs themselves would.
 
+use std::fmt::Write as _;
+
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::{Outcome, sentence};
 use crate::plane::host::programs::options::Options;
@@ -24,7 +26,7 @@ pub(crate) fn sysctl(machine: &Machine, arguments: &[String]) -> Outcome {
             return Outcome::failed(1, format!("sysctl: {path}: syntax error in `{line}`"));
         };
         if !options.has("--quiet") {
-            printed.push_str(&format!("{} = {}\n", name.trim(), value.trim()));
+            let _ = writeln!(printed, "{} = {}", name.trim(), value.trim());
         }
     }
     Outcome::printed(printed)

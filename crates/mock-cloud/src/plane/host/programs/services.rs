@@ -106,7 +106,7 @@ async fn stop(machine: &Arc<Machine>, unit: &str) -> Outcome {
 }
 
 fn is_timer(unit: &str) -> bool {
-    unit.ends_with(".timer")
+    std::path::Path::new(unit).extension().is_some_and(|kind| kind == "timer")
 }
 
 async fn restart(machine: &Arc<Machine>, unit: &str) -> Outcome {
