@@ -188,7 +188,7 @@ struct Seat {
 impl Seat {
     async fn sit(&mut self) -> Option<()> {
         let mut news = self.bus.news.subscribe();
-        let cut = tokio::time::sleep(self.behaviour.cuts_silent.unwrap_or(Duration::from_secs(3600)));
+        let cut = tokio::time::sleep(self.behaviour.cuts_silent.unwrap_or(Duration::from_hours(1)));
         tokio::pin!(cut);
         self.send(
             "0{\"sid\":\"e\",\"upgrades\":[],\"pingInterval\":50,\"pingTimeout\":5000,\"maxPayload\":100000}",
