@@ -7,6 +7,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a harness that panics fails, as it should")]
 #![expect(clippy::print_stdout, reason = "it prints its result")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "a harness writes files and is told by its environment what to do"
+)]
 
 #[path = "../support/cargo.rs"]
 mod cargo;
@@ -40,7 +44,6 @@ struct Outcome {
     has_settled: bool,
 }
 
-#[expect(clippy::disallowed_methods, reason = "a harness is told by its environment what to do")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|given| !given.is_empty())
 }
