@@ -63,7 +63,7 @@ async fn a_timer_starts_its_commands_once_unless_it_is_stopped() {
     region.ok("systemctl restart late.timer").await;
     becomes(&region, "late.timer", "inactive").await;
     for _ in 0..600 {
-        if region.ssh("stat /tmp/two").await.status.success() {
+        if region.ssh("ls /tmp/two").await.status.success() {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
