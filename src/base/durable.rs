@@ -1,8 +1,8 @@
 //! Files that survive a crash: written whole or not at all, readable by their owner only.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::base::crash_point::{Moment, Point};
@@ -26,6 +26,12 @@ impl FileError {
         let path = path.to_owned();
         move |source| Self { what, path, source }
     }
+}
+
+/// The mode of a file that others than its owner may read, change or run; none where they may not.
+pub fn mode_open_to_others(file: &Metadata) -> Option<u32> {
+    let mode = file.permissions().mode() & 0o777;
+    (mode & 0o077 != 0).then_some(mode)
 }
 
 /// Begins the names of files that are being written; what a crash leaves of them is swept away.

@@ -1,12 +1,12 @@
 //! The certificate that a topology brings along: read from its files, and held against the name it is for.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::certificate::{Certificate, CertificateError, Chain};
 use crate::base::clock;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::durable;
 use crate::base::secret::Secret;
 use crate::cli::environment;
 use crate::topology::model::{self, Topology};
@@ -116,9 +116,8 @@ fn read_chain(path: &Path, name: &str) -> Result<Chain, Fault> {
 
 fn read_key(path: &Path) -> Result<Secret<String>, Fault> {
     let found = fs::metadata(path).map_err(|error| missing(KEY_FIELD, path, &error))?;
-    let mode = found.permissions().mode() & 0o777;
     let shown = path.display();
-    if mode & 0o077 != 0 {
+    if let Some(mode) = durable::mode_open_to_others(&found) {
         return Err(Fault {
             code: "certificate-key-open",
             field: KEY_FIELD,

@@ -40,18 +40,26 @@ pub(super) async fn remove_all(
     render::plan::print(&plan);
     show_adopted(&observed);
     protection::check(session, &plan)?;
-    if plan.has_work() {
-        if !agreed(consent, "Remove all of this?", &session.stop).await? {
-            return Ok(ExitStatus::Failed);
-        }
-        hooks::before(session, Phase::Destroy, &observed).await?;
-        carry_out(session, &plan, &observed).await?;
+    if !plan.has_work() {
+        return show_what_is_left(session, &plan, &how.selection).await;
     }
-    let status = show_what_is_left(session, &plan, &how.selection).await?;
-    if plan.has_work() {
-        hooks::after(session, Phase::Destroy).await?;
+    if !agreed(consent, "Remove all of this?", &session.stop).await? {
+        return Ok(ExitStatus::Failed);
     }
-    Ok(status)
+    carry_out_removal(session, (&plan, &observed), &how.selection).await
+}
+
+/// Removes what a plan says, with the hooks around it.
+pub(super) async fn carry_out_removal(
+    session: &Session,
+    (plan, observed): (&Plan, &Observed),
+    selection: &Selection,
+) -> Result<ExitStatus, Failure> {
+    let work = async {
+        carry_out(session, plan, observed).await?;
+        show_what_is_left(session, plan, selection).await
+    };
+    hooks::around(session, Phase::Destroy, observed, work).await
 }
 
 /// What was taken over stays when everything goes.
@@ -64,7 +72,7 @@ pub(super) fn show_adopted(observed: &Observed) {
 }
 
 /// Asks the cloud what is left; what was not asked for may be.
-pub(super) async fn show_what_is_left(
+async fn show_what_is_left(
     session: &Session,
     plan: &Plan,
     selection: &Selection,

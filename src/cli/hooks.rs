@@ -41,7 +41,7 @@ pub(super) enum Phase {
 }
 
 impl Phase {
-    pub(super) fn before(self) -> Moment {
+    fn before(self) -> Moment {
         match self {
             Self::Apply => Moment::BeforeApply,
             Self::Deploy => Moment::BeforeDeploy,
@@ -50,7 +50,7 @@ impl Phase {
         }
     }
 
-    pub(super) fn after(self) -> Moment {
+    fn after(self) -> Moment {
         match self {
             Self::Apply => Moment::AfterApply,
             Self::Deploy => Moment::AfterDeploy,
@@ -82,7 +82,7 @@ pub(super) async fn around(
 ///
 /// # Errors
 /// When one fails; nothing was changed.
-pub(super) async fn before(session: &Session, phase: Phase, observed: &Observed) -> Result<(), Failure> {
+async fn before(session: &Session, phase: Phase, observed: &Observed) -> Result<(), Failure> {
     let outputs = observed.resources.iter().map(|(address, found)| (address.clone(), found.outputs.clone()));
     run(session, phase.before(), outputs.collect(), ExitStatus::Failed).await
 }
@@ -91,7 +91,7 @@ pub(super) async fn before(session: &Session, phase: Phase, observed: &Observed)
 ///
 /// # Errors
 /// When one fails; everything was changed.
-pub(super) async fn after(session: &Session, phase: Phase) -> Result<(), Failure> {
+async fn after(session: &Session, phase: Phase) -> Result<(), Failure> {
     run(session, phase.after(), session.provider.known.all_outputs(), ExitStatus::PartlyApplied).await
 }
 
@@ -138,7 +138,7 @@ async fn run_one(
     variables: &BTreeMap<String, String>,
 ) -> io::Result<Option<End>> {
     let folder = folder(&session.source.0)?;
-    let Some((program, arguments)) = command.split_first() else { return Ok(Some(End::Late)) };
+    let (program, arguments) = command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
     let mut child = Command::new(path_of(program, &folder))
         .args(arguments)
         .envs(variables)

@@ -2,7 +2,6 @@
 //! configuration folder.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::base::diagnostic::Diagnostic;
@@ -48,22 +47,22 @@ pub(super) fn of_key_pair(identity: &Identity) -> Result<String, Failure> {
 }
 
 fn from_file(path: &Path, options: &GlobalOptions) -> Result<Identity, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| unreadable(path, error))?;
-    let text = Secret::new(text);
+    let text = read(path)?;
     let passphrase =
         if Identity::is_protected(&text)? { Some(passphrase::get(options, path)?) } else { None };
     Ok(Identity::from_openssh(&text, passphrase.as_ref())?)
 }
 
-fn unreadable(path: &Path, error: std::io::Error) -> Failure {
-    let error = anyhow::Error::new(error).context(format!("cannot read the key `{}`", path.display()));
-    Failure::new(ExitStatus::Failed, error, Some("name another key under `ssh.key`".to_owned()))
+fn read(path: &Path) -> Result<Secret<String>, Failure> {
+    fs::read_to_string(path).map(Secret::new).map_err(|error| {
+        let error = anyhow::Error::new(error).context(format!("cannot read the key `{}`", path.display()));
+        Failure::new(ExitStatus::Failed, error, Some("name another key under `ssh.key`".to_owned()))
+    })
 }
 
 fn own() -> Result<Identity, Failure> {
     let path = own_key()?;
-    let text = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
-    Ok(Identity::from_openssh(&Secret::new(text), None)?)
+    Ok(Identity::from_openssh(&read(&path)?, None)?)
 }
 
 fn own_key() -> Result<PathBuf, Failure> {
@@ -91,20 +90,21 @@ fn own_problem(text: &str, topology: &Topology) -> Option<Diagnostic> {
     let Key::File(written) = &topology.ssh.key else { return None };
     let path = environment::expand_home(written);
     let shown = path.display();
-    let (code, message, cause, help) = match fs::metadata(&path) {
+    let open = fs::metadata(&path).map(|found| durable::mode_open_to_others(&found));
+    let (code, message, cause, help) = match open {
         Err(error) => (
             "key-missing",
             format!("the key `{shown}` cannot be read"),
             error.to_string(),
             "write the path of a private key, or leave `key` out: one is then made".to_owned(),
         ),
-        Ok(found) if found.permissions().mode() & 0o077 != 0 => (
+        Ok(Some(mode)) => (
             "key-open",
             format!("the key `{shown}` can be read by others"),
-            format!("its mode is {:o}", found.permissions().mode() & 0o777),
+            format!("its mode is {mode:o}"),
             format!("run `chmod 600 {shown}`"),
         ),
-        Ok(_) => (
+        Ok(None) => (
             "not-a-key",
             format!("`{shown}` is not a key that can be used"),
             problem_of(&path)?,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::apply::hosts::{Access, HostKeySource, Login};
+use crate::base::durable;
 use crate::base::secret::Secret;
 use crate::cli::environment;
 use crate::cli::exit::ExitStatus;
@@ -63,14 +63,10 @@ fn from_file(path: &Path) -> Result<Secret<String>, Failure> {
             anyhow::Error::new(error).context(format!("the password for sudo cannot be read from `{shown}`"));
         Failure::new(ExitStatus::Failed, error, Some("write another place under `sudo.password`".to_owned()))
     };
-    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
-    if mode & 0o077 != 0 {
+    if let Some(mode) = durable::mode_open_to_others(&fs::metadata(path).map_err(unreadable)?) {
         return Err(Failure::saying(
             ExitStatus::Failed,
-            format!(
-                "the password for sudo in `{shown}` can be read by others: its mode is {:o}",
-                mode & 0o777
-            ),
+            format!("the password for sudo in `{shown}` can be read by others: its mode is {mode:o}"),
             format!("run `chmod 600 {shown}`"),
         ));
     }

@@ -9,11 +9,11 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
 use tokio::sync::mpsc;
 
 use crate::apply::hosts::Patience;
-use crate::apply::provider::Known;
-use crate::apply::refresh::{Depth, refresh};
+use crate::apply::refresh::Depth;
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::refresh::get_to_know;
 use crate::cli::session::{self, Session, Use};
 use crate::cli::ssh::{failed, find};
 use crate::resource::spec::{HostSpec, Spec};
@@ -54,8 +54,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
             "name a host of `node.on` or that of Redis; `albatross ssh FILE HOST` shows everything else",
         ));
     }
-    let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
-    session.provider.known.replace(Known::from_observed(&observed));
+    get_to_know(&session, Depth::Cloud).await?;
     let shows_all = async {
         let talks = try_join_all(hosts.iter().map(|host| begin(&session, host, arguments))).await?;
         show(&hosts, talks, arguments.follow).await

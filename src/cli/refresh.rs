@@ -1,5 +1,6 @@
 //! What a plan is made from: what there is now, or what was last written down; and taking the one into the other.
 
+use crate::apply::provider::Known;
 use crate::apply::recover::{Unmendable, adopt, learn, recover, take_in};
 use crate::apply::refresh::{Depth, from_journal, refresh, refresh_to_remove};
 use crate::cli::GlobalOptions;
@@ -80,6 +81,16 @@ pub(super) async fn observe(session: &Session, destroy: bool) -> Result<Observed
     let adopted = provider.ledger.memory().resources.into_values().any(|one| one.adopted);
     let depth = if adopted { Depth::CloudAndHosts } else { Depth::Cloud };
     Ok(Box::pin(refresh_to_remove(provider, desired, depth)).await?)
+}
+
+/// Looks at what there is, and knows from then on where the machines are.
+///
+/// # Errors
+/// When the cloud cannot be asked.
+pub(super) async fn get_to_know(session: &Session, depth: Depth) -> Result<Observed, Failure> {
+    let observed = refresh(&session.provider, &session.desired, depth).await?;
+    session.provider.known.replace(Known::from_observed(&observed));
+    Ok(observed)
 }
 
 /// `plan --refresh-only`: shows drift alone.

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use crate::apply::ApplyError;
 use crate::apply::hosts::{Hosts, Place};
-use crate::apply::provider::Known;
-use crate::apply::refresh::{Depth, refresh};
+use crate::apply::refresh::Depth;
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::refresh::get_to_know;
 use crate::cli::render::count;
 use crate::cli::session::{self, Session, Use};
 use crate::deploy::node::{KeptRelease, Standing};
@@ -31,8 +31,7 @@ pub(super) type OfHost<'s> = (&'s HostSpec, Result<Vec<KeptRelease>, ApplyError>
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
-    let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
-    session.provider.known.replace(Known::from_observed(&observed));
+    get_to_know(&session, Depth::Cloud).await?;
     let hosts = read(&session).await;
     if arguments.json {
         anstream::println!("{:#}", to_json(&session, &hosts));

@@ -6,7 +6,7 @@ use crate::apply::recover::adopt;
 use crate::base::clock;
 use crate::base::durable;
 use crate::cli::apply::{carry_out, go_on, print_address};
-use crate::cli::destroy::show_what_is_left;
+use crate::cli::destroy::carry_out_removal;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::hooks::{self, Phase};
@@ -196,11 +196,7 @@ impl Attempt<'_> {
             return Ok(ExitStatus::Done);
         }
         if self.saved.options.destroy {
-            hooks::before(&session, Phase::Destroy, &observed).await?;
-            carry_out(&session, &plan, &observed).await?;
-            let status = show_what_is_left(&session, &plan, &self.saved.options.selection).await?;
-            hooks::after(&session, Phase::Destroy).await?;
-            return Ok(status);
+            return carry_out_removal(&session, (&plan, &observed), &self.saved.options.selection).await;
         }
         let work = carry_out(&session, &plan, &observed);
         let status = hooks::around(&session, Phase::Apply, &observed, work).await?;

@@ -8,12 +8,12 @@ use tokio::io::{AsyncWriteExt, copy, split};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, UnboundedSender, channel};
 
-use crate::apply::provider::Known;
-use crate::apply::refresh::{Depth, refresh};
+use crate::apply::refresh::Depth;
 use crate::cli::GlobalOptions;
 use crate::cli::environment;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::refresh::get_to_know;
 use crate::cli::session::{self, Session, Use};
 use crate::resource::spec::HostSpec;
 use crate::ssh::{Command, Conversation, Program, Size, SshError, Terminal};
@@ -34,8 +34,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
     let host = find(&session, &arguments.host)?;
-    let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
-    session.provider.known.replace(Known::from_observed(&observed));
+    get_to_know(&session, Depth::Cloud).await?;
     let ssh = session.hosts.user_session(host, &session.provider.known).await?;
     let program = program(&arguments.command);
     let is_interactive = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();

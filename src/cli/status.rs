@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
-use crate::apply::provider::Known;
-use crate::apply::refresh::{Depth, refresh};
+use crate::apply::refresh::Depth;
 use crate::cli::GlobalOptions;
 use crate::cli::apply::local_address;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::refresh::get_to_know;
 use crate::cli::render::count;
 use crate::cli::session::{self, Session, Use};
 use crate::resource::ResourceAddress;
@@ -27,8 +27,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
-    let observed = refresh(&session.provider, &session.desired, Depth::CloudAndHosts).await?;
-    session.provider.known.replace(Known::from_observed(&observed));
+    let observed = get_to_know(&session, Depth::CloudAndHosts).await?;
     let address = local_address(&session).await;
     if arguments.json {
         anstream::println!("{:#}", to_json(&session, &observed, address.as_deref()));

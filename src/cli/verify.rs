@@ -4,13 +4,13 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::apply::provider::Known;
-use crate::apply::refresh::{Depth, refresh};
+use crate::apply::refresh::Depth;
 use crate::base::durable;
 use crate::base::ids::CloudId;
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::refresh::get_to_know;
 use crate::cli::render::report;
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cloud::cas;
@@ -48,7 +48,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
 
 /// Runs the checks and prints each.
 pub(super) async fn prove(session: &Session, quick: bool) -> Result<Report, Failure> {
-    let scenario = Scenario { quick, ..scenario(session).await? };
+    let scenario = scenario(session, quick).await?;
     anstream::println!("Verifying {} with two clients", session.topology.url());
     let mut report = crate::verify::run(&scenario, &report::print_check).await;
     if let Target::Local(cloud) = &session.target {
@@ -76,10 +76,9 @@ fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::new(ExitStatus::Failed, error, Some("choose another file".to_owned())))
 }
 
-async fn scenario(session: &Session) -> Result<Scenario, Failure> {
+async fn scenario(session: &Session, quick: bool) -> Result<Scenario, Failure> {
     let topology = &session.topology;
-    let observed = refresh(&session.provider, &session.desired, Depth::Cloud).await?;
-    session.provider.known.replace(Known::from_observed(&observed));
+    get_to_know(session, Depth::Cloud).await?;
     let balancer = ResourceAddress::only(Kind::LoadBalancer);
     let name = session.provider.known.output(&balancer, Output::DnsName);
     let expected_cname = name.ok_or_else(|| {
@@ -107,7 +106,7 @@ async fn scenario(session: &Session) -> Result<Scenario, Failure> {
             let listener = &topology.load_balancer.listener;
             listener.idle_timeout.max(listener.request_timeout).duration()
         },
-        quick: false,
+        quick,
     })
 }
 

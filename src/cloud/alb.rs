@@ -21,6 +21,8 @@ use crate::cloud::{Product, Tag};
 const PAGE: u32 = 100;
 /// The largest page of `GetListenerHealthStatus`.
 const HEALTH_PAGE: u32 = 30;
+/// What a server group calls a server that is an instance.
+pub const INSTANCE: &str = "Ecs";
 
 /// A load balancer in a list.
 #[derive(Debug, Clone, Deserialize)]
@@ -513,15 +515,15 @@ pub fn delete_server_group(id: &CloudId) -> Call {
 pub fn add_server(group: &CloudId, instance: &CloudId, port: u16, token: &ClientToken) -> Call {
     Call::new(Product::Alb, "AddServersToServerGroup")
         .with("ServerGroupId", group)
-        .with_form("Servers.1.ServerType", "Ecs")
+        .with_form("Servers.1.ServerType", INSTANCE)
         .with_form("Servers.1.ServerId", instance)
         .with_form("Servers.1.Port", port)
         .with_form("Servers.1.Weight", 100)
         .with_token(token)
 }
 
-/// `RemoveServersFromServerGroup`: this is what makes an ALB close the server's connections. `kind` is `Ecs` for
-/// instances.
+/// `RemoveServersFromServerGroup`: this is what makes an ALB close the server's connections. `kind` is
+/// [`INSTANCE`] for ours.
 pub fn remove_server(group: &CloudId, kind: &str, server: &CloudId, port: u16) -> Call {
     Call::new(Product::Alb, "RemoveServersFromServerGroup")
         .with("ServerGroupId", group)

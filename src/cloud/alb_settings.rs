@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::base::ids::{ClientToken, CloudId};
 use crate::cloud::Product;
+use crate::cloud::alb::INSTANCE;
 use crate::cloud::call::Call;
 
 /// How servers are probed, as a list tells it.
@@ -98,7 +99,7 @@ pub fn weigh_server(
 ) -> Call {
     Call::new(Product::Alb, "UpdateServerGroupServersAttribute")
         .with("ServerGroupId", group)
-        .with_form("Servers.1.ServerType", "Ecs")
+        .with_form("Servers.1.ServerType", INSTANCE)
         .with_form("Servers.1.ServerId", instance)
         .with_form("Servers.1.Port", port)
         .with_form("Servers.1.Weight", weight)

@@ -10,14 +10,35 @@ use super::error::DeployError;
 use super::host::Host;
 use crate::base::secret::Secret;
 
-/// Stands for the password where a digest is taken.
+/// Stands for what a digest shall not depend on.
 pub(super) const STAND_IN: &str = "x";
 /// What comes before user and password in a node's environment.
 const BEFORE_LOGIN: &str = "redis://";
+/// Hex digits of a digest.
+pub(super) const DIGITS: usize = 12;
 
-/// 12 hex digits that stand for a text.
+/// Stands for the password where a digest is taken.
+pub(super) fn stand_in() -> Secret<String> {
+    Secret::new(STAND_IN.to_owned())
+}
+
+/// Hex digits that stand for a text.
 pub(super) fn digest(text: &str) -> String {
-    hex::encode(Sha256::digest(text))[..12].to_owned()
+    shortened(Sha256::new_with_prefix(text))
+}
+
+/// Hex digits that stand for several texts, and for where each ends.
+pub(super) fn digest_of_all(texts: &[&str]) -> String {
+    let mut whole = Sha256::new();
+    for text in texts {
+        whole.update(text);
+        whole.update([0]);
+    }
+    shortened(whole)
+}
+
+fn shortened(whole: Sha256) -> String {
+    hex::encode(whole.finalize())[..DIGITS].to_owned()
 }
 
 /// Whether a file is another than was written. Where none was written down, nobody can tell.
@@ -37,29 +58,37 @@ pub(super) async fn is_enabled(host: &impl Host, unit: &str) -> Result<bool, Dep
 
 /// A node's environment with the stand-in, and the password that it has.
 pub(super) fn without_password(environment: &str) -> (String, Option<Secret<String>>) {
-    let found = environment.split_once(BEFORE_LOGIN).and_then(|(before, rest)| {
-        let (login, after) = rest.split_once('@')?;
-        let (user, password) = login.split_once(':')?;
-        Some((before, user, password, after))
-    });
-    match found {
-        Some((before, user, password, after)) => {
-            let text = format!("{before}{BEFORE_LOGIN}{user}:{STAND_IN}@{after}");
-            (text, Some(Secret::new(password.to_owned())))
-        }
+    match Login::find(environment) {
+        Some(login) => (login.with(STAND_IN), Some(Secret::new(login.password.to_owned()))),
         None => (environment.to_owned(), None),
     }
 }
 
 /// A node's environment with a password in place of the stand-in.
 pub(super) fn with_password(environment: &str, password: &Secret<String>) -> String {
-    let (without, _) = without_password(environment);
-    let replaced = without.split_once(BEFORE_LOGIN).and_then(|(before, rest)| {
+    Login::find(environment).map_or_else(|| environment.to_owned(), |login| login.with(password.expose()))
+}
+
+/// Where an environment says how a node logs in at Redis.
+struct Login<'a> {
+    before: &'a str,
+    user: &'a str,
+    password: &'a str,
+    after: &'a str,
+}
+
+impl<'a> Login<'a> {
+    fn find(environment: &'a str) -> Option<Self> {
+        let (before, rest) = environment.split_once(BEFORE_LOGIN)?;
         let (login, after) = rest.split_once('@')?;
-        let (user, _) = login.split_once(':')?;
-        Some(format!("{before}{BEFORE_LOGIN}{user}:{}@{after}", password.expose()))
-    });
-    replaced.unwrap_or(without)
+        let (user, password) = login.split_once(':')?;
+        Some(Self { before, user, password, after })
+    }
+
+    fn with(&self, password: &str) -> String {
+        let Self { before, user, after, .. } = self;
+        format!("{before}{BEFORE_LOGIN}{user}:{password}@{after}")
+    }
 }
 
 #[cfg(test)]

@@ -3,23 +3,18 @@
 //! The two files make it so at each start of the host; we make it so now. A host that shares its kernel with others
 //! may not: that is said, and Redis runs all the same.
 
-use minijinja::context;
-
 use super::Note;
 use super::command;
 use super::error::DeployError;
 use super::host::Host;
-use super::template::{KERNEL_FILES, KERNEL_SETTINGS, render};
+use super::template::{KERNEL_FILES, KERNEL_SETTINGS};
 
 const SETTINGS: &str = "/etc/sysctl.d/60-albatross-redis.conf";
 const FILES: &str = "/etc/tmpfiles.d/albatross-redis.conf";
 
 /// What is asked, as one text.
-///
-/// # Errors
-/// When a template cannot be rendered.
-pub(super) fn text() -> Result<String, DeployError> {
-    Ok(render(KERNEL_SETTINGS, context! {})? + &render(KERNEL_FILES, context! {})?)
+pub(super) fn text() -> String {
+    [KERNEL_SETTINGS.text, KERNEL_FILES.text].concat()
 }
 
 /// Sets it now and for every start.
@@ -27,12 +22,11 @@ pub(super) fn text() -> Result<String, DeployError> {
 /// # Errors
 /// When the host cannot be asked.
 pub(super) async fn tune(host: &impl Host, note: &Note) -> Result<(), DeployError> {
-    let (settings, files) = (render(KERNEL_SETTINGS, context! {})?, render(KERNEL_FILES, context! {})?);
     for folder in ["/etc/sysctl.d", "/etc/tmpfiles.d"] {
         host.check(command::folder(folder, "0755")).await?;
     }
-    host.upload(SETTINGS, settings.into_bytes().into(), 0o644).await?;
-    host.upload(FILES, files.into_bytes().into(), 0o644).await?;
+    host.upload(SETTINGS, KERNEL_SETTINGS.text.as_bytes().into(), 0o644).await?;
+    host.upload(FILES, KERNEL_FILES.text.as_bytes().into(), 0o644).await?;
     for command in [command::set_kernel(SETTINGS), command::write_kernel_files(FILES)] {
         let output = host.run(command).await?;
         if output.status != 0 {

@@ -1,8 +1,8 @@
 //! Puts Redis and the chat node on hosts, over SSH.
 //!
 //! 1. [`Artifact`] is the binary; [`facts()`] says what the host is; the two are compared before anything is uploaded.
-//! 2. [`redis::install`] and [`node::prepare`] with what follows it are sequences of steps, each of which finds out whether it is already
-//!    done: run again after a cut at any point, they go on from there and end in the same state.
+//! 2. [`redis::install`] and [`node::prepare`] with what follows it are sequences of steps, each of which finds out
+//!    whether it is already done: run again after a cut at any point, they go on from there and end in the same state.
 //! 3. What is in force on a host is written there last (`redis.json`, the `current` link), so an observation never
 //!    claims more than was reached.
 //!

@@ -27,7 +27,6 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 use minijinja::context;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 pub use self::install::{Outcome, Prepared, Rollout, Wanted, prepare};
 use self::kept::Manifest;
@@ -87,9 +86,6 @@ pub struct Settings {
     pub trusted_proxies: Vec<Ipv4Net>,
 }
 
-/// Hex digits of a release's name.
-const RELEASE_DIGITS: usize = 12;
-
 /// The name of a release: 12 hex digits that stand for binary, unit and environment, the host's own name and address
 /// left out, so that it is the same on all hosts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -100,7 +96,7 @@ impl ReleaseId {
     /// What somebody wrote, when it can be one.
     pub fn parse(text: &str) -> Option<Self> {
         let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        (text.len() == RELEASE_DIGITS && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
+        (text.len() == inspect::DIGITS && text.bytes().all(is_digit)).then(|| Self(text.to_owned()))
     }
 
     /// The digits.
@@ -151,12 +147,8 @@ pub fn release_id(artifact: &Artifact, settings: &Settings) -> Result<ReleaseId,
         address: Ipv4Addr::UNSPECIFIED,
         ..settings.clone()
     };
-    let mut digest = Sha256::new();
-    for text in [&artifact.sha256, &unit_file(&anywhere)?, &environment(&anywhere, &stand_in())?] {
-        digest.update(text);
-        digest.update([0]);
-    }
-    Ok(ReleaseId(hex::encode(digest.finalize())[..RELEASE_DIGITS].to_owned()))
+    let texts = [&artifact.sha256, &unit_file(&anywhere)?, &environment(&anywhere, &inspect::stand_in())?];
+    Ok(ReleaseId(inspect::digest_of_all(&texts.map(String::as_str))))
 }
 
 /// Reads what is in force on a host.
@@ -194,10 +186,6 @@ pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
 /// The name of a release, with a mark when nobody has seen it ready.
 fn shown(current: &kept::Current) -> String {
     if current.is_ready { current.release.clone() } else { format!("{}{UNFINISHED}", current.release) }
-}
-
-fn stand_in() -> Secret<String> {
-    Secret::new(inspect::STAND_IN.to_owned())
 }
 
 fn program_of(release: &str) -> String {

@@ -25,7 +25,7 @@ use crate::base::secret::Secret;
 
 mod configuration;
 
-use configuration::{Access, configuration, password_digest, stand_in, unit_file};
+use configuration::{Access, configuration, password_digest, unit_file};
 pub use configuration::{Persistence, Settings, fingerprint};
 
 /// Its name to systemd.
@@ -114,7 +114,7 @@ async fn edited(
     let configuration = configuration.map(|text| match password {
         Some(password) => text
             .replace(password.expose(), inspect::STAND_IN)
-            .replace(&password_digest(password), &password_digest(&stand_in())),
+            .replace(&password_digest(password), &password_digest(&inspect::stand_in())),
         None => text,
     });
     let unit = inspect::text(host, UNIT_FILE).await?;
@@ -180,7 +180,7 @@ async fn install_in_step(
     start(host, settings, &password, note).await?;
     let record = Record {
         fingerprint: fingerprint(settings)?,
-        configuration: Some(inspect::digest(&configuration(settings, &stand_in(), access)?)),
+        configuration: Some(inspect::digest(&configuration(settings, &inspect::stand_in(), access)?)),
         unit: Some(inspect::digest(&unit_file()?)),
     };
     let text = serde_json::json!(record).to_string();

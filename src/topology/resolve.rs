@@ -13,8 +13,8 @@ use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, 
 use crate::topology::duration::Seconds;
 use crate::topology::model::{
     Address, Certificate, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance, Key, Listener,
-    LoadBalancer, Login, ManagedRedis, Moment, Node, Persistence, Protocol, Reach, Redis, RedisPlace,
-    Rollout, Series, Ssh, Sudo, Topology, VSwitch, Vpc,
+    LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace, Rollout,
+    Series, Ssh, Sudo, Topology, VSwitch, Vpc,
 };
 use crate::topology::schema::{self, CertificateForm, Document, HostKeysForm, KeyForm, SudoForm};
 
@@ -152,7 +152,7 @@ pub(super) fn resolve(document: Document) -> Topology {
             .into_iter()
             .filter_map(|(product, text)| Some((product, ServiceAddress::parse(&text).ok()?)))
             .collect(),
-        hooks: hooks(document.hooks),
+        hooks: hooks(&document.hooks),
     }
 }
 
@@ -247,17 +247,8 @@ fn rollout(rollout: &schema::Rollout) -> Rollout {
     }
 }
 
-fn hooks(hooks: schema::Hooks) -> Hooks {
-    let commands = [
-        (Moment::BeforeApply, hooks.before_apply),
-        (Moment::AfterApply, hooks.after_apply),
-        (Moment::BeforeDeploy, hooks.before_deploy),
-        (Moment::AfterDeploy, hooks.after_deploy),
-        (Moment::BeforeRollback, hooks.before_rollback),
-        (Moment::AfterRollback, hooks.after_rollback),
-        (Moment::BeforeDestroy, hooks.before_destroy),
-        (Moment::AfterDestroy, hooks.after_destroy),
-    ];
+fn hooks(hooks: &schema::Hooks) -> Hooks {
+    let commands = hooks.by_moment().map(|(moment, commands)| (moment, commands.clone()));
     Hooks { commands: commands.into(), timeout: hooks.timeout.unwrap_or(DEFAULT_HOOK_TIMEOUT) }
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::topology::duration::Seconds;
 pub use crate::topology::login::{HostKeysForm, KeyForm, PasswordFields, SudoForm};
+use crate::topology::model::Moment;
 
 /// A whole topology file.
 #[derive(Debug, Clone, Deserialize)]
@@ -463,4 +464,20 @@ pub struct Hooks {
     pub after_destroy: Vec<Vec<String>>,
     /// How long each command may take: 1s to 1h; default 5m.
     pub timeout: Option<Seconds>,
+}
+
+impl Hooks {
+    /// Each moment's commands.
+    pub fn by_moment(&self) -> [(Moment, &Vec<Vec<String>>); 8] {
+        [
+            (Moment::BeforeApply, &self.before_apply),
+            (Moment::AfterApply, &self.after_apply),
+            (Moment::BeforeDeploy, &self.before_deploy),
+            (Moment::AfterDeploy, &self.after_deploy),
+            (Moment::BeforeRollback, &self.before_rollback),
+            (Moment::AfterRollback, &self.after_rollback),
+            (Moment::BeforeDestroy, &self.before_destroy),
+            (Moment::AfterDestroy, &self.after_destroy),
+        ]
+    }
 }

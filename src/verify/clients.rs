@@ -8,18 +8,23 @@ use tokio::time::Instant;
 
 use super::check::{Finding, Verdict};
 use super::connect::{Stream, connect};
+use super::crowd::ATTEMPTS;
 use super::scenario::{Scenario, Vantage};
 use crate::socketio::{Client, ClientError, Event};
 
-/// How often the second client may try to land on another node.
-const ATTEMPTS: usize = 24;
 /// Where to look when messages do not cross.
-pub(super) const REDIS_HINT: &str = "on the Redis host: `systemctl status albatross-redis.service`, of a managed Redis its state \
-                          in the console; on each node: `curl -s http://ADDRESS:PORT/readyz`";
+pub(super) const REDIS_HINT: &str = "on the Redis host: `systemctl status albatross-redis.service`, of a \
+                                     managed Redis its state in the console; on each node: `curl -s \
+                                     http://ADDRESS:PORT/readyz`";
 pub(super) const GREETING: &str = "Welcome to the chatroom!";
 /// How a node begins when it could not pass a message on.
 const NOT_SENT: &str = "Failed to send the message.";
 const NAME_FIRST: &str = "Failed to send the message. Specify a username first.";
+
+/// What a node says to somebody who took a name.
+pub(super) fn named(name: &str) -> String {
+    format!("Your username is set to {name}")
+}
 
 /// One connected person.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ impl Person {
     pub(super) async fn introduce(&mut self, deadline: Duration) -> Result<(), String> {
         let name = self.name.clone();
         self.say("set_username", &name).await?;
-        self.hear(&format!("Your username is set to {name}"), deadline).await.map(drop)
+        self.hear(&named(&name), deadline).await.map(drop)
     }
 
     /// The next event, answering pings on the way.
@@ -214,7 +219,7 @@ impl Pair {
     pub(super) async fn username_set(&mut self) -> Verdict {
         let mut finding = Finding::new("both names are taken");
         for (letter, person) in [("a", &mut self.first), ("b", &mut self.second)] {
-            let text = format!("Your username is set to {}", person.name);
+            let text = named(&person.name);
             let node = person.on().to_owned();
             let fail = |why: String| {
                 Finding::new(format!(

@@ -9,8 +9,8 @@ use super::check::{Finding, Verdict};
 use super::clients::Person;
 use super::scenario::Scenario;
 
-/// How many connections each one that is wanted may take: a load balancer need not take turns.
-const ATTEMPTS: usize = 24;
+/// How many connections one on a certain node, or on another one, may take: a load balancer need not take turns.
+pub(super) const ATTEMPTS: usize = 24;
 
 /// The clients that came, by node.
 #[derive(Debug, Default)]
@@ -81,13 +81,15 @@ impl Crowd {
 }
 
 /// `nodes.all`: whether each node answers; those where somebody is already count.
-pub(super) async fn check(place: &Place<'_>, crowd: &mut Crowd, met: [&str; 2]) -> Verdict {
+pub(super) async fn check(place: &Place<'_>, met: [&str; 2]) -> Verdict {
     let expected: BTreeSet<&str> = place.scenario.nodes.iter().map(String::as_str).collect();
     let new = expected.iter().filter(|node| !met.contains(node));
     let wanted: BTreeMap<String, usize> = new.map(|node| ((*node).to_owned(), 1)).collect();
     let list = place.scenario.nodes.join(", ");
+    let mut crowd = Crowd::default();
     let gathered = crowd.gather(place, &wanted).await;
     let attempts = crowd.attempts;
+    crowd.disperse().await;
     gathered.map_err(|why| {
         Finding::new(format!(
             "expected an answer of each node of {list}, but {why}; likely layer: the server group (a server that is \

@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::check::{Finding, Verdict};
-use super::clients::GREETING;
+use super::clients::{GREETING, named};
 use super::connect::connect;
-use super::crowd::Place;
+use super::crowd::{ATTEMPTS, Place};
 use super::http::{Request, Response, send};
 use super::scenario::{Scenario, Vantage};
 use crate::socketio::{EnginePacket, Packet};
@@ -21,8 +21,6 @@ use crate::socketio::{EnginePacket, Packet};
 const COOKIE: &str = "SERVERID";
 /// Separates the packets of one answer.
 const SEPARATOR: char = '\u{1e}';
-/// How often the second client may try to land on another node.
-const ATTEMPTS: usize = 24;
 
 /// One client that polls.
 struct Poller<'a> {
@@ -143,7 +141,7 @@ impl<'a> Poller<'a> {
     async fn introduce(&mut self, deadline: Duration) -> Result<(), String> {
         let name = self.name.clone();
         self.say("set_username", &name).await?;
-        self.hear(&format!("Your username is set to {name}"), deadline).await
+        self.hear(&named(&name), deadline).await
     }
 
     /// Polls until exactly this text comes.

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::check::{Check, CheckId, Finding, Status, Verdict};
 use super::clients::Pair;
-use super::crowd::{Crowd, Place};
+use super::crowd::Place;
 use super::report::Report;
 use super::scenario::Scenario;
 use super::{crowd, dns, idle, page, path, polling, redirect, tls};
@@ -93,10 +93,7 @@ async fn converse(place: &Place<'_>, mut pair: Pair, log: &mut Log<'_>) {
         log.not_reached(&[CheckId::MessageAToB, CheckId::MessageBToA], CheckId::UsernameSet);
     }
     let differ = log.note(CheckId::NodesDiffer, pair.nodes_differ(&place.scenario.nodes));
-    let mut crowd = Crowd::default();
-    let all = crowd::check(place, &mut crowd, [&pair.first.node, &pair.second.node]).await;
-    log.note(CheckId::NodesAll, all);
-    crowd.disperse().await;
+    log.note(CheckId::NodesAll, crowd::check(place, [&pair.first.node, &pair.second.node]).await);
     if !named {
         let rest = [CheckId::RedisPath, CheckId::PollingSticky, CheckId::LeaveAnnounced];
         return log.not_reached(&rest, CheckId::UsernameSet);

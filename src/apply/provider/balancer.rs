@@ -192,7 +192,7 @@ impl Provider {
         let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
         let port = field("port").parse().map_err(|_| missing())?;
         let (group, instance) = (CloudId::new(field("group")), CloudId::new(field("instance")));
-        let kind = current.fields.get("server_type").map_or("Ecs", String::as_str);
+        let kind = current.fields.get("server_type").map_or(alb::INSTANCE, String::as_str);
         self.remove(address, &alb::remove_server(&group, kind, &instance, port), CONFIGURE).await?;
         self.group_settled(address, &group).await
     }

@@ -5,22 +5,14 @@
 //! `authorized_keys` of who logs in, unless it is there. Nothing is ever taken out of it: the others stay let in.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use super::waits::Goal;
 use super::{Known, Provider};
 use crate::apply::error::ApplyError;
 use crate::apply::hosts::Place;
-use crate::base::ids::CloudId;
 use crate::cloud::ecs;
-use crate::cloud::poller::HasState;
-use crate::cloud::wait::Look;
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::{SshError, quote};
-
-/// How long a script may take.
-const ASSISTANT: Duration = Duration::from_mins(3);
 
 impl Provider {
     /// Makes sure that the operator's key is let in on the whole way to a machine.
@@ -63,17 +55,7 @@ impl Provider {
             self.ledger.intend(&journalled, |token| ecs::run_command(region, &instance, script, token))?;
         let reply = self.send(&journalled, &call).await?;
         self.ledger.answered(&journalled)?;
-        let invocation = reply.get("InvokeId").and_then(serde_json::Value::as_str).map(CloudId::new);
-        let missing =
-            || ApplyError::Missing { address: machine.clone(), what: "invocation in the cloud's answer" };
-        let goal = Goal { address: machine, condition: "the command that adds the key", deadline: ASSISTANT };
-        let judge = |found: Option<&ecs::InvocationResult>| match found {
-            Some(result) if super::machine::is_over(result.state()) => Look::Done(result.clone()),
-            Some(result) => Look::NotYet(result.state().to_owned()),
-            None => Look::Absent,
-        };
-        let result =
-            self.until(&self.poller.invocations, &invocation.ok_or_else(missing)?, goal, judge).await?;
+        let result = self.script_is_over(machine, &reply, "the command that adds the key").await?;
         // `getent` ends with 2 when there is no such user, and prints nothing.
         match result.exit_code {
             None | Some(0 | 2) => Ok(result.output()),

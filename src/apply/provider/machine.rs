@@ -22,7 +22,7 @@ use crate::ssh::HostKey;
 
 /// How long an instance may take to run, or to be gone.
 const BOOT: Duration = Duration::from_mins(5);
-/// How long the Cloud Assistant may take to answer after that.
+/// How long the Cloud Assistant may take to answer after that, and a script that it was given.
 const ASSISTANT: Duration = Duration::from_mins(3);
 /// How long reading the host key is tried again.
 const HOST_KEY: Duration = Duration::from_mins(1);
@@ -245,17 +245,7 @@ impl Provider {
         let call =
             self.ledger.intend(address, |token| ecs::run_command(region, instance, READ_HOST_KEY, token))?;
         let reply = self.send(address, &call).await?;
-        let invocation = reply.get("InvokeId").and_then(serde_json::Value::as_str).map(CloudId::new);
-        let what = "invocation in the cloud's answer";
-        let missing = || ApplyError::Missing { address: address.clone(), what };
-        let goal = Goal { address, condition: "the command that reads it", deadline: ASSISTANT };
-        let judge = |found: Option<&ecs::InvocationResult>| match found {
-            Some(result) if is_over(result.state()) => Look::Done(result.clone()),
-            Some(result) => Look::NotYet(result.state().to_owned()),
-            None => Look::Absent,
-        };
-        let lane = &self.poller.invocations;
-        let result = self.until(lane, &invocation.ok_or_else(missing)?, goal, judge).await?;
+        let result = self.script_is_over(address, &reply, "the command that reads it").await?;
         let refuse = |why: String| ApplyError::HostKey { instance: spec.instance().to_string(), why };
         if result.exit_code.is_some_and(|exit| exit != 0) {
             return Err(refuse(format!(
@@ -265,6 +255,25 @@ impl Provider {
             )));
         }
         HostKey::parse(result.output().trim()).map_err(|error| refuse(error.to_string()))
+    }
+
+    /// What a script came to that the Cloud Assistant was given; its answer to that is `reply`.
+    pub(super) async fn script_is_over(
+        &self,
+        address: &ResourceAddress,
+        reply: &serde_json::Value,
+        condition: &'static str,
+    ) -> Result<ecs::InvocationResult, ApplyError> {
+        let invocation = reply.get("InvokeId").and_then(serde_json::Value::as_str).map(CloudId::new);
+        let what = "invocation in the cloud's answer";
+        let missing = || ApplyError::Missing { address: address.clone(), what };
+        let goal = Goal { address, condition, deadline: ASSISTANT };
+        let judge = |found: Option<&ecs::InvocationResult>| match found {
+            Some(result) if is_over(result.state()) => Look::Done(result.clone()),
+            Some(result) => Look::NotYet(result.state().to_owned()),
+            None => Look::Absent,
+        };
+        Ok(self.until(&self.poller.invocations, &invocation.ok_or_else(missing)?, goal, judge).await?)
     }
 }
 
@@ -281,6 +290,6 @@ pub(crate) fn instance_outputs(instance: &ecs::Instance) -> Outputs {
 }
 
 /// `Failed` is over too: the exit status says what happened.
-pub(super) fn is_over(status: &str) -> bool {
+fn is_over(status: &str) -> bool {
     matches!(status, "Finished" | "Success" | "Failed" | "PartialFailed" | "Stopped")
 }

@@ -13,7 +13,6 @@ use super::host::node_settings;
 use super::waits::CONFIGURE;
 use crate::apply::error::ApplyError;
 use crate::apply::hosts::NewRelease;
-use crate::base::ids::CloudId;
 use crate::cloud::alb;
 use crate::deploy::node;
 use crate::deploy::redis::Password;
@@ -21,9 +20,6 @@ use crate::plan::rollout::Traffic;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::spec::{HostSpec, RedisAccess, ReleaseSpec, ServerSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
-
-/// What the load balancer knows a machine as.
-const MACHINE: &str = "Ecs";
 
 impl Provider {
     pub(super) async fn put_release(
@@ -96,14 +92,17 @@ impl Provider {
     ///
     /// Until it is back the journal has it as leaving, so that a list that lags is not believed.
     async fn leave_group(&self, address: &ResourceAddress, spec: &ReleaseSpec) -> Result<bool, ApplyError> {
-        let Member { server, group, instance } = self.member(spec)?;
+        let server = address.on_same_machine(Kind::Server);
+        let group = self.known.only(Kind::ServerGroup)?;
+        let instance = self.known.id(&address.on_same_machine(Kind::Instance))?;
         let id = server_id(&group, &instance, spec.port);
         if self.known.output(&server, Output::Id).is_none_or(|known| known != id.as_str()) {
             return Ok(false);
         }
         let _turn = self.one_server_at_a_time.lock().await;
         self.note(address, "its server leaves the group");
-        self.remove(&server, &alb::remove_server(&group, MACHINE, &instance, spec.port), CONFIGURE).await?;
+        self.remove(&server, &alb::remove_server(&group, alb::INSTANCE, &instance, spec.port), CONFIGURE)
+            .await?;
         self.known.forget(&server);
         self.group_settled(&server, &group).await?;
         Ok(true)
@@ -111,7 +110,7 @@ impl Provider {
 
     /// The server of a node is in the group again, and has traffic.
     async fn come_back(&self, address: &ResourceAddress, spec: &ReleaseSpec) -> Result<(), ApplyError> {
-        let Member { server, .. } = self.member(spec)?;
+        let server = address.on_same_machine(Kind::Server);
         let own = ServerSpec { instance: spec.host.instance().clone(), port: spec.port };
         self.note(address, "its server goes back into the group");
         let outputs = self.put_server(&server, &own, None).await?;
@@ -127,15 +126,6 @@ impl Provider {
         }
     }
 
-    fn member(&self, spec: &ReleaseSpec) -> Result<Member, ApplyError> {
-        let name = spec.host.instance();
-        Ok(Member {
-            server: ResourceAddress::new(Kind::Server, name),
-            group: self.known.only(Kind::ServerGroup)?,
-            instance: self.known.id(&ResourceAddress::new(Kind::Instance, name))?,
-        })
-    }
-
     /// A load balancer that has seen the node away gives it traffic again some checks later. The next node may only go
     /// then, and nobody is told before that it is done. One that is set aside gets none however long it is waited for:
     /// the step that puts its server right comes after its release.
@@ -144,19 +134,10 @@ impl Provider {
         address: &ResourceAddress,
         spec: &ReleaseSpec,
     ) -> Result<(), ApplyError> {
-        let name = spec.host.instance();
-        let server = ResourceAddress::new(Kind::Server, name);
-        if self.known.output(&server, Output::Id).is_none() {
+        if self.known.output(&address.on_same_machine(Kind::Server), Output::Id).is_none() {
             return Ok(());
         }
-        let instance = self.known.id(&ResourceAddress::new(Kind::Instance, name))?;
+        let instance = self.known.id(&address.on_same_machine(Kind::Instance))?;
         self.server_healthy(address, |one| one.is(&instance, spec.port) && !one.is_set_aside()).await
     }
-}
-
-/// A node's place in the group.
-struct Member {
-    server: ResourceAddress,
-    group: CloudId,
-    instance: CloudId,
 }

@@ -249,8 +249,7 @@ impl Work {
             return Ok(Outcome::Unchanged);
         }
         let healthy_time = self.previous.as_ref().map_or(Duration::ZERO, |_| self.rollout.min_healthy_time);
-        let previous = self.previous.as_ref().filter(|previous| previous.release != self.release);
-        if let Some(previous) = previous.filter(|_| self.rollout.auto_revert) {
+        if let Some(previous) = self.way_back().filter(|_| self.rollout.auto_revert) {
             revert::arm(host, previous, self.rollout.healthy_deadline).await?;
         }
         self.flip(host, &self.release, &self.files).await?;
@@ -261,6 +260,11 @@ impl Work {
         let previous = self.previous.map(|previous| previous.release);
         prune(host, &self.release, previous.as_deref()).await?;
         Ok(Outcome::Installed { previous, uploaded: self.uploaded })
+    }
+
+    /// What comes back if this release turns out bad: another one that was in force.
+    fn way_back(&self) -> Option<&Previous> {
+        self.previous.as_ref().filter(|previous| previous.release != self.release)
     }
 
     /// Changes what is in force, and starts it.
@@ -301,22 +305,21 @@ impl Work {
         let trouble = Box::new(Trouble { why, journal });
         let name = host.name().to_owned();
         let release = self.release.clone();
-        let Some(previous) = self.previous.as_ref().filter(|previous| previous.release != release) else {
+        let Some(way_back) = self.way_back() else {
             // The journal and the reason are worth more than a failure to stop.
             let _ = host.run(command::systemctl("stop", UNIT)).await;
             return DeployError::NotReady { host: name, release, trouble };
         };
+        let previous = way_back.release.clone();
         if !self.rollout.auto_revert {
-            let previous = previous.release.clone();
             return DeployError::LeftUnready { host: name, release, previous, trouble };
         }
-        match self.go_back(host, previous).await {
-            Ok(Ok(())) => {
-                DeployError::RolledBack { host: name, release, previous: previous.release.clone(), trouble }
-            }
-            Ok(Err(again)) => self.failed_twice(name, trouble, again),
-            Err(error) => self.failed_twice(name, trouble, error.to_string()),
-        }
+        let again = match self.go_back(host, way_back).await {
+            Ok(Ok(())) => return DeployError::RolledBack { host: name, release, previous, trouble },
+            Ok(Err(again)) => again,
+            Err(error) => error.to_string(),
+        };
+        DeployError::RollbackFailed { host: name, release, previous, trouble, again: again.into() }
     }
 
     async fn go_back(
@@ -328,11 +331,5 @@ impl Work {
         revert::restart(host).await?;
         self.flip(host, &previous.release, &previous.files).await?;
         self.settle(host, &previous.release, Duration::ZERO).await
-    }
-
-    fn failed_twice(&self, host: String, trouble: Box<Trouble>, again: String) -> DeployError {
-        let previous = self.previous.as_ref().map(|previous| previous.release.clone()).unwrap_or_default();
-        let release = self.release.clone();
-        DeployError::RollbackFailed { host, release, previous, trouble, again: again.into() }
     }
 }

@@ -3,9 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    BASE, CURRENT, READY, RELEASES, ReleaseId, Settings, environment, has_program, program_of, stand_in,
-};
+use super::{BASE, CURRENT, READY, RELEASES, ReleaseId, Settings, environment, has_program, program_of};
 use super::{Files, unit_file};
 use crate::base::secret::Secret;
 use crate::deploy::Note;
@@ -117,7 +115,7 @@ pub async fn releases(host: &impl Host) -> Result<Vec<KeptRelease>, DeployError>
     let mut kept = Vec::new();
     for release in listing.lines().filter_map(ReleaseId::parse) {
         let Some(manifest) = Manifest::read(host, release.as_str()).await? else { continue };
-        let is_whole = Files::kept(host, release.as_str(), &stand_in()).await?.is_some();
+        let is_whole = Files::kept(host, release.as_str(), &inspect::stand_in()).await?.is_some();
         let own = current.as_ref().filter(|current| current.release == release.as_str());
         let standing = match (own, &manifest.in_force) {
             (Some(current), _) if current.is_ready => Standing::InForce,
@@ -169,7 +167,7 @@ pub(super) async fn fill(
         host.upload(&program, artifact.bytes.clone(), 0o755).await?;
     }
     let before = Manifest::read(host, release.as_str()).await?;
-    let (environment, unit) = (environment(settings, &stand_in())?, unit_file(settings)?);
+    let (environment, unit) = (environment(settings, &inspect::stand_in())?, unit_file(settings)?);
     let manifest = Manifest {
         release: release.to_string(),
         sha256: artifact.sha256.clone(),

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Password;
-use crate::base::secret::Secret;
 use crate::deploy::error::DeployError;
 use crate::deploy::template::{REDIS_CONFIGURATION, REDIS_UNIT, render};
 use crate::deploy::{inspect, kernel};
@@ -19,7 +18,7 @@ const WITH_ACCESS_RULES: (u32, u32) = (6, 0);
 const WITH_STREAMS: (u32, u32) = (5, 0);
 /// The keys of a chat node.
 const KEYS: [&str; 2] = ["chat:*", "session:*"];
-/// What a chat node runs (`docs/chat-node.md`), and nothing else is run by anybody.
+/// What a chat node runs (`docs/chat-node.md`) and the question whether it answers; nothing else is run by anybody.
 const ALLOWED: [&str; 19] = [
     "hello",
     "auth",
@@ -119,18 +118,9 @@ impl Access {
 /// # Errors
 /// When a template cannot be rendered.
 pub fn fingerprint(settings: &Settings) -> Result<String, DeployError> {
-    let mut digest = Sha256::new();
-    let form = |access| configuration(settings, &stand_in(), access);
-    for text in [form(Access::Rules)?, form(Access::Password)?, unit_file()?, kernel::text()?] {
-        digest.update(text);
-        digest.update([0]);
-    }
-    Ok(hex::encode(digest.finalize())[..12].to_owned())
-}
-
-/// Stands for the password where it is not known.
-pub(super) fn stand_in() -> Password {
-    Secret::new(inspect::STAND_IN.to_owned())
+    let form = |access| configuration(settings, &inspect::stand_in(), access);
+    let texts = [form(Access::Rules)?, form(Access::Password)?, unit_file()?, kernel::text()];
+    Ok(inspect::digest_of_all(&texts.each_ref().map(String::as_str)))
 }
 
 /// The file, with the password or its digest in it.
@@ -169,10 +159,12 @@ pub(super) fn unit_file() -> Result<String, DeployError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::time::Duration;
 
     use super::super::DATA;
     use super::*;
+    use crate::base::secret::Secret;
 
     fn settings() -> Settings {
         Settings {
@@ -212,6 +204,17 @@ mod tests {
         }
         assert!(!new.contains("abc"), "the file has no password, only its digest:\n{new}");
         assert!(old.ends_with('\n') && new.ends_with('\n'));
+    }
+
+    #[test]
+    fn the_rule_is_the_one_that_the_node_documents() {
+        let documented = include_str!("../../../docs/chat-node.md");
+        let rule = documented.lines().filter(|line| line.starts_with("    ~") || line.starts_with("    +"));
+        let rule: BTreeSet<&str> = rule.flat_map(str::split_whitespace).collect();
+        let keys = KEYS.map(|pattern| format!("~{pattern}"));
+        let commands = ALLOWED.iter().filter(|command| **command != "ping");
+        let own: Vec<String> = keys.into_iter().chain(commands.map(|name| format!("+{name}"))).collect();
+        assert_eq!(own.iter().map(String::as_str).collect::<BTreeSet<_>>(), rule);
     }
 
     #[test]

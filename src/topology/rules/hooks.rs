@@ -11,18 +11,8 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
 }
 
 fn commands(document: &Document, findings: &mut Findings<'_>) {
-    let hooks = &document.hooks;
-    let moments = [
-        ("before_apply", &hooks.before_apply),
-        ("after_apply", &hooks.after_apply),
-        ("before_deploy", &hooks.before_deploy),
-        ("after_deploy", &hooks.after_deploy),
-        ("before_rollback", &hooks.before_rollback),
-        ("after_rollback", &hooks.after_rollback),
-        ("before_destroy", &hooks.before_destroy),
-        ("after_destroy", &hooks.after_destroy),
-    ];
-    for (moment, commands) in moments {
+    for (moment, commands) in document.hooks.by_moment() {
+        let moment = moment.word();
         for (index, command) in commands.iter().enumerate() {
             let cause = match command.first().map(String::as_str) {
                 None => "the list of its words is empty".to_owned(),

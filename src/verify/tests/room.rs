@@ -141,9 +141,9 @@ async fn connection(
     // Requests this short come in one piece.
     let Ok(length) = stream.read(&mut head).await else { return };
     head.truncate(length);
-    let is_upgrade = String::from_utf8_lossy(&head).contains("Upgrade: websocket");
     let status = behaviour.status.unwrap_or(200);
     let text = String::from_utf8_lossy(&head);
+    let is_upgrade = text.contains("Upgrade: websocket");
     if !is_upgrade && status == 200 && text.contains("transport=polling") {
         let answer = polls::answer(&text, node, &behaviour, (&bus, &polls)).await;
         let _ = stream.write_all(answer.as_bytes()).await;

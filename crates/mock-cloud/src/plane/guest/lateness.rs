@@ -56,12 +56,12 @@ impl Lateness {
         let name = format!("{DEVICE}{number}");
         let device = open(router, name.clone()).await?;
         // What the router sends itself comes back with an address of its own, by a way that does not lead there.
-        let accept = |name: &str, setting: &str| format!("ipv4/conf/{name}/{setting}");
+        let setting = |device: &str, setting: &str| format!("ipv4/conf/{device}/{setting}");
         router
             .set(vec![
-                (accept(&name, "accept_local"), "1"),
-                (accept(&name, "rp_filter"), "0"),
-                (accept("all", "rp_filter"), "0"),
+                (setting(&name, "accept_local"), "1"),
+                (setting(&name, "rp_filter"), "0"),
+                (setting("all", "rp_filter"), "0"),
             ])
             .await?;
         let end = CancellationToken::new();

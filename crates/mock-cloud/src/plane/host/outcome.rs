@@ -1,6 +1,7 @@
 //! What a remote command printed and how it ended.
 
 use std::io;
+use std::process::Command;
 
 /// Result of one command.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +45,12 @@ impl Outcome {
         self.stdout.extend(other.stdout);
         self.stderr.extend(other.stderr);
     }
+}
+
+/// What a program of the outer machine prints, when it ends well.
+pub(crate) fn outer([program, argument]: [&str; 2]) -> Option<Outcome> {
+    let output = Command::new(program).arg(argument).output().ok()?;
+    output.status.success().then(|| Outcome::printed(output.stdout))
 }
 
 /// The words of the operating system for an error, without its number.

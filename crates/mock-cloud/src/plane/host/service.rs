@@ -179,29 +179,14 @@ impl Services {
         format: Format,
     ) -> Vec<(u64, String)> {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lines = Vec::new();
-        for entry in units.iter().filter_map(|unit| entries.get(unit)) {
-            let journal = entry.journal.lock().unwrap_or_else(PoisonError::into_inner);
-            lines.extend(journal.after(after, host, format));
-        }
-        drop(entries);
-        lines.sort();
-        lines
+        lines_of(units.iter().filter_map(|unit| entries.get(unit)), after, host, format)
     }
 
     /// What all units and the host itself said after this number, in the order in which they said it.
     pub(crate) fn said(&self, after: u64, host: &str) -> spec::Said {
         let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut lines: Vec<(u64, String)> = Vec::new();
-        for entry in entries.values() {
-            lines.extend(entry.journal.lock().unwrap_or_else(PoisonError::into_inner).after(
-                after,
-                host,
-                Format::Short,
-            ));
-        }
+        let lines = lines_of(entries.values(), after, host, Format::Short);
         drop(entries);
-        lines.sort();
         let place = lines.last().map_or(after, |(number, _)| *number).to_string();
         spec::Said { text: lines.into_iter().map(|(_, line)| line).collect(), place }
     }
@@ -479,6 +464,22 @@ fn expect(
     }
     *vigil = Vigil::over(definition, listener);
     Ok(())
+}
+
+/// What these said after this number, in the order in which they said it.
+fn lines_of<'e>(
+    entries: impl Iterator<Item = &'e Entry>,
+    after: u64,
+    host: &str,
+    format: Format,
+) -> Vec<(u64, String)> {
+    let mut lines = Vec::new();
+    for entry in entries {
+        let journal = entry.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.extend(journal.after(after, host, format));
+    }
+    lines.sort();
+    lines
 }
 
 fn title(unit: &str, definition: &Unit) -> String {

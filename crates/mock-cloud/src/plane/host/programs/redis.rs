@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use crate::plane::host::machine::Machine;
-use crate::plane::host::outcome::{Outcome, sentence};
+use crate::plane::host::outcome::{Outcome, outer, sentence};
 use crate::plane::host::process;
 use crate::plane::host::programs::call::Call;
 use crate::plane::network::outer_port;
@@ -17,10 +17,8 @@ pub(crate) fn redis_server(_machine: &Machine, arguments: &[String]) -> Outcome 
     if arguments != ["--version"] {
         return Outcome::refused(format!("redis-server {}", arguments.join(" ")));
     }
-    match std::process::Command::new("redis-server").arg("--version").output() {
-        Ok(output) if output.status.success() => Outcome::printed(output.stdout),
-        _ => Outcome::failed(127, "bash: line 1: redis-server: command not found"),
-    }
+    outer(["redis-server", "--version"])
+        .unwrap_or_else(|| Outcome::failed(127, "bash: line 1: redis-server: command not found"))
 }
 
 pub(crate) async fn redis_cli(machine: &Arc<Machine>, mut call: Call) -> Outcome {

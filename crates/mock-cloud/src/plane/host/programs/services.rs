@@ -221,10 +221,14 @@ fn status(machine: &Machine, unit: &str) -> Outcome {
     }
     text.push('\n');
     let units = [unit.to_owned()];
-    let mut said = machine.services.said_by(&units, 0, &machine.host_name(), Format::Short);
-    text.extend(said.split_off(said.len().saturating_sub(10)).into_iter().map(|(_, line)| line));
+    let said = machine.services.said_by(&units, 0, &machine.host_name(), Format::Short);
+    text.push_str(&last_lines(said, 10));
     let code = if state.active == Active::Running { 0 } else { 3 };
     Outcome { status: code, ..Outcome::printed(text) }
+}
+
+fn last_lines(mut said: Vec<(u64, String)>, count: usize) -> String {
+    said.split_off(said.len().saturating_sub(count)).into_iter().map(|(_, line)| line).collect()
 }
 
 fn show(machine: &Machine, unit: &str, properties: Option<&str>) -> Outcome {
@@ -274,10 +278,9 @@ pub(crate) async fn journalctl(machine: &Arc<Machine>, call: Call) -> Outcome {
         Some(Ok(count)) => count,
         Some(Err(_)) => return Outcome::refused("journalctl -n with other than a number"),
     };
-    let mut said = machine.services.said_by(&units, 0, &machine.host_name(), format);
+    let said = machine.services.said_by(&units, 0, &machine.host_name(), format);
     let last = said.last().map_or(0, |(number, _)| *number);
-    let text: String =
-        said.split_off(said.len().saturating_sub(count)).into_iter().map(|(_, line)| line).collect();
+    let text = last_lines(said, count);
     match (options.has("-f"), &call.caller.live) {
         (true, Some(live)) => {
             let _ = live.send(text.into_bytes());

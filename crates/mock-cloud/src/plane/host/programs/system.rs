@@ -4,7 +4,7 @@
 use rand::RngCore;
 
 use crate::plane::host::machine::Machine;
-use crate::plane::host::outcome::{Outcome, sentence};
+use crate::plane::host::outcome::{Outcome, outer, sentence};
 use crate::plane::host::programs::options::Options;
 
 pub(crate) fn true_(_machine: &Machine, _arguments: &[String]) -> Outcome {
@@ -68,10 +68,8 @@ pub(crate) fn getconf(_machine: &Machine, arguments: &[String]) -> Outcome {
     if arguments != ["GNU_LIBC_VERSION"] {
         return Outcome::refused(format!("getconf {}", arguments.join(" ")));
     }
-    match std::process::Command::new("getconf").arg("GNU_LIBC_VERSION").output() {
-        Ok(output) if output.status.success() => Outcome::printed(output.stdout),
-        _ => Outcome::failed(1, "getconf: Unrecognized variable `GNU_LIBC_VERSION'"),
-    }
+    outer(["getconf", "GNU_LIBC_VERSION"])
+        .unwrap_or_else(|| Outcome::failed(1, "getconf: Unrecognized variable `GNU_LIBC_VERSION'"))
 }
 
 pub(crate) fn openssl(_machine: &Machine, arguments: &[String]) -> Outcome {
