@@ -66,8 +66,9 @@ async fn a_shell_has_a_terminal_of_our_size_and_follows_it() {
         .await
         .unwrap();
     hear(&mut talk, "now 42").await;
-    // Ctrl-C is for the other side.
-    talk.stdio.write_all(b"cat\n").await.unwrap();
+    // Ctrl-C is for the other side, and for the program there, which must run by then.
+    talk.stdio.write_all(b"sh -c 'echo runs $((7 * 7)); exec cat'\n").await.unwrap();
+    hear(&mut talk, "runs 49").await;
     talk.stdio.write_all(b"\x03exit 5\n").await.unwrap();
     let mut rest = Vec::new();
     talk.stdio.read_to_end(&mut rest).await.unwrap();

@@ -23,7 +23,7 @@ use crate::plane::spec::Sticky;
 use crate::plane::stream::Activity;
 
 /// Carries one request to a server and its answer back.
-pub(super) async fn forward(client: Client, mut request: Request<Incoming>) -> Response<Body> {
+pub(super) async fn forward(client: Arc<Client>, mut request: Request<Incoming>) -> Response<Body> {
     let setting = current(&client.live);
     let wants_upgrade = headers::is_upgrade(request.headers());
     let client_side = wants_upgrade.then(|| hyper::upgrade::on(&mut request));
@@ -128,7 +128,7 @@ struct Memory<'a> {
 
 /// What the way back needs to know.
 struct Back<'a> {
-    client: Client,
+    client: Arc<Client>,
     setting: &'a Setting,
     rules: &'a [&'a Rule],
     memory: Memory<'a>,

@@ -16,6 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::plane::proxy::forward::forward;
+use crate::plane::proxy::lanes::Lanes;
 use crate::plane::proxy::setting::{Live, Setting, current};
 use crate::plane::spec::ListenerProtocol;
 use crate::plane::stream::{Activity, Guarded};
@@ -24,7 +25,6 @@ use crate::plane::stream::{Activity, Guarded};
 const STREAMS: u32 = 128;
 
 /// The connection that requests of a client come on.
-#[derive(Clone)]
 pub(super) struct Client {
     pub(super) peer: SocketAddr,
     /// Its address, as headers tell it.
@@ -50,10 +50,14 @@ pub(super) struct Front {
 
 impl Front {
     /// Binds and starts to serve.
-    pub(super) async fn open(socket: SocketAddr, setting: Arc<Setting>) -> io::Result<Self> {
+    pub(super) async fn open(
+        socket: SocketAddr,
+        setting: Arc<Setting>,
+        lanes: Arc<Lanes>,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(socket).await?;
         let front = Self { socket, live: Arc::new(RwLock::new(setting)), cut: CancellationToken::new() };
-        tokio::spawn(accept(listener, Arc::clone(&front.live), front.cut.clone()));
+        tokio::spawn(accept(listener, lanes, Arc::clone(&front.live), front.cut.clone()));
         Ok(front)
     }
 
@@ -77,13 +81,19 @@ impl Front {
     }
 }
 
-async fn accept(listener: TcpListener, live: Live, cut: CancellationToken) {
+async fn accept(listener: TcpListener, lanes: Arc<Lanes>, live: Live, cut: CancellationToken) {
+    let accept = async || {
+        let (stream, peer) = listener.accept().await?;
+        Ok((stream.into_std()?, peer))
+    };
     loop {
+        let (live, own) = (Arc::clone(&live), cut.child_token());
         tokio::select! {
             () = cut.cancelled() => return,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => drop(tokio::spawn(converse(stream, peer, Arc::clone(&live), cut.child_token()))),
+            accepted = accept() => match accepted {
+                Ok((stream, peer)) => lanes.carry(stream, move |stream| converse(stream, peer, live, own)),
                 Err(error) => {
+                    let error: io::Error = error;
                     tracing::warn!(%error, "accepting a connection failed");
                     tokio::time::sleep(Duration::from_millis(50)).await;
                 }
@@ -99,7 +109,7 @@ async fn converse(stream: TcpStream, peer: SocketAddr, live: Live, cut: Cancella
     let activity = Activity::new();
     let stream = Guarded::watched(stream, Arc::clone(&activity));
     let setting = current(&live);
-    let client = Client { peer, address, live, activity, cut: cut.clone() };
+    let client = Arc::new(Client { peer, address, live, activity, cut: cut.clone() });
     let talk = async {
         match (&setting.listener.protocol, &setting.tls) {
             (ListenerProtocol::Http, _) => serve_http1(stream, client).await,
@@ -113,7 +123,7 @@ async fn converse(stream: TcpStream, peer: SocketAddr, live: Live, cut: Cancella
     }
 }
 
-async fn serve_tls(stream: Guarded<TcpStream>, acceptor: &TlsAcceptor, client: Client) {
+async fn serve_tls(stream: Guarded<TcpStream>, acceptor: &TlsAcceptor, client: Arc<Client>) {
     match tokio::time::timeout(client.idle(), acceptor.accept(stream)).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
             serve_http2(stream, client).await;
@@ -124,10 +134,10 @@ async fn serve_tls(stream: Guarded<TcpStream>, acceptor: &TlsAcceptor, client: C
     }
 }
 
-async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, client: Client) {
-    let own = client.clone();
+async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, client: Arc<Client>) {
+    let own = Arc::clone(&client);
     let service = service_fn(move |request| {
-        let client = own.clone();
+        let client = Arc::clone(&own);
         async move { Ok::<_, Infallible>(forward(client, request).await) }
     });
     let connection = http1::Builder::new()
@@ -138,10 +148,10 @@ async fn serve_http1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'stati
     while_in_use(connection, &client).await;
 }
 
-async fn serve_http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, client: Client) {
-    let own = client.clone();
+async fn serve_http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, client: Arc<Client>) {
+    let own = Arc::clone(&client);
     let service = service_fn(move |request| {
-        let client = own.clone();
+        let client = Arc::clone(&own);
         async move { Ok::<_, Infallible>(forward(client, request).await) }
     });
     let connection = http2::Builder::new(TokioExecutor::new())

@@ -2,7 +2,7 @@
 //!
 //! 1. [`Proxy::reconcile`] makes groups and sockets as they should be; what stays is changed in place, so an
 //!    established connection never notices.
-//! 2. `front` carries a client connection, over `tls` or not; `setting` is what its listener says at the moment.
+//! 2. `front` accepts a client connection, over `tls` or not, and one of the `lanes` carries it; `setting` is what its listener says at the moment.
 //! 3. `forward` carries one request: `rules` (`condition`, `pattern`, `action`, `limit`) say where to, `headers` and
 //!    `sticky` what is told, `upstream` brings it there over a `connection` of the `pool`, `body` and `gzip` bring the
 //!    answer back. `tunnel` is what follows an upgrade.
@@ -20,6 +20,7 @@ mod front;
 mod group;
 mod gzip;
 mod headers;
+mod lanes;
 mod limit;
 mod page;
 mod pattern;
@@ -35,12 +36,14 @@ mod tunnel;
 mod upstream;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::plane::network::{Network, outer_port};
 use crate::plane::proxy::front::Front;
 use crate::plane::proxy::group::Group;
+use crate::plane::proxy::lanes::Lanes;
 use crate::plane::proxy::setting::Setting;
 use crate::plane::report::Changed;
 use crate::plane::spec::{Desired, Health, Listener, LoadBalancer, TrafficMap, health_key};
@@ -62,6 +65,8 @@ struct State {
     /// By load balancer and listener.
     settings: BTreeMap<(String, String), Arc<Setting>>,
     fronts: BTreeMap<Place, Front>,
+    /// Started with the first listener.
+    lanes: Option<Arc<Lanes>>,
 }
 
 impl Proxy {
@@ -157,7 +162,11 @@ impl Proxy {
                 front.change(setting);
                 continue;
             }
-            match Front::open(socket, setting).await {
+            let opened = match self.lanes() {
+                Ok(lanes) => Front::open(socket, setting, lanes).await,
+                Err(error) => Err(error),
+            };
+            match opened {
                 Ok(front) => drop(fronts.insert(key, front)),
                 Err(error) => {
                     tracing::warn!(%socket, %error, "a listener cannot be opened");
@@ -167,6 +176,16 @@ impl Proxy {
         }
         self.state.lock().unwrap_or_else(PoisonError::into_inner).fronts = fronts;
         is_complete
+    }
+
+    fn lanes(&self) -> io::Result<Arc<Lanes>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lanes) = &state.lanes {
+            return Ok(Arc::clone(lanes));
+        }
+        let lanes = Arc::new(Lanes::start()?);
+        state.lanes = Some(Arc::clone(&lanes));
+        Ok(lanes)
     }
 
     /// Health by what [`health_key`] says and by server.

@@ -1,6 +1,8 @@
 //! Connections to one server that wait for their next request.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -10,17 +12,18 @@ use crate::plane::proxy::connection::Connection;
 /// How long an unused connection is kept.
 const KEEP_LIMIT: Duration = Duration::from_secs(15);
 
-/// The connections, the one used last at the end.
+/// The connections by the thread that made them, which alone hears of what comes on them without another one being
+/// woken; the one used last at the end.
 #[derive(Default)]
 pub(super) struct Pool {
-    idle: Mutex<Vec<(Connection, Instant)>>,
+    idle: Mutex<HashMap<ThreadId, Vec<(Connection, Instant)>>>,
 }
 
 impl Pool {
     /// The one used last: the others get the chance to grow old.
     pub(super) fn take(&self) -> Option<Connection> {
         loop {
-            let (mut connection, since) = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()?;
+            let (mut connection, since) = self.idle().get_mut(&thread::current().id())?.pop()?;
             if since.elapsed() < KEEP_LIMIT && connection.is_ready() {
                 return Some(connection);
             }
@@ -42,17 +45,22 @@ impl Pool {
     }
 
     fn keep(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push((connection, Instant::now()));
+        self.idle().entry(thread::current().id()).or_default().push((connection, Instant::now()));
     }
 
     /// Lets go of those that nobody used for long, and of those that their servers closed.
     pub(super) fn expire(&self) {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.retain_mut(|(connection, since)| since.elapsed() < KEEP_LIMIT && connection.is_ready());
+        for idle in self.idle().values_mut() {
+            idle.retain_mut(|(connection, since)| since.elapsed() < KEEP_LIMIT && connection.is_ready());
+        }
     }
 
     /// Lets go of all of them.
     pub(super) fn clear(&self) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.idle().clear();
+    }
+
+    fn idle(&self) -> MutexGuard<'_, HashMap<ThreadId, Vec<(Connection, Instant)>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,7 +21,7 @@ pub(super) struct Ends {
 }
 
 /// Both ways until one side ends, nothing happens for too long, or the server has to be let go.
-pub(super) async fn carry(ends: Ends, client: Client, mut lease: Lease, era: Era) {
+pub(super) async fn carry(ends: Ends, client: Arc<Client>, mut lease: Lease, era: Era) {
     let (Ok(client_side), Ok(server_side), ()) = tokio::join!(ends.client, ends.server, lease.end()) else {
         return;
     };
