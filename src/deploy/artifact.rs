@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest as _, Sha256};
+
+use crate::ssh::Packed;
 
 /// A processor architecture, under the name `uname -m` gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -94,6 +96,8 @@ pub struct Artifact {
     pub architecture: Architecture,
     /// The newest glibc version it names; `None` for a static program.
     pub glibc_needed: Option<(u32, u32)>,
+    /// Its compressed form, made when the first host needs it.
+    pub(super) packed: Arc<OnceLock<Packed>>,
 }
 
 impl Artifact {
@@ -120,8 +124,20 @@ impl Artifact {
             }
         };
         let glibc_needed = elf.newest_glibc();
+        Ok(Self::new(bytes.into(), architecture, glibc_needed))
+    }
+
+    /// A program whose header was read.
+    pub fn new(bytes: Arc<[u8]>, architecture: Architecture, glibc_needed: Option<(u32, u32)>) -> Self {
         let sha256 = hex::encode(Sha256::digest(&bytes));
-        Ok(Self { bytes: bytes.into(), sha256, architecture, glibc_needed })
+        Self { bytes, sha256, architecture, glibc_needed, packed: Arc::default() }
+    }
+
+    /// What is sent of it. Compressing takes a moment, which other hosts need not wait for.
+    pub(super) async fn packed(&self) -> Packed {
+        let (bytes, packed) = (Arc::clone(&self.bytes), Arc::clone(&self.packed));
+        let pack = move || packed.get_or_init(|| Packed::of(&bytes)).clone();
+        tokio::task::spawn_blocking(pack).await.expect("compressing does not panic")
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn machine() -> Command {
 }
 
 pub(super) fn distribution() -> Command {
-    command(&["cat", "/etc/os-release"])
+    print("/etc/os-release")
 }
 
 pub(super) fn libc() -> Command {
@@ -87,6 +87,11 @@ pub(super) fn random_hex(bytes: usize) -> Command {
 
 pub(super) fn sha256(path: &str) -> Command {
     command(&["sha256sum", path])
+}
+
+/// Prints a file.
+pub(super) fn print(path: &str) -> Command {
+    command(&["cat", path])
 }
 
 pub(super) fn link_targets(paths: &[&str]) -> Command {

@@ -9,6 +9,7 @@ use super::command;
 use super::error::DeployError;
 use super::host::Host;
 use crate::base::secret::Secret;
+use crate::ssh::Output;
 
 /// Stands for what a digest shall not depend on.
 pub(super) const STAND_IN: &str = "x";
@@ -46,6 +47,11 @@ pub(super) fn is_edited(written: Option<&String>, found: Option<&String>) -> boo
     written.is_some_and(|written| found.is_none_or(|found| digest(found) != *written))
 }
 
+/// What a look at a file printed; none when it cannot be read, so that it counts as not there.
+pub(super) fn found(answer: &Output) -> Option<String> {
+    (answer.status == 0).then(|| String::from_utf8_lossy(&answer.stdout).into_owned())
+}
+
 /// A text file; none when it is not there.
 pub(super) async fn text(host: &impl Host, path: &str) -> Result<Option<String>, DeployError> {
     Ok(host.read(path).await?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
@@ -53,7 +59,12 @@ pub(super) async fn text(host: &impl Host, path: &str) -> Result<Option<String>,
 
 /// Whether a unit starts with its host.
 pub(super) async fn is_enabled(host: &impl Host, unit: &str) -> Result<bool, DeployError> {
-    Ok(host.run(command::systemctl("is-enabled", unit)).await?.text() == "enabled")
+    Ok(says_enabled(&host.run(command::systemctl("is-enabled", unit)).await?))
+}
+
+/// Whether that is what `is-enabled` answered.
+pub(super) fn says_enabled(answer: &Output) -> bool {
+    answer.text() == "enabled"
 }
 
 /// A node's environment with the stand-in, and the password that it has.

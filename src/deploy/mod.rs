@@ -21,6 +21,7 @@ mod host;
 mod inspect;
 mod kernel;
 pub mod node;
+mod observe;
 mod package;
 pub mod redis;
 mod step;
@@ -31,6 +32,7 @@ pub use artifact::{Architecture, Artifact, ArtifactError};
 pub use error::{DeployError, Trouble};
 pub use facts::{Facts, PackageManager, facts};
 pub use host::Host;
+pub use observe::observe;
 
 /// Receives progress lines, each a step in words.
 pub type Note = Arc<dyn Fn(&str) + Send + Sync>;

@@ -42,6 +42,7 @@ use super::step::Step;
 use super::template::{NODE_ENVIRONMENT, NODE_UNIT, render};
 use super::unit;
 use crate::base::secret::Secret;
+use crate::ssh::{Command, Output};
 
 /// Its name to systemd.
 pub const UNIT: &str = "chat-node.service";
@@ -54,6 +55,8 @@ const RELEASES: &str = "/opt/albatross/releases";
 const CURRENT: &str = "/opt/albatross/current";
 /// The program that runs.
 pub const PROGRAM: &str = "/opt/albatross/current/chat-node";
+/// What the release that runs says of itself.
+const MANIFEST: &str = "/opt/albatross/current/manifest.json";
 /// Leads to the release that became ready.
 const READY: &str = "/opt/albatross/ready";
 /// Follows the name of a release whose roll-out was cut.
@@ -151,36 +154,45 @@ pub fn release_id(artifact: &Artifact, settings: &Settings) -> Result<ReleaseId,
     Ok(ReleaseId(inspect::digest_of_all(&texts.map(String::as_str))))
 }
 
-/// Reads what is in force on a host.
-///
-/// # Errors
-/// When the host cannot be asked.
-pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
-    let current = kept::current(host).await?;
-    let active = unit::is_active(host, UNIT).await?;
+/// How many questions there are to see what is in force.
+pub(super) const QUESTIONS: usize = 7;
+
+/// What is asked to see what is in force.
+pub(super) fn questions() -> [Command; QUESTIONS] {
+    [
+        kept::links(),
+        command::systemctl("is-active", UNIT),
+        command::print(MANIFEST),
+        command::print(ENVIRONMENT),
+        command::print(UNIT_FILE),
+        command::sha256(PROGRAM),
+        command::systemctl("is-enabled", UNIT),
+    ]
+}
+
+/// What is in force, by the answers.
+pub(super) fn seen(answers: &[Output; QUESTIONS]) -> Observed {
+    let [links, active, manifest, environment, unit, program, enabled] = answers;
+    let current = kept::current_of(links);
+    let active = unit::says_active(active);
     let release = current.as_ref().map(shown);
-    let Some(kept::Current { release: name, .. }) = &current else {
+    if release.is_none() {
         let edited = Edited::default();
-        return Ok(Observed { release, active, enabled: false, edited, password: None });
-    };
-    let manifest = Manifest::read(host, name).await?;
-    let environment = inspect::text(host, ENVIRONMENT).await?;
-    let (environment, password) = match environment.as_deref().map(inspect::without_password) {
+        return Observed { release, active, enabled: false, edited, password: None };
+    }
+    let manifest = inspect::found(manifest).and_then(|text| Manifest::parse(text.as_bytes()));
+    let (environment, password) = match inspect::found(environment).as_deref().map(inspect::without_password) {
         Some((text, password)) => (Some(text), password),
         None => (None, None),
     };
-    let unit = inspect::text(host, UNIT_FILE).await?;
     let written = |file: fn(&Manifest) -> Option<&String>| manifest.as_ref().and_then(file);
     let edited = Edited {
         environment: inspect::is_edited(written(|own| own.environment.as_ref()), environment.as_ref()),
-        unit: inspect::is_edited(written(|own| own.unit.as_ref()), unit.as_ref()),
-        program: match &manifest {
-            Some(manifest) => !has_program(host, &program_of(name), &manifest.sha256).await?,
-            None => false,
-        },
+        unit: inspect::is_edited(written(|own| own.unit.as_ref()), inspect::found(unit).as_ref()),
+        program: manifest.as_ref().is_some_and(|manifest| !is_program(program, &manifest.sha256)),
     };
-    let enabled = inspect::is_enabled(host, UNIT).await?;
-    Ok(Observed { release, active, enabled, edited, password })
+    let enabled = inspect::says_enabled(enabled);
+    Observed { release, active, enabled, edited, password }
 }
 
 /// The name of a release, with a mark when nobody has seen it ready.
@@ -194,8 +206,12 @@ fn program_of(release: &str) -> String {
 
 /// Whether a file is the program with this digest.
 async fn has_program(host: &impl Host, path: &str, sha256: &str) -> Result<bool, DeployError> {
-    let sum = host.run(command::sha256(path)).await?;
-    Ok(sum.status == 0 && sum.text().starts_with(sha256))
+    Ok(is_program(&host.run(command::sha256(path)).await?, sha256))
+}
+
+/// Whether a digest that a host took is this one.
+fn is_program(sum: &Output, sha256: &str) -> bool {
+    sum.status == 0 && sum.text().starts_with(sha256)
 }
 
 /// Stops the node and takes it off the host; releases stay for a way back.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::command;
 use super::error::DeployError;
 use super::host::Host;
+use crate::ssh::Output;
 
 /// How many of a unit's last lines an error carries.
 const TAIL: u32 = 12;
@@ -66,7 +67,12 @@ pub(super) async fn state(host: &impl Host, unit: &str) -> Result<State, DeployE
 
 /// Whether the unit runs.
 pub(super) async fn is_active(host: &impl Host, unit: &str) -> Result<bool, DeployError> {
-    Ok(host.run(command::systemctl("is-active", unit)).await?.text() == "active")
+    Ok(says_active(&host.run(command::systemctl("is-active", unit)).await?))
+}
+
+/// Whether that is what `is-active` answered.
+pub(super) fn says_active(answer: &Output) -> bool {
+    answer.text() == "active"
 }
 
 /// Starts the unit anew, whatever it was doing. How that went shows in its state, which says more than the status.

@@ -29,6 +29,7 @@ mod polling;
 mod replace;
 mod retries;
 mod rollout;
+mod sending;
 mod sight;
 mod smoke;
 mod ssh;

@@ -18,7 +18,7 @@ use crate::apply::provider::Known;
 use crate::base::address_map::AddressMap;
 use crate::base::retry::{Backoff, Deadline};
 use crate::deploy::redis::Password;
-use crate::deploy::{Note, node, redis};
+use crate::deploy::{Note, node, observe, redis};
 use crate::resource::Kind;
 use crate::resource::spec::HostSpec;
 use crate::ssh::{Identity, Limits, Route, Session, SshError, Sudo};
@@ -142,8 +142,8 @@ impl Hosts for SshHosts {
     fn observe<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<OnHost, ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
-            let redis = redis::observe(&*session).await?;
-            Ok(OnHost { redis, node: node::observe(&*session).await? })
+            let (redis, node) = observe(&*session).await?;
+            Ok(OnHost { redis, node })
         })
     }
 
