@@ -27,6 +27,14 @@ impl Architecture {
         }
     }
 
+    /// Where the loader of its usual C library is, by the ABI.
+    pub(super) fn usual_loader(self) -> &'static str {
+        match self {
+            Self::X86_64 => "/lib64/ld-linux-x86-64.so.2",
+            Self::Aarch64 => "/lib/ld-linux-aarch64.so.1",
+        }
+    }
+
     /// The compiler's name for a static binary on it.
     pub(super) fn target(self) -> &'static str {
         match self {
@@ -96,6 +104,8 @@ pub struct Artifact {
     pub architecture: Architecture,
     /// The newest glibc version it names; `None` for a static program.
     pub glibc_needed: Option<(u32, u32)>,
+    /// The program that loads it and its libraries; `None` for a static program.
+    pub loader: Option<String>,
     /// Its compressed form, made when the first host needs it.
     pub(super) packed: Arc<OnceLock<Packed>>,
 }
@@ -123,14 +133,14 @@ impl Artifact {
                 return Err(ArtifactError::UnknownProcessor { path: path.to_owned(), machine });
             }
         };
-        let glibc_needed = elf.newest_glibc();
-        Ok(Self::new(bytes.into(), architecture, glibc_needed))
+        let (glibc_needed, loader) = (elf.newest_glibc(), elf.loader());
+        Ok(Self { loader, ..Self::new(bytes.into(), architecture, glibc_needed) })
     }
 
-    /// A program whose header was read.
+    /// A program that needs no loader but the usual one.
     pub fn new(bytes: Arc<[u8]>, architecture: Architecture, glibc_needed: Option<(u32, u32)>) -> Self {
         let sha256 = hex::encode(Sha256::digest(&bytes));
-        Self { bytes, sha256, architecture, glibc_needed, packed: Arc::default() }
+        Self { bytes, sha256, architecture, glibc_needed, loader: None, packed: Arc::default() }
     }
 
     /// What is sent of it. Compressing takes a moment, which other hosts need not wait for.
@@ -149,12 +159,15 @@ impl fmt::Debug for Artifact {
             .field("sha256", &self.sha256)
             .field("architecture", &self.architecture)
             .field("glibc_needed", &self.glibc_needed)
+            .field("loader", &self.loader)
             .finish()
     }
 }
 
 /// Section type of the list of versions a program needs of its libraries.
 const VERSION_NEEDS: u32 = 0x6fff_fffe;
+/// Segment type of the path of the loader.
+const LOADER: u32 = 3;
 /// Bounds for loops over a file that may be damaged.
 const MOST_ENTRIES: usize = 4096;
 
@@ -169,6 +182,16 @@ impl Elf<'_> {
         }
         // Executables and position-independent ones; not objects, not core files.
         matches!(self.half(16)?, 2 | 3).then(|| self.half(18)).flatten()
+    }
+
+    /// The path in the segment that names the loader.
+    fn loader(&self) -> Option<String> {
+        let table = self.offset(32)?;
+        let size = usize::from(self.half(54)?);
+        let count = usize::from(self.half(56)?);
+        let segment = |index: usize| table.checked_add(index.checked_mul(size)?);
+        let named = (0..count).filter_map(segment).find(|at| self.word(*at) == Some(LOADER))?;
+        self.text(self.offset(named + 8)?)
     }
 
     fn newest_glibc(&self) -> Option<(u32, u32)> {
@@ -255,6 +278,7 @@ mod tests {
         if cfg!(target_env = "gnu") {
             let (major, minor) = artifact.glibc_needed.unwrap();
             assert!(major == 2 && (17..100).contains(&minor), "{major}.{minor}");
+            assert_eq!(artifact.loader.as_deref(), Some(artifact.architecture.usual_loader()));
         }
     }
 

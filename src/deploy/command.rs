@@ -45,6 +45,18 @@ pub(super) fn within_step(lock: &str) -> Vec<String> {
     ["flock", "-s", "-o", RUNNING_LOCK, "flock", "-s", "-o", lock].map(str::to_owned).to_vec()
 }
 
+/// The words of a command without what runs it within a step.
+pub(super) fn without_step(argv: &[String]) -> &[String] {
+    let begins = within_step("");
+    let (lock, begins) = (begins.len() - 1, &begins[..begins.len() - 1]);
+    if argv.len() > lock && argv[..lock] == *begins { &argv[lock + 1..] } else { argv }
+}
+
+/// Mode, owner and group of a file.
+pub(super) fn mode_and_owner(path: &str) -> Command {
+    command(&["stat", "-c", "%a %U:%G", path])
+}
+
 pub(super) fn machine() -> Command {
     command(&["uname", "-m"])
 }
@@ -187,6 +199,15 @@ pub(super) fn dnf_install(packages: &[&str]) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_is_told_from_what_runs_it() {
+        let plain = replace("/a", "/b");
+        let wrapped = plain.clone().wrapped_by(within_step("/run/albatross/1f/lock"));
+        assert_eq!(without_step(wrapped.argv()), plain.argv());
+        assert_eq!(without_step(plain.argv()), plain.argv());
+        assert_eq!(without_step(hold_host().argv()), hold_host().argv());
+    }
 
     #[test]
     fn the_lines_as_a_host_reads_them() {

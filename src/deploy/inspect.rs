@@ -13,8 +13,8 @@ use crate::ssh::Output;
 
 /// Stands for what a digest shall not depend on.
 pub(super) const STAND_IN: &str = "x";
-/// What comes before user and password in a node's environment.
-const BEFORE_LOGIN: &str = "redis://";
+/// What comes before user and password in the environment of a chat node, and of an app.
+const BEFORE_LOGIN: [&str; 2] = ["CHAT_NODE_REDIS=redis://", "REDIS_URL=redis://"];
 /// Hex digits of a digest.
 pub(super) const DIGITS: usize = 12;
 
@@ -90,16 +90,23 @@ struct Login<'a> {
 
 impl<'a> Login<'a> {
     fn find(environment: &'a str) -> Option<Self> {
-        let (before, rest) = environment.split_once(BEFORE_LOGIN)?;
-        let (login, after) = rest.split_once('@')?;
-        let (user, password) = login.split_once(':')?;
-        Some(Self { before, user, password, after })
+        let beginning = BEFORE_LOGIN.iter().find_map(|begins| Some(line_behind(environment, begins)? + begins.len()))?;
+        let (before, rest) = environment.split_at(beginning);
+        let end = rest.find('\n').unwrap_or(rest.len());
+        let at = rest[..end].find('@')?;
+        let (user, password) = rest[..at].split_once(':')?;
+        Some(Self { before, user, password, after: &rest[at + 1..] })
     }
 
     fn with(&self, password: &str) -> String {
         let Self { before, user, after, .. } = self;
-        format!("{before}{BEFORE_LOGIN}{user}:{password}@{after}")
+        format!("{before}{user}:{password}@{after}")
     }
+}
+
+/// Where a line begins that begins so.
+fn line_behind(text: &str, begins: &str) -> Option<usize> {
+    text.match_indices(begins).map(|(at, _)| at).find(|at| *at == 0 || text.as_bytes()[at - 1] == b'\n')
 }
 
 #[cfg(test)]
@@ -127,6 +134,9 @@ mod tests {
         assert_eq!(text, "CHAT_NODE_REDIS=redis://chat:x@r-1.example.com:6379/0\n");
         assert_eq!(password.unwrap().expose(), "hunter2");
         assert!(without_password("A=1\n").1.is_none());
+        let (text, password) = without_password("A=\"redis://a:b@c\"\nREDIS_URL=redis://:hunter2@10.0.0.7:6379/0\n");
+        assert_eq!(text, "A=\"redis://a:b@c\"\nREDIS_URL=redis://:x@10.0.0.7:6379/0\n");
+        assert_eq!(password.unwrap().expose(), "hunter2");
     }
 
     #[test]

@@ -6,6 +6,8 @@
 //! 3. What is in force on a host is written there last (`redis.json`, the `current` link), so an observation never
 //!    claims more than was reached.
 //!
+//! `rehearsal` goes through all of it without doing anything, to say beforehand what would be done.
+//!
 //! A host is worked on by one operator at a time, and no command of one who died does harm later: `step` says how.
 //!
 //! Command lines are built in `command`, files in `template`; both are pure. Secrets travel in files of mode 0600
@@ -24,6 +26,7 @@ pub mod node;
 mod observe;
 mod package;
 pub mod redis;
+pub mod rehearsal;
 mod step;
 mod template;
 mod unit;

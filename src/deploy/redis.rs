@@ -35,7 +35,7 @@ pub const UNIT: &str = "albatross-redis.service";
 pub const UNIT_FILE: &str = "/etc/systemd/system/albatross-redis.service";
 /// Its configuration.
 pub const CONFIGURATION: &str = "/etc/albatross/redis.conf";
-const PASSWORD: &str = "/etc/albatross/redis.password";
+pub(super) const PASSWORD: &str = "/etc/albatross/redis.password";
 const RECORD: &str = "/etc/albatross/redis.json";
 const DATA: &str = "/var/lib/albatross-redis";
 const USER: &str = "redis";
@@ -291,7 +291,7 @@ async fn start(
 }
 
 async fn not_started(host: &impl Host, settings: &Settings, password: &Password, why: String) -> DeployError {
-    let journal = unit::last_words(host, UNIT, password.expose()).await;
+    let journal = unit::last_words(host, UNIT, std::slice::from_ref(password)).await;
     let name = host.name().to_owned();
     if journal.contains("Address already in use") {
         let address = settings.address.to_string();

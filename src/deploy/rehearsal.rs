@@ -5,15 +5,12 @@
 //! was uploaded is read back, and a unit that was started answers. It is the same code that deploys later, so what was
 //! shown is what will be done. A command that is not known to change nothing is never run.
 
-mod memory;
 mod mask;
+mod memory;
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
-
 use self::mask::Mask;
 use self::memory::{Answer, Content, Memory};
 use super::command;
@@ -21,7 +18,7 @@ use super::error::DeployError;
 use super::host::Host;
 use super::node::{self, Rollout, Wanted};
 use super::redis;
-use super::{Note, inspect};
+use super::Note;
 use crate::base::secret::Secret;
 use crate::ssh::{Command, Output, Packed, Sent, SshError};
 
@@ -95,6 +92,9 @@ pub async fn rehearse(host: &impl Host, work: Work<'_>) -> Result<Vec<Deed>, Dep
         Work::Release(wanted, settings, password, rollout) => {
             let password = password.cloned().unwrap_or_else(|| Secret::new(NOT_MADE.to_owned()));
             rehearsal.mask().add(&password);
+            rehearsal.mask().add_names(settings.secrets().map(|(name, _)| name.clone()));
+            let names = node::secrets_in_force(host).await?;
+            rehearsal.mask().add_names(names);
             // Nobody needs to wait for what is played.
             let rollout = Rollout { min_healthy_time: std::time::Duration::ZERO, ..rollout };
             let prepared = node::prepare(&rehearsal, (wanted, settings), &password, rollout, &note).await?;
@@ -138,11 +138,11 @@ impl<'h, H: Host> Rehearsal<'h, H> {
     /// Asks the real host, outside of any step.
     async fn ask(&self, words: &[String], asked: &Command) -> Result<Output, SshError> {
         let plain = Command::new(&words[0]).args(words[1..].iter().cloned());
-        self.host.run(match asked.input() {
+        let plain = match asked.input() {
             Some(input) => plain.stdin(input),
             None => plain,
-        })
-        .await
+        };
+        self.host.run(plain).await
     }
 
     /// Names in a folder of the real host and in what was written down.

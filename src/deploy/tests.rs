@@ -1,9 +1,12 @@
 //! Whole installations on a host played in memory: what is sent, in which state it ends, and what a failure says.
 
+mod apps;
 mod played;
+mod rehearsing;
 mod stepping;
 mod steps;
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -41,6 +44,7 @@ fn node_settings() -> node::Settings {
         allowed_origins: vec!["http://example.com:5000".to_owned()],
         stream_bytes: 64_000_000,
         trusted_proxies: vec!["10.0.0.0/24".parse().unwrap(), "10.0.1.0/24".parse().unwrap()],
+        app: None,
     }
 }
 
@@ -423,7 +427,8 @@ fn installations_over_ssh_can_run_in_parallel() {
 fn as_installed(release: String) -> node::Observed {
     let password = Some(Secret::new(PASSWORD.to_owned()));
     let edited = node::Edited::default();
-    node::Observed { release: Some(release), active: true, enabled: true, edited, password }
+    let secrets = BTreeMap::new();
+    node::Observed { release: Some(release), active: true, enabled: true, edited, password, secrets }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::command;
 use super::error::DeployError;
 use super::host::Host;
+use crate::base::secret::Secret;
 use crate::ssh::Output;
 
 /// How many of a unit's last lines an error carries.
@@ -83,10 +84,11 @@ pub(super) async fn restart(host: &impl Host, unit: &str) -> Result<(), DeployEr
     Ok(())
 }
 
-/// The unit's last lines, with a secret blotted out should a program ever print it.
-pub(super) async fn last_words(host: &impl Host, unit: &str, secret: &str) -> String {
+/// The unit's last lines, with secrets blotted out should a program ever print it.
+pub(super) async fn last_words(host: &impl Host, unit: &str, secrets: &[Secret<String>]) -> String {
+    let secrets = || secrets.iter().map(Secret::expose).filter(|secret| !secret.is_empty());
     match host.run(command::journal(unit, TAIL)).await {
-        Ok(output) => output.text().replace(secret, "***"),
+        Ok(output) => secrets().fold(output.text(), |text, secret| text.replace(secret, "***")),
         // The journal explains another error; its own failure must not hide that one.
         Err(_) => String::new(),
     }

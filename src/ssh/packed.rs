@@ -75,7 +75,7 @@ impl Packed {
     }
 
     /// SHA-256 of the content, in hex.
-    pub(super) fn sha256(&self) -> &str {
+    pub fn sha256(&self) -> &str {
         &self.sha256
     }
 

@@ -33,6 +33,9 @@ pub(super) struct Manifest {
     /// Digest of the unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unit: Option<String>,
+    /// Names of variables that nobody may read: what they are is in no file of the release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) secrets: Vec<String>,
 }
 
 impl Manifest {
@@ -180,7 +183,8 @@ pub(super) async fn fill(
         send(host, artifact, (release.as_str(), &program), note).await?;
     }
     let before = Manifest::read(host, release.as_str()).await?;
-    let (environment, unit) = (environment(settings, &inspect::stand_in())?, unit_file(settings)?);
+    let environment = environment(&settings.without_secrets(), &inspect::stand_in())?;
+    let unit = unit_file(settings)?;
     let manifest = Manifest {
         release: release.to_string(),
         sha256: artifact.sha256.clone(),
@@ -189,6 +193,7 @@ pub(super) async fn fill(
         in_force: before.and_then(|before| before.in_force),
         environment: Some(inspect::digest(&environment)),
         unit: Some(inspect::digest(&unit)),
+        secrets: settings.secrets().map(|(name, _)| name.clone()).collect(),
     };
     for (file, text) in [("chat-node.env", environment), ("chat-node.service", unit)] {
         host.upload(&path_of(release.as_str(), file), text.into_bytes().into(), 0o644).await?;

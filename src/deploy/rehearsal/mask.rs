@@ -12,23 +12,42 @@ const HIDDEN: &str = "(secret)";
 
 /// The secrets that are known, and the form of those that are not.
 #[derive(Default)]
-pub(super) struct Mask(BTreeSet<String>);
+pub(super) struct Mask {
+    texts: BTreeSet<String>,
+    /// Variables whose value is one.
+    names: BTreeSet<String>,
+}
 
 impl Mask {
     /// Hides a secret from now on, and the digest that an access rule has of it.
     pub(super) fn add(&mut self, secret: &Secret<String>) {
         let text = secret.expose().trim();
         if !text.is_empty() {
-            self.0.insert(text.to_owned());
-            self.0.insert(hex::encode(Sha256::digest(text)));
+            self.texts.insert(text.to_owned());
+            self.texts.insert(hex::encode(Sha256::digest(text)));
         }
+    }
+
+    /// Hides what variables of these names are from now on.
+    pub(super) fn add_names(&mut self, names: impl IntoIterator<Item = String>) {
+        self.names.extend(names);
     }
 
     /// A text without secrets; the password of an address of Redis is one whether it is known or not.
     pub(super) fn hide(&self, text: &str) -> String {
-        let hidden = self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN));
+        let hidden = self.texts.iter().fold(text.to_owned(), |text, secret| text.replace(secret, HIDDEN));
         let lines = hidden.split_inclusive('\n');
-        lines.map(|line| inspect::with_password(line, &Secret::new(HIDDEN.to_owned()))).collect()
+        lines.map(|line| self.hide_in(line)).collect()
+    }
+
+    fn hide_in(&self, line: &str) -> String {
+        match line.split_once('=').filter(|(name, _)| self.names.contains(*name)) {
+            Some((name, value)) => {
+                let end = if value.ends_with('\n') { "\n" } else { "" };
+                format!("{name}={HIDDEN}{end}")
+            }
+            None => inspect::with_password(line, &Secret::new(HIDDEN.to_owned())),
+        }
     }
 }
 
@@ -41,11 +60,13 @@ mod tests {
         let mut mask = Mask::default();
         mask.add(&Secret::new("hunter2\n".to_owned()));
         let digest = hex::encode(Sha256::digest("hunter2"));
-        let text = format!("requirepass hunter2\nuser a on #{digest} ~*\nURL=redis://a:other@10.0.0.7:6379/0\n");
+        let text = format!("requirepass hunter2\nuser a on #{digest} ~*\nREDIS_URL=redis://a:other@10.0.0.7:6379/0\n");
         assert_eq!(
             mask.hide(&text),
-            "requirepass (secret)\nuser a on #(secret) ~*\nURL=redis://a:(secret)@10.0.0.7:6379/0\n"
+            "requirepass (secret)\nuser a on #(secret) ~*\nREDIS_URL=redis://a:(secret)@10.0.0.7:6379/0\n"
         );
         assert_eq!(mask.hide("plain\nno end"), "plain\nno end");
+        mask.add_names(["TOKEN".to_owned()]);
+        assert_eq!(mask.hide("A=b\nTOKEN=\"old\"\nTOKEN=new"), "A=b\nTOKEN=(secret)\nTOKEN=(secret)");
     }
 }

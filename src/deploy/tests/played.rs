@@ -70,6 +70,13 @@ impl Played {
         )
     }
 
+    pub(super) fn rocky(name: &'static str) -> Self {
+        Self::new(
+            name,
+            "PRETTY_NAME=\"Rocky Linux 9.4 (Blue Onyx)\"\nID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"\n",
+        )
+    }
+
     fn new(name: &'static str, release: &'static str) -> Self {
         Self {
             name,
@@ -241,7 +248,10 @@ impl Host for Played {
 
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SshError> {
         self.operation(format!("read {path}"))?;
-        Ok(self.with(|state| state.files.get(path).map(|file| file.text.clone().into_bytes())))
+        Ok(self.with(|state| {
+            let path = state.followed(path);
+            state.files.get(&path).map(|file| file.text.clone().into_bytes())
+        }))
     }
 }
 
@@ -266,6 +276,10 @@ impl State {
             ["uname", "-m"] => said("x86_64\n"),
             ["cat", "/etc/os-release"] => said(self.release),
             ["getconf", "GNU_LIBC_VERSION"] => said("glibc 2.36\n"),
+            ["stat", "-c", "%a %U:%G", path] => match self.files.get(*path) {
+                Some(file) => said(format!("{:o} root:root\n", file.mode)),
+                None => (1, String::new()),
+            },
             ["test", "-x", path] => when(self.files.contains_key(*path)),
             ["install", "-d", ..] | ["systemctl", "daemon-reload"] => said(""),
             ["chown", "root:redis", path] => {
@@ -346,8 +360,11 @@ impl State {
             }
             ["ls", "-1", "/opt/albatross/releases"] => said(self.release_names().join("\n")),
             ["rm", "-rf", path] => {
-                assert!(path.starts_with(RELEASES) && path.len() == RELEASES.len() + 12, "{path}");
-                self.files.retain(|name, _| !name.starts_with(&format!("{path}/")));
+                let is_release = path.starts_with(RELEASES) && path.len() == RELEASES.len() + 12;
+                assert!(is_release || !path.starts_with("/opt/albatross/releases"), "{path}");
+                let is_gone = |name: &String| name.as_str() == *path || name.starts_with(&format!("{path}/"));
+                self.files.retain(|name, _| !is_gone(name));
+                self.links.retain(|name, _| !is_gone(name));
                 said("")
             }
             other => panic!("`{other:?}` is not understood"),
