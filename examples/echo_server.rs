@@ -26,7 +26,8 @@ const WELL: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\
 
 #[tokio::main]
 async fn main() -> io::Result<()> {
-    let variable = |name: &str| std::env::var(name).map_err(|error| io::Error::other(format!("{name}: {error}")));
+    let variable =
+        |name: &str| std::env::var(name).map_err(|error| io::Error::other(format!("{name}: {error}")));
     let address: SocketAddr =
         format!("{}:{}", variable("HOST")?, variable("PORT")?).parse().map_err(io::Error::other)?;
     let token = variable("TOKEN")?;

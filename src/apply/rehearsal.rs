@@ -40,7 +40,8 @@ pub enum Untold {
 /// Goes through all steps on machines.
 pub async fn rehearse(provider: &Provider, plan: &Plan, observed: &Observed) -> Vec<Rehearsed> {
     let known = Known::from_observed(observed);
-    let steps = plan.steps.iter().filter(|step| step.address.kind.is_on_host() && step.action != Action::Keep);
+    let steps =
+        plan.steps.iter().filter(|step| step.address.kind.is_on_host() && step.action != Action::Keep);
     let known = &known;
     let rehearsed = steps.map(|step| async move {
         let deeds = rehearse_step(provider, plan, step, known).await;

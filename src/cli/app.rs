@@ -39,7 +39,10 @@ pub(super) fn program(
             message: error.to_string(),
             place: place_of(text, "app.binary"),
             cause,
-            help: Some("write the path of a program built for Linux; it is relative to the topology's file".to_owned()),
+            help: Some(
+                "write the path of a program built for Linux; it is relative to the topology's file"
+                    .to_owned(),
+            ),
         })
     })
 }

@@ -10,18 +10,25 @@ use crate::resource::observed::Observed;
 /// How much is shown.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Diff {
-    /// Which fields change
+    /// Which fields change.
     #[default]
     Fields,
-    /// Every command and file on every host too; hosts are only read
+    /// Every command and file on every host too.
     Full,
 }
 
 /// The argument of verbs that show a plan.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(super) struct DiffArguments {
-    /// How much to show of what is done on hosts, such as `--diff=full`
-    #[arg(long, value_name = "HOW", default_value = "fields", conflicts_with = "refresh_only")]
+    /// What to show of hosts: which `fields` change, or in `full` every command and file: `albatross plan
+    /// chatroom.yaml --diff=full`. Hosts are only read
+    #[arg(
+        long,
+        value_name = "HOW",
+        default_value = "fields",
+        hide_possible_values = true,
+        conflicts_with = "refresh_only"
+    )]
     diff: Diff,
 }
 
@@ -46,7 +53,8 @@ impl Diff {
         if self == Self::Fields {
             return Ok(None);
         }
-        let rehearsed = session.stop.or(async { Ok(rehearse(&session.provider, plan, observed).await) }).await?;
+        let rehearsed =
+            session.stop.or(async { Ok(rehearse(&session.provider, plan, observed).await) }).await?;
         Ok(Some(rehearsed))
     }
 

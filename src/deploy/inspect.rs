@@ -90,7 +90,8 @@ struct Login<'a> {
 
 impl<'a> Login<'a> {
     fn find(environment: &'a str) -> Option<Self> {
-        let beginning = BEFORE_LOGIN.iter().find_map(|begins| Some(line_behind(environment, begins)? + begins.len()))?;
+        let beginning =
+            BEFORE_LOGIN.iter().find_map(|begins| Some(line_behind(environment, begins)? + begins.len()))?;
         let (before, rest) = environment.split_at(beginning);
         let end = rest.find('\n').unwrap_or(rest.len());
         let at = rest[..end].find('@')?;
@@ -134,7 +135,8 @@ mod tests {
         assert_eq!(text, "CHAT_NODE_REDIS=redis://chat:x@r-1.example.com:6379/0\n");
         assert_eq!(password.unwrap().expose(), "hunter2");
         assert!(without_password("A=1\n").1.is_none());
-        let (text, password) = without_password("A=\"redis://a:b@c\"\nREDIS_URL=redis://:hunter2@10.0.0.7:6379/0\n");
+        let (text, password) =
+            without_password("A=\"redis://a:b@c\"\nREDIS_URL=redis://:hunter2@10.0.0.7:6379/0\n");
         assert_eq!(text, "A=\"redis://a:b@c\"\nREDIS_URL=redis://:x@10.0.0.7:6379/0\n");
         assert_eq!(password.unwrap().expose(), "hunter2");
     }

@@ -10,17 +10,17 @@ mod memory;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
 use self::mask::Mask;
-use self::memory::{Answer, Content, Memory};
+use self::memory::{Answer, Content, Known, Memory};
+use super::Note;
 use super::command;
 use super::error::DeployError;
 use super::host::Host;
 use super::node::{self, Rollout, Wanted};
 use super::redis;
-use super::Note;
 use crate::base::secret::Secret;
 use crate::ssh::{Command, Output, Packed, Sent, SshError};
+use serde::Serialize;
 
 /// Stands for a password that nobody has made yet; of the same form, so that it is taken for one.
 const NOT_MADE: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -50,6 +50,8 @@ pub struct FileDeed {
     pub before: Option<String>,
     /// What will be.
     pub after: String,
+    /// Whether nothing but what is secret in it changes.
+    pub only_secrets: bool,
 }
 
 /// A program that would be sent.
@@ -161,8 +163,9 @@ impl<'h, H: Host> Rehearsal<'h, H> {
         for path in paths {
             let known = self.memory().link(path);
             let target = match known {
-                Some(target) => target,
-                None => {
+                Known::There(target) => Some(target),
+                Known::Gone => None,
+                Known::Nothing => {
                     let output = self.host.run(command::link_targets(&[path])).await?;
                     (output.status == 0).then(|| output.text())
                 }
@@ -224,10 +227,13 @@ impl<H: Host> Host for Rehearsal<'_, H> {
             self.mask().add(&Secret::new(after.clone()));
         }
         self.memory().write(path, Content::Text(bytes));
+        let (path, mode) = (path.to_owned(), format!("{mode:04o}"));
+        let is_other = before.as_ref().is_some_and(|before| *before != after);
         let mask = self.mask();
         let (before, after) = (before.map(|text| mask.hide(&text)), mask.hide(&after));
         drop(mask);
-        self.add(Deed::File(FileDeed { path: path.to_owned(), mode: format!("{mode:04o}"), found, before, after }));
+        let only_secrets = is_other && before.as_ref() == Some(&after);
+        self.add(Deed::File(FileDeed { path, mode, found, before, after, only_secrets }));
         Ok(())
     }
 
@@ -250,16 +256,21 @@ impl<H: Host> Host for Rehearsal<'_, H> {
     ) -> Result<Sent, SshError> {
         let (mode, sha256) = (format!("{mode:04o}"), packed.sha256().to_owned());
         self.memory().write(path, Content::Program(sha256.clone()));
-        self.add(Deed::Program(ProgramDeed { path: path.to_owned(), mode, sha256, compressed: packed.len() }));
+        self.add(Deed::Program(ProgramDeed {
+            path: path.to_owned(),
+            mode,
+            sha256,
+            compressed: packed.len(),
+        }));
         Ok(Sent { found: 0, sent: packed.len(), was_damaged: false })
     }
 
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SshError> {
         let known = self.memory().file(path);
         let content = match known {
-            Some(Some(Content::Text(bytes))) => Some(bytes.to_vec()),
-            Some(Some(Content::Program(_)) | None) => None,
-            None => self.host.read(path).await?,
+            Known::There(Content::Text(bytes)) => Some(bytes.to_vec()),
+            Known::There(Content::Program(_)) | Known::Gone => None,
+            Known::Nothing => self.host.read(path).await?,
         };
         if path == redis::PASSWORD
             && let Some(bytes) = &content

@@ -8,10 +8,11 @@ use crate::base::ids::{CloudId, InstanceName, VSwitchName};
 use crate::resource::ownership::record_remark;
 use crate::resource::settings;
 use crate::resource::spec::{
-    AppSpec, CertificateOrigin, CertificateSpec, Exposure, HostSpec, InstanceSpec, KeyPairSpec, ListenerCertificate,
-    ListenerRuleSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence, READY_PATH, RecordSpec, RedisAccess,
-    RedisAccountSpec, RedisInstanceSpec, RedisSpec, ReleaseSpec, RolloutSpec, SecurityGroupSpec,
-    SecurityRuleSpec, Series, ServerGroupSpec, ServerSpec, Source, Spec, VSwitchSpec, VpcSpec,
+    AppSpec, CertificateOrigin, CertificateSpec, Exposure, HostSpec, InstanceSpec, KeyPairSpec,
+    ListenerCertificate, ListenerRuleSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence, READY_PATH,
+    RecordSpec, RedisAccess, RedisAccountSpec, RedisInstanceSpec, RedisSpec, ReleaseSpec, RolloutSpec,
+    SecurityGroupSpec, SecurityRuleSpec, Series, ServerGroupSpec, ServerSpec, Source, Spec, VSwitchSpec,
+    VpcSpec,
 };
 use crate::resource::{Kind, ResourceAddress};
 use crate::topology::model::{self, HostedRedis, ManagedRedis, Protocol, Reach, RedisPlace, Topology};

@@ -92,7 +92,11 @@ mod tests {
         for text in ["", &whole[..whole.len() - 2], &format!("{mark} 0\n"), &format!("{whole}more")] {
             assert_eq!(look.answers(text.as_bytes()), None, "{text}");
         }
-        assert_eq!(look.answers(format!("{mark} $?\n{mark} $?\n").as_bytes()), None, "a shell that has no `$?`");
+        assert_eq!(
+            look.answers(format!("{mark} $?\n{mark} $?\n").as_bytes()),
+            None,
+            "a shell that has no `$?`"
+        );
     }
 
     #[test]

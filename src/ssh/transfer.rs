@@ -240,12 +240,7 @@ impl Transfer {
     }
 
     /// Removes what uploads left beside a file that were cut off: nobody else knows their names.
-    async fn sweep(
-        &mut self,
-        link: &Link,
-        path: &str,
-        is_left: impl Fn(&str) -> bool,
-    ) -> Result<(), Fault> {
+    async fn sweep(&mut self, link: &Link, path: &str, is_left: impl Fn(&str) -> bool) -> Result<(), Fault> {
         let folder = split(path).0;
         let sftp = self.sftp(link).await?;
         let Ok(mut listing) = link.again(|| sftp.opendir(Path::new(folder))).await else {

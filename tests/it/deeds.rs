@@ -9,8 +9,20 @@ use crate::support::cloud::LocalCloud;
 
 /// Programs that change nothing.
 const LOOKS: [&str; 14] = [
-    "cat", "curl", "date", "getconf", "getent", "ls", "readlink", "redis-cli", "redis-server", "sha256sum", "ss",
-    "stat", "test", "uname",
+    "cat",
+    "curl",
+    "date",
+    "getconf",
+    "getent",
+    "ls",
+    "readlink",
+    "redis-cli",
+    "redis-server",
+    "sha256sum",
+    "ss",
+    "stat",
+    "test",
+    "uname",
 ];
 /// What runs each command of a step.
 const STEP: &str = "flock -s -o /run/albatross.running flock -s -o /run/albatross/*/lock ";
@@ -25,7 +37,9 @@ fn done(line: &str) -> Option<String> {
         [program, ..] if LOOKS.contains(program) => None,
         ["systemctl", "is-active" | "is-enabled" | "show", ..] => None,
         // The lock and the folder of a step, and how a file comes to its place.
-        _ if line.contains("/run/albatross") || line.starts_with("chmod ") || line.starts_with("gzip ") => None,
+        _ if line.contains("/run/albatross") || line.starts_with("chmod ") || line.starts_with("gzip ") => {
+            None
+        }
         ["mv", "-fT", from, _] if from.ends_with(".gz.part") => None,
         ["mv", "-fT", from, to] if from.ends_with(".*.new") => Some(format!("file {to}")),
         _ => Some(line.to_owned()),
@@ -63,14 +77,16 @@ fn what_a_plan_shows_of_hosts_is_what_is_done_and_showing_does_nothing() {
         return;
     }
     let env = TestEnv::with_cloud(&["--pace", "instant"]);
-    let plan = |more: &[&str]| env.run(&[&["--local", "plan", "--diff=full", "chatroom.yaml"], more].concat());
+    let plan =
+        |more: &[&str]| env.run(&[&["--local", "plan", "--diff=full", "chatroom.yaml"], more].concat());
     plan(&[]).expect_code(0).expect_in_order(&[
         "On the host of redis.ecs03:\n  known after apply: the machine is made by this plan\n",
         "On the host of release.ecs01:\n  known after apply: the machine is made by this plan\n",
     ]);
     env.local("apply").expect_code(0);
     plan(&[]).expect_code(0).expect_in_order(&["No changes", "Nothing would be done on any host."]);
-    let secret = env.run(&["--local", "ssh", "chatroom.yaml", "ecs03", "--", "cat", "/etc/albatross/redis.password"]);
+    let secret =
+        env.run(&["--local", "ssh", "chatroom.yaml", "ecs03", "--", "cat", "/etc/albatross/redis.password"]);
     let secret = secret.expect_code(0).stdout;
     assert_eq!(secret.trim().len(), 64);
 
@@ -110,13 +126,21 @@ fn what_a_plan_shows_of_hosts_is_what_is_done_and_showing_does_nothing() {
     env.run(&["--local", "apply", "--yes", "--diff=full", "chatroom.yaml"])
         .expect_code(0)
         .expect_absent(secret.trim())
-        .expect_in_order(&["On the host of redis.ecs03:", "  $ systemctl restart albatross-redis.service", "Done: "]);
-    for (address, host) in [("redis.ecs03", "ecs03"), ("release.ecs01", "ecs01"), ("release.ecs02", "ecs02")] {
+        .expect_in_order(&[
+            "On the host of redis.ecs03:",
+            "  $ systemctl restart albatross-redis.service",
+            "Done: ",
+        ]);
+    for (address, host) in [("redis.ecs03", "ecs03"), ("release.ecs01", "ecs01"), ("release.ecs02", "ecs02")]
+    {
         let said = said(&told, address);
         assert!(said.len() > 10, "{said:#?}");
         assert_eq!(said, done_on(&cloud, host), "{address}");
     }
     env.run(&["--local", "plan", "--diff=full", "--refresh=false", "chatroom.yaml"])
         .expect_code(64)
-        .expect_in_order(&["what is done on hosts follows from what is there", "help: leave one of the two out"]);
+        .expect_in_order(&[
+            "what is done on hosts follows from what is there",
+            "help: leave one of the two out",
+        ]);
 }

@@ -51,11 +51,15 @@ fn said(address: &str, token: &str, text: &str) -> Result<String, u16> {
 fn an_app_is_deployed_reached_changed_put_back_and_taken_away() {
     let mut env = TestEnv::with_cloud(&["--pace", "instant"]);
     env.write("own-app.yaml", topology(r#""a \"b\" $HOME %h: ""#));
-    run(&env, "plan", &[])
-        .expect_code(1)
-        .expect_in_order(&["the secret `app.env.TOKEN` cannot be used: the variable ECHO_TOKEN is not set", "help: set ECHO_TOKEN"]);
+    run(&env, "plan", &[]).expect_code(1).expect_in_order(&[
+        "the secret `app.env.TOKEN` cannot be used: the variable ECHO_TOKEN is not set",
+        "help: set ECHO_TOKEN",
+    ]);
     env.set("ECHO_TOKEN", "tulip$1");
-    run(&env, "plan", &[]).expect_code(0).expect_absent("redis").expect_in_order(&["release.ecs01", "app on port 8080"]);
+    run(&env, "plan", &[])
+        .expect_code(0)
+        .expect_absent("redis")
+        .expect_in_order(&["release.ecs01", "app on port 8080"]);
     let applied = run(&env, "apply", &["--yes"]).expect_code(0).expect_absent("tulip");
     let address = address(&applied.expect_in_order(&["The app is at http://"]));
     assert_eq!(said(&address, "tulip$1", "hello").as_deref(), Ok("a \"b\" $HOME %h: hello"));
@@ -68,7 +72,12 @@ fn an_app_is_deployed_reached_changed_put_back_and_taken_away() {
         .expect_code(0)
         .expect_absent("tulip")
         .expect_absent("rose")
-        .expect_in_order(&["~ release.ecs01", "environment_file: edited by hand", "TOKEN=(secret)"]);
+        .expect_in_order(&[
+            "~ release.ecs01",
+            "environment_file: edited by hand",
+            "~ /etc/albatross/chat-node.env",
+            "(nothing but what is secret in it changes)",
+        ]);
     run(&env, "apply", &["--yes"]).expect_code(0);
     assert_eq!(said(&address, "tulip$1", "hello"), Err(401));
     // Another argument is another release, which `rollback` takes back, with the secret of now.
@@ -109,11 +118,17 @@ fn a_program_that_cannot_run_there_is_refused_before_anything_is_sent() {
         env.write("own-app.yaml", topology("\"echo: \"").replace(built.to_str().expect("a path"), "own"));
     };
     with(&env, b"#!/bin/sh\n");
-    run(&env, "validate", &[]).expect_code(65).expect_in_order(&["app-binary", "is not a 64-bit Linux program", "own-app.yaml:"]);
+    run(&env, "validate", &[]).expect_code(65).expect_in_order(&[
+        "app-binary",
+        "is not a 64-bit Linux program",
+        "own-app.yaml:",
+    ]);
     // That of another processor: the machine in the header of the file.
     let is_arm = bytes[18] == 183;
     bytes[18] = if is_arm { 62 } else { 183 };
     with(&env, &bytes);
-    run(&env, "apply", &["--yes"]).expect_code(3).expect_in_order(&["the binary is for ", ", but the host is "]);
+    run(&env, "apply", &["--yes"])
+        .expect_code(3)
+        .expect_in_order(&["the binary is for ", ", but the host is "]);
     assert!(env.cloud().uploads().iter().all(|(key, _)| !key.contains(".gz.part")), "nothing was sent");
 }

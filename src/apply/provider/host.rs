@@ -203,7 +203,8 @@ impl Provider {
         let mut settings = node_settings(spec, known)?;
         for (name, value) in settings.app.iter_mut().flat_map(|app| &mut app.secrets) {
             let given = self.app_secrets.as_ref().and_then(|given| given.get(name));
-            let missing = || ApplyError::Missing { address: spec.host.address(Kind::Release), what: "secret" };
+            let missing =
+                || ApplyError::Missing { address: spec.host.address(Kind::Release), what: "secret" };
             *value = given.ok_or_else(missing)?.clone();
         }
         Ok(settings)

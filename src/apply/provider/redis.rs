@@ -11,8 +11,8 @@ use std::time::Duration;
 use rand::seq::IndexedRandom as _;
 use sha2::{Digest, Sha256};
 
-use super::{Known, Provider};
 use super::waits::{Goal, judge_state};
+use super::{Known, Provider};
 use crate::apply::error::ApplyError;
 use crate::apply::hosts::Place;
 use crate::base::ids::CloudId;

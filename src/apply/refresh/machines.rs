@@ -59,9 +59,11 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
     }
     tell_password(desired, &seen, &closed, observed);
     let managed = managed_password(observed);
-    observed
-        .resources
-        .extend(seen.resources(managed.as_deref(), provider.app_secrets.as_ref()).into_iter().map(|found| marked_leaving(desired, found)));
+    observed.resources.extend(
+        seen.resources(managed.as_deref(), provider.app_secrets.as_ref())
+            .into_iter()
+            .map(|found| marked_leaving(desired, found)),
+    );
     let was_read = |address: &ResourceAddress| {
         !address.kind.is_on_host() || !unread.iter().any(|host| host.as_str() == address.name)
     };
@@ -276,7 +278,8 @@ fn of_release(
     (is_right, has_secrets): (impl Fn(&redis::Password) -> bool, bool),
 ) -> Option<(ResourceAddress, Observation)> {
     let node = &found.there.node;
-    let is_edited = node.edited.environment || !has_secrets || node.password.as_ref().is_some_and(|own| !is_right(own));
+    let is_edited =
+        node.edited.environment || !has_secrets || node.password.as_ref().is_some_and(|own| !is_right(own));
     let observation = of_host(host, found, node.active, node.enabled)
         .field("release", node.release.as_ref()?)
         .field("environment_file", edited(is_edited, node::ENVIRONMENT))

@@ -61,8 +61,10 @@ fn print_file(file: &FileDeed) {
     let was = file.found.as_ref().map(|found| format!(", was {found}")).unwrap_or_default();
     anstream::println!("{style}  {sign} {}{style:#}  mode {} root:root{was}", file.path, file.mode);
     let before = file.before.as_deref().unwrap_or_default();
-    if file.before.is_some() && before == file.after {
-        anstream::println!("      (no other content, as far as it is shown)");
+    if file.only_secrets {
+        anstream::println!("      (nothing but what is secret in it changes)");
+    } else if file.before.as_ref() == Some(&file.after) {
+        anstream::println!("      (nothing in it changes)");
     }
     for line in difference(before, &file.after) {
         let style = match line.as_bytes().first() {

@@ -52,7 +52,8 @@ impl App {
     }
 
     pub(super) fn unit(&self, settings: &Settings) -> Result<String, DeployError> {
-        let arguments: String = self.args.iter().map(|argument| format!(" {}", word_of_unit(argument))).collect();
+        let arguments: String =
+            self.args.iter().map(|argument| format!(" {}", word_of_unit(argument))).collect();
         render(APP_UNIT, context! { node_id => &settings.node_id, port => settings.port, arguments })
     }
 }
@@ -92,7 +93,10 @@ fn value_of(line: &str) -> Option<String> {
 }
 
 /// An environment without what these variables are, and what they are.
-pub(super) fn take_secrets(environment: &str, names: &[String]) -> (String, BTreeMap<String, Secret<String>>) {
+pub(super) fn take_secrets(
+    environment: &str,
+    names: &[String],
+) -> (String, BTreeMap<String, Secret<String>>) {
     let mut secrets = BTreeMap::new();
     let mut plain = String::with_capacity(environment.len());
     for one in environment.lines() {
@@ -114,10 +118,11 @@ pub(super) fn with_secrets_of(environment: &str, names: &[String], other: &str) 
     if let Some(lost) = names.iter().find(|name| !secrets.contains_key(*name)) {
         return Err(lost.clone());
     }
-    let whole = environment.lines().map(|one| match name_of(one).and_then(|name| secrets.get_key_value(name)) {
-        Some((name, value)) => line(name, value.expose()) + "\n",
-        None => format!("{one}\n"),
-    });
+    let whole =
+        environment.lines().map(|one| match name_of(one).and_then(|name| secrets.get_key_value(name)) {
+            Some((name, value)) => line(name, value.expose()) + "\n",
+            None => format!("{one}\n"),
+        });
     Ok(whole.collect())
 }
 

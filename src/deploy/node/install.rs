@@ -161,8 +161,10 @@ async fn kept(
     let names = Manifest::read(host, &release).await?.map(|own| own.secrets).unwrap_or_default();
     if !names.is_empty() {
         let current = inspect::text(host, ENVIRONMENT).await?.unwrap_or_default();
-        files.environment = app::with_secrets_of(&files.environment, &names, &current)
-            .map_err(|variable| DeployError::SecretGone { host: name.clone(), release: release.clone(), variable })?;
+        files.environment =
+            app::with_secrets_of(&files.environment, &names, &current).map_err(|variable| {
+                DeployError::SecretGone { host: name.clone(), release: release.clone(), variable }
+            })?;
     }
     let place = format!("{}:{}", settings.address, settings.port);
     match files.listens_on() {
@@ -310,7 +312,9 @@ impl Work {
         release: &str,
         healthy_time: Duration,
     ) -> Result<Result<(), String>, DeployError> {
-        let ready = stay_ready(host, (self.place, &self.health_path), healthy_time, self.rollout.healthy_deadline).await?;
+        let ready =
+            stay_ready(host, (self.place, &self.health_path), healthy_time, self.rollout.healthy_deadline)
+                .await?;
         if ready.is_ok() {
             is_in_force_now(host, release).await?;
             // Whoever believes the link below must not be surprised by the timer.

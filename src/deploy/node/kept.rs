@@ -217,7 +217,10 @@ async fn send(
         note(&format!("{}: what an earlier upload had left was damaged, so all of it was sent", host.name()));
     } else if sent.found > 0 {
         let (found, rest) = (sent.found / 1024, sent.sent / 1024);
-        note(&format!("{}: {found} KiB of it were there from an earlier upload, {rest} KiB were sent", host.name()));
+        note(&format!(
+            "{}: {found} KiB of it were there from an earlier upload, {rest} KiB were sent",
+            host.name()
+        ));
     }
     Ok(())
 }

@@ -60,7 +60,9 @@ mod tests {
         let mut mask = Mask::default();
         mask.add(&Secret::new("hunter2\n".to_owned()));
         let digest = hex::encode(Sha256::digest("hunter2"));
-        let text = format!("requirepass hunter2\nuser a on #{digest} ~*\nREDIS_URL=redis://a:other@10.0.0.7:6379/0\n");
+        let text = format!(
+            "requirepass hunter2\nuser a on #{digest} ~*\nREDIS_URL=redis://a:other@10.0.0.7:6379/0\n"
+        );
         assert_eq!(
             mask.hide(&text),
             "requirepass (secret)\nuser a on #(secret) ~*\nREDIS_URL=redis://a:(secret)@10.0.0.7:6379/0\n"

@@ -17,6 +17,23 @@ pub(super) enum Content {
     Program(String),
 }
 
+/// What was written down of a file or a link.
+#[derive(Clone)]
+pub(super) enum Known<T> {
+    /// Nothing: it is as on the host.
+    Nothing,
+    /// That it is there.
+    There(T),
+    /// That it was removed.
+    Gone,
+}
+
+impl<T> Known<T> {
+    fn is_there(&self) -> bool {
+        matches!(self, Self::There(_))
+    }
+}
+
 /// How a command is answered.
 pub(super) enum Answer {
     /// From the memory: status and output. It changes nothing.
@@ -40,9 +57,8 @@ struct Unit {
 /// All that was written down, in effect. What is not in it is as on the host.
 #[derive(Default)]
 pub(super) struct Memory {
-    /// Nothing for what was removed.
-    files: BTreeMap<String, Option<Content>>,
-    links: BTreeMap<String, Option<String>>,
+    files: BTreeMap<String, Known<Content>>,
+    links: BTreeMap<String, Known<String>>,
     removed: BTreeSet<String>,
     users: BTreeSet<String>,
     units: BTreeMap<String, Unit>,
@@ -51,21 +67,27 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// A file, if anything was written down about it; the inner one is absent where it was removed.
-    pub(super) fn file(&self, path: &str) -> Option<Option<Content>> {
+    /// What was written down of a file.
+    pub(super) fn file(&self, path: &str) -> Known<Content> {
         let path = self.followed(path);
-        let known = self.files.get(&path).cloned();
-        known.or_else(|| self.is_removed(&path).then_some(None))
+        match self.files.get(&path) {
+            Some(content) => content.clone(),
+            None if self.is_removed(&path) => Known::Gone,
+            None => Known::Nothing,
+        }
     }
 
-    /// Where a link leads, if anything was written down about it.
-    pub(super) fn link(&self, path: &str) -> Option<Option<String>> {
-        let known = self.links.get(path).cloned();
-        known.or_else(|| self.is_removed(path).then_some(None))
+    /// What was written down of a link: where it leads.
+    pub(super) fn link(&self, path: &str) -> Known<String> {
+        match self.links.get(path) {
+            Some(target) => target.clone(),
+            None if self.is_removed(path) => Known::Gone,
+            None => Known::Nothing,
+        }
     }
 
     pub(super) fn write(&mut self, path: &str, content: Content) {
-        self.files.insert(path.to_owned(), Some(content));
+        self.files.insert(path.to_owned(), Known::There(content));
     }
 
     /// The names in a folder, given those on the host, and whether it is there by what was written down.
@@ -73,8 +95,8 @@ impl Memory {
         let beginning = format!("{folder}/");
         let is_gone = |name: &String| self.is_removed(&format!("{beginning}{name}"));
         let mut names: BTreeSet<String> = listed.into_iter().filter(|name| !is_gone(name)).collect();
-        let files = self.files.iter().filter(|(_, content)| content.is_some()).map(|(path, _)| path);
-        let links = self.links.iter().filter(|(_, target)| target.is_some()).map(|(path, _)| path);
+        let files = self.files.iter().filter(|(_, content)| content.is_there()).map(|(path, _)| path);
+        let links = self.links.iter().filter(|(_, target)| target.is_there()).map(|(path, _)| path);
         let own = files.chain(links).filter_map(|path| path.strip_prefix(&beginning)?.split('/').next());
         let own: BTreeSet<String> = own.map(str::to_owned).collect();
         let is_there = !own.is_empty();
@@ -96,15 +118,15 @@ impl Memory {
             ["test", "-x", path] => self.of_program(path).map_or(Answer::OfHost, |is| when(is, "")),
             ["getent", "passwd", name] if self.users.contains(*name) => when(true, ""),
             ["cat", path] => match self.file(path) {
-                Some(Some(Content::Text(bytes))) => when(true, &String::from_utf8_lossy(&bytes)),
-                Some(Some(Content::Program(_)) | None) => when(false, ""),
-                None => Answer::OfHost,
+                Known::There(Content::Text(bytes)) => when(true, &String::from_utf8_lossy(&bytes)),
+                Known::There(Content::Program(_)) | Known::Gone => when(false, ""),
+                Known::Nothing => Answer::OfHost,
             },
             ["sha256sum", path] => match self.file(path) {
-                Some(Some(Content::Text(bytes))) => when(true, &hex::encode(Sha256::digest(&bytes))),
-                Some(Some(Content::Program(sha256))) => when(true, &sha256),
-                Some(None) => when(false, ""),
-                None => Answer::OfHost,
+                Known::There(Content::Text(bytes)) => when(true, &hex::encode(Sha256::digest(&bytes))),
+                Known::There(Content::Program(sha256)) => when(true, &sha256),
+                Known::Gone => when(false, ""),
+                Known::Nothing => Answer::OfHost,
             },
             ["redis-server", "--version"] if self.installed_by.is_some() => when(true, self.redis_version()),
             ["redis-cli", ..] => when(true, "PONG"),
@@ -128,11 +150,11 @@ impl Memory {
                 self.removed.insert((*path).to_owned());
             }
             ["ln", "-sfn", target, path] => {
-                self.links.insert((*path).to_owned(), Some((*target).to_owned()));
+                self.links.insert((*path).to_owned(), Known::There((*target).to_owned()));
             }
             ["mv", "-fT", from, to] => {
-                if let Some(target) = self.links.insert((*from).to_owned(), None).flatten() {
-                    self.links.insert((*to).to_owned(), Some(target));
+                if let Some(target) = self.links.insert((*from).to_owned(), Known::Gone) {
+                    self.links.insert((*to).to_owned(), target);
                 }
             }
             ["useradd", .., name] => {
@@ -158,7 +180,9 @@ impl Memory {
         match *verb {
             "is-active" => return told(known.is_active, "active", "inactive"),
             "is-enabled" => return told(known.is_enabled, "enabled", "disabled"),
-            "show" => return told(known.is_active, "ActiveState=active\nNRestarts=0\n", "ActiveState=inactive\n"),
+            "show" => {
+                return told(known.is_active, "ActiveState=active\nNRestarts=0\n", "ActiveState=inactive\n");
+            }
             _ => {}
         }
         let unit = self.units.entry((*words.last().unwrap_or(unit)).to_owned()).or_default();
@@ -179,7 +203,12 @@ impl Memory {
     /// Whether a program is there, where that is known.
     fn of_program(&self, path: &str) -> Option<bool> {
         let is_packaged = path.starts_with("/usr/bin/redis") && self.installed_by.is_some();
-        if is_packaged { Some(true) } else { self.file(path).map(|content| content.is_some()) }
+        match self.file(path) {
+            _ if is_packaged => Some(true),
+            Known::There(_) => Some(true),
+            Known::Gone => Some(false),
+            Known::Nothing => None,
+        }
     }
 
     /// That of the packages: Debian 12 and Ubuntu 24.04 have 7.0, Alibaba Cloud Linux 3 and its relatives 6.2.
@@ -189,14 +218,14 @@ impl Memory {
 
     fn is_removed(&self, path: &str) -> bool {
         self.removed.iter().any(|removed| path == removed || path.starts_with(&format!("{removed}/")))
-            && !self.files.get(path).is_some_and(Option::is_some)
+            && !self.files.get(path).is_some_and(Known::is_there)
     }
 
     /// A path that leads through the link of what is in force.
     fn followed(&self, path: &str) -> String {
         let through = path.strip_prefix(node::CURRENT).and_then(|rest| rest.strip_prefix('/'));
         match (through, self.links.get(node::CURRENT)) {
-            (Some(rest), Some(Some(target))) => format!("{}/{target}/{rest}", node::BASE),
+            (Some(rest), Some(Known::There(target))) => format!("{}/{target}/{rest}", node::BASE),
             _ => path.to_owned(),
         }
     }

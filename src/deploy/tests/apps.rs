@@ -69,7 +69,10 @@ async fn an_app_with_a_redis_is_told_where_it_is() {
     let with = node::Settings { redis_host: "10.0.0.7".to_owned(), ..settings("tulip") };
     install_as(&host, &artifact(b"one"), &with, &password()).await.unwrap();
     let environment = host.file(ENVIRONMENT).text;
-    assert!(environment.contains(&format!("\nREDIS_URL=redis://:{PASSWORD}@10.0.0.7:6379/0\n")), "{environment}");
+    assert!(
+        environment.contains(&format!("\nREDIS_URL=redis://:{PASSWORD}@10.0.0.7:6379/0\n")),
+        "{environment}"
+    );
     let seen = node_of(&host).await;
     assert_eq!((seen.edited, seen.password.unwrap().expose().as_str()), (node::Edited::default(), PASSWORD));
 }
@@ -85,12 +88,18 @@ async fn an_app_that_is_kept_comes_back_with_the_secrets_of_now() {
     let prepared = node::prepare(&host, wanted, &nothing(), ROLLOUT, &quiet()).await.unwrap();
     prepared.put_in_force().await.unwrap();
     let seen = node_of(&host).await;
-    assert_eq!((seen.release.as_deref(), seen.secrets["TOKEN"].expose().as_str()), (Some(first.as_str()), "rose"));
+    assert_eq!(
+        (seen.release.as_deref(), seen.secrets["TOKEN"].expose().as_str()),
+        (Some(first.as_str()), "rose")
+    );
 
     // Behind the chat node nobody knows the secret any more.
     install(&host, b"chat").await.unwrap();
     let error = node::prepare(&host, wanted, &nothing(), ROLLOUT, &quiet()).await.err().unwrap();
-    assert!(error.to_string().ends_with("needs the secret `TOKEN`, which the one in force does not have"), "{error}");
+    assert!(
+        error.to_string().ends_with("needs the secret `TOKEN`, which the one in force does not have"),
+        "{error}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,6 +113,15 @@ async fn what_is_said_beforehand_of_an_app_has_no_secret() {
     let told = format!("{deeds:?}");
     assert!(!told.contains("tulip") && !told.contains("rose") && told.contains("TOKEN=(secret)"), "{told}");
     assert!(deeds.iter().any(|deed| matches!(deed, Deed::Program(_))), "{told}");
+    // The same release with another secret: that it changes is told, and nothing of it.
+    let same = super::artifact(b"one");
+    let work = Work::Release(node::Wanted::Built(&same), &settings, Some(&nothing), ROLLOUT);
+    let deeds = rehearse(&host, work).await.unwrap();
+    let changed = deeds.iter().filter_map(|deed| match deed {
+        Deed::File(file) if file.only_secrets => Some(file.path.as_str()),
+        _ => None,
+    });
+    assert_eq!(changed.collect::<Vec<_>>(), [ENVIRONMENT]);
 }
 
 #[tokio::test(start_paused = true)]

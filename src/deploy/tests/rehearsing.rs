@@ -7,8 +7,22 @@ use crate::deploy::{DeployError, node, redis};
 
 /// Programs that change nothing; what is said of hosts is held against a list of its own.
 const LOOKS: [&str; 16] = [
-    "look", "read", "uname", "cat", "getconf", "getent", "test", "readlink", "sha256sum", "ls", "date", "ss",
-    "curl", "stat", "redis-server", "redis-cli",
+    "look",
+    "read",
+    "uname",
+    "cat",
+    "getconf",
+    "getent",
+    "test",
+    "readlink",
+    "sha256sum",
+    "ls",
+    "date",
+    "ss",
+    "curl",
+    "stat",
+    "redis-server",
+    "redis-cli",
 ];
 
 /// What was done on a played host, without what only looked, and without the lock and the folder of the step.

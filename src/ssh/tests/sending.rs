@@ -49,8 +49,7 @@ async fn what_was_cut_is_taken_up_and_what_is_damaged_is_sent_anew() {
 
 #[tokio::test]
 async fn a_file_that_cannot_be_put_in_place_leaves_nothing_and_the_session_goes_on() {
-    let Some(server) =
-        server("a_file_that_cannot_be_put_in_place_leaves_nothing_and_the_session_goes_on")
+    let Some(server) = server("a_file_that_cannot_be_put_in_place_leaves_nothing_and_the_session_goes_on")
     else {
         return;
     };

@@ -318,7 +318,8 @@ impl Handler for Files {
         }
         let written =
             if appends { io::Write::write_all(&mut file, &data) } else { file.write_all_at(&data, offset) };
-        if let (Ok(()), Some(Open::File { passage: Some(passage), .. })) = (&written, self.open.get(&handle)) {
+        if let (Ok(()), Some(Open::File { passage: Some(passage), .. })) = (&written, self.open.get(&handle))
+        {
             passage.wrote(data.len());
         }
         done(id, written)

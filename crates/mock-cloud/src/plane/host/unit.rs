@@ -283,7 +283,8 @@ mod tests {
 
     #[test]
     fn what_is_quoted_is_read_as_it_was_meant() {
-        let command = |text: &str| Unit::parse(&format!("[Service]\nExecStart={text}\n")).map(|unit| unit.start);
+        let command =
+            |text: &str| Unit::parse(&format!("[Service]\nExecStart={text}\n")).map(|unit| unit.start);
         assert_eq!(command(r#"/a "a \"b\" \\ $$HOME 100%%""#).unwrap(), ["/a", r#"a "b" \ $HOME 100%"#]);
         for text in ["/a %h", "/a $HOME", "/a 100%"] {
             assert!(command(text).is_err(), "{text}");
