@@ -19,6 +19,7 @@ pub mod ledger;
 pub mod provider;
 pub mod recover;
 pub mod refresh;
+pub mod rehearsal;
 
 pub use engine::{Outcome, apply};
 pub use error::ApplyError;

@@ -3,6 +3,7 @@
 use crate::apply::provider::Known;
 use crate::apply::recover::{adopt, recover};
 use crate::apply::{self, ApplyError, Outcome};
+use crate::cli::diff::DiffArguments;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::hooks;
@@ -40,24 +41,26 @@ impl From<bool> for Consent {
 pub(super) struct Arguments {
     #[command(flatten)]
     change: ChangeArguments,
+    #[command(flatten)]
+    diff: DiffArguments,
     /// Take what others have changed into the journal, and change nothing else
     #[arg(long, conflicts_with_all = ["target", "exclude"])]
     refresh_only: bool,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let Arguments { change, refresh_only } = arguments;
+    let Arguments { change, diff, refresh_only } = arguments;
     let consent = Consent::from(change.yes);
     if *refresh_only {
         return refresh::accept(options, session::load(&change.file)?, consent).await;
     }
     let bytes = session::read(&change.file)?;
     if is_saved_plan(&bytes) {
-        return Box::pin(saved::apply(options, change, &bytes)).await;
+        return Box::pin(saved::apply(options, (change, *diff), &bytes)).await;
     }
     let loaded = session::check(&change.file, &bytes)?;
     let session = session::begin(options, loaded, Use::Change).await?;
-    let session = session.with_sink(progress::sink()).with_hooks(change.hooks);
+    let session = session.with_sink(progress::sink()).with_hooks(change.hooks).with_diff(*diff);
     let selection = change.selection.selection();
     let is_all = selection.is_all();
     let status = bring_about(&session, hooks::Phase::Apply, consent, selection, |_| Ok(())).await?;
@@ -80,6 +83,7 @@ pub(super) async fn bring_about(
     adopt(&session.provider, &observed)?;
     accept(&plan)?;
     render::plan::print(&plan);
+    session.diff.print(session, &plan, &observed).await?;
     protection::check(session, &plan)?;
     refresh::spare_others(&plan)?;
     refresh::remember(session, &plan, &observed)?;
@@ -205,7 +209,8 @@ async fn line_of_the_terminal() -> std::io::Result<String> {
 /// Prints where the chatroom is.
 pub(super) async fn print_address(session: &Session) -> Result<(), Failure> {
     let topology = &session.topology;
-    anstream::println!("\nThe chatroom is at {}", topology.url());
+    let what = if topology.app.is_some() { "app" } else { "chatroom" };
+    anstream::println!("\nThe {what} is at {}", topology.url());
     if let Target::Local(_) = session.target
         && let Some(address) = local_address(session).await
     {

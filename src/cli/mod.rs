@@ -4,6 +4,7 @@
 //! output, progress and errors to standard error.
 
 mod adopt;
+mod app;
 mod apply;
 mod caller;
 mod certificate;
@@ -11,6 +12,7 @@ mod cloud;
 mod cloud_logs;
 mod deploy;
 mod destroy;
+mod diff;
 mod doctor;
 mod endpoints;
 mod environment;
@@ -118,6 +120,7 @@ enum Command {
     /// Ask the cloud, before anything is made, whether this can become real
     Doctor(doctor::Arguments),
     /// Show what would change
+    #[command(mut_arg("diff", |diff| diff.conflicts_with("show")))]
     Plan(plan::Arguments),
     /// Make it so: machines, Redis, load balancer, name and release
     #[command(mut_arg("file", |file| file.help("The topology, or a plan saved by `plan --out`")))]

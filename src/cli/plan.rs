@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::cli::diff::{Diff, DiffArguments};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::refresh::{self, RefreshArguments};
@@ -25,6 +26,8 @@ pub(super) struct Arguments {
     detailed_exitcode: bool,
     #[command(flatten)]
     refresh: RefreshArguments,
+    #[command(flatten)]
+    diff: DiffArguments,
     /// Plan to remove everything
     #[arg(long, conflicts_with_all = ["show", "refresh_only"])]
     destroy: bool,
@@ -57,8 +60,11 @@ async fn new(options: &GlobalOptions, arguments: &Arguments, file: &Path) -> Res
     let loaded = session::load(file)?;
     let source = Source { path: file.to_string_lossy().into_owned(), text: loaded.text.clone() };
     if let Some(out) = &arguments.out {
-        arguments.refresh.must_look()?;
+        arguments.refresh.must_look("a saved plan is compared with what is there")?;
         saved::check_place(out)?;
+    }
+    if arguments.diff.diff() == Diff::Full {
+        arguments.refresh.must_look("what is done on hosts follows from what is there")?;
     }
     let access = if arguments.destroy { Use::Look } else { Use::Plan };
     let session = session::begin(options, loaded, access).await?;
@@ -70,10 +76,18 @@ async fn new(options: &GlobalOptions, arguments: &Arguments, file: &Path) -> Res
     };
     let observed = arguments.refresh.observe(&session, arguments.destroy).await?;
     let plan = make(&session, &how, &observed)?;
+    let rehearsed = arguments.diff.diff().rehearse(&session, &plan, &observed).await?;
     if arguments.json {
-        anstream::println!("{:#}", render::plan::to_json(&plan));
+        let mut json = render::plan::to_json(&plan);
+        if let Some(rehearsed) = &rehearsed {
+            json["hosts"] = render::deeds::to_json(rehearsed);
+        }
+        anstream::println!("{json:#}");
     } else {
         render::plan::print(&plan);
+        if let Some(rehearsed) = &rehearsed {
+            render::deeds::print(rehearsed);
+        }
         if arguments.destroy {
             destroy::show_adopted(&observed);
         }

@@ -45,13 +45,13 @@ impl RefreshArguments {
     ///
     /// # Errors
     /// When nothing is looked at.
-    pub(super) fn must_look(self) -> Result<(), Failure> {
+    pub(super) fn must_look(self, why: &str) -> Result<(), Failure> {
         if self.refresh {
             return Ok(());
         }
         Err(Failure::saying(
             ExitStatus::Usage,
-            "a saved plan is compared with what is there, and `--refresh=false` does not look",
+            format!("{why}, and `--refresh=false` does not look"),
             "leave one of the two out",
         ))
     }

@@ -7,6 +7,7 @@ use crate::base::clock;
 use crate::base::durable;
 use crate::cli::apply::{carry_out, go_on, print_address};
 use crate::cli::destroy::carry_out_removal;
+use crate::cli::diff::DiffArguments;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::hooks::{self, Phase};
@@ -132,7 +133,7 @@ pub(super) fn check_cloud(origin: &Origin, account: &str, endpoint: &str) -> Res
 /// Carries out a saved plan: exactly its steps, or nothing.
 pub(super) async fn apply(
     options: &GlobalOptions,
-    arguments: &ChangeArguments,
+    (arguments, diff): (&ChangeArguments, DiffArguments),
     bytes: &[u8],
 ) -> Result<ExitStatus, Failure> {
     let path = &arguments.file;
@@ -147,7 +148,7 @@ pub(super) async fn apply(
     let attempt = Attempt { path, saved: &saved };
     attempt.refuse_if_any(Difference::between("albatross", "version", &saved.program, PROGRAM))?;
     let session = attempt.session(options).await?;
-    let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks);
+    let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks).with_diff(diff);
     Box::pin(attempt.carry_out(session)).await
 }
 
@@ -188,6 +189,7 @@ impl Attempt<'_> {
         self.refuse_if_any(self.saved.stale(&plan, &observed, begun))?;
         adopt(&session.provider, &observed)?;
         render::plan::print(&plan);
+        session.diff.print(&session, &plan, &observed).await?;
         if !self.saved.options.destroy {
             refresh::spare_others(&plan)?;
             refresh::remember(&session, &plan, &observed)?;

@@ -12,13 +12,14 @@ use crate::base::certificate::Certificate;
 use crate::base::diagnostic::Diagnostic;
 use crate::cli::GlobalOptions;
 use crate::cli::caller::Caller;
+use crate::cli::diff::{Diff, DiffArguments};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::hooks::HookArguments;
 use crate::cli::interrupt::{self, Stop};
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
-use crate::cli::{certificate, endpoints, environment, key, logins, programs, saved};
+use crate::cli::{app, certificate, endpoints, environment, key, logins, programs, saved};
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::transport::Client;
@@ -44,6 +45,8 @@ pub(super) struct Loaded {
     pub topology: Topology,
     /// The certificate that it brings along.
     pub certificate: Option<Certificate>,
+    /// The program of its app.
+    pub app: Option<Artifact>,
     /// For whom it was planned, when it comes with a saved plan.
     pub origin: Option<Origin>,
 }
@@ -78,7 +81,8 @@ pub(super) fn check(path: &Path, bytes: &[u8]) -> Result<Loaded, Failure> {
     }
     let certificate =
         certificate::load(path, &text, &topology).map_err(|diagnostic| refuse(&[*diagnostic]))?;
-    Ok(Loaded { path: path.to_owned(), text: text.into_owned(), topology, certificate, origin: None })
+    let app = app::program(path, &text, &topology).map_err(|diagnostic| refuse(&[*diagnostic]))?;
+    Ok(Loaded { path: path.to_owned(), text: text.into_owned(), topology, certificate, app, origin: None })
 }
 
 /// Reads a topology or a saved plan, and one byte more than the largest has, so that a huge file is refused at once.
@@ -150,6 +154,8 @@ pub(super) struct Session {
     pub stop: Stop,
     /// Whether the hooks of the topology are run; only who says so runs them.
     pub runs_hooks: bool,
+    /// How much a plan says of what is done on machines.
+    pub diff: Diff,
     /// Keeps other commands away.
     _lock: Option<Lock>,
 }
@@ -173,7 +179,7 @@ pub(super) async fn begin_at(
     access: Use,
     target: Target,
 ) -> Result<Session, Failure> {
-    let Loaded { path, text, topology, certificate, origin } = loaded;
+    let Loaded { path, text, topology, certificate, app: own_program, origin } = loaded;
     // Before anything is begun: somebody may be asked for a passphrase.
     let login = (key::identity(&topology, options).await?, logins::access(&topology)?);
     let pair = key::of_key_pair(&login.0)?;
@@ -213,12 +219,14 @@ pub(super) async fn begin_at(
         desired = desired.without_hosts();
         anstream::eprintln!("this cloud has no machines: Redis and releases are left out");
     }
-    let artifact = match access {
-        Use::Look | Use::Remove => None,
-        Use::Plan | Use::Change => Some(Artifact::load(&node_binary(options)?)?),
+    let (artifact, app_secrets) = match (access, own_program) {
+        (Use::Look | Use::Remove, _) => (None, None),
+        (Use::Plan | Use::Change, Some(program)) => (Some(program), app::secrets(&path, &topology)?),
+        (Use::Plan | Use::Change, None) => (Some(Artifact::load(&node_binary(options)?)?), None),
     };
     let ledger = Ledger::new(journal);
     let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger)
+        .with_app_secrets(app_secrets)
         .with_certificate(certificate)
         .with_host_keys_by_cloud(by_cloud);
     let source = (path, text);
@@ -235,6 +243,7 @@ pub(super) async fn begin_at(
         saved: None,
         stop,
         runs_hooks: false,
+        diff: Diff::default(),
         _lock: lock,
     })
 }
@@ -276,6 +285,13 @@ impl Session {
     #[must_use]
     pub(super) fn with_hooks(mut self, arguments: HookArguments) -> Self {
         self.runs_hooks = !arguments.skip_hooks;
+        self
+    }
+
+    /// With a plan that says this much of what is done on machines.
+    #[must_use]
+    pub(super) fn with_diff(mut self, arguments: DiffArguments) -> Self {
+        self.diff = arguments.diff();
         self
     }
 

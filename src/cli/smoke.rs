@@ -19,7 +19,7 @@ use crate::cli::local::{CloudOptions, LocalCloud, Pace};
 use crate::cli::render::progress::{self, seconds};
 use crate::cli::render::{self, count, report};
 use crate::cli::session::{self, Session, Target, Use};
-use crate::cli::verify::{prove, write_reports};
+use crate::cli::verify::{prove, unproved, write_reports};
 use crate::cli::{GlobalOptions, destroy, plan};
 use crate::plan::saved::Options;
 use crate::plan::select::Selection;
@@ -60,9 +60,12 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let smoke =
         Smoke { options: &home.options, arguments, target: Target::Local(Box::new(home.cloud.clone())) };
     let report = Box::pin(smoke.up_to_proof()).await?;
-    write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
+    if let Some(report) = &report {
+        write_reports(report, arguments.junit.as_deref(), arguments.json.as_deref())?;
+    }
+    let report = report.as_ref();
     let status =
-        if arguments.keep { smoke.say_what_is_kept(&report) } else { Box::pin(smoke.down(&report)).await? };
+        if arguments.keep { smoke.say_what_is_kept(report) } else { Box::pin(smoke.down(report)).await? };
     anstream::println!("smoke took {}", seconds(started.elapsed()));
     Ok(status)
 }
@@ -129,7 +132,8 @@ impl Smoke<'_> {
         session::begin_at(self.options, loaded, access, self.target.clone()).await
     }
 
-    async fn up_to_proof(&self) -> Result<Report, Failure> {
+    /// Nothing where there is nothing that could be proved.
+    async fn up_to_proof(&self) -> Result<Option<Report>, Failure> {
         stage("apply");
         let session = self.session(Use::Change).await?.with_sink(progress::sink());
         bring_about(&session, Phase::Apply, Consent::Given, Selection::default(), |_| Ok(())).await?;
@@ -146,10 +150,14 @@ impl Smoke<'_> {
             ));
         }
         stage("verify");
-        prove(&session, self.arguments.quick).await
+        if let Some(unproved) = unproved(&session.topology) {
+            anstream::println!("not run: {unproved}");
+            return Ok(None);
+        }
+        prove(&session, self.arguments.quick).await.map(Some)
     }
 
-    fn say_what_is_kept(&self, report: &Report) -> ExitStatus {
+    fn say_what_is_kept(&self, report: Option<&Report>) -> ExitStatus {
         let file = self.arguments.file.display();
         let next = [
             (format!("albatross --local status {file}"), "what there is, and the address to open"),
@@ -165,16 +173,16 @@ impl Smoke<'_> {
         verdict(report)
     }
 
-    async fn down(&self, report: &Report) -> Result<ExitStatus, Failure> {
+    async fn down(&self, report: Option<&Report>) -> Result<ExitStatus, Failure> {
         stage("destroy");
         let session = self.session(Use::Change).await?.with_sink(progress::sink());
         destroy::remove_all(&session, Consent::Given, Selection::default()).await?;
         let left = self.left().await?;
         stage("result");
-        for check in &report.checks {
-            report::print_check(check);
+        if let Some(report) = report {
+            report.checks.iter().for_each(report::print_check);
+            report::print_summary(report);
         }
-        report::print_summary(report);
         anstream::println!("{} left", count(left, "resource"));
         Ok(if left == 0 { verdict(report) } else { ExitStatus::PartlyApplied })
     }
@@ -195,6 +203,7 @@ impl Smoke<'_> {
     }
 }
 
-fn verdict(report: &Report) -> ExitStatus {
-    if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified }
+/// Of an app nothing more is said than that it came up and went.
+fn verdict(report: Option<&Report>) -> ExitStatus {
+    if report.is_none_or(Report::passed) { ExitStatus::Done } else { ExitStatus::NotVerified }
 }

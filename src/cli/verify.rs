@@ -17,7 +17,7 @@ use crate::cloud::cas;
 use crate::resource::observed::Output;
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
-use crate::topology::model::Certificate;
+use crate::topology::model::{Certificate, Topology};
 use crate::verify::{Report, Scenario, Tls, Vantage};
 
 /// How long a single check may wait for what it expects.
@@ -40,10 +40,28 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
+    let loaded = session::load(&arguments.file)?;
+    if let Some(unproved) = unproved(&loaded.topology) {
+        return Err(Failure::saying(
+            ExitStatus::NotVerified,
+            unproved,
+            "whether the load balancer finds it healthy, `apply` waits for and `albatross plan FILE` compares",
+        ));
+    }
+    let session = session::begin(options, loaded, Use::Look).await?;
     let report = prove(&session, arguments.quick).await?;
     write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified })
+}
+
+/// What cannot be proved of a topology with an app: the checks speak the language of the chat node.
+pub(super) fn unproved(topology: &Topology) -> Option<String> {
+    topology.app.as_ref().map(|app| {
+        format!(
+            "nothing is proved of what `{}` says to its clients: the checks are those of the chat node",
+            app.binary.display()
+        )
+    })
 }
 
 /// Runs the checks and prints each.

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use sha2::{Digest as _, Sha256};
+
+use crate::ssh::Packed;
 
 /// A processor architecture, under the name `uname -m` gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,6 +24,14 @@ impl Architecture {
             "x86_64" => Some(Self::X86_64),
             "aarch64" | "arm64" => Some(Self::Aarch64),
             _ => None,
+        }
+    }
+
+    /// Where the loader of its usual C library is, by the ABI.
+    pub(super) fn usual_loader(self) -> &'static str {
+        match self {
+            Self::X86_64 => "/lib64/ld-linux-x86-64.so.2",
+            Self::Aarch64 => "/lib/ld-linux-aarch64.so.1",
         }
     }
 
@@ -94,6 +104,10 @@ pub struct Artifact {
     pub architecture: Architecture,
     /// The newest glibc version it names; `None` for a static program.
     pub glibc_needed: Option<(u32, u32)>,
+    /// The program that loads it and its libraries; `None` for a static program.
+    pub loader: Option<String>,
+    /// Its compressed form, made when the first host needs it.
+    pub(super) packed: Arc<OnceLock<Packed>>,
 }
 
 impl Artifact {
@@ -119,9 +133,21 @@ impl Artifact {
                 return Err(ArtifactError::UnknownProcessor { path: path.to_owned(), machine });
             }
         };
-        let glibc_needed = elf.newest_glibc();
+        let (glibc_needed, loader) = (elf.newest_glibc(), elf.loader());
+        Ok(Self { loader, ..Self::new(bytes.into(), architecture, glibc_needed) })
+    }
+
+    /// A program that needs no loader but the usual one.
+    pub fn new(bytes: Arc<[u8]>, architecture: Architecture, glibc_needed: Option<(u32, u32)>) -> Self {
         let sha256 = hex::encode(Sha256::digest(&bytes));
-        Ok(Self { bytes: bytes.into(), sha256, architecture, glibc_needed })
+        Self { bytes, sha256, architecture, glibc_needed, loader: None, packed: Arc::default() }
+    }
+
+    /// What is sent of it. Compressing takes a moment, which other hosts need not wait for.
+    pub(super) async fn packed(&self) -> Packed {
+        let (bytes, packed) = (Arc::clone(&self.bytes), Arc::clone(&self.packed));
+        let pack = move || packed.get_or_init(|| Packed::of(&bytes)).clone();
+        tokio::task::spawn_blocking(pack).await.expect("compressing does not panic")
     }
 }
 
@@ -133,12 +159,15 @@ impl fmt::Debug for Artifact {
             .field("sha256", &self.sha256)
             .field("architecture", &self.architecture)
             .field("glibc_needed", &self.glibc_needed)
+            .field("loader", &self.loader)
             .finish()
     }
 }
 
 /// Section type of the list of versions a program needs of its libraries.
 const VERSION_NEEDS: u32 = 0x6fff_fffe;
+/// Segment type of the path of the loader.
+const LOADER: u32 = 3;
 /// Bounds for loops over a file that may be damaged.
 const MOST_ENTRIES: usize = 4096;
 
@@ -153,6 +182,16 @@ impl Elf<'_> {
         }
         // Executables and position-independent ones; not objects, not core files.
         matches!(self.half(16)?, 2 | 3).then(|| self.half(18)).flatten()
+    }
+
+    /// The path in the segment that names the loader.
+    fn loader(&self) -> Option<String> {
+        let table = self.offset(32)?;
+        let size = usize::from(self.half(54)?);
+        let count = usize::from(self.half(56)?);
+        let segment = |index: usize| table.checked_add(index.checked_mul(size)?);
+        let named = (0..count).filter_map(segment).find(|at| self.word(*at) == Some(LOADER))?;
+        self.text(self.offset(named + 8)?)
     }
 
     fn newest_glibc(&self) -> Option<(u32, u32)> {
@@ -239,6 +278,7 @@ mod tests {
         if cfg!(target_env = "gnu") {
             let (major, minor) = artifact.glibc_needed.unwrap();
             assert!(major == 2 && (17..100).contains(&minor), "{major}.{minor}");
+            assert_eq!(artifact.loader.as_deref(), Some(artifact.architecture.usual_loader()));
         }
     }
 

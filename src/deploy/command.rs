@@ -45,12 +45,24 @@ pub(super) fn within_step(lock: &str) -> Vec<String> {
     ["flock", "-s", "-o", RUNNING_LOCK, "flock", "-s", "-o", lock].map(str::to_owned).to_vec()
 }
 
+/// The words of a command without what runs it within a step.
+pub(super) fn without_step(argv: &[String]) -> &[String] {
+    let begins = within_step("");
+    let (lock, begins) = (begins.len() - 1, &begins[..begins.len() - 1]);
+    if argv.len() > lock && argv[..lock] == *begins { &argv[lock + 1..] } else { argv }
+}
+
+/// Mode, owner and group of a file.
+pub(super) fn mode_and_owner(path: &str) -> Command {
+    command(&["stat", "-c", "%a %U:%G", path])
+}
+
 pub(super) fn machine() -> Command {
     command(&["uname", "-m"])
 }
 
 pub(super) fn distribution() -> Command {
-    command(&["cat", "/etc/os-release"])
+    print("/etc/os-release")
 }
 
 pub(super) fn libc() -> Command {
@@ -87,6 +99,11 @@ pub(super) fn random_hex(bytes: usize) -> Command {
 
 pub(super) fn sha256(path: &str) -> Command {
     command(&["sha256sum", path])
+}
+
+/// Prints a file.
+pub(super) fn print(path: &str) -> Command {
+    command(&["cat", path])
 }
 
 pub(super) fn link_targets(paths: &[&str]) -> Command {
@@ -182,6 +199,15 @@ pub(super) fn dnf_install(packages: &[&str]) -> Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_is_told_from_what_runs_it() {
+        let plain = replace("/a", "/b");
+        let wrapped = plain.clone().wrapped_by(within_step("/run/albatross/1f/lock"));
+        assert_eq!(without_step(wrapped.argv()), plain.argv());
+        assert_eq!(without_step(plain.argv()), plain.argv());
+        assert_eq!(without_step(hold_host().argv()), hold_host().argv());
+    }
 
     #[test]
     fn the_lines_as_a_host_reads_them() {

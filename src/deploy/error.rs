@@ -97,6 +97,24 @@ pub enum DeployError {
         /// What there is.
         found: String,
     },
+    /// The binary is started by a program that is not there.
+    #[error("{host}: the binary is started by {loader}, which the host does not have")]
+    NoLoader {
+        /// The host.
+        host: String,
+        /// The path of the loader.
+        loader: String,
+    },
+    /// A kept release has a secret that nobody knows any more.
+    #[error("{host}: release {release} needs the secret `{variable}`, which the one in force does not have")]
+    SecretGone {
+        /// The host.
+        host: String,
+        /// The release.
+        release: String,
+        /// The name of the variable.
+        variable: String,
+    },
     /// Somebody else listens on the port.
     #[error("{host}: port {port} is already in use by {holder}")]
     PortInUse {
@@ -270,6 +288,12 @@ impl DeployError {
             }
             Self::GlibcTooOld { .. } => {
                 "use the static binary that `make build` makes, or a newer image".to_owned()
+            }
+            Self::NoLoader { .. } => {
+                "build it static, or against the C library of the image, or use an image that has this one".to_owned()
+            }
+            Self::SecretGone { .. } => {
+                "write the variable into the topology again, and run `albatross apply FILE`".to_owned()
             }
             Self::PortInUse { host, port, .. } => {
                 format!(

@@ -130,12 +130,7 @@ mod tests {
             glibc: Some((2, 32)),
             distribution: "Alibaba Cloud Linux 3".to_owned(),
         };
-        let artifact = |architecture, glibc_needed| Artifact {
-            bytes: Arc::from([]),
-            sha256: String::new(),
-            architecture,
-            glibc_needed,
-        };
+        let artifact = |architecture, glibc_needed| Artifact::new(Arc::from([]), architecture, glibc_needed);
         assert!(facts.accept("ecs01", &artifact(Architecture::X86_64, None)).is_ok());
         assert!(facts.accept("ecs01", &artifact(Architecture::X86_64, Some((2, 32)))).is_ok());
         let error = facts.accept("ecs01", &artifact(Architecture::Aarch64, None)).unwrap_err();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use crate::ssh::{Command, Output, Session, SshError};
+use crate::ssh::{Command, Output, Packed, Sent, Session, SshError};
 
 /// A host to run commands and put files on: an SSH session, or one played in tests.
 pub trait Host: Sync {
@@ -17,6 +17,9 @@ pub trait Host: Sync {
 
     /// Runs a command that has to succeed.
     fn check(&self, command: Command) -> impl Future<Output = Result<Output, SshError>> + Send;
+
+    /// Runs commands that change nothing, in one round trip, whatever each ends with.
+    fn look(&self, commands: Vec<Command>) -> impl Future<Output = Result<Vec<Output>, SshError>> + Send;
 
     /// Puts a file in place at once.
     fn upload(
@@ -34,6 +37,16 @@ pub trait Host: Sync {
         bytes: Arc<[u8]>,
         mode: u32,
     ) -> impl Future<Output = Result<(), SshError>> + Send;
+
+    /// Puts a large file in place at once, from where an earlier try was cut, with another command running those that
+    /// put it in place.
+    fn send(
+        &self,
+        wrapper: &[String],
+        path: &str,
+        packed: &Packed,
+        mode: u32,
+    ) -> impl Future<Output = Result<Sent, SshError>> + Send;
 
     /// A file's content, or `None`.
     fn read(&self, path: &str) -> impl Future<Output = Result<Option<Vec<u8>>, SshError>> + Send;
@@ -61,6 +74,10 @@ impl Host for Session {
         Session::check(self, command)
     }
 
+    fn look(&self, commands: Vec<Command>) -> impl Future<Output = Result<Vec<Output>, SshError>> + Send {
+        Session::look(self, commands)
+    }
+
     fn upload(
         &self,
         path: &str,
@@ -78,6 +95,16 @@ impl Host for Session {
         mode: u32,
     ) -> impl Future<Output = Result<(), SshError>> + Send {
         Session::upload_by(self, wrapper, path, bytes, mode)
+    }
+
+    fn send(
+        &self,
+        wrapper: &[String],
+        path: &str,
+        packed: &Packed,
+        mode: u32,
+    ) -> impl Future<Output = Result<Sent, SshError>> + Send {
+        Session::send(self, wrapper, path, packed, mode)
     }
 
     fn read(&self, path: &str) -> impl Future<Output = Result<Option<Vec<u8>>, SshError>> + Send {

@@ -9,11 +9,12 @@ use super::command;
 use super::error::DeployError;
 use super::host::Host;
 use crate::base::secret::Secret;
+use crate::ssh::Output;
 
 /// Stands for what a digest shall not depend on.
 pub(super) const STAND_IN: &str = "x";
-/// What comes before user and password in a node's environment.
-const BEFORE_LOGIN: &str = "redis://";
+/// What comes before user and password in the environment of a chat node, and of an app.
+const BEFORE_LOGIN: [&str; 2] = ["CHAT_NODE_REDIS=redis://", "REDIS_URL=redis://"];
 /// Hex digits of a digest.
 pub(super) const DIGITS: usize = 12;
 
@@ -46,6 +47,11 @@ pub(super) fn is_edited(written: Option<&String>, found: Option<&String>) -> boo
     written.is_some_and(|written| found.is_none_or(|found| digest(found) != *written))
 }
 
+/// What a look at a file printed; none when it cannot be read, so that it counts as not there.
+pub(super) fn found(answer: &Output) -> Option<String> {
+    (answer.status == 0).then(|| String::from_utf8_lossy(&answer.stdout).into_owned())
+}
+
 /// A text file; none when it is not there.
 pub(super) async fn text(host: &impl Host, path: &str) -> Result<Option<String>, DeployError> {
     Ok(host.read(path).await?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
@@ -53,7 +59,12 @@ pub(super) async fn text(host: &impl Host, path: &str) -> Result<Option<String>,
 
 /// Whether a unit starts with its host.
 pub(super) async fn is_enabled(host: &impl Host, unit: &str) -> Result<bool, DeployError> {
-    Ok(host.run(command::systemctl("is-enabled", unit)).await?.text() == "enabled")
+    Ok(says_enabled(&host.run(command::systemctl("is-enabled", unit)).await?))
+}
+
+/// Whether that is what `is-enabled` answered.
+pub(super) fn says_enabled(answer: &Output) -> bool {
+    answer.text() == "enabled"
 }
 
 /// A node's environment with the stand-in, and the password that it has.
@@ -79,16 +90,24 @@ struct Login<'a> {
 
 impl<'a> Login<'a> {
     fn find(environment: &'a str) -> Option<Self> {
-        let (before, rest) = environment.split_once(BEFORE_LOGIN)?;
-        let (login, after) = rest.split_once('@')?;
-        let (user, password) = login.split_once(':')?;
-        Some(Self { before, user, password, after })
+        let beginning =
+            BEFORE_LOGIN.iter().find_map(|begins| Some(line_behind(environment, begins)? + begins.len()))?;
+        let (before, rest) = environment.split_at(beginning);
+        let end = rest.find('\n').unwrap_or(rest.len());
+        let at = rest[..end].find('@')?;
+        let (user, password) = rest[..at].split_once(':')?;
+        Some(Self { before, user, password, after: &rest[at + 1..] })
     }
 
     fn with(&self, password: &str) -> String {
         let Self { before, user, after, .. } = self;
-        format!("{before}{BEFORE_LOGIN}{user}:{password}@{after}")
+        format!("{before}{user}:{password}@{after}")
     }
+}
+
+/// Where a line begins that begins so.
+fn line_behind(text: &str, begins: &str) -> Option<usize> {
+    text.match_indices(begins).map(|(at, _)| at).find(|at| *at == 0 || text.as_bytes()[at - 1] == b'\n')
 }
 
 #[cfg(test)]
@@ -116,6 +135,10 @@ mod tests {
         assert_eq!(text, "CHAT_NODE_REDIS=redis://chat:x@r-1.example.com:6379/0\n");
         assert_eq!(password.unwrap().expose(), "hunter2");
         assert!(without_password("A=1\n").1.is_none());
+        let (text, password) =
+            without_password("A=\"redis://a:b@c\"\nREDIS_URL=redis://:hunter2@10.0.0.7:6379/0\n");
+        assert_eq!(text, "A=\"redis://a:b@c\"\nREDIS_URL=redis://:x@10.0.0.7:6379/0\n");
+        assert_eq!(password.unwrap().expose(), "hunter2");
     }
 
     #[test]

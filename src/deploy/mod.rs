@@ -6,6 +6,8 @@
 //! 3. What is in force on a host is written there last (`redis.json`, the `current` link), so an observation never
 //!    claims more than was reached.
 //!
+//! `rehearsal` goes through all of it without doing anything, to say beforehand what would be done.
+//!
 //! A host is worked on by one operator at a time, and no command of one who died does harm later: `step` says how.
 //!
 //! Command lines are built in `command`, files in `template`; both are pure. Secrets travel in files of mode 0600
@@ -21,8 +23,10 @@ mod host;
 mod inspect;
 mod kernel;
 pub mod node;
+mod observe;
 mod package;
 pub mod redis;
+pub mod rehearsal;
 mod step;
 mod template;
 mod unit;
@@ -31,6 +35,7 @@ pub use artifact::{Architecture, Artifact, ArtifactError};
 pub use error::{DeployError, Trouble};
 pub use facts::{Facts, PackageManager, facts};
 pub use host::Host;
+pub use observe::observe;
 
 /// Receives progress lines, each a step in words.
 pub type Note = Arc<dyn Fn(&str) + Send + Sync>;

@@ -1,4 +1,4 @@
-//! A release of the chat node on a host.
+//! A release of the chat node on a host, or of an app in its place: the same unit, folders and care.
 //!
 //! 1. Binary and host are compared: architecture, C library.
 //! 2. The release's folder is filled, unless it already holds this binary. Whoever installs it hears now whether the
@@ -14,13 +14,16 @@
 //! An observation believes a release when both links lead to it. A run that was cut, be it between the flip and the
 //! restart, leaves one that is unfinished and is put in force again; nothing but time is lost.
 //!
-//! `install` has the order, `kept` the folders of releases, `ready` what a node answers, `revert` the timer.
+//! `install` has the order, `kept` the folders of releases, `ready` what a node answers, `revert` the timer,
+//! `app` what differs for a server of anybody's own.
 
+mod app;
 mod install;
 mod kept;
 mod ready;
 mod revert;
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
@@ -28,6 +31,7 @@ use ipnet::Ipv4Net;
 use minijinja::context;
 use serde::{Deserialize, Serialize};
 
+pub use self::app::App;
 pub use self::install::{Outcome, Prepared, Rollout, Wanted, prepare};
 use self::kept::Manifest;
 pub use self::kept::{KeptRelease, Standing, releases};
@@ -42,6 +46,7 @@ use super::step::Step;
 use super::template::{NODE_ENVIRONMENT, NODE_UNIT, render};
 use super::unit;
 use crate::base::secret::Secret;
+use crate::ssh::{Command, Output};
 
 /// Its name to systemd.
 pub const UNIT: &str = "chat-node.service";
@@ -49,11 +54,13 @@ pub const UNIT: &str = "chat-node.service";
 pub const UNIT_FILE: &str = "/etc/systemd/system/chat-node.service";
 /// Its settings, the password of Redis among them.
 pub const ENVIRONMENT: &str = "/etc/albatross/chat-node.env";
-const BASE: &str = "/opt/albatross";
+pub(super) const BASE: &str = "/opt/albatross";
 const RELEASES: &str = "/opt/albatross/releases";
-const CURRENT: &str = "/opt/albatross/current";
+pub(super) const CURRENT: &str = "/opt/albatross/current";
 /// The program that runs.
 pub const PROGRAM: &str = "/opt/albatross/current/chat-node";
+/// What the release that runs says of itself.
+const MANIFEST: &str = "/opt/albatross/current/manifest.json";
 /// Leads to the release that became ready.
 const READY: &str = "/opt/albatross/ready";
 /// Follows the name of a release whose roll-out was cut.
@@ -84,6 +91,25 @@ pub struct Settings {
     pub stream_bytes: u64,
     /// Networks of proxies whose word for their clients' addresses is taken.
     pub trusted_proxies: Vec<Ipv4Net>,
+    /// What runs in place of the chat node; then most of the above is of no use.
+    pub app: Option<App>,
+}
+
+impl Settings {
+    /// The path that is answered when it is ready.
+    pub(super) fn health_path(&self) -> &str {
+        self.app.as_ref().map_or("/readyz", |app| app.health_path.as_str())
+    }
+
+    /// The app's secrets.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = (&String, &Secret<String>)> {
+        self.app.iter().flat_map(|app| &app.secrets)
+    }
+
+    /// The same without what secrets are.
+    fn without_secrets(&self) -> Self {
+        Self { app: self.app.as_ref().map(App::without_secrets), ..self.clone() }
+    }
 }
 
 /// The name of a release: 12 hex digits that stand for binary, unit and environment, the host's own name and address
@@ -124,6 +150,8 @@ pub struct Observed {
     pub edited: Edited,
     /// The password with which it goes to Redis.
     pub password: Option<Secret<String>>,
+    /// The secrets of an app.
+    pub secrets: BTreeMap<String, Secret<String>>,
 }
 
 /// Files that are not as they were written.
@@ -145,42 +173,63 @@ pub fn release_id(artifact: &Artifact, settings: &Settings) -> Result<ReleaseId,
     let anywhere = Settings {
         node_id: inspect::STAND_IN.to_owned(),
         address: Ipv4Addr::UNSPECIFIED,
-        ..settings.clone()
+        ..settings.without_secrets()
     };
     let texts = [&artifact.sha256, &unit_file(&anywhere)?, &environment(&anywhere, &inspect::stand_in())?];
     Ok(ReleaseId(inspect::digest_of_all(&texts.map(String::as_str))))
 }
 
-/// Reads what is in force on a host.
-///
-/// # Errors
-/// When the host cannot be asked.
-pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
-    let current = kept::current(host).await?;
-    let active = unit::is_active(host, UNIT).await?;
+/// How many questions there are to see what is in force.
+pub(super) const QUESTIONS: usize = 7;
+
+/// What is asked to see what is in force.
+pub(super) fn questions() -> [Command; QUESTIONS] {
+    [
+        kept::links(),
+        command::systemctl("is-active", UNIT),
+        command::print(MANIFEST),
+        command::print(ENVIRONMENT),
+        command::print(UNIT_FILE),
+        command::sha256(PROGRAM),
+        command::systemctl("is-enabled", UNIT),
+    ]
+}
+
+/// What is in force, by the answers.
+pub(super) fn seen(answers: &[Output; QUESTIONS]) -> Observed {
+    let [links, active, manifest, environment, unit, program, enabled] = answers;
+    let current = kept::current_of(links);
+    let active = unit::says_active(active);
     let release = current.as_ref().map(shown);
-    let Some(kept::Current { release: name, .. }) = &current else {
+    if release.is_none() {
         let edited = Edited::default();
-        return Ok(Observed { release, active, enabled: false, edited, password: None });
+        let secrets = BTreeMap::new();
+        return Observed { release, active, enabled: false, edited, password: None, secrets };
+    }
+    let manifest = inspect::found(manifest).and_then(|text| Manifest::parse(text.as_bytes()));
+    let names = manifest.as_ref().map(|own| own.secrets.as_slice()).unwrap_or_default();
+    let (environment, password, secrets) = match inspect::found(environment) {
+        Some(text) => {
+            let (text, password) = inspect::without_password(&text);
+            let (text, secrets) = app::take_secrets(&text, names);
+            (Some(text), password, secrets)
+        }
+        None => (None, None, BTreeMap::new()),
     };
-    let manifest = Manifest::read(host, name).await?;
-    let environment = inspect::text(host, ENVIRONMENT).await?;
-    let (environment, password) = match environment.as_deref().map(inspect::without_password) {
-        Some((text, password)) => (Some(text), password),
-        None => (None, None),
-    };
-    let unit = inspect::text(host, UNIT_FILE).await?;
     let written = |file: fn(&Manifest) -> Option<&String>| manifest.as_ref().and_then(file);
     let edited = Edited {
         environment: inspect::is_edited(written(|own| own.environment.as_ref()), environment.as_ref()),
-        unit: inspect::is_edited(written(|own| own.unit.as_ref()), unit.as_ref()),
-        program: match &manifest {
-            Some(manifest) => !has_program(host, &program_of(name), &manifest.sha256).await?,
-            None => false,
-        },
+        unit: inspect::is_edited(written(|own| own.unit.as_ref()), inspect::found(unit).as_ref()),
+        program: manifest.as_ref().is_some_and(|manifest| !is_program(program, &manifest.sha256)),
     };
-    let enabled = inspect::is_enabled(host, UNIT).await?;
-    Ok(Observed { release, active, enabled, edited, password })
+    let enabled = inspect::says_enabled(enabled);
+    Observed { release, active, enabled, edited, password, secrets }
+}
+
+/// Names of the variables of the release in force that nobody may read.
+pub(super) async fn secrets_in_force(host: &impl Host) -> Result<Vec<String>, DeployError> {
+    let manifest = host.read(MANIFEST).await?.and_then(|bytes| Manifest::parse(&bytes));
+    Ok(manifest.map(|manifest| manifest.secrets).unwrap_or_default())
 }
 
 /// The name of a release, with a mark when nobody has seen it ready.
@@ -194,8 +243,12 @@ fn program_of(release: &str) -> String {
 
 /// Whether a file is the program with this digest.
 async fn has_program(host: &impl Host, path: &str, sha256: &str) -> Result<bool, DeployError> {
-    let sum = host.run(command::sha256(path)).await?;
-    Ok(sum.status == 0 && sum.text().starts_with(sha256))
+    Ok(is_program(&host.run(command::sha256(path)).await?, sha256))
+}
+
+/// Whether a digest that a host took is this one.
+fn is_program(sum: &Output, sha256: &str) -> bool {
+    sum.status == 0 && sum.text().starts_with(sha256)
 }
 
 /// Stops the node and takes it off the host; releases stay for a way back.
@@ -226,12 +279,17 @@ struct Files {
 
 impl Files {
     /// The address and port that the node listens on with them.
-    fn listens_on(&self) -> Option<&str> {
-        self.environment.lines().find_map(|line| line.strip_prefix("CHAT_NODE_LISTEN="))
+    fn listens_on(&self) -> Option<String> {
+        let value = |begins| self.environment.lines().find_map(|line| line.strip_prefix(begins));
+        let of_app = || Some(format!("{}:{}", value("HOST=")?, value("PORT=")?));
+        value("CHAT_NODE_LISTEN=").map(str::to_owned).or_else(of_app)
     }
 }
 
 fn environment(settings: &Settings, password: &Secret<String>) -> Result<String, DeployError> {
+    if let Some(app) = &settings.app {
+        return Ok(app.environment(settings, password));
+    }
     let values = context! {
         address => settings.address.to_string(),
         port => settings.port,
@@ -250,6 +308,9 @@ fn environment(settings: &Settings, password: &Secret<String>) -> Result<String,
 }
 
 fn unit_file(settings: &Settings) -> Result<String, DeployError> {
+    if let Some(app) = &settings.app {
+        return app.unit(settings);
+    }
     render(NODE_UNIT, context! { node_id => &settings.node_id, port => settings.port })
 }
 

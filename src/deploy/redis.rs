@@ -22,6 +22,7 @@ use super::kernel;
 use super::step::Step;
 use super::unit;
 use crate::base::secret::Secret;
+use crate::ssh::{Command, Output};
 
 mod configuration;
 
@@ -34,7 +35,7 @@ pub const UNIT: &str = "albatross-redis.service";
 pub const UNIT_FILE: &str = "/etc/systemd/system/albatross-redis.service";
 /// Its configuration.
 pub const CONFIGURATION: &str = "/etc/albatross/redis.conf";
-const PASSWORD: &str = "/etc/albatross/redis.password";
+pub(super) const PASSWORD: &str = "/etc/albatross/redis.password";
 const RECORD: &str = "/etc/albatross/redis.json";
 const DATA: &str = "/var/lib/albatross-redis";
 const USER: &str = "redis";
@@ -81,47 +82,44 @@ struct Record {
     unit: Option<String>,
 }
 
-/// Reads what is in force on a host.
-///
-/// # Errors
-/// When the host cannot be asked.
-pub async fn observe(host: &impl Host) -> Result<Observed, DeployError> {
-    let record = host.read(RECORD).await?;
-    // A record that cannot be read counts as none: the steps are then done again.
-    let record = record.and_then(|bytes| serde_json::from_slice::<Record>(&bytes).ok());
-    let active = unit::is_active(host, UNIT).await?;
-    let Some(record) = record else {
-        return Ok(Observed {
-            fingerprint: None,
-            active,
-            enabled: false,
-            edited: Edited::default(),
-            password: None,
-        });
-    };
-    let password = stored_password(host).await?;
-    let edited = edited(host, &record, password.as_ref()).await?;
-    let enabled = inspect::is_enabled(host, UNIT).await?;
-    Ok(Observed { fingerprint: Some(record.fingerprint), active, enabled, edited, password })
+/// How many questions there are to see what is in force.
+pub(super) const QUESTIONS: usize = 6;
+
+/// What is asked to see what is in force.
+pub(super) fn questions() -> [Command; QUESTIONS] {
+    [
+        command::print(RECORD),
+        command::systemctl("is-active", UNIT),
+        command::print(PASSWORD),
+        command::print(CONFIGURATION),
+        command::print(UNIT_FILE),
+        command::systemctl("is-enabled", UNIT),
+    ]
 }
 
-async fn edited(
-    host: &impl Host,
-    record: &Record,
-    password: Option<&Password>,
-) -> Result<Edited, DeployError> {
-    let configuration = inspect::text(host, CONFIGURATION).await?;
-    let configuration = configuration.map(|text| match password {
+/// What is in force, by the answers.
+pub(super) fn seen(answers: &[Output; QUESTIONS]) -> Observed {
+    let [record, active, password, configuration, unit, enabled] = answers;
+    let active = unit::says_active(active);
+    // A record that cannot be read counts as none: the steps are then done again.
+    let record = inspect::found(record).and_then(|text| serde_json::from_str::<Record>(&text).ok());
+    let Some(record) = record else {
+        let edited = Edited::default();
+        return Observed { fingerprint: None, active, enabled: false, edited, password: None };
+    };
+    let password = inspect::found(password).and_then(|text| as_password(&text));
+    let configuration = inspect::found(configuration).map(|text| match &password {
         Some(password) => text
             .replace(password.expose(), inspect::STAND_IN)
             .replace(&password_digest(password), &password_digest(&inspect::stand_in())),
         None => text,
     });
-    let unit = inspect::text(host, UNIT_FILE).await?;
-    Ok(Edited {
+    let edited = Edited {
         configuration: inspect::is_edited(record.configuration.as_ref(), configuration.as_ref()),
-        unit: inspect::is_edited(record.unit.as_ref(), unit.as_ref()),
-    })
+        unit: inspect::is_edited(record.unit.as_ref(), inspect::found(unit).as_ref()),
+    };
+    let enabled = inspect::says_enabled(enabled);
+    Observed { fingerprint: Some(record.fingerprint), active, enabled, edited, password }
 }
 
 /// Reads the password that Redis on this host was given.
@@ -217,8 +215,12 @@ async fn install_package(host: &impl Host, note: &Note) -> Result<Access, Deploy
 
 async fn stored_password(host: &impl Host) -> Result<Option<Password>, DeployError> {
     let bytes = host.read(PASSWORD).await?.unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
-    Ok(is_password(&text).then(|| Secret::new(text)))
+    Ok(as_password(&String::from_utf8_lossy(&bytes)))
+}
+
+fn as_password(text: &str) -> Option<Password> {
+    let text = text.trim();
+    is_password(text).then(|| Secret::new(text.to_owned()))
 }
 
 fn is_password(text: &str) -> bool {
@@ -289,7 +291,7 @@ async fn start(
 }
 
 async fn not_started(host: &impl Host, settings: &Settings, password: &Password, why: String) -> DeployError {
-    let journal = unit::last_words(host, UNIT, password.expose()).await;
+    let journal = unit::last_words(host, UNIT, std::slice::from_ref(password)).await;
     let name = host.name().to_owned();
     if journal.contains("Address already in use") {
         let address = settings.address.to_string();

@@ -27,7 +27,7 @@ use super::error::DeployError;
 use super::host::Host;
 use super::unit::pause;
 use crate::base::operator::operator;
-use crate::ssh::{Command, Output, SshError};
+use crate::ssh::{Command, Output, Packed, Sent, SshError};
 
 /// How long another operator's step is waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -81,6 +81,11 @@ impl<'a, H: Host> Step<'a, H> {
             }
             error
         })
+    }
+
+    /// Another wrapper within that of the step.
+    fn around(&self, wrapper: &[String]) -> Vec<String> {
+        self.wrapper.iter().chain(wrapper).cloned().collect()
     }
 
     fn wrapped(&self, command: Command) -> Command {
@@ -181,6 +186,10 @@ impl<H: Host> Host for Step<'_, H> {
         self.host.check(self.wrapped(command)).await
     }
 
+    async fn look(&self, commands: Vec<Command>) -> Result<Vec<Output>, SshError> {
+        self.host.look(commands.into_iter().map(|command| self.wrapped(command)).collect()).await
+    }
+
     async fn upload(&self, path: &str, bytes: Arc<[u8]>, mode: u32) -> Result<(), SshError> {
         self.host.upload_by(&self.wrapper, path, bytes, mode).await
     }
@@ -192,8 +201,17 @@ impl<H: Host> Host for Step<'_, H> {
         bytes: Arc<[u8]>,
         mode: u32,
     ) -> Result<(), SshError> {
-        let wrapper: Vec<String> = self.wrapper.iter().chain(wrapper).cloned().collect();
-        self.host.upload_by(&wrapper, path, bytes, mode).await
+        self.host.upload_by(&self.around(wrapper), path, bytes, mode).await
+    }
+
+    async fn send(
+        &self,
+        wrapper: &[String],
+        path: &str,
+        packed: &Packed,
+        mode: u32,
+    ) -> Result<Sent, SshError> {
+        self.host.send(&self.around(wrapper), path, packed, mode).await
     }
 
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SshError> {

@@ -13,6 +13,8 @@ pub(super) struct Template {
 
 pub(super) const NODE_UNIT: Template =
     Template { name: "chat-node.service", text: include_str!("../../templates/chat-node.service") };
+pub(super) const APP_UNIT: Template =
+    Template { name: "app.service", text: include_str!("../../templates/app.service") };
 pub(super) const NODE_ENVIRONMENT: Template =
     Template { name: "chat-node.env", text: include_str!("../../templates/chat-node.env") };
 pub(super) const REVERT_SERVICE: Template = Template {

@@ -1,30 +1,34 @@
 //! Whole installations on a host played in memory: what is sent, in which state it ends, and what a failure says.
 
+mod apps;
 mod played;
+mod rehearsing;
 mod stepping;
 mod steps;
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sha2::{Digest as _, Sha256};
-
 use super::node::{self, Outcome};
 use super::redis::{self, Persistence};
-use super::{Architecture, Artifact, DeployError, Note};
+use super::{Architecture, Artifact, DeployError, Note, observe};
 use crate::base::secret::Secret;
 use played::{PASSWORD, Played};
 
 const OURS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 
 fn artifact(content: &[u8]) -> Artifact {
-    Artifact {
-        bytes: content.into(),
-        sha256: hex::encode(Sha256::digest(content)),
-        architecture: Architecture::X86_64,
-        glibc_needed: Some((2, 34)),
-    }
+    Artifact::new(content.into(), Architecture::X86_64, Some((2, 34)))
+}
+
+async fn node_of(host: &Played) -> node::Observed {
+    observe(host).await.unwrap().1
+}
+
+async fn redis_of(host: &Played) -> redis::Observed {
+    observe(host).await.unwrap().0
 }
 
 fn node_settings() -> node::Settings {
@@ -40,6 +44,7 @@ fn node_settings() -> node::Settings {
         allowed_origins: vec!["http://example.com:5000".to_owned()],
         stream_bytes: 64_000_000,
         trusted_proxies: vec!["10.0.0.0/24".parse().unwrap(), "10.0.1.0/24".parse().unwrap()],
+        app: None,
     }
 }
 
@@ -102,8 +107,9 @@ async fn a_node_is_installed_once_and_then_left_alone() {
     );
     assert_eq!(environment.mode, 0o600);
     assert_eq!(host.file(&format!("/opt/albatross/releases/{}/chat-node", release(b"one"))).mode, 0o755);
-    let observed = node::observe(&host).await.unwrap();
-    assert_eq!(observed, as_installed(release(b"one")));
+    host.forget_log();
+    assert_eq!(node_of(&host).await, as_installed(release(b"one")));
+    assert_eq!(host.log(), ["look"], "a host is read in one round trip");
 
     host.forget_log();
     assert_eq!(install(&host, b"one").await.unwrap(), Outcome::Unchanged);
@@ -154,7 +160,7 @@ async fn a_release_that_does_not_become_ready_is_rolled_back() {
         )
     );
     assert!(error.hint().unwrap().contains("journalctl -u chat-node.service"));
-    assert_eq!(node::observe(&host).await.unwrap(), as_installed(good));
+    assert_eq!(node_of(&host).await, as_installed(good));
     assert_eq!(host.file("/etc/albatross/chat-node.env").text, before);
 }
 
@@ -166,7 +172,7 @@ async fn a_first_release_that_does_not_become_ready_is_stopped_and_a_silent_one_
     });
     let error = install(&host, b"bad").await.unwrap_err();
     assert!(error.to_string().contains("there is no earlier release to go back to"), "{error}");
-    assert!(!node::observe(&host).await.unwrap().active);
+    assert!(!node_of(&host).await.active);
 
     host.with(|state| {
         state.silent.insert(release(b"mute"));
@@ -219,7 +225,7 @@ async fn redis_is_installed_with_a_password_that_no_command_shows() {
     assert_eq!(password.expose(), PASSWORD);
     assert_eq!(host.file("/etc/albatross/redis.password").mode, 0o600);
     assert_eq!(host.file("/etc/albatross/redis.conf").mode, 0o640);
-    let observed = redis::observe(&host).await.unwrap();
+    let observed = redis_of(&host).await;
     let fingerprint = redis::fingerprint(&redis_settings()).unwrap();
     let as_installed = redis::Observed {
         fingerprint: Some(fingerprint),
@@ -279,7 +285,7 @@ async fn redis_that_does_not_start_shows_its_last_words() {
         error.to_string(),
         "ecs03: Redis did not start: the process ended with status 1\n    FATAL CONFIG FILE ERROR at 7: requirepass ***"
     );
-    assert!(redis::observe(&host).await.unwrap().fingerprint.is_none(), "the record is written last");
+    assert!(redis_of(&host).await.fingerprint.is_none(), "the record is written last");
 
     host.with(|state| {
         state.redis_fails =
@@ -350,7 +356,7 @@ async fn behind_a_change_that_was_cut_the_release_before_is_still_the_good_one()
     let DeployError::RolledBack { previous, .. } = &error else { panic!("{error}") };
     assert_eq!(*previous, release(b"one"));
     assert!(!host.with(|state| state.is_active("albatross-revert.timer")), "the timer goes on");
-    assert_eq!(node::observe(&host).await.unwrap(), as_installed(release(b"one")));
+    assert_eq!(node_of(&host).await, as_installed(release(b"one")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -407,8 +413,7 @@ fn installations_over_ssh_can_run_in_parallel() {
     fn movable<T: Send>(_: &T) {}
     fn all(session: &crate::ssh::Session, note: &Note) {
         movable(&redis::install(session, &redis_settings(), note));
-        movable(&redis::observe(session));
-        movable(&node::observe(session));
+        movable(&observe(session));
         let artifact = artifact(b"");
         let wanted = (node::Wanted::Built(&artifact), &node_settings());
         movable(&node::prepare(session, wanted, &password(), ROLLOUT, note));
@@ -422,7 +427,8 @@ fn installations_over_ssh_can_run_in_parallel() {
 fn as_installed(release: String) -> node::Observed {
     let password = Some(Secret::new(PASSWORD.to_owned()));
     let edited = node::Edited::default();
-    node::Observed { release: Some(release), active: true, enabled: true, edited, password }
+    let secrets = BTreeMap::new();
+    node::Observed { release: Some(release), active: true, enabled: true, edited, password, secrets }
 }
 
 #[tokio::test]
@@ -438,15 +444,15 @@ async fn what_was_edited_by_hand_is_seen_and_put_right() {
     ];
     for (path, seen) in files {
         host.edit(path);
-        let observed = node::observe(&host).await.unwrap();
+        let observed = node_of(&host).await;
         assert!(seen(&observed.edited), "{path}: {observed:?}");
         install(&host, b"one").await.unwrap();
-        assert_eq!(node::observe(&host).await.unwrap(), as_installed(release(b"one")), "{path}");
+        assert_eq!(node_of(&host).await, as_installed(release(b"one")), "{path}");
     }
     host.disable("chat-node.service");
-    assert!(!node::observe(&host).await.unwrap().enabled);
+    assert!(!node_of(&host).await.enabled);
     assert_eq!(install(&host, b"one").await.unwrap(), Outcome::Unchanged);
-    assert!(node::observe(&host).await.unwrap().enabled);
+    assert!(node_of(&host).await.enabled);
 }
 
 #[tokio::test]
@@ -455,10 +461,10 @@ async fn a_configuration_of_redis_edited_by_hand_is_seen_and_put_right() {
     redis::install(&host, &redis_settings(), &quiet()).await.unwrap();
     for path in ["/etc/albatross/redis.conf", "/etc/systemd/system/albatross-redis.service"] {
         host.edit(path);
-        let edited = redis::observe(&host).await.unwrap().edited;
+        let edited = redis_of(&host).await.edited;
         assert_eq!(edited.configuration, path.contains("redis.conf"), "{edited:?}");
         assert_eq!(edited.unit, path.ends_with(".service"), "{edited:?}");
         redis::install(&host, &redis_settings(), &quiet()).await.unwrap();
-        assert_eq!(redis::observe(&host).await.unwrap().edited, redis::Edited::default());
+        assert_eq!(redis_of(&host).await.edited, redis::Edited::default());
     }
 }

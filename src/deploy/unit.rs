@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::command;
 use super::error::DeployError;
 use super::host::Host;
+use crate::base::secret::Secret;
+use crate::ssh::Output;
 
 /// How many of a unit's last lines an error carries.
 const TAIL: u32 = 12;
@@ -66,7 +68,12 @@ pub(super) async fn state(host: &impl Host, unit: &str) -> Result<State, DeployE
 
 /// Whether the unit runs.
 pub(super) async fn is_active(host: &impl Host, unit: &str) -> Result<bool, DeployError> {
-    Ok(host.run(command::systemctl("is-active", unit)).await?.text() == "active")
+    Ok(says_active(&host.run(command::systemctl("is-active", unit)).await?))
+}
+
+/// Whether that is what `is-active` answered.
+pub(super) fn says_active(answer: &Output) -> bool {
+    answer.text() == "active"
 }
 
 /// Starts the unit anew, whatever it was doing. How that went shows in its state, which says more than the status.
@@ -77,10 +84,11 @@ pub(super) async fn restart(host: &impl Host, unit: &str) -> Result<(), DeployEr
     Ok(())
 }
 
-/// The unit's last lines, with a secret blotted out should a program ever print it.
-pub(super) async fn last_words(host: &impl Host, unit: &str, secret: &str) -> String {
+/// The unit's last lines, with secrets blotted out should a program ever print it.
+pub(super) async fn last_words(host: &impl Host, unit: &str, secrets: &[Secret<String>]) -> String {
+    let secrets = || secrets.iter().map(Secret::expose).filter(|secret| !secret.is_empty());
     match host.run(command::journal(unit, TAIL)).await {
-        Ok(output) => output.text().replace(secret, "***"),
+        Ok(output) => secrets().fold(output.text(), |text, secret| text.replace(secret, "***")),
         // The journal explains another error; its own failure must not hide that one.
         Err(_) => String::new(),
     }

@@ -8,16 +8,20 @@ use crate::base::ids::{CloudId, InstanceName, VSwitchName};
 use crate::resource::ownership::record_remark;
 use crate::resource::settings;
 use crate::resource::spec::{
-    CertificateOrigin, CertificateSpec, Exposure, HostSpec, InstanceSpec, KeyPairSpec, ListenerCertificate,
-    ListenerRuleSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence, RecordSpec, RedisAccess,
-    RedisAccountSpec, RedisInstanceSpec, RedisSpec, ReleaseSpec, RolloutSpec, SecurityGroupSpec,
-    SecurityRuleSpec, Series, ServerGroupSpec, ServerSpec, Source, Spec, VSwitchSpec, VpcSpec,
+    AppSpec, CertificateOrigin, CertificateSpec, Exposure, HostSpec, InstanceSpec, KeyPairSpec,
+    ListenerCertificate, ListenerRuleSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence, READY_PATH,
+    RecordSpec, RedisAccess, RedisAccountSpec, RedisInstanceSpec, RedisSpec, ReleaseSpec, RolloutSpec,
+    SecurityGroupSpec, SecurityRuleSpec, Series, ServerGroupSpec, ServerSpec, Source, Spec, VSwitchSpec,
+    VpcSpec,
 };
 use crate::resource::{Kind, ResourceAddress};
 use crate::topology::model::{self, HostedRedis, ManagedRedis, Protocol, Reach, RedisPlace, Topology};
 
 /// The account by which the nodes log into a managed Redis.
 const ACCOUNT: &str = "chat_node";
+
+/// The path that the chat node answers while it lives, with or without Redis.
+const ALIVE_PATH: &str = "/healthz";
 
 /// The port of SSH that needs no name.
 const SSH: u16 = 22;
@@ -235,6 +239,7 @@ fn service(topology: &Topology, desired: &mut Desired) {
     let access = match &topology.redis.place {
         RedisPlace::OnHost(hosted) => redis_on_host(topology, hosted, desired),
         RedisPlace::Managed(managed) => managed_redis(topology, managed, desired),
+        RedisPlace::Absent => RedisAccess::Absent,
     };
     for name in &topology.node.on {
         let host = self::host(topology, name);
@@ -249,17 +254,33 @@ fn service(topology: &Topology, desired: &mut Desired) {
             allowed_origins: topology.node.allowed_origins.clone(),
             trusted_proxies: balancer_ranges(topology).map(|(_, range)| range).collect(),
             rollout: rollout(&topology.node.rollout),
+            app: topology.app.as_ref().map(app),
             kept: None,
         };
         needs.extend(match &access {
-            RedisAccess::OnHost { instance, .. } => [
+            RedisAccess::OnHost { instance, .. } => vec![
                 ResourceAddress::new(Kind::Redis, instance),
                 ResourceAddress::new(Kind::SecurityRule, format!("redis-{name}")),
             ],
-            RedisAccess::Managed(_) => [Kind::RedisInstance, Kind::RedisAccount].map(only),
+            RedisAccess::Managed(_) => [Kind::RedisInstance, Kind::RedisAccount].map(only).into(),
+            RedisAccess::Absent => Vec::new(),
         });
         desired.add(ResourceAddress::new(Kind::Release, name), Spec::Release(spec), needs);
     }
+}
+
+/// An app as it is compared: of its secrets the names.
+fn app(app: &model::App) -> AppSpec {
+    let (mut env, mut secrets) = (BTreeMap::new(), BTreeSet::new());
+    for (name, variable) in &app.env {
+        match variable {
+            model::Variable::Text(text) => drop(env.insert(name.clone(), text.clone())),
+            model::Variable::FromVariable(_) | model::Variable::FromFile(_) => {
+                secrets.insert(name.clone());
+            }
+        }
+    }
+    AppSpec { args: app.args.clone(), env, secrets, health_path: app.health_path.clone() }
 }
 
 fn rollout(rollout: &model::Rollout) -> RolloutSpec {
@@ -289,6 +310,7 @@ fn redis_on_host(topology: &Topology, hosted: &HostedRedis, desired: &mut Desire
         },
         nodes: nodes(topology),
         node_port: topology.node.port,
+        node_health: topology.app.as_ref().map_or(READY_PATH, |app| app.health_path.as_str()).to_owned(),
     };
     desired.add(ResourceAddress::new(Kind::Redis, &hosted.on), Spec::Redis(spec), needs);
     access
@@ -338,7 +360,8 @@ fn load_balancer(topology: &Topology, desired: &mut Desired) {
     };
     let needs: Vec<_> = wanted.vswitches.iter().map(vswitch).chain([only(Kind::Vpc)]).collect();
     desired.add(only(Kind::LoadBalancer), Spec::LoadBalancer(spec), needs);
-    let group = ServerGroupSpec { health_path: "/healthz" };
+    let health_path = topology.app.as_ref().map_or(ALIVE_PATH, |app| app.health_path.as_str());
+    let group = ServerGroupSpec { health_path: health_path.to_owned() };
     desired.add(only(Kind::ServerGroup), Spec::ServerGroup(group), [only(Kind::Vpc)]);
     for name in &topology.node.on {
         let spec = ServerSpec { instance: name.clone(), port: topology.node.port };

@@ -55,6 +55,6 @@ fn protecting_field_of_redis(topology: &Topology) -> Option<String> {
             };
             Some(format!("redis.{field}.protect"))
         }
-        RedisPlace::Managed(_) | RedisPlace::OnHost(_) => None,
+        RedisPlace::Managed(_) | RedisPlace::OnHost(_) | RedisPlace::Absent => None,
     }
 }

@@ -3,6 +3,7 @@
 //! Each spec is typed; for comparing and showing, [`Spec::wanted`] gives its fields as text or as references to
 //! other resources. What is compared is thus what is shown.
 
+mod app;
 mod front;
 mod redis;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 use ipnet::Ipv4Net;
 use serde::{Deserialize, Serialize};
 
+pub use self::app::AppSpec;
 pub use self::front::{
     CertificateOrigin, CertificateSpec, ListenerCertificate, ListenerRuleSpec, ListenerSpec,
 };
@@ -242,6 +244,16 @@ pub struct RedisSpec {
     pub nodes: Vec<HostSpec>,
     /// The nodes' port.
     pub node_port: u16,
+    /// The path that a node answers when it is ready.
+    #[serde(default = "ready_path")]
+    pub node_health: String,
+}
+
+/// The path that the chat node answers when it is ready.
+pub const READY_PATH: &str = "/readyz";
+
+fn ready_path() -> String {
+    READY_PATH.to_owned()
 }
 
 /// What of Redis survives a restart.
@@ -273,11 +285,10 @@ pub struct LoadBalancerSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerGroupSpec {
     /// Path that is probed with HEAD.
-    #[serde(deserialize_with = "word::deserialize")]
-    pub health_path: Word,
+    pub health_path: String,
 }
 
-/// A chat node on a machine.
+/// A chat node on a machine, or an app in its place.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReleaseSpec {
     /// Where.
@@ -298,6 +309,9 @@ pub struct ReleaseSpec {
     pub trusted_proxies: Vec<Ipv4Net>,
     /// With how much care another release is put in force.
     pub rollout: RolloutSpec,
+    /// What runs in place of the chat node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app: Option<AppSpec>,
     /// A release that the host has kept and that is to be in force, in place of the one that follows from the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,
@@ -388,6 +402,7 @@ impl Spec {
             RedisAccess::Managed(_) => {
                 [Kind::RedisInstance, Kind::RedisAccount].map(ResourceAddress::only).into()
             }
+            RedisAccess::Absent => Vec::new(),
         }
     }
 
@@ -453,7 +468,7 @@ impl Spec {
             Self::LoadBalancer(spec) => spec.wanted(),
             Self::ServerGroup(spec) => BTreeMap::from([
                 ("vpc", the(Kind::Vpc)),
-                ("health_path", Wanted::Exactly(spec.health_path.to_owned())),
+                ("health_path", Wanted::Exactly(spec.health_path.clone())),
             ]),
             Self::Release(_) => BTreeMap::from([
                 ("release", Wanted::Computed),

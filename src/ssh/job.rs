@@ -37,6 +37,16 @@ pub(super) enum Task {
     Get {
         path: String,
     },
+    /// Asks how long a file is.
+    Length {
+        path: String,
+    },
+    /// Writes bytes behind the first ones of a file.
+    Append {
+        path: String,
+        behind: usize,
+        bytes: Arc<[u8]>,
+    },
     Hold {
         line: String,
         before: Option<Arc<[u8]>>,
@@ -51,6 +61,7 @@ pub(super) enum Reply {
     Ran(Output),
     Stored,
     Content(Option<Vec<u8>>),
+    Length(usize),
     /// Absent while it goes on.
     Held(Option<Output>),
     LetGo,
@@ -117,6 +128,14 @@ async fn perform(
         Task::Get { path } => match transfer.get(link, &path).await {
             Ok(content) => Ok(Reply::Content(content)),
             Err(fault) => Err(file_error(fault, host, path, "read", lost)),
+        },
+        Task::Length { path } => match transfer.length(link, &path).await {
+            Ok(length) => Ok(Reply::Length(length)),
+            Err(fault) => Err(file_error(fault, host, path, "read", lost)),
+        },
+        Task::Append { path, behind, bytes } => match transfer.append(link, &path, behind, &bytes).await {
+            Ok(()) => Ok(Reply::Stored),
+            Err(fault) => Err(file_error(fault, host, path, "written", lost)),
         },
         Task::Home => match transfer.home(link).await {
             Ok(path) => Ok(Reply::Home(path)),

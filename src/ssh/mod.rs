@@ -6,8 +6,10 @@
 //! 3. [`Command`] is an argument vector, quoted in one place (`quote`), run by [`Session::run`] or [`Session::check`].
 //! 4. [`Session::converse`] starts a program that somebody sits at, with a terminal or without.
 //! 5. [`Session::upload`] moves bytes under a new name, compares the checksum on the host and moves them into place.
-//! 6. Who is no root goes through [`Sudo`]; the password for it is input, never an argument.
-//! 7. Keys are unlocked from their text or stay with an agent ([`agent`]); [`KnownHosts`] reads what an operator knows.
+//!    [`Session::send`] does so with a large file: compressed (`packed`), and from where an earlier try was cut.
+//! 6. [`Session::look`] runs several commands in one round trip (`look`).
+//! 7. Who is no root goes through [`Sudo`]; the password for it is input, never an argument.
+//! 8. Keys are unlocked from their text or stay with an agent ([`agent`]); [`KnownHosts`] reads what an operator knows.
 //!
 //! libssh2 blocks and knows no overall deadline. So each session has a thread that owns it and drives it in its
 //! non-blocking mode (`link`); the waiting is ours, therefore every operation ends at its deadline: the socket is
@@ -24,8 +26,11 @@ mod job;
 mod key;
 mod known_hosts;
 mod link;
+mod look;
+mod packed;
 mod quote;
 mod route;
+mod sending;
 mod session;
 mod sudo;
 mod transfer;
@@ -36,6 +41,7 @@ pub use conversation::{Conversation, Program, Size, Terminal};
 pub use error::SshError;
 pub use key::{HostKey, Identity, KeyError, KeyKind};
 pub use known_hosts::{Known, KnownHosts};
+pub use packed::{Packed, Sent};
 pub use quote::quote;
 pub use route::{Limits, Route, Voucher};
 pub use session::Session;

@@ -20,24 +20,28 @@ use super::dial::{Dialled, open_tunnel};
 use super::error::SshError;
 use super::job::{Job, Reply, Task, serve};
 use super::key::Identity;
+use super::look::Look;
 use super::route::{Limits, Route};
 use super::sudo::Sudo;
 use super::transfer;
 
 /// The slowest upload that is still worth waiting for, in bytes a second.
-const SLOWEST_UPLOAD: u64 = 64 * 1024;
+pub(super) const SLOWEST_UPLOAD: u64 = 64 * 1024;
 /// How many of a failing command's last lines an error carries.
 const TAIL_LINES: usize = 12;
+
+/// What several commands at once are called in messages.
+const LOOK: &str = "a look at the host";
 
 /// A verified, logged-in connection to one host.
 #[derive(Debug)]
 pub struct Session {
     jobs: mpsc::UnboundedSender<Job>,
-    route: Route,
+    pub(super) route: Route,
     identity: Identity,
-    limits: Limits,
+    pub(super) limits: Limits,
     /// How commands are run as root, once that was tried.
-    sudo: Sudo,
+    pub(super) sudo: Sudo,
     turn: Mutex<()>,
 }
 
@@ -92,9 +96,12 @@ impl Session {
         let task = Task::Run { line: command.to_string(), stdin: command.input() };
         match self.ask(task, what, deadline).await? {
             Reply::Ran(output) => Ok(output),
-            Reply::Stored | Reply::Content(_) | Reply::Held(_) | Reply::LetGo | Reply::Home(_) => {
-                unreachable!("a command is answered with its output")
-            }
+            Reply::Stored
+            | Reply::Content(_)
+            | Reply::Length(_)
+            | Reply::Held(_)
+            | Reply::LetGo
+            | Reply::Home(_) => unreachable!("a command is answered with its output"),
         }
     }
 
@@ -114,6 +121,31 @@ impl Session {
             exit: output.status,
             stderr_tail: output.tail(TAIL_LINES),
         })
+    }
+
+    /// Runs commands that change nothing, one after the other whatever each ends with, in one round trip. What they
+    /// complain about is not told.
+    ///
+    /// # Errors
+    /// When the connection fails, the deadline passes, or the host's shell does not answer to each of them.
+    pub async fn look(&self, commands: Vec<Command>) -> Result<Vec<Output>, SshError> {
+        let commands = commands.into_iter().map(|command| self.sudo.elevate(command)).collect();
+        let look = Look::new(commands);
+        let task = Task::Run { line: look.line(), stdin: look.input() };
+        match self.ask(task, LOOK.to_owned(), self.limits.command).await? {
+            Reply::Ran(output) => look.answers(&output.stdout).ok_or_else(|| SshError::RemoteFailure {
+                host: self.route.host.clone(),
+                command: LOOK.to_owned(),
+                exit: output.status,
+                stderr_tail: output.tail(TAIL_LINES),
+            }),
+            Reply::Stored
+            | Reply::Content(_)
+            | Reply::Length(_)
+            | Reply::Held(_)
+            | Reply::LetGo
+            | Reply::Home(_) => unreachable!("a command is answered with its output"),
+        }
     }
 
     /// Puts a file in place at once: uploaded beside it, compared by checksum on the host, then moved over it.
@@ -170,12 +202,15 @@ impl Session {
     }
 
     /// Where the user is at home: the one folder that is sure to be theirs.
-    async fn home(&self) -> Result<String, SshError> {
+    pub(super) async fn home(&self) -> Result<String, SshError> {
         match self.ask(Task::Home, "asking for the home folder".to_owned(), self.limits.command).await? {
             Reply::Home(path) => Ok(path),
-            Reply::Ran(_) | Reply::Stored | Reply::Content(_) | Reply::Held(_) | Reply::LetGo => {
-                unreachable!("the question for a folder is answered with one")
-            }
+            Reply::Ran(_)
+            | Reply::Stored
+            | Reply::Content(_)
+            | Reply::Length(_)
+            | Reply::Held(_)
+            | Reply::LetGo => unreachable!("the question for a folder is answered with one"),
         }
     }
 
@@ -204,9 +239,12 @@ impl Session {
         let task = Task::Get { path: path.to_owned() };
         match self.ask(task, format!("reading {path}"), self.limits.command).await? {
             Reply::Content(content) => Ok(content),
-            Reply::Ran(_) | Reply::Stored | Reply::Held(_) | Reply::LetGo | Reply::Home(_) => {
-                unreachable!("a read is answered with content")
-            }
+            Reply::Ran(_)
+            | Reply::Stored
+            | Reply::Length(_)
+            | Reply::Held(_)
+            | Reply::LetGo
+            | Reply::Home(_) => unreachable!("a read is answered with content"),
         }
     }
 
@@ -222,9 +260,12 @@ impl Session {
         let task = Task::Hold { line: command.to_string(), before: command.input() };
         match self.ask(task, what, deadline).await? {
             Reply::Held(ended) => Ok(ended),
-            Reply::Ran(_) | Reply::Stored | Reply::Content(_) | Reply::LetGo | Reply::Home(_) => {
-                unreachable!("a hold is answered with whether it lasts")
-            }
+            Reply::Ran(_)
+            | Reply::Stored
+            | Reply::Content(_)
+            | Reply::Length(_)
+            | Reply::LetGo
+            | Reply::Home(_) => unreachable!("a hold is answered with whether it lasts"),
         }
     }
 
@@ -310,7 +351,7 @@ impl Session {
         Ok(conversation)
     }
 
-    async fn ask(&self, task: Task, what: String, deadline: Duration) -> Result<Reply, SshError> {
+    pub(super) async fn ask(&self, task: Task, what: String, deadline: Duration) -> Result<Reply, SshError> {
         let begun = Instant::now();
         let lost = |what: String| SshError::ConnectionLost {
             host: self.route.host.clone(),

@@ -5,6 +5,7 @@ mod conversing;
 mod locks;
 mod relay;
 mod rights;
+mod sending;
 mod server;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};

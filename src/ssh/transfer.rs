@@ -1,6 +1,6 @@
 //! Commands and files over a link: the conversations themselves, without deadlines.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
@@ -9,6 +9,7 @@ use ssh2::{ErrorCode, OpenFlags, OpenType, Sftp};
 use super::command::{Command, Output};
 use super::error::SshError;
 use super::link::Link;
+use super::packed::{digest_of, is_part, sum};
 
 /// How much libssh2 may keep in flight during an upload; it cuts this into packets itself.
 const WINDOW: usize = 256 * 1024;
@@ -195,10 +196,30 @@ impl Transfer {
 
     /// Writes a new file, readable by its owner only, under a temporary name; those of earlier uploads go.
     pub(super) async fn put(&mut self, link: &Link, path: &str, bytes: &[u8]) -> Result<(), Fault> {
-        self.sweep(link, path).await?;
+        let temporary = split(path).1;
+        self.sweep(link, path, |name| is_sibling(name, temporary)).await?;
+        self.write(link, path, 0, bytes).await
+    }
+
+    /// Writes behind the first bytes of a file; with none of them, a new one. Parts of other files go.
+    pub(super) async fn append(
+        &mut self,
+        link: &Link,
+        path: &str,
+        behind: usize,
+        bytes: &[u8],
+    ) -> Result<(), Fault> {
+        let own = split(path).1;
+        self.sweep(link, path, |name| is_part(name) && name != own).await?;
+        self.write(link, path, behind, bytes).await
+    }
+
+    async fn write(&mut self, link: &Link, path: &str, behind: usize, bytes: &[u8]) -> Result<(), Fault> {
         let sftp = self.sftp(link).await?;
-        let flags = OpenFlags::WRITE | OpenFlags::CREATE | OpenFlags::TRUNCATE;
+        let is_new = if behind == 0 { OpenFlags::TRUNCATE } else { OpenFlags::empty() };
+        let flags = OpenFlags::WRITE | OpenFlags::CREATE | is_new;
         let mut file = link.again(|| sftp.open_mode(Path::new(path), flags, 0o600, OpenType::File)).await?;
+        file.seek(SeekFrom::Start(behind as u64)).map_err(|error| Fault::of(link, error))?;
         let mut sent = 0;
         while sent < bytes.len() {
             let end = bytes.len().min(sent + WINDOW);
@@ -208,9 +229,19 @@ impl Transfer {
         Ok(link.again(|| file.close()).await?)
     }
 
-    /// Removes what uploads of the same file left beside it that were cut off: nobody else knows their names.
-    async fn sweep(&mut self, link: &Link, path: &str) -> Result<(), Fault> {
-        let (folder, temporary) = split(path);
+    /// How long a file is; 0 where there is none.
+    pub(super) async fn length(&mut self, link: &Link, path: &str) -> Result<usize, Fault> {
+        let sftp = self.sftp(link).await?;
+        match link.again(|| sftp.stat(Path::new(path))).await {
+            Ok(stat) => Ok(stat.size.and_then(|size| usize::try_from(size).ok()).unwrap_or(0)),
+            Err(error) if error.code() == ErrorCode::SFTP(NO_SUCH_FILE) => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Removes what uploads left beside a file that were cut off: nobody else knows their names.
+    async fn sweep(&mut self, link: &Link, path: &str, is_left: impl Fn(&str) -> bool) -> Result<(), Fault> {
+        let folder = split(path).0;
         let sftp = self.sftp(link).await?;
         let Ok(mut listing) = link.again(|| sftp.opendir(Path::new(folder))).await else {
             // Writing the file will say what is wrong with its folder.
@@ -219,7 +250,7 @@ impl Transfer {
         let mut left = Vec::new();
         loop {
             match link.again(|| listing.readdir()).await {
-                Ok((name, _)) if is_sibling(&name.to_string_lossy(), temporary) => left.push(name),
+                Ok((name, _)) if is_left(&name.to_string_lossy()) => left.push(name),
                 Ok(_) => {}
                 Err(error) if error.code() == ErrorCode::Session(END_OF_FOLDER) => break,
                 Err(error) => return Err(error.into()),
@@ -343,51 +374,65 @@ impl Parcel {
     /// From where it landed to where it is moved into place from, and to root, before it is looked at.
     pub(super) fn bring_beside_target(&self) -> Vec<Command> {
         let Some(landing) = &self.landing else { return Vec::new() };
-        vec![
-            Command::new("mv").arg("-fT").arg(landing).arg(&self.temporary),
-            Command::new("chown").arg("root:root").arg(&self.temporary),
-        ]
+        vec![replace(landing, &self.temporary), give_to_root(&self.temporary)]
     }
 
     /// An error about the temporary name, told about the real one.
     pub(super) fn rename(&self, error: SshError) -> SshError {
-        let SshError::File { host, action, source, .. } = error else {
-            return error;
-        };
-        SshError::File { host, path: self.path.clone(), action, source }
+        about(&self.path, error)
     }
 
     pub(super) fn sum(&self) -> Command {
-        Command::new("sha256sum").arg(&self.temporary)
+        sum(&self.temporary)
     }
 
     pub(super) fn compare(&self, host: &str, sum: &Output) -> Result<(), SshError> {
-        let text = sum.text();
-        // A leading backslash says that the file name was escaped.
-        let found = text.trim_start_matches('\\').split_whitespace().next().unwrap_or_default();
-        if found == self.sha256 {
-            return Ok(());
-        }
-        Err(SshError::Damaged {
-            host: host.to_owned(),
-            path: self.path.clone(),
-            expected: self.sha256.clone(),
-            found: found.to_owned(),
-        })
+        compare((host, &self.path), &self.sha256, sum)
     }
 
     pub(super) fn chmod(&self) -> Command {
-        Command::new("chmod").arg(format!("{:04o}", self.mode)).arg(&self.temporary)
+        chmod(self.mode, &self.temporary)
     }
 
-    /// `mv -T`, since SFTP's rename does not replace on OpenSSH, and a directory must not swallow the file.
     pub(super) fn put_in_place(&self) -> Command {
-        Command::new("mv").arg("-fT").arg(&self.temporary).arg(&self.path)
+        replace(&self.temporary, &self.path)
     }
 
     pub(super) fn discard(&self) -> Command {
         Command::new("rm").arg("-f").arg(&self.temporary).args(&self.landing)
     }
+}
+
+/// An error about a temporary name, told about the real one.
+pub(super) fn about(path: &str, error: SshError) -> SshError {
+    let SshError::File { host, action, source, .. } = error else {
+        return error;
+    };
+    SshError::File { host, path: path.to_owned(), action, source }
+}
+
+/// Compares the digest of what arrived for a path of a host with what was sent.
+pub(super) fn compare((host, path): (&str, &str), sha256: &str, sum: &Output) -> Result<(), SshError> {
+    let found = digest_of(sum);
+    if found == sha256 {
+        return Ok(());
+    }
+    let (host, path, expected) = (host.to_owned(), path.to_owned(), sha256.to_owned());
+    Err(SshError::Damaged { host, path, expected, found })
+}
+
+pub(super) fn chmod(mode: u32, path: &str) -> Command {
+    Command::new("chmod").arg(format!("{mode:04o}")).arg(path)
+}
+
+/// `mv -T`, since SFTP's rename does not replace on OpenSSH, and a directory must not swallow the file.
+pub(super) fn replace(from: &str, to: &str) -> Command {
+    Command::new("mv").arg("-fT").arg(from).arg(to)
+}
+
+/// Gives a file to root.
+pub(super) fn give_to_root(path: &str) -> Command {
+    Command::new("chown").arg("root:root").arg(path)
 }
 
 #[cfg(test)]

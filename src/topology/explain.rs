@@ -32,6 +32,52 @@ pub fn find(code: &str) -> Option<&'static RuleExplanation> {
 /// Every rule, by code.
 pub const RULES: &[RuleExplanation] = &[
     rule(
+        "app-argument",
+        "an argument of the app cannot be written into a unit",
+        "systemd has the whole command on one line; a line break or another control character would end it.",
+        "leave it out, or let the program read it from a file or a variable",
+    ),
+    rule(
+        "app-binary",
+        "the app's program cannot be put on the instances",
+        "It is a 64-bit program for Linux on x86_64 or aarch64, in a file of this machine. A static one runs everywhere; one \
+         that needs a C library needs the same on the instances, which is looked at before it is sent.",
+        "write the path of the program, relative to the topology's file, and build it for Linux",
+    ),
+    rule(
+        "app-health-path",
+        "this is no path that the load balancer can ask for",
+        "The load balancer asks each app for it every second, by HEAD, and sends traffic to those that answer with 200 to \
+         299.",
+        "write a path such as `/healthz`, 80 characters at most",
+    ),
+    rule(
+        "app-health-time",
+        "this is no time that an app can have until it answers",
+        "A roll-out waits that long for each instance before it puts the release before back.",
+        "write 1s to 1h",
+    ),
+    rule(
+        "app-setting",
+        "this is a setting of the chat node, or is written twice",
+        "An app has a port of its own, and pings and origins are its own affair. `node.on` and `node.rollout` count for it \
+         as well.",
+        "remove the setting",
+    ),
+    rule(
+        "app-value",
+        "the value of a variable cannot be written",
+        "A text stands on one line of the app's environment file. A secret is in a variable of your environment or on the \
+         first line of a file of mode 0600, and only its place stands in the topology.",
+        "write a text without line breaks, `{ env: NAME }` or `{ file: PATH }`",
+    ),
+    rule(
+        "app-variable",
+        "this cannot be a variable of the app",
+        "Names have letters, digits and underscores. `HOST`, `PORT` and `REDIS_URL` are what Albatross tells the app.",
+        "choose another name",
+    ),
+    rule(
         "certificate-ended",
         "the certificate is not valid today",
         "Browsers and clients turn away what has ended or has not begun, and the certificate service takes no upload of \

@@ -5,6 +5,7 @@
 //! 3. every rule in [`rules`] runs, whatever the others found;
 //! 4. without findings, [`resolve`] fills in the defaults.
 
+mod app;
 pub mod duration;
 pub mod explain;
 mod findings;
@@ -159,6 +160,7 @@ const TOP_FIELDS: &[&str] = &[
     "instances",
     "redis",
     "node",
+    "app",
     "load_balancer",
     "dns",
     "exclusive",
@@ -187,6 +189,9 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["redis", "tair" | "classic"] => &["class", "engine", "vswitch", "eviction", "protect"],
         ["node"] => &["on", "port", "ping_interval", "ping_timeout", "allowed_origins", "rollout"],
         ["node", "rollout"] => &["max_parallel", "min_healthy_time", "healthy_deadline", "auto_revert"],
+        ["app"] => &["binary", "args", "env", "port", "health"],
+        ["app", "env", _] => &["env", "file"],
+        ["app", "health"] => &["path", "within"],
         ["hooks"] => &[
             "before_apply",
             "after_apply",

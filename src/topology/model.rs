@@ -29,8 +29,10 @@ pub struct Topology {
     pub instances: BTreeMap<InstanceName, Instance>,
     /// Redis.
     pub redis: Redis,
-    /// The chat node.
+    /// The chat node, or where and how the app runs that is in its place.
     pub node: Node,
+    /// A server of anybody's own in place of the chat node.
+    pub app: Option<App>,
     /// The ALB.
     pub load_balancer: LoadBalancer,
     /// The name people open.
@@ -168,6 +170,8 @@ pub enum RedisPlace {
     OnHost(HostedRedis),
     /// From the cloud.
     Managed(ManagedRedis),
+    /// From nowhere: an app does without.
+    Absent,
 }
 
 /// Redis on an instance.
@@ -222,6 +226,30 @@ pub struct Node {
     pub allowed_origins: Vec<String>,
     /// How another release is put on nodes that run.
     pub rollout: Rollout,
+}
+
+/// A server of anybody's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// The program; relative to the topology's file.
+    pub binary: PathBuf,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Variables of its environment.
+    pub env: BTreeMap<String, Variable>,
+    /// The path that it answers while it is well.
+    pub health_path: String,
+}
+
+/// The value of a variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Variable {
+    /// A text that everybody may read.
+    Text(String),
+    /// A secret, in this variable of the operator's environment.
+    FromVariable(String),
+    /// A secret, in this file; relative to the topology's file.
+    FromFile(PathBuf),
 }
 
 /// How another release is put on nodes that run.

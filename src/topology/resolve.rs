@@ -12,16 +12,20 @@ use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::topology::duration::Seconds;
 use crate::topology::model::{
-    Address, Certificate, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance, Key, Listener,
+    Address, App, Certificate, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance, Key, Listener,
     LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace, Rollout,
-    Series, Ssh, Sudo, Topology, VSwitch, Vpc,
+    Series, Ssh, Sudo, Topology, VSwitch, Variable, Vpc,
 };
-use crate::topology::schema::{self, CertificateForm, Document, HostKeysForm, KeyForm, SudoForm};
+use crate::topology::schema::{
+    self, CertificateForm, Document, EnvironmentForm, HostKeysForm, KeyForm, SudoForm,
+};
 
 /// Range of a VPC that is made without one being given.
 pub(super) const DEFAULT_VPC: &str = "192.168.0.0/16";
 /// Port of the chat node, as in the tutorial.
 pub(super) const DEFAULT_NODE_PORT: u16 = 5000;
+/// The path that an app answers while it is well.
+const DEFAULT_HEALTH_PATH: &str = "/healthz";
 /// Port of Redis.
 pub(super) const DEFAULT_REDIS_PORT: u16 = 6379;
 /// Version of a managed Redis; every class that has Streams has it.
@@ -55,7 +59,7 @@ pub(super) fn with_default_shape(mut document: Document) -> Document {
     if document.instances.is_empty() {
         add_instances(&mut document);
     }
-    if document.redis.on.is_none() && document.redis.managed().is_none() {
+    if document.has_redis() && document.redis.on.is_none() && document.redis.managed().is_none() {
         document.redis.on = document.instances.keys().next_back().cloned();
     }
     if document.node.on.is_empty() {
@@ -107,7 +111,7 @@ fn add_instances(document: &mut Document) {
     let public = Some(schema::Access::Public);
     document.instances.insert("ecs01".to_owned(), instance(first, public, None));
     document.instances.insert("ecs02".to_owned(), instance(second, public, None));
-    if document.redis.managed().is_none() {
+    if document.has_redis() && document.redis.managed().is_none() {
         document.instances.insert("ecs03".to_owned(), instance(first, None, Some("ecs01")));
     }
 }
@@ -142,7 +146,8 @@ pub(super) fn resolve(document: Document) -> Topology {
         ssh,
         instances: document.instances.into_iter().zip(logins).map(instance).collect(),
         redis: redis(document.redis),
-        node: node(document.node),
+        node: node(document.node, document.app.as_ref()),
+        app: document.app.map(app),
         load_balancer: load_balancer(document.load_balancer),
         dns: dns(document.dns),
         exclusive: document.exclusive,
@@ -206,11 +211,15 @@ fn redis(redis: schema::Redis) -> Redis {
     let place = match (redis.tair, redis.classic) {
         (Some(tair), _) => RedisPlace::Managed(managed_redis(tair, Series::Tair)),
         (None, Some(classic)) => RedisPlace::Managed(managed_redis(classic, Series::Classic)),
-        (None, None) => RedisPlace::OnHost(HostedRedis {
-            on: InstanceName::new(redis.on.unwrap_or_default()),
-            max_memory: redis.max_memory.unwrap_or(256),
-            persistence: redis.persistence.unwrap_or(Persistence::AppendOnly),
-        }),
+        // Where there is to be one, it has its instance by now.
+        (None, None) => match redis.on {
+            None => RedisPlace::Absent,
+            Some(on) => RedisPlace::OnHost(HostedRedis {
+                on: InstanceName::new(on),
+                max_memory: redis.max_memory.unwrap_or(256),
+                persistence: redis.persistence.unwrap_or(Persistence::AppendOnly),
+            }),
+        },
     };
     Redis { port: number, place }
 }
@@ -226,14 +235,35 @@ fn managed_redis(redis: schema::ManagedRedis, series: Series) -> ManagedRedis {
     }
 }
 
-fn node(node: schema::Node) -> Node {
+/// Port and time of an app are its own; the rules see to it that they are written once.
+fn node(node: schema::Node, app: Option<&schema::App>) -> Node {
+    let mut rollout = rollout(&node.rollout);
+    if let Some(within) = app.and_then(|app| app.health.within) {
+        rollout.healthy_deadline = within;
+    }
     Node {
         on: node.on.into_iter().map(InstanceName::new).collect(),
-        port: port(node.port, DEFAULT_NODE_PORT),
+        port: port(app.and_then(|app| app.port).or(node.port), DEFAULT_NODE_PORT),
         ping_interval: node.ping_interval.unwrap_or(DEFAULT_PING_INTERVAL),
         ping_timeout: node.ping_timeout.unwrap_or(DEFAULT_PING_INTERVAL),
         allowed_origins: node.allowed_origins,
-        rollout: rollout(&node.rollout),
+        rollout,
+    }
+}
+
+fn app(app: schema::App) -> App {
+    let variable = |form: EnvironmentForm| match form {
+        EnvironmentForm::Text(text) => Variable::Text(text),
+        EnvironmentForm::Secret(fields) => match (fields.env, fields.file) {
+            (Some(name), _) => Variable::FromVariable(name),
+            (None, path) => Variable::FromFile(path.unwrap_or_default().into()),
+        },
+    };
+    App {
+        binary: app.binary.into(),
+        args: app.args,
+        env: app.env.into_iter().map(|(name, form)| (name, variable(form))).collect(),
+        health_path: app.health.path.unwrap_or_else(|| DEFAULT_HEALTH_PATH.to_owned()),
     }
 }
 

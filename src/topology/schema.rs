@@ -8,6 +8,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+pub use crate::topology::app::EnvironmentForm;
 use crate::topology::duration::Seconds;
 pub use crate::topology::login::{HostKeysForm, KeyForm, PasswordFields, SudoForm};
 use crate::topology::model::Moment;
@@ -32,6 +33,8 @@ pub struct Document {
     /// The chat node. Default: on every instance that does not have Redis.
     #[serde(default)]
     pub node: Node,
+    /// A server of your own in place of the chat node, on the same instances. It has a Redis only if one is written.
+    pub app: Option<App>,
     /// The ALB and its listener.
     #[serde(default)]
     pub load_balancer: LoadBalancer,
@@ -176,6 +179,12 @@ pub struct Redis {
 }
 
 impl Redis {
+    /// Whether anything of it is written.
+    pub fn is_written(&self) -> bool {
+        let is_on_host = self.on.is_some() || self.max_memory.is_some() || self.persistence.is_some();
+        is_on_host || self.port.is_some() || self.managed().is_some()
+    }
+
     /// The managed one, and the field it is written in.
     pub fn managed(&self) -> Option<(&'static str, &ManagedRedis)> {
         let tair = self.tair.as_ref().map(|own| ("tair", own));
@@ -257,6 +266,34 @@ pub struct Node {
     /// How another release is put on nodes that run.
     #[serde(default)]
     pub rollout: Rollout,
+}
+
+/// A server of your own in place of the chat node: any program for Linux that listens on a port.
+#[derive(Debug, Clone, Deserialize)]
+pub struct App {
+    /// The program, a file of this machine; relative to the topology's file. Required.
+    pub binary: String,
+    /// Its arguments, as they are: no shell reads them.
+    #[serde(default)]
+    pub args: Vec<String>,
+    /// Variables of its environment: a text, or where a secret is: `{ env: NAME }`, `{ file: PATH }`. Beside these it
+    /// has `HOST` and `PORT`, where it is to listen, and `REDIS_URL` if the topology has a Redis.
+    #[serde(default)]
+    pub env: BTreeMap<String, EnvironmentForm>,
+    /// The port it listens on, 1 to 65535; default 5000.
+    pub port: Option<i64>,
+    /// How it is found out whether it is well.
+    #[serde(default)]
+    pub health: Health,
+}
+
+/// How it is found out whether an app is well.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Health {
+    /// The path that it answers with a status of 200 to 299 while it is well, to GET and to HEAD; default `/healthz`.
+    pub path: Option<String>,
+    /// By when it must answer after its start: 1s to 1h; default 1m.
+    pub within: Option<Seconds>,
 }
 
 /// How another release is put on nodes that run, in the words of Nomad's `update`.
@@ -464,6 +501,13 @@ pub struct Hooks {
     pub after_destroy: Vec<Vec<String>>,
     /// How long each command may take: 1s to 1h; default 5m.
     pub timeout: Option<Seconds>,
+}
+
+impl Document {
+    /// Whether there is a Redis: an app has one only if it is written.
+    pub fn has_redis(&self) -> bool {
+        self.app.is_none() || self.redis.is_written()
+    }
 }
 
 impl Hooks {

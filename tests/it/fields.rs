@@ -33,7 +33,7 @@ const MACHINE: &[&str] =
     &["+/- instance.ecs02 host_key.ecs02 security_rule.redis-ecs02 release.ecs02 server.ecs02"];
 
 fn rows() -> Vec<Row> {
-    [network(), machines(), service(), front()].into_iter().flatten().collect()
+    [network(), machines(), service(), app(), front()].into_iter().flatten().collect()
 }
 
 /// Changes of a chatroom with a Tair instance.
@@ -244,6 +244,56 @@ fn service() -> Vec<Row> {
         ("hooks.before_destroy", &[], NotCompared(HOOK)),
         ("hooks.after_destroy", &[], NotCompared(HOOK)),
         ("hooks.timeout", &[], NotCompared(HOOK)),
+    ]
+}
+
+/// A chatroom becomes an app: the same instances, another release.
+fn app() -> Vec<Row> {
+    vec![
+        (
+            "app.binary",
+            &[
+                ("  port: 5000\n\nload_balancer", "\nload_balancer"),
+                ("\nnode:\n", "\napp: { binary: /bin/true }\nnode:\n"),
+            ],
+            Plan(RELEASES),
+        ),
+        (
+            "app.args",
+            &[
+                ("  port: 5000\n\nload_balancer", "\nload_balancer"),
+                ("\nnode:\n", "\napp: { binary: /bin/true, args: [a] }\nnode:\n"),
+            ],
+            Plan(RELEASES),
+        ),
+        (
+            "app.env",
+            &[
+                ("  port: 5000\n\nload_balancer", "\nload_balancer"),
+                ("\nnode:\n", "\napp: { binary: /bin/true, env: { A: b } }\nnode:\n"),
+            ],
+            Plan(RELEASES),
+        ),
+        (
+            "app.port",
+            &[
+                ("  port: 5000\n\nload_balancer", "\nload_balancer"),
+                ("\nnode:\n", "\napp: { binary: /bin/true, port: 5001 }\nnode:\n"),
+            ],
+            Plan(&[
+                "update release.ecs01 release.ecs02",
+                "+/- server.ecs01 server.ecs02 security_rule.node-a security_rule.node-b",
+            ]),
+        ),
+        (
+            "app.health.path",
+            &[
+                ("  port: 5000\n\nload_balancer", "\nload_balancer"),
+                ("\nnode:\n", "\napp: { binary: /bin/true, health: { path: /up } }\nnode:\n"),
+            ],
+            Plan(&["update server_group.main release.ecs01 release.ecs02"]),
+        ),
+        ("app.health.within", &[], NotCompared(HOW)),
     ]
 }
 

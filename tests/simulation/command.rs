@@ -141,12 +141,7 @@ impl Desk<'_> {
         let identity = Identity { lineage: "0123456789abcdef".to_owned(), ..identity };
         let (journal, _) = Journal::open(self.state, identity).expect("a journal that ended anywhere opens");
         let client = Client::over(Box::new(self.region.clone()), credentials, endpoint, region);
-        let artifact = Artifact {
-            bytes: Arc::from([0_u8; 4].as_slice()),
-            sha256: "ab".repeat(32),
-            architecture: Architecture::X86_64,
-            glibc_needed: None,
-        };
+        let artifact = Artifact::new(Arc::from([0_u8; 4].as_slice()), Architecture::X86_64, None);
         let fleet = Arc::new(Fleet(self.region.clone()));
         Provider::new(client, stack, fleet, Some(artifact), Ledger::new(journal))
     }

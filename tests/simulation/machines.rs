@@ -10,6 +10,7 @@ use albatross::apply::hosts::{Hosts, NewRelease, OnHost, Place};
 use albatross::base::ids::InstanceName;
 use albatross::base::secret::Secret;
 use albatross::deploy::redis::Password;
+use albatross::deploy::rehearsal::{Deed, Work};
 use albatross::deploy::{DeployError, Note, Trouble, node, redis};
 use albatross::resource::Kind;
 use albatross::resource::observed::Output;
@@ -263,6 +264,15 @@ impl Hosts for Fleet {
         Box::pin(async move { self.login(place).await.map(drop) })
     }
 
+    /// Nobody asks here.
+    fn rehearse<'a>(
+        &'a self,
+        _place: Place<'a>,
+        _work: Work<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Deed>, ApplyError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     fn observe<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<OnHost, ApplyError>> {
         Box::pin(async move {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -282,6 +292,7 @@ impl Hosts for Fleet {
                     release: machine.release.map(|release| release.id),
                     active: machine.node_active,
                     edited: node::Edited::default(),
+                    secrets: BTreeMap::new(),
                 },
             })
         })
@@ -413,8 +424,8 @@ impl Hosts for Fleet {
     fn node_is_ready<'a>(
         &'a self,
         place: Place<'a>,
-        _address: Ipv4Addr,
-        _port: u16,
+        _listens: (Ipv4Addr, u16),
+        _path: &'a str,
     ) -> BoxFuture<'a, Result<Result<(), String>, ApplyError>> {
         Box::pin(async move {
             let id = self.login(place).await?;

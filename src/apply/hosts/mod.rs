@@ -17,6 +17,7 @@ pub use ssh::{AddressMapSource, SshHosts};
 use crate::apply::error::ApplyError;
 use crate::apply::provider::Known;
 use crate::deploy::redis::Password;
+use crate::deploy::rehearsal::{Deed, Work};
 use crate::deploy::{Note, node, redis};
 use crate::resource::spec::HostSpec;
 
@@ -104,15 +105,22 @@ pub trait Hosts: Send + Sync {
     /// Reads which releases a machine keeps; a machine that does not answer is an error at once.
     fn releases<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<Vec<node::KeptRelease>, ApplyError>>;
 
+    /// Says what a piece of work would do on a machine, and does nothing; one that does not answer is an error at once.
+    fn rehearse<'a>(
+        &'a self,
+        place: Place<'a>,
+        work: Work<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Deed>, ApplyError>>;
+
     /// Stops the node and takes it off the machine.
     fn remove_release<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>>;
 
-    /// Waits until the node there is ready; the inner error says why it will not be.
+    /// Waits until the node there answers on a path that it is ready; the inner error says why it will not be.
     fn node_is_ready<'a>(
         &'a self,
         place: Place<'a>,
-        address: Ipv4Addr,
-        port: u16,
+        listens: (Ipv4Addr, u16),
+        path: &'a str,
     ) -> BoxFuture<'a, Result<Result<(), String>, ApplyError>>;
 
     /// Forgets every connection: the machines may be other ones from now on.

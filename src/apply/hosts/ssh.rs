@@ -18,7 +18,8 @@ use crate::apply::provider::Known;
 use crate::base::address_map::AddressMap;
 use crate::base::retry::{Backoff, Deadline};
 use crate::deploy::redis::Password;
-use crate::deploy::{Note, node, redis};
+use crate::deploy::rehearsal::{Deed, Work, rehearse};
+use crate::deploy::{Note, node, observe, redis};
 use crate::resource::Kind;
 use crate::resource::spec::HostSpec;
 use crate::ssh::{Identity, Limits, Route, Session, SshError, Sudo};
@@ -142,8 +143,8 @@ impl Hosts for SshHosts {
     fn observe<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<OnHost, ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
-            let redis = redis::observe(&*session).await?;
-            Ok(OnHost { redis, node: node::observe(&*session).await? })
+            let (redis, node) = observe(&*session).await?;
+            Ok(OnHost { redis, node })
         })
     }
 
@@ -202,6 +203,17 @@ impl Hosts for SshHosts {
         })
     }
 
+    fn rehearse<'a>(
+        &'a self,
+        place: Place<'a>,
+        work: Work<'a>,
+    ) -> BoxFuture<'a, Result<Vec<Deed>, ApplyError>> {
+        Box::pin(async move {
+            let session = self.at(place, Patience::AtOnce).await?;
+            Ok(rehearse(&*session, work).await?)
+        })
+    }
+
     fn remove_release<'a>(&'a self, place: Place<'a>) -> BoxFuture<'a, Result<(), ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
@@ -212,12 +224,12 @@ impl Hosts for SshHosts {
     fn node_is_ready<'a>(
         &'a self,
         place: Place<'a>,
-        address: Ipv4Addr,
-        port: u16,
+        listens: (Ipv4Addr, u16),
+        path: &'a str,
     ) -> BoxFuture<'a, Result<Result<(), String>, ApplyError>> {
         Box::pin(async move {
             let session = self.at(place, Patience::AtOnce).await?;
-            Ok(node::wait_until_ready(&*session, address, port).await?)
+            Ok(node::wait_until_ready(&*session, listens, path).await?)
         })
     }
 

@@ -108,7 +108,7 @@ impl Provider {
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
         let health = HealthCheck {
-            path: spec.health_path,
+            path: &spec.health_path,
             interval: HEALTH_INTERVAL,
             timeout: HEALTH_TIMEOUT,
             threshold: HEALTH_THRESHOLD,

@@ -8,9 +8,10 @@ use crate::apply::error::ApplyError;
 use crate::apply::event::Event;
 use crate::apply::hosts::Place;
 use crate::base::ids::InstanceName;
+use crate::base::secret::Secret;
 use crate::deploy::{Artifact, Note, node, redis};
 use crate::resource::observed::{Observation, Output, Outputs};
-use crate::resource::spec::{HostSpec, Persistence, RedisAccess, RedisSpec, ReleaseSpec, Spec};
+use crate::resource::spec::{AppSpec, HostSpec, Persistence, RedisAccess, RedisSpec, ReleaseSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 
 /// Field of what is on a machine that the topology does not have any more.
@@ -43,7 +44,9 @@ impl Provider {
             }
             self.note(address, format!("waiting until the node on {} has found it again", host.instance()));
             let node = private_address(host.instance(), &self.known);
-            let ready = async { self.hosts.node_is_ready(self.place(host), node?, spec.node_port).await };
+            let ready = async {
+                self.hosts.node_is_ready(self.place(host), (node?, spec.node_port), &spec.node_health).await
+            };
             // Its machine, or one on the way there, may be made anew just now: then its release follows.
             let ready = ready.await.unwrap_or_else(|error| Err(error.to_string()));
             if let Err(why) = ready {
@@ -158,6 +161,7 @@ pub(crate) fn node_settings(spec: &ReleaseSpec, known: &Known) -> Result<node::S
             let (host, memory) = managed_redis(known)?;
             (account.name.clone(), host, memory)
         }
+        RedisAccess::Absent => (String::new(), String::new(), 0),
     };
     Ok(node::Settings {
         node_id: spec.host.instance().to_string(),
@@ -171,7 +175,40 @@ pub(crate) fn node_settings(spec: &ReleaseSpec, known: &Known) -> Result<node::S
         ping_timeout: spec.ping_timeout,
         allowed_origins: spec.allowed_origins.clone(),
         trusted_proxies: spec.trusted_proxies.clone(),
+        app: spec.app.as_ref().map(app),
     })
+}
+
+/// An app without what its secrets are.
+fn app(spec: &AppSpec) -> node::App {
+    let unknown = |name: &String| (name.clone(), Secret::new(String::new()));
+    node::App {
+        args: spec.args.clone(),
+        env: spec.env.clone(),
+        secrets: spec.secrets.iter().map(unknown).collect(),
+        health_path: spec.health_path.clone(),
+    }
+}
+
+impl Provider {
+    /// What a node shall be, its secrets included.
+    ///
+    /// # Errors
+    /// When a machine has no address yet, or a secret is not there.
+    pub(crate) fn settings_of_node(
+        &self,
+        spec: &ReleaseSpec,
+        known: &Known,
+    ) -> Result<node::Settings, ApplyError> {
+        let mut settings = node_settings(spec, known)?;
+        for (name, value) in settings.app.iter_mut().flat_map(|app| &mut app.secrets) {
+            let given = self.app_secrets.as_ref().and_then(|given| given.get(name));
+            let missing =
+                || ApplyError::Missing { address: spec.host.address(Kind::Release), what: "secret" };
+            *value = given.ok_or_else(missing)?.clone();
+        }
+        Ok(settings)
+    }
 }
 
 /// The field of a host's resource that follows from its settings and files, once the machines have addresses.

@@ -30,6 +30,7 @@ use crate::apply::hosts::Hosts;
 use crate::apply::ledger::Ledger;
 use crate::base::certificate::Certificate;
 use crate::base::ids::{ClientToken, CloudId, StackName};
+use crate::base::secret::Secret;
 use crate::cloud::call::Call;
 use crate::cloud::codes;
 use crate::cloud::error::CloudError;
@@ -111,8 +112,10 @@ pub struct Provider {
     pub stack: StackName,
     /// The machines.
     pub hosts: Arc<dyn Hosts>,
-    /// The chat node's binary; none when nothing will be deployed.
+    /// The binary of the chat node or of the app; none when nothing will be deployed.
     pub artifact: Option<Artifact>,
+    /// The app's secrets by variable; none when nothing will be deployed.
+    pub app_secrets: Option<BTreeMap<String, Secret<String>>>,
     /// The certificate that the topology brings along.
     pub certificate: Option<Certificate>,
     /// Whether the cloud is asked for host keys; else the operator knows them.
@@ -148,6 +151,7 @@ impl Provider {
             stack,
             hosts,
             artifact,
+            app_secrets: None,
             certificate: None,
             host_keys_by_cloud: true,
             known: Known::default(),
@@ -164,6 +168,13 @@ impl Provider {
     #[must_use]
     pub fn with_sink(mut self, sink: Sink) -> Self {
         self.sink = sink;
+        self
+    }
+
+    /// With the secrets of the topology's app.
+    #[must_use]
+    pub fn with_app_secrets(mut self, secrets: Option<BTreeMap<String, Secret<String>>>) -> Self {
+        self.app_secrets = secrets;
         self
     }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use rand::seq::IndexedRandom as _;
 use sha2::{Digest, Sha256};
 
-use super::Provider;
 use super::waits::{Goal, judge_state};
+use super::{Known, Provider};
 use crate::apply::error::ApplyError;
 use crate::apply::hosts::Place;
 use crate::base::ids::CloudId;
@@ -219,15 +219,27 @@ impl Provider {
         if let Some(password) = self.passwords.get(&wanted) {
             return Ok(password);
         }
+        let password = self.password_on_nodes(spec, &wanted, &self.known).await.ok_or_else(missing)?;
+        self.passwords.remember(&password);
+        Ok(password)
+    }
+
+    /// The password with this digest, where a node has it.
+    pub(crate) async fn password_on_nodes(
+        &self,
+        spec: &RedisAccountSpec,
+        wanted: &str,
+        known: &Known,
+    ) -> Option<Password> {
         for host in &spec.nodes {
             // A node that cannot be read has another one's password, if it has any.
-            let Ok(found) = self.hosts.observe(Place { host, known: &self.known }).await else { continue };
-            if let Some(password) = found.node.password.filter(|own| digest(own) == wanted) {
-                self.passwords.remember(&password);
-                return Ok(password);
+            let Ok(found) = self.hosts.observe(Place { host, known }).await else { continue };
+            let own = found.node.password.filter(|own| digest(own) == wanted);
+            if own.is_some() {
+                return own;
             }
         }
-        Err(missing())
+        None
     }
 }
 

@@ -28,8 +28,12 @@ impl Provider {
         spec: &ReleaseSpec,
         (current, traffic): (Option<&Observation>, Traffic),
     ) -> Result<Outputs, ApplyError> {
-        let settings = node_settings(spec, &self.known)?;
         let kept = spec.kept.as_deref().and_then(node::ReleaseId::parse);
+        // One that is kept has the secrets that its host has.
+        let settings = match &kept {
+            Some(_) => node_settings(spec, &self.known)?,
+            None => self.settings_of_node(spec, &self.known)?,
+        };
         let missing = || ApplyError::Missing { address: address.clone(), what: "binary" };
         let wanted = match &kept {
             Some(release) => node::Wanted::Kept(release),
@@ -85,6 +89,7 @@ impl Provider {
                 self.hosts.redis_password(self.place(&redis)).await
             }
             RedisAccess::Managed(account) => self.account_password(account).await,
+            RedisAccess::Absent => Ok(Password::new(String::new())),
         }
     }
 

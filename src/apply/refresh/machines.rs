@@ -1,6 +1,6 @@
 //! Reads what is on the machines, all at once, over verified SSH.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::join_all;
 
@@ -10,6 +10,7 @@ use crate::apply::provider::host::{MACHINE_GOES, computed};
 use crate::apply::provider::redis::digest;
 use crate::apply::provider::{Known, Provider};
 use crate::base::ids::{CloudId, InstanceName};
+use crate::base::secret::Secret;
 use crate::deploy::{node, redis};
 use crate::plan::desired::{Desired, Resource};
 use crate::resource::observed::{Observation, Observed, Output, Owner};
@@ -58,9 +59,11 @@ pub(super) async fn read(provider: &Provider, desired: &Desired, observed: &mut 
     }
     tell_password(desired, &seen, &closed, observed);
     let managed = managed_password(observed);
-    observed
-        .resources
-        .extend(seen.resources(managed.as_deref()).into_iter().map(|found| marked_leaving(desired, found)));
+    observed.resources.extend(
+        seen.resources(managed.as_deref(), provider.app_secrets.as_ref())
+            .into_iter()
+            .map(|found| marked_leaving(desired, found)),
+    );
     let was_read = |address: &ResourceAddress| {
         !address.kind.is_on_host() || !unread.iter().any(|host| host.as_str() == address.name)
     };
@@ -235,13 +238,18 @@ impl Seen {
         self.hosts.push((host.clone(), found));
     }
 
-    /// `managed` is the digest of the password that counts of a managed Redis.
-    fn resources(self, managed: Option<&str>) -> Vec<(ResourceAddress, Observation)> {
+    /// `managed` is the digest of the password that counts of a managed Redis, `secrets` are those of the app.
+    fn resources(
+        self,
+        managed: Option<&str>,
+        secrets: Option<&BTreeMap<String, Secret<String>>>,
+    ) -> Vec<(ResourceAddress, Observation)> {
         let passwords: Vec<_> =
             self.hosts.iter().filter_map(|(_, found)| found.there.redis.password.as_ref()).collect();
         let resources = self.hosts.iter().flat_map(|(host, found)| {
             let is_right = |own: &redis::Password| is_right(own, &passwords, managed);
-            [of_redis(host, found), of_release(host, found, is_right)].into_iter().flatten()
+            let has_secrets = secrets.is_none_or(|secrets| *secrets == found.there.node.secrets);
+            [of_redis(host, found), of_release(host, found, (is_right, has_secrets))].into_iter().flatten()
         });
         resources.collect()
     }
@@ -267,10 +275,11 @@ fn of_redis(host: &HostSpec, found: &Found) -> Option<(ResourceAddress, Observat
 fn of_release(
     host: &HostSpec,
     found: &Found,
-    is_right: impl Fn(&redis::Password) -> bool,
+    (is_right, has_secrets): (impl Fn(&redis::Password) -> bool, bool),
 ) -> Option<(ResourceAddress, Observation)> {
     let node = &found.there.node;
-    let is_edited = node.edited.environment || node.password.as_ref().is_some_and(|own| !is_right(own));
+    let is_edited =
+        node.edited.environment || !has_secrets || node.password.as_ref().is_some_and(|own| !is_right(own));
     let observation = of_host(host, found, node.active, node.enabled)
         .field("release", node.release.as_ref()?)
         .field("environment_file", edited(is_edited, node::ENVIRONMENT))

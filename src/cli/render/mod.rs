@@ -1,5 +1,6 @@
 //! How values are shown to people.
 
+pub(super) mod deeds;
 pub(super) mod diagnostic;
 pub(super) mod drift;
 pub(super) mod examination;

@@ -136,12 +136,15 @@ fn describe(spec: &Spec) -> String {
             format!("{} {}, {}", balancer.edition, balancer.address_type, count(balancer.zones.len(), "zone"))
         }
         Spec::ServerGroup(group) => format!("health check HEAD {}", group.health_path),
-        Spec::Release(release) => match &release.redis {
-            RedisAccess::OnHost { instance, .. } => {
-                format!("chat node on port {}, Redis on {instance}", release.port)
-            }
-            RedisAccess::Managed(_) => format!("chat node on port {}, managed Redis", release.port),
-        },
+        Spec::Release(release) => {
+            let what = if release.app.is_some() { "app" } else { "chat node" };
+            let redis = match &release.redis {
+                RedisAccess::OnHost { instance, .. } => format!(", Redis on {instance}"),
+                RedisAccess::Managed(_) => ", managed Redis".to_owned(),
+                RedisAccess::Absent => String::new(),
+            };
+            format!("{what} on port {}{redis}", release.port)
+        }
         Spec::Server(server) => format!("port {}", server.port),
         Spec::Listener(listener) => format!(
             "{} {}, idle timeout {} s, request timeout {} s",

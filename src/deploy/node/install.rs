@@ -3,7 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::kept::{Current, current, fill, is_in_force_now, prune};
+use super::app;
+use super::kept::{Current, Manifest, current, fill, is_in_force_now, prune};
 use super::ready::stay_ready;
 use super::{
     CURRENT, ENVIRONMENT, Files, READY, ReleaseId, Settings, UNIT, UNIT_FILE, environment, has_program,
@@ -76,7 +77,9 @@ struct Work {
     release: String,
     files: Files,
     place: (Ipv4Addr, u16),
-    secret: Secret<String>,
+    health_path: String,
+    /// What no journal may show.
+    secrets: Vec<Secret<String>>,
     rollout: Rollout,
     previous: Option<Previous>,
     uploaded: bool,
@@ -122,7 +125,8 @@ async fn prepare_in_step(
         is_in_force: before.is(&release, &files) && unit::is_active(host, UNIT).await?,
         files,
         place: (settings.address, settings.port),
-        secret: password.clone(),
+        health_path: settings.health_path().to_owned(),
+        secrets: settings.secrets().map(|(_, value)| value.clone()).chain([password.clone()]).collect(),
         rollout,
         previous: before.previous,
         uploaded: false,
@@ -135,6 +139,7 @@ async fn prepare_in_step(
         }
         work.is_in_force = false;
         facts(host).await?.accept(host.name(), artifact)?;
+        accept_loader(host, artifact).await?;
         ensure_user(host, USER).await?;
         work.uploaded = fill(host, artifact, (&release, settings), note).await?;
     }
@@ -150,17 +155,36 @@ async fn kept(
     password: &Secret<String>,
 ) -> Result<Files, DeployError> {
     let (name, release) = (host.name().to_owned(), release.to_string());
-    let Some(files) = Files::kept(host, &release, password).await? else {
+    let Some(mut files) = Files::kept(host, &release, password).await? else {
         return Err(DeployError::NotKept { host: name, release });
     };
+    let names = Manifest::read(host, &release).await?.map(|own| own.secrets).unwrap_or_default();
+    if !names.is_empty() {
+        let current = inspect::text(host, ENVIRONMENT).await?.unwrap_or_default();
+        files.environment =
+            app::with_secrets_of(&files.environment, &names, &current).map_err(|variable| {
+                DeployError::SecretGone { host: name.clone(), release: release.clone(), variable }
+            })?;
+    }
     let place = format!("{}:{}", settings.address, settings.port);
     match files.listens_on() {
         Some(found) if found == place => Ok(files),
         found => {
-            let found = found.unwrap_or_default().to_owned();
+            let found = found.unwrap_or_default();
             Err(DeployError::ListensElsewhere { host: name, release, found, place })
         }
     }
+}
+
+/// A program that needs a loader other than that of its processor's usual C library needs it on the host. Of the usual
+/// one the version says more.
+async fn accept_loader(host: &impl Host, artifact: &Artifact) -> Result<(), DeployError> {
+    let Some(loader) = artifact.loader.as_deref() else { return Ok(()) };
+    let is_usual = loader == artifact.architecture.usual_loader() && artifact.glibc_needed.is_some();
+    if is_usual || host.run(command::is_executable(loader)).await?.status == 0 {
+        return Ok(());
+    }
+    Err(DeployError::NoLoader { host: host.name().to_owned(), loader: loader.to_owned() })
 }
 
 /// While our own unit runs the port is its own; otherwise nobody may hold it.
@@ -288,7 +312,9 @@ impl Work {
         release: &str,
         healthy_time: Duration,
     ) -> Result<Result<(), String>, DeployError> {
-        let ready = stay_ready(host, self.place, healthy_time, self.rollout.healthy_deadline).await?;
+        let ready =
+            stay_ready(host, (self.place, &self.health_path), healthy_time, self.rollout.healthy_deadline)
+                .await?;
         if ready.is_ok() {
             is_in_force_now(host, release).await?;
             // Whoever believes the link below must not be surprised by the timer.
@@ -301,7 +327,7 @@ impl Work {
     /// Puts the release before back in force, or stops the unit where there was none. Where none shall come back, the
     /// other one stays to be looked at.
     async fn give_up(self, host: &impl Host, why: String) -> DeployError {
-        let journal = unit::last_words(host, UNIT, self.secret.expose()).await;
+        let journal = unit::last_words(host, UNIT, &self.secrets).await;
         let trouble = Box::new(Trouble { why, journal });
         let name = host.name().to_owned();
         let release = self.release.clone();

@@ -12,6 +12,7 @@ use crate::deploy::command;
 use crate::deploy::error::DeployError;
 use crate::deploy::host::Host;
 use crate::deploy::inspect;
+use crate::ssh::{Command, Output};
 
 /// How many releases stay on a host, the current one included.
 const KEPT: usize = 3;
@@ -32,13 +33,20 @@ pub(super) struct Manifest {
     /// Digest of the unit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) unit: Option<String>,
+    /// Names of variables that nobody may read: what they are is in no file of the release.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) secrets: Vec<String>,
 }
 
 impl Manifest {
     /// That of a release; none when there is none, or none that can be read.
     pub(super) async fn read(host: &impl Host, release: &str) -> Result<Option<Self>, DeployError> {
-        let bytes = host.read(&path_of(release, "manifest.json")).await?.unwrap_or_default();
-        Ok(serde_json::from_slice(&bytes).ok())
+        Ok(Self::parse(&host.read(&path_of(release, "manifest.json")).await?.unwrap_or_default()))
+    }
+
+    /// What a file says, if it can be read.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok()
     }
 
     async fn write(&self, host: &impl Host) -> Result<(), DeployError> {
@@ -61,12 +69,22 @@ pub(super) struct Current {
 
 /// The release in force, if there is one.
 pub(super) async fn current(host: &impl Host) -> Result<Option<Current>, DeployError> {
+    Ok(current_of(&host.run(links()).await?))
+}
+
+/// Asks where the links lead.
+pub(super) fn links() -> Command {
+    command::link_targets(&[CURRENT, READY])
+}
+
+/// The release in force, by where the links lead.
+pub(super) fn current_of(links: &Output) -> Option<Current> {
     // A link that is not there has no line.
-    let targets = host.run(command::link_targets(&[CURRENT, READY])).await?.text();
+    let targets = links.text();
     let mut names = targets.lines().map(name_of);
     let release = names.next().filter(|name| !name.is_empty());
     let ready = names.next();
-    Ok(release.map(|release| Current { is_ready: ready.as_ref() == Some(&release), release }))
+    release.map(|release| Current { is_ready: ready.as_ref() == Some(&release), release })
 }
 
 /// The release that a link leads to.
@@ -162,12 +180,11 @@ pub(super) async fn fill(
     }
     let is_missing = !has_program(host, &program, &artifact.sha256).await?;
     if is_missing {
-        let kilobytes = artifact.bytes.len() / 1024;
-        note(&format!("{}: sending release {release} ({kilobytes} KiB)", host.name()));
-        host.upload(&program, artifact.bytes.clone(), 0o755).await?;
+        send(host, artifact, (release.as_str(), &program), note).await?;
     }
     let before = Manifest::read(host, release.as_str()).await?;
-    let (environment, unit) = (environment(settings, &inspect::stand_in())?, unit_file(settings)?);
+    let environment = environment(&settings.without_secrets(), &inspect::stand_in())?;
+    let unit = unit_file(settings)?;
     let manifest = Manifest {
         release: release.to_string(),
         sha256: artifact.sha256.clone(),
@@ -176,12 +193,36 @@ pub(super) async fn fill(
         in_force: before.and_then(|before| before.in_force),
         environment: Some(inspect::digest(&environment)),
         unit: Some(inspect::digest(&unit)),
+        secrets: settings.secrets().map(|(name, _)| name.clone()).collect(),
     };
     for (file, text) in [("chat-node.env", environment), ("chat-node.service", unit)] {
         host.upload(&path_of(release.as_str(), file), text.into_bytes().into(), 0o644).await?;
     }
     manifest.write(host).await?;
     Ok(is_missing)
+}
+
+/// Sends the binary, and says how much of it.
+async fn send(
+    host: &impl Host,
+    artifact: &Artifact,
+    (release, program): (&str, &str),
+    note: &Note,
+) -> Result<(), DeployError> {
+    let packed = artifact.packed().await;
+    let (whole, wire) = (artifact.bytes.len() / 1024, packed.len() / 1024);
+    note(&format!("{}: sending release {release} ({whole} KiB, {wire} KiB compressed)", host.name()));
+    let sent = host.send(&[], program, &packed, 0o755).await?;
+    if sent.was_damaged {
+        note(&format!("{}: what an earlier upload had left was damaged, so all of it was sent", host.name()));
+    } else if sent.found > 0 {
+        let (found, rest) = (sent.found / 1024, sent.sent / 1024);
+        note(&format!(
+            "{}: {found} KiB of it were there from an earlier upload, {rest} KiB were sent",
+            host.name()
+        ));
+    }
+    Ok(())
 }
 
 /// Writes down since when a release is in force.

@@ -20,23 +20,23 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// When the host cannot be asked.
 pub async fn wait_until_ready(
     host: &impl Host,
-    address: Ipv4Addr,
-    port: u16,
+    place: (Ipv4Addr, u16),
+    path: &str,
 ) -> Result<Result<(), String>, DeployError> {
-    stay_ready(host, (address, port), Duration::ZERO, PATIENCE).await
+    stay_ready(host, (place, path), Duration::ZERO, PATIENCE).await
 }
 
 /// Looks until the node of a host has been ready for a time; the inner error is why it will not be.
 pub(super) async fn stay_ready(
     host: &impl Host,
-    (address, port): (Ipv4Addr, u16),
+    ((address, port), path): ((Ipv4Addr, u16), &str),
     healthy_time: Duration,
     deadline: Duration,
 ) -> Result<Result<(), String>, DeployError> {
     let started = Instant::now();
     let mut ready_since: Option<(Instant, u32)> = None;
     for look in 0.. {
-        let answer = host.run(command::probe(address, port, "/readyz")).await?;
+        let answer = host.run(command::probe(address, port, path)).await?;
         let answer = Answer::read(&String::from_utf8_lossy(&answer.stdout), &answer.tail(1));
         if answer.is_ready() && healthy_time.is_zero() {
             return Ok(Ok(()));
@@ -53,20 +53,20 @@ pub(super) async fn stay_ready(
             return Ok(Ok(()));
         }
         if started.elapsed() > deadline {
-            return Ok(Err(too_late(&answer, healthy_time, deadline)));
+            return Ok(Err(too_late((&answer, path), healthy_time, deadline)));
         }
         unit::pause(look).await;
     }
     unreachable!("the loop has no end of its own")
 }
 
-fn too_late(answer: &Answer, healthy_time: Duration, deadline: Duration) -> String {
+fn too_late((answer, path): (&Answer, &str), healthy_time: Duration, deadline: Duration) -> String {
     let seconds = deadline.as_secs();
     if answer.is_ready() {
         let healthy = healthy_time.as_secs();
         return format!("it has not been ready for {healthy} s in a row after {seconds} s");
     }
-    format!("/readyz says {} after {seconds} s", answer.words())
+    format!("{path} says {} after {seconds} s", answer.words())
 }
 
 /// What a probe of the node came back with.
@@ -85,7 +85,7 @@ impl Answer {
     }
 
     fn is_ready(&self) -> bool {
-        self.status == "200"
+        self.status.len() == 3 && self.status.starts_with('2')
     }
 
     fn words(&self) -> String {

@@ -1,13 +1,15 @@
 //! A host in memory that understands what deployment says to it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 
+use flate2::read::GzDecoder;
 use sha2::{Digest as _, Sha256};
 
 use super::steps::Steps;
 use crate::deploy::Host;
-use crate::ssh::{Command, Output, SshError};
+use crate::ssh::{Command, Output, Packed, Sent, SshError};
 
 /// What `openssl rand` gives here.
 pub(super) const PASSWORD: &str = "5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f5e1f";
@@ -65,6 +67,13 @@ impl Played {
         Self::new(
             name,
             "PRETTY_NAME=\"Alibaba Cloud Linux 3\"\nID=\"alinux\"\nID_LIKE=\"rhel fedora centos anolis\"\nVERSION_ID=\"3\"\n",
+        )
+    }
+
+    pub(super) fn rocky(name: &'static str) -> Self {
+        Self::new(
+            name,
+            "PRETTY_NAME=\"Rocky Linux 9.4 (Blue Onyx)\"\nID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"\n",
         )
     }
 
@@ -137,21 +146,46 @@ impl Played {
     }
 }
 
+impl Played {
+    fn answer(&self, command: &Command) -> Output {
+        let stdin = command.input().map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
+        let words: Vec<&str> = command.argv().iter().map(String::as_str).collect();
+        let (step, words) = Steps::unwrap(&words);
+        if let Some(refused) = step.and_then(|lock| self.with(|state| state.steps.refusal(lock))) {
+            return refused;
+        }
+        let (status, text) = self.with(|state| state.run(words, stdin.as_deref().unwrap_or_default()));
+        Output { status, stdout: text.into_bytes(), stderr: Vec::new() }
+    }
+}
+
 impl Host for Played {
     fn name(&self) -> &str {
         self.name
     }
 
     async fn run(&self, command: Command) -> Result<Output, SshError> {
-        let stdin = command.input().map(|bytes| String::from_utf8(bytes.to_vec()).unwrap());
         let words: Vec<&str> = command.argv().iter().map(String::as_str).collect();
-        let (step, words) = Steps::unwrap(&words);
-        self.operation(words.join(" "))?;
-        if let Some(refused) = step.and_then(|lock| self.with(|state| state.steps.refusal(lock))) {
-            return Ok(refused);
-        }
-        let (status, text) = self.with(|state| state.run(words, stdin.as_deref().unwrap_or_default()));
-        Ok(Output { status, stdout: text.into_bytes(), stderr: Vec::new() })
+        self.operation(Steps::unwrap(&words).1.join(" "))?;
+        Ok(self.answer(&command))
+    }
+
+    async fn look(&self, commands: Vec<Command>) -> Result<Vec<Output>, SshError> {
+        self.operation("look".to_owned())?;
+        Ok(commands.iter().map(|command| self.answer(command)).collect())
+    }
+
+    async fn send(
+        &self,
+        wrapper: &[String],
+        path: &str,
+        packed: &Packed,
+        mode: u32,
+    ) -> Result<Sent, SshError> {
+        let mut content = Vec::new();
+        GzDecoder::new(packed.bytes().as_ref()).read_to_end(&mut content).unwrap();
+        self.upload_by(wrapper, path, content.into(), mode).await?;
+        Ok(Sent { found: 0, sent: packed.len(), was_damaged: false })
     }
 
     async fn check(&self, command: Command) -> Result<Output, SshError> {
@@ -214,7 +248,10 @@ impl Host for Played {
 
     async fn read(&self, path: &str) -> Result<Option<Vec<u8>>, SshError> {
         self.operation(format!("read {path}"))?;
-        Ok(self.with(|state| state.files.get(path).map(|file| file.text.clone().into_bytes())))
+        Ok(self.with(|state| {
+            let path = state.followed(path);
+            state.files.get(&path).map(|file| file.text.clone().into_bytes())
+        }))
     }
 }
 
@@ -239,6 +276,10 @@ impl State {
             ["uname", "-m"] => said("x86_64\n"),
             ["cat", "/etc/os-release"] => said(self.release),
             ["getconf", "GNU_LIBC_VERSION"] => said("glibc 2.36\n"),
+            ["stat", "-c", "%a %U:%G", path] => match self.files.get(*path) {
+                Some(file) => said(format!("{:o} root:root\n", file.mode)),
+                None => (1, String::new()),
+            },
             ["test", "-x", path] => when(self.files.contains_key(*path)),
             ["install", "-d", ..] | ["systemctl", "daemon-reload"] => said(""),
             ["chown", "root:redis", path] => {
@@ -259,7 +300,11 @@ impl State {
                 self.clock += 1;
                 said(format!("2026-01-01T00:00:{:02}Z", self.clock))
             }
-            ["sha256sum", path] => match self.files.get(*path) {
+            ["cat", path] => match self.files.get(&self.followed(path)) {
+                Some(file) => said(file.text.clone()),
+                None => (1, String::new()),
+            },
+            ["sha256sum", path] => match self.files.get(&self.followed(path)) {
                 Some(file) => said(format!("{}  {path}\n", hex::encode(Sha256::digest(&file.text)))),
                 None => (1, String::new()),
             },
@@ -315,8 +360,11 @@ impl State {
             }
             ["ls", "-1", "/opt/albatross/releases"] => said(self.release_names().join("\n")),
             ["rm", "-rf", path] => {
-                assert!(path.starts_with(RELEASES) && path.len() == RELEASES.len() + 12, "{path}");
-                self.files.retain(|name, _| !name.starts_with(&format!("{path}/")));
+                let is_release = path.starts_with(RELEASES) && path.len() == RELEASES.len() + 12;
+                assert!(is_release || !path.starts_with("/opt/albatross/releases"), "{path}");
+                let is_gone = |name: &String| name.as_str() == *path || name.starts_with(&format!("{path}/"));
+                self.files.retain(|name, _| !is_gone(name));
+                self.links.retain(|name, _| !is_gone(name));
                 said("")
             }
             other => panic!("`{other:?}` is not understood"),
@@ -397,6 +445,14 @@ impl State {
             true if self.silent.contains(&self.current()) => "redis is away\n503".to_owned(),
             true => "ok\n200".to_owned(),
             false => "\n000".to_owned(),
+        }
+    }
+
+    /// A path whose first folders may be the link that says what is in force.
+    fn followed(&self, path: &str) -> String {
+        match path.strip_prefix("/opt/albatross/current/") {
+            Some(rest) => format!("{RELEASES}{}/{rest}", self.current()),
+            None => path.to_owned(),
         }
     }
 

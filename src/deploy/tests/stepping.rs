@@ -6,7 +6,7 @@ use super::played::Played;
 use super::{install, quiet, redis_settings};
 use crate::base::operator::operator;
 use crate::deploy::step::Step;
-use crate::deploy::{DeployError, Host as _, Note, node, redis};
+use crate::deploy::{DeployError, Host as _, Note, observe, redis};
 use crate::ssh::Command;
 
 const OTHER: &str = "0123456789abcdef0123456789abcdef";
@@ -47,8 +47,7 @@ async fn a_step_costs_four_round_trips_and_a_fifth_after_another_one() {
     assert_eq!(host.with(|state| state.steps.folders.len()), 1, "no more than one folder is ever left");
 
     host.forget_log();
-    node::observe(&host).await.unwrap();
-    redis::observe(&host).await.unwrap();
+    observe(&host).await.unwrap();
     assert!(extra(&host).is_empty(), "a look takes no step: {:?}", extra(&host));
 }
 

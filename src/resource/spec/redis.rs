@@ -74,6 +74,8 @@ pub enum RedisAccess {
     },
     /// The managed one, by this account.
     Managed(RedisAccountSpec),
+    /// None: an app does without.
+    Absent,
 }
 
 impl RedisInstanceSpec {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::server::{Server, server};
 use super::{other_key, short};
 use crate::base::secret::Secret;
-use crate::ssh::{Command, Route, Session, SshError, Sudo};
+use crate::ssh::{Command, Packed, Route, Session, SshError, Sudo};
 
 /// Does as sudo does: writes down what it is given, and asks for a password while a file says so.
 const SUDO: &str = r#"#!/bin/sh
@@ -49,6 +49,12 @@ async fn works(server: &Server, route: &Route) {
     session.upload(&path, bytes.clone(), 0o640).await.unwrap();
     assert!(session.read(&path).await.unwrap().as_deref() == Some(&*bytes));
     assert_eq!(session.read(&server.path("absent")).await.unwrap(), None);
+    let looks = vec![Command::new("cat").arg(&path), Command::new("false"), Command::new("echo").arg("x")];
+    let answers = session.look(looks).await.unwrap();
+    assert!(answers[0].stdout == bytes.as_ref() && answers[1].status == 1 && answers[2].text() == "x");
+    let program = server.path("program");
+    session.send(&[], &program, &Packed::of(&bytes), 0o755).await.unwrap();
+    assert!(session.read(&program).await.unwrap().as_deref() == Some(&*bytes));
     let error = session.read(&server.path("")).await.unwrap_err();
     assert!(matches!(error, SshError::File { .. }), "{error:?}");
     let left: Vec<String> = server.files().into_iter().filter(|name| name.contains(".new")).collect();

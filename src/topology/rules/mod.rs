@@ -1,5 +1,6 @@
 //! Every rule a topology must keep. Each looks at the whole document and reports all it finds; none stops another.
 
+mod app;
 mod endpoints;
 mod hooks;
 mod login;
@@ -26,6 +27,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     secure::check(document, findings);
     endpoints::check(document, findings);
     rollout::check(document, findings);
+    app::check(document, findings);
     hooks::check(document, findings);
 }
 

@@ -22,7 +22,8 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
             vswitch(document, field, managed, findings);
             port(document, findings);
         }
-        None => on_host(document, findings),
+        None if document.has_redis() => on_host(document, findings),
+        None => {}
     }
     redis_memory(document, findings);
 }

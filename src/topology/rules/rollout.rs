@@ -43,11 +43,18 @@ fn parallel(document: &Document, findings: &mut Findings<'_>) {
 fn times(document: &Document, findings: &mut Findings<'_>) {
     let rollout = &document.node.rollout;
     let healthy = rollout.min_healthy_time.unwrap_or(DEFAULT_MIN_HEALTHY_TIME);
-    let deadline = rollout.healthy_deadline.unwrap_or(DEFAULT_HEALTHY_DEADLINE);
+    let of_app = document.app.as_ref().and_then(|app| app.health.within);
+    if of_app.is_some_and(|within| within.count() == 0 || within > LONGEST) {
+        // That is told where it is written.
+        return;
+    }
+    let deadline = rollout.healthy_deadline.or(of_app).unwrap_or(DEFAULT_HEALTHY_DEADLINE);
     if healthy < deadline && deadline <= LONGEST {
         return;
     }
-    let (place, cause) = if deadline > LONGEST {
+    let (place, cause) = if of_app.is_some() {
+        ("app.health.within", format!("it would have to count after {deadline}"))
+    } else if deadline > LONGEST {
         ("node.rollout.healthy_deadline", format!("{deadline} is longer than {LONGEST}"))
     } else if rollout.healthy_deadline.is_some() {
         ("node.rollout.healthy_deadline", format!("it would have to count after {deadline}"))
@@ -60,7 +67,11 @@ fn times(document: &Document, findings: &mut Findings<'_>) {
             code: "rollout-time",
             message: format!("a release that must have been ready for {healthy} never counts"),
             cause,
-            help: "make `healthy_deadline` longer than `min_healthy_time`, and 1h at most".to_owned(),
+            help: if of_app.is_some() {
+                "make `app.health.within` longer than `node.rollout.min_healthy_time`".to_owned()
+            } else {
+                "make `healthy_deadline` longer than `min_healthy_time`, and 1h at most".to_owned()
+            },
         },
     );
 }

@@ -33,7 +33,11 @@ fn placement(document: &Document, findings: &mut Findings<'_>) {
             &path("node"),
             Finding {
                 code: "no-node",
-                message: "no instance runs the chat node".to_owned(),
+                message: if document.app.is_some() {
+                    "no instance runs the app".to_owned()
+                } else {
+                    "no instance runs the chat node".to_owned()
+                },
                 cause: "the only instance has Redis".to_owned(),
                 help: "declare two instances more, or write `node.on`".to_owned(),
             },
@@ -61,7 +65,11 @@ fn placement(document: &Document, findings: &mut Findings<'_>) {
 fn ports(document: &Document, findings: &mut Findings<'_>) {
     let listener = &document.load_balancer.listener;
     let listener_default = default_listener_port(listener.protocol.unwrap_or(Protocol::Http));
-    let node = number(&path("node.port"), document.node.port, DEFAULT_NODE_PORT, findings);
+    let (who, place, written) = match &document.app {
+        Some(app) => ("the app", path("app.port"), app.port),
+        None => ("the chat node", path("node.port"), document.node.port),
+    };
+    let node = number(&place, written, DEFAULT_NODE_PORT, findings);
     let redis = number(&path("redis.port"), document.redis.port, DEFAULT_REDIS_PORT, findings);
     number(&path("load_balancer.listener.port"), listener.port, listener_default, findings);
     let mut taken: BTreeMap<(&str, i64), &str> =
@@ -72,7 +80,7 @@ fn ports(document: &Document, findings: &mut Findings<'_>) {
     let hosts: BTreeSet<&String> = document.node.on.iter().collect();
     for host in hosts {
         if let Some(port) = node {
-            take(&mut taken, (host, port), "the chat node", &path("node.port"), findings);
+            take(&mut taken, (host, port), who, &place, findings);
         }
     }
 }
@@ -203,6 +211,10 @@ fn timeouts(document: &Document, findings: &mut Findings<'_>) {
 }
 
 fn ping_interval(document: &Document, findings: &mut Findings<'_>) {
+    // Whether and how often an app pings is its own affair.
+    if document.app.is_some() {
+        return;
+    }
     let listener = &document.load_balancer.listener;
     let ping = document.node.ping_interval.unwrap_or(DEFAULT_PING_INTERVAL);
     let idle = listener.idle_timeout.unwrap_or(DEFAULT_LISTENER_TIMEOUT);

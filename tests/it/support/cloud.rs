@@ -28,6 +28,10 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T 
     }
 }
 
+fn key_of(row: &Value) -> String {
+    row["key"].as_str().expect("a key").to_owned()
+}
+
 /// Runs something asynchronous to its end.
 pub(crate) fn block_on<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
@@ -135,12 +139,19 @@ impl LocalCloud {
 
     /// `(key, occurrence)` of all that changed something since counting began, in order.
     pub(crate) fn effects(&self) -> Vec<(String, u64)> {
+        self.effect_rows().iter().map(|row| (key_of(row), row["occurrence"].as_u64().unwrap_or(0))).collect()
+    }
+
+    fn effect_rows(&self) -> Vec<Value> {
         let lines = self.administer_text(reqwest::Method::GET, "effects", None);
-        let rows = lines.lines().map(|line| serde_json::from_str::<Value>(line).expect("a line of JSON"));
-        rows.map(|row| {
-            (row["key"].as_str().expect("a key").to_owned(), row["occurrence"].as_u64().unwrap_or(0))
-        })
-        .collect()
+        lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    }
+
+    /// The files that were written on hosts, with the bytes of each.
+    pub(crate) fn uploads(&self) -> Vec<(String, u64)> {
+        let rows = self.effect_rows();
+        let uploads = rows.iter().filter(|row| row["kind"] == "upload");
+        uploads.map(|row| (key_of(row), row["bytes"].as_u64().unwrap_or(0))).collect()
     }
 
     /// Counts effects anew; gates are taken back.

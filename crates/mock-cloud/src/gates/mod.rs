@@ -78,6 +78,9 @@ struct Effect {
     since: i64,
     /// When it was over.
     at: Option<i64>,
+    /// How much of a file was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes: Option<u64>,
 }
 
 /// On which side of the effect a gate is.
@@ -191,6 +194,12 @@ impl Book {
         self.gates.iter().find(|(_, gate)| is_it(&gate.place)).map(|(id, gate)| (*id, gate))
     }
 
+    fn add_bytes(&mut self, effect: u64, more: u64) {
+        if let Some(effect) = self.effects.get_mut(&effect) {
+            effect.bytes = Some(effect.bytes.unwrap_or_default() + more);
+        }
+    }
+
     fn set_progress(&mut self, effect: u64, progress: Progress) {
         if let Some(effect) = self.effects.get_mut(&effect) {
             effect.state = progress;
@@ -225,6 +234,7 @@ impl Gates {
             state: Progress::Running,
             since: now(),
             at: None,
+            bytes: None,
         };
         book.effects.insert(number, effect);
         if book.effects.len() > MOST_EFFECTS {

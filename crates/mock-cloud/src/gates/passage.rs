@@ -50,6 +50,11 @@ impl Passage {
         self.hold(Moment::After, gone).await
     }
 
+    /// So many bytes more have been written.
+    pub(crate) fn wrote(&self, bytes: usize) {
+        self.gates.lock().add_bytes(self.effect, bytes as u64);
+    }
+
     async fn hold(&mut self, moment: Moment, gone: &CancellationToken) -> Verdict {
         let Some(state) = self.stop_at(moment) else {
             return Verdict::Go;

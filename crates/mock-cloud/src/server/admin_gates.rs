@@ -2,7 +2,7 @@
 //!
 //! | Request | Does |
 //! |---|---|
-//! | `GET /_mock/effects` | a line of JSON an effect: `sequence`, `kind`, `key`, `occurrence`, `state`, `since`, `at` |
+//! | `GET /_mock/effects` | a line of JSON an effect: `sequence`, `kind`, `key`, `occurrence`, `state`, `since`, `at`, `bytes` |
 //! | `DELETE /_mock/effects` | counts anew; takes every gate back, and what is held goes on |
 //! | `POST /_mock/gates` with `{"key": K, "occurrence": N, "moment": "before"}` | sets a gate (or `"after"`); answers `{"gate": ID}` |
 //! | `GET /_mock/gates/ID?wait=SECONDS` | answers `{"gate": ID, "state": S}` once its effect is held, or once it is over; after the time at the latest |
@@ -11,7 +11,7 @@
 //! An effect is `held`, `running`, `dropped`, `done`, or `late`: done, and begun after its caller was gone. A gate is
 //! `armed`, `held` (with `"alone": true` once the caller is seen to be gone), `running` (told to go on), as its effect
 //! ended, or `disarmed`. What is dropped loses its connection. `since` and `at` are when an effect came and when it was
-//! over, in milliseconds since 1970.
+//! over, in milliseconds since 1970. `bytes` is how much of an uploaded file has been written.
 
 use std::time::Duration;
 

@@ -316,10 +316,13 @@ impl Handler for Files {
         if self.machine.root.is_full() {
             return done(id, Err(Errno::NOSPC.into()));
         }
-        done(
-            id,
-            if appends { io::Write::write_all(&mut file, &data) } else { file.write_all_at(&data, offset) },
-        )
+        let written =
+            if appends { io::Write::write_all(&mut file, &data) } else { file.write_all_at(&data, offset) };
+        if let (Ok(()), Some(Open::File { passage: Some(passage), .. })) = (&written, self.open.get(&handle))
+        {
+            passage.wrote(data.len());
+        }
+        done(id, written)
     }
 
     async fn lstat(&mut self, id: u32, path: String) -> Result<Attrs, Self::Error> {

@@ -158,7 +158,21 @@ fn words(value: &str) -> Result<Vec<String>, BadUnit> {
 fn command(value: &str) -> Result<Line, BadUnit> {
     let bare = value.trim_start_matches(['-', '+', '!', ':', '@']);
     let may_fail = value[..value.len() - bare.len()].contains('-');
-    Ok(Line { argv: words(bare)?, may_fail })
+    let argv = words(bare)?.iter().map(|word| plain(word)).collect::<Result<_, _>>()?;
+    Ok(Line { argv, may_fail })
+}
+
+/// A word of a command in which nothing is put in for anything: `%%` is a percent sign and `$$` a dollar.
+fn plain(word: &str) -> Result<String, BadUnit> {
+    let mut plain = String::with_capacity(word.len());
+    let mut letters = word.chars();
+    while let Some(letter) = letters.next() {
+        if "%$".contains(letter) && letters.next() != Some(letter) {
+            return Err(BadUnit(format!("mock host: `{letter}` in `{word}` is not understood")));
+        }
+        plain.push(letter);
+    }
+    Ok(plain)
 }
 
 fn assignments(words: &[String]) -> impl Iterator<Item = (String, String)> {
@@ -178,16 +192,23 @@ pub(crate) fn environment_file(text: &str) -> BTreeMap<String, String> {
 }
 
 fn unquoted(value: &str) -> String {
-    for quote in ['"', '\''] {
-        if let Some(inner) = value.strip_prefix(quote).and_then(|value| value.strip_suffix(quote)) {
-            return if quote == '"' {
-                inner.replace("\\\"", "\"").replace("\\\\", "\\")
-            } else {
-                inner.to_owned()
-            };
-        }
+    let inner = |quote| value.strip_prefix(quote).and_then(|value: &str| value.strip_suffix(quote));
+    match (inner('"'), inner('\'')) {
+        (Some(inner), _) => unescaped(inner),
+        (None, Some(inner)) => inner.to_owned(),
+        (None, None) => value.to_owned(),
     }
-    value.to_owned()
+}
+
+/// What stands in double quotes: a backslash is one unless it stands before one of four characters.
+fn unescaped(inner: &str) -> String {
+    let mut plain = String::with_capacity(inner.len());
+    let mut letters = inner.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let escaped = letters.next_if(|next| letter == '\\' && "\"\\`$".contains(*next));
+        plain.push(escaped.unwrap_or(letter));
+    }
+    plain
 }
 
 /// `5`, `5s`, `100ms`, `1min 30s`, `infinity`.
@@ -258,6 +279,19 @@ mod tests {
         assert_eq!((unit.notifies, unit.start_timeout), (true, Duration::from_secs(5)));
         assert_eq!(unit.watchdog, Some(Duration::from_secs(20)));
         assert_eq!(unit.wanted_by, ["multi-user.target"]);
+    }
+
+    #[test]
+    fn what_is_quoted_is_read_as_it_was_meant() {
+        let command =
+            |text: &str| Unit::parse(&format!("[Service]\nExecStart={text}\n")).map(|unit| unit.start);
+        assert_eq!(command(r#"/a "a \"b\" \\ $$HOME 100%%""#).unwrap(), ["/a", r#"a "b" \ $HOME 100%"#]);
+        for text in ["/a %h", "/a $HOME", "/a 100%"] {
+            assert!(command(text).is_err(), "{text}");
+        }
+        let read = environment_file("A=\"a \\\"b\\\" \\\\ \\$x \\n\"\nB='c\\\\'\nC=d\n");
+        assert_eq!(read["A"], "a \"b\" \\ $x \\n");
+        assert_eq!((read["B"].as_str(), read["C"].as_str()), ("c\\\\", "d"));
     }
 
     #[test]

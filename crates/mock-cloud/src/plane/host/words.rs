@@ -1,6 +1,7 @@
 //! Splits the one string of an SSH `exec` into an argument vector.
 //!
-//! In a script, `A || B` and `>>FILE` at the end of a command are understood as well.
+//! In a script, `A || B` and `>>FILE` at the end of a command are understood as well. On the line of an `exec`, `A; B`
+//! is, and `$?` as the last word of a command.
 //!
 //! Beside that only quotes and backslash are. Whatever a shell would act upon is refused by name, so that a
 //! command that would mean something else on a real host never runs quietly here.
@@ -35,6 +36,29 @@ pub(crate) fn split(line: &str) -> Result<Vec<String>, NotUnderstood> {
     }
     words.extend(word);
     Ok(words)
+}
+
+/// One command of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub(crate) argv: Vec<String>,
+    /// Whether how the command before it ended is its last word.
+    pub(crate) tells_status: bool,
+}
+
+/// The commands of a line, each of which is run whatever the one before it ended with.
+pub(crate) fn split_line(line: &str) -> Result<Vec<Part>, NotUnderstood> {
+    let part = |text: &str| {
+        let text = text.trim();
+        let without = text.strip_suffix(" $?");
+        let argv = split(without.unwrap_or(text))?;
+        Ok(Part { argv, tells_status: without.is_some() })
+    };
+    let parts = parts(line, ";");
+    if parts.len() > 1 && parts.iter().any(|text| text.trim().is_empty()) {
+        return Err(NotUnderstood("a `;` beside no command".to_owned()));
+    }
+    parts.into_iter().map(part).collect()
 }
 
 /// One command of a line of a script.
@@ -146,6 +170,22 @@ mod tests {
         assert_eq!(split_script("true").unwrap(), [simple(&["true"], None)]);
         for line in ["a >>b >>c", "a >>b c", "a | b", "a > b", "a && b"] {
             assert!(split_script(line).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_line_may_have_several_commands_that_tell_how_the_one_before_ended() {
+        let part = |argv: &[&str], tells_status| Part {
+            argv: argv.iter().map(|word| (*word).to_owned()).collect(),
+            tells_status,
+        };
+        let line = "cat '/a; b'; echo mark $?; readlink /c";
+        let expected =
+            [part(&["cat", "/a; b"], false), part(&["echo", "mark"], true), part(&["readlink", "/c"], false)];
+        assert_eq!(split_line(line).unwrap(), expected);
+        assert_eq!(split_line("true").unwrap(), [part(&["true"], false)]);
+        for line in ["a;; b", "; a", "a;", "echo $? b", "echo a$?", "a; b | c", "a & b"] {
+            assert!(split_line(line).is_err(), "{line}");
         }
     }
 

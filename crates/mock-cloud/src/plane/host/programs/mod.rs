@@ -5,6 +5,7 @@
 
 mod call;
 mod files;
+mod gzip;
 mod inspect;
 mod kernel;
 mod network;
@@ -82,6 +83,7 @@ const PROGRAMS: &[Program] = &[
     slow("cat", Slow::Cat),
     quick("chmod", files::chmod),
     quick("chown", files::chown),
+    quick("gzip", gzip::gzip),
     quick("install", files::install),
     quick("ln", files::ln),
     quick("mkdir", files::mkdir),
@@ -265,9 +267,22 @@ impl Machine {
         stdin: Stdin,
         caller: Caller,
     ) -> Outcome {
-        match words::split(line) {
-            Ok(argv) => self.run(Call { caller, ..Call::new(argv, stdin) }).await,
-            Err(words::NotUnderstood(what)) => Outcome::refused(what),
+        let parts = match words::split_line(line) {
+            Ok(parts) => parts,
+            Err(words::NotUnderstood(what)) => return Outcome::refused(what),
+        };
+        let (mut stdin, mut all) = (Some(stdin), Outcome::done());
+        for words::Part { mut argv, tells_status } in parts {
+            if tells_status {
+                argv.push(all.status.to_string());
+            }
+            // Those behind the first read nothing here, where a shell would let them share.
+            let stdin = stdin.take().unwrap_or_else(Stdin::empty);
+            let outcome = self.run(Call { caller: caller.clone(), ..Call::new(argv, stdin) }).await;
+            all.stdout.extend(outcome.stdout);
+            all.stderr.extend(outcome.stderr);
+            all.status = outcome.status;
         }
+        all
     }
 }
