@@ -32,6 +32,7 @@ mod protection;
 mod refresh;
 mod releases;
 mod render;
+mod reports;
 mod rollback;
 mod saved;
 mod selection;

@@ -5,20 +5,20 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::apply::refresh::Depth;
-use crate::base::durable;
 use crate::base::ids::CloudId;
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::refresh::get_to_know;
 use crate::cli::render::report;
+use crate::cli::reports::ReportArguments;
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cloud::cas;
 use crate::resource::observed::Output;
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
 use crate::topology::model::Certificate;
-use crate::verify::{Report, Scenario, Tls, Vantage};
+use crate::verify::{Check, Report, Scenario, Status, Tls, Vantage};
 
 /// How long a single check may wait for what it expects.
 const CHECK: Duration = Duration::from_secs(10);
@@ -31,18 +31,14 @@ pub(super) struct Arguments {
     /// Leave out what takes longer than a listener's timeouts, and say less
     #[arg(long)]
     quick: bool,
-    /// Write the report as JUnit XML, one test case a check
-    #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
-    /// Write the report as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    #[command(flatten)]
+    reports: ReportArguments,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
     let report = prove(&session, arguments.quick).await?;
-    write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
+    arguments.reports.write(&report)?;
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified })
 }
 
@@ -58,22 +54,23 @@ pub(super) async fn prove(session: &Session, quick: bool) -> Result<Report, Fail
     Ok(report)
 }
 
-/// Writes the reports that were asked for.
-pub(super) fn write_reports(
-    report: &Report,
-    junit: Option<&std::path::Path>,
-    json: Option<&std::path::Path>,
-) -> Result<(), Failure> {
-    if let Some(path) = junit {
-        let text = report.to_junit().map_err(|error| Failure::new(ExitStatus::Bug, error, None))?;
-        write(path, &text)?;
+/// The first check that fails, as soon as it has; none when none does. Nothing is printed.
+pub(super) async fn first_failure(session: &Session, quick: bool) -> Result<Option<Check>, Failure> {
+    let scenario = scenario(session, quick).await?;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let tell = |check: &Check| {
+        if check.status == Status::Failed {
+            // Nobody listens any more once the first one is known.
+            let _ = tell.send(check.clone());
+        }
+    };
+    tokio::select! {
+        biased;
+        first = told.recv() => Ok(first),
+        report = crate::verify::run(&scenario, &tell) => {
+            Ok(report.checks.into_iter().find(|check| check.status == Status::Failed))
+        }
     }
-    json.map_or(Ok(()), |path| write(path, &report.to_json()))
-}
-
-fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
-    durable::replace(path, text.as_bytes())
-        .map_err(|error| Failure::new(ExitStatus::Failed, error, Some("choose another file".to_owned())))
 }
 
 async fn scenario(session: &Session, quick: bool) -> Result<Scenario, Failure> {

@@ -11,6 +11,7 @@ mod crowd;
 mod dns;
 mod http;
 mod idle;
+mod junit;
 mod page;
 mod path;
 mod polling;
@@ -21,7 +22,7 @@ mod scenario;
 mod tls;
 
 pub use check::{Check, CheckId, Status};
-pub use report::Report;
+pub use report::{Report, Stage};
 pub use run::run;
 pub use scenario::{Scenario, Vantage};
 pub use tls::Tls;

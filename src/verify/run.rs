@@ -25,7 +25,7 @@ pub async fn run(scenario: &Scenario, on_check: &(dyn Fn(&Check) + Sync)) -> Rep
     let mut log = Log { checks: Vec::new(), on_check, mark: clock };
     verify(scenario, &mut log).await;
     log.complete();
-    Report { checks: log.checks, started, duration: clock.elapsed(), hosts: None }
+    Report::of(log.checks, started, clock.elapsed())
 }
 
 async fn verify(scenario: &Scenario, log: &mut Log<'_>) {
