@@ -50,6 +50,7 @@ const LEAVING: Duration = Duration::from_secs(30);
 
 /// Arguments of `smoke`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  albatross smoke --hosts process --junit smoke.xml --html smoke.html chatroom.yaml")]
 pub(super) struct Arguments {
     /// The topology
     file: PathBuf,
@@ -212,7 +213,7 @@ impl Smoke<'_> {
 
     async fn verify(&self, quick: bool) -> Result<(Report, Verdict), Failure> {
         let session = self.session(Use::Look).await?;
-        let report = prove(&session, quick).await?;
+        let report = prove(&session, quick, &self.arguments.reports).await?;
         let passed = count(report.count(Status::Passed), "check");
         let verdict = match report.count(Status::Failed) {
             0 => Ok(format!("{passed} passed")),
@@ -229,8 +230,8 @@ impl Smoke<'_> {
             self.options.chat_node = Some(change::another_release(&program, folder)?);
         }
         let more = change::add_node(&mut self.topology);
-        self.apply().await?;
-        self.plan_nothing().await?;
+        let ((), _made) = self.apply().await?;
+        let ((), _nothing) = self.plan_nothing().await?;
         Ok(((), Ok(match more {
             Some(name) => format!("another release on all nodes, and one node more: {name}"),
             None => "another release on all nodes; none was added, as host keys are listed by hand".to_owned(),

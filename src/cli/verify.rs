@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crate::apply::refresh::Depth;
 use crate::base::ids::CloudId;
-use crate::cli::GlobalOptions;
+
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::refresh::get_to_know;
 use crate::cli::render::report;
 use crate::cli::reports::ReportArguments;
 use crate::cli::session::{self, Session, Target, Use};
+use crate::cli::{GlobalOptions, picture, watch};
 use crate::cloud::cas;
 use crate::resource::observed::Output;
 use crate::resource::spec::HostSpec;
@@ -25,32 +26,66 @@ const CHECK: Duration = Duration::from_secs(10);
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  albatross verify --quick --watch=30 --html report.html chatroom.yaml")]
 pub(super) struct Arguments {
     /// The topology
     file: PathBuf,
     /// Leave out what takes longer than a listener's timeouts, and say less
     #[arg(long)]
     quick: bool,
+    /// Go on until Ctrl-C, with so many seconds between two rounds [default: 10]; ends as the last round did
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "10",
+        conflicts_with = "github",
+        value_parser = clap::value_parser!(u32).range(1..=86_400)
+    )]
+    watch: Option<u32>,
     #[command(flatten)]
     reports: ReportArguments,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
-    let report = prove(&session, arguments.quick).await?;
+    if let Some(seconds) = arguments.watch {
+        let pause = Duration::from_secs(seconds.into());
+        return Box::pin(watch::run(&session, arguments.quick, &arguments.reports, pause)).await;
+    }
+    let report = prove(&session, arguments.quick, &arguments.reports).await?;
     arguments.reports.write(&report)?;
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified })
 }
 
-/// Runs the checks and prints each.
-pub(super) async fn prove(session: &Session, quick: bool) -> Result<Report, Failure> {
+/// Runs the checks and prints each; with a picture of the chatroom when a report has one.
+pub(super) async fn prove(
+    session: &Session,
+    quick: bool,
+    reports: &ReportArguments,
+) -> Result<Report, Failure> {
     let scenario = scenario(session, quick).await?;
     anstream::println!("Verifying {} with two clients", session.topology.url());
-    let mut report = crate::verify::run(&scenario, &report::print_check).await;
+    let report = checked(session, &scenario, reports, &report::print_check).await?;
+    report::print_summary(&report);
+    Ok(report)
+}
+
+/// Runs the checks and tells each.
+pub(super) async fn checked(
+    session: &Session,
+    scenario: &Scenario,
+    reports: &ReportArguments,
+    on_check: &(dyn Fn(&Check) + Sync),
+) -> Result<Report, Failure> {
+    let mut report = crate::verify::run(scenario, on_check).await;
     if let Target::Local(cloud) = &session.target {
         report.hosts = Some(cloud.status().await?.hosts_mode);
     }
-    report::print_summary(&report);
+    if reports.has_picture() {
+        report.picture = Some(picture::of(session, scenario).await?);
+    }
     Ok(report)
 }
 
@@ -73,7 +108,8 @@ pub(super) async fn first_failure(session: &Session, quick: bool) -> Result<Opti
     }
 }
 
-async fn scenario(session: &Session, quick: bool) -> Result<Scenario, Failure> {
+/// What there is to verify, as the cloud tells it now.
+pub(super) async fn scenario(session: &Session, quick: bool) -> Result<Scenario, Failure> {
     let topology = &session.topology;
     get_to_know(session, Depth::Cloud).await?;
     let balancer = ResourceAddress::only(Kind::LoadBalancer);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::check::{Check, Status, milliseconds};
+use super::check::{Check, NOT_REACHED, Status, milliseconds};
+use super::picture::Picture;
 use crate::base::clock;
 
 /// A part of a longer run around the checks, or something that was broken on purpose to see whether they notice.
@@ -26,6 +27,11 @@ impl Stage {
     /// One that took no time yet.
     pub fn new(name: &str, status: Status, sentence: impl Into<String>) -> Self {
         Self { name: name.to_owned(), status, sentence: sentence.into(), duration: Duration::ZERO }
+    }
+
+    /// One that failed only because one before it did.
+    pub fn not_reached(name: &str) -> Self {
+        Self::new(name, Status::Failed, format!("{NOT_REACHED} one before it failed"))
     }
 }
 
@@ -48,12 +54,15 @@ pub struct Report {
     /// What was broken on purpose, and whether the checks noticed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub controls: Vec<Stage>,
+    /// What the chatroom is made of, when somebody wants a picture of it.
+    #[serde(skip)]
+    pub picture: Option<Picture>,
 }
 
 impl Report {
     /// Of checks that were made one after the other, and nothing beside them.
     pub(super) fn of(checks: Vec<Check>, started: Timestamp, duration: Duration) -> Self {
-        Self { checks, started, duration, hosts: None, phases: Vec::new(), controls: Vec::new() }
+        Self { checks, started, duration, hosts: None, phases: Vec::new(), controls: Vec::new(), picture: None }
     }
 
     /// Before anything was checked.

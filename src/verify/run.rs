@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::check::{Check, CheckId, Finding, Status, Verdict};
+use super::check::{Check, CheckId, Finding, NOT_REACHED, Status, Verdict};
 use super::clients::Pair;
 use super::crowd::Place;
 use super::report::Report;
@@ -134,7 +134,7 @@ impl Log<'_> {
 
     fn not_reached(&mut self, ids: &[CheckId], because: CheckId) {
         for id in ids {
-            let finding = Finding::new(format!("not reached because {because} failed"));
+            let finding = Finding::new(format!("{NOT_REACHED} {because} failed"));
             self.push(*id, Status::Failed, finding, Duration::ZERO);
         }
     }

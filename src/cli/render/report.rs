@@ -41,11 +41,12 @@ pub(crate) fn word(status: Status) -> (&'static str, Style) {
 
 /// Prints the counts.
 pub(crate) fn print_summary(report: &Report) {
-    let passed = report.count(Status::Passed);
+    anstream::println!("{}", count_words(report));
+}
+
+/// `13 checks passed, 0 failed, 3 skipped in 2.1 s`
+pub(crate) fn count_words(report: &Report) -> String {
+    let passed = count(report.count(Status::Passed), "check");
     let (failed, skipped) = (report.count(Status::Failed), report.count(Status::Skipped));
-    anstream::println!(
-        "{} passed, {failed} failed, {skipped} skipped in {}",
-        count(passed, "check"),
-        seconds(report.duration)
-    );
+    format!("{passed} passed, {failed} failed, {skipped} skipped in {}", seconds(report.duration))
 }

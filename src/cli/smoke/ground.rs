@@ -149,7 +149,9 @@ impl<'a> Ground<'a> {
 
 impl Stagehand for Ground<'_> {
     async fn take_away(&mut self, control: Control) -> Result<String, Failure> {
-        breakage::make(self, control).await
+        let done = breakage::make(self, control).await?;
+        anstream::eprintln!("  .. {}: {done}", control.name());
+        Ok(done)
     }
 
     async fn put_back(&mut self) -> Result<(), Failure> {
