@@ -67,7 +67,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, Failure> {
     write(path, &text(*ci, name)).map_err(|error| {
         Failure::new(ExitStatus::Failed, error, Some("run it in the folder of your repository".to_owned()))
     })?;
-    anstream::println!("Wrote {}: it proves {name} on a local cloud, and plans it for reviewers.", path.display());
+    anstream::println!(
+        "Wrote {}: it proves {name} on a local cloud, and plans it for reviewers.",
+        path.display()
+    );
     anstream::println!("Next: set the variables that its first lines name, then commit it.");
     Ok(ExitStatus::Done)
 }

@@ -26,7 +26,7 @@ pub(super) async fn of(session: &Session, scenario: &Scenario) -> Result<Picture
         clients: scenario.sources.iter().map(ToString::to_string).collect(),
         name: Part {
             name: topology.dns.full_name(),
-            addresses: vec![format!("CNAME {}", scenario.expected_cname.trim_end_matches('.'))],
+            addresses: vec![scenario.expected_cname.trim_end_matches('.').to_owned()],
         },
         balancer: Part { name: "load balancer".to_owned(), addresses: [vec![front], public].concat() },
         nodes: nodes(session).await?,

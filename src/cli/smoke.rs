@@ -50,7 +50,9 @@ const LEAVING: Duration = Duration::from_secs(30);
 
 /// Arguments of `smoke`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  albatross smoke --hosts process --junit smoke.xml --html smoke.html chatroom.yaml")]
+#[command(
+    after_help = "Example:\n  albatross smoke --hosts process --junit smoke.xml --html smoke.html chatroom.yaml"
+)]
 pub(super) struct Arguments {
     /// The topology
     file: PathBuf,
@@ -232,10 +234,15 @@ impl Smoke<'_> {
         let more = change::add_node(&mut self.topology);
         let ((), _made) = self.apply().await?;
         let ((), _nothing) = self.plan_nothing().await?;
-        Ok(((), Ok(match more {
-            Some(name) => format!("another release on all nodes, and one node more: {name}"),
-            None => "another release on all nodes; none was added, as host keys are listed by hand".to_owned(),
-        })))
+        Ok((
+            (),
+            Ok(match more {
+                Some(name) => format!("another release on all nodes, and one node more: {name}"),
+                None => {
+                    "another release on all nodes; none was added, as host keys are listed by hand".to_owned()
+                }
+            }),
+        ))
     }
 
     async fn controls(&self, book: &mut Book, home: &Home, hosts: &str) -> Result<(), Failure> {
@@ -246,16 +253,19 @@ impl Smoke<'_> {
         let mut tried = Book::open();
         let work = async {
             for control in Control::ALL {
-                tried.control(self.control(control, &mut ground, &stop, hosts).await?);
+                tried.control(Box::pin(self.control(control, &mut ground, &stop, hosts)).await?);
             }
             let (passed, failed) = (tried.count(Status::Passed), tried.count(Status::Failed));
             let verdict = match failed {
-                0 => Ok(format!("verify noticed {passed} of {passed}, {} left out", tried.count(Status::Skipped))),
+                0 => Ok(format!(
+                    "verify noticed {passed} of {passed}, {} left out",
+                    tried.count(Status::Skipped)
+                )),
                 _ => Err(format!("verify did not notice {failed}")),
             };
             Ok(((), verdict))
         };
-        let done = book.phase(Phase::Controls, work).await;
+        let done = book.phase(Phase::Controls, Box::pin(work)).await;
         book.take_controls_of(tried);
         done
     }
@@ -270,7 +280,7 @@ impl Smoke<'_> {
         if let Some(why) = control.unfit(&self.topology, hosts) {
             return Ok(Stage::new(control.name(), Status::Skipped, why));
         }
-        let tried = stop.heard(attempt(control, &self.topology, ground, stop.token())).await?;
+        let tried = stop.heard(Box::pin(attempt(control, &self.topology, ground, stop.token()))).await?;
         tried.ok_or_else(|| {
             anstream::eprintln!("Stopped; what was broken is as it was, and the cloud ends.");
             Failure::shown(stop.status())

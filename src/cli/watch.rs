@@ -21,11 +21,14 @@ use crate::cli::render::progress::seconds;
 use crate::cli::render::report::{count_words, word};
 use crate::cli::reports::ReportArguments;
 use crate::cli::session::Session;
+use crate::cli::ssh::size;
 use crate::cli::verify::{checked, scenario};
 use crate::verify::{Check, CheckId, Report, Status};
 
 /// Columns of the longest name of a check.
-const NAMES: usize = 18;
+const NAMES: usize = 17;
+/// Columns of a line that says what its time is.
+const WIDE: u16 = 48;
 
 /// Verifies again and again; ends as the last whole round did.
 pub(super) async fn run(
@@ -172,23 +175,22 @@ impl Lines {
     fn show(&self, check: &Check, since: Timestamp) {
         if let Some(line) = self.checks.get(&check.id) {
             let has_colors = anstream::AutoStream::choice(&std::io::stdout()) != anstream::ColorChoice::Never;
-            line.set_message(live(check, since, has_colors));
+            let is_wide = size().is_none_or(|size| size.columns >= WIDE);
+            line.set_message(live(check, since, is_wide, has_colors));
             // Nothing ticks: a line is drawn when it changes.
             line.tick();
         }
     }
 }
 
-/// `passed  message.a_to_b       1.9 ms since 13:02:11`; of a failure what was seen too.
-fn live(check: &Check, since: Timestamp, has_colors: bool) -> String {
+/// `passed  message.a_to_b     1.9 ms since 13:02:11`; of a failure what was seen too. Where there is no room for it,
+/// `since` is left out, so that the time is seen.
+fn live(check: &Check, since: Timestamp, is_wide: bool, has_colors: bool) -> String {
     let (word, style) = word(check.status);
     let (begin, end) = if has_colors { (format!("{style}"), format!("{style:#}")) } else { <_>::default() };
     let name = check.id.name();
-    let line = format!(
-        "{begin}{word:7}{end} {name:NAMES$} {:>7} since {}",
-        seconds(check.duration),
-        time_of_day(since)
-    );
+    let time = if is_wide { format!("since {}", time_of_day(since)) } else { time_of_day(since) };
+    let line = format!("{begin}{word:7}{end} {name:NAMES$} {:>7} {time}", seconds(check.duration));
     if check.status == Status::Failed { format!("{line}  {}", check.sentence) } else { line }
 }
 
@@ -237,13 +239,15 @@ mod tests {
     fn a_line_says_how_a_check_is_and_since_when() {
         let since = Timestamp::from_second(1_700_000_000).unwrap();
         let time = time_of_day(since);
-        assert_eq!(
-            live(&check(Status::Passed), since, false),
-            format!("passed  message.a_to_b      1.9 ms since {time}")
+        let passed = |is_wide| live(&check(Status::Passed), since, is_wide, false);
+        assert_eq!(passed(true), format!("passed  message.a_to_b     1.9 ms since {time}"));
+        assert_eq!(passed(false), format!("passed  message.a_to_b     1.9 ms {time}"));
+        let failed = live(&check(Status::Failed), since, true, false);
+        assert!(
+            failed.starts_with("FAILED  message.a_to_b") && failed.ends_with("  nobody heard it"),
+            "{failed}"
         );
-        let failed = live(&check(Status::Failed), since, false);
-        assert!(failed.starts_with("FAILED  message.a_to_b") && failed.ends_with("  nobody heard it"), "{failed}");
-        assert!(live(&check(Status::Failed), since, true).starts_with("\u{1b}["));
-        assert_eq!(CheckId::ALL.iter().map(|id| id.name().len()).max(), Some(NAMES - 1));
+        assert!(live(&check(Status::Failed), since, true, true).starts_with("\u{1b}["));
+        assert_eq!(CheckId::ALL.iter().map(|id| id.name().len()).max(), Some(NAMES));
     }
 }

@@ -25,7 +25,11 @@ impl Report {
 
     /// What came of it, in Markdown: counts, a table of the checks, and of what came around them.
     pub fn to_markdown(&self) -> String {
-        let word = if self.passed() { "The chatroom is proven to work" } else { "The chatroom is not proven to work" };
+        let word = if self.passed() {
+            "The chatroom is proven to work"
+        } else {
+            "The chatroom is not proven to work"
+        };
         let (passed, failed) = (self.count(Status::Passed), self.count(Status::Failed));
         let mut text = format!(
             "## {word}\n\n{passed} checks passed, {failed} failed, {} skipped in {}.\n",
@@ -59,7 +63,13 @@ struct Row<'a> {
 impl<'a> From<&'a super::Check> for Row<'a> {
     fn from(check: &'a super::Check) -> Self {
         let hint = check.hint.as_deref();
-        Self { name: check.id.name(), status: check.status, duration: check.duration, sentence: &check.sentence, hint }
+        Self {
+            name: check.id.name(),
+            status: check.status,
+            duration: check.duration,
+            sentence: &check.sentence,
+            hint,
+        }
     }
 }
 
@@ -81,7 +91,7 @@ fn table(title: &str, rows: &[Row<'_>]) -> String {
             Status::Failed => "❌ failed",
             Status::Skipped => "➖ skipped",
         };
-        text.push_str(&format!("| {sign} | `{name}` | {} | {} |\n", shown(*duration), cell(sentence)));
+        let _ = writeln!(text, "| {sign} | `{name}` | {} | {} |", shown(*duration), cell(sentence));
     }
     text
 }
@@ -103,7 +113,7 @@ fn cell(text: &str) -> String {
             '>' => cell.push_str("&gt;"),
             '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '@' | '!' => {
                 // By its number, as a backslash ends what a table takes for one.
-                cell.push_str(&format!("&#{};", u32::from(letter)));
+                let _ = write!(cell, "&#{};", u32::from(letter));
             }
             other => cell.push(other),
         }

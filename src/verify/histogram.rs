@@ -75,9 +75,8 @@ mod tests {
 
     #[test]
     fn latencies_are_counted_by_class_and_read_back() {
-        let latencies: Vec<Duration> = [300, 1_000, 1_001, 4_000, 4_500, 2_000_000]
-            .map(Duration::from_micros)
-            .to_vec();
+        let latencies: Vec<Duration> =
+            [300, 1_000, 1_001, 4_000, 4_500, 2_000_000].map(Duration::from_micros).to_vec();
         let histogram = Histogram::of(&latencies);
         let shown = histogram.to_string();
         assert_eq!(shown, "1:2 2:1 5:2 10:0 20:0 50:0 100:0 200:0 500:0 1000:0 more:1");

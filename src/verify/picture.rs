@@ -90,7 +90,8 @@ mod tests {
     #[test]
     fn a_part_is_as_its_checks_say() {
         let of = |checks: &[(CheckId, Status, &str)]| {
-            let checks = checks.iter().map(|(id, status, sentence)| check_of(*id, *status, sentence)).collect();
+            let checks =
+                checks.iter().map(|(id, status, sentence)| check_of(*id, *status, sentence)).collect();
             Standing::by(&report_of(checks), &[CheckId::MessageAToB, CheckId::RedisPath])
         };
         let good = (CheckId::MessageAToB, Status::Passed, "good");

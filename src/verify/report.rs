@@ -62,7 +62,15 @@ pub struct Report {
 impl Report {
     /// Of checks that were made one after the other, and nothing beside them.
     pub(super) fn of(checks: Vec<Check>, started: Timestamp, duration: Duration) -> Self {
-        Self { checks, started, duration, hosts: None, phases: Vec::new(), controls: Vec::new(), picture: None }
+        Self {
+            checks,
+            started,
+            duration,
+            hosts: None,
+            phases: Vec::new(),
+            controls: Vec::new(),
+            picture: None,
+        }
     }
 
     /// Before anything was checked.

@@ -79,7 +79,8 @@ fn shell(env: &TestEnv, lines: &str, variables: &BTreeMap<String, String>) -> Ru
 /// Sets what `${{ vars.NAME }}` and `${{ secrets.NAME }}` stand for.
 fn expanded(value: &str, settings: &BTreeMap<String, String>) -> String {
     let pattern = regex::Regex::new(r"\$\{\{ (?:vars|secrets)\.(\w+) \}\}").expect("a pattern");
-    let known = |found: &regex::Captures<'_>| settings.get(&found[1]).expect("a setting that is named").clone();
+    let known =
+        |found: &regex::Captures<'_>| settings.get(&found[1]).expect("a setting that is named").clone();
     pattern.replace_all(value, known).into_owned()
 }
 

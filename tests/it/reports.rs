@@ -2,6 +2,7 @@
 
 use rustix::process::Signal;
 
+use crate::chatroom::CHECKS;
 use crate::parts::lacks_redis;
 use crate::support::TestEnv;
 use crate::support::cloud::wait_for;
@@ -28,13 +29,18 @@ fn github_is_told_what_failed_and_gets_a_summary() {
     assert!(written.starts_with("# Before\n## The chatroom is proven to work\n"), "{written}");
     assert!(written.contains("| ✅ passed | `redis.path` |"), "{written}");
     let page = env.read("out.html");
-    for part in ["http://example.com:5000/ works", "Redis on ecs03", "ecs02", "half within", "latency histogram"] {
+    for part in
+        ["http://example.com:5000/ works", "Redis on ecs03", "ecs02", "half within", "latency histogram"]
+    {
         assert!(page.contains(part), "no {part} in {page}");
     }
     with_redis_stopped(&env, || {
         let told = env.run(&verify).expect_code(4);
         let errors: Vec<&str> = told.stdout.lines().filter(|line| line.starts_with("::")).collect();
-        assert!(errors[0].starts_with("::error title=albatross%3A message.a_to_b::expected `a-"), "{errors:?}");
+        assert!(
+            errors[0].starts_with("::error title=albatross%3A message.a_to_b::expected `a-"),
+            "{errors:?}"
+        );
         assert!(errors.iter().all(|line| line.starts_with("::error title=albatross%3A ")), "{errors:?}");
         let written = env.read("summary.md");
         assert!(written.contains("## The chatroom is not proven to work"), "{written}");
@@ -48,10 +54,11 @@ fn a_summary_that_cannot_be_written_is_an_error() {
         return;
     }
     let mut env = TestEnv::with_chatroom();
-    env.set("GITHUB_STEP_SUMMARY", "/nonexistent/summary.md");
+    let path = env.file("nowhere/summary.md").display().to_string();
+    env.set("GITHUB_STEP_SUMMARY", &path);
     env.run(&["--local", "verify", "--quick", "--github", "chatroom.yaml"])
         .expect_code(1)
-        .expect_in_order(&["/nonexistent/summary.md", "help: choose another file"]);
+        .expect_in_order(&["nowhere/summary.md", "help: choose another file"]);
 }
 
 /// What it came to in the last round that was written.
@@ -130,7 +137,11 @@ with open(result, "w") as file:
     env.write("terminal.py", terminal);
     let watch = env.command(&["--local", "verify", "--quick", "--watch=1", "chatroom.yaml"]);
     let mut python = std::process::Command::new("python3");
-    python.arg(env.file("terminal.py")).args(["40", "said.json"]).arg(watch.get_program()).args(watch.get_args());
+    python
+        .arg(env.file("terminal.py"))
+        .args(["40", "said.json"])
+        .arg(watch.get_program())
+        .args(watch.get_args());
     python.current_dir(env.folder()).env_clear().env("TERM", "xterm");
     let kept = watch.get_envs().filter_map(|(name, value)| Some((name, value?)));
     python.envs(kept);
@@ -142,7 +153,14 @@ with open(result, "w") as file:
     let last = said.rsplit("round 2").next().expect("the last screen");
     let plain = regex::Regex::new("\u{1b}\\[[0-9;?]*[A-Za-z]").expect("a pattern").replace_all(last, "");
     let plain = plain.replace("^C", "");
-    let longest = plain.split(['\r', '\n']).map(|line| line.chars().count()).max();
-    assert!(longest.is_some_and(|longest| longest <= 40), "{longest:?} columns in {plain:?}");
-    assert!(plain.contains("passed  dns.cname") && plain.contains("since "), "{plain:?}");
+    // Each line fills the terminal, so that the next begins without a line's end.
+    let cells: Vec<char> = format!("round 2{plain}").chars().filter(|cell| !"\r\n".contains(*cell)).collect();
+    let lines: Vec<String> = cells.chunks(40).map(|line| line.iter().collect()).collect();
+    assert_eq!(lines.len(), 1 + CHECKS.len(), "{lines:#?}");
+    let time = regex::Regex::new(r" \d\d:\d\d:").expect("a pattern");
+    for (line, check) in lines[1..].iter().zip(CHECKS) {
+        let is_said =
+            line.starts_with(&format!("passed  {check} ")) || line.starts_with(&format!("skipped {check} "));
+        assert!(is_said && time.is_match(line), "{lines:#?}");
+    }
 }

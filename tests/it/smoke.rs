@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::chatroom::{CHECKS, test_cases};
+use crate::docs::{bare, table};
 use crate::https::write_secure;
 use crate::parts::lacks_redis;
 use crate::support::TestEnv;
@@ -63,8 +64,22 @@ const CONTROLS: [(&str, &str); 6] = [
     ("sticky.off", "polling.sticky"),
     ("certificate.wrong", "tls.valid"),
     ("name.stale", "dns.cname"),
-    ("listener.impatient", "idle.survives"),
+    ("listener.hasty", "idle.survives"),
 ];
+
+#[test]
+fn phases_and_controls_are_those_of_the_document() {
+    let text = std::fs::read_to_string("docs/proof.md").expect("the document");
+    let phases: Vec<String> = table(&text, "| Phase |").iter().map(|row| bare(&row[0])).collect();
+    assert_eq!(phases, PHASES);
+    let rows = table(&text, "| Control |");
+    let all = CONTROLS.into_iter().chain([("redis.port_closed", "message.a_to_b")]);
+    assert_eq!(rows.len(), CONTROLS.len() + 1);
+    for ((name, check), row) in all.zip(&rows) {
+        assert_eq!(bare(&row[0]), name);
+        assert!(row[2].contains(&format!("`{check}`")), "{name}: {}", row[2]);
+    }
+}
 
 /// The longest it may take.
 const WHOLE: Duration = Duration::from_mins(5);
@@ -77,7 +92,8 @@ fn the_whole_life_of_a_stack_each_control_is_noticed_and_nothing_is_left() {
     let env = TestEnv::new();
     write_secure(&env, &[]);
     let begun = Instant::now();
-    let arguments = ["smoke", "chatroom.yaml", "--hosts", "process", "--junit", "out.xml", "--json", "out.json"];
+    let arguments =
+        ["smoke", "chatroom.yaml", "--hosts", "process", "--junit", "out.xml", "--json", "out.json"];
     let mut smoke = env.start(&arguments);
     let started = started_by(&mut smoke);
     let smoke = smoke.finish().expect_code(0);
@@ -110,7 +126,7 @@ fn the_whole_life_of_a_stack_each_control_is_noticed_and_nothing_is_left() {
         "16 checks passed, 0 failed, 0 skipped",
         "== change",
         "+ instance.ecs04",
-        "No changes: 32 resources",
+        "No changes: 33 resources",
         "each node answers: ecs01, ecs02, ecs04",
         "== controls",
         "skipped redis.port_closed",
@@ -133,7 +149,8 @@ fn ctrl_c_in_the_middle_of_a_control_puts_back_what_was_broken() {
         "chatroom.yaml",
         &[("idle_timeout: 60s ", "idle_timeout: 15s "), ("request_timeout: 60s", "request_timeout: 15s")],
     );
-    let arguments = ["smoke", "chatroom.yaml", "--hosts", "process", "--pace", "instant", "--json", "out.json"];
+    let arguments =
+        ["smoke", "chatroom.yaml", "--hosts", "process", "--pace", "instant", "--json", "out.json"];
     let mut smoke = env.start(&arguments);
     let started = started_by(&mut smoke);
     smoke.wait_for_line(".. redis.stopped: Redis is stopped on ecs03");

@@ -14,7 +14,7 @@ use crate::topology::model::Topology;
 use crate::verify::{Check, CheckId, Stage, Status};
 
 /// How long everything may take to be well again.
-const RECOVERY: Duration = Duration::from_secs(60);
+const RECOVERY: Duration = Duration::from_mins(1);
 
 /// Who breaks things, takes them back, and asks verify.
 pub(super) trait Stagehand {

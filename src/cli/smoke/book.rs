@@ -173,7 +173,10 @@ mod tests {
     #[tokio::test]
     async fn a_phase_says_how_it_ended() {
         let good = told(Ok(Ok("it is valid".to_owned()))).await;
-        assert_eq!((good.phases[0].status, good.phases[0].sentence.as_str()), (Status::Passed, "it is valid"));
+        assert_eq!(
+            (good.phases[0].status, good.phases[0].sentence.as_str()),
+            (Status::Passed, "it is valid")
+        );
         let bad = told(Ok(Err("two are left".to_owned()))).await;
         assert_eq!((bad.phases[0].status, bad.phases[0].sentence.as_str()), (Status::Failed, "two are left"));
         let broken = told(Err(Failure::saying(ExitStatus::Failed, "no such file", "name another"))).await;
@@ -184,7 +187,10 @@ mod tests {
     async fn what_was_not_reached_is_a_failure_of_the_report() {
         let report = told(Ok(Ok("it is valid".to_owned()))).await;
         assert_eq!(report.phases.len(), Phase::ALL.len());
-        assert!(report.phases[1..].iter().all(|stage| stage.sentence.starts_with("not reached because")), "{report:?}");
+        assert!(
+            report.phases[1..].iter().all(|stage| stage.sentence.starts_with("not reached because")),
+            "{report:?}"
+        );
         assert!(!report.passed());
     }
 

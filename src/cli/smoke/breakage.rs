@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cloud::alb::StickySessionConfig;
 use crate::cloud::call::Call;
 use crate::cloud::dns::NewRecord;
-use crate::cloud::{Product, alb, cas, dns, security_rules};
+use crate::cloud::{Product, alb, cas, dns};
 use crate::deploy::{node, redis};
 use crate::resource::Kind;
 use crate::topology::model::RedisPlace;
@@ -25,7 +25,7 @@ pub(super) async fn make(ground: &mut Ground<'_>, control: Control) -> Result<St
         Control::StickyOff => unstick(ground).await,
         Control::CertificateWrong => show_another_certificate(ground).await,
         Control::NameStale => leave_name_behind(ground).await,
-        Control::ListenerImpatient => lose_patience(ground).await,
+        Control::ListenerHasty => lose_patience(ground).await,
         Control::RedisPortClosed => close_redis_port(ground).await,
     }
 }
@@ -59,7 +59,8 @@ async fn stop_node(ground: &mut Ground<'_>) -> Result<String, Failure> {
 
 async fn unstick(ground: &mut Ground<'_>) -> Result<String, Failure> {
     let group = ground.server_group()?;
-    let found = alb::server_groups_with_ids(&ground.session.provider.client, std::slice::from_ref(&group)).await?;
+    let found =
+        alb::server_groups_with_ids(&ground.session.provider.client, std::slice::from_ref(&group)).await?;
     let sticky = found.first().ok_or_else(|| missing("server group"))?.sticky_session_config.clone();
     ground.note(Undo::Call(Box::new(stick(&group, &sticky))));
     let off = StickySessionConfig { sticky_session_enabled: false, ..StickySessionConfig::default() };
@@ -134,7 +135,8 @@ async fn leave_name_behind(ground: &mut Ground<'_>) -> Result<String, Failure> {
 /// A timeout that is over before the ping comes.
 async fn lose_patience(ground: &mut Ground<'_>) -> Result<String, Failure> {
     let topology = &ground.session.topology;
-    let (usual, ping) = (topology.load_balancer.listener.idle_timeout.count(), topology.node.ping_interval.count());
+    let (usual, ping) =
+        (topology.load_balancer.listener.idle_timeout.count(), topology.node.ping_interval.count());
     let short = (ping * 3 / 5).max(1);
     let listener = ground.listener()?;
     let patience = |seconds: u32| update_listener(&listener).with("IdleTimeout", seconds);
@@ -144,25 +146,26 @@ async fn lose_patience(ground: &mut Ground<'_>) -> Result<String, Failure> {
     Ok(format!("the listener cuts after {short} s and the node pings each {ping} s"))
 }
 
-/// Without the rules that lead to Redis. A connection that stands is let through by its state, as everywhere, so Redis
-/// is started anew and the nodes have to come back.
+/// A rule that drops what comes to Redis: to take away the rules that let it in is not enough, since the members of a
+/// group reach each other unless they are told otherwise. A connection that stands is let through by its state, so Redis
+/// is started anew, and the nodes have to come back.
 async fn close_redis_port(ground: &mut Ground<'_>) -> Result<String, Failure> {
-    let client = &ground.session.provider.client;
     let group = ground.session.provider.known.only(Kind::SecurityGroup)?;
     let port = ground.session.topology.redis.port;
-    let (_, rules) =
-        security_rules::rules_of(client, &group).await?.ok_or_else(|| missing("security group"))?;
-    let range = format!("{port}/{port}");
-    for rule in rules.iter().filter(|rule| rule.port_range == range) {
-        let again = security_rules::Rule {
-            group: &group,
-            port,
-            source: &rule.source_cidr_ip,
-            description: &rule.description,
-        };
-        ground.note(Undo::Call(Box::new(security_rules::authorize(client.region(), &again, &token()))));
-        ground.call(&security_rules::revoke_by_id(client.region(), &group, &rule.security_group_rule_id)).await?;
-    }
+    let region = &ground.session.topology.region;
+    let drop = |action| {
+        Call::new(Product::Ecs, action)
+            .with("RegionId", region)
+            .with("SecurityGroupId", &group)
+            .with("Permissions.1.IpProtocol", "tcp")
+            .with("Permissions.1.PortRange", format!("{port}/{port}"))
+            .with("Permissions.1.SourceCidrIp", "0.0.0.0/0")
+            .with("Permissions.1.Policy", "drop")
+            .with("Permissions.1.Priority", 1)
+            .with("Permissions.1.NicType", "intranet")
+    };
+    ground.note(Undo::Call(Box::new(drop("RevokeSecurityGroup"))));
+    ground.call(&drop("AuthorizeSecurityGroup").with_token(&token())).await?;
     let host = redis_host(ground)?;
     ground.systemctl(&host, "restart", redis::UNIT).await?;
     Ok(format!("nobody is let in to port {port} of {host}"))

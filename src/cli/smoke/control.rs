@@ -20,7 +20,7 @@ pub(super) enum Control {
     /// The name is answered as it was before it was changed.
     NameStale,
     /// The listener cuts silent clients off before the node's ping comes.
-    ListenerImpatient,
+    ListenerHasty,
     /// The security group lets nobody reach Redis.
     RedisPortClosed,
 }
@@ -33,7 +33,7 @@ impl Control {
         Self::StickyOff,
         Self::CertificateWrong,
         Self::NameStale,
-        Self::ListenerImpatient,
+        Self::ListenerHasty,
         Self::RedisPortClosed,
     ];
 
@@ -45,7 +45,7 @@ impl Control {
             Self::StickyOff => "sticky.off",
             Self::CertificateWrong => "certificate.wrong",
             Self::NameStale => "name.stale",
-            Self::ListenerImpatient => "listener.impatient",
+            Self::ListenerHasty => "listener.hasty",
             Self::RedisPortClosed => "redis.port_closed",
         }
     }
@@ -59,13 +59,13 @@ impl Control {
             Self::StickyOff => CheckId::PollingSticky,
             Self::CertificateWrong => CheckId::TlsValid,
             Self::NameStale => CheckId::DnsCname,
-            Self::ListenerImpatient => CheckId::IdleSurvives,
+            Self::ListenerHasty => CheckId::IdleSurvives,
         }
     }
 
     /// Whether the checks that do not take longer than the listener's timeouts are enough to notice.
     pub(super) fn is_quick(self) -> bool {
-        self != Self::ListenerImpatient
+        self != Self::ListenerHasty
     }
 
     /// Why it does not apply to a topology on such hosts, if it does not.
@@ -87,7 +87,7 @@ impl Control {
             Self::CertificateWrong if topology.load_balancer.listener.protocol != Protocol::Https => {
                 Some("the listener speaks plain HTTP".to_owned())
             }
-            Self::ListenerImpatient if topology.node.ping_interval.count() < 2 => {
+            Self::ListenerHasty if topology.node.ping_interval.count() < 2 => {
                 Some("the node pings each second, and no listener is less patient than that".to_owned())
             }
             Self::RedisStopped
@@ -95,7 +95,7 @@ impl Control {
             | Self::StickyOff
             | Self::CertificateWrong
             | Self::NameStale
-            | Self::ListenerImpatient
+            | Self::ListenerHasty
             | Self::RedisPortClosed => None,
         }
     }
@@ -121,13 +121,12 @@ mod tests {
         let managed = include_str!("../../../examples/chatroom-tair.yaml");
         assert_eq!(unfit(managed, "machine"), ["redis.stopped", "certificate.wrong", "redis.port_closed"]);
         let hasty = plain.replace("  port: 5000\n\nload", "  port: 5000\n  ping_interval: 1s\n\nload");
-        assert!(unfit(&hasty, "machine").contains(&"listener.impatient"), "{hasty}");
+        assert!(unfit(&hasty, "machine").contains(&"listener.hasty"), "{hasty}");
     }
 
     #[test]
     fn of_two_nodes_one_is_missed_by_the_pair_and_of_three_by_the_crowd() {
-        let mut topology =
-            crate::topology::load(include_bytes!("../../../examples/chatroom.yaml")).unwrap();
+        let mut topology = crate::topology::load(include_bytes!("../../../examples/chatroom.yaml")).unwrap();
         assert_eq!(Control::NodeDown.check(&topology), CheckId::NodesDiffer);
         topology.node.on.push(crate::base::ids::InstanceName::new("ecs04"));
         assert_eq!(Control::NodeDown.check(&topology), CheckId::NodesAll);

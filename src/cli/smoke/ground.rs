@@ -25,7 +25,7 @@ use crate::ssh::Command;
 use crate::verify::Check;
 
 /// How long the cloud may take to carry out one change, and to see what became of it.
-const CHANGE: Duration = Duration::from_secs(60);
+const CHANGE: Duration = Duration::from_mins(1);
 
 /// What puts something back.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -57,7 +57,9 @@ mod tests {
         check.evidence.insert("latency_histogram".to_owned(), "2:5 5:20 10:0 20:1".to_owned());
         check.evidence.insert("latency_p50".to_owned(), "3.0 ms".to_owned());
         let text = section_of(&report_of(vec![check])).unwrap();
-        for part in ["to 2 ms</th>", "width:calc(25% * .8)", "width:calc(100% * .8)\"></span> 20", "half within"] {
+        for part in
+            ["to 2 ms</th>", "width:calc(25% * .8)", "width:calc(100% * .8)\"></span> 20", "half within"]
+        {
             assert!(text.contains(part), "no {part} in {text}");
         }
     }

@@ -48,7 +48,8 @@ impl Report {
 
     fn head(&self) -> String {
         let verdict = if self.passed() { Status::Passed } else { Status::Failed };
-        let hosts = self.hosts.as_ref().map(|hosts| format!(", on hosts of kind {hosts}")).unwrap_or_default();
+        let hosts =
+            self.hosts.as_ref().map(|hosts| format!(", on hosts of kind {hosts}")).unwrap_or_default();
         format!(
             "<header>\n<p class=\"verdict {}\">{}</p>\n<h1>{}</h1>\n<p class=\"quiet\">{} passed, {} failed, {} skipped in \
              {}. Begun <time datetime=\"{started}\">{}</time>{}.</p>\n</header>\n",
@@ -87,7 +88,8 @@ fn section(id: &str, title: &str, content: &str) -> String {
 fn check_item(check: &Check) -> String {
     let mut more = String::new();
     if let Some(hint) = check.hint.as_ref().filter(|_| check.status == Status::Failed) {
-        let _ = writeln!(more, "<p class=\"hint\"><span class=\"quiet\">What to do:</span> {}</p>", escape(hint));
+        let _ =
+            writeln!(more, "<p class=\"hint\"><span class=\"quiet\">What to do:</span> {}</p>", escape(hint));
     }
     if !check.evidence.is_empty() {
         more.push_str("<dl>\n");
@@ -223,7 +225,10 @@ mod tests {
         report.picture = Some(shown);
         report.phases = vec![Stage::new(nasty, Status::Failed, nasty)];
         let page = report.to_html();
-        assert!(!page.contains("<script") && !page.contains('\u{1b}') && !page.contains("onload='"), "{page}");
+        assert!(
+            !page.contains("<script") && !page.contains('\u{1b}') && !page.contains("onload='"),
+            "{page}"
+        );
         assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
     }
 }

@@ -19,7 +19,7 @@ const COLUMNS: u32 = 2;
 const TITLE: u32 = 22;
 const LINE: u32 = 16;
 /// Letters that fit in a box over the whole width, and in one of two.
-const LETTERS: [usize; 2] = [56, 26];
+const LETTERS: [usize; 2] = [57, 25];
 
 const NAME: [CheckId; 1] = [CheckId::DnsCname];
 const FRONT: [CheckId; 4] =
@@ -108,8 +108,10 @@ pub(super) fn section_of(picture: &Picture, report: &Report) -> String {
 }
 
 fn draw(picture: &Picture, report: &Report) -> (String, u32) {
-    let clients =
-        Part { name: "clients".to_owned(), addresses: picture.clients.iter().map(|one| format!("from {one}")).collect() };
+    let clients = Part {
+        name: "clients".to_owned(),
+        addresses: picture.clients.iter().map(|one| format!("from {one}")).collect(),
+    };
     let mut shapes = Vec::new();
     let mut y = EDGE;
     for (part, standing) in [
@@ -195,7 +197,10 @@ mod tests {
     use super::*;
 
     fn node(name: &str) -> NodePart {
-        NodePart { part: Part { name: name.to_owned(), addresses: vec!["10.0.0.1".to_owned()] }, standing: Ok(()) }
+        NodePart {
+            part: Part { name: name.to_owned(), addresses: vec!["10.0.0.1".to_owned()] },
+            standing: Ok(()),
+        }
     }
 
     #[test]
