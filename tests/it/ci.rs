@@ -69,10 +69,10 @@ fn settings(env: &TestEnv, cloud: &ServedCloud) -> BTreeMap<String, String> {
 
 /// Runs lines as the services do, with these variables beside those of the test.
 fn shell(env: &TestEnv, lines: &str, variables: &BTreeMap<String, String>) -> Run {
-    let base = env.command(&[]);
+    let usual = env.command(&[]);
     let mut bash = Command::new("bash");
     bash.args(["-e", "-o", "pipefail", "-c", lines]).current_dir(env.folder()).env_clear();
-    bash.envs(base.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(variables);
+    bash.envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?)))).envs(variables);
     Run::from(bash.output().expect("bash starts"))
 }
 
