@@ -22,7 +22,7 @@ build: setup ## Build the three programs, optimised | 10 min | 5 s
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --profile node --package chat-node --locked --target $(TARGET)
 	install -m 755 target/$(TARGET)/node/chat-node target/release/chat-node
 
-demo: build ## The whole road once: plan, apply, verify, destroy | 11 min | 60 s
+demo: build ## The whole life of a stack, and what breaks it | 14 min | 4 min
 	target/release/albatross smoke examples/chatroom.yaml
 
 test: setup-test ## Every check and every test | 45 min | 25 min
@@ -71,6 +71,9 @@ screenshots: setup-test ## Take the pictures of the pages in docs/images anew | 
 	ALBATROSS="$$PWD/target/debug/albatross" TOPOLOGY="$$PWD/examples/chatroom.yaml" \
 		CHROMIUM="$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" \
 		node tests/browser/region/screenshots.mjs docs/images
+	ALBATROSS="$$PWD/target/debug/albatross" TOPOLOGY="$$PWD/examples/chatroom.yaml" \
+		CHROMIUM="$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" \
+		node tests/browser/report/screenshots.mjs docs/images
 
 clean: ## Remove what was built
 	cargo clean

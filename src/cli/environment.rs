@@ -35,6 +35,11 @@ pub(super) fn terminal_kind() -> String {
     variable("TERM").unwrap_or_else(|| "dumb".to_owned())
 }
 
+/// The file that GitHub Actions shows as the summary of a step.
+pub(super) fn step_summary() -> Option<PathBuf> {
+    variable("GITHUB_STEP_SUMMARY").map(PathBuf::from)
+}
+
 /// Where the SSH agent listens.
 pub(super) fn agent_socket() -> Option<PathBuf> {
     variable("SSH_AUTH_SOCK").map(PathBuf::from)

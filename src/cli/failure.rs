@@ -40,6 +40,11 @@ impl Failure {
         Self::new(status, anyhow::anyhow!("{sentence}"), Some(hint.into()))
     }
 
+    /// What happened, for a report; a short word where it has been shown already.
+    pub(super) fn sentence(&self) -> String {
+        self.error.as_ref().map_or_else(|| self.status.means().to_owned(), |error| format!("{error:#}"))
+    }
+
     /// When what happened has been shown already.
     pub(super) fn shown(status: ExitStatus) -> Self {
         Self { status, error: None, resource: None, request_id: None, hint: None }

@@ -3,7 +3,7 @@
 //! While nothing is under way (the lock is waited for, the cloud is read, a question is asked) the first one ends it too.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -13,12 +13,33 @@ use crate::cli::failure::Failure;
 use crate::ssh::quote;
 use crate::state::lock::Standing;
 
-/// Said when somebody has said stop. Once it is dropped, a signal ends the program at once.
+/// How many listen. A command may be made of several that listen one after the other.
+static LISTENING: AtomicUsize = AtomicUsize::new(0);
+
+/// Said when somebody has said stop. Once it is dropped, and no other one listens, a signal ends the program at once.
 #[derive(Debug)]
 pub(super) struct Stop {
     shared: Arc<Shared>,
     over: CancellationToken,
     _ended: DropGuard,
+    _listens: Option<Listens>,
+}
+
+/// One that listens.
+#[derive(Debug)]
+struct Listens;
+
+impl Listens {
+    fn begin() -> Self {
+        LISTENING.fetch_add(1, Ordering::SeqCst);
+        Self
+    }
+}
+
+impl Drop for Listens {
+    fn drop(&mut self) {
+        LISTENING.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -49,15 +70,19 @@ impl Stop {
         let refused = |error: std::io::Error| Failure::new(ExitStatus::Bug, error, None);
         let mut interrupt = signal(SignalKind::interrupt()).map_err(refused)?;
         let mut terminate = signal(SignalKind::terminate()).map_err(refused)?;
-        let stop = Self::never();
+        let stop = Self { _listens: Some(Listens::begin()), ..Self::never() };
         let (shared, ended) = (stop.shared.clone(), stop.over.clone());
         tokio::spawn(async move {
             tokio::select! {
                 () = either(&mut interrupt, &mut terminate) => shared.say(),
                 () = ended.cancelled() => {}
             }
-            either(&mut interrupt, &mut terminate).await;
-            leave();
+            loop {
+                either(&mut interrupt, &mut terminate).await;
+                if !ended.is_cancelled() || LISTENING.load(Ordering::SeqCst) == 0 {
+                    leave();
+                }
+            }
         });
         Ok(stop)
     }
@@ -65,7 +90,7 @@ impl Stop {
     /// Of a command that changes nothing and may end at any time.
     pub(super) fn never() -> Self {
         let over = CancellationToken::new();
-        Self { shared: Arc::default(), _ended: over.clone().drop_guard(), over }
+        Self { shared: Arc::default(), _ended: over.clone().drop_guard(), over, _listens: None }
     }
 
     /// Whoever holds it hears when somebody says stop.

@@ -175,6 +175,8 @@ impl LocalCloud {
             fs::File::create(&log).map_err(durable::FileError::new("create", &log)).map_err(cannot_start)?;
         let mut command = serve_command(options, region, &folder.join("data"))?;
         command.arg("--until-stdin-closes").stdin(Stdio::piped()).stderr(errors);
+        // Ctrl-C in this terminal is for this command, which may still have to put something right.
+        command.process_group(0);
         spawn(command, &log)
     }
 

@@ -22,18 +22,21 @@ mod external;
 mod failure;
 mod fault;
 mod hooks;
+mod init;
 mod interrupt;
 mod key;
 mod local;
 mod logins;
 mod logs;
 mod passphrase;
+mod picture;
 mod plan;
 mod programs;
 mod protection;
 mod refresh;
 mod releases;
 mod render;
+mod reports;
 mod rollback;
 mod saved;
 mod selection;
@@ -44,6 +47,7 @@ mod status;
 mod unlock;
 mod validate;
 mod verify;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -115,6 +119,8 @@ pub(crate) struct ChangeArguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write the file by which a continuous integration proves a topology
+    Init(init::Arguments),
     /// Check a topology and show all that is wrong with it
     Validate(validate::Arguments),
     /// Ask the cloud, before anything is made, whether this can become real
@@ -145,7 +151,7 @@ enum Command {
     Destroy(ChangeArguments),
     /// Remove the lock of a command that is gone
     Unlock(unlock::Arguments),
-    /// All of it once on a local cloud of its own: validate, plan, apply, verify, destroy
+    /// The whole life of a stack on a local cloud of its own, and whether verify notices what breaks
     Smoke(smoke::Arguments),
     /// Say what an error code means and what to do; without one, list the codes
     Explain(explain::Arguments),
@@ -201,6 +207,7 @@ impl Cli {
     async fn run(self) -> Result<ExitStatus, Failure> {
         let options = &self.options;
         match self.command {
+            Command::Init(arguments) => init::run(&arguments),
             Command::Validate(arguments) => validate::run(&arguments),
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,
             Command::Plan(arguments) => plan::run(options, &arguments).await,

@@ -1,144 +1,205 @@
-//! `albatross smoke FILE`: the whole road once, on a local cloud of its own.
+//! `albatross smoke FILE`: the whole life of a stack, on a local cloud of its own.
 //!
 //! 1. validate, and start a cloud that ends with this command, however that ends;
 //! 2. plan, apply, plan again: nothing may be left to do;
 //! 3. verify;
-//! 4. destroy, and ask the cloud itself what is left.
+//! 4. change: one node more and another release; verify again;
+//! 5. the negative controls: break one thing after the other, and see verify notice each ([`control`]);
+//! 6. destroy, and ask the cloud itself what is left.
 //!
-//! With `--keep` it ends after verify and leaves everything up, on the local cloud of this folder.
+//! `--quick` leaves out 4 and 5. With `--keep` it ends after 3 and leaves everything up, on the local cloud of this
+//! folder.
+
+mod attempt;
+mod book;
+mod breakage;
+mod change;
+mod control;
+mod ground;
+mod home;
 
 use std::path::PathBuf;
-use std::process::Child;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use self::attempt::attempt;
+use self::book::{Book, Phase, Verdict, title};
+use self::control::Control;
+use self::ground::Ground;
+use self::home::Home;
+use crate::apply::refresh::Depth;
+use crate::base::retry::{Backoff, Deadline};
 use crate::cli::apply::{Consent, bring_about};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::cli::hooks::Phase;
-use crate::cli::local::{CloudOptions, LocalCloud, Pace};
+use crate::cli::interrupt::Stop;
+use crate::cli::local::{CloudOptions, Pace};
+use crate::cli::refresh::get_to_know;
 use crate::cli::render::progress::{self, seconds};
 use crate::cli::render::{self, count, report};
+use crate::cli::reports::ReportArguments;
 use crate::cli::session::{self, Session, Target, Use};
-use crate::cli::verify::{prove, unproved, write_reports};
-use crate::cli::{GlobalOptions, destroy, plan};
+use crate::cli::verify::prove;
+use crate::cli::{GlobalOptions, destroy, hooks, plan, programs};
 use crate::plan::saved::Options;
 use crate::plan::select::Selection;
-use crate::verify::Report;
+use crate::topology::model::Topology;
+use crate::verify::{Report, Stage, Status};
+
+/// How long the cloud may count what is on its way out.
+const LEAVING: Duration = Duration::from_secs(30);
 
 /// Arguments of `smoke`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example:\n  albatross smoke --hosts process --junit smoke.xml --html smoke.html chatroom.yaml"
+)]
 pub(super) struct Arguments {
     /// The topology
     file: PathBuf,
-    /// Let nothing in the cloud take time, and leave out the checks that do
+    /// Let nothing in the cloud take time, and leave out what does: the change, what is broken on purpose, the silence
     #[arg(long, conflicts_with = "pace")]
     quick: bool,
     #[command(flatten)]
     cloud: CloudOptions,
-    /// Write the report as JUnit XML, one test case a check
-    #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
-    /// Write the report as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
-    /// Leave everything up, on the local cloud of this folder
+    #[command(flatten)]
+    reports: ReportArguments,
+    /// Stop after the checks and leave everything up, on the local cloud of this folder
     #[arg(long)]
     keep: bool,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let started = now();
+    let mut book = Book::open();
+    let outcome = Box::pin(whole(options, arguments, &mut book)).await;
+    if outcome.is_ok() {
+        title("result");
+    }
+    let report = book.close();
+    if outcome.is_ok() {
+        report.phases.iter().chain(&report.controls).for_each(report::print_stage);
+        report::print_summary(&report);
+    }
+    let written = arguments.reports.write(&report);
+    let left = outcome?;
+    written?;
+    if let Some(left) = left {
+        anstream::println!("{} left", count(left, "resource"));
+    }
+    anstream::println!("smoke took {}", seconds(report.duration));
+    Ok(match left {
+        Some(1..) => ExitStatus::PartlyApplied,
+        Some(0) | None if report.passed() => ExitStatus::Done,
+        Some(0) | None => ExitStatus::NotVerified,
+    })
+}
+
+/// All of it; how many resources are left, unless they were to be kept.
+async fn whole(
+    options: &GlobalOptions,
+    arguments: &Arguments,
+    book: &mut Book,
+) -> Result<Option<usize>, Failure> {
+    let topology = book.phase(Phase::Validate, async { validate(arguments) }).await?;
     let mut cloud_options = arguments.cloud.clone();
     if arguments.quick {
         cloud_options.pace = Pace::Instant;
     }
-    stage("validate");
-    let loaded = session::load(&arguments.file)?;
+    let region = topology.region.to_string();
+    let start = async {
+        let home = Home::new(options, &cloud_options, &region, arguments.keep).await?;
+        let hosts = home.cloud.status().await?.hosts_mode;
+        let sentence = format!("a local cloud with hosts of kind {hosts}, in {region}");
+        anstream::println!("{sentence}");
+        Ok(((home, hosts), Ok(sentence)))
+    };
+    let (home, hosts) = book.phase(Phase::Cloud, start).await?;
+    let target = Target::Local(Box::new(home.cloud.clone()));
+    let mut smoke = Smoke { options: home.options.clone(), arguments, topology, target };
+    smoke.up_to_proof(book).await?;
+    if arguments.keep {
+        book.leave_out(&[Phase::Change, Phase::VerifyChange], "everything is kept as it is (--keep)");
+        book.leave_out_controls("everything is kept as it is (--keep)");
+        book.leave_out(&[Phase::Destroy], "everything is kept as it is (--keep)");
+        smoke.say_what_is_kept();
+        return Ok(None);
+    }
+    Box::pin(smoke.beyond_proof(book, &home, &hosts)).await?;
+    book.phase(Phase::Destroy, Box::pin(smoke.down(&home))).await.map(Some)
+}
+
+fn validate(arguments: &Arguments) -> Result<(Topology, Verdict), Failure> {
+    let topology = session::load(&arguments.file)?.topology;
     anstream::println!("{} is valid", arguments.file.display());
-    let region = loaded.topology.region.to_string();
-    let home = Home::new(options, &cloud_options, &region, arguments.keep).await?;
-    let smoke =
-        Smoke { options: &home.options, arguments, target: Target::Local(Box::new(home.cloud.clone())) };
-    let report = Box::pin(smoke.up_to_proof()).await?;
-    if let Some(report) = &report {
-        write_reports(report, arguments.junit.as_deref(), arguments.json.as_deref())?;
-    }
-    let report = report.as_ref();
-    let status =
-        if arguments.keep { smoke.say_what_is_kept(report) } else { Box::pin(smoke.down(report)).await? };
-    anstream::println!("smoke took {}", seconds(started.elapsed()));
-    Ok(status)
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long the whole took is shown, and decides nothing")]
-fn now() -> Instant {
-    Instant::now()
-}
-
-fn stage(name: &str) {
-    let bold = anstyle::Style::new().bold();
-    anstream::println!("\n{bold}== {name}{bold:#}");
-}
-
-/// Where the cloud and the state of a smoke run live.
-struct Home {
-    options: GlobalOptions,
-    cloud: LocalCloud,
-    /// Ends the cloud when dropped: its standard input closes.
-    _child: Option<Running>,
-    _folder: Option<tempfile::TempDir>,
-}
-
-/// A child process that is waited for once its standard input has been closed.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        // The cloud ends by itself now; waiting lets it remove its files. Nothing can be done about an error here.
-        let _ = self.0.wait();
-    }
-}
-
-impl Home {
-    async fn new(
-        options: &GlobalOptions,
-        cloud_options: &CloudOptions,
-        region: &str,
-        keep: bool,
-    ) -> Result<Self, Failure> {
-        let mut options = GlobalOptions { local: true, endpoint: None, ..options.clone() };
-        if keep {
-            let cloud = LocalCloud::start(&options.state_dir, cloud_options, Some(region)).await?;
-            return Ok(Self { options, cloud, _child: None, _folder: None });
-        }
-        let folder = tempfile::Builder::new().prefix("albatross-smoke-").tempdir();
-        let folder = folder.map_err(|error| Failure::new(ExitStatus::Failed, error, None))?;
-        options.state_dir = folder.path().join("state");
-        let (child, cloud) = LocalCloud::start_for_this_command(folder.path(), cloud_options, Some(region))?;
-        Ok(Self { options, cloud, _child: Some(Running(child)), _folder: Some(folder) })
-    }
+    let sentence = format!("stack {} in {}", topology.stack, topology.region);
+    Ok((topology, Ok(sentence)))
 }
 
 struct Smoke<'a> {
-    options: &'a GlobalOptions,
+    options: GlobalOptions,
     arguments: &'a Arguments,
+    /// What the stack shall be now.
+    topology: Topology,
     target: Target,
 }
 
 impl Smoke<'_> {
     async fn session(&self, access: Use) -> Result<Session, Failure> {
-        let loaded = session::load(&self.arguments.file)?;
-        session::begin_at(self.options, loaded, access, self.target.clone()).await
+        let mut loaded = session::load(&self.arguments.file)?;
+        loaded.topology = self.topology.clone();
+        session::begin_at(&self.options, loaded, access, self.target.clone()).await
     }
 
-    /// Nothing where there is nothing that could be proved.
-    async fn up_to_proof(&self) -> Result<Option<Report>, Failure> {
-        stage("apply");
+    async fn up_to_proof(&self, book: &mut Book) -> Result<(), Failure> {
+        book.phase(Phase::Plan, Box::pin(self.plan())).await?;
+        book.phase(Phase::Apply, Box::pin(self.apply())).await?;
+        book.phase(Phase::EmptyPlan, Box::pin(self.plan_nothing())).await?;
+        let quick = self.arguments.quick;
+        book.proof = Some(book.phase(Phase::Verify, Box::pin(self.verify(quick))).await?);
+        Ok(())
+    }
+
+    /// The change and the controls, as far as they say anything.
+    async fn beyond_proof(&mut self, book: &mut Book, home: &Home, hosts: &str) -> Result<(), Failure> {
+        let reason = match &book.proof {
+            _ if self.arguments.quick => Some("it takes time (--quick)"),
+            Some(proof) if !proof.passed() => Some("the chatroom does not work as it is"),
+            Some(_) | None => None,
+        };
+        if let Some(reason) = reason {
+            book.leave_out(&[Phase::Change, Phase::VerifyChange], reason);
+            book.leave_out_controls(reason);
+            return Ok(());
+        }
+        book.phase(Phase::Change, Box::pin(self.change(home))).await?;
+        let proof = book.phase(Phase::VerifyChange, Box::pin(self.verify(true))).await?;
+        if !proof.passed() {
+            book.leave_out_controls("the chatroom does not work after the change");
+            return Ok(());
+        }
+        Box::pin(self.controls(book, home, hosts)).await
+    }
+
+    async fn plan(&self) -> Result<((), Verdict), Failure> {
+        let session = self.session(Use::Plan).await?;
+        let (plan, _) = plan::look(&session, &Options::default()).await?;
+        let words = render::plan::summary_words(plan.summary(), render::plan::Tense::Future);
+        anstream::println!("Plan: {words}.");
+        Ok(((), Ok(words)))
+    }
+
+    /// Makes the stack what it shall be now.
+    async fn apply(&self) -> Result<((), Verdict), Failure> {
         let session = self.session(Use::Change).await?.with_sink(progress::sink());
-        bring_about(&session, Phase::Apply, Consent::Given, Selection::default(), |_| Ok(())).await?;
-        drop(session);
-        stage("plan");
+        let mut words = String::new();
+        let accept = |plan: &crate::plan::Plan| {
+            words = render::plan::summary_words(plan.summary(), render::plan::Tense::Past);
+            Ok(())
+        };
+        bring_about(&session, hooks::Phase::Apply, Consent::Given, Selection::default(), accept).await?;
+        Ok(((), Ok(words)))
+    }
+
+    async fn plan_nothing(&self) -> Result<((), Verdict), Failure> {
         let session = self.session(Use::Plan).await?;
         let (again, _) = plan::look(&session, &Options::default()).await?;
         render::plan::print(&again);
@@ -149,15 +210,84 @@ impl Smoke<'_> {
                 "run again with --keep to look at what is up",
             ));
         }
-        stage("verify");
-        if let Some(unproved) = unproved(&session.topology) {
-            anstream::println!("not run: {unproved}");
-            return Ok(None);
-        }
-        prove(&session, self.arguments.quick).await.map(Some)
+        Ok(((), Ok("nothing is left to do".to_owned())))
     }
 
-    fn say_what_is_kept(&self, report: Option<&Report>) -> ExitStatus {
+    async fn verify(&self, quick: bool) -> Result<(Report, Verdict), Failure> {
+        let session = self.session(Use::Look).await?;
+        let report = prove(&session, quick, &self.arguments.reports).await?;
+        let passed = count(report.count(Status::Passed), "check");
+        let verdict = match report.count(Status::Failed) {
+            0 => Ok(format!("{passed} passed")),
+            failed => Err(format!("{} failed", count(failed, "check"))),
+        };
+        Ok((report, verdict))
+    }
+
+    /// One node more, and another release on all of them.
+    async fn change(&mut self, home: &Home) -> Result<((), Verdict), Failure> {
+        let program = self.options.chat_node.clone();
+        let program = program.map_or_else(|| programs::find("chat-node"), Ok)?;
+        if let Some(folder) = home.folder() {
+            self.options.chat_node = Some(change::another_release(&program, folder)?);
+        }
+        let more = change::add_node(&mut self.topology);
+        let ((), _made) = self.apply().await?;
+        let ((), _nothing) = self.plan_nothing().await?;
+        Ok((
+            (),
+            Ok(match more {
+                Some(name) => format!("another release on all nodes, and one node more: {name}"),
+                None => {
+                    "another release on all nodes; none was added, as host keys are listed by hand".to_owned()
+                }
+            }),
+        ))
+    }
+
+    async fn controls(&self, book: &mut Book, home: &Home, hosts: &str) -> Result<(), Failure> {
+        let session = self.session(Use::Look).await?;
+        get_to_know(&session, Depth::Cloud).await?;
+        let stop = Stop::listen()?;
+        let mut ground = Ground::new(&session, &home.cloud);
+        let mut tried = Book::open();
+        let work = async {
+            for control in Control::ALL {
+                tried.control(Box::pin(self.control(control, &mut ground, &stop, hosts)).await?);
+            }
+            let (passed, failed) = (tried.count(Status::Passed), tried.count(Status::Failed));
+            let verdict = match failed {
+                0 => Ok(format!(
+                    "verify noticed {passed} of {passed}, {} left out",
+                    tried.count(Status::Skipped)
+                )),
+                _ => Err(format!("verify did not notice {failed}")),
+            };
+            Ok(((), verdict))
+        };
+        let done = book.phase(Phase::Controls, Box::pin(work)).await;
+        book.take_controls_of(tried);
+        done
+    }
+
+    async fn control(
+        &self,
+        control: Control,
+        ground: &mut Ground<'_>,
+        stop: &Stop,
+        hosts: &str,
+    ) -> Result<Stage, Failure> {
+        if let Some(why) = control.unfit(&self.topology, hosts) {
+            return Ok(Stage::new(control.name(), Status::Skipped, why));
+        }
+        let tried = stop.heard(Box::pin(attempt(control, &self.topology, ground, stop.token()))).await?;
+        tried.ok_or_else(|| {
+            anstream::eprintln!("Stopped; what was broken is as it was, and the cloud ends.");
+            Failure::shown(stop.status())
+        })
+    }
+
+    fn say_what_is_kept(&self) {
         let file = self.arguments.file.display();
         let next = [
             (format!("albatross --local status {file}"), "what there is, and the address to open"),
@@ -170,40 +300,29 @@ impl Smoke<'_> {
         for (command, what) in next {
             anstream::println!("  {command:width$}  {what}");
         }
-        verdict(report)
     }
 
-    async fn down(&self, report: Option<&Report>) -> Result<ExitStatus, Failure> {
-        stage("destroy");
+    async fn down(&self, home: &Home) -> Result<(usize, Verdict), Failure> {
         let session = self.session(Use::Change).await?.with_sink(progress::sink());
         destroy::remove_all(&session, Consent::Given, Selection::default()).await?;
-        let left = self.left().await?;
-        stage("result");
-        if let Some(report) = report {
-            report.checks.iter().for_each(report::print_check);
-            report::print_summary(report);
-        }
-        anstream::println!("{} left", count(left, "resource"));
-        Ok(if left == 0 { verdict(report) } else { ExitStatus::PartlyApplied })
-    }
-
-    /// What the cloud itself counts, what an ALB made by itself included; that goes a little later.
-    async fn left(&self) -> Result<usize, Failure> {
-        let Target::Local(cloud) = &self.target else {
-            return Ok(0);
+        let left = left(home).await?;
+        let verdict = if left == 0 {
+            Ok("the cloud has nothing left".to_owned())
+        } else {
+            Err(format!("the cloud still has {}", count(left, "resource")))
         };
-        let deadline = crate::base::retry::Deadline::after(Duration::from_secs(30));
-        let mut backoff = crate::base::retry::Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
-        loop {
-            let left = cloud.status().await?.resources;
-            if left == 0 || !backoff.wait(&deadline).await {
-                return Ok(usize::try_from(left).unwrap_or(usize::MAX));
-            }
-        }
+        Ok((left, verdict))
     }
 }
 
-/// Of an app nothing more is said than that it came up and went.
-fn verdict(report: Option<&Report>) -> ExitStatus {
-    if report.is_none_or(Report::passed) { ExitStatus::Done } else { ExitStatus::NotVerified }
+/// What the cloud itself counts, what an ALB made by itself included; that goes a little later.
+async fn left(home: &Home) -> Result<usize, Failure> {
+    let deadline = Deadline::after(LEAVING);
+    let mut backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
+    loop {
+        let left = home.cloud.status().await?.resources;
+        if left == 0 || !backoff.wait(&deadline).await {
+            return Ok(usize::try_from(left).unwrap_or(usize::MAX));
+        }
+    }
 }

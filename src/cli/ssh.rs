@@ -76,7 +76,8 @@ fn terminal() -> Terminal {
     Terminal { kind, size: size().unwrap_or(Size { columns: 80, rows: 24 }) }
 }
 
-fn size() -> Option<Size> {
+/// How large the terminal is that standard output is, when it is one.
+pub(super) fn size() -> Option<Size> {
     let size = tcgetwinsize(std::io::stdout()).ok()?;
     Some(Size { columns: size.ws_col, rows: size.ws_row })
 }

@@ -5,96 +5,111 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::apply::refresh::Depth;
-use crate::base::durable;
 use crate::base::ids::CloudId;
-use crate::cli::GlobalOptions;
+
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::refresh::get_to_know;
 use crate::cli::render::report;
+use crate::cli::reports::ReportArguments;
 use crate::cli::session::{self, Session, Target, Use};
+use crate::cli::{GlobalOptions, picture, watch};
 use crate::cloud::cas;
 use crate::resource::observed::Output;
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
-use crate::topology::model::{Certificate, Topology};
-use crate::verify::{Report, Scenario, Tls, Vantage};
+use crate::topology::model::Certificate;
+use crate::verify::{Check, Report, Scenario, Status, Tls, Vantage};
 
 /// How long a single check may wait for what it expects.
 const CHECK: Duration = Duration::from_secs(10);
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  albatross verify --quick --watch=30 --html report.html chatroom.yaml")]
 pub(super) struct Arguments {
     /// The topology
     file: PathBuf,
     /// Leave out what takes longer than a listener's timeouts, and say less
     #[arg(long)]
     quick: bool,
-    /// Write the report as JUnit XML, one test case a check
-    #[arg(long, value_name = "FILE")]
-    junit: Option<PathBuf>,
-    /// Write the report as JSON
-    #[arg(long, value_name = "FILE")]
-    json: Option<PathBuf>,
+    /// Go on until Ctrl-C, with so many seconds between two rounds [default: 10]; ends as the last round did
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "10",
+        conflicts_with = "github",
+        value_parser = clap::value_parser!(u32).range(1..=86_400)
+    )]
+    watch: Option<u32>,
+    #[command(flatten)]
+    reports: ReportArguments,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let loaded = session::load(&arguments.file)?;
-    if let Some(unproved) = unproved(&loaded.topology) {
-        return Err(Failure::saying(
-            ExitStatus::NotVerified,
-            unproved,
-            "whether the load balancer finds it healthy, `apply` waits for and `albatross plan FILE` compares",
-        ));
+    let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
+    if let Some(seconds) = arguments.watch {
+        let pause = Duration::from_secs(seconds.into());
+        return Box::pin(watch::run(&session, arguments.quick, &arguments.reports, pause)).await;
     }
-    let session = session::begin(options, loaded, Use::Look).await?;
-    let report = prove(&session, arguments.quick).await?;
-    write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
+    let report = prove(&session, arguments.quick, &arguments.reports).await?;
+    arguments.reports.write(&report)?;
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified })
 }
 
-/// What cannot be proved of a topology with an app: the checks speak the language of the chat node.
-pub(super) fn unproved(topology: &Topology) -> Option<String> {
-    topology.app.as_ref().map(|app| {
-        format!(
-            "nothing is proved of what `{}` says to its clients: the checks are those of the chat node",
-            app.binary.display()
-        )
-    })
-}
-
-/// Runs the checks and prints each.
-pub(super) async fn prove(session: &Session, quick: bool) -> Result<Report, Failure> {
+/// Runs the checks and prints each; with a picture of the chatroom when a report has one.
+pub(super) async fn prove(
+    session: &Session,
+    quick: bool,
+    reports: &ReportArguments,
+) -> Result<Report, Failure> {
     let scenario = scenario(session, quick).await?;
     anstream::println!("Verifying {} with two clients", session.topology.url());
-    let mut report = crate::verify::run(&scenario, &report::print_check).await;
-    if let Target::Local(cloud) = &session.target {
-        report.hosts = Some(cloud.status().await?.hosts_mode);
-    }
+    let report = checked(session, &scenario, reports, &report::print_check).await?;
     report::print_summary(&report);
     Ok(report)
 }
 
-/// Writes the reports that were asked for.
-pub(super) fn write_reports(
-    report: &Report,
-    junit: Option<&std::path::Path>,
-    json: Option<&std::path::Path>,
-) -> Result<(), Failure> {
-    if let Some(path) = junit {
-        let text = report.to_junit().map_err(|error| Failure::new(ExitStatus::Bug, error, None))?;
-        write(path, &text)?;
+/// Runs the checks and tells each.
+pub(super) async fn checked(
+    session: &Session,
+    scenario: &Scenario,
+    reports: &ReportArguments,
+    on_check: &(dyn Fn(&Check) + Sync),
+) -> Result<Report, Failure> {
+    let mut report = crate::verify::run(scenario, on_check).await;
+    if let Target::Local(cloud) = &session.target {
+        report.hosts = Some(cloud.status().await?.hosts_mode);
     }
-    json.map_or(Ok(()), |path| write(path, &report.to_json()))
+    if reports.has_picture() {
+        report.picture = Some(picture::of(session, scenario).await?);
+    }
+    Ok(report)
 }
 
-fn write(path: &std::path::Path, text: &str) -> Result<(), Failure> {
-    durable::replace(path, text.as_bytes())
-        .map_err(|error| Failure::new(ExitStatus::Failed, error, Some("choose another file".to_owned())))
+/// The first check that fails, as soon as it has; none when none does. Nothing is printed.
+pub(super) async fn first_failure(session: &Session, quick: bool) -> Result<Option<Check>, Failure> {
+    let scenario = scenario(session, quick).await?;
+    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
+    let tell = |check: &Check| {
+        if check.status == Status::Failed {
+            // Nobody listens any more once the first one is known.
+            let _ = tell.send(check.clone());
+        }
+    };
+    tokio::select! {
+        biased;
+        first = told.recv() => Ok(first),
+        report = crate::verify::run(&scenario, &tell) => {
+            Ok(report.checks.into_iter().find(|check| check.status == Status::Failed))
+        }
+    }
 }
 
-async fn scenario(session: &Session, quick: bool) -> Result<Scenario, Failure> {
+/// What there is to verify, as the cloud tells it now.
+pub(super) async fn scenario(session: &Session, quick: bool) -> Result<Scenario, Failure> {
     let topology = &session.topology;
     get_to_know(session, Depth::Cloud).await?;
     let balancer = ResourceAddress::only(Kind::LoadBalancer);

@@ -129,6 +129,16 @@ pub struct Check {
     pub hint: Option<String>,
 }
 
+/// How the sentence of a check begins that was not made because one before it failed.
+pub(super) const NOT_REACHED: &str = "not reached because";
+
+impl Check {
+    /// Whether it failed only because one before it did.
+    pub fn was_not_reached(&self) -> bool {
+        self.status == Status::Failed && self.sentence.starts_with(NOT_REACHED)
+    }
+}
+
 pub(super) fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((duration.as_secs_f64() * 1e6).round() / 1e3)
 }

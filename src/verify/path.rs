@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::check::{Finding, Verdict};
 use super::clients::{Pair, Person, REDIS_HINT, shown, words};
 use super::crowd::{Crowd, Place};
+use super::histogram::Histogram;
 use crate::socketio::{ClientError, Event};
 
 /// Between two messages of one client; a node lets each say twenty a second in the long run, and two hundred at once.
@@ -261,6 +262,7 @@ fn judge(
     {
         finding = finding.with(name, shown(quantile(&latencies, part)));
     }
+    finding = finding.with("latency_histogram", Histogram::of(&latencies));
     let count = 2 * volume.messages();
     if lost + doubled + disordered > 0 {
         let why = format!(

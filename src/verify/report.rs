@@ -1,12 +1,39 @@
-//! All verdicts of a run, for people's tools: JSON and `JUnit`.
+//! All verdicts of a run, for people's tools: JSON here, other forms beside it.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
-use quick_junit::{NonSuccessKind, SerializeError, TestCase, TestCaseStatus, TestSuite};
 use serde::Serialize;
 
-use super::check::{Check, Status, milliseconds};
+use super::check::{Check, NOT_REACHED, Status, milliseconds};
+use super::picture::Picture;
+use crate::base::clock;
+
+/// A part of a longer run around the checks, or something that was broken on purpose to see whether they notice.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stage {
+    /// What people and reports call it.
+    pub name: String,
+    /// The verdict.
+    pub status: Status,
+    /// What was done and seen; of one that was left out why.
+    pub sentence: String,
+    /// How long it took.
+    #[serde(rename = "duration_milliseconds", serialize_with = "milliseconds")]
+    pub duration: Duration,
+}
+
+impl Stage {
+    /// One that took no time yet.
+    pub fn new(name: &str, status: Status, sentence: impl Into<String>) -> Self {
+        Self { name: name.to_owned(), status, sentence: sentence.into(), duration: Duration::ZERO }
+    }
+
+    /// One that failed only because one before it did.
+    pub fn not_reached(name: &str) -> Self {
+        Self::new(name, Status::Failed, format!("{NOT_REACHED} one before it failed"))
+    }
+}
 
 /// What a verification came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,12 +48,42 @@ pub struct Report {
     /// What stood behind the instances: `machine`, `process`; absent where they are real.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hosts: Option<String>,
+    /// What came before and after the checks, when they are a part of something longer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub phases: Vec<Stage>,
+    /// What was broken on purpose, and whether the checks noticed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub controls: Vec<Stage>,
+    /// What the chatroom is made of, when somebody wants a picture of it.
+    #[serde(skip)]
+    pub picture: Option<Picture>,
 }
 
 impl Report {
-    /// Whether the chatroom is proven to work: there are checks, and none failed.
+    /// Of checks that were made one after the other, and nothing beside them.
+    pub(super) fn of(checks: Vec<Check>, started: Timestamp, duration: Duration) -> Self {
+        Self {
+            checks,
+            started,
+            duration,
+            hosts: None,
+            phases: Vec::new(),
+            controls: Vec::new(),
+            picture: None,
+        }
+    }
+
+    /// Before anything was checked.
+    pub fn empty() -> Self {
+        Self::of(Vec::new(), clock::now(), Duration::ZERO)
+    }
+
+    /// Whether the chatroom is proven to work: there are checks, and nothing failed.
     pub fn passed(&self) -> bool {
-        !self.checks.is_empty() && self.count(Status::Failed) == 0
+        let mut stages = self.phases.iter().chain(&self.controls);
+        !self.checks.is_empty()
+            && self.count(Status::Failed) == 0
+            && stages.all(|stage| stage.status != Status::Failed)
     }
 
     /// How many checks have a verdict.
@@ -40,39 +97,4 @@ impl Report {
         value["passed"] = self.passed().into();
         format!("{value:#}")
     }
-
-    /// The report as `JUnit` XML: one test case a check, under its name.
-    ///
-    /// # Errors
-    /// When the XML writer refuses; text it cannot write is left out before.
-    pub fn to_junit(&self) -> Result<String, SerializeError> {
-        let mut suite = TestSuite::new("albatross verify");
-        suite.set_time(self.duration);
-        for check in &self.checks {
-            suite.add_test_case(test_case(check));
-        }
-        let mut report = quick_junit::Report::new("albatross");
-        report.set_time(self.duration).add_test_suite(suite);
-        report.to_string()
-    }
-}
-
-fn test_case(check: &Check) -> TestCase {
-    let mut status = match check.status {
-        Status::Passed => TestCaseStatus::success(),
-        Status::Failed => TestCaseStatus::non_success(NonSuccessKind::Failure),
-        Status::Skipped => TestCaseStatus::skipped(),
-    };
-    if check.status != Status::Passed {
-        status.set_message(check.sentence.clone());
-        if let Some(hint) = &check.hint {
-            status.set_description(hint.clone());
-        }
-    }
-    let mut case = TestCase::new(check.id.name(), status);
-    case.set_classname("albatross.verify").set_time(check.duration);
-    let evidence: Vec<String> =
-        check.evidence.iter().map(|(name, value)| format!("{name}: {value}")).collect();
-    case.set_system_out(format!("{}\n{}\n", check.sentence, evidence.join("\n")));
-    case
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::check::{Check, CheckId, Finding, Status, Verdict};
+use super::check::{Check, CheckId, Finding, NOT_REACHED, Status, Verdict};
 use super::clients::Pair;
 use super::crowd::Place;
 use super::report::Report;
@@ -25,7 +25,7 @@ pub async fn run(scenario: &Scenario, on_check: &(dyn Fn(&Check) + Sync)) -> Rep
     let mut log = Log { checks: Vec::new(), on_check, mark: clock };
     verify(scenario, &mut log).await;
     log.complete();
-    Report { checks: log.checks, started, duration: clock.elapsed(), hosts: None }
+    Report::of(log.checks, started, clock.elapsed())
 }
 
 async fn verify(scenario: &Scenario, log: &mut Log<'_>) {
@@ -134,7 +134,7 @@ impl Log<'_> {
 
     fn not_reached(&mut self, ids: &[CheckId], because: CheckId) {
         for id in ids {
-            let finding = Finding::new(format!("not reached because {because} failed"));
+            let finding = Finding::new(format!("{NOT_REACHED} {because} failed"));
             self.push(*id, Status::Failed, finding, Duration::ZERO);
         }
     }

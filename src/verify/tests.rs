@@ -57,6 +57,17 @@ async fn report(scenario: &Scenario) -> Report {
     report
 }
 
+/// A check that was made somewhere else.
+pub(super) fn check_of(id: CheckId, status: Status, sentence: &str) -> Check {
+    let (duration, evidence) = (Duration::from_millis(1200), std::collections::BTreeMap::new());
+    Check { id, status, sentence: sentence.to_owned(), duration, evidence, hint: None }
+}
+
+/// A report of such checks.
+pub(super) fn report_of(checks: Vec<Check>) -> Report {
+    Report { checks, ..Report::empty() }
+}
+
 fn failed(report: &Report) -> Vec<&'static str> {
     let failed = report.checks.iter().filter(|check| check.status == Status::Failed);
     failed.map(|check| check.id.name()).collect()

@@ -1,5 +1,5 @@
 //! The page of the chatroom: by itself, in a real browser on two nodes, and at the address that `apply` prints; and the
-//! page of a local cloud's region.
+//! page of a local cloud's region, and that of a report.
 //!
 //! The scripts are in `tests/browser`. They need Node.js and npm, most of them Chromium and Redis too. Where one is
 //! missing a test says so and passes; with `CI=true` it fails.
@@ -113,21 +113,32 @@ fn the_page_for_everybody() {
     passes_in_a_browser("the_page_for_everybody", "access.test.mjs", 8);
 }
 
-#[test]
-fn the_page_of_the_region() {
-    if lacks_redis("the_page_of_the_region") {
+/// Runs one file in a real browser, beside a local cloud with the chatroom's topology.
+#[track_caller]
+fn passes_beside_a_region(test: &str, file: &str, at_least: usize) {
+    if lacks_redis(test) {
         return;
     }
     let browser = match browser() {
         Ok(browser) => browser,
-        Err(reason) => return missing("the_page_of_the_region", &reason),
+        Err(reason) => return missing(test, &reason),
     };
     fetch_modules();
     let _alone = BROWSER.lock().unwrap_or_else(PoisonError::into_inner);
     let mut command = Command::new("node");
     let topology = std::fs::canonicalize("examples/chatroom.yaml").expect("the example");
     command.env("CHROMIUM", browser).env("ALBATROSS", program("albatross")).env("TOPOLOGY", topology);
-    passes(&mut command, &[Path::new(SCRIPTS).join("region/region.test.mjs")], 13);
+    passes(&mut command, &[Path::new(SCRIPTS).join(file)], at_least);
+}
+
+#[test]
+fn the_page_of_the_region() {
+    passes_beside_a_region("the_page_of_the_region", "region/region.test.mjs", 13);
+}
+
+#[test]
+fn the_page_of_a_report() {
+    passes_beside_a_region("the_page_of_a_report", "report/report.test.mjs", 12);
 }
 
 /// The address behind `On this machine open`.

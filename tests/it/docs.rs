@@ -100,7 +100,7 @@ fn the_readme_does_what_it_shows() {
 }
 
 /// The cells of the table whose header line begins so.
-fn table(text: &str, header: &str) -> Vec<Vec<String>> {
+pub(crate) fn table(text: &str, header: &str) -> Vec<Vec<String>> {
     let mut lines = text.lines().skip_while(|line| !line.starts_with(header));
     assert!(lines.next().is_some(), "no table begins with `{header}`");
     let rows = lines.skip(1).take_while(|line| line.starts_with('|'));
@@ -121,7 +121,7 @@ fn assert_same(written: &BTreeSet<String>, known: &BTreeSet<String>) {
     );
 }
 
-fn bare(cell: &str) -> String {
+pub(crate) fn bare(cell: &str) -> String {
     cell.trim_matches('`').to_owned()
 }
 

@@ -55,6 +55,34 @@ fn smoke_proves_the_chatroom_on_machines_and_leaves_nothing() {
     assert_eq!(passed.collect::<Vec<_>>(), plain_checks());
 }
 
+/// What only machines have: a security group that keeps somebody out.
+#[test]
+fn smoke_breaks_machines_in_every_way_and_verify_notices_each() {
+    let Some(env) = with_machines("smoke_breaks_machines_in_every_way_and_verify_notices_each") else {
+        return;
+    };
+    let shorter =
+        [("idle_timeout: 60s ", "idle_timeout: 15s "), ("request_timeout: 60s", "request_timeout: 15s")];
+    env.write_changed("chatroom.yaml", &shorter);
+    let arguments =
+        ["smoke", "chatroom.yaml", "--hosts", "machine", "--pace", "instant", "--json", "out.json"];
+    env.run(&arguments)
+        .expect_code(0)
+        .expect_in_order(&["each node answers: ecs01, ecs02, ecs04", "0 resources left"]);
+    let report: Value = serde_json::from_str(&env.read("out.json")).expect("JSON");
+    let controls = report["controls"].as_array().expect("a list");
+    let passed =
+        controls.iter().filter(|control| control["status"] == "passed").map(|control| &control["name"]);
+    let all =
+        ["redis.stopped", "node.down", "sticky.off", "name.stale", "listener.hasty", "redis.port_closed"];
+    assert_eq!(passed.collect::<Vec<_>>(), all);
+    let port = controls[6]["sentence"].as_str().expect("a text");
+    assert!(
+        port.starts_with("nobody is let in to port 6379 of ecs03: verify fails at message.a_to_b"),
+        "{port}"
+    );
+}
+
 #[test]
 fn smoke_proves_https_on_machines() {
     let Some(env) = with_machines("smoke_proves_https_on_machines") else {
