@@ -26,6 +26,7 @@ pub mod redis;
 mod step;
 mod template;
 mod unit;
+pub mod vitals;
 
 pub use artifact::{Architecture, Artifact, ArtifactError};
 pub use error::{DeployError, Trouble};

@@ -18,7 +18,7 @@
 
 mod install;
 mod kept;
-mod ready;
+pub(super) mod ready;
 mod revert;
 
 use std::net::Ipv4Addr;

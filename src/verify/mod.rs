@@ -11,6 +11,7 @@ mod crowd;
 mod dns;
 mod http;
 mod idle;
+mod inquiry;
 mod page;
 mod path;
 mod polling;
@@ -21,6 +22,7 @@ mod scenario;
 mod tls;
 
 pub use check::{Check, CheckId, Status};
+pub use inquiry::{Diagnosis, Failed, Inquirer, Inquiry, Layer};
 pub use report::Report;
 pub use run::run;
 pub use scenario::{Scenario, Vantage};

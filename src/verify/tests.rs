@@ -49,7 +49,7 @@ fn alias() -> Record {
 
 async fn report(scenario: &Scenario) -> Report {
     let told = Mutex::new(Vec::new());
-    let report = run(scenario, &|check: &Check| told.lock().unwrap().push(check.id)).await;
+    let report = run(scenario, None, &|check: &Check| told.lock().unwrap().push(check.id)).await;
     assert_eq!(told.into_inner().unwrap(), report.checks.iter().map(|check| check.id).collect::<Vec<_>>());
     let mut ids: Vec<CheckId> = report.checks.iter().map(|check| check.id).collect();
     ids.sort();
@@ -287,7 +287,7 @@ async fn a_load_balancer_without_nodes_says_what_its_status_means() {
 fn a_verification_can_run_on_any_thread() {
     fn movable<T: Send>(_: &T) {}
     fn all(scenario: &Scenario) {
-        movable(&run(scenario, &|_: &Check| {}));
+        movable(&run(scenario, None, &|_: &Check| {}));
     }
     let _: fn(&Scenario) = all;
 }
