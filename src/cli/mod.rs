@@ -20,6 +20,7 @@ mod external;
 mod failure;
 mod fault;
 mod hooks;
+mod inquiry;
 mod interrupt;
 mod key;
 mod local;

@@ -10,10 +10,12 @@ use crate::base::ids::CloudId;
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::inquiry::{Sessions, subject};
 use crate::cli::refresh::get_to_know;
 use crate::cli::render::report;
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cloud::cas;
+use crate::diagnosis::Inspector;
 use crate::resource::observed::Output;
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
@@ -50,7 +52,9 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
 pub(super) async fn prove(session: &Session, quick: bool) -> Result<Report, Failure> {
     let scenario = scenario(session, quick).await?;
     anstream::println!("Verifying {} with two clients", session.topology.url());
-    let mut report = crate::verify::run(&scenario, &report::print_check).await;
+    let door = Sessions(session);
+    let inspector = Inspector::new(subject(session, &door, scenario.expected_cname.clone()));
+    let mut report = crate::verify::run(&scenario, Some(&inspector), &report::print_check).await;
     if let Target::Local(cloud) = &session.target {
         report.hosts = Some(cloud.status().await?.hosts_mode);
     }
