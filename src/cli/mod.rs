@@ -27,6 +27,7 @@ mod local;
 mod logins;
 mod logs;
 mod passphrase;
+mod outage;
 mod plan;
 mod programs;
 mod protection;

@@ -11,16 +11,18 @@ use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::inquiry::{Sessions, subject};
+use crate::cli::outage::Stopper;
 use crate::cli::refresh::get_to_know;
 use crate::cli::render::report;
 use crate::cli::session::{self, Session, Target, Use};
+use crate::cli::ssh::find;
 use crate::cloud::cas;
 use crate::diagnosis::Inspector;
 use crate::resource::observed::Output;
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
-use crate::topology::model::Certificate;
-use crate::verify::{Report, Scenario, Tls, Vantage};
+use crate::topology::model::{self, Certificate};
+use crate::verify::{Echo, Means, Outage, Page, Report, Scenario, Service, Tls, Vantage};
 
 /// How long a single check may wait for what it expects.
 const CHECK: Duration = Duration::from_secs(10);
@@ -33,6 +35,9 @@ pub(super) struct Arguments {
     /// Leave out what takes longer than a listener's timeouts, and say less
     #[arg(long)]
     quick: bool,
+    /// Stop a node for a while, too, and see its clients move to another one
+    #[arg(long)]
+    disruptive: bool,
     /// Write the report as JUnit XML, one test case a check
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -42,19 +47,36 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
-    let report = prove(&session, arguments.quick).await?;
+    // Who stops a node keeps others from changing it meanwhile.
+    let access = if arguments.disruptive { Use::Remove } else { Use::Look };
+    let session = session::begin(options, session::load(&arguments.file)?, access).await?;
+    let stopper = arguments.disruptive.then(|| Stopper::new(&session));
+    let report = prove_with(&session, arguments.quick, stopper.as_ref()).await?;
     write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified })
 }
 
 /// Runs the checks and prints each.
 pub(super) async fn prove(session: &Session, quick: bool) -> Result<Report, Failure> {
+    prove_with(session, quick, None).await
+}
+
+async fn prove_with(
+    session: &Session,
+    quick: bool,
+    stopper: Option<&Stopper<'_>>,
+) -> Result<Report, Failure> {
     let scenario = scenario(session, quick).await?;
     anstream::println!("Verifying {} with two clients", session.topology.url());
     let door = Sessions(session);
     let inspector = Inspector::new(subject(session, &door, scenario.expected_cname.clone()));
-    let mut report = crate::verify::run(&scenario, Some(&inspector), &report::print_check).await;
+    let outage = stopper.map(|stopper| stopper as &dyn Outage);
+    let means = Means { inquirer: Some(&inspector), outage };
+    let proof = crate::verify::run(&scenario, means, &report::print_check);
+    let mut report = match stopper {
+        Some(stopper) => stopper.guard(proof).await?,
+        None => proof.await,
+    };
     if let Target::Local(cloud) = &session.target {
         report.hosts = Some(cloud.status().await?.hosts_mode);
     }
@@ -104,6 +126,7 @@ async fn scenario(session: &Session, quick: bool) -> Result<Scenario, Failure> {
         expected_cname,
         address_map: session.hosts.address_map().await,
         sources: sources(session).await?,
+        service: service(&topology.verify.service),
         nodes: topology.node.on.iter().map(ToString::to_string).collect(),
         deadline: CHECK,
         listener_timeout: {
@@ -132,14 +155,29 @@ async fn tls(session: &Session) -> Result<Option<Tls>, Failure> {
     Tls::new(kept).map(Some).map_err(|error| Failure::new(ExitStatus::Bug, error, None))
 }
 
-/// Two clients with two source addresses: two of the loopback's for a local cloud; else this machine, and through
-/// SSH one of the stack's.
-async fn sources(session: &Session) -> Result<[Vantage; 2], Failure> {
-    if let Target::Local(_) = session.target {
-        let loopback = |last| Vantage::Local { bind: Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))) };
-        return Ok([loopback(1), loopback(2)]);
+/// What is served, as a verification knows it.
+fn service(service: &model::Service) -> Service {
+    match service.clone() {
+        model::Service::Chat => Service::Chat,
+        model::Service::WebsocketEcho { path, send, expect } => Service::Echo(Echo { path, send, expect }),
+        model::Service::Http { path, status, body, headers } => {
+            Service::Http(Page { path, status, body, headers })
+        }
     }
-    let here = Vantage::Local { bind: None };
+}
+
+/// Two clients with two source addresses, as the topology says; else two of the loopback's for a local cloud, and for
+/// another one this machine and, through SSH, one of the stack's.
+async fn sources(session: &Session) -> Result<[Vantage; 2], Failure> {
+    let is_local = matches!(session.target, Target::Local(_));
+    let loopback = |last| is_local.then_some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)));
+    let here = Vantage::Local { bind: loopback(1) };
+    if let Some([first, second]) = &session.topology.verify.vantages {
+        return Ok([source(session, first, &here).await?, source(session, second, &here).await?]);
+    }
+    if is_local {
+        return Ok([here, Vantage::Local { bind: loopback(2) }]);
+    }
     let host = public_host(session).ok_or_else(|| {
         Failure::saying(
             ExitStatus::Failed,
@@ -147,8 +185,24 @@ async fn sources(session: &Session) -> Result<[Vantage; 2], Failure> {
             "give one instance `access: public`",
         )
     })?;
-    let there = session.hosts.user_session(host, &session.provider.known).await?;
-    Ok([here, Vantage::Ssh(there)])
+    Ok([here, through(session, host).await?])
+}
+
+async fn source(session: &Session, vantage: &model::Vantage, here: &Vantage) -> Result<Vantage, Failure> {
+    match vantage {
+        model::Vantage::Local => Ok(here.clone()),
+        model::Vantage::Ssh(name) => through(session, find(session, name.as_str())?).await,
+    }
+}
+
+/// From a host: from its public address where it has one.
+async fn through(session: &Session, host: &HostSpec) -> Result<Vantage, Failure> {
+    let known = &session.provider.known;
+    let machine = host.address(Kind::Instance);
+    let address = [Output::PublicAddress, Output::PrivateAddress]
+        .into_iter()
+        .find_map(|output| known.output(&machine, output)?.parse().ok());
+    Ok(Vantage::Ssh { session: session.hosts.user_session(host, known).await?, address })
 }
 
 fn public_host(session: &Session) -> Option<&HostSpec> {

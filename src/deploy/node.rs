@@ -18,6 +18,7 @@
 
 mod install;
 mod kept;
+mod outage;
 pub(super) mod ready;
 mod revert;
 
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 pub use self::install::{Outcome, Prepared, Rollout, Wanted, prepare};
 use self::kept::Manifest;
 pub use self::kept::{KeptRelease, Standing, releases};
+pub use self::outage::{start_again, stop_for};
 pub use self::ready::wait_until_ready;
 use super::Note;
 use super::artifact::Artifact;

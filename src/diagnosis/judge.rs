@@ -74,7 +74,7 @@ fn suspects(check: CheckId) -> &'static [Suspect] {
     match check {
         CheckId::DnsCname => NAMES,
         CheckId::TlsValid | CheckId::HttpRedirects => SECURITY,
-        CheckId::PageLoads | CheckId::WebsocketUpgrade => ENTRY,
+        CheckId::PageLoads | CheckId::WebsocketUpgrade | CheckId::HttpAnswers | CheckId::WebsocketEcho => ENTRY,
         CheckId::Welcome
         | CheckId::UsernameRequired
         | CheckId::UsernameSet
@@ -82,7 +82,7 @@ fn suspects(check: CheckId) -> &'static [Suspect] {
         | CheckId::MessageBToA
         | CheckId::RedisPath
         | CheckId::LeaveAnnounced => TALK,
-        CheckId::NodesDiffer | CheckId::NodesAll => SPREAD,
+        CheckId::NodesDiffer | CheckId::NodesAll | CheckId::Failover => SPREAD,
         CheckId::PollingSticky => STICKINESS,
         CheckId::IdleSurvives => SILENCE,
     }

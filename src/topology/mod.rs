@@ -165,6 +165,7 @@ const TOP_FIELDS: &[&str] = &[
     "protect",
     "endpoints",
     "hooks",
+    "verify",
 ];
 
 /// The fields that may stand below a path. A test holds this against the schema.
@@ -206,6 +207,8 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         }
         ["load_balancer", "listener", "certificate"] => &["file", "key", "self_signed"],
         ["dns"] => &["domain", "host", "ttl"],
+        ["verify"] => &["vantages", "kind", "path", "send", "expect"],
+        ["verify", "expect"] => &["status", "body", "headers", "message"],
         _ => &[],
     }
 }

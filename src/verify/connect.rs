@@ -92,7 +92,7 @@ pub(super) async fn connect_plain(
             }
         }
         // The host is inside the region, where addresses are what they are.
-        Vantage::Ssh(session) => Ok(Box::new(session.tunnel(address, port).await?)),
+        Vantage::Ssh { session, .. } => Ok(Box::new(session.tunnel(address, port).await?)),
     }
 }
 

@@ -4,11 +4,14 @@
 //! [`Report`]. Each check passes, fails with what was expected and what was seen, or was not reached because one
 //! before it failed; that counts as a failure, never as nothing.
 
+mod answers;
 mod check;
 mod clients;
 mod connect;
 mod crowd;
 mod dns;
+mod echo;
+mod failover;
 mod http;
 mod idle;
 mod inquiry;
@@ -22,10 +25,11 @@ mod scenario;
 mod tls;
 
 pub use check::{Check, CheckId, Status};
+pub use failover::{BOUND as FAILOVER_BOUND, Outage};
 pub use inquiry::{Diagnosis, Failed, Inquirer, Inquiry, Layer};
 pub use report::Report;
-pub use run::run;
-pub use scenario::{Scenario, Vantage};
+pub use run::{Means, run};
+pub use scenario::{Echo, Page, Scenario, Service, Vantage};
 pub use tls::Tls;
 
 #[cfg(test)]

@@ -9,50 +9,98 @@ use tokio::time::Instant;
 use super::check::{Check, CheckId, Finding, Status, Verdict};
 use super::clients::Pair;
 use super::crowd::Place;
+use super::failover::Outage;
 use super::inquiry::{Failed, Inquirer};
 use super::report::Report;
-use super::scenario::Scenario;
-use super::{crowd, dns, idle, page, path, polling, redirect, tls};
+use super::scenario::{Echo, Scenario, Service};
+use super::{answers, crowd, dns, echo, failover, idle, page, path, polling, redirect, tls};
 
 /// Where to look when a check knows no better.
 const STATUS: &str = "`albatross status FILE` shows what runs where";
 
+/// Who helps a verification, as far as there is somebody.
+#[derive(Clone, Copy, Default)]
+pub struct Means<'a> {
+    /// Looks into failures.
+    pub inquirer: Option<&'a dyn Inquirer>,
+    /// Stops a node and starts it again.
+    pub outage: Option<&'a dyn Outage>,
+}
+
 /// Verifies a chatroom, telling each verdict as it is reached.
 ///
-/// Nothing is changed anywhere but in the room itself, where two people with random names come and go. Where there is
-/// somebody who may ask the cloud and the hosts, each failure is told with what they find.
-pub async fn run(
-    scenario: &Scenario,
-    inquirer: Option<&dyn Inquirer>,
-    on_check: &(dyn Fn(&Check) + Sync),
-) -> Report {
+/// Nothing is changed anywhere but in the room itself, where two people with random names come and go, unless there is
+/// somebody to stop a node. Where somebody may ask the cloud and the hosts, each failure is told with what they find.
+pub async fn run(scenario: &Scenario, means: Means<'_>, on_check: &(dyn Fn(&Check) + Sync)) -> Report {
     let started = Timestamp::now();
     let clock = Instant::now();
-    let mut log = Log { checks: Vec::new(), on_check, inquirer, mark: clock };
+    let mut log = Log { checks: Vec::new(), on_check, means, mark: clock };
     verify(scenario, &mut log).await;
-    log.complete();
+    log.complete(scenario.service.checks());
     Report { checks: log.checks, started, duration: clock.elapsed(), hosts: None }
 }
 
 async fn verify(scenario: &Scenario, log: &mut Log<'_>) {
     let (verdict, addresses) = dns::check(scenario).await;
     if !log.note(CheckId::DnsCname, verdict).await {
-        return log.not_reached(&CheckId::ALL[1..], CheckId::DnsCname);
+        return log.not_reached(&scenario.service.checks()[1..], CheckId::DnsCname);
     }
     if !secured(scenario, addresses[0], log).await {
-        return log.not_reached(&CheckId::ALL[2..], CheckId::TlsValid);
+        return log.not_reached(&scenario.service.checks()[2..], CheckId::TlsValid);
     }
+    match &scenario.service {
+        Service::Chat => chat(scenario, &addresses, log).await,
+        Service::Echo(echo) => say_back(scenario, echo, &addresses, log).await,
+        Service::Http(page) => {
+            log.note(CheckId::HttpAnswers, answers::check(scenario, page, &addresses).await).await;
+        }
+    }
+}
+
+async fn say_back(scenario: &Scenario, echo: &Echo, addresses: &[IpAddr], log: &mut Log<'_>) {
+    match echo::meet(scenario, echo, addresses).await {
+        Ok((sockets, finding)) => {
+            log.note(CheckId::WebsocketUpgrade, Ok(finding)).await;
+            log.note(CheckId::WebsocketEcho, echo::check(scenario, echo, sockets).await).await;
+        }
+        Err(finding) => {
+            log.note(CheckId::WebsocketUpgrade, Err(finding)).await;
+            log.not_reached(&[CheckId::WebsocketEcho], CheckId::WebsocketUpgrade);
+        }
+    }
+}
+
+async fn chat(scenario: &Scenario, addresses: &[IpAddr], log: &mut Log<'_>) {
     log.note(CheckId::PageLoads, page::check(scenario, addresses[0]).await).await;
     let nonce = format!("{:08x}", rand::random::<u32>());
-    let place = Place { scenario, addresses: &addresses, nonce: &nonce };
+    let place = Place { scenario, addresses, nonce: &nonce };
     let Some(pair) = meet(&place, log).await else { return };
-    if scenario.quick {
-        converse(&place, pair, log).await;
-        return log.skip(CheckId::IdleSurvives, "it takes longer than the listener's timeouts (--quick)");
+    let obstacle = if scenario.quick {
+        let obstacle = converse(&place, pair, log).await;
+        log.skip(CheckId::IdleSurvives, "it takes longer than the listener's timeouts (--quick)");
+        obstacle
+    } else {
+        // It takes a minute and more, so it is not alone meanwhile.
+        let silence = idle::check(scenario, addresses[0], &nonce);
+        let (idle, obstacle) = tokio::join!(silence, converse(&place, pair, log));
+        log.note(CheckId::IdleSurvives, idle).await;
+        obstacle
+    };
+    fail_over(&place, obstacle, log).await;
+}
+
+/// `failover`, where somebody may stop a node and there is another one.
+async fn fail_over(place: &Place<'_>, obstacle: Option<CheckId>, log: &mut Log<'_>) {
+    match (log.means.outage, obstacle) {
+        (None, _) => log.skip(CheckId::Failover, "it stops a node for a while (--disruptive)"),
+        (Some(_), Some(obstacle)) => log.not_reached(&[CheckId::Failover], obstacle),
+        (Some(_), None) if place.scenario.nodes.len() < 2 => {
+            log.skip(CheckId::Failover, "there is one node, and nowhere to go");
+        }
+        (Some(outage), None) => {
+            log.note(CheckId::Failover, failover::check(place, outage).await).await;
+        }
     }
-    // It takes a minute and more, so it is not alone meanwhile.
-    let (idle, ()) = tokio::join!(idle::check(scenario, addresses[0], &nonce), converse(&place, pair, log));
-    log.note(CheckId::IdleSurvives, idle).await;
 }
 
 /// `tls.valid` and `http.redirects`, as far as they apply. False when nothing can be said over https.
@@ -82,13 +130,14 @@ async fn meet(place: &Place<'_>, log: &mut Log<'_>) -> Option<Pair> {
         }
         Err(finding) => {
             log.note(CheckId::WebsocketUpgrade, Err(finding)).await;
-            log.not_reached(&CheckId::ALL[5..], CheckId::WebsocketUpgrade);
+            log.not_reached(&CheckId::OF_CHAT[5..], CheckId::WebsocketUpgrade);
             None
         }
     }
 }
 
-async fn converse(place: &Place<'_>, mut pair: Pair, log: &mut Log<'_>) {
+/// What two people say to each other. The check without which nothing more can be said of two nodes, if one failed.
+async fn converse(place: &Place<'_>, mut pair: Pair, log: &mut Log<'_>) -> Option<CheckId> {
     log.note(CheckId::Welcome, pair.welcome().await).await;
     log.note(CheckId::UsernameRequired, pair.username_required().await).await;
     let named = log.note(CheckId::UsernameSet, pair.username_set().await).await;
@@ -102,7 +151,8 @@ async fn converse(place: &Place<'_>, mut pair: Pair, log: &mut Log<'_>) {
     log.note(CheckId::NodesAll, crowd::check(place, [&pair.first.node, &pair.second.node]).await).await;
     if !named {
         let rest = [CheckId::RedisPath, CheckId::PollingSticky, CheckId::LeaveAnnounced];
-        return log.not_reached(&rest, CheckId::UsernameSet);
+        log.not_reached(&rest, CheckId::UsernameSet);
+        return Some(CheckId::UsernameSet);
     }
     if differ {
         log.note(CheckId::RedisPath, path::check(place, &mut pair).await).await;
@@ -111,13 +161,14 @@ async fn converse(place: &Place<'_>, mut pair: Pair, log: &mut Log<'_>) {
         log.not_reached(&[CheckId::RedisPath, CheckId::PollingSticky], CheckId::NodesDiffer);
     }
     log.note(CheckId::LeaveAnnounced, pair.second_leaves().await).await;
+    (!differ).then_some(CheckId::NodesDiffer)
 }
 
 /// The verdicts so far, and the time of the last.
 struct Log<'a> {
     checks: Vec<Check>,
     on_check: &'a (dyn Fn(&Check) + Sync),
-    inquirer: Option<&'a dyn Inquirer>,
+    means: Means<'a>,
     mark: Instant,
 }
 
@@ -136,7 +187,7 @@ impl Log<'_> {
 
     async fn look_into(&self, id: CheckId, finding: Finding) -> Finding {
         let finding = if finding.hint.is_none() { finding.hint(STATUS) } else { finding };
-        let Some(inquirer) = self.inquirer else { return finding };
+        let Some(inquirer) = self.means.inquirer else { return finding };
         let inquiry = inquirer.inquire(Failed { check: id, evidence: &finding.evidence }).await;
         finding.explained(inquiry)
     }
@@ -160,10 +211,10 @@ impl Log<'_> {
     }
 
     /// A check that was forgotten must not look like one that passed.
-    fn complete(&mut self) {
-        for id in CheckId::ALL {
-            if !self.checks.iter().any(|check| check.id == id) {
-                self.push(id, Status::Failed, Finding::new("was not made"), Duration::ZERO);
+    fn complete(&mut self, wanted: &[CheckId]) {
+        for id in wanted {
+            if !self.checks.iter().any(|check| check.id == *id) {
+                self.push(*id, Status::Failed, Finding::new("was not made"), Duration::ZERO);
             }
         }
     }

@@ -20,6 +20,7 @@ mod https;
 mod input;
 mod kept;
 mod late;
+mod layers;
 mod locks;
 mod machines;
 mod neighbours;

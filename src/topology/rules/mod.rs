@@ -9,6 +9,7 @@ mod redis;
 mod rollout;
 mod secure;
 mod service;
+mod verify;
 
 use crate::topology::findings::{Finding, Findings};
 use crate::topology::places::path;
@@ -27,6 +28,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     endpoints::check(document, findings);
     rollout::check(document, findings);
     hooks::check(document, findings);
+    verify::check(document, findings);
 }
 
 fn stack_name(document: &Document, findings: &mut Findings<'_>) {
