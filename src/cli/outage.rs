@@ -104,7 +104,9 @@ impl Outage for Stopper<'_> {
                     Err(error) => {
                         if !backoff.wait(&deadline).await {
                             let seconds = LIMIT.as_secs();
-                            break Err(format!("{error}; its host starts it {seconds} s after it was stopped"));
+                            break Err(format!(
+                                "{error}; its host starts it {seconds} s after it was stopped"
+                            ));
                         }
                     }
                 }

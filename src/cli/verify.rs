@@ -1,6 +1,7 @@
 //! `albatross verify FILE`
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use crate::apply::refresh::Depth;
 use crate::base::durable;
 use crate::base::ids::CloudId;
 use crate::cli::GlobalOptions;
+use crate::cli::connect_to::ConnectTo;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::inquiry::{Sessions, subject};
@@ -22,13 +24,14 @@ use crate::resource::observed::Output;
 use crate::resource::spec::HostSpec;
 use crate::resource::{Kind, ResourceAddress};
 use crate::topology::model::{self, Certificate};
-use crate::verify::{Echo, Means, Outage, Page, Report, Scenario, Service, Tls, Vantage};
+use crate::verify::{Authorities, Echo, Means, Outage, Page, Report, Scenario, Service, Tls, Vantage};
 
 /// How long a single check may wait for what it expects.
 const CHECK: Duration = Duration::from_secs(10);
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  albatross verify chatroom.yaml --quick --disruptive")]
 pub(super) struct Arguments {
     /// The topology
     file: PathBuf,
@@ -38,6 +41,9 @@ pub(super) struct Arguments {
     /// Stop a node for a while, too, and see its clients move to another one
     #[arg(long)]
     disruptive: bool,
+    /// Connect to this address, in place of what the DNS says of the topology's name
+    #[arg(long, value_name = "HOST:PORT:ADDRESS[:PORT]")]
+    connect_to: Vec<ConnectTo>,
     /// Write the report as JUnit XML, one test case a check
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
@@ -51,22 +57,24 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let access = if arguments.disruptive { Use::Remove } else { Use::Look };
     let session = session::begin(options, session::load(&arguments.file)?, access).await?;
     let stopper = arguments.disruptive.then(|| Stopper::new(&session));
-    let report = prove_with(&session, arguments.quick, stopper.as_ref()).await?;
+    let connect_to = connect_to(&session, &arguments.connect_to)?;
+    let report = prove_with(&session, arguments.quick, connect_to, stopper.as_ref()).await?;
     write_reports(&report, arguments.junit.as_deref(), arguments.json.as_deref())?;
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified })
 }
 
 /// Runs the checks and prints each.
 pub(super) async fn prove(session: &Session, quick: bool) -> Result<Report, Failure> {
-    prove_with(session, quick, None).await
+    prove_with(session, quick, BTreeMap::new(), None).await
 }
 
 async fn prove_with(
     session: &Session,
     quick: bool,
+    connect_to: BTreeMap<u16, SocketAddr>,
     stopper: Option<&Stopper<'_>>,
 ) -> Result<Report, Failure> {
-    let scenario = scenario(session, quick).await?;
+    let scenario = Scenario { connect_to, ..scenario(session, quick).await? };
     anstream::println!("Verifying {} with two clients", session.topology.url());
     let door = Sessions(session);
     let inspector = Inspector::new(subject(session, &door, scenario.expected_cname.clone()));
@@ -82,6 +90,19 @@ async fn prove_with(
     }
     report::print_summary(&report);
     Ok(report)
+}
+
+/// Where to connect, by port.
+fn connect_to(session: &Session, given: &[ConnectTo]) -> Result<BTreeMap<u16, SocketAddr>, Failure> {
+    let name = session.topology.dns.full_name();
+    if let Some(other) = given.iter().find(|one| one.host != name) {
+        return Err(Failure::saying(
+            ExitStatus::Usage,
+            format!("`--connect-to` names {}, and this topology is at {name}", other.host),
+            format!("write `--connect-to {name}:{}:{}`", other.port, other.target),
+        ));
+    }
+    Ok(given.iter().map(|one| (one.port, one.target)).collect())
 }
 
 /// Writes the reports that were asked for.
@@ -123,6 +144,11 @@ async fn scenario(session: &Session, quick: bool) -> Result<Scenario, Failure> {
             Target::Local(cloud) => Some(cloud.dns),
             Target::Remote => None,
         },
+        authorities: match &session.target {
+            Target::Local(cloud) => Authorities::At(vec![cloud.dns]),
+            Target::Remote => Authorities::OfZone(topology.dns.domain.clone()),
+        },
+        connect_to: BTreeMap::new(),
         expected_cname,
         address_map: session.hosts.address_map().await,
         sources: sources(session).await?,

@@ -125,7 +125,10 @@ fn covers(rule: &Permission, wanted: &RuleSubject) -> bool {
         (Ok(from), Ok(to)) => (from..=to).contains(&i32::from(wanted.port)),
         _ => false,
     };
-    is_inbound && is_tcp && has_port && range(&rule.source_cidr_ip).is_some_and(|all| all.contains(&wanted.source))
+    is_inbound
+        && is_tcp
+        && has_port
+        && range(&rule.source_cidr_ip).is_some_and(|all| all.contains(&wanted.source))
 }
 
 /// A range; the cloud writes one machine as an address alone, too.

@@ -68,13 +68,16 @@ const STICKINESS: &[Suspect] = &[
     of::unready,
 ];
 /// When one who is silent is cut off.
-const SILENCE: &[Suspect] = &[of::timeouts, of::listener, of::instance, of::unit, of::silent_host, of::health];
+const SILENCE: &[Suspect] =
+    &[of::timeouts, of::listener, of::instance, of::unit, of::silent_host, of::health];
 
 fn suspects(check: CheckId) -> &'static [Suspect] {
     match check {
         CheckId::DnsCname => NAMES,
         CheckId::TlsValid | CheckId::HttpRedirects => SECURITY,
-        CheckId::PageLoads | CheckId::WebsocketUpgrade | CheckId::HttpAnswers | CheckId::WebsocketEcho => ENTRY,
+        CheckId::PageLoads | CheckId::WebsocketUpgrade | CheckId::HttpAnswers | CheckId::WebsocketEcho => {
+            ENTRY
+        }
         CheckId::Welcome
         | CheckId::UsernameRequired
         | CheckId::UsernameSet

@@ -47,7 +47,9 @@ pub(super) fn record(case: &Case<'_>) -> Option<Diagnosis> {
         Some(right) if right.is_enabled => return None,
         Some(_) => format!("the record of {name} is disabled"),
         None => match records.first() {
-            Some(other) => format!("the record of {name} is {} {}, not CNAME {target}", other.kind, other.value),
+            Some(other) => {
+                format!("the record of {name} is {} {}, not CNAME {target}", other.kind, other.value)
+            }
             None => format!("the account has no record of {name}"),
         },
     };
@@ -67,9 +69,13 @@ pub(super) fn delegation(case: &Case<'_>) -> Option<Diagnosis> {
     let cause = if found.live.is_empty() {
         format!("{domain} is delegated to nobody")
     } else {
-        format!("the world asks {} for {domain}, and the account's records are at {expected}", list(&found.live))
+        format!(
+            "the world asks {} for {domain}, and the account's records are at {expected}",
+            list(&found.live)
+        )
     };
-    let next = format!("set the name servers of {domain} to {expected} where it is registered; dig {domain} NS");
+    let next =
+        format!("set the name servers of {domain} to {expected} where it is registered; dig {domain} NS");
     Some(blame(Layer::Delegation, cause, next))
 }
 
@@ -80,8 +86,13 @@ pub(super) fn kept_answer(case: &Case<'_>) -> Option<Diagnosis> {
     if plain(&right.value) != plain(&case.wanted.target) {
         return None;
     }
-    let cause = format!("the record in the account is right, and the answer is not from it: one kept from before");
-    let wait = format!("look again when its TTL is over, {} s as the record has it: dig {} CNAME", right.ttl, case.name());
+    let cause =
+        format!("the record in the account is right, and the answer is not from it: one kept from before");
+    let wait = format!(
+        "look again when its TTL is over, {} s as the record has it: dig {} CNAME",
+        right.ttl,
+        case.name()
+    );
     Some(blame(Layer::Dns, cause, wait))
 }
 
@@ -118,7 +129,10 @@ pub(super) fn timeouts(case: &Case<'_>) -> Option<Diagnosis> {
     let cause = if found.idle_timeout != wanted.idle_timeout {
         format!("the listener's idle timeout is {} s, not {} s", found.idle_timeout, wanted.idle_timeout)
     } else if found.request_timeout != wanted.request_timeout {
-        format!("the listener's request timeout is {} s, not {} s", found.request_timeout, wanted.request_timeout)
+        format!(
+            "the listener's request timeout is {} s, not {} s",
+            found.request_timeout, wanted.request_timeout
+        )
     } else {
         return None;
     };
@@ -128,7 +142,10 @@ pub(super) fn timeouts(case: &Case<'_>) -> Option<Diagnosis> {
 /// The certificate, when all that could keep TLS from it is well.
 pub(super) fn certificate(case: &Case<'_>) -> Option<Diagnosis> {
     let found = case.facts.cloud.listener.as_ref().ok()?.as_ref()?;
-    let cause = format!("the listener is {} and speaks {}: what it shows or answers is to blame", found.status, found.protocol);
+    let cause = format!(
+        "the listener is {} and speaks {}: what it shows or answers is to blame",
+        found.status, found.protocol
+    );
     Some(blame(Layer::Tls, cause, format!("{} compares it with the topology", case.command("plan"))))
 }
 
@@ -288,7 +305,10 @@ pub(super) fn unready(case: &Case<'_>) -> Option<Diagnosis> {
 /// Requests that are turned down before they reach a load balancer with which all is well.
 pub(super) fn filing(case: &Case<'_>) -> Option<Diagnosis> {
     let is_refused = case.failed.evidence.get("status").is_some_and(|status| status == "403");
-    if !case.wanted.needs_filing || !is_refused || case.failed.evidence.get("node").is_some_and(|node| !node.is_empty()) {
+    if !case.wanted.needs_filing
+        || !is_refused
+        || case.failed.evidence.get("node").is_some_and(|node| !node.is_empty())
+    {
         return None;
     }
     let domain = &case.wanted.domain;
@@ -296,5 +316,9 @@ pub(super) fn filing(case: &Case<'_>) -> Option<Diagnosis> {
         "no node answered this 403, listener and nodes are well, and in this region requests for a domain without an \
          ICP filing are blocked"
     );
-    Some(blame(Layer::Filing, cause, format!("see beian.aliyun.com for {domain}; {} says more", case.command("doctor"))))
+    Some(blame(
+        Layer::Filing,
+        cause,
+        format!("see beian.aliyun.com for {domain}; {} says more", case.command("doctor")),
+    ))
 }

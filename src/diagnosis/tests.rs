@@ -45,7 +45,10 @@ fn vitals(unit: &'static str) -> Vitals {
 /// All is well.
 fn facts() -> Facts {
     let by_node = |value: fn() -> Server| {
-        ["ecs01", "ecs02"].map(|name| (name.to_owned(), Some(value()))).into_iter().collect::<BTreeMap<_, _>>()
+        ["ecs01", "ecs02"]
+            .map(|name| (name.to_owned(), Some(value())))
+            .into_iter()
+            .collect::<BTreeMap<_, _>>()
     };
     let node = || Node { vitals: Ok(vitals("chat-node.service")), readiness: Ok(Ok(())), redis: Ok(Ok(())) };
     let servers = ["dns1.hichina.com".to_owned()].into_iter().collect::<std::collections::BTreeSet<_>>();
@@ -61,7 +64,9 @@ fn facts() -> Facts {
             group: Ok(Some(Group { is_sticky: true })),
             servers: Ok(by_node(|| Server { weight: 100, status: "Available".to_owned(), illness: None })),
             closed: Ok(Vec::new()),
-            instances: Ok(["ecs01", "ecs02"].map(|name| (name.to_owned(), Some("Running".to_owned()))).into()),
+            instances: Ok(["ecs01", "ecs02"]
+                .map(|name| (name.to_owned(), Some("Running".to_owned())))
+                .into()),
             redis: None,
             records: Ok(vec![Record {
                 kind: "CNAME".to_owned(),
@@ -159,7 +164,12 @@ fn listener(facts: &mut Facts) -> &mut Listener {
 #[test]
 fn the_group_and_what_its_health_checks_find_are_named() {
     let check = CheckId::NodesAll;
-    blames(check, |facts| *server(facts, "ecs02") = None, Layer::ServerGroup, "ecs02 is not in the server group");
+    blames(
+        check,
+        |facts| *server(facts, "ecs02") = None,
+        Layer::ServerGroup,
+        "ecs02 is not in the server group",
+    );
     let weightless = |facts: &mut Facts| server(facts, "ecs02").as_mut().unwrap().weight = 0;
     blames(check, weightless, Layer::ServerGroup, "ecs02 has weight 0");
     let unsticky = |facts: &mut Facts| facts.cloud.group = Ok(Some(Group { is_sticky: false }));
@@ -194,7 +204,12 @@ fn a_node_is_named_by_its_instance_its_unit_its_silence_or_its_own_word() {
         fall_ill(facts, "ecs02", "CONNECT_TIMEOUT");
         *node(facts, "ecs02") = Node::unasked("no answer within 8 s");
     };
-    blames(check, frozen, Layer::Node, "neither SSH (no answer within 8 s) nor health checks (CONNECT_TIMEOUT)");
+    blames(
+        check,
+        frozen,
+        Layer::Node,
+        "neither SSH (no answer within 8 s) nor health checks (CONNECT_TIMEOUT)",
+    );
     let unready = |facts: &mut Facts| node(facts, "ecs01").readiness = Ok(Err("503 (no Redis)".to_owned()));
     blames(CheckId::MessageAToB, unready, Layer::Node, "on ecs01 is not ready: /readyz says 503 (no Redis)");
 }
@@ -285,8 +300,7 @@ fn a_rule_lets_in_what_it_covers_unless_one_before_it_drops_that() {
         priority: priority.to_owned(),
         description: String::new(),
     };
-    let rule =
-        RuleSubject { name: "node-a".to_owned(), port: 5000, source: "10.0.0.0/24".parse().unwrap() };
+    let rule = RuleSubject { name: "node-a".to_owned(), port: 5000, source: "10.0.0.0/24".parse().unwrap() };
     let accept = |protocol, ports, source| permission(protocol, ports, source, "Accept", "1");
     for (rules, is_right) in [
         (vec![accept("TCP", "5000/5000", "10.0.0.0/24")], true),

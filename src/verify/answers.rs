@@ -1,5 +1,6 @@
 //! `http.answers`: a page of any service, from both places: status, body and headers as the topology expects them.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use super::check::{Finding, Verdict};
@@ -59,11 +60,11 @@ impl Page {
     fn wanted(&self) -> String {
         let mut words = format!("with status {}", self.status);
         for (name, value) in &self.headers {
-            words.push_str(&format!(", `{value}` in {name}"));
+            let _ = write!(words, ", `{value}` in {name}");
         }
         if let Some(body) = &self.body {
             let shown: String = body.chars().take(SHOWN).collect();
-            words.push_str(&format!(", `{shown}` in its body"));
+            let _ = write!(words, ", `{shown}` in its body");
         }
         words
     }

@@ -31,7 +31,10 @@ pub(super) async fn meet(
     let fail = |vantage: &Vantage, why: String, status: Option<u16>| {
         let failed = Finding::new(format!("expected a WebSocket at {url} from {vantage}, but {why}"))
             .with("source", vantage.told())
-            .hint(format!("curl -v -H 'Connection: Upgrade' -H 'Upgrade: websocket' '{}'", scenario.url(&echo.path)));
+            .hint(format!(
+                "curl -v -H 'Connection: Upgrade' -H 'Upgrade: websocket' '{}'",
+                scenario.url(&echo.path)
+            ));
         status.map_or(failed.clone(), |status| failed.with("status", status))
     };
     let first = open(scenario, here, address(0), &url).await;
@@ -86,7 +89,10 @@ pub(super) async fn check(scenario: &Scenario, echo: &Echo, sockets: [Socket; 2]
                 short(&said)
             ))
             .with("source", vantage.told())
-            .hint(format!("`albatross status FILE` shows what runs where; a client of your own at {}", scenario.socket_url(&echo.path)))
+            .hint(format!(
+                "`albatross status FILE` shows what runs where; a client of your own at {}",
+                scenario.socket_url(&echo.path)
+            ))
         })?;
         finding = finding.with(&format!("latency_{letter}"), &latency).with("said", short(&said));
         latencies.push(latency);
@@ -121,6 +127,7 @@ async fn say(scenario: &Scenario, socket: &mut Socket, said: &str, wanted: &str)
         Err("the server closed the connection".to_owned())
     };
     let ended = timeout(scenario.deadline, talk).await;
-    let ended = ended.unwrap_or_else(|_| Err(format!("it did not come within {:.1} s", scenario.deadline.as_secs_f64())));
+    let ended = ended
+        .unwrap_or_else(|_| Err(format!("it did not come within {:.1} s", scenario.deadline.as_secs_f64())));
     ended.map_err(|why| if others.is_empty() { why } else { format!("{why}; what came is{others}") })
 }

@@ -105,9 +105,8 @@ async fn move_over(
     let node = moves.node.clone();
     stays.introduce(deadline).await?;
     let begun = Instant::now();
-    let stopping = async {
-        outage.begin(&node).await.map_err(|why| format!("{node} could not be stopped ({why})"))
-    };
+    let stopping =
+        async { outage.begin(&node).await.map_err(|why| format!("{node} could not be stopped ({why})")) };
     let moving = async {
         let cut_after = cut(moves, begun).await?;
         let (person, refused) = arrive_elsewhere(place, &node, begun).await?;
@@ -123,7 +122,9 @@ async fn move_over(
         both[from].say("message", place.nonce).await?;
         let (from, to_node) = (both[from].node.clone(), both[to].node.clone());
         both[to].hear(&text, deadline).await.map_err(|why| {
-            format!("a message from {from} did not reach {to_node}: {why}; {GUESS}Redis, or the nodes that stay")
+            format!(
+                "a message from {from} did not reach {to_node}: {why}; {GUESS}Redis, or the nodes that stay"
+            )
         })?;
     }
     let talked_after = begun.elapsed();

@@ -29,7 +29,7 @@ pub use failover::{BOUND as FAILOVER_BOUND, Outage};
 pub use inquiry::{Diagnosis, Failed, Inquirer, Inquiry, Layer};
 pub use report::Report;
 pub use run::{Means, run};
-pub use scenario::{Echo, Page, Scenario, Service, Vantage};
+pub use scenario::{Authorities, Echo, Page, Scenario, Service, Vantage};
 pub use tls::Tls;
 
 #[cfg(test)]

@@ -41,10 +41,9 @@ pub async fn run(scenario: &Scenario, means: Means<'_>, on_check: &(dyn Fn(&Chec
 }
 
 async fn verify(scenario: &Scenario, log: &mut Log<'_>) {
-    let (verdict, addresses) = dns::check(scenario).await;
-    if !log.note(CheckId::DnsCname, verdict).await {
+    let Some(addresses) = resolved(scenario, log).await else {
         return log.not_reached(&scenario.service.checks()[1..], CheckId::DnsCname);
-    }
+    };
     if !secured(scenario, addresses[0], log).await {
         return log.not_reached(&scenario.service.checks()[2..], CheckId::TlsValid);
     }
@@ -101,6 +100,17 @@ async fn fail_over(place: &Place<'_>, obstacle: Option<CheckId>, log: &mut Log<'
             log.note(CheckId::Failover, failover::check(place, outage).await).await;
         }
     }
+}
+
+/// `dns.cname`, unless it was said where to connect. The addresses to connect to.
+async fn resolved(scenario: &Scenario, log: &mut Log<'_>) -> Option<Vec<IpAddr>> {
+    if let Some(target) = scenario.connect_to.get(&scenario.port) {
+        let (host, port) = (&scenario.host, scenario.port);
+        log.skip(CheckId::DnsCname, &format!("{host}:{port} is connected to at {target} (--connect-to)"));
+        return Some(vec![target.ip()]);
+    }
+    let (verdict, addresses) = dns::check(scenario).await;
+    log.note(CheckId::DnsCname, verdict).await.then_some(addresses)
 }
 
 /// `tls.valid` and `http.redirects`, as far as they apply. False when nothing can be said over https.

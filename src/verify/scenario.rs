@@ -33,7 +33,9 @@ impl Vantage {
     pub(super) fn told(&self) -> String {
         match self {
             Self::Ssh { session, address: Some(address) } => format!("{} ({address})", session.host()),
-            Self::Local { bind: None } => format!("{self} ({})", source_address().unwrap_or("its own".to_owned())),
+            Self::Local { bind: None } => {
+                format!("{self} ({})", source_address().unwrap_or("its own".to_owned()))
+            }
             Self::Local { bind: Some(_) } | Self::Ssh { address: None, .. } => self.to_string(),
         }
     }
@@ -63,6 +65,15 @@ impl fmt::Debug for Vantage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{self}")
     }
+}
+
+/// The servers that know a zone first hand.
+#[derive(Debug, Clone)]
+pub enum Authorities {
+    /// Those that the zone of this name is delegated to.
+    OfZone(String),
+    /// These; one that everybody asks anyway is not asked twice.
+    At(Vec<SocketAddr>),
 }
 
 /// What is served.
@@ -125,6 +136,10 @@ pub struct Scenario {
     pub redirect_from: Option<u16>,
     /// Which DNS server to ask; the system's when `None`.
     pub dns_server: Option<SocketAddr>,
+    /// Whom the zone of `host` belongs to.
+    pub authorities: Authorities,
+    /// Where to connect in place of what the DNS says, by port.
+    pub connect_to: BTreeMap<u16, SocketAddr>,
     /// The load balancer's name, which `host` has to be an alias of.
     pub expected_cname: String,
     /// How addresses are reached from here.

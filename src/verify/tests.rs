@@ -1,15 +1,20 @@
 //! Whole scenarios against two nodes played in memory, behind a name served in memory.
 
+mod away;
 mod names;
 mod polls;
 mod room;
 mod secure;
+mod services;
+mod spread;
+mod verdicts;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::{Check, CheckId, Means, Report, Scenario, Service, Status, Vantage, run};
+use super::{Authorities, Check, CheckId, Means, Report, Scenario, Service, Status, Vantage, run};
 use crate::base::address_map::AddressMap;
 use names::Record;
 use room::{Behaviour, Crossing};
@@ -20,13 +25,16 @@ const OUTSIDE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 9));
 /// A scenario in which all is well, on the given room and record.
 async fn scenario(behaviour: Behaviour, record: Record) -> Scenario {
     let room = room::serve(behaviour).await;
+    let names = names::serve(record).await;
     let map = [(SocketAddr::new(OUTSIDE, 5000), room)].into();
     Scenario {
         host: "example.com".to_owned(),
         port: 5000,
         tls: None,
         redirect_from: None,
-        dns_server: Some(names::serve(record).await),
+        dns_server: Some(names),
+        authorities: Authorities::At(vec![names]),
+        connect_to: BTreeMap::new(),
         expected_cname: format!("{BALANCER}."),
         address_map: AddressMap::Mapped(map),
         sources: [

@@ -17,8 +17,17 @@ impl Failure {
     /// Verifies, and expects a failure.
     #[track_caller]
     fn of(env: &TestEnv) -> Self {
-        env.run(&["--local", "verify", "--quick", "--json", "out.json", "--junit", "out.xml", "chatroom.yaml"])
-            .expect_code(4);
+        env.run(&[
+            "--local",
+            "verify",
+            "--quick",
+            "--json",
+            "out.json",
+            "--junit",
+            "out.xml",
+            "chatroom.yaml",
+        ])
+        .expect_code(4);
         Self(serde_json::from_str(&env.read("out.json")).expect("JSON"))
     }
 
@@ -32,7 +41,11 @@ impl Failure {
     fn expect(&self, id: &str, layer: &str, cause: &str, next: &str) {
         let check = self.check(id);
         let sentence = check["sentence"].as_str().expect("a sentence");
-        assert_eq!((&check["status"], &check["evidence"]["layer"]), (&"failed".into(), &layer.into()), "{check:#}");
+        assert_eq!(
+            (&check["status"], &check["evidence"]["layer"]),
+            (&"failed".into(), &layer.into()),
+            "{check:#}"
+        );
         assert!(sentence.contains(&format!("; layer: {layer}, ")) && sentence.contains(cause), "{check:#}");
         assert!(!sentence.contains("likely layer"), "{check:#}");
         assert!(check["hint"].as_str().is_some_and(|hint| hint.contains(next)), "{check:#}");
@@ -138,7 +151,12 @@ fn a_wrong_record_and_a_kept_answer_are_told_apart() {
     fault(&env, &["dns-stale", "example.com"]);
     env.local("apply").expect_code(0);
     let failure = Failure::of(&env);
-    failure.expect("dns.cname", "DNS", "the answer is not from it: one kept from before", "dig example.com CNAME");
+    failure.expect(
+        "dns.cname",
+        "DNS",
+        "the answer is not from it: one kept from before",
+        "dig example.com CNAME",
+    );
     lift_all(&env);
     env.verify().expect_code(0);
 }
@@ -168,7 +186,12 @@ fn a_stopped_node_one_that_is_frozen_and_one_that_is_found_ill_are_told_apart() 
     wait_until_ill(&env, "ecs02");
     let failure = Failure::of(&env);
     let cause = "the load balancer finds ecs02 Unhealthy (RESPONSE_MISMATCH)";
-    failure.expect("nodes.all", "health checks", cause, "ssh chatroom.yaml ecs02 -- curl --head http://192.168.");
+    failure.expect(
+        "nodes.all",
+        "health checks",
+        cause,
+        "ssh chatroom.yaml ecs02 -- curl --head http://192.168.",
+    );
     lift_all(&env);
 
     fault(&env, &["freeze", "ecs02"]);
@@ -189,7 +212,8 @@ fn a_stopped_redis_and_a_cut_way_to_it_are_told_apart() {
     let env = TestEnv::with_chatroom();
     fault(&env, &["redis-stop", "ecs03"]);
     let failure = Failure::of(&env);
-    let first = failure.0["checks"].as_array().expect("a list").iter().find(|check| check["status"] == "failed");
+    let first =
+        failure.0["checks"].as_array().expect("a list").iter().find(|check| check["status"] == "failed");
     let id = first.expect("one failed")["id"].as_str().expect("an id").to_owned();
     let cause = "albatross-redis.service on ecs03: the unit is inactive";
     failure.expect(&id, "Redis", cause, "`albatross --local logs chatroom.yaml ecs03`");
@@ -202,9 +226,15 @@ fn a_stopped_redis_and_a_cut_way_to_it_are_told_apart() {
 
     fault(&env, &["network-cut", "ecs02", "ecs03"]);
     let failure = Failure::of(&env);
-    let first = failure.0["checks"].as_array().expect("a list").iter().find(|check| check["status"] == "failed");
+    let first =
+        failure.0["checks"].as_array().expect("a list").iter().find(|check| check["status"] == "failed");
     let id = first.expect("one failed")["id"].as_str().expect("an id").to_owned();
-    failure.expect(&id, "network", "ecs02 does not reach Redis on ecs03", "ecs02 -- curl --max-time 3 http://");
+    failure.expect(
+        &id,
+        "network",
+        "ecs02 does not reach Redis on ecs03",
+        "ecs02 -- curl --max-time 3 http://",
+    );
     assert_eq!(failure.evidence(&id, "asked.redis_from.ecs01"), "answers");
     // With the rule gone, too, that is what explains it.
     let (group, rule) = (id_of(&env, "security_group.main"), id_of(&env, "security_rule.redis-ecs02"));
@@ -235,5 +265,8 @@ fn what_may_not_be_asked_is_evidence_beside_what_may() {
     failure.expect("nodes.all", "server group", "ecs02 has weight 0", "apply chatroom.yaml");
     assert!(failure.evidence("nodes.all", "asked.name_servers").contains("Forbidden.RAM"));
     let refused = failure.evidence("nodes.all", "asked.node.ecs02");
-    assert!(refused.starts_with("could not be asked: ") && refused.contains("refuses the connection"), "{refused}");
+    assert!(
+        refused.starts_with("could not be asked: ") && refused.contains("refuses the connection"),
+        "{refused}"
+    );
 }

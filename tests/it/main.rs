@@ -38,4 +38,6 @@ mod state;
 mod support;
 mod tair;
 mod transcripts;
+mod verdicts;
+mod verifying;
 mod walk;

@@ -26,9 +26,10 @@ fn vantages(document: &Document, findings: &mut Findings<'_>) {
     }
     for (index, text) in written.iter().enumerate() {
         let (cause, help) = match Vantage::parse(text) {
-            None => {
-                ("it is neither `local` nor `ssh:INSTANCE`".to_owned(), "write `local`, or `ssh:ecs01`".to_owned())
-            }
+            None => (
+                "it is neither `local` nor `ssh:INSTANCE`".to_owned(),
+                "write `local`, or `ssh:ecs01`".to_owned(),
+            ),
             Some(Vantage::Ssh(name)) if !document.instances.contains_key(name.as_str()) => {
                 let names = document.instances.keys().map(String::as_str);
                 let help = match nearest(name.as_str(), names.clone()) {
@@ -126,9 +127,11 @@ fn expected(verify: &Verify, findings: &mut Findings<'_>) {
         let cause = format!("{status} is no status that ends an answer");
         find(&path("verify.expect.status"), cause, "write a number from 200 to 599");
     }
-    for (field, text) in
-        [("verify.expect.body", &expect.body), ("verify.expect.message", &expect.message), ("verify.send", &verify.send)]
-    {
+    for (field, text) in [
+        ("verify.expect.body", &expect.body),
+        ("verify.expect.message", &expect.message),
+        ("verify.send", &verify.send),
+    ] {
         if let Some(text) = text.as_ref().filter(|text| text.is_empty() || text.len() > LONGEST_MESSAGE) {
             let cause = format!("it has {} bytes", text.len());
             find(&path(field), cause, "write a text of 1 to 65536 bytes");
