@@ -4,7 +4,7 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat rolling bench bench-calls bench-apply \
+.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat soak-verify rolling bench bench-calls bench-apply \
 	bench-node bench-balancer screenshots clean
 
 help: ## List the targets
@@ -44,6 +44,10 @@ soak: setup-test ## 100,000 simulated lives; ROUNDS=300 of two crashes or faults
 
 soak-chat: setup-test ## 2,000 clients, all of it ended and started again; SECONDS=600 | 14 min | 11 min
 	ulimit -n 16384 && cargo test --release --package chat-node --test soak --locked
+
+soak-verify: setup-test ## 2,000 verdicts on rooms, well and sick; CLOUD_SEEDS=40 on clouds | 60 min | 50 min
+	SEEDS=$${SEEDS:-2000} cargo test --workspace --locked --lib -- --nocapture seeded_rooms
+	CLOUD_SEEDS=$${CLOUD_SEEDS:-40} cargo test --workspace --locked --test it -- --nocapture seeded_faults
 
 rolling: setup-test ## 500 clients while releases, Redis, nodes and hosts change; SECONDS=10 | 14 min | 3 min
 	ulimit -n 16384 && cargo test --release --workspace --test rolling --locked

@@ -4,7 +4,8 @@
 //!
 //! - [`cli`] parses, prints and exits: one verb a file;
 //! - [`apply`] reads what there is, walks a plan and journals every effect;
-//! - [`deploy`] puts releases on machines, [`verify`] proves from outside that they work;
+//! - [`deploy`] puts releases on machines, [`verify`] proves from outside that they work,
+//!   [`diagnosis`] asks the cloud and the hosts why they do not;
 //! - [`doctor`] asks the cloud beforehand whether a topology can become real;
 //! - [`plan`] is the pure middle: a topology and what was observed go in, a plan comes out;
 //! - [`cloud`], [`ssh`], [`state`] and [`socketio`] are adapters that do not know each other;
@@ -23,6 +24,7 @@ pub mod base;
 pub mod cli;
 pub mod cloud;
 pub mod deploy;
+pub mod diagnosis;
 pub mod doctor;
 pub mod plan;
 pub mod resource;

@@ -1,5 +1,6 @@
 //! Questions to a DNS server: the system's, or one that is named. Nothing is cached: each look is a look.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -47,6 +48,19 @@ pub async fn records(
         Err(error) if error.is_no_records_found() || error.is_nx_domain() => Ok(Vec::new()),
         Err(error) => Err(error.to_string()),
     }
+}
+
+/// The name servers that the world asks for a domain; none when it is not delegated.
+///
+/// # Errors
+/// Why no answer came.
+pub async fn name_servers(resolver: &TokioResolver, domain: &str) -> Result<BTreeSet<String>, String> {
+    let found = records(resolver, &format!("{}.", plain(domain)), RecordType::NS).await?;
+    let name = |(data, _): (RData, u32)| {
+        let RData::NS(server) = data else { return None };
+        Some(plain(&server.0.to_string()))
+    };
+    Ok(found.into_iter().filter_map(name).collect())
 }
 
 /// Names compare without case and without the last dot.

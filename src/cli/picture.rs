@@ -71,6 +71,7 @@ fn redis(session: &Session) -> Part {
             let address = ResourceAddress::only(Kind::RedisInstance);
             ("managed Redis".to_owned(), known(session, &address, &[Output::DnsName]))
         }
+        RedisPlace::Absent => ("none".to_owned(), Vec::new()),
     };
     Part { name, addresses: addresses.into_iter().map(|address| with_port(&address, redis.port)).collect() }
 }

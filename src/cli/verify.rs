@@ -1,38 +1,41 @@
 //! `albatross verify FILE`
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::apply::refresh::Depth;
-use crate::base::ids::CloudId;
-
+use crate::cli::connect_to::ConnectTo;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::cli::refresh::get_to_know;
+use crate::cli::inquiry::{Sessions, subject};
+use crate::cli::outage::Stopper;
 use crate::cli::render::report;
 use crate::cli::reports::ReportArguments;
+use crate::cli::scenario::scenario;
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cli::{GlobalOptions, picture, watch};
-use crate::cloud::cas;
-use crate::resource::observed::Output;
-use crate::resource::spec::HostSpec;
-use crate::resource::{Kind, ResourceAddress};
-use crate::topology::model::Certificate;
-use crate::verify::{Check, Report, Scenario, Status, Tls, Vantage};
-
-/// How long a single check may wait for what it expects.
-const CHECK: Duration = Duration::from_secs(10);
+use crate::diagnosis::Inspector;
+use crate::topology::model::{Service, Topology};
+use crate::verify::{Check, Means, Outage, Report, Scenario, Status};
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  albatross verify --quick --watch=30 --html report.html chatroom.yaml")]
+#[command(after_help = "Examples:
+  albatross verify chatroom.yaml --quick --disruptive
+  albatross verify chatroom.yaml --quick --watch=30 --html report.html")]
 pub(super) struct Arguments {
     /// The topology
     file: PathBuf,
     /// Leave out what takes longer than a listener's timeouts, and say less
     #[arg(long)]
     quick: bool,
+    /// Stop a node for a while, too, and see its clients move to another one
+    #[arg(long, conflicts_with = "watch")]
+    disruptive: bool,
+    /// Connect to this address, in place of what the DNS says of the topology's name
+    #[arg(long, value_name = "HOST:PORT:ADDRESS[:PORT]")]
+    connect_to: Vec<ConnectTo>,
     /// Go on until Ctrl-C, with so many seconds between two rounds [default: 10]; ends as the last round did
     #[arg(
         long,
@@ -48,48 +51,103 @@ pub(super) struct Arguments {
     reports: ReportArguments,
 }
 
+/// How a stack is verified, and what is written of it.
+pub(super) struct Manner<'a> {
+    /// Whether what takes longer than the listener's timeouts is left out.
+    pub(super) quick: bool,
+    /// Where to connect by port, in place of what names lead to.
+    pub(super) connect_to: BTreeMap<u16, SocketAddr>,
+    /// The reports.
+    pub(super) reports: &'a ReportArguments,
+}
+
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
-    if let Some(seconds) = arguments.watch {
-        let pause = Duration::from_secs(seconds.into());
-        return Box::pin(watch::run(&session, arguments.quick, &arguments.reports, pause)).await;
+    let loaded = session::load(&arguments.file)?;
+    if let Some(unproved) = unproved(&loaded.topology) {
+        return Err(Failure::saying(
+            ExitStatus::NotVerified,
+            unproved,
+            "write `verify: { kind: websocket-echo }` or `{ kind: http }`, and what is to be expected",
+        ));
     }
-    let report = prove(&session, arguments.quick, &arguments.reports).await?;
+    // Who stops a node keeps others from changing it meanwhile.
+    let access = if arguments.disruptive { Use::Remove } else { Use::Look };
+    let session = session::begin(options, loaded, access).await?;
+    let connect_to = connect_to(&session, &arguments.connect_to)?;
+    let manner = Manner { quick: arguments.quick, connect_to, reports: &arguments.reports };
+    if let Some(seconds) = arguments.watch {
+        return Box::pin(watch::run(&session, &manner, Duration::from_secs(seconds.into()))).await;
+    }
+    let stopper = arguments.disruptive.then(|| Stopper::new(&session));
+    let report = prove(&session, &manner, stopper.as_ref()).await?;
     arguments.reports.write(&report)?;
     Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified })
 }
 
-/// Runs the checks and prints each; with a picture of the chatroom when a report has one.
+/// Why nothing can be proved of a topology: it runs an app, and nobody said what that answers.
+pub(super) fn unproved(topology: &Topology) -> Option<String> {
+    let app = topology.app.as_ref().filter(|_| topology.verify.service == Service::Chat)?;
+    let binary = app.binary.display();
+    Some(format!("nothing is said of what `{binary}` answers, and it is not the chat node"))
+}
+
+/// Where to connect, by port.
+fn connect_to(session: &Session, given: &[ConnectTo]) -> Result<BTreeMap<u16, SocketAddr>, Failure> {
+    let name = session.topology.dns.full_name();
+    if let Some(other) = given.iter().find(|one| one.host != name) {
+        return Err(Failure::saying(
+            ExitStatus::Usage,
+            format!("`--connect-to` names {}, and this topology is at {name}", other.host),
+            format!("write `--connect-to {name}:{}:{}`", other.port, other.target),
+        ));
+    }
+    Ok(given.iter().map(|one| (one.port, one.target)).collect())
+}
+
+/// Runs the checks and prints each.
 pub(super) async fn prove(
     session: &Session,
-    quick: bool,
-    reports: &ReportArguments,
+    manner: &Manner<'_>,
+    stopper: Option<&Stopper<'_>>,
 ) -> Result<Report, Failure> {
-    let scenario = scenario(session, quick).await?;
-    anstream::println!("Verifying {} with two clients", session.topology.url());
-    let report = checked(session, &scenario, reports, &report::print_check).await?;
+    let outage = stopper.map(|stopper| stopper as &dyn Outage);
+    let begin = |_: &Scenario| {
+        anstream::println!("Verifying {} with two clients", session.topology.url());
+    };
+    let proof = checked(session, manner, outage, &begin, &report::print_check);
+    let report = match stopper {
+        Some(stopper) => stopper.guard(proof).await??,
+        None => proof.await?,
+    };
     report::print_summary(&report);
     Ok(report)
 }
 
-/// Runs the checks and tells each.
+/// Runs the checks and tells each; with a picture of the stack when a report has one.
 pub(super) async fn checked(
     session: &Session,
-    scenario: &Scenario,
-    reports: &ReportArguments,
+    manner: &Manner<'_>,
+    outage: Option<&dyn Outage>,
+    begin: &(dyn Fn(&Scenario) + Sync),
     on_check: &(dyn Fn(&Check) + Sync),
 ) -> Result<Report, Failure> {
-    let mut report = crate::verify::run(scenario, on_check).await;
+    let scenario = scenario(session, manner.quick).await?;
+    let scenario = Scenario { connect_to: manner.connect_to.clone(), ..scenario };
+    begin(&scenario);
+    let door = Sessions(session);
+    let inspector = Inspector::new(subject(session, &door, scenario.expected_cname.clone()));
+    let means = Means { inquirer: Some(&inspector), outage };
+    let mut report = crate::verify::run(&scenario, means, on_check).await;
     if let Target::Local(cloud) = &session.target {
         report.hosts = Some(cloud.status().await?.hosts_mode);
     }
-    if reports.has_picture() {
-        report.picture = Some(picture::of(session, scenario).await?);
+    if manner.reports.has_picture() {
+        report.picture = Some(picture::of(session, &scenario).await?);
     }
     Ok(report)
 }
 
-/// The first check that fails, as soon as it has; none when none does. Nothing is printed.
+/// The first check that fails, as soon as it has; none when none does. Nothing is printed, and nobody is asked why.
 pub(super) async fn first_failure(session: &Session, quick: bool) -> Result<Option<Check>, Failure> {
     let scenario = scenario(session, quick).await?;
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
@@ -102,84 +160,8 @@ pub(super) async fn first_failure(session: &Session, quick: bool) -> Result<Opti
     tokio::select! {
         biased;
         first = told.recv() => Ok(first),
-        report = crate::verify::run(&scenario, &tell) => {
+        report = crate::verify::run(&scenario, Means::default(), &tell) => {
             Ok(report.checks.into_iter().find(|check| check.status == Status::Failed))
         }
     }
-}
-
-/// What there is to verify, as the cloud tells it now.
-pub(super) async fn scenario(session: &Session, quick: bool) -> Result<Scenario, Failure> {
-    let topology = &session.topology;
-    get_to_know(session, Depth::Cloud).await?;
-    let balancer = ResourceAddress::only(Kind::LoadBalancer);
-    let name = session.provider.known.output(&balancer, Output::DnsName);
-    let expected_cname = name.ok_or_else(|| {
-        Failure::saying(
-            ExitStatus::Failed,
-            format!("stack {} has no load balancer", topology.stack),
-            "run `albatross apply` first",
-        )
-    })?;
-    Ok(Scenario {
-        host: topology.dns.full_name(),
-        port: topology.load_balancer.listener.port,
-        tls: tls(session).await?,
-        redirect_from: topology.load_balancer.redirect_from,
-        dns_server: match &session.target {
-            Target::Local(cloud) => Some(cloud.dns),
-            Target::Remote => None,
-        },
-        expected_cname,
-        address_map: session.hosts.address_map().await,
-        sources: sources(session).await?,
-        nodes: topology.node.on.iter().map(ToString::to_string).collect(),
-        deadline: CHECK,
-        listener_timeout: {
-            let listener = &topology.load_balancer.listener;
-            listener.idle_timeout.max(listener.request_timeout).duration()
-        },
-        quick,
-    })
-}
-
-/// How https is spoken to the listener: what the certificate service keeps for it counts, whoever signed that.
-async fn tls(session: &Session) -> Result<Option<Tls>, Failure> {
-    let own = ResourceAddress::only(Kind::Certificate);
-    let number = match &session.topology.load_balancer.listener.certificate {
-        None => return Ok(None),
-        Some(Certificate::Id(id)) => Some(CloudId::new(cas::number_of(id))),
-        Some(Certificate::Files { .. } | Certificate::SelfSigned) => {
-            session.provider.known.output(&own, Output::Id).map(CloudId::new)
-        }
-    };
-    let found = match number {
-        Some(number) => cas::certificate_if_there(&session.provider.client, &number).await?,
-        None => None,
-    };
-    let kept = found.map(|found| found.digests()).unwrap_or_default();
-    Tls::new(kept).map(Some).map_err(|error| Failure::new(ExitStatus::Bug, error, None))
-}
-
-/// Two clients with two source addresses: two of the loopback's for a local cloud; else this machine, and through
-/// SSH one of the stack's.
-async fn sources(session: &Session) -> Result<[Vantage; 2], Failure> {
-    if let Target::Local(_) = session.target {
-        let loopback = |last| Vantage::Local { bind: Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last))) };
-        return Ok([loopback(1), loopback(2)]);
-    }
-    let here = Vantage::Local { bind: None };
-    let host = public_host(session).ok_or_else(|| {
-        Failure::saying(
-            ExitStatus::Failed,
-            "there is no second source address: no instance is reached directly",
-            "give one instance `access: public`",
-        )
-    })?;
-    let there = session.hosts.user_session(host, &session.provider.known).await?;
-    Ok([here, Vantage::Ssh(there)])
-}
-
-fn public_host(session: &Session) -> Option<&HostSpec> {
-    session.desired.hosts().find(|host| host.route.len() == 1)
 }

@@ -19,10 +19,10 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupt::Stop;
 use crate::cli::render::progress::seconds;
 use crate::cli::render::report::{count_words, word};
-use crate::cli::reports::ReportArguments;
+use crate::cli::scenario;
 use crate::cli::session::Session;
 use crate::cli::ssh::size;
-use crate::cli::verify::{checked, scenario};
+use crate::cli::verify::{Manner, checked};
 use crate::verify::{Check, CheckId, Report, Status};
 
 /// Columns of the longest name of a check.
@@ -33,18 +33,18 @@ const WIDE: u16 = 48;
 /// Verifies again and again; ends as the last whole round did.
 pub(super) async fn run(
     session: &Session,
-    quick: bool,
-    reports: &ReportArguments,
+    manner: &Manner<'_>,
     pause: Duration,
 ) -> Result<ExitStatus, Failure> {
     let stop = Stop::listen()?;
-    let screen = Screen::new(session.topology.url());
+    let service = scenario::service(&session.topology.verify.service);
+    let screen = Screen::new(session.topology.url(), service.checks());
     let mut last = stop.status();
     for number in 1_u64.. {
         tokio::select! {
             biased;
             () = stop.token().cancelled() => break,
-            round = round(session, quick, reports, &screen) => last = conclude(round, number, reports, &screen)?,
+            round = round(session, manner, &screen) => last = conclude(round, number, manner, &screen)?,
         }
         tokio::select! {
             biased;
@@ -56,27 +56,21 @@ pub(super) async fn run(
     Ok(last)
 }
 
-async fn round(
-    session: &Session,
-    quick: bool,
-    reports: &ReportArguments,
-    screen: &Screen,
-) -> Result<Report, Failure> {
-    let scenario = scenario(session, quick).await?;
-    checked(session, &scenario, reports, &|check| screen.show(check)).await
+async fn round(session: &Session, manner: &Manner<'_>, screen: &Screen) -> Result<Report, Failure> {
+    checked(session, manner, None, &|_| {}, &|check| screen.show(check)).await
 }
 
 /// What a round came to. One that could not be made is a failure like any other: the next may be.
 fn conclude(
     round: Result<Report, Failure>,
     number: u64,
-    reports: &ReportArguments,
+    manner: &Manner<'_>,
     screen: &Screen,
 ) -> Result<ExitStatus, Failure> {
     match round {
         Ok(report) => {
             screen.conclude(&format!("round {number}: {}", count_words(&report)));
-            reports.write(&report)?;
+            manner.reports.write(&report)?;
             Ok(if report.passed() { ExitStatus::Done } else { ExitStatus::NotVerified })
         }
         Err(failure) => {
@@ -118,8 +112,8 @@ struct Lines {
 }
 
 impl Screen {
-    fn new(url: String) -> Self {
-        let lines = std::io::stdout().is_terminal().then(|| Lines::new(url.clone()));
+    fn new(url: String, checks: &[CheckId]) -> Self {
+        let lines = std::io::stdout().is_terminal().then(|| Lines::new(url.clone(), checks));
         if lines.is_none() {
             anstream::println!("Watching {url} until Ctrl-C");
         }
@@ -156,7 +150,7 @@ impl Screen {
 }
 
 impl Lines {
-    fn new(url: String) -> Self {
+    fn new(url: String, checks: &[CheckId]) -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stdout());
         let line = |message: String| {
             let bar = all.add(ProgressBar::no_length());
@@ -168,7 +162,7 @@ impl Lines {
         };
         let heading = line(format!("Watching {url} until Ctrl-C"));
         let waits = |id: CheckId| (id, line(format!("waits    {id}")));
-        let checks = CheckId::ALL.into_iter().map(waits).collect();
+        let checks = checks.iter().copied().map(waits).collect();
         Self { heading, checks }
     }
 

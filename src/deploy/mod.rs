@@ -30,6 +30,7 @@ pub mod rehearsal;
 mod step;
 mod template;
 mod unit;
+pub mod vitals;
 
 pub use artifact::{Architecture, Artifact, ArtifactError};
 pub use error::{DeployError, Trouble};

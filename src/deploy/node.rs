@@ -20,7 +20,8 @@
 mod app;
 mod install;
 mod kept;
-mod ready;
+mod outage;
+pub(super) mod ready;
 mod revert;
 
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub use self::app::App;
 pub use self::install::{Outcome, Prepared, Rollout, Wanted, prepare};
 use self::kept::Manifest;
 pub use self::kept::{KeptRelease, Standing, releases};
+pub use self::outage::{start_again, stop_for};
 pub use self::ready::wait_until_ready;
 use super::Note;
 use super::artifact::Artifact;

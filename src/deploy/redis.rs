@@ -213,7 +213,7 @@ async fn install_package(host: &impl Host, note: &Note) -> Result<Access, Deploy
     })
 }
 
-async fn stored_password(host: &impl Host) -> Result<Option<Password>, DeployError> {
+pub(super) async fn stored_password(host: &impl Host) -> Result<Option<Password>, DeployError> {
     let bytes = host.read(PASSWORD).await?.unwrap_or_default();
     Ok(as_password(&String::from_utf8_lossy(&bytes)))
 }

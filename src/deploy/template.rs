@@ -23,6 +23,12 @@ pub(super) const REVERT_SERVICE: Template = Template {
 };
 pub(super) const REVERT_TIMER: Template =
     Template { name: "albatross-revert.timer", text: include_str!("../../templates/albatross-revert.timer") };
+pub(super) const OUTAGE_SERVICE: Template = Template {
+    name: "albatross-outage.service",
+    text: include_str!("../../templates/albatross-outage.service"),
+};
+pub(super) const OUTAGE_TIMER: Template =
+    Template { name: "albatross-outage.timer", text: include_str!("../../templates/albatross-outage.timer") };
 pub(super) const REDIS_UNIT: Template = Template {
     name: "albatross-redis.service",
     text: include_str!("../../templates/albatross-redis.service"),

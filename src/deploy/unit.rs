@@ -9,7 +9,7 @@ use crate::base::secret::Secret;
 use crate::ssh::Output;
 
 /// How many of a unit's last lines an error carries.
-const TAIL: u32 = 12;
+pub(super) const TAIL: u32 = 12;
 
 /// What systemd says about a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,11 @@ impl State {
     /// Whether waiting longer is of no use: it failed for good, or systemd has started it over and over.
     pub(super) fn is_hopeless(&self) -> bool {
         self.active == "failed" || self.restarts >= 3
+    }
+
+    /// Whether it runs.
+    pub(super) fn is_active(&self) -> bool {
+        self.active == "active"
     }
 
     /// How often systemd has started it again by itself.

@@ -96,7 +96,7 @@ fn days_left(found: &Certificate, now: Timestamp) -> Option<i64> {
 }
 
 /// Whether a region lies on the Chinese mainland.
-pub(super) fn is_mainland(region: &RegionId) -> bool {
+pub fn is_mainland(region: &RegionId) -> bool {
     region.as_str().starts_with("cn-") && region.as_str() != "cn-hongkong"
 }
 

@@ -19,6 +19,7 @@ mod visit;
 
 use std::net::SocketAddr;
 
+pub use certificate::is_mainland;
 pub use report::{CheckId, Finding, Report, Status};
 
 use crate::cloud::transport::Client;

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hickory_resolver::proto::rr::{RData, RecordType};
-
-use crate::base::resolver::{plain, records, resolver};
+use crate::base::resolver::{name_servers as asked_servers, plain, resolver};
 use crate::cloud::dns;
 use crate::doctor::report::{CheckId, Finding};
 use crate::doctor::visit::{Visit, listed, unanswered};
@@ -79,23 +77,17 @@ pub(super) async fn name_servers(visit: &Visit<'_>) -> Finding {
         Ok(expected) => expected.iter().map(|name| plain(name)).collect(),
         Err(error) => return unanswered(CheckId::NameServers, &error),
     };
-    match live(visit, domain).await {
+    let live = match resolver(visit.question.dns) {
+        Ok(resolver) => asked_servers(&resolver, domain).await,
+        Err(error) => Err(error.to_string()),
+    };
+    match live {
         Ok(live) => judge(domain, &expected, &live),
         Err(why) => {
             Finding::not_asked(CheckId::NameServers, format!("the look-up of {domain} failed: {why}"))
                 .with_next(format!("dig {domain} NS"))
         }
     }
-}
-
-async fn live(visit: &Visit<'_>, domain: &str) -> Result<BTreeSet<String>, String> {
-    let resolver = resolver(visit.question.dns).map_err(|error| error.to_string())?;
-    let found = records(&resolver, &format!("{}.", plain(domain)), RecordType::NS).await?;
-    let name = |(data, _): (RData, u32)| {
-        let RData::NS(server) = data else { return None };
-        Some(plain(&server.0.to_string()))
-    };
-    Ok(found.into_iter().filter_map(name).collect())
 }
 
 fn judge(domain: &str, expected: &BTreeSet<String>, live: &BTreeSet<String>) -> Finding {

@@ -310,10 +310,15 @@ fn redis_on_host(topology: &Topology, hosted: &HostedRedis, desired: &mut Desire
         },
         nodes: nodes(topology),
         node_port: topology.node.port,
-        node_health: topology.app.as_ref().map_or(READY_PATH, |app| app.health_path.as_str()).to_owned(),
+        node_health: ready_path(topology).to_owned(),
     };
     desired.add(ResourceAddress::new(Kind::Redis, &hosted.on), Spec::Redis(spec), needs);
     access
+}
+
+/// What a node answers with success while it can serve.
+pub fn ready_path(topology: &Topology) -> &str {
+    topology.app.as_ref().map_or(READY_PATH, |app| app.health_path.as_str())
 }
 
 fn nodes(topology: &Topology) -> Vec<HostSpec> {

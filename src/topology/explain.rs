@@ -449,6 +449,39 @@ pub const RULES: &[RuleExplanation] = &[
         "add `access: public`, or `via:` with the name of a public instance",
     ),
     rule(
+        "verify-expect",
+        "what is expected can never come",
+        "An answer ends with a status from 200 to 599; texts that are looked for have at least one character; headers have \
+         names and values as HTTP has them.",
+        "write what the service answers, such as `expect: { status: 200, body: Welcome }`",
+    ),
+    rule(
+        "verify-field",
+        "this expectation is for another kind of service",
+        "`http` has a path, a status, a body and headers; `websocket-echo` has a path, what is said and what is said \
+         back; of `chat` all is known.",
+        "write the `kind` that it is for, or remove the field",
+    ),
+    rule(
+        "verify-path",
+        "this is not the path of an address",
+        "A path begins with `/`, is of printable ASCII characters and has no fragment, which no server is ever told.",
+        "write for example `path: /status`",
+    ),
+    rule(
+        "verify-vantage",
+        "nobody can look from there",
+        "A client of `verify` connects from this machine (`local`), or leaves through the SSH server of an instance of \
+         this topology (`ssh:INSTANCE`).",
+        "write `local`, or `ssh:` and the name of an instance",
+    ),
+    rule(
+        "verify-vantages",
+        "two clients need two places",
+        "That two people meet is shown by two clients with two source addresses.",
+        "write two different ones, such as `vantages: [local, ssh:ecs01]`",
+    ),
+    rule(
         "vswitch-too-small",
         "a vSwitch is too small for the load balancer",
         "An ALB wants eight free addresses in each of its vSwitches, and four of each are reserved.",

@@ -167,6 +167,7 @@ const TOP_FIELDS: &[&str] = &[
     "protect",
     "endpoints",
     "hooks",
+    "verify",
 ];
 
 /// The fields that may stand below a path. A test holds this against the schema.
@@ -211,6 +212,8 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         }
         ["load_balancer", "listener", "certificate"] => &["file", "key", "self_signed"],
         ["dns"] => &["domain", "host", "ttl"],
+        ["verify"] => &["vantages", "kind", "path", "send", "expect"],
+        ["verify", "expect"] => &["status", "body", "headers", "message"],
         _ => &[],
     }
 }

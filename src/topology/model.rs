@@ -8,7 +8,7 @@ use ipnet::Ipv4Net;
 use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::topology::duration::Seconds;
-pub use crate::topology::schema::{Address, Edition, Eviction, Persistence, Protocol};
+pub use crate::topology::schema::{Address, Edition, Eviction, Persistence, Protocol, ServiceKind};
 
 /// A valid topology.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +45,8 @@ pub struct Topology {
     pub endpoints: BTreeMap<String, ServiceAddress>,
     /// Commands of the operator's machine.
     pub hooks: Hooks,
+    /// What a verification expects.
+    pub verify: Verify,
 }
 
 /// A VPC.
@@ -359,6 +361,62 @@ pub enum Certificate {
     },
     /// One to make and to upload.
     SelfSigned,
+}
+
+/// What a verification expects, and from where it looks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verify {
+    /// The places of its two clients; none where nothing was said.
+    pub vantages: Option<[Vantage; 2]>,
+    /// What is served.
+    pub service: Service,
+}
+
+/// Where a client connects from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Vantage {
+    /// This machine.
+    Local,
+    /// An instance, through its SSH server.
+    Ssh(InstanceName),
+}
+
+impl Vantage {
+    /// What somebody wrote, when it can be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None if text == "local" => Some(Self::Local),
+            Some(("ssh", name)) if !name.is_empty() => Some(Self::Ssh(InstanceName::new(name))),
+            None | Some(_) => None,
+        }
+    }
+}
+
+/// What is served, and what has to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Service {
+    /// The chatroom.
+    Chat,
+    /// A WebSocket that says something back.
+    WebsocketEcho {
+        /// Its path.
+        path: String,
+        /// What is said; none is something that nobody has said before.
+        send: Option<String>,
+        /// What is said back; none is what was said.
+        expect: Option<String>,
+    },
+    /// Pages.
+    Http {
+        /// What is asked for.
+        path: String,
+        /// The status that has to come.
+        status: u16,
+        /// What the body has in it.
+        body: Option<String>,
+        /// Headers by lower-case name, and what each has in it.
+        headers: BTreeMap<String, String>,
+    },
 }
 
 /// The name people open.

@@ -14,7 +14,7 @@ use crate::topology::duration::Seconds;
 use crate::topology::model::{
     Address, App, Certificate, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance, Key, Listener,
     LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace, Rollout,
-    Series, Ssh, Sudo, Topology, VSwitch, Variable, Vpc,
+    Series, Service, ServiceKind, Ssh, Sudo, Topology, VSwitch, Vantage, Variable, Verify, Vpc,
 };
 use crate::topology::schema::{
     self, CertificateForm, Document, EnvironmentForm, HostKeysForm, KeyForm, SudoForm,
@@ -51,6 +51,8 @@ const DEFAULT_TYPES: [&str; 4] = ["ecs.e-c1m2.large", "ecs.u1-c1m2.large", "ecs.
 /// Alibaba Cloud Linux 3.
 const DEFAULT_IMAGE: &str = "acs:alibaba_cloud_linux_3_2104_lts_x64";
 const DEFAULT_DISK: u32 = 40;
+/// What a page answers when all is well.
+const DEFAULT_STATUS: u16 = 200;
 const DEFAULT_TTL: u32 = 600;
 
 /// Adds the vSwitches of `zones`, the tutorial's three machines (two with a managed Redis), and who runs what.
@@ -158,6 +160,7 @@ pub(super) fn resolve(document: Document) -> Topology {
             .filter_map(|(product, text)| Some((product, ServiceAddress::parse(&text).ok()?)))
             .collect(),
         hooks: hooks(&document.hooks),
+        verify: verify(document.verify),
     }
 }
 
@@ -280,6 +283,31 @@ fn rollout(rollout: &schema::Rollout) -> Rollout {
 fn hooks(hooks: &schema::Hooks) -> Hooks {
     let commands = hooks.by_moment().map(|(moment, commands)| (moment, commands.clone()));
     Hooks { commands: commands.into(), timeout: hooks.timeout.unwrap_or(DEFAULT_HOOK_TIMEOUT) }
+}
+
+fn verify(verify: schema::Verify) -> Verify {
+    let vantages: Vec<Vantage> = verify.vantages.iter().filter_map(|text| Vantage::parse(text)).collect();
+    let path = verify.path.unwrap_or_else(|| "/".to_owned());
+    let expect = verify.expect;
+    Verify {
+        vantages: vantages.try_into().ok(),
+        service: match verify.kind.unwrap_or(ServiceKind::Chat) {
+            ServiceKind::Chat => Service::Chat,
+            ServiceKind::WebsocketEcho => {
+                Service::WebsocketEcho { path, send: verify.send, expect: expect.message }
+            }
+            ServiceKind::Http => Service::Http {
+                path,
+                status: expect.status.and_then(|number| u16::try_from(number).ok()).unwrap_or(DEFAULT_STATUS),
+                body: expect.body,
+                headers: expect
+                    .headers
+                    .into_iter()
+                    .map(|(name, value)| (name.to_ascii_lowercase(), value))
+                    .collect(),
+            },
+        },
+    }
 }
 
 fn load_balancer(load_balancer: schema::LoadBalancer) -> LoadBalancer {

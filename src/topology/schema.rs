@@ -53,6 +53,9 @@ pub struct Document {
     /// Commands of the operator's machine, run before and after what Albatross does.
     #[serde(default)]
     pub hooks: Hooks,
+    /// What `verify` expects, and from where it looks.
+    #[serde(default)]
+    pub verify: Verify,
 }
 
 /// The network.
@@ -524,4 +527,48 @@ impl Hooks {
             (Moment::AfterDestroy, &self.after_destroy),
         ]
     }
+}
+
+/// What `verify` expects, and from where it looks.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Verify {
+    /// The two places that its two clients connect from: `local` is this machine, `ssh:INSTANCE` one of the stack's,
+    /// through its SSH server. Default: this machine, and the first instance that is reached directly.
+    #[serde(default)]
+    pub vantages: Vec<String>,
+    /// What is served; default `chat`.
+    pub kind: Option<ServiceKind>,
+    /// What is asked for, with `http` or `websocket-echo`; default `/`.
+    pub path: Option<String>,
+    /// What a client says, with `websocket-echo`; default: something that nobody has said before.
+    pub send: Option<String>,
+    /// What has to come.
+    #[serde(default)]
+    pub expect: Expect,
+}
+
+/// What is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServiceKind {
+    /// The chatroom.
+    Chat,
+    /// A WebSocket that says something back.
+    WebsocketEcho,
+    /// Pages.
+    Http,
+}
+
+/// What has to come.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Expect {
+    /// Status of a page, with `http`: 200 to 599; default 200.
+    pub status: Option<i64>,
+    /// What the body of a page has in it, with `http`.
+    pub body: Option<String>,
+    /// Headers of a page and what each has in it, with `http`: `{ content-type: text/html }`.
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// What is said back, with `websocket-echo`; default: what was said.
+    pub message: Option<String>,
 }

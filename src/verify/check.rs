@@ -41,11 +41,17 @@ pub enum CheckId {
     LeaveAnnounced,
     /// A client that says nothing stays connected for longer than the listener's timeouts.
     IdleSurvives,
+    /// Clients of a node that is stopped move to another one, and it comes back.
+    Failover,
+    /// A WebSocket of any service says back what is expected.
+    WebsocketEcho,
+    /// A page of any service is as expected.
+    HttpAnswers,
 }
 
 impl CheckId {
-    /// All of them, in order.
-    pub const ALL: [Self; 16] = [
+    /// All of them: those of a chatroom in order, then those of other services.
+    pub const ALL: [Self; 19] = [
         Self::DnsCname,
         Self::TlsValid,
         Self::HttpRedirects,
@@ -62,7 +68,21 @@ impl CheckId {
         Self::PollingSticky,
         Self::LeaveAnnounced,
         Self::IdleSurvives,
+        Self::Failover,
+        Self::WebsocketEcho,
+        Self::HttpAnswers,
     ];
+
+    /// Those of a chatroom, in order.
+    pub const OF_CHAT: &'static [Self] = Self::ALL.split_at(17).0;
+
+    /// Those of a WebSocket that says something back, in order.
+    pub const OF_ECHO: &'static [Self] =
+        &[Self::DnsCname, Self::TlsValid, Self::HttpRedirects, Self::WebsocketUpgrade, Self::WebsocketEcho];
+
+    /// Those of pages, in order.
+    pub const OF_HTTP: &'static [Self] =
+        &[Self::DnsCname, Self::TlsValid, Self::HttpRedirects, Self::HttpAnswers];
 
     /// The name people and reports use.
     pub fn name(self) -> &'static str {
@@ -83,6 +103,9 @@ impl CheckId {
             Self::PollingSticky => "polling.sticky",
             Self::LeaveAnnounced => "leave.announced",
             Self::IdleSurvives => "idle.survives",
+            Self::Failover => "failover",
+            Self::WebsocketEcho => "websocket.echo",
+            Self::HttpAnswers => "http.answers",
         }
     }
 }

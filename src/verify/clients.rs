@@ -188,6 +188,8 @@ impl Pair {
         ))
         .with("node_a", &first.node)
         .with("node_b", &second.node)
+        .with("source_a", here.told())
+        .with("source_b", there.told())
         .with("attempts_b", attempts)
         .with("ping_interval", format!("{} ms", first.client.handshake().ping_interval));
         Ok((Self { first, second, attempts, deadline: scenario.deadline }, finding))

@@ -77,9 +77,13 @@ pub(super) async fn connect_plain(
     vantage: &Vantage,
     (address, port): (IpAddr, u16),
 ) -> Result<Box<dyn Stream>, ConnectError> {
+    let instead = scenario.connect_to.get(&port).copied();
     match vantage {
         Vantage::Local { bind } => {
-            let target = scenario.address_map.resolve(address, port)?;
+            let target = match instead {
+                Some(target) => target,
+                None => scenario.address_map.resolve(address, port)?,
+            };
             let stream = timeout(scenario.deadline, dial(*bind, target)).await;
             let after = scenario.deadline;
             let stream = stream.map_err(|_| ConnectError::TimedOut { address: target, after })?;
@@ -92,7 +96,10 @@ pub(super) async fn connect_plain(
             }
         }
         // The host is inside the region, where addresses are what they are.
-        Vantage::Ssh(session) => Ok(Box::new(session.tunnel(address, port).await?)),
+        Vantage::Ssh { session, .. } => {
+            let target = instead.unwrap_or(SocketAddr::new(address, port));
+            Ok(Box::new(session.tunnel(target.ip(), target.port()).await?))
+        }
     }
 }
 

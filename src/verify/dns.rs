@@ -1,122 +1,204 @@
 //! `dns.cname`: the name people type is an alias of the load balancer and leads to an address.
+//!
+//! 1. The servers of the zone are asked directly: what they say is so, whatever others have kept. How many of them say
+//!    it, and after what time, is how far a change has spread.
+//! 2. The system's resolver, or the server that was named, is asked as everybody asks it. When it says something else
+//!    than the zone's own servers, it has kept an older answer.
+//! 3. Where the answer is not as expected, the delegation is told too, if it leads to others than the account's servers.
 
-use std::net::IpAddr;
+mod question;
+
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use hickory_resolver::TokioResolver;
-use hickory_resolver::proto::rr::{RData, RecordType};
-use tokio::time::{Instant, sleep, timeout};
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep};
 
+use self::question::{Answer, Server, listed};
 use super::check::{Finding, Verdict};
-use super::scenario::Scenario;
-use crate::base::resolver::{plain, records, resolver};
+use super::scenario::{Authorities, Scenario};
+use crate::base::resolver::plain;
 
 /// The pause between two looks while a fresh record spreads.
 const PAUSE: Duration = Duration::from_millis(250);
+/// The shortest time a server is given.
+const LEAST: Duration = Duration::from_millis(100);
 /// How the names of application load balancers end, inside and outside mainland China.
 const BALANCERS: [&str; 2] = [".alb.aliyuncsslb.com", ".alb.aliyuncsslbintl.com"];
 
-/// What a server knows about a name.
-#[derive(Debug, Clone, PartialEq)]
-enum Answer {
-    Alias {
-        target: String,
-        ttl: u32,
-        addresses: Vec<IpAddr>,
-    },
-    /// No alias, but addresses of its own.
-    Addresses(Vec<IpAddr>),
-    Nothing,
-    Unanswered(String),
+/// What all servers said at one look.
+struct Look {
+    /// Of each of the zone's own servers: its name, where it is, and what it said; or why there are none to ask.
+    zone: Result<Vec<(String, Option<SocketAddr>, Answer)>, String>,
+    /// What everybody hears.
+    public: Answer,
 }
 
 /// Asks until the alias is as expected or the deadline has passed; gives the addresses it leads to.
 pub(super) async fn check(scenario: &Scenario) -> (Verdict, Vec<IpAddr>) {
-    let server = scenario.dns_server.map_or("the system's resolver".to_owned(), |server| server.to_string());
-    let resolver = match resolver(scenario.dns_server) {
-        Ok(resolver) => resolver,
-        Err(error) => {
-            let finding = Finding::new(format!("the resolver cannot be set up: {error}"));
-            return (Err(finding.hint("see /etc/resolv.conf")), Vec::new());
-        }
+    let name = scenario.dns_server.map_or("the system's resolver".to_owned(), |server| server.to_string());
+    let public = match Server::at(name, scenario.dns_server) {
+        Ok(public) => public,
+        Err(why) => return (Err(Finding::new(why).hint("see /etc/resolv.conf")), Vec::new()),
     };
-    let until = Instant::now() + scenario.deadline;
+    let begun = Instant::now();
+    let until = begun + scenario.deadline;
+    let left = || until.saturating_duration_since(Instant::now()).max(LEAST);
+    let zone = authorities(scenario, &public, left()).await;
+    let mut spread = None;
     loop {
-        let left = until.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
-        let answer = match timeout(left, ask(&resolver, &scenario.host)).await {
-            Ok(answer) => answer,
-            Err(_) => {
-                Answer::Unanswered(format!("no answer within {:.1} s", scenario.deadline.as_secs_f64()))
-            }
-        };
-        let verdict = judge(scenario, &answer, &server);
+        let look = look(scenario, &zone, &public, left()).await;
+        if spread.is_none() && look.zone_agrees(&scenario.expected_cname) {
+            spread = Some(begun.elapsed());
+        }
+        let verdict = judge(scenario, &look, &public.name).map(|finding| told(finding, &look, spread));
         if verdict.is_ok() || Instant::now() + PAUSE > until {
-            let addresses = match answer {
-                Answer::Alias { addresses, .. } | Answer::Addresses(addresses) => addresses,
-                Answer::Nothing | Answer::Unanswered(_) => Vec::new(),
-            };
-            return (verdict, addresses);
+            let verdict = verdict.map_err(|finding| told(finding, &look, spread));
+            return (verdict, look.public.into_addresses());
         }
         sleep(PAUSE).await;
     }
 }
 
-fn judge(scenario: &Scenario, answer: &Answer, server: &str) -> Verdict {
-    let (host, wanted) = (&scenario.host, &scenario.expected_cname);
-    let at =
-        scenario.dns_server.map_or(String::new(), |server| format!(" @{} -p {}", server.ip(), server.port()));
-    let fail = |seen: String| {
-        Finding::new(format!("expected {host} to be an alias of {wanted}, but {seen}"))
-            .with("server", server)
-            .hint(format!("dig{at} {host} CNAME"))
-    };
-    match answer {
-        Answer::Alias { target, ttl, addresses } if plain(target) == plain(wanted) => {
-            if addresses.is_empty() {
-                return Err(fail(format!("{target} has no address")));
-            }
-            let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            Ok(Finding::new(format!("{host} is an alias of {wanted}, at {}", list.join(" and ")))
-                .with("server", server)
-                .with("target", plain(target))
-                .with("ttl", format!("{ttl} s"))
-                .with("addresses", list.join(" ")))
+/// The zone's own servers, those left out that the public one is.
+async fn authorities(scenario: &Scenario, public: &Server, left: Duration) -> Result<Vec<Server>, String> {
+    match &scenario.authorities {
+        Authorities::OfZone(zone) => {
+            let asked = tokio::time::timeout(left, public.authorities(zone)).await;
+            let late =
+                |_| format!("no answer about the servers of {zone} within {:.1} s", left.as_secs_f64());
+            asked.map_err(late)?
         }
-        Answer::Alias { target, ttl, .. } if BALANCERS.iter().any(|end| plain(target).ends_with(end)) => {
-            Err(fail(format!(
-                "{server} still says {}, another load balancer: a stale answer for up to {ttl} s, or a record \
-                 that was not changed",
-                plain(target)
-            )))
+        Authorities::At(addresses) => {
+            let others = addresses.iter().filter(|address| Some(**address) != public.address);
+            others.map(|address| Server::at(address.to_string(), Some(*address))).collect()
         }
-        Answer::Alias { target, .. } => Err(fail(format!("{server} says {}", plain(target)))),
-        Answer::Addresses(addresses) => {
-            let list: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-            Err(fail(format!("{server} has no alias, only the address {}", list.join(" and "))))
-        }
-        Answer::Nothing => Err(fail(format!("{server} knows no such name"))),
-        Answer::Unanswered(why) => Err(fail(format!("{server} does not answer: {why}"))),
     }
 }
 
-async fn ask(resolver: &TokioResolver, host: &str) -> Answer {
-    // A last dot keeps search domains out of it.
-    let name = format!("{}.", plain(host));
-    let alias = match records(resolver, &name, RecordType::CNAME).await {
-        Ok(records) => records.into_iter().find_map(|(data, ttl)| {
-            let RData::CNAME(target) = data else { return None };
-            Some((target.0.to_string(), ttl))
-        }),
-        Err(why) => return Answer::Unanswered(why),
+async fn look(
+    scenario: &Scenario,
+    zone: &Result<Vec<Server>, String>,
+    public: &Server,
+    left: Duration,
+) -> Look {
+    let host = &scenario.host;
+    let zone = async {
+        match zone {
+            Ok(servers) => {
+                let asked = servers.iter().map(|server| async move {
+                    (server.name.clone(), server.address, server.ask_alias(host, left).await)
+                });
+                Ok(join_all(asked).await)
+            }
+            Err(why) => Err(why.clone()),
+        }
     };
-    let question = alias.as_ref().map_or(name, |(target, _)| target.clone());
-    let addresses = match records(resolver, &question, RecordType::A).await {
-        Ok(records) => records.into_iter().filter_map(|(data, _)| data.ip_addr()).collect::<Vec<_>>(),
-        Err(why) => return Answer::Unanswered(why),
-    };
-    match alias {
-        Some((target, ttl)) => Answer::Alias { target, ttl, addresses },
-        None if addresses.is_empty() => Answer::Nothing,
-        None => Answer::Addresses(addresses),
+    let (zone, public) = tokio::join!(zone, public.ask(host, left));
+    Look { zone, public }
+}
+
+impl Look {
+    fn zone_agrees(&self, wanted: &str) -> bool {
+        self.zone.as_ref().is_ok_and(|servers| servers.iter().all(|(_, _, answer)| answer.leads_to(wanted)))
+    }
+}
+
+/// With what each server said.
+fn told(finding: Finding, look: &Look, spread: Option<Duration>) -> Finding {
+    let mut finding = finding.with("resolver", look.public.words());
+    match &look.zone {
+        Ok(servers) if servers.is_empty() => {}
+        Ok(servers) => {
+            for (name, _, answer) in servers {
+                finding = finding.with(&format!("authority.{name}"), answer.words());
+            }
+            let all = servers.len();
+            finding = match spread {
+                Some(after) => {
+                    finding.with("propagation", format!("{all} of {all} after {:.1} s", after.as_secs_f64()))
+                }
+                None => finding.with("propagation", format!("not all of {all}")),
+            };
+        }
+        Err(why) => finding = finding.with("authorities", format!("could not be asked: {why}")),
+    }
+    finding
+}
+
+fn judge(scenario: &Scenario, look: &Look, public: &str) -> Verdict {
+    let wanted = &scenario.expected_cname;
+    let zone = look.zone.as_deref().unwrap_or_default();
+    if let Some((name, address, answer)) = zone.iter().find(|(_, _, answer)| !answer.leads_to(wanted)) {
+        let place = Place { scenario, server: name, address: *address };
+        return Err(place.objection(answer, " of the zone's own servers"));
+    }
+    let place = Place { scenario, server: public, address: scenario.dns_server };
+    let ttl = zone
+        .iter()
+        .find_map(|(_, _, answer)| if let Answer::Alias { ttl, .. } = answer { Some(ttl) } else { None });
+    match &look.public {
+        Answer::Alias { addresses, ttl: kept, .. } if look.public.leads_to(wanted) => {
+            if addresses.is_empty() {
+                return Err(place.fail(&format!("{} has no address", plain(wanted))));
+            }
+            let finding =
+                Finding::new(format!("{} is an alias of {wanted}, at {}", scenario.host, listed(addresses)))
+                    .with("server", public)
+                    .with("target", plain(wanted))
+                    .with("ttl", format!("{} s", ttl.unwrap_or(kept)))
+                    .with(
+                        "addresses",
+                        addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
+                    );
+            Ok(if ttl.is_some() { finding.with("kept_for", format!("{kept} s")) } else { finding })
+        }
+        // The zone is right, so it is not what is asked for, but what was kept.
+        Answer::Alias { target, ttl: kept, .. } if ttl.is_some() => Err(place.fail(&format!(
+            "the zone's own servers have it right, and {public} has kept {} for another {kept} s",
+            plain(target)
+        ))),
+        Answer::Nothing if ttl.is_some() => Err(place.fail(&format!(
+            "the zone's own servers have it right, and {public} has kept that there is no such name"
+        ))),
+        answer => Err(place.objection(answer, "")),
+    }
+}
+
+/// A server whose answer is judged.
+struct Place<'a> {
+    scenario: &'a Scenario,
+    server: &'a str,
+    address: Option<SocketAddr>,
+}
+
+impl Place<'_> {
+    fn fail(&self, seen: &str) -> Finding {
+        let (host, wanted) = (&self.scenario.host, &self.scenario.expected_cname);
+        let at = self.address.map_or(String::new(), |one| format!(" @{} -p {}", one.ip(), one.port()));
+        Finding::new(format!("expected {host} to be an alias of {wanted}, but {seen}"))
+            .with("server", self.server)
+            .hint(format!("dig{at} {host} CNAME"))
+    }
+
+    /// What is wrong with an answer: it is another's, an old one, none, or there is none.
+    fn objection(&self, answer: &Answer, which: &str) -> Finding {
+        let server = self.server;
+        let server = if which.is_empty() { server.to_owned() } else { format!("{server}, one{which},") };
+        match answer {
+            Answer::Alias { target, ttl, .. } if BALANCERS.iter().any(|end| plain(target).ends_with(end)) => {
+                self.fail(&format!(
+                    "{server} still says {}, another load balancer: a stale answer for up to {ttl} s, or a record \
+                     that was not changed",
+                    plain(target)
+                ))
+            }
+            Answer::Alias { target, .. } => self.fail(&format!("{server} says {}", plain(target))),
+            Answer::Addresses(addresses) => {
+                self.fail(&format!("{server} has no alias, only the address {}", listed(addresses)))
+            }
+            Answer::Nothing => self.fail(&format!("{server} knows no such name")),
+            Answer::Unanswered(why) => self.fail(&format!("{server} does not answer: {why}")),
+        }
     }
 }

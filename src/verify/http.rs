@@ -10,6 +10,7 @@ use super::scenario::Scenario;
 
 /// More than a page has.
 const LARGEST: u64 = 4 * 1024 * 1024;
+const END_OF_HEAD: &[u8] = b"\r\n\r\n";
 
 /// The part of a response that matters here.
 #[derive(Debug, PartialEq)]
@@ -21,20 +22,29 @@ pub(super) struct Response {
 
 impl Response {
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let text = String::from_utf8_lossy(bytes);
-        let (head, body) = text.split_once("\r\n\r\n")?;
+        let end = bytes.windows(END_OF_HEAD.len()).position(|part| part == END_OF_HEAD)?;
+        let (head, body) = (String::from_utf8_lossy(&bytes[..end]), &bytes[end + END_OF_HEAD.len()..]);
         let mut lines = head.lines();
         let status = lines.next()?.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
-        let headers = lines
+        let headers: Vec<(String, String)> = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
-        Some(Self { status, headers, body: body.to_owned() })
+        let mut response = Self { status, headers, body: String::new() };
+        let is_chunked = response.header("transfer-encoding").to_ascii_lowercase().contains("chunked");
+        let body = if is_chunked { joined(body) } else { body.to_vec() };
+        response.body = String::from_utf8_lossy(&body).into_owned();
+        Some(response)
     }
 
     /// A header by its lower-case name; without it nothing.
     pub(super) fn header(&self, name: &str) -> &str {
         self.headers.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value)
+    }
+
+    /// All headers of a lower-case name.
+    pub(super) fn headers_of(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
     /// A cookie that it sets, as `name=value`.
@@ -54,6 +64,24 @@ impl Response {
             _ => "",
         }
     }
+}
+
+/// The pieces of a chunked body as one; as far as they came, where it was cut off.
+fn joined(mut chunked: &[u8]) -> Vec<u8> {
+    let mut whole = Vec::new();
+    while let Some(end) = chunked.windows(2).position(|part| part == b"\r\n") {
+        let size = String::from_utf8_lossy(&chunked[..end]);
+        let size = size.split(';').next().unwrap_or_default().trim();
+        let Ok(size) = usize::from_str_radix(size, 16) else { break };
+        let rest = &chunked[end + 2..];
+        whole.extend(&rest[..size.min(rest.len())]);
+        // Behind each piece stands the end of a line.
+        chunked = rest.get(size + 2..).unwrap_or_default();
+        if size == 0 {
+            break;
+        }
+    }
+    whole
 }
 
 /// What is asked.
@@ -137,6 +165,11 @@ mod tests {
                 .unwrap();
         assert_eq!(response.sets_cookie("SERVERID"), Some("SERVERID=x"));
         assert_eq!(response.sets_cookie("SERVER"), None);
+        let chunked =
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nWel\r\n4;x=1\r\ncome\r\n0\r\n\r\n";
+        assert_eq!(Response::parse(chunked).unwrap().body, "Welcome");
+        // One that was cut off has what came.
+        assert_eq!(Response::parse(&chunked[..chunked.len() - 9]).unwrap().body, "Welco");
         assert_eq!(Response::parse(b"SSH-2.0-x\r\n\r\n"), None);
         assert_eq!(Response::parse(b""), None);
     }

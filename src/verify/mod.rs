@@ -4,16 +4,20 @@
 //! [`Report`]. Each check passes, fails with what was expected and what was seen, or was not reached because one
 //! before it failed; that counts as a failure, never as nothing.
 
+mod answers;
 mod check;
 mod clients;
 mod connect;
 mod crowd;
 mod dns;
+mod echo;
+mod failover;
 mod github;
 mod histogram;
 mod html;
 mod http;
 mod idle;
+mod inquiry;
 mod junit;
 mod page;
 mod path;
@@ -26,10 +30,12 @@ mod scenario;
 mod tls;
 
 pub use check::{Check, CheckId, Status};
+pub use failover::{BOUND as FAILOVER_BOUND, Outage};
+pub use inquiry::{Diagnosis, Failed, Inquirer, Inquiry, Layer};
 pub use picture::{NodePart, Part, Picture};
 pub use report::{Report, Stage};
-pub use run::run;
-pub use scenario::{Scenario, Vantage};
+pub use run::{Means, run};
+pub use scenario::{Authorities, Echo, Page, Scenario, Service, Vantage};
 pub use tls::Tls;
 
 #[cfg(test)]

@@ -20,7 +20,8 @@ pub(super) async fn check(scenario: &Scenario, address: IpAddr) -> Verdict {
     let server = response.header("x-chat-node").to_owned();
     if response.status != 200 {
         let reason = response.likely();
-        return Err(fail(format!("the status is {}{reason}", response.status)).with("node", server));
+        let finding = fail(format!("the status is {}{reason}", response.status));
+        return Err(finding.with("status", response.status).with("node", server));
     }
     let kind = response.header("content-type");
     if !kind.starts_with("text/html") || response.body.trim().is_empty() {

@@ -1,15 +1,20 @@
 //! Whole scenarios against two nodes played in memory, behind a name served in memory.
 
+mod away;
 mod names;
 mod polls;
 mod room;
 mod secure;
+mod services;
+mod spread;
+mod verdicts;
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use super::{Check, CheckId, Report, Scenario, Status, Vantage, run};
+use super::{Authorities, Check, CheckId, Means, Report, Scenario, Service, Status, Vantage, run};
 use crate::base::address_map::AddressMap;
 use names::Record;
 use room::{Behaviour, Crossing};
@@ -20,19 +25,23 @@ const OUTSIDE: IpAddr = IpAddr::V4(Ipv4Addr::new(198, 18, 0, 9));
 /// A scenario in which all is well, on the given room and record.
 async fn scenario(behaviour: Behaviour, record: Record) -> Scenario {
     let room = room::serve(behaviour).await;
+    let names = names::serve(record).await;
     let map = [(SocketAddr::new(OUTSIDE, 5000), room)].into();
     Scenario {
         host: "example.com".to_owned(),
         port: 5000,
         tls: None,
         redirect_from: None,
-        dns_server: Some(names::serve(record).await),
+        dns_server: Some(names),
+        authorities: Authorities::At(vec![names]),
+        connect_to: BTreeMap::new(),
         expected_cname: format!("{BALANCER}."),
         address_map: AddressMap::Mapped(map),
         sources: [
             Vantage::Local { bind: None },
             Vantage::Local { bind: Some(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2))) },
         ],
+        service: Service::Chat,
         nodes: vec!["ecs01".to_owned(), "ecs02".to_owned()],
         deadline: Duration::from_millis(1500),
         listener_timeout: Duration::from_secs(1),
@@ -49,11 +58,11 @@ fn alias() -> Record {
 
 async fn report(scenario: &Scenario) -> Report {
     let told = Mutex::new(Vec::new());
-    let report = run(scenario, &|check: &Check| told.lock().unwrap().push(check.id)).await;
+    let report = run(scenario, Means::default(), &|check: &Check| told.lock().unwrap().push(check.id)).await;
     assert_eq!(told.into_inner().unwrap(), report.checks.iter().map(|check| check.id).collect::<Vec<_>>());
     let mut ids: Vec<CheckId> = report.checks.iter().map(|check| check.id).collect();
     ids.sort();
-    assert_eq!(ids, CheckId::ALL, "each check has one verdict");
+    assert_eq!(ids, scenario.service.checks(), "each check has one verdict");
     report
 }
 
@@ -105,8 +114,8 @@ async fn a_healthy_room_passes_all_that_applies() {
     assert_eq!(json["checks"][0]["id"], "dns.cname");
     assert_eq!(json["checks"][0]["status"], "passed");
     let xml = report.to_junit().unwrap();
-    assert!(xml.contains("tests=\"16\"") && xml.contains("failures=\"0\""), "{xml}");
-    for id in CheckId::ALL {
+    assert!(xml.contains("tests=\"17\"") && xml.contains("failures=\"0\""), "{xml}");
+    for id in CheckId::OF_CHAT {
         assert!(xml.contains(&format!("<testcase name=\"{id}\" classname=\"albatross.verify\"")), "{xml}");
     }
 }
@@ -246,7 +255,7 @@ async fn wrong_stale_missing_and_flat_names_are_told_apart() {
         (Record::Silent, "does not answer"),
     ] {
         let report = report(&scenario(Behaviour::default(), record).await).await;
-        assert_eq!(failed(&report).len(), 16);
+        assert_eq!(failed(&report).len(), CheckId::OF_CHAT.len());
         let check = check(&report, CheckId::DnsCname);
         let start = format!("expected example.com to be an alias of {BALANCER}., but");
         assert!(check.sentence.starts_with(&start) && check.sentence.contains(words), "{check:?}");
@@ -261,7 +270,7 @@ async fn a_closed_port_and_an_unmapped_address_are_named() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     closed.address_map = AddressMap::Mapped([(SocketAddr::new(OUTSIDE, 5000), nobody)].into());
     let report = report(&closed).await;
-    assert_eq!(failed(&report).len(), 13);
+    assert_eq!(failed(&report).len(), CheckId::OF_CHAT.len() - 3);
     let page = check(&report, CheckId::PageLoads);
     assert!(page.sentence.ends_with(&format!("but {nobody} refuses the connection")), "{page:?}");
     let upgrade = check(&report, CheckId::WebsocketUpgrade);
@@ -283,7 +292,7 @@ async fn a_closed_port_and_an_unmapped_address_are_named() {
 async fn a_load_balancer_without_nodes_says_what_its_status_means() {
     let behaviour = Behaviour { status: Some(502), ..Behaviour::default() };
     let report = report(&scenario(behaviour, alias()).await).await;
-    assert_eq!(failed(&report).len(), 13);
+    assert_eq!(failed(&report).len(), CheckId::OF_CHAT.len() - 3);
     let page = check(&report, CheckId::PageLoads);
     assert!(
         page.sentence.contains("the status is 502: the load balancer has no answer from any node"),
@@ -298,7 +307,7 @@ async fn a_load_balancer_without_nodes_says_what_its_status_means() {
 fn a_verification_can_run_on_any_thread() {
     fn movable<T: Send>(_: &T) {}
     fn all(scenario: &Scenario) {
-        movable(&run(scenario, &|_: &Check| {}));
+        movable(&run(scenario, Means::default(), &|_: &Check| {}));
     }
     let _: fn(&Scenario) = all;
 }

@@ -4,15 +4,27 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Layer, and what it may import. Sideways only where written.
-const TABLE: [(&str, &[&str]); 13] = [
+const TABLE: [(&str, &[&str]); 14] = [
     (
         "cli",
         &[
-            "apply", "deploy", "doctor", "verify", "plan", "cloud", "ssh", "state", "socketio", "topology",
-            "resource", "base",
+            "apply",
+            "diagnosis",
+            "deploy",
+            "doctor",
+            "verify",
+            "plan",
+            "cloud",
+            "ssh",
+            "state",
+            "socketio",
+            "topology",
+            "resource",
+            "base",
         ],
     ),
     ("apply", &["deploy", "plan", "cloud", "ssh", "state", "resource", "base"]),
+    ("diagnosis", &["deploy", "verify", "cloud", "ssh", "base"]),
     ("deploy", &["ssh", "base"]),
     ("doctor", &["topology", "cloud", "resource", "base"]),
     ("verify", &["socketio", "ssh", "base"]),

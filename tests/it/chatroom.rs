@@ -8,7 +8,7 @@ use crate::support::TestEnv;
 use crate::support::cloud::get;
 
 /// The checks of a verification, in their order.
-pub(crate) const CHECKS: [&str; 16] = [
+pub(crate) const CHECKS: [&str; 17] = [
     "dns.cname",
     "tls.valid",
     "http.redirects",
@@ -25,13 +25,14 @@ pub(crate) const CHECKS: [&str; 16] = [
     "polling.sticky",
     "leave.announced",
     "idle.survives",
+    "failover",
 ];
 
 /// Those of a quick verification that apply to a chatroom without https.
 pub(crate) fn plain_checks() -> Vec<&'static str> {
     CHECKS
         .into_iter()
-        .filter(|check| !["tls.valid", "http.redirects", "idle.survives"].contains(check))
+        .filter(|check| !["tls.valid", "http.redirects", "idle.survives", "failover"].contains(check))
         .collect()
 }
 
@@ -85,8 +86,8 @@ fn the_whole_story() {
     let lines: Vec<String> = plain_checks().iter().map(|check| format!("  passed {check} ")).collect();
     verified
         .expect_in_order(&lines.iter().map(String::as_str).collect::<Vec<_>>())
-        .expect_in_order(&["13 checks passed, 0 failed, 3 skipped"]);
-    assert_eq!(test_cases(&env.read("out.xml")), (CHECKS.map(str::to_owned).to_vec(), 3));
+        .expect_in_order(&["13 checks passed, 0 failed, 4 skipped"]);
+    assert_eq!(test_cases(&env.read("out.xml")), (CHECKS.map(str::to_owned).to_vec(), 4));
 
     env.write_changed("chatroom.yaml", &[("idle_timeout: 60s ", "idle_timeout: 45s ")]);
     let plan = env.run(&["--local", "plan", "--detailed-exitcode", "chatroom.yaml"]).expect_code(2);

@@ -27,6 +27,7 @@ type Row = (&'static str, &'static [(&'static str, &'static str)], Does);
 /// Both nodes get another release, whatever of them changes.
 const RELEASES: &[&str] = &["update release.ecs01 release.ecs02"];
 const HOW: &str = "how a release comes in force, not which";
+const LOOK: &str = "what a verification looks for, not what there is";
 const HOOK: &str = "what the operator's machine does, not what there is";
 /// A second machine that is made before the old one goes.
 const MACHINE: &[&str] =
@@ -244,6 +245,14 @@ fn service() -> Vec<Row> {
         ("hooks.before_destroy", &[], NotCompared(HOOK)),
         ("hooks.after_destroy", &[], NotCompared(HOOK)),
         ("hooks.timeout", &[], NotCompared(HOOK)),
+        ("verify.vantages", &[], NotCompared(LOOK)),
+        ("verify.kind", &[], NotCompared(LOOK)),
+        ("verify.path", &[], NotCompared(LOOK)),
+        ("verify.send", &[], NotCompared(LOOK)),
+        ("verify.expect.status", &[], NotCompared(LOOK)),
+        ("verify.expect.body", &[], NotCompared(LOOK)),
+        ("verify.expect.headers", &[], NotCompared(LOOK)),
+        ("verify.expect.message", &[], NotCompared(LOOK)),
     ]
 }
 

@@ -88,21 +88,27 @@ fn an_app_is_deployed_reached_changed_put_back_and_taken_away() {
     assert_eq!(said(&address, "rose", "hello").as_deref(), Ok("a \"b\" $HOME %h: hello"));
     run(&env, "logs", &["--lines", "1"]).expect_code(0);
 
-    run(&env, "verify", &["--quick"])
-        .expect_code(4)
-        .expect_in_order(&["nothing is proved of what `", "the checks are those of the chat node"]);
+    run(&env, "verify", &["--quick"]).expect_code(0).expect_in_order(&["passed http.answers", "/healthz"]);
     run(&env, "destroy", &["--yes"]).expect_code(0).expect_in_order(&["0 resources left"]);
 }
 
 #[test]
 fn smoke_says_what_it_cannot_prove_of_an_app() {
     let mut env = TestEnv::new();
-    env.write("own-app.yaml", topology("\"echo: \""));
     env.set("ECHO_TOKEN", "tulip");
+    let told = topology("\"echo: \"");
+    let untold = told.replace("verify: { kind: http, path: /healthz }\n", "");
+    assert_ne!(told, untold);
+    env.write("own-app.yaml", told);
     env.run(&["smoke", "--quick", "own-app.yaml"]).expect_code(0).expect_in_order(&[
-        "== verify",
-        "not run: nothing is proved of what `",
+        "passed http.answers",
+        "0 resources left",
+    ]);
+    env.write("own-app.yaml", untold);
+    env.run(&["smoke", "--quick", "own-app.yaml"]).expect_code(4).expect_in_order(&[
         "== destroy",
+        "skipped verify",
+        "nothing is said of what `",
         "0 resources left",
     ]);
 }

@@ -106,7 +106,9 @@ fn the_whole_life_of_a_stack_each_control_is_noticed_and_nothing_is_left() {
     let checks = report["checks"].as_array().expect("a list").iter();
     let passed: Vec<_> =
         checks.filter(|check| check["status"] == "passed").map(|check| &check["id"]).collect();
-    assert_eq!(passed, CHECKS);
+    // Nobody is asked to stop a node but who stops it as a control.
+    let made: Vec<&str> = CHECKS.into_iter().filter(|check| *check != "failover").collect();
+    assert_eq!(passed, made);
     assert_eq!(verdicts(&report, "phases"), with_verdict(&PHASES, "passed"));
     let tried: Vec<&str> = CONTROLS.iter().map(|(name, _)| *name).collect();
     let left_out = with_verdict(&["redis.port_closed"], "skipped");
@@ -118,12 +120,12 @@ fn the_whole_life_of_a_stack_each_control_is_noticed_and_nothing_is_left() {
         assert!(stage["duration_milliseconds"].as_f64().expect("a number") > 0.0, "{name}");
     }
     let all = [&CHECKS[..], &PHASES, &tried, &["redis.port_closed"]].concat();
-    assert_eq!(test_cases(&env.read("out.xml")), (all.iter().map(|name| (*name).to_owned()).collect(), 1));
+    assert_eq!(test_cases(&env.read("out.xml")), (all.iter().map(|name| (*name).to_owned()).collect(), 2));
     smoke.expect_in_order(&[
         "== plan",
         "Plan: 28 to create.",
         "apply took ",
-        "16 checks passed, 0 failed, 0 skipped",
+        "16 checks passed, 0 failed, 1 skipped",
         "== change",
         "+ instance.ecs04",
         "No changes: 33 resources",

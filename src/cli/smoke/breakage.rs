@@ -40,7 +40,7 @@ async fn stop_redis(ground: &mut Ground<'_>) -> Result<String, Failure> {
 fn redis_host(ground: &Ground<'_>) -> Result<String, Failure> {
     match &ground.session.topology.redis.place {
         RedisPlace::OnHost(redis) => Ok(redis.on.to_string()),
-        RedisPlace::Managed(_) => Err(missing("a host of Redis")),
+        RedisPlace::Managed(_) | RedisPlace::Absent => Err(missing("a host of Redis")),
     }
 }
 

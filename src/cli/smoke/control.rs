@@ -3,6 +3,7 @@
 //! A proof that cannot fail proves nothing. Each control takes away one thing that the chatroom needs; verify must then
 //! fail, first at the named check, and pass again when the thing is back.
 
+use crate::cli::scenario;
 use crate::topology::model::{Protocol, RedisPlace, Topology};
 use crate::verify::CheckId;
 
@@ -71,6 +72,10 @@ impl Control {
     /// Why it does not apply to a topology on such hosts, if it does not.
     pub(super) fn unfit(self, topology: &Topology, hosts: &str) -> Option<String> {
         let is_managed = matches!(topology.redis.place, RedisPlace::Managed(_));
+        let check = self.check(topology);
+        if !scenario::service(&topology.verify.service).checks().contains(&check) {
+            return Some(format!("a service of this kind is not asked {check}"));
+        }
         match self {
             Self::RedisStopped if is_managed => {
                 Some("the cloud runs this Redis, and nobody can stop it there".to_owned())

@@ -36,8 +36,7 @@ pub(super) async fn stay_ready(
     let started = Instant::now();
     let mut ready_since: Option<(Instant, u32)> = None;
     for look in 0.. {
-        let answer = host.run(command::probe(address, port, path)).await?;
-        let answer = Answer::read(&String::from_utf8_lossy(&answer.stdout), &answer.tail(1));
+        let answer = probe(host, (address, port), path).await?;
         if answer.is_ready() && healthy_time.is_zero() {
             return Ok(Ok(()));
         }
@@ -67,6 +66,28 @@ fn too_late((answer, path): (&Answer, &str), healthy_time: Duration, deadline: D
         return format!("it has not been ready for {healthy} s in a row after {seconds} s");
     }
     format!("{path} says {} after {seconds} s", answer.words())
+}
+
+/// Asks once; the inner error is what it says instead.
+///
+/// # Errors
+/// When the host cannot be asked.
+pub(in crate::deploy) async fn ask(
+    host: &impl Host,
+    (address, port): (Ipv4Addr, u16),
+    path: &str,
+) -> Result<Result<(), String>, DeployError> {
+    let answer = probe(host, (address, port), path).await?;
+    Ok(if answer.is_ready() { Ok(()) } else { Err(answer.words()) })
+}
+
+async fn probe(
+    host: &impl Host,
+    (address, port): (Ipv4Addr, u16),
+    path: &str,
+) -> Result<Answer, DeployError> {
+    let answer = host.run(command::probe(address, port, path)).await?;
+    Ok(Answer::read(&String::from_utf8_lossy(&answer.stdout), &answer.tail(1)))
 }
 
 /// What a probe of the node came back with.

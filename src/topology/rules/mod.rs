@@ -10,6 +10,7 @@ mod redis;
 mod rollout;
 mod secure;
 mod service;
+mod verify;
 
 use crate::topology::findings::{Finding, Findings};
 use crate::topology::places::path;
@@ -29,6 +30,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     rollout::check(document, findings);
     app::check(document, findings);
     hooks::check(document, findings);
+    verify::check(document, findings);
 }
 
 fn stack_name(document: &Document, findings: &mut Findings<'_>) {

@@ -13,15 +13,23 @@ pub(super) enum Record {
     Address(IpAddr),
     Missing,
     Silent,
+    /// Nothing at so many questions, then this.
+    After(usize, Box<Record>),
 }
 
 pub(super) async fn serve(record: Record) -> SocketAddr {
     let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap();
+    let mut record = record;
     tokio::spawn(async move {
         let mut buffer = [0; 1500];
         while let Ok((length, peer)) = socket.recv_from(&mut buffer).await {
             let question = Message::from_vec(&buffer[..length]).unwrap();
+            record = match record {
+                Record::After(0, then) => *then,
+                Record::After(left, then) => Record::After(left - 1, then),
+                same => same,
+            };
             if let Some(answer) = answer(&record, &question) {
                 let _ = socket.send_to(&answer.to_vec().unwrap(), peer).await;
             }
@@ -41,7 +49,7 @@ fn answer(record: &Record, question: &Message) -> Option<Message> {
     match record {
         Record::Silent => return None,
         Record::Address(found) if kind == RecordType::A => lines.push(address(&name, found)),
-        Record::Missing | Record::Address(_) => {}
+        Record::Missing | Record::After(..) | Record::Address(_) => {}
         Record::Alias(target, found) => {
             let target = Name::from_ascii(format!("{target}.")).unwrap();
             if name != target {
@@ -54,7 +62,7 @@ fn answer(record: &Record, question: &Message) -> Option<Message> {
     }
     let mut answer = Message::new(question.metadata.id, MessageType::Response, question.metadata.op_code);
     answer.metadata.authoritative = true;
-    if matches!(record, Record::Missing) {
+    if matches!(record, Record::Missing | Record::After(..)) {
         answer.metadata.response_code = ResponseCode::NXDomain;
     }
     answer.add_query(query);

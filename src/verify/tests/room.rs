@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpListener;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -39,6 +39,9 @@ impl Crossing {
     }
 }
 
+/// Says which node is away.
+pub(super) type Away = watch::Sender<Option<String>>;
+
 /// What is wrong with the room, if anything.
 #[derive(Clone)]
 pub(super) struct Behaviour {
@@ -52,6 +55,10 @@ pub(super) struct Behaviour {
     pub(super) has_own_streams: bool,
     /// After what time it cuts who has no name.
     pub(super) cuts_silent: Option<Duration>,
+    /// The node that is away, if one is.
+    pub(super) away: Away,
+    /// Whether what is said once a node was away reaches nobody.
+    pub(super) loses_after_outage: bool,
     /// With TLS.
     pub(super) tls: Option<TlsAcceptor>,
 }
@@ -66,6 +73,8 @@ impl Default for Behaviour {
             is_sticky: true,
             has_own_streams: false,
             cuts_silent: None,
+            away: watch::channel(None).0,
+            loses_after_outage: false,
             tls: None,
         }
     }
@@ -113,7 +122,10 @@ pub(super) async fn serve(behaviour: Behaviour) -> SocketAddr {
     let turn = Arc::new(AtomicUsize::new(behaviour.nodes.len() - 1));
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let node = behaviour.nodes[turn.fetch_add(1, Ordering::Relaxed) % behaviour.nodes.len()];
+            let away = behaviour.away.borrow().clone();
+            let here: Vec<_> =
+                behaviour.nodes.iter().filter(|node| away.as_deref() != Some(**node)).copied().collect();
+            let node = here[turn.fetch_add(1, Ordering::Relaxed) % here.len()];
             let (behaviour, bus, polls) = (behaviour.clone(), bus.clone(), polls.clone());
             tokio::spawn(async move {
                 match &behaviour.tls {
@@ -177,6 +189,11 @@ async fn connection(
     }
 }
 
+/// Comes to its end when the node is away.
+async fn gone(away: &mut watch::Receiver<Option<String>>, node: &str) {
+    drop(away.wait_for(|away| away.as_deref() == Some(node)).await);
+}
+
 struct Seat {
     socket: Socket,
     node: &'static str,
@@ -194,8 +211,11 @@ impl Seat {
             "0{\"sid\":\"e\",\"upgrades\":[],\"pingInterval\":50,\"pingTimeout\":5000,\"maxPayload\":100000}",
         )
         .await?;
+        let mut away = self.behaviour.away.subscribe();
+        let node = self.node;
         loop {
             tokio::select! {
+                () = gone(&mut away, node) => return None,
                 () = &mut cut, if self.name.is_none() => return None,
                 message = self.socket.next() => {
                     let text = message?.ok()?.into_text().ok()?;
@@ -212,7 +232,8 @@ impl Seat {
                 }
                 news = news.recv() => {
                     let (node, text, entry) = news.ok()?;
-                    if self.behaviour.crossing.leads(node, self.node, &text) {
+                    let is_lost = self.behaviour.loses_after_outage && text.starts_with('f');
+                    if !is_lost && self.behaviour.crossing.leads(node, self.node, &text) {
                         self.send(&message(&text, entry)).await?;
                     }
                 }

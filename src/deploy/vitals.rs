@@ -1,0 +1,70 @@
+//! How what we put on a host is doing, at one look: for who asks why something does not work.
+
+use std::net::Ipv4Addr;
+
+use super::command;
+use super::error::DeployError;
+use super::host::Host;
+use super::inspect;
+use super::node::{self, ready};
+use super::redis;
+use super::unit;
+use crate::base::secret::Secret;
+
+/// How a unit is doing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vitals {
+    /// Its name.
+    pub unit: &'static str,
+    /// Whether it runs.
+    pub is_active: bool,
+    /// Its state as part of a sentence.
+    pub state: String,
+    /// Its last lines, no password in them.
+    pub last_words: String,
+}
+
+/// How the chat node of a host is doing.
+///
+/// # Errors
+/// When the host cannot be asked.
+pub async fn node(host: &impl Host) -> Result<Vitals, DeployError> {
+    let environment = inspect::text(host, node::ENVIRONMENT).await?;
+    let password = environment.as_deref().and_then(|text| inspect::without_password(text).1);
+    vitals(host, node::UNIT, password.as_ref()).await
+}
+
+/// How Redis on a host is doing.
+///
+/// # Errors
+/// When the host cannot be asked.
+pub async fn redis(host: &impl Host) -> Result<Vitals, DeployError> {
+    let password = redis::stored_password(host).await?;
+    vitals(host, redis::UNIT, password.as_ref()).await
+}
+
+async fn vitals(
+    host: &impl Host,
+    unit: &'static str,
+    password: Option<&Secret<String>>,
+) -> Result<Vitals, DeployError> {
+    let state = unit::state(host, unit).await?;
+    let last_words = match password {
+        Some(password) => unit::last_words(host, unit, password.expose()).await,
+        // Where nobody was given a password, nobody can say it.
+        None => host.run(command::journal(unit, unit::TAIL)).await?.text(),
+    };
+    Ok(Vitals { unit, is_active: state.is_active(), state: state.words(), last_words })
+}
+
+/// What the node of a host says of itself when it is asked once; the inner error is why it is not ready.
+///
+/// # Errors
+/// When the host cannot be asked.
+pub async fn readiness(
+    host: &impl Host,
+    (address, port): (Ipv4Addr, u16),
+    path: &str,
+) -> Result<Result<(), String>, DeployError> {
+    ready::ask(host, (address, port), path).await
+}
