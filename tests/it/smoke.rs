@@ -140,7 +140,7 @@ fn the_whole_life_of_a_stack_each_control_is_noticed_and_nothing_is_left() {
     assert!(!env.file(".albatross").exists(), "it left a state folder");
 }
 
-/// The least smoke that breaks things: without the silence, since no timeout is longer than a second.
+/// With timeouts of fifteen seconds, so that the silence before it is short.
 #[test]
 fn ctrl_c_in_the_middle_of_a_control_puts_back_what_was_broken() {
     if lacks_redis("ctrl_c_in_the_middle_of_a_control_puts_back_what_was_broken") {

@@ -147,8 +147,8 @@ async fn lose_patience(ground: &mut Ground<'_>) -> Result<String, Failure> {
 }
 
 /// A rule that drops what comes to Redis: to take away the rules that let it in is not enough, since the members of a
-/// group reach each other unless they are told otherwise. A connection that stands is let through by its state, so Redis
-/// is started anew, and the nodes have to come back.
+/// group reach each other unless they are told otherwise. A connection that stands is let through by its state, so
+/// Redis is started anew, and the nodes have to come back.
 async fn close_redis_port(ground: &mut Ground<'_>) -> Result<String, Failure> {
     let group = ground.session.provider.known.only(Kind::SecurityGroup)?;
     let port = ground.session.topology.redis.port;
