@@ -49,8 +49,8 @@ pub struct Sent {
 impl Packed {
     /// Compresses a content. Equal contents give equal bytes.
     pub fn of(content: &[u8]) -> Self {
-        let mut packer = GzEncoder::new(Vec::with_capacity(content.len() / 2), Compression::default());
-        let packed = packer.write_all(content).and_then(|()| packer.finish());
+        let mut encoder = GzEncoder::new(Vec::with_capacity(content.len() / 2), Compression::default());
+        let packed = encoder.write_all(content).and_then(|()| encoder.finish());
         let bytes: Arc<[u8]> = packed.expect("memory takes every byte").into();
         Self {
             digest: hex::encode(Sha256::digest(&bytes)),
