@@ -41,8 +41,8 @@ pub(super) struct Arguments {
     /// Stop a node for a while, too, and see its clients move to another one
     #[arg(long)]
     disruptive: bool,
-    /// Connect to this address, in place of what the DNS says of the topology's name
-    #[arg(long, value_name = "HOST:PORT:ADDRESS[:PORT]")]
+    /// Connect where HOST:PORT:ADDRESS[:PORT] says, in place of what the DNS says of the name
+    #[arg(long, value_name = "PLACE")]
     connect_to: Vec<ConnectTo>,
     /// Write the report as JUnit XML, one test case a check
     #[arg(long, value_name = "FILE")]
@@ -80,7 +80,7 @@ async fn prove_with(
     let inspector = Inspector::new(subject(session, &door, scenario.expected_cname.clone()));
     let outage = stopper.map(|stopper| stopper as &dyn Outage);
     let means = Means { inquirer: Some(&inspector), outage };
-    let proof = crate::verify::run(&scenario, means, &report::print_check);
+    let proof = Box::pin(crate::verify::run(&scenario, means, &report::print_check));
     let mut report = match stopper {
         Some(stopper) => stopper.guard(proof).await?,
         None => proof.await,
