@@ -89,8 +89,8 @@ impl Outage for Stopper<'_> {
                 "stopping the node of {node}; its host starts it after {seconds} s, whatever happens here"
             );
             self.is_away.send_replace(true);
-            let note = |text: &str| anstream::eprintln!("{text}");
-            node::stop_for(&*session, LIMIT, &(Arc::new(note) as _)).await.map_err(|error| error.to_string())
+            let tell = |text: &str| anstream::eprintln!("{text}");
+            node::stop_for(&*session, LIMIT, &(Arc::new(tell) as _)).await.map_err(|error| error.to_string())
         })
     }
 

@@ -33,8 +33,8 @@ pub(super) struct Arguments {
     /// Stop a node for a while, too, and see its clients move to another one
     #[arg(long, conflicts_with = "watch")]
     disruptive: bool,
-    /// Connect to this address, in place of what the DNS says of the topology's name
-    #[arg(long, value_name = "HOST:PORT:ADDRESS[:PORT]")]
+    /// Connect where HOST:PORT:ADDRESS[:PORT] says, in place of what the DNS says of the name
+    #[arg(long, value_name = "PLACE")]
     connect_to: Vec<ConnectTo>,
     /// Go on until Ctrl-C, with so many seconds between two rounds [default: 10]; ends as the last round did
     #[arg(
@@ -114,7 +114,7 @@ pub(super) async fn prove(
     let begin = |_: &Scenario| {
         anstream::println!("Verifying {} with two clients", session.topology.url());
     };
-    let proof = checked(session, manner, outage, &begin, &report::print_check);
+    let proof = Box::pin(checked(session, manner, outage, &begin, &report::print_check));
     let report = match stopper {
         Some(stopper) => stopper.guard(proof).await??,
         None => proof.await?,

@@ -234,6 +234,14 @@ pub(super) async fn secrets_in_force(host: &impl Host) -> Result<Vec<String>, De
     Ok(manifest.map(|manifest| manifest.secrets).unwrap_or_default())
 }
 
+/// All that the node of a host was told and nobody may read: the password of Redis, and what an app's secrets are.
+pub(super) async fn known_secrets(host: &impl Host) -> Result<Vec<Secret<String>>, DeployError> {
+    let Some(environment) = inspect::text(host, ENVIRONMENT).await? else { return Ok(Vec::new()) };
+    let (_, password) = inspect::without_password(&environment);
+    let (_, secrets) = app::take_secrets(&environment, &secrets_in_force(host).await?);
+    Ok(password.into_iter().chain(secrets.into_values()).collect())
+}
+
 /// The name of a release, with a mark when nobody has seen it ready.
 fn shown(current: &kept::Current) -> String {
     if current.is_ready { current.release.clone() } else { format!("{}{UNFINISHED}", current.release) }

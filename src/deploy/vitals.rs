@@ -2,10 +2,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::command;
 use super::error::DeployError;
 use super::host::Host;
-use super::inspect;
 use super::node::{self, ready};
 use super::redis;
 use super::unit;
@@ -20,7 +18,7 @@ pub struct Vitals {
     pub is_active: bool,
     /// Its state as part of a sentence.
     pub state: String,
-    /// Its last lines, no password in them.
+    /// Its last lines, no secrets in them.
     pub last_words: String,
 }
 
@@ -29,9 +27,7 @@ pub struct Vitals {
 /// # Errors
 /// When the host cannot be asked.
 pub async fn node(host: &impl Host) -> Result<Vitals, DeployError> {
-    let environment = inspect::text(host, node::ENVIRONMENT).await?;
-    let password = environment.as_deref().and_then(|text| inspect::without_password(text).1);
-    vitals(host, node::UNIT, password.as_ref()).await
+    vitals(host, node::UNIT, &node::known_secrets(host).await?).await
 }
 
 /// How Redis on a host is doing.
@@ -40,20 +36,16 @@ pub async fn node(host: &impl Host) -> Result<Vitals, DeployError> {
 /// When the host cannot be asked.
 pub async fn redis(host: &impl Host) -> Result<Vitals, DeployError> {
     let password = redis::stored_password(host).await?;
-    vitals(host, redis::UNIT, password.as_ref()).await
+    vitals(host, redis::UNIT, password.as_slice()).await
 }
 
 async fn vitals(
     host: &impl Host,
     unit: &'static str,
-    password: Option<&Secret<String>>,
+    secrets: &[Secret<String>],
 ) -> Result<Vitals, DeployError> {
     let state = unit::state(host, unit).await?;
-    let last_words = match password {
-        Some(password) => unit::last_words(host, unit, password.expose()).await,
-        // Where nobody was given a password, nobody can say it.
-        None => host.run(command::journal(unit, unit::TAIL)).await?.text(),
-    };
+    let last_words = unit::last_words(host, unit, secrets).await;
     Ok(Vitals { unit, is_active: state.is_active(), state: state.words(), last_words })
 }
 

@@ -43,7 +43,9 @@ async fn node_of(subject: &Subject<'_>, node: &NodeSubject) -> Asked<Node> {
 
 async fn readiness(session: &Session, node: &NodeSubject) -> Asked<Result<(), String>> {
     let Some(address) = node.address else { return Err("its address is not known".to_owned()) };
-    vitals::readiness(session, (address, node.port), &node.health_path).await.map_err(|error| error.to_string())
+    vitals::readiness(session, (address, node.port), &node.health_path)
+        .await
+        .map_err(|error| error.to_string())
 }
 
 async fn redis(subject: &Subject<'_>) -> Option<Asked<Vitals>> {

@@ -117,11 +117,13 @@ fn stop(vitals: &mut Vitals) {
 fn where_all_is_well_nobody_is_to_blame_for_what_the_cloud_can_tell() {
     for check in CheckId::ALL {
         let found = judged(check, &facts(), &[]);
-        match check {
+        if check == CheckId::DnsCname {
             // The name leads elsewhere though all is right, so somebody has kept an answer.
-            CheckId::DnsCname => assert!(found[0].cause.contains("one kept from before"), "{found:?}"),
-            CheckId::TlsValid | CheckId::HttpRedirects => assert_eq!(found[0].layer, Layer::Tls),
-            _ => assert_eq!(found, [], "{check}"),
+            assert!(found[0].cause.contains("one kept from before"), "{found:?}");
+        } else if [CheckId::TlsValid, CheckId::HttpRedirects].contains(&check) {
+            assert_eq!(found[0].layer, Layer::Tls);
+        } else {
+            assert_eq!(found, [], "{check}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `websocket.upgrade` and `websocket.echo` of any service: two WebSockets from two places, and each says something
+//! `websocket.upgrade` and `websocket.echo` of any service: two connections from two places, and each says something
 //! and hears what the topology expects.
 
 use std::fmt::Write as _;

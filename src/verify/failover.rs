@@ -62,20 +62,20 @@ pub(super) async fn check(place: &Place<'_>, outage: &dyn Outage) -> Verdict {
     let mut crowd = Crowd::default();
     let wanted = [node, &others[0]].map(|name| (name.clone(), 1)).into();
     crowd.gather(place, &wanted).await.map_err(&fail)?;
-    let (Some(moves), Some(stays)) = (crowd.take(node).pop(), crowd.take(&others[0]).pop()) else {
+    let (Some(client), Some(other)) = (crowd.take(node).pop(), crowd.take(&others[0]).pop()) else {
         return Err(fail("nobody was there to begin with".to_owned()));
     };
-    let moved = tokio::select! {
+    let outcome = tokio::select! {
         biased;
         () = outage.interrupted() => Err("somebody said stop".to_owned()),
-        moved = move_over(place, outage, (moves, stays)) => moved,
+        done = move_over(place, outage, (client, other)) => done,
     };
     let begun = Instant::now();
     outage.end(node).await.map_err(|why| {
         fail(format!("it could not be started again ({why})"))
             .hint(format!("`albatross ssh FILE {node} -- systemctl start chat-node.service`"))
     })?;
-    let moved = moved.map_err(&fail)?;
+    let moved = outcome.map_err(&fail)?;
     let back = returns(place, outage, node, begun).await.map_err(&fail)?;
     let (to, after) = (&moved.to, moved.talked_after.as_secs_f64());
     Ok(Finding::new(format!(

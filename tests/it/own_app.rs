@@ -100,10 +100,9 @@ fn smoke_says_what_it_cannot_prove_of_an_app() {
     let untold = told.replace("verify: { kind: http, path: /healthz }\n", "");
     assert_ne!(told, untold);
     env.write("own-app.yaml", told);
-    env.run(&["smoke", "--quick", "own-app.yaml"]).expect_code(0).expect_in_order(&[
-        "passed http.answers",
-        "0 resources left",
-    ]);
+    env.run(&["smoke", "--quick", "own-app.yaml"])
+        .expect_code(0)
+        .expect_in_order(&["passed http.answers", "0 resources left"]);
     env.write("own-app.yaml", untold);
     env.run(&["smoke", "--quick", "own-app.yaml"]).expect_code(4).expect_in_order(&[
         "== destroy",

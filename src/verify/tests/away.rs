@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::room::{Away, Behaviour};
+use super::room::{Away, Behaviour, Crossing};
 use super::{alias, check, failed, scenario};
 use crate::verify::{Check, CheckId, Means, Outage, Report, Scenario, Status, run};
 
@@ -84,7 +84,7 @@ async fn clients_of_a_node_that_stops_move_and_it_comes_back() {
 #[tokio::test]
 async fn it_is_started_again_when_nobody_finds_a_place_and_when_somebody_says_stop() {
     // Messages of the one who moved do not cross, so it never talks.
-    let behaviour = Behaviour { loses_after_outage: true, ..Behaviour::default() };
+    let behaviour = Behaviour { crossing: Crossing::NotOfMoved, ..Behaviour::default() };
     let switch = Switch::of(&behaviour);
     let report = with(&scenario(behaviour, alias()).await, &switch).await;
     assert_eq!((failed(&report), switch.counts()), (vec!["failover"], (1, 1)), "{report:#?}");

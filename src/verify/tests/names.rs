@@ -28,7 +28,7 @@ pub(super) async fn serve(record: Record) -> SocketAddr {
             record = match record {
                 Record::After(0, then) => *then,
                 Record::After(left, then) => Record::After(left - 1, then),
-                same => same,
+                same @ (Record::Alias(..) | Record::Address(_) | Record::Missing | Record::Silent) => same,
             };
             if let Some(answer) = answer(&record, &question) {
                 let _ = socket.send_to(&answer.to_vec().unwrap(), peer).await;

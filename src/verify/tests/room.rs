@@ -25,6 +25,8 @@ pub(super) enum Crossing {
     Nowhere,
     /// All but one number of each client, which the other node never hears.
     NotTheSeventh,
+    /// All but what somebody says who has moved from a node that is away.
+    NotOfMoved,
 }
 
 impl Crossing {
@@ -34,6 +36,7 @@ impl Crossing {
             Self::Everywhere => true,
             Self::OwnNode => from == to,
             Self::Nowhere => false,
+            Self::NotOfMoved => !text.starts_with('f'),
             Self::NotTheSeventh => from == to || !text.ends_with(": 7"),
         }
     }
@@ -57,8 +60,6 @@ pub(super) struct Behaviour {
     pub(super) cuts_silent: Option<Duration>,
     /// The node that is away, if one is.
     pub(super) away: Away,
-    /// Whether what is said once a node was away reaches nobody.
-    pub(super) loses_after_outage: bool,
     /// With TLS.
     pub(super) tls: Option<TlsAcceptor>,
 }
@@ -74,7 +75,6 @@ impl Default for Behaviour {
             has_own_streams: false,
             cuts_silent: None,
             away: watch::channel(None).0,
-            loses_after_outage: false,
             tls: None,
         }
     }
@@ -232,8 +232,7 @@ impl Seat {
                 }
                 news = news.recv() => {
                     let (node, text, entry) = news.ok()?;
-                    let is_lost = self.behaviour.loses_after_outage && text.starts_with('f');
-                    if !is_lost && self.behaviour.crossing.leads(node, self.node, &text) {
+                    if self.behaviour.crossing.leads(node, self.node, &text) {
                         self.send(&message(&text, entry)).await?;
                     }
                 }

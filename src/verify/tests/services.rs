@@ -1,4 +1,4 @@
-//! Other services than a chatroom: pages and WebSockets that say something back.
+//! Other services than a chatroom: pages, and what says something back over a WebSocket.
 
 use std::net::SocketAddr;
 
@@ -48,7 +48,7 @@ async fn socket(answer: fn(&str) -> Option<String>) -> SocketAddr {
 
 async fn of(service: Service, served: SocketAddr) -> Scenario {
     let address_map = AddressMap::Mapped([(SocketAddr::new(OUTSIDE, 5000), served)].into());
-    Scenario { service, address_map, ..scenario(Behaviour::default(), alias()).await }
+    Scenario { address_map, service, ..scenario(Behaviour::default(), alias()).await }
 }
 
 fn wanted() -> Page {

@@ -46,7 +46,6 @@ async fn what_a_resolver_has_kept_is_told_apart_from_what_the_zone_says() {
             alias(),
             ", one of the zone's own servers, has no alias, only the address",
         ),
-        (Record::Silent, alias(), ", one of the zone's own servers, does not answer"),
         (alias(), Record::Silent, "does not answer"),
     ] {
         let report = report(&split(vec![alias(), zone], resolver).await).await;
@@ -56,6 +55,15 @@ async fn what_a_resolver_has_kept_is_told_apart_from_what_the_zone_says() {
         assert!(dns.sentence.starts_with(&start) && dns.sentence.contains(words), "{words}: {dns:?}");
         assert!(dns.hint.as_ref().unwrap().starts_with("dig @127.0.0.1 -p "), "{dns:?}");
     }
+}
+
+#[tokio::test]
+async fn a_server_of_the_zone_that_nobody_may_ask_is_no_fault() {
+    let report = report(&split(vec![alias(), Record::Silent], alias()).await).await;
+    assert_eq!(failed(&report), [""; 0], "{report:#?}");
+    let dns = check(&report, CheckId::DnsCname);
+    assert!(dns.evidence["propagation"].starts_with("1 of 2 after "), "{dns:?}");
+    assert!(dns.evidence.values().any(|answer| answer.starts_with("no answer: ")), "{dns:?}");
 }
 
 #[tokio::test]

@@ -66,10 +66,11 @@ impl Control {
         if random.random_bool(0.5) {
             return Self::Well;
         }
-        match Self::SICK.choose(random).copied().unwrap_or(Self::Well) {
-            Self::Status(_) => Self::Status([403, 500, 502, 503, 504].choose(random).copied().unwrap_or(502)),
-            other => other,
+        let control = Self::SICK.choose(random).copied().unwrap_or(Self::Well);
+        if let Self::Status(_) = control {
+            return Self::Status([403, 500, 502, 503, 504].choose(random).copied().unwrap_or(502));
         }
+        control
     }
 
     fn seen_by(self) -> Option<&'static str> {
@@ -144,7 +145,7 @@ impl Outcome {
         // Silence is broken only where somebody is silent for long enough; a sick room is waited for in vain.
         let quick = control != Control::Impatient && random.random_bool(0.9);
         let deadline = if control == Control::Well { DEADLINE } else { own.deadline };
-        let own = Scenario { quick, deadline, ..own };
+        let own = Scenario { deadline, quick, ..own };
         let report = run(&own, Means::default(), &|_: &Check| {}).await;
         Self { seed, control, report }
     }
