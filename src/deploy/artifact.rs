@@ -160,7 +160,7 @@ impl fmt::Debug for Artifact {
             .field("architecture", &self.architecture)
             .field("glibc_needed", &self.glibc_needed)
             .field("loader", &self.loader)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

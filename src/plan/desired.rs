@@ -254,7 +254,7 @@ fn service(topology: &Topology, desired: &mut Desired) {
             allowed_origins: topology.node.allowed_origins.clone(),
             trusted_proxies: balancer_ranges(topology).map(|(_, range)| range).collect(),
             rollout: rollout(&topology.node.rollout),
-            app: topology.app.as_ref().map(app),
+            app: topology.app.as_ref().map(|own| Box::new(app(own))),
             kept: None,
         };
         needs.extend(match &access {

@@ -311,7 +311,7 @@ pub struct ReleaseSpec {
     pub rollout: RolloutSpec,
     /// What runs in place of the chat node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub app: Option<AppSpec>,
+    pub app: Option<Box<AppSpec>>,
     /// A release that the host has kept and that is to be in force, in place of the one that follows from the rest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<String>,

@@ -101,7 +101,11 @@ impl Packed {
 
 impl std::fmt::Debug for Packed {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Packed").field("length", &self.len()).field("digest", &self.digest).finish()
+        formatter
+            .debug_struct("Packed")
+            .field("length", &self.len())
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 

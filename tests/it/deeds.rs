@@ -59,12 +59,11 @@ fn said(plan: &Value, address: &str) -> Vec<String> {
     let own = hosts.iter().find(|one| one["address"] == address).expect("a step of the host");
     let releases = Regex::new("releases/[0-9a-f]{12}").expect("a pattern");
     let line = |deed: &Value| {
-        let line = match deed["command"].as_array() {
-            Some(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
-            None => {
-                let path = deed["file"]["path"].as_str().or_else(|| deed["program"]["path"].as_str());
-                format!("file {}", path.expect("a path"))
-            }
+        let line = if let Some(words) = deed["command"].as_array() {
+            words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ")
+        } else {
+            let path = deed["file"]["path"].as_str().or_else(|| deed["program"]["path"].as_str());
+            format!("file {}", path.expect("a path"))
         };
         releases.replace_all(&line, "releases/*").into_owned()
     };

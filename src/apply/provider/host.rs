@@ -175,7 +175,7 @@ pub(crate) fn node_settings(spec: &ReleaseSpec, known: &Known) -> Result<node::S
         ping_timeout: spec.ping_timeout,
         allowed_origins: spec.allowed_origins.clone(),
         trusted_proxies: spec.trusted_proxies.clone(),
-        app: spec.app.as_ref().map(app),
+        app: spec.app.as_deref().map(app),
     })
 }
 

@@ -52,8 +52,8 @@ impl App {
     }
 
     pub(super) fn unit(&self, settings: &Settings) -> Result<String, DeployError> {
-        let arguments: String =
-            self.args.iter().map(|argument| format!(" {}", word_of_unit(argument))).collect();
+        let add = |line: String, argument: &String| line + " " + &word_of_unit(argument);
+        let arguments = self.args.iter().fold(String::new(), add);
         render(APP_UNIT, context! { node_id => &settings.node_id, port => settings.port, arguments })
     }
 }

@@ -119,7 +119,7 @@ async fn what_is_said_beforehand_of_an_app_has_no_secret() {
     let deeds = rehearse(&host, work).await.unwrap();
     let changed = deeds.iter().filter_map(|deed| match deed {
         Deed::File(file) if file.only_secrets => Some(file.path.as_str()),
-        _ => None,
+        Deed::Command(_) | Deed::File(_) | Deed::Program(_) => None,
     });
     assert_eq!(changed.collect::<Vec<_>>(), [ENVIRONMENT]);
 }

@@ -112,7 +112,7 @@ async fn what_changes_in_a_file_is_said_without_what_is_secret() {
     let deeds = rehearsed(&host, work).await.unwrap();
     let environment = deeds.iter().find_map(|deed| match deed {
         Deed::File(file) if file.path == node::ENVIRONMENT => Some(file),
-        _ => None,
+        Deed::Command(_) | Deed::File(_) | Deed::Program(_) => None,
     });
     let environment = environment.unwrap();
     assert_eq!((environment.mode.as_str(), environment.found.as_deref()), ("0600", Some("600 root:root")));
