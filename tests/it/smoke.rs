@@ -100,7 +100,7 @@ fn without_redis_the_same_proof_fails_and_says_so() {
         "passed page.loads",
         "FAILED message.a_to_b",
         "layer: Redis, albatross-redis.service on ecs03: the unit is inactive",
-        "help: on the Redis host: `systemctl status albatross-redis.service`",
+        "help: `albatross --local logs chatroom.yaml ecs03`",
         "FAILED message.b_to_a",
     ]);
 }
