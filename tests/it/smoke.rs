@@ -221,8 +221,8 @@ fn without_redis_the_same_proof_fails_and_says_so() {
     verify_without_redis(Signal::TERM).expect_code(4).expect_in_order(&[
         "passed page.loads",
         "FAILED message.a_to_b",
-        "likely layer: Redis",
-        "help: on the Redis host: `systemctl status albatross-redis.service`",
+        "layer: Redis, albatross-redis.service on ecs03: the unit is inactive",
+        "help: `albatross --local logs chatroom.yaml ecs03`",
         "FAILED message.b_to_a",
     ]);
 }
