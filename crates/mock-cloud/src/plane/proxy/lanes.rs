@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 /// The threads. What they carry ends with them.
 pub(super) struct Lanes {
-    lanes: Vec<Handle>,
+    threads: Vec<Handle>,
     next: AtomicUsize,
     ended: CancellationToken,
 }
@@ -24,8 +24,8 @@ impl Lanes {
     pub(super) fn start() -> io::Result<Self> {
         let ended = CancellationToken::new();
         let count = thread::available_parallelism().map_or(1, NonZero::get);
-        let lanes = (0..count).map(|_| lane(ended.clone())).collect::<io::Result<_>>()?;
-        Ok(Self { lanes, next: AtomicUsize::new(0), ended })
+        let threads = (0..count).map(|_| lane(ended.clone())).collect::<io::Result<_>>()?;
+        Ok(Self { threads, next: AtomicUsize::new(0), ended })
     }
 
     /// Carries a connection on the thread whose turn it is.
@@ -36,8 +36,8 @@ impl Lanes {
     ) where
         F: Future<Output = ()> + Send + 'static,
     {
-        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.lanes.len();
-        self.lanes[turn].spawn(async move {
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % self.threads.len();
+        self.threads[turn].spawn(async move {
             match tokio::net::TcpStream::from_std(stream) {
                 Ok(stream) => talk(stream).await,
                 Err(error) => tracing::warn!(%error, "a connection cannot be watched"),
