@@ -176,9 +176,9 @@ fn what_others_break_fails_the_right_check_is_shown_and_is_mended() {
     show(&env, &known["listener.main"], &other);
     env.verify().expect_code(4).expect_in_order(&[
         "FAILED tls.valid",
-        "help: openssl s_client",
+        "help: `albatross --local plan chatroom.yaml` compares it",
         "not reached because tls.valid failed",
-        "1 check passed, 15 failed",
+        "1 check passed, 16 failed",
     ]);
     env.local("plan").expect_code(0).expect_in_order(&["listener.main", "certificate: ", &other]);
     env.local("apply").expect_code(0);

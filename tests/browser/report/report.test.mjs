@@ -36,7 +36,7 @@ test("a chatroom that works is told so, with each check, its evidence and its ti
   const check = reader.page.getByRole("listitem").filter({ has: reader.page.getByRole("heading", { name: "redis.path" }) });
   for (const text of ["passed", "200 messages between", "stream entries"]) await check.getByText(text).first().waitFor();
   assert.match(await check.locator(".took").textContent(), /^\d+\.\d m?s$/);
-  assert.equal(await reader.page.locator("#checks + ol > li").count(), 16);
+  assert.equal(await reader.page.locator("#checks + ol > li").count(), 17);
   assert.equal(await reader.page.locator(".row.bad").count(), 0);
   await close(reader);
 });
@@ -75,7 +75,7 @@ test("a chatroom that does not work shows where, and what to do", async () => {
   await reader.page.getByRole("heading", { level: 1, name: "http://example.com:5000/ is not proven to work" }).waitFor();
   const check = reader.page.locator(".row.bad", { has: reader.page.getByRole("heading", { name: "message.a_to_b" }) });
   await check.getByText("What to do:").waitFor();
-  await check.getByText("systemctl status albatross-redis.service").waitFor();
+  await check.getByText(/albatross --local logs chatroom\.yaml ecs03/).first().waitFor();
   await reader.page.locator("g.bad", { hasText: "Redis on ecs03" }).waitFor();
   await reader.page.getByRole("img", { name: /and Redis is ill\.$/ }).waitFor();
   await close(reader);
