@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// Stop a node for a while, too, and see its clients move to another one
     #[arg(long, conflicts_with = "watch")]
     disruptive: bool,
-    /// Connect where HOST:PORT:ADDRESS[:PORT] says, in place of what the DNS says of the name
+    /// Connect elsewhere than the DNS says: HOST:PORT:ADDRESS, and :PORT for another one there
     #[arg(long, value_name = "PLACE")]
     connect_to: Vec<ConnectTo>,
     /// Go on until Ctrl-C, with so many seconds between two rounds [default: 10]; ends as the last round did
