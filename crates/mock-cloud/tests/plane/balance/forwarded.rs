@@ -84,10 +84,10 @@ async fn connections_to_servers_are_kept_where_that_is_switched_on() {
     };
     // Health checks have connections of their own, which are counted, too: only the same number means the same one.
     // Each thread of the load balancer has its own.
-    let seen = std::sync::Mutex::new(std::collections::BTreeSet::new());
+    let met = std::sync::Mutex::new(std::collections::BTreeSet::new());
     crate::support::eventually("the same connection again", async || {
         let number = number().await;
-        !seen.lock().unwrap().insert(number)
+        !met.lock().unwrap().insert(number)
     })
     .await;
     setup.group().keep_alive = false;
