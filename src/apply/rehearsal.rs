@@ -7,10 +7,9 @@ use futures_util::future::join_all;
 
 use crate::apply::error::ApplyError;
 use crate::apply::hosts::Place;
-use crate::apply::provider::host::{node_settings, redis_settings};
+use crate::apply::provider::host::redis_settings;
 use crate::apply::provider::{Known, Provider};
 use crate::base::ids::InstanceName;
-use crate::deploy::node;
 use crate::deploy::redis::Password;
 use crate::deploy::rehearsal::{Deed, Work};
 use crate::plan::action::Action;
@@ -95,26 +94,9 @@ fn leaving(step: &Step) -> Option<HostSpec> {
 }
 
 async fn release(provider: &Provider, spec: &ReleaseSpec, known: &Known) -> Result<Vec<Deed>, ApplyError> {
-    let kept = spec.kept.as_deref().and_then(node::ReleaseId::parse);
-    let settings = match &kept {
-        Some(_) => node_settings(spec, known)?,
-        None => provider.settings_of_node(spec, known)?,
-    };
-    let wanted = match (&kept, &provider.artifact) {
-        (Some(release), _) => node::Wanted::Kept(release),
-        (None, Some(artifact)) => node::Wanted::Built(artifact),
-        (None, None) => {
-            let address = spec.host.address(Kind::Release);
-            return Err(ApplyError::Missing { address, what: "binary" });
-        }
-    };
+    let aim = provider.aim(spec, known)?;
     let password = password(provider, spec, known).await;
-    let rollout = node::Rollout {
-        min_healthy_time: spec.rollout.min_healthy_time,
-        healthy_deadline: spec.rollout.healthy_deadline,
-        auto_revert: spec.rollout.auto_revert,
-    };
-    let work = Work::Release(wanted, &settings, password.as_ref(), rollout);
+    let work = Work::Release(aim.wanted(), &aim.settings, password.as_ref(), aim.rollout);
     provider.hosts.rehearse(Place { host: &spec.host, known }, work).await
 }
 

@@ -10,6 +10,8 @@ pub mod diagnostic;
 pub mod durable;
 pub mod ids;
 pub mod operator;
+#[cfg(test)]
+pub(crate) mod parts;
 pub mod resolver;
 pub mod retry;
 pub mod secret;

@@ -6,6 +6,7 @@ use futures_util::future::BoxFuture;
 
 use crate::apply::hosts::Patience;
 use crate::cli::session::{Session, Target};
+use crate::cli::ssh::find;
 use crate::diagnosis::{Door, ListenerSubject, NodeSubject, RedisSubject, RuleSubject, Subject, Wanted};
 use crate::doctor::is_mainland;
 use crate::plan::desired::ready_path;
@@ -21,8 +22,7 @@ pub(super) struct Sessions<'a>(pub(super) &'a Session);
 impl Door for Sessions<'_> {
     fn open<'b>(&'b self, host: &'b str) -> BoxFuture<'b, Result<Arc<ssh::Session>, String>> {
         Box::pin(async move {
-            let found = self.0.desired.hosts().find(|one| one.instance().as_str() == host);
-            let host = found.ok_or_else(|| format!("the topology has no host `{host}`"))?;
+            let host = find(self.0, host).map_err(|failure| failure.sentence())?;
             let known = &self.0.provider.known;
             let opened = self.0.hosts.session(host, known, Patience::AtOnce).await;
             opened.map_err(|error| error.to_string())

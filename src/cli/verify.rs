@@ -61,6 +61,14 @@ pub(super) struct Manner<'a> {
     pub(super) reports: &'a ReportArguments,
 }
 
+impl Manner<'_> {
+    /// What there is to verify, as the cloud tells it now.
+    pub(super) async fn scenario(&self, session: &Session) -> Result<Scenario, Failure> {
+        let scenario = scenario(session, self.quick).await?;
+        Ok(Scenario { connect_to: self.connect_to.clone(), ..scenario })
+    }
+}
+
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let loaded = session::load(&arguments.file)?;
     if let Some(unproved) = unproved(&loaded.topology) {
@@ -110,11 +118,10 @@ pub(super) async fn prove(
     manner: &Manner<'_>,
     stopper: Option<&Stopper<'_>>,
 ) -> Result<Report, Failure> {
+    let scenario = manner.scenario(session).await?;
+    anstream::println!("Verifying {} with two clients", session.topology.url());
     let outage = stopper.map(|stopper| stopper as &dyn Outage);
-    let begin = |_: &Scenario| {
-        anstream::println!("Verifying {} with two clients", session.topology.url());
-    };
-    let proof = Box::pin(checked(session, manner, outage, &begin, &report::print_check));
+    let proof = Box::pin(checked(session, &scenario, manner.reports, outage, &report::print_check));
     let report = match stopper {
         Some(stopper) => stopper.guard(proof).await??,
         None => proof.await?,
@@ -126,23 +133,20 @@ pub(super) async fn prove(
 /// Runs the checks and tells each; with a picture of the stack when a report has one.
 pub(super) async fn checked(
     session: &Session,
-    manner: &Manner<'_>,
+    scenario: &Scenario,
+    reports: &ReportArguments,
     outage: Option<&dyn Outage>,
-    begin: &(dyn Fn(&Scenario) + Sync),
     on_check: &(dyn Fn(&Check) + Sync),
 ) -> Result<Report, Failure> {
-    let scenario = scenario(session, manner.quick).await?;
-    let scenario = Scenario { connect_to: manner.connect_to.clone(), ..scenario };
-    begin(&scenario);
     let door = Sessions(session);
     let inspector = Inspector::new(subject(session, &door, scenario.expected_cname.clone()));
     let means = Means { inquirer: Some(&inspector), outage };
-    let mut report = crate::verify::run(&scenario, means, on_check).await;
+    let mut report = crate::verify::run(scenario, means, on_check).await;
     if let Target::Local(cloud) = &session.target {
         report.hosts = Some(cloud.status().await?.hosts_mode);
     }
-    if manner.reports.has_picture() {
-        report.picture = Some(picture::of(session, &scenario).await?);
+    if reports.has_picture() {
+        report.picture = Some(picture::of(session, scenario).await?);
     }
     Ok(report)
 }

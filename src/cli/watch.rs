@@ -57,7 +57,8 @@ pub(super) async fn run(
 }
 
 async fn round(session: &Session, manner: &Manner<'_>, screen: &Screen) -> Result<Report, Failure> {
-    checked(session, manner, None, &|_| {}, &|check| screen.show(check)).await
+    let scenario = manner.scenario(session).await?;
+    checked(session, &scenario, manner.reports, None, &|check| screen.show(check)).await
 }
 
 /// What a round came to. One that could not be made is a failure like any other: the next may be.

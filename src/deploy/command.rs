@@ -118,6 +118,11 @@ pub(super) fn replace(from: &str, to: &str) -> Command {
     command(&["mv", "-fT", from, to])
 }
 
+/// Copies a program. One that is there is replaced, and not written into.
+pub(super) fn copy_program(from: &str, to: &str) -> Command {
+    command(&["install", "-m", "0755", from, to])
+}
+
 pub(super) fn names(folder: &str) -> Command {
     command(&["ls", "-1", folder])
 }

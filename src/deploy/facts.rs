@@ -106,19 +106,24 @@ mod tests {
 
     #[test]
     fn the_package_tool_follows_the_family() {
+        // As each of them has it in /etc/os-release.
         for (release, expected) in [
-            ("ID=debian\nVERSION_ID=\"12\"", Ok(PackageManager::Apt)),
-            ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"", Ok(PackageManager::Apt)),
-            (
-                "ID=\"alinux\"\nID_LIKE=\"rhel fedora centos anolis\"\nVERSION_ID=\"3\"",
-                Ok(PackageManager::Dnf),
-            ),
-            ("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"", Ok(PackageManager::Dnf)),
+            ("ID=debian\nVERSION_ID=\"12\"", PackageManager::Apt),
+            ("ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"22.04\"", PackageManager::Apt),
+            ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"", PackageManager::Apt),
+            ("ID=\"alinux\"\nID_LIKE=\"rhel fedora centos anolis\"\nVERSION_ID=\"3\"", PackageManager::Dnf),
+            ("ID=\"anolis\"\nID_LIKE=\"rhel fedora centos\"\nVERSION_ID=\"8.8\"", PackageManager::Dnf),
+            ("ID=\"centos\"\nID_LIKE=\"rhel fedora\"\nVERSION_ID=\"9\"", PackageManager::Dnf),
+            ("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=\"9.4\"", PackageManager::Dnf),
         ] {
-            assert_eq!(package_manager(release), expected, "{release}");
+            assert_eq!(package_manager(release), Ok(expected), "{release}");
         }
-        let old = package_manager("ID=\"centos\"\nID_LIKE=\"rhel fedora\"\nVERSION_ID=\"7\"").unwrap_err();
-        assert!(old.contains("no streams"));
+        for old in [
+            "ID=\"centos\"\nID_LIKE=\"rhel fedora\"\nVERSION_ID=\"7\"",
+            "ID=\"alinux\"\nID_LIKE=\"rhel fedora centos anolis\"\nVERSION_ID=\"2.1903\"",
+        ] {
+            assert!(package_manager(old).unwrap_err().contains("no streams"), "{old}");
+        }
         assert!(package_manager("ID=arch").is_err());
     }
 

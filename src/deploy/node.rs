@@ -212,8 +212,7 @@ pub(super) fn seen(answers: &[Output; QUESTIONS]) -> Observed {
     let names = manifest.as_ref().map(|own| own.secrets.as_slice()).unwrap_or_default();
     let (environment, password, secrets) = match inspect::found(environment) {
         Some(text) => {
-            let (text, password) = inspect::without_password(&text);
-            let (text, secrets) = app::take_secrets(&text, names);
+            let (text, password, secrets) = without_what_is_secret(&text, names);
             (Some(text), password, secrets)
         }
         None => (None, None, BTreeMap::new()),
@@ -228,6 +227,16 @@ pub(super) fn seen(answers: &[Output; QUESTIONS]) -> Observed {
     Observed { release, active, enabled, edited, password, secrets }
 }
 
+/// An environment with stand-ins, the password of Redis in it, and what its variables of these names are.
+fn without_what_is_secret(
+    environment: &str,
+    names: &[String],
+) -> (String, Option<Secret<String>>, BTreeMap<String, Secret<String>>) {
+    let (plain, password) = inspect::without_password(environment);
+    let (plain, secrets) = app::take_secrets(&plain, names);
+    (plain, password, secrets)
+}
+
 /// Names of the variables of the release in force that nobody may read.
 pub(super) async fn secrets_in_force(host: &impl Host) -> Result<Vec<String>, DeployError> {
     let manifest = host.read(MANIFEST).await?.and_then(|bytes| Manifest::parse(&bytes));
@@ -237,8 +246,8 @@ pub(super) async fn secrets_in_force(host: &impl Host) -> Result<Vec<String>, De
 /// All that the node of a host was told and nobody may read: the password of Redis, and what an app's secrets are.
 pub(super) async fn known_secrets(host: &impl Host) -> Result<Vec<Secret<String>>, DeployError> {
     let Some(environment) = inspect::text(host, ENVIRONMENT).await? else { return Ok(Vec::new()) };
-    let (_, password) = inspect::without_password(&environment);
-    let (_, secrets) = app::take_secrets(&environment, &secrets_in_force(host).await?);
+    let names = secrets_in_force(host).await?;
+    let (_, password, secrets) = without_what_is_secret(&environment, &names);
     Ok(password.into_iter().chain(secrets.into_values()).collect())
 }
 

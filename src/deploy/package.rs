@@ -1,4 +1,4 @@
-//! Packages, installed only when something is missing, the repository tried before anything is changed.
+//! Packages, installed only when something is missing, before anything else of the host is changed.
 
 use std::time::Duration;
 
@@ -33,16 +33,15 @@ pub(super) async fn install(
 ) -> Result<(), DeployError> {
     let wanted = packages.join(" ");
     note(&format!("{}: installing {wanted} ({})", host.name(), facts.distribution));
-    let install = match facts.package_manager {
-        PackageManager::Apt => {
-            let update = patiently(host, command::apt_update).await?;
-            judge(host, &wanted, &update)?;
-            patiently(host, || command::apt_install(packages)).await?
-        }
+    let heard = match facts.package_manager {
+        PackageManager::Apt => vec![
+            patiently(host, command::apt_update).await?,
+            patiently(host, || command::apt_install(packages)).await?,
+        ],
         // dnf reads its repositories first by itself.
-        PackageManager::Dnf => patiently(host, || command::dnf_install(packages)).await?,
+        PackageManager::Dnf => vec![patiently(host, || command::dnf_install(packages)).await?],
     };
-    judge(host, &wanted, &install)
+    judge(host, &wanted, &heard)
 }
 
 /// Runs a package tool, again while another one holds its lock.
@@ -59,13 +58,14 @@ async fn patiently(host: &impl Host, build: impl Fn() -> crate::ssh::Command) ->
     unreachable!("the loop has no end of its own")
 }
 
-fn judge(host: &impl Host, package: &str, output: &Output) -> Result<(), DeployError> {
+/// What the tools came to. The last one installs: where it could, a repository that is away is one too many.
+fn judge(host: &impl Host, package: &str, heard: &[Output]) -> Result<(), DeployError> {
     let (host, package) = (host.name().to_owned(), package.to_owned());
-    let is_unreachable = UNREACHABLE.iter().any(|phrase| text(output).contains(phrase));
-    match (is_unreachable, output.status) {
-        (true, _) => Err(DeployError::RepositoryUnreachable { host, package, tail: output.tail(6) }),
-        (false, 0) => Ok(()),
-        (false, _) => Err(DeployError::PackageFailed { host, package, tail: output.tail(6) }),
+    let is_unreachable = |output: &&Output| UNREACHABLE.iter().any(|phrase| text(output).contains(phrase));
+    match (heard.last(), heard.iter().find(is_unreachable)) {
+        (Some(Output { status: 0, .. }) | None, _) => Ok(()),
+        (_, Some(told)) => Err(DeployError::RepositoryUnreachable { host, package, tail: told.tail(6) }),
+        (Some(last), None) => Err(DeployError::PackageFailed { host, package, tail: last.tail(6) }),
     }
 }
 

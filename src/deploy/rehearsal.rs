@@ -191,6 +191,7 @@ impl<H: Host> Host for Rehearsal<'_, H> {
         match answer {
             Answer::Told(status, text) => Ok(printed(status, &text)),
             Answer::OfHost => self.ask(words, &asked).await,
+            Answer::OfHostTo(other) => self.ask(&other, &asked).await,
             Answer::Names(folder) => self.names(words, &folder, &asked).await,
             Answer::Links => self.links(&words[1..]).await,
             Answer::Done(status, text) => {
@@ -206,8 +207,7 @@ impl<H: Host> Host for Rehearsal<'_, H> {
         if output.status == 0 {
             return Ok(output);
         }
-        let (host, exit, stderr_tail) = (self.name().to_owned(), output.status, output.tail(6));
-        Err(SshError::RemoteFailure { host, command: line, exit, stderr_tail })
+        Err(SshError::remote_failure(self.name(), line, &output, 6))
     }
 
     async fn look(&self, commands: Vec<Command>) -> Result<Vec<Output>, SshError> {
@@ -269,6 +269,7 @@ impl<H: Host> Host for Rehearsal<'_, H> {
         let known = self.memory().file(path);
         let content = match known {
             Known::There(Content::Text(bytes)) => Some(bytes.to_vec()),
+            Known::There(Content::SameAs(other)) => self.host.read(&other).await?,
             Known::There(Content::Program(_)) | Known::Gone => None,
             Known::Nothing => self.host.read(path).await?,
         };

@@ -126,7 +126,7 @@ fn add_node(name: &str, node: &Node, all: &mut BTreeMap<String, String>) {
     }
     let ready = told(&node.readiness, |found| match found {
         Ok(()) => "ready".to_owned(),
-        Err(why) => format!("not ready: /readyz says {why}"),
+        Err(why) => format!("not ready: {why}"),
     });
     all.insert(format!("readyz.{name}"), ready);
     let redis = told(&node.redis, |found| match found {

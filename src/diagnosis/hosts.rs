@@ -43,9 +43,9 @@ async fn node_of(subject: &Subject<'_>, node: &NodeSubject) -> Asked<Node> {
 
 async fn readiness(session: &Session, node: &NodeSubject) -> Asked<Result<(), String>> {
     let Some(address) = node.address else { return Err("its address is not known".to_owned()) };
-    vitals::readiness(session, (address, node.port), &node.health_path)
-        .await
-        .map_err(|error| error.to_string())
+    let path = &node.health_path;
+    let answer = vitals::readiness(session, (address, node.port), path).await;
+    answer.map(|ready| ready.map_err(|why| format!("{path} says {why}"))).map_err(|error| error.to_string())
 }
 
 async fn redis(subject: &Subject<'_>) -> Option<Asked<Vitals>> {

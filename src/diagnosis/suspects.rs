@@ -297,7 +297,7 @@ pub(super) fn unready(seen: &Case<'_>) -> Option<Diagnosis> {
         let why = seen.facts.hosts.nodes.get(&node.name)?.readiness.as_ref().ok()?.as_ref().err()?;
         Some((node, why))
     })?;
-    let cause = format!("the node on {} is not ready: /readyz says {why}", node.name);
+    let cause = format!("the node on {} is not ready: {why}", node.name);
     Some(blame(Layer::Node, cause, seen.wanted.command("logs", &node.name)))
 }
 

@@ -213,7 +213,9 @@ fn a_node_is_named_by_its_instance_its_unit_its_silence_or_its_own_word() {
         Layer::Node,
         "neither SSH (no answer within 8 s) nor health checks (CONNECT_TIMEOUT)",
     );
-    let unready = |facts: &mut Facts| node(facts, "ecs01").readiness = Ok(Err("503 (no Redis)".to_owned()));
+    let unready = |facts: &mut Facts| {
+        node(facts, "ecs01").readiness = Ok(Err("/readyz says 503 (no Redis)".to_owned()));
+    };
     blames(CheckId::MessageAToB, unready, Layer::Node, "on ecs01 is not ready: /readyz says 503 (no Redis)");
 }
 
@@ -235,7 +237,7 @@ fn redis_and_the_ways_to_it_are_told_apart() {
     blames(check, frozen, Layer::Redis, "ecs03 answers neither SSH (no answer within 8 s) nor any node");
     let cut = |facts: &mut Facts| {
         node(facts, "ecs01").redis = refused();
-        node(facts, "ecs01").readiness = Ok(Err("503".to_owned()));
+        node(facts, "ecs01").readiness = Ok(Err("/readyz says 503".to_owned()));
     };
     blames(check, cut, Layer::Network, "ecs01 does not reach Redis on ecs03: 10.0.0.3:6379 refuses");
     let unnoticed = |facts: &mut Facts| node(facts, "ecs02").redis = refused();

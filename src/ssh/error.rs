@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::command::Output;
 use super::route::Voucher;
 
 /// A failed operation on one host. Each variant names the host first.
@@ -196,6 +197,12 @@ pub enum SshError {
 }
 
 impl SshError {
+    /// A command that ended with a status other than 0, with its last lines.
+    pub(crate) fn remote_failure(host: &str, command: String, output: &Output, lines: usize) -> Self {
+        let (host, exit, stderr_tail) = (host.to_owned(), output.status, output.tail(lines));
+        Self::RemoteFailure { host, command, exit, stderr_tail }
+    }
+
     /// The host it happened on.
     pub fn host(&self) -> &str {
         match self {

@@ -93,8 +93,17 @@ impl Session {
         let deadline = command.limit().unwrap_or(self.limits.command);
         let what = format!("`{command}`");
         let command = self.sudo.elevate(command);
-        let task = Task::Run { line: command.to_string(), stdin: command.input() };
-        match self.ask(task, what, deadline).await? {
+        self.ran(command.to_string(), command.input(), what, deadline).await
+    }
+
+    async fn ran(
+        &self,
+        line: String,
+        stdin: Option<Arc<[u8]>>,
+        what: String,
+        deadline: Duration,
+    ) -> Result<Output, SshError> {
+        match self.ask(Task::Run { line, stdin }, what, deadline).await? {
             Reply::Ran(output) => Ok(output),
             Reply::Stored
             | Reply::Content(_)
@@ -115,12 +124,7 @@ impl Session {
         if output.status == 0 {
             return Ok(output);
         }
-        Err(SshError::RemoteFailure {
-            host: self.route.host.clone(),
-            command: line,
-            exit: output.status,
-            stderr_tail: output.tail(TAIL_LINES),
-        })
+        Err(SshError::remote_failure(self.host(), line, &output, TAIL_LINES))
     }
 
     /// Runs commands that change nothing, one after the other whatever each ends with, in one round trip. What they
@@ -131,21 +135,9 @@ impl Session {
     pub async fn look(&self, commands: Vec<Command>) -> Result<Vec<Output>, SshError> {
         let commands = commands.into_iter().map(|command| self.sudo.elevate(command)).collect();
         let look = Look::new(commands);
-        let task = Task::Run { line: look.line(), stdin: look.input() };
-        match self.ask(task, LOOK.to_owned(), self.limits.command).await? {
-            Reply::Ran(output) => look.answers(&output.stdout).ok_or_else(|| SshError::RemoteFailure {
-                host: self.route.host.clone(),
-                command: LOOK.to_owned(),
-                exit: output.status,
-                stderr_tail: output.tail(TAIL_LINES),
-            }),
-            Reply::Stored
-            | Reply::Content(_)
-            | Reply::Length(_)
-            | Reply::Held(_)
-            | Reply::LetGo
-            | Reply::Home(_) => unreachable!("a command is answered with its output"),
-        }
+        let output = self.ran(look.line(), look.input(), LOOK.to_owned(), self.limits.command).await?;
+        let failed = || SshError::remote_failure(self.host(), LOOK.to_owned(), &output, TAIL_LINES);
+        look.answers(&output.stdout).ok_or_else(failed)
     }
 
     /// Puts a file in place at once: uploaded beside it, compared by checksum on the host, then moved over it.

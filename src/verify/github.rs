@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::check::{NOT_REACHED, Status};
-use super::report::Report;
+use super::report::{Report, shown};
 
 impl Report {
     /// One `::error` line for each check, phase and control that failed by itself; nothing when none did.
@@ -94,11 +94,6 @@ fn table(title: &str, rows: &[Row<'_>]) -> String {
         let _ = writeln!(text, "| {sign} | `{name}` | {} | {} |", shown(*duration), cell(sentence));
     }
     text
-}
-
-fn shown(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
 }
 
 /// Text in a cell of a table: nothing in it is read as Markdown or HTML.

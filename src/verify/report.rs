@@ -59,6 +59,12 @@ pub struct Report {
     pub picture: Option<Picture>,
 }
 
+/// A time in a report.
+pub(super) fn shown(duration: Duration) -> String {
+    let seconds = duration.as_secs_f64();
+    if seconds < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
+}
+
 impl Report {
     /// Of checks that were made one after the other, and nothing beside them.
     pub(super) fn of(checks: Vec<Check>, started: Timestamp, duration: Duration) -> Self {

@@ -34,7 +34,7 @@ pub struct Means<'a> {
 pub async fn run(scenario: &Scenario, means: Means<'_>, on_check: &(dyn Fn(&Check) + Sync)) -> Report {
     let started = Timestamp::now();
     let clock = Instant::now();
-    let mut log = Log { checks: Vec::new(), on_check, means, mark: clock };
+    let mut log = Log { checks: Vec::new(), on_check, scenario, means, mark: clock };
     verify(scenario, &mut log).await;
     log.complete(scenario.service.checks());
     Report::of(log.checks, started, clock.elapsed())
@@ -74,10 +74,8 @@ async fn chat(scenario: &Scenario, addresses: &[IpAddr], log: &mut Log<'_>) {
     let nonce = format!("{:08x}", rand::random::<u32>());
     let place = Place { scenario, addresses, nonce: &nonce };
     let Some(pair) = meet(&place, log).await else { return };
-    let obstacle = if scenario.quick {
-        let obstacle = converse(&place, pair, log).await;
-        log.skip(CheckId::IdleSurvives, "it takes longer than the listener's timeouts (--quick)");
-        obstacle
+    let obstacle = if log.leave_out(CheckId::IdleSurvives) {
+        converse(&place, pair, log).await
     } else {
         // It takes a minute and more, so it is not alone meanwhile.
         let silence = idle::check(scenario, addresses[0], &nonce);
@@ -90,15 +88,16 @@ async fn chat(scenario: &Scenario, addresses: &[IpAddr], log: &mut Log<'_>) {
 
 /// `failover`, where somebody may stop a node and there is another one.
 async fn fail_over(place: &Place<'_>, obstacle: Option<CheckId>, log: &mut Log<'_>) {
+    if log.leave_out(CheckId::Failover) {
+        return;
+    }
     match (log.means.outage, obstacle) {
-        (None, _) => log.skip(CheckId::Failover, "it stops a node for a while (--disruptive)"),
-        (Some(_), Some(obstacle)) => log.not_reached(&[CheckId::Failover], obstacle),
-        (Some(_), None) if place.scenario.nodes.len() < 2 => {
-            log.skip(CheckId::Failover, "there is one node, and nowhere to go");
-        }
         (Some(outage), None) => {
             log.note(CheckId::Failover, failover::check(place, outage).await).await;
         }
+        (_, Some(obstacle)) => log.not_reached(&[CheckId::Failover], obstacle),
+        // Without somebody to stop a node it has been left out.
+        (None, None) => {}
     }
 }
 
@@ -115,19 +114,17 @@ async fn resolved(scenario: &Scenario, log: &mut Log<'_>) -> Option<Vec<IpAddr>>
 
 /// `tls.valid` and `http.redirects`, as far as they apply. False when nothing can be said over https.
 async fn secured(scenario: &Scenario, address: IpAddr, log: &mut Log<'_>) -> bool {
-    let Some(tls) = &scenario.tls else {
-        log.skip(CheckId::TlsValid, "the listener speaks plain HTTP");
-        log.skip(CheckId::HttpRedirects, "the listener speaks plain HTTP");
-        return true;
-    };
-    if !log.note(CheckId::TlsValid, tls::check(scenario, tls, address).await).await {
-        return false;
-    }
-    match scenario.redirect_from {
-        Some(port) => {
-            log.note(CheckId::HttpRedirects, redirect::check(scenario, address, port).await).await;
+    if let Some(tls) = &scenario.tls {
+        if !log.note(CheckId::TlsValid, tls::check(scenario, tls, address).await).await {
+            return false;
         }
-        None => log.skip(CheckId::HttpRedirects, "the topology has no `redirect_from`"),
+    } else {
+        log.leave_out(CheckId::TlsValid);
+    }
+    if !log.leave_out(CheckId::HttpRedirects)
+        && let Some(port) = scenario.redirect_from
+    {
+        log.note(CheckId::HttpRedirects, redirect::check(scenario, address, port).await).await;
     }
     true
 }
@@ -178,6 +175,7 @@ async fn converse(place: &Place<'_>, mut pair: Pair, log: &mut Log<'_>) -> Optio
 struct Log<'a> {
     checks: Vec<Check>,
     on_check: &'a (dyn Fn(&Check) + Sync),
+    scenario: &'a Scenario,
     means: Means<'a>,
     mark: Instant,
 }
@@ -202,12 +200,45 @@ impl Log<'_> {
         finding.explained(inquiry)
     }
 
+    /// Why a check is not to be made at all, whatever came of those before it.
+    fn left_out(&self, id: CheckId) -> Option<&'static str> {
+        let scenario = self.scenario;
+        match id {
+            CheckId::TlsValid | CheckId::HttpRedirects if scenario.tls.is_none() => {
+                Some("the listener speaks plain HTTP")
+            }
+            CheckId::HttpRedirects if scenario.redirect_from.is_none() => {
+                Some("the topology has no `redirect_from`")
+            }
+            CheckId::IdleSurvives if scenario.quick => {
+                Some("it takes longer than the listener's timeouts (--quick)")
+            }
+            CheckId::Failover if self.means.outage.is_none() => {
+                Some("it stops a node for a while (--disruptive)")
+            }
+            CheckId::Failover if scenario.nodes.len() < 2 => Some("there is one node, and nowhere to go"),
+            _ => None,
+        }
+    }
+
+    /// Skips a check that is not to be made. Whether it is one.
+    fn leave_out(&mut self, id: CheckId) -> bool {
+        let why = self.left_out(id);
+        if let Some(why) = why {
+            self.skip(id, why);
+        }
+        why.is_some()
+    }
+
     fn skip(&mut self, id: CheckId, why: &str) {
         self.push(id, Status::Skipped, Finding::new(why), Duration::ZERO);
     }
 
     fn not_reached(&mut self, ids: &[CheckId], because: CheckId) {
         for id in ids {
+            if self.leave_out(*id) {
+                continue;
+            }
             let finding = Finding::new(format!("{NOT_REACHED} {because} failed"));
             self.push(*id, Status::Failed, finding, Duration::ZERO);
         }

@@ -7,38 +7,74 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Provider;
 use super::balancer::server_id;
 use super::host::node_settings;
 use super::waits::CONFIGURE;
+use super::{Known, Provider};
 use crate::apply::error::ApplyError;
 use crate::apply::hosts::NewRelease;
 use crate::cloud::alb;
-use crate::deploy::node;
 use crate::deploy::redis::Password;
+use crate::deploy::{Artifact, node};
 use crate::plan::rollout::Traffic;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::spec::{HostSpec, RedisAccess, ReleaseSpec, ServerSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 
+/// What the node of a host is brought to, and how carefully.
+pub(crate) struct Aim<'a> {
+    source: Source<'a>,
+    pub(crate) settings: node::Settings,
+    pub(crate) rollout: node::Rollout,
+}
+
+/// Where a release comes from.
+enum Source<'a> {
+    Kept(node::ReleaseId),
+    Built(&'a Artifact),
+}
+
+impl Aim<'_> {
+    /// The release.
+    pub(crate) fn wanted(&self) -> node::Wanted<'_> {
+        match &self.source {
+            Source::Kept(release) => node::Wanted::Kept(release),
+            Source::Built(artifact) => node::Wanted::Built(artifact),
+        }
+    }
+}
+
 impl Provider {
+    /// What a release means for the node of its host.
+    ///
+    /// # Errors
+    /// When an address, a secret or the program is not known.
+    pub(crate) fn aim(&self, spec: &ReleaseSpec, known: &Known) -> Result<Aim<'_>, ApplyError> {
+        let kept = spec.kept.as_deref().and_then(node::ReleaseId::parse);
+        let (source, settings) = if let Some(release) = kept {
+            // One that is kept has the secrets that its host has.
+            (Source::Kept(release), node_settings(spec, known)?)
+        } else {
+            let settings = self.settings_of_node(spec, known)?;
+            let missing =
+                || ApplyError::Missing { address: spec.host.address(Kind::Release), what: "binary" };
+            (Source::Built(self.artifact.as_ref().ok_or_else(missing)?), settings)
+        };
+        let rollout = node::Rollout {
+            min_healthy_time: spec.rollout.min_healthy_time,
+            healthy_deadline: spec.rollout.healthy_deadline,
+            auto_revert: spec.rollout.auto_revert,
+        };
+        Ok(Aim { source, settings, rollout })
+    }
+
     pub(super) async fn put_release(
         &self,
         address: &ResourceAddress,
         spec: &ReleaseSpec,
         (current, traffic): (Option<&Observation>, Traffic),
     ) -> Result<Outputs, ApplyError> {
-        let kept = spec.kept.as_deref().and_then(node::ReleaseId::parse);
-        // One that is kept has the secrets that its host has.
-        let settings = match &kept {
-            Some(_) => node_settings(spec, &self.known)?,
-            None => self.settings_of_node(spec, &self.known)?,
-        };
-        let missing = || ApplyError::Missing { address: address.clone(), what: "binary" };
-        let wanted = match &kept {
-            Some(release) => node::Wanted::Kept(release),
-            None => node::Wanted::Built(self.artifact.as_ref().ok_or_else(missing)?),
-        };
+        let aim = self.aim(spec, &self.known)?;
         self.let_in(address, &spec.host).await?;
         self.ledger.intend_on_host(address)?;
         let password = self.password_of(address, spec).await?;
@@ -51,13 +87,13 @@ impl Provider {
                 Ok(())
             })
         };
-        let rollout = node::Rollout {
-            min_healthy_time: spec.rollout.min_healthy_time,
-            healthy_deadline: spec.rollout.healthy_deadline,
-            auto_revert: spec.rollout.auto_revert,
+        let release = NewRelease {
+            wanted: aim.wanted(),
+            settings: &aim.settings,
+            password: &password,
+            rollout: aim.rollout,
+            lead_away: &lead_away,
         };
-        let release =
-            NewRelease { wanted, settings: &settings, password: &password, rollout, lead_away: &lead_away };
         let installed =
             self.hosts.install_release(self.place(&spec.host), release, &self.notes(address)).await;
         let is_away = is_away.load(Ordering::SeqCst);

@@ -167,7 +167,8 @@ impl Files {
     }
 }
 
-/// Makes sure that the release's folder holds all that belongs to it. True when the binary had to be sent.
+/// Makes sure that the release's folder holds all that belongs to it. True when the binary had to be sent: what another
+/// release of the host has is copied there, as behind a change of settings.
 pub(super) async fn fill(
     host: &impl Host,
     artifact: &Artifact,
@@ -178,8 +179,9 @@ pub(super) async fn fill(
     for path in [BASE, RELEASES, &format!("{RELEASES}/{release}")] {
         host.check(command::folder(path, "0755")).await?;
     }
-    let is_missing = !has_program(host, &program, &artifact.sha256).await?;
-    if is_missing {
+    let is_sent = !has_program(host, &program, &artifact.sha256).await?
+        && !copy(host, artifact, (release.as_str(), &program), note).await?;
+    if is_sent {
         send(host, artifact, (release.as_str(), &program), note).await?;
     }
     let before = Manifest::read(host, release.as_str()).await?;
@@ -199,7 +201,27 @@ pub(super) async fn fill(
         host.upload(&path_of(release.as_str(), file), text.into_bytes().into(), 0o644).await?;
     }
     manifest.write(host).await?;
-    Ok(is_missing)
+    Ok(is_sent)
+}
+
+/// Copies the binary from another release of the host. False when none has it.
+async fn copy(
+    host: &impl Host,
+    artifact: &Artifact,
+    (release, program): (&str, &str),
+    note: &Note,
+) -> Result<bool, DeployError> {
+    let listing = host.run(command::names(RELEASES)).await?.text();
+    for other in listing.lines().filter(|other| *other != release) {
+        let there = program_of(other);
+        // By its content: what a manifest says may have been changed by hand.
+        if has_program(host, &there, &artifact.sha256).await? {
+            note(&format!("{}: release {release} has the binary of {other}, which is there", host.name()));
+            host.check(command::copy_program(&there, program)).await?;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Sends the binary, and says how much of it.

@@ -15,6 +15,8 @@ pub(super) enum Content {
     Text(Arc<[u8]>),
     /// A program, by the digest of its content.
     Program(String),
+    /// What a file of the real host holds, by its path.
+    SameAs(String),
 }
 
 /// What was written down of a file or a link.
@@ -40,6 +42,8 @@ pub(super) enum Answer {
     Told(i32, String),
     /// By the real host. It changes nothing.
     OfHost,
+    /// By the real host, to another command. It changes nothing either.
+    OfHostTo(Vec<String>),
     /// By both: names in a folder.
     Names(String),
     /// By both: where links lead.
@@ -119,12 +123,14 @@ impl Memory {
             ["getent", "passwd", name] if self.users.contains(*name) => when(true, ""),
             ["cat", path] => match self.file(path) {
                 Known::There(Content::Text(bytes)) => when(true, &String::from_utf8_lossy(&bytes)),
+                Known::There(Content::SameAs(other)) => Answer::OfHostTo(vec!["cat".to_owned(), other]),
                 Known::There(Content::Program(_)) | Known::Gone => when(false, ""),
                 Known::Nothing => Answer::OfHost,
             },
             ["sha256sum", path] => match self.file(path) {
                 Known::There(Content::Text(bytes)) => when(true, &hex::encode(Sha256::digest(&bytes))),
                 Known::There(Content::Program(sha256)) => when(true, &sha256),
+                Known::There(Content::SameAs(other)) => Answer::OfHostTo(vec!["sha256sum".to_owned(), other]),
                 Known::Gone => when(false, ""),
                 Known::Nothing => Answer::OfHost,
             },
@@ -156,6 +162,13 @@ impl Memory {
                 if let Some(target) = self.links.insert((*from).to_owned(), Known::Gone) {
                     self.links.insert((*to).to_owned(), target);
                 }
+            }
+            ["install", "-m", _, from, to] => {
+                let content = match self.file(from) {
+                    Known::There(content) => content,
+                    _ => Content::SameAs((*from).to_owned()),
+                };
+                self.write(to, content);
             }
             ["useradd", .., name] => {
                 self.users.insert((*name).to_owned());

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use flate2::read::GzDecoder;
 use sha2::{Digest as _, Sha256};
 
+use super::dnf::Dnf;
 use super::steps::Steps;
 use crate::deploy::Host;
 use crate::ssh::{Command, Output, Packed, Sent, SshError};
@@ -42,6 +43,8 @@ pub(super) struct State {
     pub(super) silent: BTreeSet<String>,
     pub(super) redis_fails: Option<String>,
     pub(super) repository_is_away: bool,
+    /// A real dnf in place of one that is played.
+    pub(super) dnf: Option<Dnf>,
     /// Every operation after this many fails.
     pub(super) cut_after: Option<usize>,
     /// This one fails.
@@ -193,10 +196,7 @@ impl Host for Played {
         let output = self.run(command).await?;
         match output.status {
             0 => Ok(output),
-            exit => {
-                let stderr_tail = output.tail(5);
-                Err(SshError::RemoteFailure { host: self.name.to_owned(), command: line, exit, stderr_tail })
-            }
+            _ => Err(SshError::remote_failure(self.name, line, &output, 5)),
         }
     }
 
@@ -221,12 +221,7 @@ impl Host for Played {
         let words: Vec<&str> = moved.argv().iter().map(String::as_str).collect();
         let refused = self.with(|state| state.steps.refusal(Steps::unwrap(&words).0?));
         match refused {
-            Some(output) => Err(SshError::RemoteFailure {
-                host: self.name.to_owned(),
-                command: moved.to_string(),
-                exit: output.status,
-                stderr_tail: output.tail(5),
-            }),
+            Some(output) => Err(SshError::remote_failure(self.name, moved.to_string(), &output, 5)),
             None => self.upload(path, bytes, mode).await,
         }
     }
@@ -281,6 +276,11 @@ impl State {
                 None => (1, String::new()),
             },
             ["test", "-x", path] => when(self.files.contains_key(*path)),
+            ["install", "-m", "0755", from, to] => {
+                let text = self.files[*from].text.clone();
+                self.files.insert((*to).to_owned(), File { text, mode: 0o755 });
+                said("")
+            }
             ["install", "-d", ..] | ["systemctl", "daemon-reload"] => said(""),
             ["chown", "root:redis", path] => {
                 when(self.files.contains_key(*path) && self.users.contains("redis"))
@@ -308,6 +308,7 @@ impl State {
                 Some(file) => said(format!("{}  {path}\n", hex::encode(Sha256::digest(&file.text)))),
                 None => (1, String::new()),
             },
+            ["dnf", rest @ ..] if self.dnf.is_some() => self.real_dnf(rest),
             ["apt-get" | "dnf", rest @ ..] => self.packages(rest),
             ["systemctl", rest @ ..] => self.systemctl(rest),
             ["journalctl", "-u", unit, ..] => said(self.journal(unit)),
@@ -372,17 +373,30 @@ impl State {
     }
 
     fn packages(&mut self, words: &[&str]) -> (i32, String) {
+        let is_install = words.contains(&"install");
         if self.repository_is_away {
-            return said(
-                "W: Failed to fetch http://deb.debian.org/debian  Could not resolve 'deb.debian.org'",
-            );
+            let told = "Failed to fetch http://deb.debian.org/debian  Could not resolve 'deb.debian.org'";
+            return if is_install { (100, format!("E: {told}")) } else { said(format!("W: {told}")) };
         }
-        if words.contains(&"install") {
-            let program = File { text: String::new(), mode: 0o755 };
-            self.files.insert("/usr/bin/redis-server".to_owned(), program);
-            self.users.insert("redis".to_owned());
+        if is_install {
+            self.is_packaged();
         }
         said("")
+    }
+
+    /// By a real dnf, into a folder.
+    fn real_dnf(&mut self, words: &[&str]) -> (i32, String) {
+        let (status, text) = self.dnf.as_ref().expect("it was asked for").run(words);
+        if status == 0 {
+            self.is_packaged();
+        }
+        (status, text)
+    }
+
+    fn is_packaged(&mut self) {
+        let program = File { text: String::new(), mode: 0o755 };
+        self.files.insert("/usr/bin/redis-server".to_owned(), program);
+        self.users.insert("redis".to_owned());
     }
 
     fn systemctl(&mut self, words: &[&str]) -> (i32, String) {

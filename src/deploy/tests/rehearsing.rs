@@ -1,7 +1,9 @@
 //! What is said beforehand is what is done: the same commands and files, in the same order.
 
 use super::played::{PASSWORD, Played};
-use super::{ROLLOUT, artifact, install, node_settings, password, quiet, redis_settings, release};
+use super::{
+    ROLLOUT, artifact, install, install_as, node_settings, password, quiet, redis_settings, release,
+};
 use crate::deploy::rehearsal::{Deed, Work, rehearse};
 use crate::deploy::{DeployError, node, redis};
 
@@ -79,6 +81,16 @@ async fn a_release_does_on_a_host_what_was_said() {
     let wanted = (node::Wanted::Kept(&kept), &settings);
     node::prepare(&host, wanted, &password, ROLLOUT, &quiet()).await.unwrap().put_in_force().await.unwrap();
     assert_eq!(said(&deeds), done(&host));
+
+    // Other settings make another release of the same binary, which is copied.
+    let other = node::Settings { ping_interval: std::time::Duration::from_secs(7), ..settings };
+    let artifact = artifact(b"three");
+    let work = Work::Release(node::Wanted::Built(&artifact), &other, Some(&password), ROLLOUT);
+    let deeds = rehearsed(&host, work).await.unwrap();
+    install_as(&host, &artifact, &other, &password).await.unwrap();
+    assert_eq!(said(&deeds), done(&host));
+    let copy = format!("install -m 0755 /opt/albatross/releases/{kept}/chat-node ");
+    assert!(said(&deeds).iter().any(|deed| deed.starts_with(&copy)), "{deeds:#?}");
 
     let deeds = rehearsed(&host, Work::RemoveRelease).await.unwrap();
     node::remove(&host, &quiet()).await.unwrap();

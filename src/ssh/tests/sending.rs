@@ -1,6 +1,7 @@
 //! Large files: what an earlier try left is checked, and the rest is sent.
 
 use std::fs;
+use std::time::Duration;
 
 use super::server::{Server, server};
 use super::{session, short};
@@ -80,6 +81,17 @@ async fn several_commands_are_answered_in_one_round_trip() {
     let told: Vec<(i32, &[u8])> =
         answers.iter().map(|answer| (answer.status, answer.stdout.as_slice())).collect();
     assert_eq!(told, [(0, b"no end".as_slice()), (1, b""), (0, b"it's; $HOME\n")]);
+    drop(session);
+    // What the server says arrives a moment later; its last word is the farewell.
+    let has_ended =
+        || ["Disconnected from", "Connection closed by"].iter().any(|end| server.log().contains(end));
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while !has_ended() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
     let sessions = server.log().matches("Starting session").count();
     assert_eq!(sessions, 1, "{}", server.log());
 }

@@ -1,13 +1,14 @@
 //! A real sshd with its own configuration, keys and folder, ended with the test.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
+use crate::base::parts::missing;
 use crate::ssh::{HostKey, Identity, KeyKind, Route, Sudo, Voucher};
 
 pub(super) struct Server {
@@ -28,9 +29,7 @@ pub(super) fn server_with(test: &str, lines: &str) -> Option<Server> {
     if Path::new("/usr/sbin/sshd").exists() {
         return Some(Server::start(lines));
     }
-    assert!(std::env::var("CI").as_deref() != Ok("true"), "{test}: /usr/sbin/sshd is missing");
-    // Written past the test runner, which would show nothing of a test that passes.
-    writeln!(std::io::stderr(), "skipped: {test}: /usr/sbin/sshd is missing").ok();
+    missing(test, "/usr/sbin/sshd is missing");
     None
 }
 

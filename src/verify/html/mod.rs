@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::check::{Check, CheckId, Status};
-use super::report::{Report, Stage};
+use super::report::{Report, Stage, shown};
 
 /// The style of the page, light and dark, on a screen and on paper.
 const STYLE: &str = include_str!("../../../templates/report.css");
@@ -139,11 +139,6 @@ fn class(status: Status) -> &'static str {
         Status::Failed => "bad",
         Status::Skipped => "unknown",
     }
-}
-
-fn shown(duration: Duration) -> String {
-    let seconds = duration.as_secs_f64();
-    if seconds < 1.0 { format!("{:.1} ms", seconds * 1e3) } else { format!("{seconds:.1} s") }
 }
 
 /// Text in a page: nothing in it is read as HTML, and what HTML has no character for is left out.
