@@ -74,8 +74,10 @@ async fn chat(scenario: &Scenario, addresses: &[IpAddr], log: &mut Log<'_>) {
     let nonce = format!("{:08x}", rand::random::<u32>());
     let place = Place { scenario, addresses, nonce: &nonce };
     let Some(pair) = meet(&place, log).await else { return };
-    let obstacle = if log.leave_out(CheckId::IdleSurvives) {
-        converse(&place, pair, log).await
+    let obstacle = if log.left_out(CheckId::IdleSurvives).is_some() {
+        let obstacle = converse(&place, pair, log).await;
+        log.leave_out(CheckId::IdleSurvives);
+        obstacle
     } else {
         // It takes a minute and more, so it is not alone meanwhile.
         let silence = idle::check(scenario, addresses[0], &nonce);

@@ -301,9 +301,6 @@ pub(crate) fn install(machine: &Machine, arguments: &[String]) -> Outcome {
         Ok(options) => options,
         Err(refusal) => return refusal,
     };
-    if !options.has("-d") {
-        return Outcome::refused("install without -d");
-    }
     for owner in [options.value("-o"), options.value("-g")].into_iter().flatten() {
         if let Some(refusal) = unknown_owner(machine, "install", owner) {
             return refusal;
@@ -312,9 +309,47 @@ pub(crate) fn install(machine: &Machine, arguments: &[String]) -> Outcome {
     let Some(mode) = octal(options.value("-m").unwrap_or("755")) else {
         return Outcome::failed(1, "install: invalid mode");
     };
+    if !options.has("-d") {
+        return install_file(&machine.root, &options.operands, mode);
+    }
     let make = |path: &str| {
         machine.root.make_folders(path, mode)?;
         machine.root.place(path, Last::Follow)?.set_mode(mode)
     };
     each(&options.operands, make, |path| format!("install: cannot create directory '{path}'"))
+}
+
+/// One file, in place of what is there, which is not written into: a program that runs stays as it is.
+fn install_file(root: &Root, operands: &[String], mode: u32) -> Outcome {
+    let (from, to) = match operands {
+        [from, to] => (from, to),
+        [] => return Outcome::failed(1, "install: missing file operand"),
+        [from] => {
+            return Outcome::failed(1, format!("install: missing destination file operand after '{from}'"));
+        }
+        [..] => return Outcome::refused("install of several files"),
+    };
+    let bytes = match root.read(from) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            return Outcome::failed(1, format!("install: cannot stat '{from}': {}", sentence(&error)));
+        }
+    };
+    let write = || {
+        let place = root.place(to, Last::Keep)?;
+        if place.is_directory() {
+            return Err(rustix::io::Errno::EXIST.into());
+        }
+        if place.stat().is_ok() {
+            place.remove_file()?;
+        }
+        io::Write::write_all(&mut place.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL, mode)?, &bytes)?;
+        place.set_mode(mode)
+    };
+    match write() {
+        Ok(()) => Outcome::done(),
+        Err(error) => {
+            Outcome::failed(1, format!("install: cannot create regular file '{to}': {}", sentence(&error)))
+        }
+    }
 }
