@@ -66,7 +66,26 @@ pub(super) fn distribution() -> Command {
 }
 
 pub(super) fn libc() -> Command {
-    command(&["getconf", "GNU_LIBC_VERSION"])
+    configuration_value("GNU_LIBC_VERSION")
+}
+
+/// What the system says of itself by this name.
+pub(super) fn configuration_value(name: &str) -> Command {
+    command(&["getconf", name])
+}
+
+/// Kibibytes that are free where a path is, below a heading.
+pub(super) fn free_disk(path: &str) -> Command {
+    command(&["df", "-k", "--output=avail", path])
+}
+
+/// Seconds since 1970.
+pub(super) fn seconds() -> Command {
+    command(&["date", "-u", "+%s"])
+}
+
+pub(super) fn is_folder(path: &str) -> Command {
+    command(&["test", "-d", path])
 }
 
 pub(super) fn is_executable(path: &str) -> Command {

@@ -54,6 +54,26 @@ pub enum DeployError {
         /// The missing part.
         why: &'static str,
     },
+    /// Redis may take more memory than there is.
+    #[error("{host}: Redis may take {wanted} MiB, and the host has {found} MiB of memory")]
+    MemoryTooSmall {
+        /// The host.
+        host: String,
+        /// What the topology gives it, in mebibytes.
+        wanted: u64,
+        /// What the host has, in mebibytes.
+        found: u64,
+    },
+    /// A release has no room.
+    #[error("{host}: a release needs {needed} MiB of /opt, and {found} MiB are free there")]
+    DiskFull {
+        /// The host.
+        host: String,
+        /// What it takes, in mebibytes.
+        needed: u64,
+        /// What is free, in mebibytes.
+        found: u64,
+    },
     /// The host cannot fetch packages.
     #[error(
         "{host}: the package repository cannot be reached, so `{package}` cannot be installed{}",
@@ -274,6 +294,12 @@ impl DeployError {
                  own: `redis: { tair: { class: tair.rdb.1g } }`"
                     .to_owned()
             }
+            Self::MemoryTooSmall { .. } => {
+                "lower `redis.max_memory`, or give the instance a larger `type`".to_owned()
+            }
+            Self::DiskFull { host, .. } => format!(
+                "`albatross ssh FILE {host} -- df -h` shows what is full; make room there, then run again"
+            ),
             Self::RepositoryUnreachable { host, .. } => format!(
                 "give {host} a way out (a public address or a NAT gateway) or an image whose mirror is inside the VPC"
             ),

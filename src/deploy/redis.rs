@@ -167,7 +167,7 @@ async fn install_in_step(
     settings: &Settings,
     note: &Note,
 ) -> Result<Password, DeployError> {
-    let access = install_package(host, note).await?;
+    let access = install_package(host, settings, note).await?;
     kernel::tune(host, note).await?;
     host.check(command::folder("/etc/albatross", "0755")).await?;
     let password = ensure_password(host, note).await?;
@@ -194,8 +194,10 @@ pub(super) async fn ensure_user(host: &impl Host, name: &str) -> Result<(), Depl
     Ok(())
 }
 
-async fn install_package(host: &impl Host, note: &Note) -> Result<Access, DeployError> {
+async fn install_package(host: &impl Host, settings: &Settings, note: &Note) -> Result<Access, DeployError> {
     let facts = facts(host).await?;
+    facts.accept_memory(host.name(), settings.max_memory_megabytes.into())?;
+    facts.note_clock(host.name(), note);
     let (packages, own_unit) = match facts.package_manager {
         PackageManager::Apt => (["redis-server", "openssl"], "redis-server.service"),
         PackageManager::Dnf => (["redis", "openssl"], "redis.service"),

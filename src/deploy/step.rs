@@ -187,7 +187,12 @@ impl<H: Host> Host for Step<'_, H> {
     }
 
     async fn look(&self, commands: Vec<Command>) -> Result<Vec<Output>, SshError> {
-        self.host.look(commands.into_iter().map(|command| self.wrapped(command)).collect()).await
+        let commands: Vec<Command> = commands.into_iter().map(|command| self.wrapped(command)).collect();
+        let outputs = self.host.look(commands.clone()).await?;
+        match outputs.iter().zip(&commands).find(|(output, _)| self.is_over(output.status, &output.tail(6))) {
+            Some((output, command)) => Err(failed(self.host, command, output)),
+            None => Ok(outputs),
+        }
     }
 
     async fn upload(&self, path: &str, bytes: Arc<[u8]>, mode: u32) -> Result<(), SshError> {

@@ -225,6 +225,29 @@ async fn a_port_in_use_names_its_holder() {
     assert!(error.hint().unwrap().contains("ss -ltnp sport = :5000"));
 }
 
+/// Nothing of it may begin what it cannot end.
+#[tokio::test(start_paused = true)]
+async fn a_host_on_which_it_does_not_fit_is_left_as_it_was() {
+    let host = Played::debian("ecs01");
+    host.with(|state| state.free_kibibytes = 3000);
+    let error = install(&host, b"one").await.unwrap_err();
+    assert_eq!(error.to_string(), "ecs01: a release needs 65 MiB of /opt, and 2 MiB are free there");
+    assert_eq!(
+        error.hint().unwrap(),
+        "`albatross ssh FILE ecs01 -- df -h` shows what is full; make room there, then run again"
+    );
+    let large = redis::Settings { max_memory_megabytes: 4096, ..redis_settings() };
+    let error = redis::install(&host, &large, &quiet()).await.unwrap_err();
+    assert_eq!(error.to_string(), "ecs01: Redis may take 4096 MiB, and the host has 4096 MiB of memory");
+    host.with(|state| state.lacks_systemd = true);
+    let error = redis::install(&host, &redis_settings(), &quiet()).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "ecs01: Debian GNU/Linux 12 (bookworm) is not supported: systemd is not what started it"
+    );
+    assert!(host.uploads().is_empty(), "{:?}", host.uploads());
+}
+
 #[tokio::test(start_paused = true)]
 async fn three_releases_stay() {
     let host = Played::debian("ecs01");

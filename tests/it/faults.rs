@@ -11,6 +11,7 @@ use albatross::ssh::{Identity, KeyKind};
 use serde_json::{Value, json};
 
 use crate::parts::lacks_redis;
+use crate::rollout::write_another_node;
 use crate::support::cloud::{ServedCloud, block_on};
 use crate::support::{Run, TestEnv, program};
 
@@ -233,6 +234,30 @@ fn a_binary_for_another_architecture() {
         "help: `cargo build --release -p chat-node --target x86_64-",
     ]);
     goes_on(&env);
+}
+
+#[test]
+fn a_disk_that_is_full() {
+    if lacks_redis("a_disk_that_is_full") {
+        return;
+    }
+    let env = TestEnv::with_chatroom();
+    write_another_node(&env, "other-node");
+    env.run(&["cloud", "fault", "disk-full", "ecs01"]).expect_code(0);
+    let deploy = ["--local", "--chat-node", "other-node", "deploy", "--yes", "chatroom.yaml"];
+    env.cloud().count_effects_anew();
+    env.run(&deploy).expect_code(3).expect_in_order(&[
+        "1 failed, 1 not begun",
+        "error: ecs01: a release needs ",
+        " MiB of /opt, and 0 MiB are free there",
+        "resource: release.ecs01",
+        "help: `albatross ssh FILE ecs01 -- df -h` shows what is full",
+    ]);
+    assert!(env.cloud().uploads().is_empty(), "{:?}", env.cloud().uploads());
+    env.verify().expect_code(0);
+    env.run(&["cloud", "fault", "lift", "--all"]).expect_code(0);
+    env.run(&deploy).expect_code(0);
+    env.verify().expect_code(0);
 }
 
 /// Types of the instances that were made.

@@ -138,7 +138,10 @@ async fn prepare_in_step(
             return Ok(work);
         }
         work.is_in_force = false;
-        facts(host).await?.accept(host.name(), artifact)?;
+        let facts = facts(host).await?;
+        facts.accept(host.name(), artifact)?;
+        facts.accept_size(host.name(), artifact)?;
+        facts.note_clock(host.name(), note);
         accept_loader(host, artifact).await?;
         ensure_user(host, USER).await?;
         work.uploaded = fill(host, artifact, (&release, settings), note).await?;

@@ -138,7 +138,8 @@ impl Memory {
             ["redis-cli", ..] => when(true, "PONG"),
             ["curl", ..] if self.is_up(node::UNIT) => when(true, "ok\n200"),
             ["openssl", "rand", ..] => when(true, NOT_MADE),
-            ["uname" | "getent" | "getconf" | "date" | "ss" | "curl" | "journalctl" | "stat", ..]
+            ["test", "-d", _] => Answer::OfHost,
+            ["uname" | "df" | "getent" | "getconf" | "date" | "ss" | "curl" | "journalctl" | "stat", ..]
             | ["redis-server", "--version"] => Answer::OfHost,
             words => {
                 self.change(words);

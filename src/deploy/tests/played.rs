@@ -43,6 +43,8 @@ pub(super) struct State {
     pub(super) silent: BTreeSet<String>,
     pub(super) redis_fails: Option<String>,
     pub(super) repository_is_away: bool,
+    pub(super) lacks_systemd: bool,
+    pub(super) free_kibibytes: u64,
     /// A real dnf in place of one that is played.
     pub(super) dnf: Option<Dnf>,
     /// Every operation after this many fails.
@@ -83,7 +85,7 @@ impl Played {
     fn new(name: &'static str, release: &'static str) -> Self {
         Self {
             name,
-            state: Mutex::new(State { release, ..State::default() }),
+            state: Mutex::new(State { release, free_kibibytes: 20 << 20, ..State::default() }),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -271,6 +273,11 @@ impl State {
             ["uname", "-m"] => said("x86_64\n"),
             ["cat", "/etc/os-release"] => said(self.release),
             ["getconf", "GNU_LIBC_VERSION"] => said("glibc 2.36\n"),
+            ["getconf", "_PHYS_PAGES"] => said("1048576\n"),
+            ["getconf", "PAGE_SIZE"] => said("4096\n"),
+            ["test", "-d", "/run/systemd/system"] => when(!self.lacks_systemd),
+            ["df", "-k", "--output=avail", "/opt"] => said(format!("   Avail\n{}\n", self.free_kibibytes)),
+            ["date", "-u", "+%s"] => said(format!("{}\n", jiff::Timestamp::now().as_second())),
             ["stat", "-c", "%a %U:%G", path] => match self.files.get(*path) {
                 Some(file) => said(format!("{:o} root:root\n", file.mode)),
                 None => (1, String::new()),

@@ -63,13 +63,15 @@ pub(crate) fn date(_machine: &Machine, arguments: &[String]) -> Outcome {
     }
 }
 
-/// The C library is that of the outer machine: its binaries run here.
+/// The C library and the memory are those of the outer machine: its binaries run here.
 pub(crate) fn getconf(_machine: &Machine, arguments: &[String]) -> Outcome {
-    if arguments != ["GNU_LIBC_VERSION"] {
-        return Outcome::refused(format!("getconf {}", arguments.join(" ")));
+    match arguments {
+        [name] if ["GNU_LIBC_VERSION", "_PHYS_PAGES", "PAGE_SIZE"].contains(&name.as_str()) => {
+            outer(["getconf", name])
+                .unwrap_or_else(|| Outcome::failed(1, format!("getconf: Unrecognized variable `{name}'")))
+        }
+        _ => Outcome::refused(format!("getconf {}", arguments.join(" "))),
     }
-    outer(["getconf", "GNU_LIBC_VERSION"])
-        .unwrap_or_else(|| Outcome::failed(1, "getconf: Unrecognized variable `GNU_LIBC_VERSION'"))
 }
 
 pub(crate) fn openssl(_machine: &Machine, arguments: &[String]) -> Outcome {
