@@ -139,12 +139,12 @@ impl<'h, H: Host> Rehearsal<'h, H> {
 
     /// Asks the real host, outside of any step.
     async fn ask(&self, words: &[String], asked: &Command) -> Result<Output, SshError> {
-        let plain = Command::new(&words[0]).args(words[1..].iter().cloned());
-        let plain = match asked.input() {
-            Some(input) => plain.stdin(input),
-            None => plain,
-        };
-        self.host.run(plain).await
+        self.host.run(plain(words, asked)).await
+    }
+
+    /// Whether only the real host can answer; asking for that changes nothing here.
+    fn is_of_host(&self, asked: &Command) -> bool {
+        matches!(self.memory().answer(command::without_step(asked.argv())), Answer::OfHost)
     }
 
     /// Names in a folder of the real host and in what was written down.
@@ -173,6 +173,15 @@ impl<'h, H: Host> Rehearsal<'h, H> {
             lines.extend(target);
         }
         Ok(printed(i32::from(lines.len() < paths.len()), &lines.join("\n")))
+    }
+}
+
+/// A command outside of any step.
+fn plain(words: &[String], asked: &Command) -> Command {
+    let plain = Command::new(&words[0]).args(words[1..].iter().cloned());
+    match asked.input() {
+        Some(input) => plain.stdin(input),
+        None => plain,
     }
 }
 
@@ -211,9 +220,21 @@ impl<H: Host> Host for Rehearsal<'_, H> {
     }
 
     async fn look(&self, commands: Vec<Command>) -> Result<Vec<Output>, SshError> {
+        let asked: Vec<Command> = commands
+            .iter()
+            .filter(|asked| self.is_of_host(asked))
+            .map(|asked| plain(command::without_step(asked.argv()), asked))
+            .collect();
+        // In one round trip, as when it is done.
+        let mut of_host =
+            if asked.is_empty() { Vec::new() } else { self.host.look(asked).await? }.into_iter();
         let mut answers = Vec::with_capacity(commands.len());
         for command in commands {
-            answers.push(self.run(command).await?);
+            let told = if self.is_of_host(&command) { of_host.next() } else { None };
+            answers.push(match told {
+                Some(output) => output,
+                None => self.run(command).await?,
+            });
         }
         Ok(answers)
     }

@@ -57,6 +57,10 @@ async fn rehearsed(host: &Played, work: Work<'_>) -> Result<Vec<Deed>, DeployErr
     let before = host.world();
     host.forget_log();
     let deeds = rehearse(host, work).await;
+    assert!(
+        !host.log().iter().any(|line| line == "uname -m"),
+        "what is looked at together costs one round trip"
+    );
     assert!(done(host).is_empty() && host.uploads().is_empty(), "{:?}", host.log());
     assert_eq!(host.world(), before);
     host.forget_log();
