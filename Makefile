@@ -4,7 +4,7 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-chat soak-verify rolling bench bench-calls bench-apply \
+.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-engine soak-chat soak-verify rolling bench bench-calls bench-apply \
 	bench-node bench-balancer screenshots clean
 
 help: ## List the targets
@@ -38,7 +38,9 @@ conformance-chat: setup-test ## Socket.IO's clients and a browser against the no
 crash: setup-test ## Kill albatross at every point there is, run it again | 16 min | 8 min
 	cargo test --profile crash --workspace --features crash-points --test crash --locked
 
-soak: setup-test ## 100,000 simulated lives; ROUNDS=300 of two crashes or faults | 70 min | 60 min
+soak: soak-engine soak-verify soak-chat ## All three | 140 min | 120 min
+
+soak-engine: setup-test ## 100,000 simulated lives; ROUNDS=300 of two crashes or faults | 70 min | 60 min
 	test -n "$$SEED" || SEEDS=$${SEEDS:-100000} cargo test --profile crash --workspace --features crash-points --test simulation --locked -- --nocapture
 	cargo test --profile crash --workspace --features crash-points --test crash --locked -- soak
 

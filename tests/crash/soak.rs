@@ -131,7 +131,7 @@ async fn work_off(work: Arc<Work>) -> anyhow::Result<()> {
             .count(&findings);
         if !findings.is_empty() {
             let said = trial::lines(findings.iter().map(|finding| format!("  {finding}")));
-            println!("FAILED {}\n{said}  make soak SEED={seed} ROUNDS=1", round.describe());
+            println!("FAILED {}\n{said}  make soak-engine SEED={seed} ROUNDS=1", round.describe());
         }
     }
 }
