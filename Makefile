@@ -8,8 +8,8 @@ TARGET := $(shell uname -m)-unknown-linux-gnu
 	bench-node bench-balancer screenshots clean
 
 help: ## List the targets
-	@printf '  %-16s %-55s %-8s %s\n' target 'what it does' first again
-	@awk -F ':.*## | [|] ' '/^[a-z-]+:.*## / { printf "  make %-11s %-55s %-8s %s\n", $$1, $$2, $$3, $$4 }' $(MAKEFILE_LIST)
+	@printf '  %-21s %-72s %-8s %s\n' target 'what it does' first again
+	@awk -F ':.*## | [|] ' '/^[a-z-]+:.*## / { printf "  make %-16s %-72s %-8s %s\n", $$1, $$2, $$3, $$4 }' $(MAKEFILE_LIST)
 
 setup: ## Install what building and the demo need | 2 min | 1 s
 	@.ci/setup build

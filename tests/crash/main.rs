@@ -1,7 +1,8 @@
 //! Kills the program at every point at which it can be killed, runs it again, and compares with an undisturbed run.
 //!
 //! `make crash` tries every point once; `ONLY='POINT; POINT'` tries those alone, `KEEP=1` keeps the folder of one that
-//! fails, `JOBS=N` runs N at a time (default 32). `make soak-engine` tries `ROUNDS` drawn pairs of crashes, and crashes beside
+//! fails, `JOBS=N` runs N at a time (default 32). `make soak-engine` tries `ROUNDS` drawn pairs of crashes, and crashes
+//! beside
 //! faults of the cloud, from `SEED` on.
 
 #![expect(
