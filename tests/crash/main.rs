@@ -2,8 +2,7 @@
 //!
 //! `make crash` tries every point once; `ONLY='POINT; POINT'` tries those alone, `KEEP=1` keeps the folder of one that
 //! fails, `JOBS=N` runs N at a time (default 32). `make soak-engine` tries `ROUNDS` drawn pairs of crashes, and crashes
-//! beside
-//! faults of the cloud, from `SEED` on.
+//! beside faults of the cloud, from `SEED` on.
 
 #![expect(
     clippy::disallowed_methods,
