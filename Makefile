@@ -4,7 +4,7 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test build demo test conformance conformance-chat crash soak soak-engine soak-chat soak-verify rolling bench bench-calls bench-apply \
+.PHONY: help setup setup-test setup-bench build demo test conformance conformance-chat crash soak soak-engine soak-chat soak-verify rolling bench bench-calls bench-apply \
 	bench-node bench-balancer screenshots clean
 
 help: ## List the targets
@@ -16,6 +16,9 @@ setup: ## Install what building and the demo need | 2 min | 1 s
 
 setup-test: ## Install what the tests need too | 4 min | 1 s
 	@.ci/setup test
+
+setup-bench:
+	@.ci/setup bench
 
 build: setup ## Build the three programs, optimised | 10 min | 5 s
 	cargo build --release --workspace --exclude chat-node --locked
@@ -66,7 +69,7 @@ bench-apply: build ## Hold an apply against the fewest calls and the shortest ti
 bench-node: build ## Size, needs and start of the chat node; see BENCHMARKS.md | 12 min | 5 s
 	cargo run --release --locked --example bench_node
 
-bench-balancer: build ## Hold the load balancer against nginx; see BENCHMARKS.md | 12 min | 1 min
+bench-balancer: setup-bench build ## Hold the load balancer against nginx; see BENCHMARKS.md | 12 min | 1 min
 	cargo run --release --locked --example bench_balancer
 
 screenshots: setup-test ## Take the pictures of the pages in docs/images anew | 8 min | 1 min
