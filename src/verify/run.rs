@@ -205,22 +205,16 @@ impl Log<'_> {
     /// Why a check is not to be made at all, whatever came of those before it.
     fn left_out(&self, id: CheckId) -> Option<&'static str> {
         let scenario = self.scenario;
-        match id {
-            CheckId::TlsValid | CheckId::HttpRedirects if scenario.tls.is_none() => {
-                Some("the listener speaks plain HTTP")
-            }
-            CheckId::HttpRedirects if scenario.redirect_from.is_none() => {
-                Some("the topology has no `redirect_from`")
-            }
-            CheckId::IdleSurvives if scenario.quick => {
-                Some("it takes longer than the listener's timeouts (--quick)")
-            }
-            CheckId::Failover if self.means.outage.is_none() => {
-                Some("it stops a node for a while (--disruptive)")
-            }
-            CheckId::Failover if scenario.nodes.len() < 2 => Some("there is one node, and nowhere to go"),
-            _ => None,
-        }
+        let is_plain = scenario.tls.is_none();
+        let reasons = [
+            (CheckId::TlsValid, is_plain, "the listener speaks plain HTTP"),
+            (CheckId::HttpRedirects, is_plain, "the listener speaks plain HTTP"),
+            (CheckId::HttpRedirects, scenario.redirect_from.is_none(), "the topology has no `redirect_from`"),
+            (CheckId::IdleSurvives, scenario.quick, "it takes longer than the listener's timeouts (--quick)"),
+            (CheckId::Failover, self.means.outage.is_none(), "it stops a node for a while (--disruptive)"),
+            (CheckId::Failover, scenario.nodes.len() < 2, "there is one node, and nowhere to go"),
+        ];
+        reasons.into_iter().find(|(check, holds, _)| *check == id && *holds).map(|(_, _, why)| why)
     }
 
     /// Skips a check that is not to be made. Whether it is one.

@@ -167,7 +167,7 @@ impl Memory {
             ["install", "-m", _, from, to] => {
                 let content = match self.file(from) {
                     Known::There(content) => content,
-                    _ => Content::SameAs((*from).to_owned()),
+                    Known::Gone | Known::Nothing => Content::SameAs((*from).to_owned()),
                 };
                 self.write(to, content);
             }
