@@ -52,6 +52,7 @@ soak-chat: setup-test ## 2,000 clients, all of it ended and started again; SECON
 
 soak-verify: setup-test ## 2,000 verdicts on rooms, well and sick; CLOUD_SEEDS=40 on clouds | 60 min | 50 min
 	SEEDS=$${SEEDS:-2000} cargo test --workspace --locked --lib -- --nocapture seeded_rooms
+	LOAD=2 SEEDS=$${LOADED:-200} cargo test --workspace --locked --lib -- --nocapture seeded_rooms
 	CLOUD_SEEDS=$${CLOUD_SEEDS:-40} cargo test --workspace --locked --test it -- --nocapture seeded_faults
 
 rolling: setup-test ## 500 clients while releases, Redis, nodes and hosts change; SECONDS=10 | 14 min | 3 min

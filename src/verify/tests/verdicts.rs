@@ -2,9 +2,11 @@
 //!
 //! A seed decides what is wrong, on which node, and how quickly the room answers. A sick room that passes is a false
 //! pass, a well one that fails a false failure, and a sick one whose right check did not fail was found by luck.
-//! `SEEDS=N` runs N of them, `SEED=N` one.
+//! `SEEDS=N` runs N of them, `SEED=N` one, `LOAD=N` keeps N threads busy meanwhile.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -22,8 +24,9 @@ use crate::verify::{Check, Means, Report, Scenario, run};
 const SEEDS: u64 = 24;
 /// Rooms at once: they mostly wait.
 const AT_ONCE: usize = 4;
-/// How long a check may wait. A busy machine is slow, and no message of a well room may count as lost for that.
-const DEADLINE: Duration = Duration::from_secs(5);
+/// How long a check may wait, as in `albatross verify`. A busy machine is slow, and no message of a well room may count
+/// as lost for that.
+const DEADLINE: Duration = Duration::from_secs(10);
 
 /// What is wrong, and a check that has to see it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -165,9 +168,34 @@ impl Outcome {
     }
 }
 
+/// Threads that do nothing, and take their share of the machine for it, until this is dropped.
+struct Load(Arc<AtomicBool>);
+
+impl Load {
+    fn of(threads: u64) -> Self {
+        let is_over = Arc::new(AtomicBool::new(false));
+        for _ in 0..threads {
+            let is_over = Arc::clone(&is_over);
+            std::thread::spawn(move || {
+                while !is_over.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        Self(is_over)
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 #[tokio::test]
 async fn seeded_rooms_get_the_verdict_they_deserve() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let _load = Load::of(number("LOAD").unwrap_or(0));
     let seeds = match number("SEED") {
         Some(seed) => seed..seed + 1,
         None => 0..number("SEEDS").unwrap_or(SEEDS),
