@@ -427,7 +427,7 @@ pub const RULES: &[RuleExplanation] = &[
         "unknown-field",
         "there is no such field",
         "Fields are not ignored when they are mistyped: a setting that does nothing would be worse.",
-        "write the name that is suggested; the README lists all fields",
+        "write the name that is suggested; docs/topology.md lists all fields",
     ),
     rule(
         "unknown-instance",

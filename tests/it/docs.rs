@@ -1,102 +1,32 @@
-//! The documents say what is so: their commands are typed, their tables are compared with the code.
+//! The documents say what is so: their commands are typed, their tables are compared with the code, their links lead
+//! somewhere.
+
+mod commands;
+mod links;
+mod walks;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use albatross::cloud::Product;
 use albatross::cloud::credentials::Link;
-use snapbox::{Assert, Data, Redactions};
+use albatross::cloud::{Product, permission};
 
-use crate::parts::lacks_redis;
-use crate::walk::Walk;
-
-/// One command of a document and what it says it prints.
-#[derive(Debug, PartialEq)]
-struct Example {
-    line: usize,
-    command: String,
-    expected: String,
+/// `README.md` and the pages of `docs/`, by name.
+fn pages() -> BTreeSet<String> {
+    let entries = fs::read_dir("docs").expect("the pages");
+    let pages = entries.map(|entry| format!("docs/{}", entry.expect("readable").file_name().display()));
+    let pages = pages.filter(|page| Path::new(page).extension().is_some_and(|extension| extension == "md"));
+    pages.chain(["README.md".to_owned()]).collect()
 }
 
-/// The commands of all `console` blocks, in order.
-fn examples(text: &str) -> Vec<Example> {
-    let mut examples: Vec<Example> = Vec::new();
-    let mut inside = false;
-    for (line, content) in (1..).zip(text.lines()) {
-        match (inside, content.strip_prefix("$ ")) {
-            (false, _) => inside = content == "```console",
-            (true, _) if content == "```" => inside = false,
-            (true, Some(command)) => {
-                examples.push(Example { line, command: command.to_owned(), expected: String::new() });
-            }
-            (true, None) => {
-                let example = examples.last_mut().expect("a block begins with a command");
-                example.expected += content;
-                example.expected.push('\n');
-            }
-        }
-    }
-    for example in &mut examples {
-        example.expected.truncate(example.expected.trim_end().len());
-    }
-    examples
-}
-
-/// What differs from run to run, by name. A name stands in the documents for whatever was there.
-fn redactions() -> Redactions {
-    let mut redactions = Redactions::new();
-    let named = [
-        ("[PORT]", r"http://127\.0\.0\.1:(?<redacted>\d+)"),
-        ("[TOKEN]", r"token=(?<redacted>[0-9a-f]{32})"),
-        ("[TIME]", r"\b(?:in|after) (?<redacted>\d+(?:\.\d+)? m?s)\b"),
-        ("[ACCOUNT]", r"account +(?<redacted>\d+ \(\w+\))"),
-        ("[LOOPBACK]", r"\b(?<redacted>127\.\d+\.\d+\.\d+):(?:5000|10053)\b"),
-        ("[ID]", r"\b(?<redacted>(?:vpc|vsw|sg|i|alb|sgp|lsn)-[0-9a-z]{17,24})\b"),
-    ];
-    for (name, pattern) in named {
-        let pattern = regex(pattern);
-        redactions.insert(name, pattern).expect("a name in brackets");
-    }
-    redactions
+/// The text of a document.
+fn read(page: &str) -> String {
+    fs::read_to_string(page).unwrap_or_else(|error| panic!("{page}: {error}"))
 }
 
 fn regex(pattern: &str) -> regex::Regex {
     regex::Regex::new(pattern).expect("a pattern")
-}
-
-/// Times of the checks stand in a column of their own, to the right of it; their name shall too.
-fn with_times_in_line(text: &str) -> String {
-    let column = regex(r"(?m)^(  \w+ +[a-z_.]+)( +\d+(?:\.\d+)? m?s)  ");
-    let named = |line: &regex::Captures<'_>| format!("{}{:>2$}  ", &line[1], "[TIME]", line[2].len());
-    column.replace_all(text, named).into_owned()
-}
-
-#[test]
-fn the_readme_does_what_it_shows() {
-    if lacks_redis("the_readme_does_what_it_shows") {
-        return;
-    }
-    let text = fs::read_to_string("README.md").expect("the README");
-    let examples = examples(&text);
-    assert!(examples.len() >= 9, "the walk has become short: {examples:#?}");
-    let walk = Walk::new();
-    walk.run("cp examples/chatroom.yaml .");
-    let assert = Assert::new().redact_with(redactions());
-    for Example { line, command, expected } in examples {
-        let said = walk.run(&command);
-        let outcome = assert.try_eq(
-            Some(&format!("README.md:{line}: $ {command}")),
-            Data::text(with_times_in_line(said.text.trim_end())),
-            Data::text(expected),
-        );
-        if let Err(difference) = outcome {
-            panic!(
-                "README.md:{line}: `{command}` (exit code {:?}) says something else\n{difference}",
-                said.code
-            );
-        }
-    }
 }
 
 /// The cells of the table whose header line begins so.
@@ -107,17 +37,13 @@ pub(crate) fn table(text: &str, header: &str) -> Vec<Vec<String>> {
     rows.map(|row| row.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()).collect()
 }
 
-fn readme() -> String {
-    fs::read_to_string("README.md").expect("the README")
-}
-
 #[track_caller]
 fn assert_same(written: &BTreeSet<String>, known: &BTreeSet<String>) {
     let missing: Vec<&String> = known.difference(written).collect();
     let invented: Vec<&String> = written.difference(known).collect();
     assert!(
         missing.is_empty() && invented.is_empty(),
-        "README.md lacks {missing:?} and has {invented:?}, which the code does not know"
+        "the page lacks {missing:?} and has {invented:?}, which the code does not know"
     );
 }
 
@@ -156,7 +82,7 @@ pub(crate) fn schema_fields() -> BTreeSet<String> {
 
 #[test]
 fn the_reference_has_every_field_and_no_other() {
-    let rows = table(&readme(), "| Field |");
+    let rows = table(&read("docs/topology.md"), "| Field |");
     let written: BTreeSet<String> = rows.iter().map(|row| bare(&row[0])).collect();
     assert_eq!(written.len(), rows.len(), "a field stands twice");
     assert_same(&written, &schema_fields());
@@ -183,7 +109,7 @@ fn writing_a_default_changes_nothing() {
         .fold(String::new(), |text, line| text + line + "\n");
     let plain = albatross::topology::load(without.as_bytes()).expect("valid");
     let mut tried = 0;
-    for row in table(&readme(), "| Field |") {
+    for row in table(&read("docs/topology.md"), "| Field |") {
         let path = bare(&row[0]);
         let Some(default) = row[3].strip_prefix('`').and_then(|cell| cell.split('`').next()) else {
             continue;
@@ -198,7 +124,7 @@ fn writing_a_default_changes_nothing() {
 fn ranges_end_where_the_reference_says() {
     let range = regex(r"^(\d+) to (\d+)$");
     let mut tried = 0;
-    for row in table(&readme(), "| Field |") {
+    for row in table(&read("docs/topology.md"), "| Field |") {
         let path = bare(&row[0]);
         let Some(found) = range.captures(&row[2]) else { continue };
         let (least, most): (i64, i64) =
@@ -223,13 +149,14 @@ fn the_exit_codes_are_those_of_the_program() {
     let codes = regex(r"Self::\w+ => (\d+),");
     let known: BTreeSet<String> = codes.captures_iter(&source).map(|found| found[1].to_owned()).collect();
     let written: BTreeSet<String> =
-        table(&readme(), "| Code |").into_iter().map(|row| row[0].clone()).collect();
+        table(&read("docs/errors.md"), "| Code |").into_iter().map(|row| row[0].clone()).collect();
     assert_same(&written, &known);
 }
 
 #[test]
 fn the_checks_of_doctor_are_those_it_makes() {
-    let written: Vec<String> = table(&readme(), "| Check |").into_iter().map(|row| bare(&row[0])).collect();
+    let written: Vec<String> =
+        table(&read("docs/doctor.md"), "| Check |").into_iter().map(|row| bare(&row[0])).collect();
     let made = albatross::doctor::CheckId::ALL.map(|check| check.name().to_owned());
     assert_eq!(written, made);
 }
@@ -263,11 +190,41 @@ pub(crate) fn called_actions() -> BTreeSet<String> {
 #[test]
 fn the_actions_are_those_the_client_calls() {
     let called = called_actions();
-    let written: BTreeSet<String> = table(&readme(), "| Product |")
+    let written: BTreeSet<String> = table(&read("docs/permissions.md"), "| Product |")
         .iter()
         .flat_map(|row| row[1].split(", ").map(|action| format!("{}:{action}", row[0])).collect::<Vec<_>>())
         .collect();
     assert_same(&written, &called);
+}
+
+/// The actions that a statement of the policy allows.
+fn allowed(statement: &serde_json::Value) -> Vec<String> {
+    assert_eq!(statement["Effect"], "Allow");
+    let actions = statement["Action"].as_array().expect("a list");
+    actions.iter().map(|action| action.as_str().expect("an action").to_owned()).collect()
+}
+
+#[test]
+fn the_policy_allows_what_is_called_and_the_role_of_the_load_balancer() {
+    let policy: serde_json::Value =
+        serde_json::from_str(&read("examples/ram-policy.json")).expect("a policy");
+    let statements = policy["Statement"].as_array().expect("a list");
+    let written: Vec<String> = statements.iter().flat_map(allowed).collect();
+    let once: BTreeSet<String> = written.iter().cloned().collect();
+    assert_eq!(once.len(), written.len(), "an action stands twice");
+    let of_roles = ["sts:AssumeRole", "sts:AssumeRoleWithOIDC"];
+    let called = called_actions().into_iter().map(|call| {
+        let (product, action) = call.split_once(':').expect("a product and an action");
+        permission::of(product_of(product), action)
+    });
+    let known = called.filter(|action| !of_roles.contains(&action.as_str()));
+    assert_same(&once, &known.chain(["ram:CreateServiceLinkedRole".to_owned()]).collect());
+}
+
+/// The product that `called_actions` names so.
+fn product_of(name: &str) -> Product {
+    let same = |product: &Product| format!("{product:?}").to_lowercase() == name;
+    Product::ALL.into_iter().find(same).unwrap_or_else(|| panic!("no product {name}"))
 }
 
 #[test]
@@ -283,52 +240,26 @@ fn the_variables_are_those_that_are_read() {
     for other in ["ALBATROSS_STATE_DIR", "ALBATROSS_CHAT_NODE"].into_iter().chain(of_the_crash_harness) {
         assert!(known.remove(other), "{other} is not read any more");
     }
-    let rows = table(&readme(), "| Variable |");
+    let rows = table(&read("docs/credentials.md"), "| Variable |");
     let written = rows.iter().map(|row| bare(&row[0]).trim_end_matches("<PRODUCT>").to_owned()).collect();
     assert_same(&written, &known);
 }
 
 #[test]
 fn the_links_of_the_chain_stand_in_their_order() {
-    let written: Vec<String> = table(&readme(), "| Link |").into_iter().map(|row| row[0].clone()).collect();
+    let written: Vec<String> =
+        table(&read("docs/credentials.md"), "| Link |").into_iter().map(|row| row[0].clone()).collect();
     assert_eq!(written, Link::ALL.map(|link| link.to_string()));
 }
 
 #[test]
 fn the_products_with_endpoints_are_those_of_the_client() {
     let known: BTreeSet<String> = Product::ALL.into_iter().map(|product| product.code().to_owned()).collect();
-    let text = readme();
-    let fields = table(&text, "| Field |");
+    let fields = table(&read("docs/topology.md"), "| Field |");
     let field = fields.iter().find(|row| bare(&row[0]) == "endpoints").expect("the field");
     assert_same(&field[2].split(", ").map(bare).collect(), &known);
-    let variables = table(&text, "| Variable |");
+    let variables = table(&read("docs/credentials.md"), "| Variable |");
     let variable = variables.iter().find(|row| row[0].contains("<PRODUCT>")).expect("the variable");
     let names = variable[1].rsplit(": ").next().unwrap_or_default();
     assert_same(&names.split(", ").map(|name| bare(name).to_lowercase()).collect(), &known);
-}
-
-#[test]
-fn links_between_documents_lead_somewhere() {
-    let link = regex(r"\]\(([^)#]+)[^)]*\)");
-    for document in ["README.md", "ARCHITECTURE.md"] {
-        let text = fs::read_to_string(document).expect("the document");
-        for found in link.captures_iter(&text) {
-            assert!(
-                found[1].starts_with("https://") || Path::new(&found[1]).exists(),
-                "{document}: {}",
-                &found[1]
-            );
-        }
-    }
-}
-
-#[test]
-fn files_and_folders_named_in_the_documents_are_there() {
-    let named = regex(r"`((?:src|crates|tests|examples|templates)/[\w./-]+)`");
-    for document in ["README.md", "ARCHITECTURE.md"] {
-        let text = fs::read_to_string(document).expect("the document");
-        for found in named.captures_iter(&text) {
-            assert!(Path::new(&found[1]).exists(), "{document}: `{}` is not there", &found[1]);
-        }
-    }
 }

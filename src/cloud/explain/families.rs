@@ -13,7 +13,7 @@ pub(super) const ENTRIES: &[Explanation] = &[
         codes: &["*TokenExpired*"],
         means: "the temporary key has expired",
         why: "Keys from STS live for an hour unless asked for longer.",
-        next: "fetch a new key, or let Albatross renew it: the README lists where it takes keys from",
+        next: "fetch a new key, or let Albatross renew it: docs/credentials.md lists where it takes keys from",
     },
     Explanation {
         codes: &[
