@@ -55,7 +55,7 @@ fn rust_files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn all_files() -> Vec<PathBuf> {
+pub(crate) fn all_files() -> Vec<PathBuf> {
     ["src", "tests", "crates", "examples"].iter().flat_map(|folder| rust_files(Path::new(folder))).collect()
 }
 

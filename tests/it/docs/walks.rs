@@ -114,12 +114,17 @@ walks! {
     doctor: "docs/doctor.md",
     drift: "docs/drift.md",
     errors: "docs/errors.md",
+    faults: "docs/faults.md",
     https: "docs/https.md",
     mock_cloud: "docs/mock-cloud.md",
+    proof: "docs/proof.md",
     real_account: "docs/real-account.md",
+    rollouts: "docs/rollouts.md",
+    ssh: "docs/ssh.md",
     tair: "docs/tair.md",
     terraform: "docs/terraform.md",
     tutorial: "docs/tutorial.md",
+    verify: "docs/verify.md",
 }
 
 #[test]
