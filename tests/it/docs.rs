@@ -43,7 +43,7 @@ fn assert_same(written: &BTreeSet<String>, known: &BTreeSet<String>) {
     let invented: Vec<&String> = written.difference(known).collect();
     assert!(
         missing.is_empty() && invented.is_empty(),
-        "the page lacks {missing:?} and has {invented:?}, which the code does not know"
+        "{missing:?} should be there, and {invented:?} should not"
     );
 }
 
