@@ -30,10 +30,12 @@ fn examples(text: &str) -> Vec<Example> {
             }
             (true, None) => {
                 let example = examples.last_mut().expect("a block begins with a command");
-                let goes_on = example.command.ends_with('\\');
-                let part = if goes_on { &mut example.command } else { &mut example.expected };
                 // A command that goes on takes the line as it is, behind its backslash.
-                part.push_str(&if goes_on { format!("\n{content}") } else { format!("{content}\n") });
+                if example.command.ends_with('\\') {
+                    example.command.extend(["\n", content]);
+                } else {
+                    example.expected.extend([content, "\n"]);
+                }
             }
         }
     }
@@ -41,6 +43,16 @@ fn examples(text: &str) -> Vec<Example> {
         example.expected.truncate(example.expected.trim_end().len());
     }
     examples
+}
+
+#[test]
+fn a_command_may_go_on_in_the_next_line() {
+    let example = |line, command: &str, expected: &str| {
+        let [command, expected] = [command, expected].map(str::to_owned);
+        Example { line, command, expected }
+    };
+    let found = examples("```console\n$ one \\\n  two\nsaid\n\n$ three\n```\n$ four\n");
+    assert_eq!(found, [example(2, "one \\\n  two", "said"), example(6, "three", "")]);
 }
 
 /// What differs from run to run, by name. A name stands in the documents for whatever was there.
