@@ -61,9 +61,10 @@ fn anchor(heading: &str) -> String {
 fn plain(path: &Path) -> PathBuf {
     let mut plain = PathBuf::new();
     for part in path.components() {
-        match part {
-            Component::ParentDir => assert!(plain.pop(), "{} leaves the project", path.display()),
-            other => plain.push(other),
+        if part == Component::ParentDir {
+            assert!(plain.pop(), "{} leaves the project", path.display());
+        } else {
+            plain.push(part);
         }
     }
     plain
