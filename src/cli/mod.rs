@@ -48,12 +48,13 @@ mod session;
 mod smoke;
 mod ssh;
 mod status;
+mod topology_file;
 mod unlock;
 mod validate;
 mod verify;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
@@ -64,6 +65,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::topology_file::{STATE_FOLDER, TopologyArgument};
+use crate::ssh::quote;
 
 /// One YAML topology in; a running, proven WebSocket service on Alibaba Cloud out
 #[derive(Debug, Parser)]
@@ -84,15 +87,9 @@ pub(crate) struct GlobalOptions {
     /// Send every call to this address; plain http is taken on the loopback only; --local goes before it
     #[arg(long, global = true, value_name = "URL", env = "ALBATROSS_ENDPOINT")]
     endpoint: Option<String>,
-    /// Folder of the state
-    #[arg(
-        long,
-        global = true,
-        value_name = "FOLDER",
-        env = "ALBATROSS_STATE_DIR",
-        default_value = ".albatross"
-    )]
-    state_dir: PathBuf,
+    /// Folder of the state; default: `.albatross` here, or beside a topology that was found in a folder above
+    #[arg(long, global = true, value_name = "FOLDER", env = "ALBATROSS_STATE_DIR")]
+    state_dir: Option<PathBuf>,
     /// The chat node's binary; default: `chat-node` beside this program or on the search path
     #[arg(long, global = true, value_name = "FILE", env = "ALBATROSS_CHAT_NODE")]
     chat_node: Option<PathBuf>,
@@ -107,11 +104,26 @@ pub(crate) struct GlobalOptions {
     passphrase_fd: Option<u32>,
 }
 
+impl GlobalOptions {
+    /// The folder of the state.
+    fn state_dir(&self) -> &Path {
+        self.state_dir.as_deref().unwrap_or(Path::new(STATE_FOLDER))
+    }
+
+    /// The command that ends the local cloud of these options.
+    fn ends_cloud(&self) -> String {
+        let other = self.state_dir.as_ref().map(|folder| quote(&folder.to_string_lossy()));
+        other.map_or("albatross cloud down".to_owned(), |folder| {
+            format!("albatross --state-dir {folder} cloud down")
+        })
+    }
+}
+
 /// Arguments of the verbs that change something.
 #[derive(Debug, Args)]
 pub(crate) struct ChangeArguments {
-    /// The topology
-    file: PathBuf,
+    #[command(flatten)]
+    topology: TopologyArgument,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -120,6 +132,10 @@ pub(crate) struct ChangeArguments {
     #[command(flatten)]
     hooks: hooks::HookArguments,
 }
+
+/// What `apply` says of its FILE.
+const APPLIED: &str = "The topology, or a plan saved by `plan --out`; default: `albatross.yaml` here, or in the nearest \
+                       folder above";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -133,7 +149,7 @@ enum Command {
     #[command(mut_arg("diff", |diff| diff.conflicts_with("show")))]
     Plan(plan::Arguments),
     /// Make it so: machines, Redis, load balancer, name and release
-    #[command(mut_arg("file", |file| file.help("The topology, or a plan saved by `plan --out`")))]
+    #[command(mut_arg("file", |file| file.help(APPLIED)))]
     Apply(apply::Arguments),
     /// Take over resources that are there: bind them to addresses of the topology
     Adopt(adopt::Arguments),
@@ -212,7 +228,7 @@ impl Cli {
         let options = &self.options;
         match self.command {
             Command::Init(arguments) => init::run(&arguments),
-            Command::Validate(arguments) => validate::run(&arguments),
+            Command::Validate(arguments) => validate::run(options, &arguments),
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,
             Command::Plan(arguments) => plan::run(options, &arguments).await,
             Command::Adopt(arguments) => adopt::run(options, &arguments).await,

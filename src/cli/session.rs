@@ -185,14 +185,17 @@ pub(super) async fn begin_at(
     let pair = key::of_key_pair(&login.0)?;
     let client = client(options, &topology, &target).await?;
     let endpoint = client.endpoint().label();
-    let caller = Caller::find(&options.state_dir, &client).await?;
+    let caller = Caller::find(options.state_dir(), &client).await?;
     let identity =
         StateIdentity::new(&caller.account, &endpoint, topology.region.clone(), topology.stack.clone());
     if let Some(origin) = &origin {
         saved::check_cloud(origin, &identity.account, &identity.endpoint)?;
     }
-    let folder =
-        options.state_dir.join(&caller.account).join(topology.region.as_str()).join(topology.stack.as_str());
+    let folder = options
+        .state_dir()
+        .join(&caller.account)
+        .join(topology.region.as_str())
+        .join(topology.stack.as_str());
     let (lock, journal, stop) = match access {
         Use::Look | Use::Plan => (None, Journal::open_for_reading(&folder, &identity)?, Stop::never()),
         Use::Change | Use::Remove => {
@@ -311,7 +314,8 @@ pub(super) async fn target(options: &GlobalOptions, topology: &Topology) -> Resu
     if !options.local {
         return Ok(Target::Remote);
     }
-    if let Some(cloud) = LocalCloud::running(&options.state_dir).await {
+    let state = options.state_dir();
+    if let Some(cloud) = LocalCloud::running(state).await {
         return Ok(Target::Local(Box::new(cloud)));
     }
     let cloud_options = crate::cli::local::CloudOptions {
@@ -319,8 +323,8 @@ pub(super) async fn target(options: &GlobalOptions, topology: &Topology) -> Resu
         pace: crate::cli::local::Pace::Brisk,
         seed: None,
     };
-    let cloud = LocalCloud::start(&options.state_dir, &cloud_options, Some(topology.region.as_str())).await?;
-    anstream::eprintln!("started a local cloud at {}; `albatross cloud down` ends it", cloud.endpoint);
+    let cloud = LocalCloud::start(state, &cloud_options, Some(topology.region.as_str())).await?;
+    anstream::eprintln!("started a local cloud at {}; `{}` ends it", cloud.endpoint, options.ends_cloud());
     Ok(Target::Local(Box::new(cloud)))
 }
 

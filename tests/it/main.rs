@@ -42,6 +42,7 @@ mod ssh_trust;
 mod state;
 mod support;
 mod tair;
+mod topology_file;
 mod transcripts;
 mod verdicts;
 mod verifying;
