@@ -31,6 +31,7 @@ mod local;
 mod logins;
 mod logs;
 mod outage;
+mod outputs;
 mod passphrase;
 mod picture;
 mod plan;
@@ -163,6 +164,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Show what there is
     Status(status::Arguments),
+    /// Show what others need to know of the stack: its URL, ids and addresses
+    Outputs(outputs::Arguments),
     /// Log in to a host, or run a command there, along the verified way that `apply` takes
     Ssh(ssh::Arguments),
     /// Show what the chat nodes and Redis say on their hosts
@@ -238,6 +241,7 @@ impl Cli {
             Command::Releases(arguments) => releases::run(options, &arguments).await,
             Command::Verify(arguments) => verify::run(options, &arguments).await,
             Command::Status(arguments) => status::run(options, &arguments).await,
+            Command::Outputs(arguments) => outputs::run(options, &arguments).await,
             Command::Ssh(arguments) => ssh::run(options, &arguments).await,
             Command::Logs(arguments) => logs::run(options, &arguments).await,
             Command::Destroy(arguments) => Box::pin(destroy::run(options, &arguments)).await,

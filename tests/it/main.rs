@@ -26,6 +26,7 @@ mod layers;
 mod locks;
 mod machines;
 mod neighbours;
+mod outputs;
 mod own_app;
 mod parts;
 mod plans;
