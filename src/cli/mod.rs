@@ -22,6 +22,7 @@ mod explain;
 mod external;
 mod failure;
 mod fault;
+mod graph;
 mod hooks;
 mod init;
 mod inquiry;
@@ -144,6 +145,8 @@ enum Command {
     Init(init::Arguments),
     /// Check a topology and show all that is wrong with it
     Validate(validate::Arguments),
+    /// Draw the topology: clients, name, load balancer, nodes and Redis
+    Graph(graph::Arguments),
     /// Ask the cloud, before anything is made, whether this can become real
     Doctor(doctor::Arguments),
     /// Show what would change
@@ -232,6 +235,7 @@ impl Cli {
         match self.command {
             Command::Init(arguments) => init::run(&arguments),
             Command::Validate(arguments) => validate::run(options, &arguments),
+            Command::Graph(arguments) => graph::run(options, &arguments),
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,
             Command::Plan(arguments) => plan::run(options, &arguments).await,
             Command::Adopt(arguments) => adopt::run(options, &arguments).await,

@@ -18,6 +18,7 @@ mod drift;
 mod faults;
 mod fields;
 mod forecast;
+mod graph;
 mod https;
 mod input;
 mod kept;
