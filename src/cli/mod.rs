@@ -10,6 +10,7 @@ mod caller;
 mod certificate;
 mod cloud;
 mod cloud_logs;
+mod completions;
 mod connect_to;
 mod deploy;
 mod destroy;
@@ -31,6 +32,7 @@ mod key;
 mod local;
 mod logins;
 mod logs;
+mod man;
 mod outage;
 mod outputs;
 mod passphrase;
@@ -181,6 +183,10 @@ enum Command {
     Smoke(smoke::Arguments),
     /// Say what an error code means and what to do; without one, list the codes
     Explain(explain::Arguments),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Arguments),
+    /// Print the manual page, or write one of each command
+    Man(man::Arguments),
     /// Start, look at or end the local cloud of this folder
     Cloud(cloud::Arguments),
 }
@@ -252,6 +258,8 @@ impl Cli {
             Command::Unlock(arguments) => unlock::run(options, &arguments).await,
             Command::Smoke(arguments) => smoke::run(options, &arguments).await,
             Command::Explain(arguments) => explain::run(&arguments),
+            Command::Completions(arguments) => Ok(completions::run(&arguments)),
+            Command::Man(arguments) => man::run(&arguments),
             Command::Cloud(arguments) => cloud::run(options, &arguments).await,
         }
     }

@@ -37,6 +37,7 @@ mod reports;
 mod retries;
 mod rollout;
 mod sending;
+mod shells;
 mod sight;
 mod smoke;
 mod ssh;
