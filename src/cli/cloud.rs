@@ -69,7 +69,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     Ok(ExitStatus::Done)
 }
 
-async fn running(options: &GlobalOptions) -> Result<LocalCloud, Failure> {
+pub(super) async fn running(options: &GlobalOptions) -> Result<LocalCloud, Failure> {
     LocalCloud::running(options.state_dir()).await.ok_or_else(|| {
         Failure::saying(
             ExitStatus::Failed,

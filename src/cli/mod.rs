@@ -51,6 +51,8 @@ mod selection;
 mod session;
 mod smoke;
 mod ssh;
+mod stack;
+mod state;
 mod status;
 mod topology_file;
 mod unlock;
@@ -171,6 +173,8 @@ enum Command {
     Status(status::Arguments),
     /// Show what others need to know of the stack: its URL, ids and addresses
     Outputs(outputs::Arguments),
+    /// Look at what the journal knows of the stack, and forget a resource
+    State(state::Arguments),
     /// Log in to a host, or run a command there, along the verified way that `apply` takes
     Ssh(ssh::Arguments),
     /// Show what the chat nodes and Redis say on their hosts
@@ -252,6 +256,7 @@ impl Cli {
             Command::Verify(arguments) => verify::run(options, &arguments).await,
             Command::Status(arguments) => status::run(options, &arguments).await,
             Command::Outputs(arguments) => outputs::run(options, &arguments).await,
+            Command::State(arguments) => state::run(options, &arguments).await,
             Command::Ssh(arguments) => ssh::run(options, &arguments).await,
             Command::Logs(arguments) => logs::run(options, &arguments).await,
             Command::Destroy(arguments) => Box::pin(destroy::run(options, &arguments)).await,

@@ -63,7 +63,7 @@ pub(super) fn of(topology: &Topology, outputs: &BTreeMap<ResourceAddress, Output
 }
 
 /// None for what is of use to Albatross alone.
-fn word(output: Output) -> Option<&'static str> {
+pub(super) fn word(output: Output) -> Option<&'static str> {
     match output {
         Output::Id => Some("id"),
         Output::PrivateAddress => Some("private_address"),

@@ -43,6 +43,7 @@ mod smoke;
 mod ssh;
 mod ssh_trust;
 mod state;
+mod state_command;
 mod support;
 mod tair;
 mod topology_file;
