@@ -47,6 +47,7 @@ mod reports;
 mod rollback;
 mod saved;
 mod scenario;
+mod schema;
 mod selection;
 mod session;
 mod smoke;
@@ -187,6 +188,8 @@ enum Command {
     Smoke(smoke::Arguments),
     /// Say what an error code means and what to do; without one, list the codes
     Explain(explain::Arguments),
+    /// Print the JSON Schema of topologies, by which editors complete and check them
+    Schema(schema::Arguments),
     /// Print what a shell needs to complete commands and options
     Completions(completions::Arguments),
     /// Print the manual page, or write one of each command
@@ -263,6 +266,7 @@ impl Cli {
             Command::Unlock(arguments) => unlock::run(options, &arguments).await,
             Command::Smoke(arguments) => smoke::run(options, &arguments).await,
             Command::Explain(arguments) => explain::run(&arguments),
+            Command::Schema(arguments) => schema::run(&arguments),
             Command::Completions(arguments) => Ok(completions::run(&arguments)),
             Command::Man(arguments) => man::run(&arguments),
             Command::Cloud(arguments) => cloud::run(options, &arguments).await,

@@ -36,6 +36,7 @@ mod replace;
 mod reports;
 mod retries;
 mod rollout;
+mod schema;
 mod sending;
 mod shells;
 mod sight;
