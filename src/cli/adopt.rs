@@ -1,7 +1,5 @@
 //! `albatross adopt FILE [ADDRESS=ID ...]`
 
-use std::path::PathBuf;
-
 use serde_json::json;
 
 use crate::apply::adoption::{Adoption, Binding, Found, Refusal, bind, bind_what_follows, find};
@@ -14,6 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::plan;
 use crate::cli::render::{self, count};
 use crate::cli::session::{self, Session, Use};
+use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::plan::Plan;
 use crate::plan::drift::replaces_adopted;
 use crate::plan::saved::Options;
@@ -22,9 +21,10 @@ use crate::resource::ResourceAddress;
 /// Arguments of `adopt`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
-    /// What a resource of the topology is in the cloud: instance.ecs01=i-...; the others are found by tag and name
+    #[command(flatten)]
+    topology: TopologyArgument,
+    /// What a resource of the topology is in the cloud, behind FILE: instance.ecs01=i-...; the others are found by tag
+    /// and name
     #[arg(value_name = "ADDRESS=ID", value_parser = given)]
     bindings: Vec<(ResourceAddress, CloudId)>,
     /// Print what was bound and the plan as JSON
@@ -42,7 +42,8 @@ fn given(text: &str) -> Result<(ResourceAddress, CloudId), String> {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Change).await?;
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let session = session::begin(options, session::load(file)?, Use::Change).await?;
     let (adoption, plan) = Box::pin(adopt(&session, &arguments.bindings)).await?;
     if arguments.json {
         anstream::println!("{:#}", to_json(&adoption, &plan));

@@ -12,6 +12,7 @@ use crate::cli::plan::look;
 use crate::cli::refresh;
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Target, Use};
+use crate::cli::topology_file::Located;
 use crate::cli::{ChangeArguments, GlobalOptions, protection, saved};
 use crate::plan::Plan;
 use crate::plan::saved::{Options, is_saved_plan};
@@ -50,15 +51,16 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Arguments { change, diff, refresh_only } = arguments;
+    let Located { file, options } = &change.topology.locate(options)?;
     let consent = Consent::from(change.yes);
     if *refresh_only {
-        return refresh::accept(options, session::load(&change.file)?, consent).await;
+        return refresh::accept(options, session::load(file)?, consent).await;
     }
-    let bytes = session::read(&change.file)?;
+    let bytes = session::read(file)?;
     if is_saved_plan(&bytes) {
-        return Box::pin(saved::apply(options, (change, *diff), &bytes)).await;
+        return Box::pin(saved::apply(options, (change, *diff), (file, &bytes))).await;
     }
-    let loaded = session::check(&change.file, &bytes)?;
+    let loaded = session::check(file, &bytes)?;
     let session = session::begin(options, loaded, Use::Change).await?;
     let session = session.with_sink(progress::sink()).with_hooks(change.hooks).with_diff(*diff);
     let selection = change.selection.selection();

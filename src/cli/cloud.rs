@@ -38,7 +38,7 @@ enum Verb {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let state = &options.state_dir;
+    let state = options.state_dir();
     match &arguments.verb {
         Verb::Up(cloud_options) => {
             let cloud = LocalCloud::start(state, cloud_options, None).await?;
@@ -69,11 +69,11 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     Ok(ExitStatus::Done)
 }
 
-async fn running(options: &GlobalOptions) -> Result<LocalCloud, Failure> {
-    LocalCloud::running(&options.state_dir).await.ok_or_else(|| {
+pub(super) async fn running(options: &GlobalOptions) -> Result<LocalCloud, Failure> {
+    LocalCloud::running(options.state_dir()).await.ok_or_else(|| {
         Failure::saying(
             ExitStatus::Failed,
-            format!("no local cloud runs in `{}`", options.state_dir.display()),
+            format!("no local cloud runs in `{}`", options.state_dir().display()),
             "start one with `albatross cloud up`",
         )
     })

@@ -6,12 +6,14 @@ use crate::cli::failure::Failure;
 use crate::cli::hooks::Phase;
 use crate::cli::render::{count, progress};
 use crate::cli::session::{self, Use};
+use crate::cli::topology_file::Located;
 use crate::cli::{ChangeArguments, GlobalOptions};
 use crate::plan::Plan;
 use crate::resource::Kind;
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Change).await?;
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let session = session::begin(options, session::load(file)?, Use::Change).await?;
     let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks);
     let selection = arguments.selection.selection();
     bring_about(&session, Phase::Deploy, arguments.yes.into(), selection, only_releases).await

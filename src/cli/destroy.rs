@@ -11,6 +11,7 @@ use crate::cli::failure::Failure;
 use crate::cli::hooks::{self, Phase};
 use crate::cli::render::{self, count, progress};
 use crate::cli::session::{self, Session, Use};
+use crate::cli::topology_file::Located;
 use crate::cli::{ChangeArguments, GlobalOptions, plan, protection};
 use crate::plan::saved::Options;
 use crate::plan::select::Selection;
@@ -22,7 +23,8 @@ use crate::resource::observed::{Observed, Owner};
 const LAG: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Remove).await?;
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let session = session::begin(options, session::load(file)?, Use::Remove).await?;
     let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks);
     remove_all(&session, arguments.yes.into(), arguments.selection.selection()).await
 }

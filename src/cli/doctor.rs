@@ -1,27 +1,27 @@
 //! `albatross doctor FILE`
 
-use std::path::PathBuf;
-
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::examination;
 use crate::cli::session::{self, Target};
+use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::cloud::transport::Client;
 use crate::doctor::{self, CheckId, Finding, Question};
 
 /// Arguments of `doctor`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
+    #[command(flatten)]
+    topology: TopologyArgument,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let topology = session::load(&arguments.file)?.topology;
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let topology = session::load(file)?.topology;
     let target = session::target(options, &topology).await?;
     let question = Question {
         topology: &topology,
@@ -39,7 +39,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     } else {
         anstream::println!("Examining stack {} in {}", topology.stack, topology.region);
         let report = doctor::examine(&question, &examination::print).await;
-        examination::print_summary(&report, &arguments.file);
+        examination::print_summary(&report, &arguments.topology);
         report
     };
     Ok(if report.is_good() { ExitStatus::Done } else { ExitStatus::Failed })

@@ -1,9 +1,8 @@
 //! Commands of the operator's machine before and after what a command does to a stack.
 //!
 //! Each is started as it stands in the topology, in the folder of the topology, without a shell and without input. What
-//! it prints goes to standard error as it comes. It knows the stack by variables: `ALBATROSS_STACK`, `ALBATROSS_REGION`,
-//! `ALBATROSS_URL`, `ALBATROSS_HOOK`, and one for each output of each resource, such as
-//! `ALBATROSS_INSTANCE_ECS01_PUBLIC_ADDRESS`. It is a group of processes of its own, all of which end when its time is
+//! it prints goes to standard error as it comes. It knows the stack by variables: `ALBATROSS_HOOK`, and one for each of
+//! the stack's outputs (`src/cli/outputs.rs`), such as `ALBATROSS_URL` and `ALBATROSS_INSTANCE_ECS01_PUBLIC_ADDRESS`. It is a group of processes of its own, all of which end when its time is
 //! over or somebody says stop.
 
 use std::collections::BTreeMap;
@@ -18,9 +17,10 @@ use tokio::process::{Child, Command};
 
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::outputs;
 use crate::cli::session::Session;
 use crate::resource::ResourceAddress;
-use crate::resource::observed::{Observed, Output, Outputs};
+use crate::resource::observed::{Observed, Outputs};
 use crate::topology::model::Moment;
 
 /// Whether hooks are run.
@@ -202,36 +202,11 @@ fn variables(
     moment: Moment,
     outputs: &BTreeMap<ResourceAddress, Outputs>,
 ) -> BTreeMap<String, String> {
-    let topology = &session.topology;
-    let mut variables = BTreeMap::from([
-        ("ALBATROSS_HOOK".to_owned(), moment.word().to_owned()),
-        ("ALBATROSS_STACK".to_owned(), topology.stack.to_string()),
-        ("ALBATROSS_REGION".to_owned(), topology.region.to_string()),
-        ("ALBATROSS_URL".to_owned(), topology.url()),
-    ]);
-    for (address, outputs) in outputs.iter().filter(|(address, _)| !address.is_deposed()) {
-        for (output, value) in outputs {
-            if let Some(word) = output_word(*output) {
-                let name = format!("ALBATROSS_{}_{}_{word}", address.kind.word(), address.name);
-                variables.insert(as_variable(&name), value.clone());
-            }
-        }
-    }
+    let told = outputs::of(&session.topology, outputs);
+    let variable = |(name, value)| (as_variable(&format!("ALBATROSS_{name}")), value);
+    let mut variables: BTreeMap<String, String> = told.into_iter().map(variable).collect();
+    variables.insert("ALBATROSS_HOOK".to_owned(), moment.word().to_owned());
     variables
-}
-
-/// None for what is of use to Albatross alone.
-fn output_word(output: Output) -> Option<&'static str> {
-    match output {
-        Output::Id => Some("id"),
-        Output::PrivateAddress => Some("private_address"),
-        Output::PublicAddress => Some("public_address"),
-        Output::DnsName => Some("dns_name"),
-        Output::CertificateId => Some("certificate_id"),
-        Output::Memory => Some("memory"),
-        Output::HostKey => Some("host_key"),
-        Output::Password | Output::Generation => None,
-    }
 }
 
 fn as_variable(name: &str) -> String {

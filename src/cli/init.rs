@@ -102,7 +102,7 @@ fn text(service: Service, topology: &str) -> String {
 }
 
 /// Writes a file that others may read, as all of a repository.
-fn write(path: &Path, text: &str) -> Result<(), FileError> {
+pub(super) fn write(path: &Path, text: &str) -> Result<(), FileError> {
     use std::os::unix::fs::PermissionsExt;
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(FileError::new("create", folder))?;

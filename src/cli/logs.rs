@@ -1,7 +1,6 @@
 //! `albatross logs FILE [HOST] [--follow] [--lines N]`
 
 use std::io::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::{join_all, try_join_all};
@@ -16,6 +15,7 @@ use crate::cli::failure::Failure;
 use crate::cli::refresh::get_to_know;
 use crate::cli::session::{self, Session, Use};
 use crate::cli::ssh::{failed, find};
+use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::resource::spec::{HostSpec, Spec};
 use crate::ssh::{Command, Conversation, SshError};
 
@@ -26,9 +26,9 @@ const UNDER_WAY: usize = 1024;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example:\n  albatross logs chatroom.yaml ecs01 --follow --lines 20")]
 pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
-    /// The host, by its name in the topology; default: all, each line with its host in front
+    #[command(flatten)]
+    topology: TopologyArgument,
+    /// The host, by its name in the topology, behind FILE; default: all, each line with its host in front
     host: Option<String>,
     /// Go on with what is said from now on, until Ctrl-C
     #[arg(long, short)]
@@ -40,7 +40,8 @@ pub(super) struct Arguments {
 
 /// Shows the journal of the units that the topology puts on its hosts.
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let session = session::begin(options, session::load(file)?, Use::Look).await?;
     let hosts = match &arguments.host {
         Some(name) => vec![find(&session, name)?],
         None => session.desired.hosts().filter(|host| !units(&session, host).is_empty()).collect(),

@@ -10,6 +10,7 @@ mod caller;
 mod certificate;
 mod cloud;
 mod cloud_logs;
+mod completions;
 mod connect_to;
 mod deploy;
 mod destroy;
@@ -22,6 +23,7 @@ mod explain;
 mod external;
 mod failure;
 mod fault;
+mod graph;
 mod hooks;
 mod init;
 mod inquiry;
@@ -30,7 +32,9 @@ mod key;
 mod local;
 mod logins;
 mod logs;
+mod man;
 mod outage;
+mod outputs;
 mod passphrase;
 mod picture;
 mod plan;
@@ -43,17 +47,21 @@ mod reports;
 mod rollback;
 mod saved;
 mod scenario;
+mod schema;
 mod selection;
 mod session;
 mod smoke;
 mod ssh;
+mod stack;
+mod state;
 mod status;
+mod topology_file;
 mod unlock;
 mod validate;
 mod verify;
 mod watch;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
@@ -64,6 +72,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::topology_file::{STATE_FOLDER, TopologyArgument};
+use crate::ssh::quote;
 
 /// One YAML topology in; a running, proven WebSocket service on Alibaba Cloud out
 #[derive(Debug, Parser)]
@@ -84,15 +94,9 @@ pub(crate) struct GlobalOptions {
     /// Send every call to this address; plain http is taken on the loopback only; --local goes before it
     #[arg(long, global = true, value_name = "URL", env = "ALBATROSS_ENDPOINT")]
     endpoint: Option<String>,
-    /// Folder of the state
-    #[arg(
-        long,
-        global = true,
-        value_name = "FOLDER",
-        env = "ALBATROSS_STATE_DIR",
-        default_value = ".albatross"
-    )]
-    state_dir: PathBuf,
+    /// Folder of the state; default: `.albatross` here, or beside a topology that was found in a folder above
+    #[arg(long, global = true, value_name = "FOLDER", env = "ALBATROSS_STATE_DIR")]
+    state_dir: Option<PathBuf>,
     /// The chat node's binary; default: `chat-node` beside this program or on the search path
     #[arg(long, global = true, value_name = "FILE", env = "ALBATROSS_CHAT_NODE")]
     chat_node: Option<PathBuf>,
@@ -107,11 +111,26 @@ pub(crate) struct GlobalOptions {
     passphrase_fd: Option<u32>,
 }
 
+impl GlobalOptions {
+    /// The folder of the state.
+    fn state_dir(&self) -> &Path {
+        self.state_dir.as_deref().unwrap_or(Path::new(STATE_FOLDER))
+    }
+
+    /// The command that ends the local cloud of these options.
+    fn ends_cloud(&self) -> String {
+        let other = self.state_dir.as_ref().map(|folder| quote(&folder.to_string_lossy()));
+        other.map_or("albatross cloud down".to_owned(), |folder| {
+            format!("albatross --state-dir {folder} cloud down")
+        })
+    }
+}
+
 /// Arguments of the verbs that change something.
 #[derive(Debug, Args)]
 pub(crate) struct ChangeArguments {
-    /// The topology
-    file: PathBuf,
+    #[command(flatten)]
+    topology: TopologyArgument,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -121,19 +140,25 @@ pub(crate) struct ChangeArguments {
     hooks: hooks::HookArguments,
 }
 
+/// What `apply` says of its FILE.
+const APPLIED: &str = "The topology, or a plan saved by `plan --out`; default: `albatross.yaml` here, or in the nearest \
+                       folder above";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Write the file by which a continuous integration proves a topology
     Init(init::Arguments),
     /// Check a topology and show all that is wrong with it
     Validate(validate::Arguments),
+    /// Draw the topology: clients, name, load balancer, nodes and Redis
+    Graph(graph::Arguments),
     /// Ask the cloud, before anything is made, whether this can become real
     Doctor(doctor::Arguments),
     /// Show what would change
     #[command(mut_arg("diff", |diff| diff.conflicts_with("show")))]
     Plan(plan::Arguments),
     /// Make it so: machines, Redis, load balancer, name and release
-    #[command(mut_arg("file", |file| file.help("The topology, or a plan saved by `plan --out`")))]
+    #[command(mut_arg("file", |file| file.help(APPLIED)))]
     Apply(apply::Arguments),
     /// Take over resources that are there: bind them to addresses of the topology
     Adopt(adopt::Arguments),
@@ -147,6 +172,10 @@ enum Command {
     Verify(verify::Arguments),
     /// Show what there is
     Status(status::Arguments),
+    /// Show what others need to know of the stack: its URL, ids and addresses
+    Outputs(outputs::Arguments),
+    /// Look at what the journal knows of the stack, and forget a resource
+    State(state::Arguments),
     /// Log in to a host, or run a command there, along the verified way that `apply` takes
     Ssh(ssh::Arguments),
     /// Show what the chat nodes and Redis say on their hosts
@@ -159,6 +188,12 @@ enum Command {
     Smoke(smoke::Arguments),
     /// Say what an error code means and what to do; without one, list the codes
     Explain(explain::Arguments),
+    /// Print the JSON Schema of topologies, by which editors complete and check them
+    Schema(schema::Arguments),
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Arguments),
+    /// Print the manual page, or write one of each command
+    Man(man::Arguments),
     /// Start, look at or end the local cloud of this folder
     Cloud(cloud::Arguments),
 }
@@ -212,7 +247,8 @@ impl Cli {
         let options = &self.options;
         match self.command {
             Command::Init(arguments) => init::run(&arguments),
-            Command::Validate(arguments) => validate::run(&arguments),
+            Command::Validate(arguments) => validate::run(options, &arguments),
+            Command::Graph(arguments) => graph::run(options, &arguments),
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,
             Command::Plan(arguments) => plan::run(options, &arguments).await,
             Command::Adopt(arguments) => adopt::run(options, &arguments).await,
@@ -222,12 +258,17 @@ impl Cli {
             Command::Releases(arguments) => releases::run(options, &arguments).await,
             Command::Verify(arguments) => verify::run(options, &arguments).await,
             Command::Status(arguments) => status::run(options, &arguments).await,
+            Command::Outputs(arguments) => outputs::run(options, &arguments).await,
+            Command::State(arguments) => state::run(options, &arguments).await,
             Command::Ssh(arguments) => ssh::run(options, &arguments).await,
             Command::Logs(arguments) => logs::run(options, &arguments).await,
             Command::Destroy(arguments) => Box::pin(destroy::run(options, &arguments)).await,
             Command::Unlock(arguments) => unlock::run(options, &arguments).await,
             Command::Smoke(arguments) => smoke::run(options, &arguments).await,
             Command::Explain(arguments) => explain::run(&arguments),
+            Command::Schema(arguments) => schema::run(&arguments),
+            Command::Completions(arguments) => Ok(completions::run(&arguments)),
+            Command::Man(arguments) => man::run(&arguments),
             Command::Cloud(arguments) => cloud::run(options, &arguments).await,
         }
     }

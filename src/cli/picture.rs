@@ -1,4 +1,5 @@
-//! What a picture of a chatroom needs: its parts, their addresses, and what the load balancer finds of the nodes.
+//! What a picture of a chatroom needs: its parts and where they are, as the topology says it or as they are, with what
+//! the load balancer finds of the nodes.
 
 use std::net::SocketAddr;
 
@@ -8,7 +9,7 @@ use crate::cli::session::Session;
 use crate::cloud::alb::{self, BackendServer, NonNormalServer};
 use crate::resource::observed::Output;
 use crate::resource::{Kind, ResourceAddress};
-use crate::topology::model::RedisPlace;
+use crate::topology::model::{Address, Reach, RedisPlace, Topology, VSwitch};
 use crate::verify::{NodePart, Part, Picture, Scenario};
 
 /// The chatroom of a session that knows the outputs of its resources.
@@ -18,8 +19,7 @@ use crate::verify::{NodePart, Part, Picture, Scenario};
 pub(super) async fn of(session: &Session, scenario: &Scenario) -> Result<Picture, Failure> {
     let topology = &session.topology;
     let balancer = ResourceAddress::only(Kind::LoadBalancer);
-    let listener = &topology.load_balancer.listener;
-    let front = format!("{} {}", listener.protocol.scheme(), listener.port);
+    let front = front(topology);
     let public = known(session, &balancer, &[Output::PublicAddress]);
     Ok(Picture {
         url: topology.url(),
@@ -31,7 +31,93 @@ pub(super) async fn of(session: &Session, scenario: &Scenario) -> Result<Picture
         balancer: Part { name: "load balancer".to_owned(), addresses: [vec![front], public].concat() },
         nodes: nodes(session).await?,
         redis: redis(session),
+        others: Vec::new(),
     })
+}
+
+/// The chatroom of a topology, whether it is there or not.
+pub(super) fn planned(topology: &Topology) -> Picture {
+    let balancer = &topology.load_balancer;
+    let from = match balancer.address {
+        Address::Internet => "from the Internet",
+        Address::Intranet => "from the VPC",
+    };
+    let redirect = balancer.redirect_from.map(|port| format!("http {port}, redirected"));
+    let places = balancer.vswitches.iter().map(|name| format!("vSwitch {name}"));
+    let nodes =
+        topology.node.on.iter().map(|name| NodePart { part: machine(topology, name), standing: Ok(()) });
+    let redis = redis_name(topology).map(|name| Part { name, addresses: redis_places(topology) });
+    Picture {
+        url: topology.url(),
+        clients: Vec::new(),
+        name: Part {
+            name: topology.dns.full_name(),
+            addresses: vec!["CNAME of the load balancer".to_owned()],
+        },
+        balancer: Part {
+            name: "load balancer".to_owned(),
+            addresses: std::iter::once(format!("{} {from}", front(topology)))
+                .chain(redirect)
+                .chain(places)
+                .collect(),
+        },
+        nodes: nodes.collect(),
+        redis,
+        others: others(topology),
+    }
+}
+
+/// Machines that run neither a node nor Redis.
+fn others(topology: &Topology) -> Vec<Part> {
+    let of_redis = match &topology.redis.place {
+        RedisPlace::OnHost(hosted) => Some(&hosted.on),
+        RedisPlace::Managed(_) | RedisPlace::Absent => None,
+    };
+    let names = topology.instances.keys();
+    let names = names.filter(|name| !topology.node.on.contains(name) && of_redis != Some(*name));
+    names.map(|name| machine(topology, name)).collect()
+}
+
+/// A machine, where it is and how it is reached.
+fn machine(topology: &Topology, name: &InstanceName) -> Part {
+    let found = topology.instances.get(name).map(|instance| {
+        let reach = match &instance.reach {
+            Reach::Public => "public address".to_owned(),
+            Reach::Via(jump) => format!("via {jump}"),
+        };
+        let vswitch = topology.vswitches.get(&instance.vswitch);
+        [vec![format!("vSwitch {}", instance.vswitch)], vswitch.map(place).unwrap_or_default(), vec![reach]]
+            .concat()
+    });
+    Part { name: name.to_string(), addresses: found.unwrap_or_default() }
+}
+
+fn place(vswitch: &VSwitch) -> Vec<String> {
+    vec![vswitch.zone.to_string(), vswitch.cidr.to_string()]
+}
+
+fn front(topology: &Topology) -> String {
+    let listener = &topology.load_balancer.listener;
+    format!("{} {}", listener.protocol.scheme(), listener.port)
+}
+
+/// None where there is none.
+fn redis_name(topology: &Topology) -> Option<String> {
+    match &topology.redis.place {
+        RedisPlace::OnHost(hosted) => Some(format!("Redis on {}", hosted.on)),
+        RedisPlace::Managed(_) => Some("managed Redis".to_owned()),
+        RedisPlace::Absent => None,
+    }
+}
+
+fn redis_places(topology: &Topology) -> Vec<String> {
+    let port = format!("port {}", topology.redis.port);
+    let place = match &topology.redis.place {
+        RedisPlace::OnHost(hosted) => machine(topology, &hosted.on).addresses,
+        RedisPlace::Managed(managed) => vec![managed.class.clone(), format!("vSwitch {}", managed.vswitch)],
+        RedisPlace::Absent => Vec::new(),
+    };
+    [vec![port], place].concat()
 }
 
 async fn nodes(session: &Session) -> Result<Vec<NodePart>, Failure> {
@@ -60,20 +146,21 @@ fn node(
     NodePart { part: Part { name: name.to_string(), addresses }, standing }
 }
 
-fn redis(session: &Session) -> Part {
+fn redis(session: &Session) -> Option<Part> {
     let redis = &session.topology.redis;
-    let (name, addresses) = match &redis.place {
+    let addresses = match &redis.place {
         RedisPlace::OnHost(hosted) => {
             let address = ResourceAddress::new(Kind::Instance, &hosted.on);
-            (format!("Redis on {}", hosted.on), known(session, &address, &[Output::PrivateAddress]))
+            known(session, &address, &[Output::PrivateAddress])
         }
         RedisPlace::Managed(_) => {
             let address = ResourceAddress::only(Kind::RedisInstance);
-            ("managed Redis".to_owned(), known(session, &address, &[Output::DnsName]))
+            known(session, &address, &[Output::DnsName])
         }
-        RedisPlace::Absent => ("none".to_owned(), Vec::new()),
+        RedisPlace::Absent => Vec::new(),
     };
-    Part { name, addresses: addresses.into_iter().map(|address| with_port(&address, redis.port)).collect() }
+    let addresses = addresses.into_iter().map(|address| with_port(&address, redis.port)).collect();
+    Some(Part { name: redis_name(&session.topology)?, addresses })
 }
 
 fn with_port(address: &str, port: u16) -> String {

@@ -7,6 +7,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::refresh::{self, RefreshArguments};
 use crate::cli::session::{self, Session, Use};
+use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::cli::{GlobalOptions, destroy, protection, render, saved, selection};
 use crate::plan::saved::{Options, Source};
 use crate::plan::{self, Plan};
@@ -15,9 +16,8 @@ use crate::resource::observed::Observed;
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The topology
-    #[arg(required_unless_present = "show", conflicts_with = "show")]
-    file: Option<PathBuf>,
+    #[command(flatten)]
+    topology: TopologyArgument,
     /// Print the plan as JSON
     #[arg(long)]
     json: bool,
@@ -37,20 +37,21 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["show", "refresh_only"])]
     out: Option<PathBuf>,
     /// Print a saved plan again; nothing else is looked at
-    #[arg(long, value_name = "PLAN", conflicts_with_all = ["target", "exclude", "refresh_only"])]
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["file", "target", "exclude", "refresh_only"])]
     show: Option<PathBuf>,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     arguments.refresh.check()?;
-    let plan = match (&arguments.file, &arguments.show) {
-        (Some(file), _) if arguments.refresh.refresh_only => {
+    let plan = if let Some(show) = &arguments.show {
+        again(arguments, show)?
+    } else {
+        let Located { file, options } = &arguments.topology.locate(options)?;
+        if arguments.refresh.refresh_only {
             let loaded = session::load(file)?;
             return refresh::show(options, loaded, arguments.json, arguments.detailed_exitcode).await;
         }
-        (Some(file), _) => new(options, arguments, file).await?,
-        (None, Some(show)) => again(arguments, show)?,
-        (None, None) => unreachable!("one of the two is required"),
+        new(options, arguments, file).await?
     };
     let pending = arguments.detailed_exitcode && plan.has_changes();
     Ok(if pending { ExitStatus::ChangesPending } else { ExitStatus::Done })

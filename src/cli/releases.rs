@@ -1,7 +1,5 @@
 //! `albatross releases FILE`
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
 use crate::apply::ApplyError;
@@ -13,14 +11,15 @@ use crate::cli::failure::Failure;
 use crate::cli::refresh::get_to_know;
 use crate::cli::render::count;
 use crate::cli::session::{self, Session, Use};
+use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::deploy::node::{KeptRelease, Standing};
 use crate::resource::spec::{HostSpec, Spec};
 
 /// Arguments of `releases`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
+    #[command(flatten)]
+    topology: TopologyArgument,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -30,7 +29,8 @@ pub(super) struct Arguments {
 pub(super) type OfHost<'s> = (&'s HostSpec, Result<Vec<KeptRelease>, ApplyError>);
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let session = session::begin(options, session::load(file)?, Use::Look).await?;
     get_to_know(&session, Depth::Cloud).await?;
     let hosts = read(&session).await;
     if arguments.json {

@@ -4,8 +4,6 @@
 //! roll-out that stopped halfway that is the one which the others still have. All hosts get this one, with the same
 //! care as any other.
 
-use std::path::PathBuf;
-
 use crate::apply::provider::Known;
 use crate::apply::recover::adopt;
 use crate::cli::GlobalOptions;
@@ -17,6 +15,7 @@ use crate::cli::plan::look;
 use crate::cli::releases::{self, OfHost};
 use crate::cli::render::{self, progress};
 use crate::cli::session::{self, Use};
+use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::deploy::node::{KeptRelease, ReleaseId, Standing};
 use crate::plan::rollback;
 use crate::plan::saved::Options;
@@ -24,9 +23,9 @@ use crate::plan::saved::Options;
 /// Arguments of `rollback`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
-    /// The release, as `albatross releases` shows it; default: the one before
+    #[command(flatten)]
+    topology: TopologyArgument,
+    /// The release, as `albatross releases` shows it, behind FILE; default: the one before
     release: Option<String>,
     /// Do not ask
     #[arg(long)]
@@ -36,8 +35,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+    let Located { file, options } = &arguments.topology.locate(options)?;
     let named = arguments.release.as_deref().map(parse).transpose()?;
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Remove).await?;
+    let session = session::begin(options, session::load(file)?, Use::Remove).await?;
     let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks);
     go_on(&session).await?;
     let (plan, observed) = look(&session, &Options::default()).await?;

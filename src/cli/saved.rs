@@ -134,9 +134,8 @@ pub(super) fn check_cloud(origin: &Origin, account: &str, endpoint: &str) -> Res
 pub(super) async fn apply(
     options: &GlobalOptions,
     (arguments, diff): (&ChangeArguments, DiffArguments),
-    bytes: &[u8],
+    (path, bytes): (&Path, &[u8]),
 ) -> Result<ExitStatus, Failure> {
-    let path = &arguments.file;
     let saved = decode(path, bytes)?;
     if !arguments.selection.selection().is_all() {
         return Err(Failure::saying(

@@ -11,15 +11,14 @@ use crate::base::address_map::AddressMap;
 use crate::base::certificate::Certificate;
 use crate::base::diagnostic::Diagnostic;
 use crate::cli::GlobalOptions;
-use crate::cli::caller::Caller;
 use crate::cli::diff::{Diff, DiffArguments};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::hooks::HookArguments;
-use crate::cli::interrupt::{self, Stop};
+use crate::cli::interrupt::Stop;
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
-use crate::cli::{app, certificate, endpoints, environment, key, logins, programs, saved};
+use crate::cli::{app, certificate, endpoints, environment, key, logins, programs, saved, stack};
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::transport::Client;
@@ -27,10 +26,8 @@ use crate::deploy::Artifact;
 use crate::plan;
 use crate::plan::desired::{Desired, desired};
 use crate::plan::saved::{Origin, is_saved_plan};
-use crate::state::Identity as StateIdentity;
 use crate::state::begun::Begun;
-use crate::state::journal::{Journal, Tail};
-use crate::state::lock::{Claim, Lock, Notice};
+use crate::state::lock::Lock;
 use crate::topology::model::Topology;
 use crate::topology::{self, LARGEST_FILE};
 
@@ -183,23 +180,15 @@ pub(super) async fn begin_at(
     // Before anything is begun: somebody may be asked for a passphrase.
     let login = (key::identity(&topology, options).await?, logins::access(&topology)?);
     let pair = key::of_key_pair(&login.0)?;
-    let client = client(options, &topology, &target).await?;
-    let endpoint = client.endpoint().label();
-    let caller = Caller::find(&options.state_dir, &client).await?;
-    let identity =
-        StateIdentity::new(&caller.account, &endpoint, topology.region.clone(), topology.stack.clone());
+    let stack = stack::find(options, &topology, &target).await?;
     if let Some(origin) = &origin {
-        saved::check_cloud(origin, &identity.account, &identity.endpoint)?;
+        saved::check_cloud(origin, &stack.identity.account, &stack.identity.endpoint)?;
     }
-    let folder =
-        options.state_dir.join(&caller.account).join(topology.region.as_str()).join(topology.stack.as_str());
     let (lock, journal, stop) = match access {
-        Use::Look | Use::Plan => (None, Journal::open_for_reading(&folder, &identity)?, Stop::never()),
+        Use::Look | Use::Plan => (None, stack.read()?, Stop::never()),
         Use::Change | Use::Remove => {
             let stop = Stop::listen()?;
-            let lock = take_lock(&folder, options, &stop).await?;
-            let journal = open_journal(&folder, identity)?.guarded_by(lock.standing());
-            caller.remember()?;
+            let (lock, journal) = stack.lock(options, &stop).await?;
             (Some(lock), journal, stop)
         }
     };
@@ -225,13 +214,13 @@ pub(super) async fn begin_at(
         (Use::Plan | Use::Change, None) => (Some(Artifact::load(&node_binary(options)?)?), None),
     };
     let ledger = Ledger::new(journal);
-    let provider = Provider::new(client, topology.stack.clone(), hosts.clone(), artifact, ledger)
+    let provider = Provider::new(stack.client, topology.stack.clone(), hosts.clone(), artifact, ledger)
         .with_app_secrets(app_secrets)
         .with_certificate(certificate)
         .with_host_keys_by_cloud(by_cloud);
     let source = (path, text);
     let provider = provider.stopped_by(stop.token().clone());
-    let begun = Begun::of(&folder);
+    let begun = Begun::of(&stack.folder);
     Ok(Session {
         topology,
         source,
@@ -246,38 +235,6 @@ pub(super) async fn begin_at(
         diff: Diff::default(),
         _lock: lock,
     })
-}
-
-/// Takes the lock of a stack, and says stop should it ever be lost.
-async fn take_lock(folder: &Path, options: &GlobalOptions, stop: &Stop) -> Result<Lock, Failure> {
-    let claim = Claim::new(&interrupt::command_line(), Duration::from_secs(options.lock_wait));
-    let lock = stop.or(async { Ok(Lock::take(folder, &claim, &show_lock_notice).await?) }).await?;
-    stop.when_lost(lock.standing());
-    Ok(lock)
-}
-
-/// Says why the lock is not there at once.
-pub(super) fn show_lock_notice(notice: &Notice<'_>) {
-    match notice {
-        Notice::Waiting { holder, most } => {
-            anstream::eprintln!("waiting {:.0} s at most for {holder}", most.as_secs_f64().ceil());
-        }
-        Notice::Watching { holder, lease } => {
-            let seconds = lease.as_secs();
-            anstream::eprintln!("the stack is locked by {holder}");
-            anstream::eprintln!(
-                "finding out whether that command still runs, which takes {seconds} s at most"
-            );
-        }
-    }
-}
-
-fn open_journal(folder: &Path, identity: StateIdentity) -> Result<Journal, Failure> {
-    let (journal, tail) = Journal::open(folder, identity)?;
-    if let Tail::Torn(line) = tail {
-        tracing::warn!("{line}");
-    }
-    Ok(journal)
 }
 
 impl Session {
@@ -311,7 +268,8 @@ pub(super) async fn target(options: &GlobalOptions, topology: &Topology) -> Resu
     if !options.local {
         return Ok(Target::Remote);
     }
-    if let Some(cloud) = LocalCloud::running(&options.state_dir).await {
+    let state = options.state_dir();
+    if let Some(cloud) = LocalCloud::running(state).await {
         return Ok(Target::Local(Box::new(cloud)));
     }
     let cloud_options = crate::cli::local::CloudOptions {
@@ -319,8 +277,8 @@ pub(super) async fn target(options: &GlobalOptions, topology: &Topology) -> Resu
         pace: crate::cli::local::Pace::Brisk,
         seed: None,
     };
-    let cloud = LocalCloud::start(&options.state_dir, &cloud_options, Some(topology.region.as_str())).await?;
-    anstream::eprintln!("started a local cloud at {}; `albatross cloud down` ends it", cloud.endpoint);
+    let cloud = LocalCloud::start(state, &cloud_options, Some(topology.region.as_str())).await?;
+    anstream::eprintln!("started a local cloud at {}; `{}` ends it", cloud.endpoint, options.ends_cloud());
     Ok(Target::Local(Box::new(cloud)))
 }
 

@@ -19,7 +19,7 @@ mod ground;
 mod home;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::time::Duration;
 
 use self::attempt::attempt;
@@ -39,6 +39,7 @@ use crate::cli::render::progress::{self, seconds};
 use crate::cli::render::{self, count, report};
 use crate::cli::reports::ReportArguments;
 use crate::cli::session::{self, Session, Target, Use};
+use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::cli::verify::{Manner, prove, unproved};
 use crate::cli::{GlobalOptions, destroy, hooks, plan, programs};
 use crate::plan::saved::Options;
@@ -55,8 +56,8 @@ const LEAVING: Duration = Duration::from_secs(30);
     after_help = "Example:\n  albatross smoke --hosts process --junit smoke.xml --html smoke.html chatroom.yaml"
 )]
 pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
+    #[command(flatten)]
+    topology: TopologyArgument,
     /// Let nothing in the cloud take time, and leave out what does: the change, what is broken on purpose, the silence
     #[arg(long, conflicts_with = "pace")]
     quick: bool,
@@ -100,7 +101,8 @@ async fn whole(
     arguments: &Arguments,
     book: &mut Book,
 ) -> Result<Option<usize>, Failure> {
-    let topology = book.phase(Phase::Validate, async { validate(arguments) }).await?;
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let topology = book.phase(Phase::Validate, async { validate(file) }).await?;
     let mut cloud_options = arguments.cloud.clone();
     if arguments.quick {
         cloud_options.pace = Pace::Instant;
@@ -115,7 +117,7 @@ async fn whole(
     };
     let (home, hosts) = book.phase(Phase::Cloud, start).await?;
     let target = Target::Local(Box::new(home.cloud.clone()));
-    let mut smoke = Smoke { options: home.options.clone(), arguments, topology, target };
+    let mut smoke = Smoke { options: home.options.clone(), file, arguments, topology, target };
     smoke.up_to_proof(book).await?;
     if arguments.keep {
         book.leave_out(&[Phase::Change, Phase::VerifyChange], "everything is kept as it is (--keep)");
@@ -128,15 +130,16 @@ async fn whole(
     book.phase(Phase::Destroy, Box::pin(smoke.down(&home))).await.map(Some)
 }
 
-fn validate(arguments: &Arguments) -> Result<(Topology, Verdict), Failure> {
-    let topology = session::load(&arguments.file)?.topology;
-    anstream::println!("{} is valid", arguments.file.display());
+fn validate(file: &Path) -> Result<(Topology, Verdict), Failure> {
+    let topology = session::load(file)?.topology;
+    anstream::println!("{} is valid", file.display());
     let sentence = format!("stack {} in {}", topology.stack, topology.region);
     Ok((topology, Ok(sentence)))
 }
 
 struct Smoke<'a> {
     options: GlobalOptions,
+    file: &'a Path,
     arguments: &'a Arguments,
     /// What the stack shall be now.
     topology: Topology,
@@ -145,7 +148,7 @@ struct Smoke<'a> {
 
 impl Smoke<'_> {
     async fn session(&self, access: Use) -> Result<Session, Failure> {
-        let mut loaded = session::load(&self.arguments.file)?;
+        let mut loaded = session::load(self.file)?;
         loaded.topology = self.topology.clone();
         session::begin_at(&self.options, loaded, access, self.target.clone()).await
     }
@@ -295,12 +298,12 @@ impl Smoke<'_> {
     }
 
     fn say_what_is_kept(&self) {
-        let file = self.arguments.file.display();
+        let typed = |command: &str| self.arguments.topology.typed(command);
         let next = [
-            (format!("albatross --local status {file}"), "what there is, and the address to open"),
-            (format!("albatross --local verify {file}"), "the checks again"),
-            (format!("albatross --local destroy --yes {file}"), "remove it"),
-            ("albatross cloud down".to_owned(), "end the cloud"),
+            (typed("albatross --local status"), "what there is, and the address to open"),
+            (typed("albatross --local verify"), "the checks again"),
+            (typed("albatross --local destroy --yes"), "remove it"),
+            (self.options.ends_cloud(), "end the cloud"),
         ];
         let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
         anstream::println!("\nEverything is up:");

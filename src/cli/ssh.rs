@@ -21,7 +21,7 @@ use crate::ssh::{Command, Conversation, Program, Size, SshError, Terminal};
 /// Arguments of `ssh`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The topology
+    /// The topology; always given, as the host stands behind it
     file: PathBuf,
     /// The host, by its name in the topology
     host: String,

@@ -1,7 +1,5 @@
 //! `albatross status FILE`
 
-use std::path::PathBuf;
-
 use serde_json::{Value, json};
 
 use crate::apply::refresh::Depth;
@@ -12,21 +10,23 @@ use crate::cli::failure::Failure;
 use crate::cli::refresh::get_to_know;
 use crate::cli::render::count;
 use crate::cli::session::{self, Session, Use};
+use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::resource::ResourceAddress;
 use crate::resource::observed::{Observation, Observed, Output, Owner};
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
+    #[command(flatten)]
+    topology: TopologyArgument,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let session = session::begin(options, session::load(file)?, Use::Look).await?;
     let observed = get_to_know(&session, Depth::CloudAndHosts).await?;
     let address = local_address(&session).await;
     if arguments.json {

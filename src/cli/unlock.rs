@@ -6,7 +6,9 @@ use crate::base::durable::FileError;
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::cli::session::{self, show_lock_notice};
+use crate::cli::session;
+use crate::cli::stack::show_lock_notice;
+use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::state::StateError;
 use crate::state::lock::{Unlocked, unlock};
 use crate::topology::model::Topology;
@@ -14,8 +16,8 @@ use crate::topology::model::Topology;
 /// Arguments of `unlock`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
+    #[command(flatten)]
+    topology: TopologyArgument,
     /// Remove the lock even when its holder is at work
     #[arg(long)]
     force: bool,
@@ -23,8 +25,9 @@ pub(super) struct Arguments {
 
 /// The cloud is not asked: a lock is found by region and stack, whatever account it is of.
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let topology = session::load(&arguments.file)?.topology;
-    let folders = locked(&options.state_dir, &topology)?;
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let topology = session::load(file)?.topology;
+    let folders = locked(options.state_dir(), &topology)?;
     if let (true, [_, _, ..]) = (arguments.force, folders.as_slice()) {
         return Err(ambiguous(&folders));
     }

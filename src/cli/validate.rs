@@ -1,21 +1,21 @@
 //! `albatross validate FILE`
 
-use std::path::PathBuf;
-
+use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::count;
 use crate::cli::session;
+use crate::cli::topology_file::TopologyArgument;
 
 /// Arguments of `validate`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
+    #[command(flatten)]
+    topology: TopologyArgument,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let loaded = session::load(&arguments.file)?;
+pub(super) fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+    let loaded = session::load(&arguments.topology.locate(options)?.file)?;
     let topology = &loaded.topology;
     anstream::println!(
         "{} is valid: stack {} in {}, {}, {} as {}",

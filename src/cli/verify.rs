@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::cli::connect_to::ConnectTo;
@@ -14,6 +13,7 @@ use crate::cli::render::report;
 use crate::cli::reports::ReportArguments;
 use crate::cli::scenario::scenario;
 use crate::cli::session::{self, Session, Target, Use};
+use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::cli::{GlobalOptions, picture, watch};
 use crate::diagnosis::Inspector;
 use crate::topology::model::{Service, Topology};
@@ -25,8 +25,8 @@ use crate::verify::{Check, Means, Outage, Report, Scenario, Status};
   albatross verify chatroom.yaml --quick --disruptive
   albatross verify chatroom.yaml --quick --watch=30 --html report.html")]
 pub(super) struct Arguments {
-    /// The topology
-    file: PathBuf,
+    #[command(flatten)]
+    topology: TopologyArgument,
     /// Leave out what takes longer than a listener's timeouts, and say less
     #[arg(long)]
     quick: bool,
@@ -70,7 +70,8 @@ impl Manner<'_> {
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let loaded = session::load(&arguments.file)?;
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let loaded = session::load(file)?;
     if let Some(unproved) = unproved(&loaded.topology) {
         return Err(Failure::saying(
             ExitStatus::NotVerified,

@@ -91,7 +91,8 @@ impl Phase {
         }
     }
 
-    fn word(&self) -> &'static str {
+    /// In a word.
+    pub fn word(&self) -> &'static str {
         match self {
             Self::Absent => "absent",
             Self::Intended(_) => "intended",

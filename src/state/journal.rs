@@ -88,6 +88,11 @@ pub enum Event {
         /// Its id.
         id: CloudId,
     },
+    /// Somebody had it forgotten; it is where it was.
+    Forgotten {
+        /// Which one.
+        address: ResourceAddress,
+    },
     /// All that is known of a resource, in a rewritten journal.
     Restored {
         /// Which one.
@@ -289,6 +294,7 @@ impl Event {
             | Self::Answered { address }
             | Self::Learned { address, .. }
             | Self::Adopted { address, .. }
+            | Self::Forgotten { address }
             | Self::Restored { address, .. } => Some(address),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::base::ids::{ClientToken, CloudId, RegionId, StackName};
@@ -68,7 +69,7 @@ impl std::fmt::Display for Identity {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InFlight {
     /// The exact call.
-    pub call: serde_json::Value,
+    pub call: Value,
     /// When; a token may have expired some time after.
     pub since: Timestamp,
     /// What for, when it leaves the resource in its phase.
@@ -157,6 +158,13 @@ impl Memory {
         flight.is_some_and(|flight| flight.purpose == Some(Purpose::Remove))
     }
 
+    /// Whether a call for a resource was sent, or was about to be, and nobody knows what became of it.
+    pub fn is_under_way(&self, address: &ResourceAddress) -> bool {
+        self.resources.get(address).is_some_and(|remembered| {
+            remembered.in_flight.is_some() || matches!(remembered.phase, Phase::Intended(_))
+        })
+    }
+
     /// What is kept of the secrets of the call under way.
     pub(super) fn kept(&self, address: &ResourceAddress) -> Vec<Kept> {
         let flight = self.resources.get(address).and_then(|remembered| remembered.in_flight.as_ref());
@@ -167,6 +175,8 @@ impl Memory {
     pub(super) fn accepts(&self, event: &Event) -> bool {
         match event {
             Event::Deposed { address, id } => self.id(address).as_ref() == Some(id),
+            // What a call under way makes would be lost, were it not remembered.
+            Event::Forgotten { address } => self.id(address).is_some() && !self.is_under_way(address),
             Event::Opened(_)
             | Event::Announced { .. }
             | Event::Answered { .. }
@@ -209,20 +219,30 @@ impl Memory {
             Event::Restored { address, remembered } => {
                 self.resources.insert(address, *remembered);
             }
-            Event::Happened { address, happening, call } => {
-                if address.is_deposed() && happening == Happening::Remove {
-                    // Nothing is ever made at a deposed address: no counter is needed for the next one.
-                    self.resources.remove(&address);
-                    return;
-                }
-                let remembered = self.resources.entry(address).or_default();
-                if let Ok(phase) = remembered.phase.clone().on(&happening) {
-                    remembered.phase = phase;
-                    remembered.at = Some(at);
-                    remembered.count(&happening);
-                    remembered.in_flight = call.map(|call| InFlight { call, since: at, purpose: None });
-                }
-            }
+            // As if it were gone: its address is free, and its tokens go on counting.
+            Event::Forgotten { address } => self.happen(at, address, &Happening::Remove, None),
+            Event::Happened { address, happening, call } => self.happen(at, address, &happening, call),
+        }
+    }
+
+    fn happen(
+        &mut self,
+        at: Timestamp,
+        address: ResourceAddress,
+        happening: &Happening,
+        call: Option<Value>,
+    ) {
+        if address.is_deposed() && *happening == Happening::Remove {
+            // Nothing is ever made at a deposed address: no counter is needed for the next one.
+            self.resources.remove(&address);
+            return;
+        }
+        let remembered = self.resources.entry(address).or_default();
+        if let Ok(phase) = remembered.phase.clone().on(happening) {
+            remembered.phase = phase;
+            remembered.at = Some(at);
+            remembered.count(happening);
+            remembered.in_flight = call.map(|call| InFlight { call, since: at, purpose: None });
         }
     }
 

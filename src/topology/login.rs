@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -61,7 +62,7 @@ struct SudoFields {
 }
 
 /// Where a password is: in a variable of the environment, or in a file of mode 0600, on its first line.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 pub struct PasswordFields {
     /// Name of a variable.
     pub env: Option<String>,

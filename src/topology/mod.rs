@@ -9,6 +9,7 @@ mod app;
 pub mod duration;
 pub mod explain;
 mod findings;
+pub mod json_schema;
 mod login;
 pub mod model;
 pub mod places;

@@ -4,17 +4,19 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 pub use crate::topology::app::EnvironmentForm;
 use crate::topology::duration::Seconds;
+use crate::topology::json_schema::Scalar;
 pub use crate::topology::login::{HostKeysForm, KeyForm, PasswordFields, SudoForm};
 use crate::topology::model::Moment;
 
 /// A whole topology file.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Document {
     /// Name of the stack: 2 to 30 lower-case letters, digits and hyphens, beginning with a letter.
     pub stack: String,
@@ -59,7 +61,7 @@ pub struct Document {
 }
 
 /// The network.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Network {
     /// The VPC; default: one is made with `192.168.0.0/16`.
     #[serde(default)]
@@ -76,7 +78,7 @@ pub struct Network {
 }
 
 /// A VPC to make or to use.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Vpc {
     /// Address range of a VPC to make, /8 to /28; default `192.168.0.0/16`.
     pub cidr: Option<String>,
@@ -85,7 +87,7 @@ pub struct Vpc {
 }
 
 /// A vSwitch to make or to use.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct VSwitch {
     /// Its zone, such as `cn-hangzhou-h`.
     pub zone: String,
@@ -96,14 +98,14 @@ pub struct VSwitch {
 }
 
 /// A security group to make or to use.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct SecurityGroup {
     /// An existing group: rules are added to it and removed again, the group itself is never deleted.
     pub id: Option<String>,
 }
 
 /// How machines are logged into.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Ssh {
     /// Address ranges SSH is opened to. Required, no default: nobody should open SSH to the world by accident.
     pub allow_from: Vec<String>,
@@ -113,6 +115,7 @@ pub struct Ssh {
     /// Who logs in; default `root`. Anybody else needs `sudo`, and has to be there already.
     pub user: Option<String>,
     /// Port of the SSH servers, 1 to 65535; default 22.
+    #[schemars(range(min = 1, max = 65_535))]
     pub port: Option<i64>,
     /// How commands are run as root: `false`, `true`, or where the password for it is; default `false`.
     pub sudo: Option<SudoForm>,
@@ -122,18 +125,19 @@ pub struct Ssh {
 }
 
 /// How one machine is logged into, where it differs from the others.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct InstanceSsh {
     /// As `ssh.user`, which is the default.
     pub user: Option<String>,
     /// As `ssh.port`, which is the default.
+    #[schemars(range(min = 1, max = 65_535))]
     pub port: Option<i64>,
     /// As `ssh.sudo`, which is the default.
     pub sudo: Option<SudoForm>,
 }
 
 /// A machine.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Instance {
     /// Name of its vSwitch.
     pub vswitch: String,
@@ -150,6 +154,7 @@ pub struct Instance {
     /// Image family; default Alibaba Cloud Linux 3.
     pub image: Option<String>,
     /// System disk in GiB, 20 to 2048; default 40.
+    #[schemars(range(min = 20, max = 2048))]
     pub disk: Option<u32>,
     /// Whether plans that would delete or replace this machine are refused; default `false`.
     #[serde(default)]
@@ -157,7 +162,7 @@ pub struct Instance {
 }
 
 /// How an instance is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Access {
     /// At its public address.
@@ -165,7 +170,7 @@ pub enum Access {
 }
 
 /// Redis: on an instance, or managed by the cloud as `tair` or `classic`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Redis {
     /// Instance it runs on.
     pub on: Option<String>,
@@ -174,8 +179,10 @@ pub struct Redis {
     /// A Redis instance of the cloud in its place.
     pub classic: Option<ManagedRedis>,
     /// 1 to 65535, managed from 1024; default 6379.
+    #[schemars(range(min = 1, max = 65_535))]
     pub port: Option<i64>,
     /// MiB, at least 16; default 256. A managed one has what its class says.
+    #[schemars(range(min = 16))]
     pub max_memory: Option<u32>,
     /// What survives a restart; default `append-only`. A managed one keeps all.
     pub persistence: Option<Persistence>,
@@ -196,12 +203,13 @@ impl Redis {
 }
 
 /// A managed Redis, paid by use.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct ManagedRedis {
     /// Instance class, which decides memory and price: `tair.rdb.1g`, `redis.master.small.default`. Required.
     pub class: String,
     /// Version of Redis it speaks: `5.0`, `6.0` or `7.0` for Tair and cloud-native classes, `5.0` for others; default
     /// `5.0`. Older ones have no Streams.
+    #[schemars(with = "Option<Scalar>")]
     pub engine: Option<String>,
     /// Name of its vSwitch, which decides its zone; default: that of the first node.
     pub vswitch: Option<String>,
@@ -213,7 +221,7 @@ pub struct ManagedRedis {
 }
 
 /// What goes when the memory of a managed Redis is full.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Eviction {
     /// Nothing: writes are refused.
@@ -242,7 +250,7 @@ impl Eviction {
 }
 
 /// What of Redis survives a restart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Persistence {
     /// Nothing.
@@ -252,12 +260,13 @@ pub enum Persistence {
 }
 
 /// The chat node.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Node {
     /// Instances it runs on.
     #[serde(default)]
     pub on: Vec<String>,
     /// 1 to 65535; default 5000.
+    #[schemars(range(min = 1, max = 65_535))]
     pub port: Option<i64>,
     /// How often it pings its clients; default 10 s. Must be shorter than the listener's timeouts.
     pub ping_interval: Option<Seconds>,
@@ -272,7 +281,7 @@ pub struct Node {
 }
 
 /// A server of your own in place of the chat node: any program for Linux that listens on a port.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct App {
     /// The program, a file of this machine; relative to the topology's file. Required.
     pub binary: String,
@@ -284,6 +293,7 @@ pub struct App {
     #[serde(default)]
     pub env: BTreeMap<String, EnvironmentForm>,
     /// The port it listens on, 1 to 65535; default 5000.
+    #[schemars(range(min = 1, max = 65_535))]
     pub port: Option<i64>,
     /// How it is found out whether it is well.
     #[serde(default)]
@@ -291,7 +301,7 @@ pub struct App {
 }
 
 /// How it is found out whether an app is well.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Health {
     /// The path that it answers with a status of 200 to 299 while it is well, to GET and to HEAD; default `/healthz`.
     pub path: Option<String>,
@@ -300,9 +310,10 @@ pub struct Health {
 }
 
 /// How another release is put on nodes that run, in the words of Nomad's `update`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Rollout {
     /// How many nodes are away at once: 1 to one less than there are; default 1.
+    #[schemars(range(min = 1))]
     pub max_parallel: Option<i64>,
     /// How long a release must have been ready before it counts, and the next node goes: 0s to 1h; default 10s.
     pub min_healthy_time: Option<Seconds>,
@@ -313,7 +324,7 @@ pub struct Rollout {
 }
 
 /// The ALB.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct LoadBalancer {
     /// An existing ALB: a listener is added to it and removed again, the ALB itself is never deleted.
     pub id: Option<String>,
@@ -332,11 +343,12 @@ pub struct LoadBalancer {
     pub listener: Listener,
     /// Port on which plain HTTP is answered with a redirect to the listener, 80 as a rule; only with https; default:
     /// none.
+    #[schemars(range(min = 1, max = 65_535))]
     pub redirect_from: Option<i64>,
 }
 
 /// Who can reach the ALB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Address {
     /// Everybody.
@@ -356,7 +368,7 @@ impl Address {
 }
 
 /// Edition of the ALB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Edition {
     /// No connection draining or slow start.
@@ -376,11 +388,12 @@ impl Edition {
 }
 
 /// What the ALB listens on.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Listener {
     /// Default `http`.
     pub protocol: Option<Protocol>,
     /// 1 to 65535; default 5000 for http, 443 for https.
+    #[schemars(range(min = 1, max = 65_535))]
     pub port: Option<i64>,
     /// A silent connection is cut after this: 1 to 600 s; default 60 s (the cloud's own default is 15 s).
     pub idle_timeout: Option<Seconds>,
@@ -400,7 +413,7 @@ pub enum CertificateForm {
 }
 
 /// A certificate that is uploaded; paths are relative to the topology's file.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct CertificateFields {
     /// The chain in PEM, the server's certificate first.
     pub file: Option<String>,
@@ -436,7 +449,7 @@ impl<'de> Visitor<'de> for CertificateVisitor {
 }
 
 /// What a listener speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
     /// Plain HTTP and ws.
@@ -464,19 +477,20 @@ impl Protocol {
 }
 
 /// The name people open.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Dns {
     /// A domain of this account.
     pub domain: String,
     /// Host record; default `@`, the domain itself.
     pub host: Option<String>,
-    /// Seconds; default 600.
+    /// Seconds, 1 to 86400; default 600.
+    #[schemars(range(min = 1, max = 86_400))]
     pub ttl: Option<u32>,
 }
 
 /// Commands of the operator's machine, each a list of words: a program and its arguments. No shell reads them. They run
 /// in the folder of the topology, one after another; one that fails stops what comes behind it.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Hooks {
     /// Before `apply` changes anything, when it has something to change.
     #[serde(default)]
@@ -530,7 +544,7 @@ impl Hooks {
 }
 
 /// What `verify` expects, and from where it looks.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Verify {
     /// The two places that its two clients connect from: `local` is this machine, `ssh:INSTANCE` one of the stack's,
     /// through its SSH server. Default: this machine, and the first instance that is reached directly.
@@ -548,7 +562,7 @@ pub struct Verify {
 }
 
 /// What is served.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ServiceKind {
     /// The chatroom.
@@ -560,9 +574,10 @@ pub enum ServiceKind {
 }
 
 /// What has to come.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct Expect {
     /// Status of a page, with `http`: 200 to 599; default 200.
+    #[schemars(range(min = 200, max = 599))]
     pub status: Option<i64>,
     /// What the body of a page has in it, with `http`.
     pub body: Option<String>,

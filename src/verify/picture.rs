@@ -1,4 +1,8 @@
-//! What a chatroom is made of, as far as a picture of it needs that.
+//! What a chatroom is made of, as far as a picture of it needs that, and the pictures: one file each.
+
+mod dot;
+mod mermaid;
+mod svg;
 
 use super::check::{CheckId, Status};
 use super::report::Report;
@@ -34,8 +38,56 @@ pub struct Picture {
     pub balancer: Part,
     /// The nodes.
     pub nodes: Vec<NodePart>,
-    /// Redis.
-    pub redis: Part,
+    /// Redis, where there is one.
+    pub redis: Option<Part>,
+    /// Machines that are none of these.
+    pub others: Vec<Part>,
+}
+
+/// How the parts of a picture are; each node knows that itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standings {
+    pub(super) clients: Standing,
+    pub(super) name: Standing,
+    pub(super) balancer: Standing,
+    pub(super) redis: Standing,
+}
+
+impl Picture {
+    fn clients(&self) -> Part {
+        let addresses = self.clients.iter().map(|one| format!("from {one}")).collect();
+        Part { name: "clients".to_owned(), addresses }
+    }
+
+    /// All parts, each with a word of its own for notations in which parts are named.
+    fn parts(&self) -> Vec<(String, Part)> {
+        let front =
+            [("clients", self.clients()), ("name", self.name.clone()), ("balancer", self.balancer.clone())];
+        let mut parts = front.map(|(word, part)| (word.to_owned(), part)).to_vec();
+        let nodes = self.nodes.iter().map(|node| node.part.clone());
+        parts.extend((1..).zip(nodes).map(|(number, part)| (format!("node{number}"), part)));
+        parts.extend(self.redis.iter().map(|part| ("redis".to_owned(), part.clone())));
+        parts.extend((1..).zip(&self.others).map(|(number, part)| (format!("other{number}"), part.clone())));
+        parts
+    }
+
+    /// Which part leads to which, by their words.
+    fn ways(&self) -> Vec<(String, String)> {
+        let mut ways =
+            vec![("clients".to_owned(), "name".to_owned()), ("name".to_owned(), "balancer".to_owned())];
+        for node in (1..=self.nodes.len()).map(|number| format!("node{number}")) {
+            ways.push(("balancer".to_owned(), node.clone()));
+            ways.extend(self.redis.iter().map(|_| (node.clone(), "redis".to_owned())));
+        }
+        ways
+    }
+}
+
+impl Part {
+    /// All it says, one a line.
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.addresses).map(String::as_str)
+    }
 }
 
 /// How a part of the picture is.

@@ -19,7 +19,7 @@ fn call(env: &TestEnv, call: &Call) -> Value {
 }
 
 /// Somebody makes a network by hand; its id.
-fn network(env: &TestEnv, name: &str) -> String {
+pub(crate) fn network(env: &TestEnv, name: &str) -> String {
     let made = Call::new(Product::Vpc, "CreateVpc")
         .with("RegionId", "cn-hangzhou")
         .with("VpcName", name)

@@ -380,6 +380,17 @@ fn every_field_is_updated_in_place_or_forces_a_replacement() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The examples with the changes of each row: topologies in which every compared field is written.
+pub(crate) fn variants() -> Vec<String> {
+    let changed = |example: &str, rows: Vec<Row>| -> Vec<String> {
+        let changed = rows
+            .iter()
+            .map(|row| row.1.iter().fold(example.to_owned(), |text, (from, to)| text.replace(from, to)));
+        changed.collect()
+    };
+    [changed(&example(), rows()), changed(&tair::example(), managed())].concat()
+}
+
 /// What does something else than its row says.
 fn differing(env: &TestEnv, example: &str, rows: Vec<Row>) -> Vec<String> {
     let mut wrong = Vec::new();

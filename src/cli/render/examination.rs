@@ -1,11 +1,10 @@
 //! Shows what the doctor found: a line a finding, the next step below what is not as it should be.
 
-use std::path::Path;
-
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::cli::render::count;
+use crate::cli::topology_file::TopologyArgument;
 use crate::doctor::{Finding, Report, Status};
 use crate::topology::model::Topology;
 
@@ -41,26 +40,26 @@ fn indented(text: &str) -> String {
 }
 
 /// Prints the last sentence.
-pub(crate) fn print_summary(report: &Report, file: &Path) {
-    anstream::println!("{}", summary(report, file));
+pub(crate) fn print_summary(report: &Report, topology: &TopologyArgument) {
+    anstream::println!("{}", summary(report, topology));
 }
 
-fn summary(report: &Report, file: &Path) -> String {
+fn summary(report: &Report, topology: &TopologyArgument) -> String {
     let unasked = report.count(Status::NotAsked);
     let unasked = if unasked == 0 { String::new() } else { format!(", {unasked} not asked") };
     match report.first_failure() {
         None => {
             let warnings = count(report.count(Status::Warn), "warning");
             format!(
-                "Nothing is known to stand in the way ({warnings}{unasked}): `albatross apply {}`.",
-                file.display()
+                "Nothing is known to stand in the way ({warnings}{unasked}): `{}`.",
+                topology.typed("albatross apply")
             )
         }
         Some(first) => format!(
-            "{} to mend{unasked}: begin with `{}`, then run `albatross doctor {}` again.",
+            "{} to mend{unasked}: begin with `{}`, then run `{}` again.",
             count(report.count(Status::Fail), "finding"),
             first.check.name(),
-            file.display()
+            topology.typed("albatross doctor")
         ),
     }
 }
@@ -93,14 +92,14 @@ mod tests {
     fn the_last_sentence_says_what_to_type() {
         let mut report = Report::default();
         report.findings.push(Finding::not_asked(CheckId::Quota, "no permission"));
-        let file = Path::new("chat.yaml");
+        let topology = TopologyArgument::given("chat.yaml");
         assert_eq!(
-            summary(&report, file),
+            summary(&report, &topology),
             "Nothing is known to stand in the way (0 warnings, 1 not asked): `albatross apply chat.yaml`."
         );
         report.findings.push(Finding::fail(CheckId::Domain, "it is not there", "add it"));
         assert_eq!(
-            summary(&report, file),
+            summary(&report, &topology),
             "1 finding to mend, 1 not asked: begin with `domain`, then run `albatross doctor chat.yaml` again."
         );
     }

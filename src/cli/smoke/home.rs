@@ -41,12 +41,12 @@ impl Home {
     ) -> Result<Self, Failure> {
         let mut options = GlobalOptions { local: true, endpoint: None, ..options.clone() };
         if keep {
-            let cloud = LocalCloud::start(&options.state_dir, cloud_options, Some(region)).await?;
+            let cloud = LocalCloud::start(options.state_dir(), cloud_options, Some(region)).await?;
             return Ok(Self { options, cloud, _child: None, folder: None });
         }
         let folder = tempfile::Builder::new().prefix("albatross-smoke-").tempdir();
         let folder = folder.map_err(|error| Failure::new(ExitStatus::Failed, error, None))?;
-        options.state_dir = folder.path().join("state");
+        options.state_dir = Some(folder.path().join("state"));
         let (child, cloud) = LocalCloud::start_for_this_command(folder.path(), cloud_options, Some(region))?;
         Ok(Self { options, cloud, _child: Some(Running(child)), folder: Some(folder) })
     }

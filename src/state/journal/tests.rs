@@ -221,6 +221,76 @@ fn an_announced_removal_is_known_until_its_outcome_is() {
 }
 
 #[test]
+fn what_is_forgotten_leaves_its_address_free_and_its_tokens_counting() {
+    let folder = tempfile::tempdir().unwrap();
+    write_life(folder.path());
+    let mut journal = open(folder.path());
+    let first = journal.memory().next_token(&address());
+    let outputs = [(Output::DnsName, "a.b".to_owned())].into();
+    journal.append(Event::Learned { address: address(), outputs, fields: Fields::new() }).unwrap();
+    journal.append(Event::Adopted { address: address(), id: CloudId::new("vpc-1") }).unwrap();
+    journal.append(Event::Forgotten { address: address() }).unwrap();
+    let journal = open(folder.path());
+    let left = &journal.memory().resources[&address()];
+    assert_eq!((&left.phase, left.generation, left.adopted), (&Phase::Absent, 1, false));
+    assert!(left.outputs.is_empty());
+    assert_ne!(journal.memory().next_token(&address()), first);
+}
+
+#[test]
+fn a_deposed_resource_is_forgotten_without_a_trace_and_its_successor_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    write_life(folder.path());
+    let mut journal = open(folder.path());
+    let old = CloudId::new("vpc-1");
+    journal.append(Event::Deposed { address: address(), id: old.clone() }).unwrap();
+    journal.append(happened(Happening::Accept(CloudId::new("vpc-2")), None)).unwrap();
+    journal.append(Event::Forgotten { address: address().deposed(&old) }).unwrap();
+    let memory = open(folder.path()).memory().clone();
+    assert_eq!(memory.resources.keys().collect::<Vec<_>>(), [&address()]);
+    assert_eq!(memory.id(&address()), Some(CloudId::new("vpc-2")));
+}
+
+#[test]
+fn what_is_under_way_or_not_known_cannot_be_forgotten() {
+    let forgotten = || Event::Forgotten { address: address() };
+    let token = || ClientToken::new("0f");
+    let call = || Some(json!({"action": "CreateVpc"}));
+    let id = CloudId::new("vpc-1");
+    let lives: [(&str, Vec<Event>, bool); 7] = [
+        ("nothing", vec![], false),
+        ("to be made", vec![happened(Happening::Intend(token()), call())], false),
+        ("to be done on a host", vec![happened(Happening::Intend(token()), None)], false),
+        ("made", vec![happened(Happening::Accept(id.clone()), None)], true),
+        (
+            "to be changed",
+            vec![happened(Happening::Accept(id.clone()), None), happened(Happening::Intend(token()), call())],
+            false,
+        ),
+        (
+            "to be removed",
+            vec![
+                happened(Happening::Accept(id.clone()), None),
+                Event::Announced { address: address(), purpose: Purpose::Remove, call: call() },
+            ],
+            false,
+        ),
+        ("removed", vec![happened(Happening::Accept(id), None), happened(Happening::Remove, None)], false),
+    ];
+    for (life, events, may) in lives {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = open(folder.path());
+        for event in events {
+            journal.append(event).unwrap();
+        }
+        let before = std::fs::read(&journal.path).unwrap();
+        let outcome = journal.append(forgotten());
+        assert_eq!(outcome.is_ok(), may, "{life}: {outcome:?}");
+        assert_eq!(std::fs::read(&journal.path).unwrap() == before, !may, "{life}");
+    }
+}
+
+#[test]
 fn all_files_are_the_owners_alone() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path().join("state");
@@ -268,6 +338,7 @@ fn name(event: &Event) -> &'static str {
         Event::Announced { purpose: Purpose::Remove, .. } => "announced remove",
         Event::Answered { .. } => "answered",
         Event::Adopted { .. } => "adopted",
+        Event::Forgotten { .. } => "forgotten",
         Event::Deposed { .. } => "deposed",
         Event::Learned { .. } => "learned",
         Event::Restored { .. } => "restored",
@@ -275,12 +346,13 @@ fn name(event: &Event) -> &'static str {
 }
 
 /// Every name that [`name`] gives.
-const NAMES: [&str; 14] = [
+const NAMES: [&str; 15] = [
     "adopted",
     "announced mark",
     "announced remove",
     "answered",
     "deposed",
+    "forgotten",
     "happened accept",
     "happened intend",
     "happened ready",
@@ -336,7 +408,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         "[a-zA-Z\"\\\\ \u{00e9}\n]{0,12}"
             .prop_map(|text| Some(json!({"action": "CreateVpc", "query": {"Name": text}}))),
     ];
-    (address, call, 0..10_u8).prop_map(|(address, call, which): (ResourceAddress, _, u8)| {
+    (address, call, 0..11_u8).prop_map(|(address, call, which): (ResourceAddress, _, u8)| {
         let happened = |happening, call| Event::Happened { address: address.clone(), happening, call };
         match which {
             0 | 1 => happened(Happening::Intend(ClientToken::new("0f")), call),
@@ -347,6 +419,7 @@ fn any_event() -> impl Strategy<Value = Event> {
             6 => happened(Happening::Remove, None),
             7 => Event::Announced { address, purpose: Purpose::Remove, call },
             8 => Event::Answered { address },
+            9 => Event::Forgotten { address },
             _ => Event::Learned {
                 address,
                 outputs: [(Output::DnsName, "a.b".to_owned())].into(),

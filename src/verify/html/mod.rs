@@ -142,7 +142,7 @@ fn class(status: Status) -> &'static str {
 }
 
 /// Text in a page: nothing in it is read as HTML, and what HTML has no character for is left out.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {
@@ -177,7 +177,8 @@ mod tests {
             name: part("example.com", "alb-abc.cn-hangzhou.alb.aliyuncsslb.com"),
             balancer: part("load balancer", "198.18.0.9"),
             nodes: vec![NodePart { part: part("ecs01", "192.168.0.1"), standing: Ok(()) }, ill],
-            redis: part("Redis", "192.168.0.3:6379"),
+            redis: Some(part("Redis", "192.168.0.3:6379")),
+            others: Vec::new(),
         }
     }
 

@@ -1,0 +1,71 @@
+//! `albatross state list FILE`
+
+use serde_json::{Value, json};
+
+use super::{find, known, words};
+use crate::cli::GlobalOptions;
+use crate::cli::exit::ExitStatus;
+use crate::cli::failure::Failure;
+use crate::cli::render::count;
+use crate::cli::topology_file::{Located, TopologyArgument};
+use crate::state::Memory;
+
+/// Arguments of `state list`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  albatross state list chatroom.yaml")]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    topology: TopologyArgument,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let (_, stack) = find(options, file).await?;
+    let journal = stack.read()?;
+    if arguments.json {
+        anstream::println!("{:#}", to_json(journal.memory()));
+    } else {
+        print(journal.memory());
+    }
+    Ok(ExitStatus::Done)
+}
+
+fn print(memory: &Memory) {
+    let rows: Vec<[String; 3]> = known(memory)
+        .map(|(address, one)| {
+            let id = one.phase.id().map(ToString::to_string).unwrap_or_default();
+            [address.to_string(), id, words(memory, address, one)]
+        })
+        .collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].len()).max().unwrap_or(0);
+    let (first, second) = (width(0), width(1));
+    for [address, id, words] in &rows {
+        anstream::println!("{address:first$}  {id:second$}  {words}");
+    }
+    anstream::println!(
+        "{} in the journal; the cloud was not asked, `albatross status` does",
+        count(rows.len(), "resource")
+    );
+}
+
+fn to_json(memory: &Memory) -> Value {
+    let resources = known(memory).map(|(address, one)| {
+        json!({
+            "address": address,
+            "id": one.phase.id(),
+            "phase": one.phase.word(),
+            "adopted": one.adopted,
+            "under_way": memory.is_under_way(address),
+        })
+    });
+    json!({
+        "version": 1,
+        "stack": memory.identity.stack,
+        "region": memory.identity.region,
+        "account": memory.identity.account,
+        "resources": resources.collect::<Vec<_>>(),
+    })
+}
