@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::support::cloud::wait_for;
 use crate::support::{Run, TestEnv};
 
 fn state(env: &TestEnv, verb: &str, arguments: &[&str]) -> Run {
@@ -124,7 +125,7 @@ fn what_a_call_is_under_way_for_is_not_forgotten() {
     let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
     env.cloud().withhold_answers(&["Vpc.CreateVpc"]);
     let apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
-    crate::support::cloud::wait_for("a VPC that nobody has heard of", || {
+    wait_for("a VPC that nobody has heard of", || {
         env.cloud().status()["resources_by_kind"]["vpc"].as_u64().filter(|made| *made > 0)
     });
     apply.kill();
@@ -136,6 +137,16 @@ fn what_a_call_is_under_way_for_is_not_forgotten() {
     ]);
     env.local("apply").expect_code(0);
     state(&env, "rm", &["--yes", "vpc.main"]).expect_code(0);
+    env.cloud().withhold_answers(&["Alidns.DeleteDomainRecord"]);
+    let destroy = env.start(&["--local", "destroy", "--yes", "chatroom.yaml"]);
+    wait_for("a record that is gone, which nobody has heard of", || {
+        (env.cloud().status()["resources_by_kind"]["dns_record"] == 0).then_some(())
+    });
+    destroy.kill();
+    state(&env, "list", &[]).expect_code(0).expect_in_order(&["record.main", "ready (a call is under way)"]);
+    state(&env, "rm", &["--yes", "record.main"])
+        .expect_code(1)
+        .expect_in_order(&["error: a call for record.main is under way"]);
 }
 
 #[test]
