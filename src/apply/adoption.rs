@@ -161,7 +161,7 @@ pub async fn find(
 }
 
 /// Kinds that can be bound by id or name; the others follow from these.
-fn has_a_list(kind: Kind) -> bool {
+pub fn has_a_list(kind: Kind) -> bool {
     match kind {
         Kind::Vpc
         | Kind::VSwitch

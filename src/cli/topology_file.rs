@@ -88,6 +88,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_command_to_type_names_the_file_only_where_it_was_given() {
+        let typed = |argument: TopologyArgument| argument.typed("albatross plan");
+        assert_eq!(typed(TopologyArgument::given("chat.yaml")), "albatross plan chat.yaml");
+        assert_eq!(typed(TopologyArgument { file: None }), "albatross plan");
+    }
+
+    #[test]
     fn the_nearest_topology_counts_and_a_folder_of_its_name_does_not() {
         let folder = tempfile::tempdir().unwrap();
         let deep = folder.path().join("one/two/three");

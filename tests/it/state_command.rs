@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::support::cloud::wait_for;
 use crate::support::{Run, TestEnv};
 
 fn state(env: &TestEnv, verb: &str, arguments: &[&str]) -> Run {
@@ -67,11 +68,19 @@ fn what_is_forgotten_stays_and_the_next_plan_finds_it_by_its_tag() {
     state(&env, "rm", &["--yes", "instance.ecs01"]).expect_code(0).expect_in_order(&[
         &format!("Forgot instance.ecs01. It stays in the cloud as it is: {id}."),
         "The next plan finds it again by its tag",
-        &format!("`albatross adopt chatroom.yaml instance.ecs01={id}` takes it over"),
+        &format!("Should that be gone: `albatross adopt chatroom.yaml instance.ecs01={id}`."),
     ]);
     assert_eq!(env.cloud().calls(), calls, "the cloud is not asked");
     let left = listed(&env);
     assert_eq!(before.difference(&left).collect::<Vec<_>>(), [&("instance.ecs01".to_owned(), id)]);
+    // What cannot be adopted by an id is not said to be.
+    state(&env, "rm", &["--yes", "server.ecs01"])
+        .expect_code(0)
+        .expect_in_order(&["The next plan finds it again by what it is in"])
+        .expect_absent("albatross adopt");
+    state(&env, "rm", &["--yes", "record.main"])
+        .expect_code(0)
+        .expect_in_order(&["by its remark", "albatross adopt"]);
     env.run(&["--local", "plan", "--detailed-exitcode", "chatroom.yaml"]).expect_code(0);
     env.local("apply").expect_code(0);
     assert_eq!(listed(&env), before);
@@ -85,7 +94,7 @@ fn what_was_adopted_and_is_forgotten_is_said_to_need_adopting() {
     state(&env, "list", &[]).expect_code(0).expect_in_order(&["vpc.main", "ready (adopted)"]);
     state(&env, "rm", &["--yes", "vpc.main"]).expect_code(0).expect_in_order(&[
         "It was adopted",
-        &format!("`albatross adopt chatroom.yaml vpc.main={id}` takes it over again"),
+        &format!("To take it over again: `albatross adopt chatroom.yaml vpc.main={id}`."),
     ]);
     env.local("plan").expect_code(0).expect_in_order(&["+ vpc.main"]);
     env.run(&["--local", "adopt", "chatroom.yaml", &format!("vpc.main={id}")]).expect_code(0);
@@ -116,7 +125,7 @@ fn what_a_call_is_under_way_for_is_not_forgotten() {
     let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
     env.cloud().withhold_answers(&["Vpc.CreateVpc"]);
     let apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
-    crate::support::cloud::wait_for("a VPC that nobody has heard of", || {
+    wait_for("a VPC that nobody has heard of", || {
         env.cloud().status()["resources_by_kind"]["vpc"].as_u64().filter(|made| *made > 0)
     });
     apply.kill();
@@ -128,6 +137,16 @@ fn what_a_call_is_under_way_for_is_not_forgotten() {
     ]);
     env.local("apply").expect_code(0);
     state(&env, "rm", &["--yes", "vpc.main"]).expect_code(0);
+    env.cloud().withhold_answers(&["Alidns.DeleteDomainRecord"]);
+    let destroy = env.start(&["--local", "destroy", "--yes", "chatroom.yaml"]);
+    wait_for("a record that is gone, which nobody has heard of", || {
+        (env.cloud().status()["resources_by_kind"]["dns_record"] == 0).then_some(())
+    });
+    destroy.kill();
+    state(&env, "list", &[]).expect_code(0).expect_in_order(&["record.main", "ready (a call is under way)"]);
+    state(&env, "rm", &["--yes", "record.main"])
+        .expect_code(1)
+        .expect_in_order(&["error: a call for record.main is under way"]);
 }
 
 #[test]

@@ -73,6 +73,16 @@ fn a_command_below_works_on_the_stack_above_and_its_cloud() {
     run_in(&env, ".", &["--local", "plan", "--detailed-exitcode"]).expect_code(0);
 }
 
+#[test]
+fn a_cloud_that_is_started_from_below_ends_by_the_command_that_is_told() {
+    let env = named(TestEnv::new());
+    let ends = "`albatross --state-dir ../.albatross cloud down` ends it";
+    run_in(&env, "rooms", &["--local", "status"]).expect_code(0).expect_in_order(&[ends]);
+    run_in(&env, "rooms", &["--state-dir", "../.albatross", "cloud", "down"])
+        .expect_code(0)
+        .expect_in_order(&["The local cloud has ended."]);
+}
+
 /// What a word meant while FILE had to be given it means now.
 #[test]
 fn what_stands_behind_file_is_never_taken_for_it() {

@@ -1,11 +1,13 @@
 //! `albatross state rm FILE ADDRESS`: forgets what is, and touches nothing of it.
 
 use super::{OneArguments, find, find_one};
+use crate::apply::adoption::has_a_list;
 use crate::cli::GlobalOptions;
 use crate::cli::apply::agreed;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::Stop;
+use crate::resource::Kind;
 use crate::state::Remembered;
 use crate::state::journal::Event;
 
@@ -53,16 +55,23 @@ fn under_way(one: &OneArguments) -> Failure {
 
 /// How the resource comes back into the journal.
 fn way_back(one: &OneArguments, remembered: &Remembered) -> String {
-    let id = remembered.phase.id().map(ToString::to_string).unwrap_or_default();
-    let adopt = format!("`albatross adopt {} {}={id}`", one.file.display(), one.address);
-    if remembered.adopted {
-        return format!(
-            "It was adopted, and nothing in the cloud says whose it is: the next plan may make another beside it.\n\
-             {adopt} takes it over again."
-        );
-    }
-    format!(
-        "The next plan finds it again by its tag, and the next apply writes it down again. If that tag is gone,\n\
-         {adopt} takes it over."
-    )
+    let address = &one.address;
+    let mark = match address.kind {
+        Kind::Record => "its remark",
+        kind if has_a_list(kind) => "its tag",
+        // What has no list of its own is read where it is.
+        _ => "what it is in",
+    };
+    let again = if remembered.adopted {
+        "It was adopted, and nothing in the cloud says whose it is: the next plan may make another beside it."
+            .to_owned()
+    } else {
+        format!("The next plan finds it again by {mark}, and the next apply writes it down again.")
+    };
+    let Some(id) = remembered.phase.id().filter(|_| has_a_list(address.kind) && !address.is_deposed()) else {
+        return again;
+    };
+    let adopt = format!("`albatross adopt {} {address}={id}`", one.file.display());
+    let when = if remembered.adopted { "To take it over again" } else { "Should that be gone" };
+    format!("{again}\n{when}: {adopt}.")
 }

@@ -257,15 +257,15 @@ fn what_is_under_way_or_not_known_cannot_be_forgotten() {
     let token = || ClientToken::new("0f");
     let call = || Some(json!({"action": "CreateVpc"}));
     let id = CloudId::new("vpc-1");
-    let lives: [(&str, Vec<Event>, bool); 7] = [
-        ("nothing", vec![], false),
-        ("to be made", vec![happened(Happening::Intend(token()), call())], false),
-        ("to be done on a host", vec![happened(Happening::Intend(token()), None)], false),
-        ("made", vec![happened(Happening::Accept(id.clone()), None)], true),
+    let lives: [(&str, Vec<Event>, [bool; 2]); 7] = [
+        ("nothing", vec![], [false, false]),
+        ("to be made", vec![happened(Happening::Intend(token()), call())], [true, false]),
+        ("to be done on a host", vec![happened(Happening::Intend(token()), None)], [true, false]),
+        ("made", vec![happened(Happening::Accept(id.clone()), None)], [false, true]),
         (
             "to be changed",
             vec![happened(Happening::Accept(id.clone()), None), happened(Happening::Intend(token()), call())],
-            false,
+            [true, false],
         ),
         (
             "to be removed",
@@ -273,16 +273,21 @@ fn what_is_under_way_or_not_known_cannot_be_forgotten() {
                 happened(Happening::Accept(id.clone()), None),
                 Event::Announced { address: address(), purpose: Purpose::Remove, call: call() },
             ],
-            false,
+            [true, false],
         ),
-        ("removed", vec![happened(Happening::Accept(id), None), happened(Happening::Remove, None)], false),
+        (
+            "removed",
+            vec![happened(Happening::Accept(id), None), happened(Happening::Remove, None)],
+            [false, false],
+        ),
     ];
-    for (life, events, may) in lives {
+    for (life, events, [is_under_way, may]) in lives {
         let folder = tempfile::tempdir().unwrap();
         let mut journal = open(folder.path());
         for event in events {
             journal.append(event).unwrap();
         }
+        assert_eq!(journal.memory().is_under_way(&address()), is_under_way, "{life}");
         let before = std::fs::read(&journal.path).unwrap();
         let outcome = journal.append(forgotten());
         assert_eq!(outcome.is_ok(), may, "{life}: {outcome:?}");
