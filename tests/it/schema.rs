@@ -46,6 +46,23 @@ fn the_examples_are_valid_by_the_schema() {
     }
 }
 
+/// Whoever opens one in an editor gets its help.
+#[test]
+fn the_schema_is_beside_the_examples_and_each_of_them_refers_to_it() {
+    let env = TestEnv::new();
+    env.run(&["schema", "--out", "topology.schema.json"]).expect_code(0);
+    let published = fs::read_to_string("examples/topology.schema.json").unwrap_or_default();
+    assert!(
+        published == env.read("topology.schema.json"),
+        "`albatross schema --out examples/topology.schema.json` writes it anew"
+    );
+    for path in topologies("examples") {
+        let text = fs::read_to_string(&path).expect("readable");
+        let line = "# yaml-language-server: $schema=topology.schema.json";
+        assert!(text.lines().any(|one| one == line), "{} does not refer to it", path.display());
+    }
+}
+
 /// A field that is not known, a value of another kind or a word that is none is seen without the program.
 #[test]
 fn what_has_a_wrong_shape_is_refused_by_the_schema() {
