@@ -68,16 +68,18 @@ fn elements(xml: &str) -> (Vec<String>, Vec<String>) {
     let mut reader = Reader::from_str(xml);
     let (mut names, mut texts) = (Vec::new(), Vec::new());
     loop {
-        match reader.read_event().unwrap_or_else(|error| panic!("{error}\n{xml}")) {
-            Event::Start(one) | Event::Empty(one) => {
-                for attribute in one.attributes() {
-                    attribute.unwrap_or_else(|error| panic!("{error}\n{xml}"));
-                }
-                names.push(String::from_utf8_lossy(one.name().as_ref()).into_owned());
+        let event = reader.read_event().unwrap_or_else(|error| panic!("{error}\n{xml}"));
+        if let Event::Start(one) | Event::Empty(one) = &event {
+            for attribute in one.attributes() {
+                attribute.unwrap_or_else(|error| panic!("{error}\n{xml}"));
             }
-            Event::Text(text) => texts.push(text.decode().expect("UTF-8").trim().to_owned()),
-            Event::Eof => return (names, texts),
-            _ => {}
+            names.push(String::from_utf8_lossy(one.name().as_ref()).into_owned());
+        }
+        if let Event::Text(text) = &event {
+            texts.push(text.decode().expect("UTF-8").trim().to_owned());
+        }
+        if let Event::Eof = event {
+            return (names, texts);
         }
     }
 }

@@ -56,11 +56,11 @@ fn under_way(one: &OneArguments) -> Failure {
 /// How the resource comes back into the journal.
 fn way_back(one: &OneArguments, remembered: &Remembered) -> String {
     let address = &one.address;
-    let mark = match address.kind {
-        Kind::Record => "its remark",
-        kind if has_a_list(kind) => "its tag",
+    let mark = match (has_a_list(address.kind), address.kind == Kind::Record) {
+        (true, true) => "its remark",
+        (true, false) => "its tag",
         // What has no list of its own is read where it is.
-        _ => "what it is in",
+        (false, _) => "what it is in",
     };
     let again = if remembered.adopted {
         "It was adopted, and nothing in the cloud says whose it is: the next plan may make another beside it."

@@ -16,8 +16,8 @@ pub(super) fn section_of(picture: &Picture, report: &Report) -> String {
     let by = |ids| Standing::by(report, ids);
     let standings =
         Standings { clients: by(&CLIENTS), name: by(&NAME), balancer: by(&FRONT), redis: by(&REDIS) };
-    let (svg, view) = picture.in_box(&standings);
-    let words = words(picture, &standings);
+    let (svg, view) = picture.in_box(standings);
+    let words = words(picture, standings);
     section(
         "picture",
         "Picture",
@@ -29,7 +29,7 @@ pub(super) fn section_of(picture: &Picture, report: &Report) -> String {
     )
 }
 
-fn words(picture: &Picture, standings: &Standings) -> String {
+fn words(picture: &Picture, standings: Standings) -> String {
     let nodes: Vec<String> = picture
         .nodes
         .iter()

@@ -104,13 +104,13 @@ impl Picture {
     }
 
     /// What stands inside of an `svg` element with this box, and the box.
-    pub(in super::super) fn in_box(&self, standings: &Standings) -> (String, String) {
+    pub(in super::super) fn in_box(&self, standings: Standings) -> (String, String) {
         let (shapes, height) = self.draw(Some(standings));
         (shapes, format!("0 0 {WIDTH} {height}"))
     }
 
     /// What stands inside of the `svg` element, and how high it is.
-    fn draw(&self, standings: Option<&Standings>) -> (String, u32) {
+    fn draw(&self, standings: Option<Standings>) -> (String, u32) {
         let clients = self.clients();
         let mut shapes = Vec::new();
         let mut y = EDGE;
@@ -144,7 +144,7 @@ fn row(part: &Part, standing: Option<Standing>, y: u32) -> Shape<'_> {
     Shape { title: &part.name, lines, standing, x: EDGE, y, width: WIDTH - 2 * EDGE }
 }
 
-fn node_shape<'p>(node: &'p NodePart, standings: Option<&Standings>) -> Shape<'p> {
+fn node_shape(node: &NodePart, standings: Option<Standings>) -> Shape<'_> {
     let mut shape = row(&node.part, standings.map(|_| Standing::of_node(node)), 0);
     shape.lines.extend(node.standing.as_ref().err().cloned());
     shape
