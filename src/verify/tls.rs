@@ -124,6 +124,10 @@ impl Verifier {
             self.public.as_ref().map(|public| public.verify_server_cert(server, behind, name, &[], now));
         let refused = match publicly {
             Some(Ok(_)) => return Ok(Trust::Machine),
+            // Alone and not taken for one of a server: nobody vouches for it, whatever else it says.
+            Some(Err(Error::InvalidCertificate(CertificateError::Other(_)))) if behind.is_empty() => {
+                CertificateError::UnknownIssuer.into()
+            }
             Some(Err(error)) => error,
             None => CertificateError::UnknownIssuer.into(),
         };
@@ -132,8 +136,31 @@ impl Verifier {
         }
         let mut roots = RootCertStore::empty();
         roots.add(behind.last().unwrap_or(server).clone().into_owned())?;
-        checking(roots, &self.provider)?.verify_server_cert(server, behind, name, &[], now)?;
+        match checking(roots, &self.provider)?.verify_server_cert(server, behind, name, &[], now) {
+            Ok(_) => {}
+            Err(Error::InvalidCertificate(CertificateError::Other(_))) if behind.is_empty() => {
+                check_alone(server, name, now)?;
+            }
+            Err(error) => return Err(error),
+        }
         Ok(Trust::Service)
+    }
+}
+
+/// Checks name and dates of a certificate that stands alone and says that it is one of an authority, as `openssl req -x509`
+/// makes them. Browsers take it for one of a server, the library does not. There is no chain to be checked.
+fn check_alone(server: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime) -> Result<(), Error> {
+    let details = Details::read(server).map_err(|error| Error::General(error.to_string()))?;
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    if now < details.begins.as_second() {
+        return Err(CertificateError::NotValidYet.into());
+    }
+    if now > details.ends.as_second() {
+        return Err(CertificateError::Expired.into());
+    }
+    match name {
+        ServerName::DnsName(name) if details.covers(name.as_ref()) => Ok(()),
+        _ => Err(CertificateError::NotValidForName.into()),
     }
 }
 

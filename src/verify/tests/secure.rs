@@ -98,6 +98,34 @@ async fn a_kept_certificate_is_trusted_with_its_chain_and_all_goes_over_it() {
     }
 }
 
+/// As `openssl req -x509` makes it where nobody says otherwise.
+fn of_an_authority(name: &str, years: (i32, i32)) -> Certificate {
+    let key = KeyPair::generate().unwrap();
+    let mut wanted = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    wanted.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    (wanted.not_before, wanted.not_after) =
+        (rcgen::date_time_ymd(years.0, 1, 1), rcgen::date_time_ymd(years.1, 1, 1));
+    let made = wanted.self_signed(&key).unwrap();
+    Chain::read(&made.pem()).unwrap().with_key(Secret::new(key.serialize_pem())).unwrap()
+}
+
+#[tokio::test]
+async fn a_kept_certificate_that_says_it_is_an_authority_is_held_to_its_name_and_its_dates() {
+    let good = of_an_authority("example.com", (2020, 2090));
+    let report = report(&over_tls(&good, &good).await).await;
+    assert_eq!(failed(&report), [""; 0], "{report:#?}");
+    for (shown, words) in [
+        (of_an_authority("example.org", (2020, 2090)), "example.org"),
+        (of_an_authority("example.com", (2020, 2021)), "ended on 2021"),
+        (of_an_authority("example.com", (2080, 2090)), "begins on 2080"),
+    ] {
+        let told = refused(&shown, &shown).await;
+        assert!(told.contains(words), "{told}");
+    }
+    let told = refused(&good, &of_an_authority("example.com", (2020, 2090))).await;
+    assert!(told.contains("whom this machine does not trust"), "another one of the same name: {told}");
+}
+
 /// The sentence of `tls.valid`, which fails, and with it all that comes after it.
 async fn refused(shown: &Certificate, kept: &Certificate) -> String {
     let report = report(&over_tls(shown, kept).await).await;
