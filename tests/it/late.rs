@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::Signal;
 
 use crate::parts::lacks_redis;
+use crate::rollout::write_another_node;
 use crate::support::TestEnv;
 use crate::support::cloud::LocalCloud;
 
@@ -15,6 +16,8 @@ const FLIP: &str = "mv -fT /opt/albatross/.current.new /opt/albatross/current";
 /// Chatrooms at the same time.
 const LANES: usize = 4;
 const APPLY: &[&str] = &["--local", "apply", "--yes", "chatroom.yaml"];
+/// Of a binary that no release of the host has, so that it is sent.
+const APPLY_ANOTHER: &[&str] = &["--local", "--chat-node", "other-node", "apply", "--yes", "chatroom.yaml"];
 /// Releases of long ago, of which a change prunes the first.
 const OLD: [&str; 2] = ["aaaaaaaaaaaa", "bbbbbbbbbbbb"];
 
@@ -22,14 +25,17 @@ const OLD: [&str; 2] = ["aaaaaaaaaaaa", "bbbbbbbbbbbb"];
 struct Stage {
     env: TestEnv,
     cloud: LocalCloud,
+    /// How another release is put in force.
+    apply: &'static [&'static str],
     /// The root folder of the node's host.
     host: PathBuf,
 }
 
 impl Stage {
-    fn new() -> Self {
+    fn new(apply: &'static [&'static str]) -> Self {
         let env = TestEnv::with_cloud(&["--pace", "instant"]);
         let cloud = env.cloud();
+        write_another_node(&env, "other-node");
         write_release(&env, 5);
         env.local("apply").expect_code(0);
         let status = cloud.status();
@@ -37,7 +43,7 @@ impl Stage {
         let own = hosts.iter().find(|host| host["name"] == "ecs01").expect("the node's host");
         let id = own["id"].as_str().expect("an id").to_owned();
         let host = find(env.folder(), &id).expect("the folder of a host");
-        Self { env, cloud, host }
+        Self { env, cloud, apply, host }
     }
 
     /// The first release in force, and nothing left of others but the old ones.
@@ -134,7 +140,7 @@ fn come_late(
     stage.reset();
     let late = stage.cloud.gate_before(key, *occurrence);
     write_release(&stage.env, 6);
-    let dead = stage.env.start(APPLY);
+    let dead = stage.env.start(stage.apply);
     let held = stage.cloud.gate_state(late);
     dead.signal(Signal::KILL);
     let dead = dead.finish();
@@ -142,7 +148,7 @@ fn come_late(
 
     write_release(&stage.env, 7);
     let at_work = stage.cloud.gate_before(at_work, stage.next(at_work));
-    let next = stage.env.start(APPLY);
+    let next = stage.env.start(stage.apply);
     if stage.cloud.gate_state(at_work) != "held" {
         next.signal(Signal::KILL);
         panic!("the next apply is not at work after {key}: {:?}", next.finish());
@@ -160,25 +166,42 @@ fn is_certain((key, occurrence): &(String, u64)) -> bool {
     !(key.contains("systemctl show") || key.contains("curl") && *occurrence > 1)
 }
 
-/// Works off one effect in so many of a chatroom of its own: its releases have names of their own.
-fn work_off(lane: usize) -> usize {
-    let stage = Stage::new();
+/// Puts a release in force, undisturbed.
+fn released(stage: &Stage, ping_seconds: u32) -> BTreeMap<&'static str, String> {
     stage.reset();
-    write_release(&stage.env, 7);
-    stage.env.local("apply").expect_code(0);
-    let wanted = stage.in_force();
-    stage.reset();
-    write_release(&stage.env, 6);
-    stage.env.local("apply").expect_code(0);
-    let unwanted = stage.in_force();
+    write_release(&stage.env, ping_seconds);
+    stage.env.run(stage.apply).expect_code(0);
+    stage.in_force()
+}
+
+/// Works off some effects of a chatroom of its own: its releases have names of their own.
+fn work_off(
+    apply: &'static [&'static str],
+    chosen: impl FnOnce(Vec<(String, u64)>) -> Vec<(String, u64)>,
+) -> usize {
+    let stage = Stage::new(apply);
+    let wanted = released(&stage, 7);
+    let unwanted = released(&stage, 6);
     assert!(unwanted["current"] != wanted["current"] && unwanted["environment"] != wanted["environment"]);
     let effects: Vec<(String, u64)> = stage.effects().into_iter().filter(is_certain).collect();
+    let (flip, _) = effects.iter().find(|(key, _)| key.ends_with(FLIP)).expect("a release is put in force");
+    let flip = flip.clone();
+    chosen(effects).iter().map(|effect| come_late(&stage, effect, &flip, &wanted)).count()
+}
+
+/// One effect in so many of a change in which the binary is sent.
+fn one_in_so_many(effects: Vec<(String, u64)>, lane: usize) -> Vec<(String, u64)> {
     let uploads = effects.iter().filter(|(key, _)| key.starts_with("upload")).count();
     // The binary, what is kept beside it, what is laid aside with its timer, what is in force, and since when.
     assert!(uploads == 11 && effects.len() > 60, "{effects:#?}");
-    let (flip, _) = effects.iter().find(|(key, _)| key.ends_with(FLIP)).expect("a release is put in force");
-    let own = effects.iter().skip(lane).step_by(LANES);
-    own.map(|effect| come_late(&stage, effect, flip, &wanted)).count()
+    effects.into_iter().skip(lane).step_by(LANES).collect()
+}
+
+/// The copy of a binary that another release has.
+fn the_copy(effects: Vec<(String, u64)>) -> Vec<(String, u64)> {
+    let copies: Vec<_> = effects.into_iter().filter(|(key, _)| key.contains(" install -m 0755 ")).collect();
+    assert_eq!(copies.len(), 1, "{copies:#?}");
+    copies
 }
 
 #[test]
@@ -188,7 +211,10 @@ fn nothing_that_a_dead_apply_does_late_harms_the_next_one() {
     }
     // Most of the time is waiting, so several chatrooms are worked on at once.
     let done: usize = std::thread::scope(|scope| {
-        let lanes: Vec<_> = (0..LANES).map(|lane| scope.spawn(move || work_off(lane))).collect();
+        let sending = (0..LANES).map(|lane| {
+            scope.spawn(move || work_off(APPLY_ANOTHER, |effects| one_in_so_many(effects, lane)))
+        });
+        let lanes: Vec<_> = sending.chain([scope.spawn(|| work_off(APPLY, the_copy))]).collect();
         lanes.into_iter().map(|lane| lane.join().expect("every effect is harmless")).sum()
     });
     assert!(done > 40, "{done}");
