@@ -10,6 +10,7 @@ use albatross::ssh::{Identity, KeyKind};
 
 use crate::machines::{assist, instance};
 use crate::parts::{lacks_redis, missing};
+use crate::rollout::write_another_node;
 use crate::ssh::pin_another_key;
 use crate::support::cloud::wait_for;
 use crate::support::{ALBATROSS, Run, TestEnv};
@@ -97,7 +98,13 @@ fn a_user_with_sudo_does_all_that_root_does() {
     env.expect_empty_plan();
     // Files of root are put there and read, and the user alone could do neither.
     change("8s");
-    env.local("apply").expect_code(0).expect_in_order(&["ecs01: sending release", "is ready"]);
+    env.local("apply").expect_code(0).expect_in_order(&["ecs01: release ", "which is there", "is ready"]);
+    env.expect_empty_plan();
+    write_another_node(&env, "other-node");
+    env.run(&["--local", "--chat-node", "other-node", "deploy", "--yes", "chatroom.yaml"])
+        .expect_code(0)
+        .expect_in_order(&["ecs01: sending release", "is ready"]);
+    env.local("apply").expect_code(0);
     env.expect_empty_plan();
     assert_eq!(log_in(&env, "ecs03").expect_code(0).stdout, "ecs03\n");
     let denied = env.run(&["--local", "ssh", "chatroom.yaml", "ecs01", "--", "rm", "-rf", "/opt"]);
