@@ -158,10 +158,9 @@ fn check_alone(server: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime
     if now > details.ends.as_second() {
         return Err(CertificateError::Expired.into());
     }
-    match name {
-        ServerName::DnsName(name) if details.covers(name.as_ref()) => Ok(()),
-        _ => Err(CertificateError::NotValidForName.into()),
-    }
+    // An address is no name: no certificate here is for one.
+    let ServerName::DnsName(name) = name else { return Err(CertificateError::NotValidForName.into()) };
+    if details.covers(name.as_ref()) { Ok(()) } else { Err(CertificateError::NotValidForName.into()) }
 }
 
 impl ServerCertVerifier for Verifier {
