@@ -9,6 +9,7 @@ use crate::deploy::ArtifactError;
 use crate::plan::graph::Cycle;
 use crate::ssh::KeyError;
 use crate::state::StateError;
+use crate::topology::nearest;
 
 /// A command that did not succeed.
 #[derive(Debug)]
@@ -136,5 +137,17 @@ impl From<Cycle> for Failure {
             error,
             Some("report this with your topology: it is a fault of Albatross".to_owned()),
         )
+    }
+}
+
+/// A hint at the name that was meant, if one is near, before where all of them are.
+pub(super) fn did_you_mean<'a>(
+    name: &str,
+    known: impl Iterator<Item = &'a str>,
+    otherwise: String,
+) -> String {
+    match nearest(name, known) {
+        Some(near) => format!("did you mean `{near}`? {otherwise}"),
+        None => otherwise,
     }
 }

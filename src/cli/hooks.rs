@@ -2,8 +2,8 @@
 //!
 //! Each is started as it stands in the topology, in the folder of the topology, without a shell and without input. What
 //! it prints goes to standard error as it comes. It knows the stack by variables: `ALBATROSS_HOOK`, and one for each of
-//! the stack's outputs (`src/cli/outputs.rs`), such as `ALBATROSS_URL` and `ALBATROSS_INSTANCE_ECS01_PUBLIC_ADDRESS`. It is a group of processes of its own, all of which end when its time is
-//! over or somebody says stop.
+//! the stack's outputs (`src/cli/outputs.rs`), such as `ALBATROSS_URL` and `ALBATROSS_INSTANCE_ECS01_PUBLIC_ADDRESS`.
+//! It is a group of processes of its own, all of which end when its time is over or somebody says stop.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use crate::apply::refresh::Depth;
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, did_you_mean};
 use crate::cli::refresh::get_to_know;
+use crate::cli::render::print_pairs;
 use crate::cli::session::{self, Session, Use};
 use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::resource::ResourceAddress;
 use crate::resource::observed::{Output, Outputs};
 use crate::topology::model::Topology;
-use crate::topology::nearest;
 
 /// Arguments of `outputs`.
 #[derive(Debug, clap::Args)]
@@ -42,7 +42,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     match &arguments.name {
         Some(name) => print_one(find(&outputs, name, file)?, arguments.json),
         None if arguments.json => anstream::println!("{:#}", to_json(&session, outputs)),
-        None => print(&outputs),
+        None => print_pairs(&outputs),
     }
     Ok(ExitStatus::Done)
 }
@@ -81,21 +81,13 @@ fn find<'o>(outputs: &'o [(String, String)], name: &str, file: &Path) -> Result<
     found.ok_or_else(|| {
         let list =
             format!("`albatross outputs {}` lists them; what is not made yet has none", file.display());
-        let near = nearest(name, outputs.iter().map(|(known, _)| known.as_str()));
-        let hint = near.map_or(list.clone(), |near| format!("did you mean `{near}`? {list}"));
+        let hint = did_you_mean(name, outputs.iter().map(|(known, _)| known.as_str()), list);
         Failure::saying(ExitStatus::Failed, format!("the stack has no output `{name}`"), hint)
     })
 }
 
 fn print_one(value: &str, json: bool) {
     if json { anstream::println!("{}", Value::from(value)) } else { anstream::println!("{value}") }
-}
-
-fn print(outputs: &[(String, String)]) {
-    let width = outputs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, value) in outputs {
-        anstream::println!("{name:width$}  {value}");
-    }
 }
 
 fn to_json(session: &Session, outputs: Vec<(String, String)>) -> Value {

@@ -11,14 +11,13 @@ use clap::Subcommand;
 use crate::cli::GlobalOptions;
 use crate::cli::cloud;
 use crate::cli::exit::ExitStatus;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, did_you_mean};
 use crate::cli::session::{self, Target};
 use crate::cli::stack::{self, Stack};
 use crate::resource::ResourceAddress;
 use crate::resource::phase::Phase;
 use crate::state::{Memory, Remembered};
 use crate::topology::model::Topology;
-use crate::topology::nearest;
 
 /// Arguments of `state`.
 #[derive(Debug, clap::Args)]
@@ -76,12 +75,8 @@ fn find_one<'m>(memory: &'m Memory, one: &OneArguments) -> Result<&'m Remembered
     found.map(|(_, remembered)| remembered).ok_or_else(|| {
         let list = format!("`albatross state list {}` lists what it knows", one.file.display());
         let names: Vec<String> = known(memory).map(|(address, _)| address.to_string()).collect();
-        let near = nearest(&one.address.to_string(), names.iter().map(String::as_str));
-        Failure::saying(
-            ExitStatus::Failed,
-            format!("the journal knows no `{}`", one.address),
-            near.map_or(list.clone(), |near| format!("did you mean `{near}`? {list}")),
-        )
+        let hint = did_you_mean(&one.address.to_string(), names.iter().map(String::as_str), list);
+        Failure::saying(ExitStatus::Failed, format!("the journal knows no `{}`", one.address), hint)
     })
 }
 

@@ -1,12 +1,11 @@
 //! What a host is, found out in one round trip, before anything is done there.
 
-use jiff::Timestamp;
-
 use super::Note;
 use super::artifact::{Architecture, Artifact, version};
 use super::command;
 use super::error::DeployError;
 use super::host::Host;
+use crate::base::clock;
 use crate::ssh::Output;
 
 /// What stays free of a disk beside a release, so that the host can go on.
@@ -73,7 +72,7 @@ pub async fn facts(host: &impl Host) -> Result<Facts, DeployError> {
     if systemd.status != 0 {
         return Err(unsupported(&distribution, "systemd is not what started it"));
     }
-    let ours = Timestamp::now().as_second();
+    let ours = clock::now().as_second();
     Ok(Facts {
         architecture,
         package_manager,
@@ -226,6 +225,7 @@ mod tests {
         let error = facts.accept("ecs01", &artifact(Architecture::X86_64, Some((2, 36)))).unwrap_err();
         assert_eq!(error.to_string(), "ecs01: the binary needs glibc 2.36, but the host has 2.32");
     }
+
     /// A host that can be deployed to, and barely so.
     fn small() -> Facts {
         Facts {

@@ -33,15 +33,15 @@ pub(super) async fn install(
 ) -> Result<(), DeployError> {
     let wanted = packages.join(" ");
     note(&format!("{}: installing {wanted} ({})", host.name(), facts.distribution));
-    let heard = match facts.package_manager {
-        PackageManager::Apt => vec![
-            patiently(host, command::apt_update).await?,
+    let (update, install) = match facts.package_manager {
+        PackageManager::Apt => (
+            Some(patiently(host, command::apt_update).await?),
             patiently(host, || command::apt_install(packages)).await?,
-        ],
+        ),
         // dnf reads its repositories first by itself.
-        PackageManager::Dnf => vec![patiently(host, || command::dnf_install(packages)).await?],
+        PackageManager::Dnf => (None, patiently(host, || command::dnf_install(packages)).await?),
     };
-    judge(host, &wanted, &heard)
+    judge(host, &wanted, update.as_ref(), &install)
 }
 
 /// Runs a package tool, again while another one holds its lock.
@@ -58,15 +58,22 @@ async fn patiently(host: &impl Host, build: impl Fn() -> crate::ssh::Command) ->
     unreachable!("the loop has no end of its own")
 }
 
-/// What the tools came to. The last one installs: where it could, a repository that is away is one too many.
-fn judge(host: &impl Host, package: &str, heard: &[Output]) -> Result<(), DeployError> {
+/// What the tools came to. Where it could be installed, a repository that is away is one too many.
+fn judge(
+    host: &impl Host,
+    package: &str,
+    update: Option<&Output>,
+    install: &Output,
+) -> Result<(), DeployError> {
+    if install.status == 0 {
+        return Ok(());
+    }
     let (host, package) = (host.name().to_owned(), package.to_owned());
     let is_unreachable = |output: &&Output| UNREACHABLE.iter().any(|phrase| text(output).contains(phrase));
-    match (heard.last(), heard.iter().find(is_unreachable)) {
-        (Some(Output { status: 0, .. }) | None, _) => Ok(()),
-        (_, Some(told)) => Err(DeployError::RepositoryUnreachable { host, package, tail: told.tail(6) }),
-        (Some(last), None) => Err(DeployError::PackageFailed { host, package, tail: last.tail(6) }),
-    }
+    Err(match update.into_iter().chain([install]).find(is_unreachable) {
+        Some(told) => DeployError::RepositoryUnreachable { host, package, tail: told.tail(6) },
+        None => DeployError::PackageFailed { host, package, tail: install.tail(6) },
+    })
 }
 
 fn text(output: &Output) -> String {

@@ -159,12 +159,7 @@ async fn whose_step(host: &impl Host) -> Result<String, DeployError> {
 }
 
 fn failed(host: &impl Host, command: &Command, output: &Output) -> SshError {
-    SshError::RemoteFailure {
-        host: host.name().to_owned(),
-        command: command.to_string(),
-        exit: output.status,
-        stderr_tail: output.tail(6),
-    }
+    SshError::remote_failure(host.name(), command.to_string(), output, 6)
 }
 
 impl<H: Host> Host for Step<'_, H> {

@@ -93,13 +93,10 @@ async fn fail_over(place: &Place<'_>, obstacle: Option<CheckId>, log: &mut Log<'
     if log.leave_out(CheckId::Failover) {
         return;
     }
-    match (log.means.outage, obstacle) {
-        (Some(outage), None) => {
-            log.note(CheckId::Failover, failover::check(place, outage).await).await;
-        }
-        (_, Some(obstacle)) => log.not_reached(&[CheckId::Failover], obstacle),
-        // Without somebody to stop a node it has been left out.
-        (None, None) => {}
+    if let Some(obstacle) = obstacle {
+        log.not_reached(&[CheckId::Failover], obstacle);
+    } else if let Some(outage) = log.means.outage {
+        log.note(CheckId::Failover, failover::check(place, outage).await).await;
     }
 }
 

@@ -159,8 +159,8 @@ fn check_alone(server: &CertificateDer<'_>, name: &ServerName<'_>, now: UnixTime
         return Err(CertificateError::Expired.into());
     }
     // An address is no name: no certificate here is for one.
-    let ServerName::DnsName(name) = name else { return Err(CertificateError::NotValidForName.into()) };
-    if details.covers(name.as_ref()) { Ok(()) } else { Err(CertificateError::NotValidForName.into()) }
+    let is_for_it = matches!(name, ServerName::DnsName(name) if details.covers(name.as_ref()));
+    if is_for_it { Ok(()) } else { Err(CertificateError::NotValidForName.into()) }
 }
 
 impl ServerCertVerifier for Verifier {

@@ -11,7 +11,7 @@ use albatross::ssh::{Identity, KeyKind};
 use serde_json::{Value, json};
 
 use crate::parts::lacks_redis;
-use crate::rollout::write_another_node;
+use crate::rollout::{deploy, write_another_node};
 use crate::support::cloud::{ServedCloud, block_on};
 use crate::support::{Run, TestEnv, program};
 
@@ -244,9 +244,8 @@ fn a_disk_that_is_full() {
     let env = TestEnv::with_chatroom();
     write_another_node(&env, "other-node");
     env.run(&["cloud", "fault", "disk-full", "ecs01"]).expect_code(0);
-    let deploy = ["--local", "--chat-node", "other-node", "deploy", "--yes", "chatroom.yaml"];
     env.cloud().count_effects_anew();
-    env.run(&deploy).expect_code(3).expect_in_order(&[
+    deploy(&env, "other-node").expect_code(3).expect_in_order(&[
         "1 failed, 1 not begun",
         "error: ecs01: a release needs ",
         " MiB of /opt, and 0 MiB are free there",
@@ -256,7 +255,7 @@ fn a_disk_that_is_full() {
     assert!(env.cloud().uploads().is_empty(), "{:?}", env.cloud().uploads());
     env.verify().expect_code(0);
     env.run(&["cloud", "fault", "lift", "--all"]).expect_code(0);
-    env.run(&deploy).expect_code(0);
+    deploy(&env, "other-node").expect_code(0);
     env.verify().expect_code(0);
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::chatroom::plain_checks;
 use crate::parts::missing;
-use crate::rollout::{TIMER, write_another_node};
+use crate::rollout::{TIMER, deploy, write_another_node};
 use crate::support::TestEnv;
 use crate::support::cloud::{LocalCloud, block_on, wait_for};
 
@@ -335,7 +335,7 @@ fn a_machine_puts_the_release_before_back_when_nobody_confirms_the_other_one() {
     assert_eq!(link("current"), before);
     let left = "test -e /opt/albatross/before || echo gone; systemctl is-active chat-node.service";
     wait_for("nothing is left of it", || (assist(&cloud, &node, left).1 == "gone\nactive\n").then_some(()));
-    env.run(&["--local", "--chat-node", "other-node", "deploy", "--yes", "chatroom.yaml"]).expect_code(0);
+    deploy(&env, "other-node").expect_code(0);
     assert_ne!(link("ready"), before);
 }
 

@@ -27,7 +27,7 @@ fn write_no_node(env: &TestEnv, name: &str) {
     fs::copy("/bin/false", env.file(name)).expect("a program of this machine");
 }
 
-fn deploy(env: &TestEnv, node: &str) -> Run {
+pub(crate) fn deploy(env: &TestEnv, node: &str) -> Run {
     env.run(&["--local", "--chat-node", node, "deploy", "--yes", "chatroom.yaml"])
 }
 

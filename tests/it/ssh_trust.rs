@@ -10,7 +10,7 @@ use albatross::ssh::{Identity, KeyKind};
 
 use crate::machines::{assist, instance};
 use crate::parts::{lacks_redis, missing};
-use crate::rollout::write_another_node;
+use crate::rollout::{deploy, write_another_node};
 use crate::ssh::pin_another_key;
 use crate::support::cloud::wait_for;
 use crate::support::{ALBATROSS, Run, TestEnv};
@@ -101,9 +101,7 @@ fn a_user_with_sudo_does_all_that_root_does() {
     env.local("apply").expect_code(0).expect_in_order(&["ecs01: release ", "which is there", "is ready"]);
     env.expect_empty_plan();
     write_another_node(&env, "other-node");
-    env.run(&["--local", "--chat-node", "other-node", "deploy", "--yes", "chatroom.yaml"])
-        .expect_code(0)
-        .expect_in_order(&["ecs01: sending release", "is ready"]);
+    deploy(&env, "other-node").expect_code(0).expect_in_order(&["ecs01: sending release", "is ready"]);
     env.local("apply").expect_code(0);
     env.expect_empty_plan();
     assert_eq!(log_in(&env, "ecs03").expect_code(0).stdout, "ecs03\n");

@@ -11,6 +11,14 @@ pub(super) mod progress;
 pub(super) mod report;
 pub(super) mod saved;
 
+/// Prints names with what they stand for, in two columns.
+pub(super) fn print_pairs(pairs: &[(String, String)]) {
+    let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in pairs {
+        anstream::println!("{}", format!("{name:width$}  {value}").trim_end());
+    }
+}
+
 /// `1 check`, `2 checks`.
 pub(super) fn count(number: usize, one: &str) -> String {
     match (number, one.strip_suffix('y')) {

@@ -9,6 +9,7 @@ use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::outputs;
+use crate::cli::render::print_pairs;
 use crate::resource::ResourceAddress;
 use crate::state::memory::InFlight;
 use crate::state::{Memory, Remembered};
@@ -54,10 +55,7 @@ fn print(memory: &Memory, address: &ResourceAddress, remembered: &Remembered) {
     );
     rows.extend(told(remembered).into_iter().map(|(name, value)| (format!("output {name}"), value)));
     rows.extend(remembered.fields.iter().map(|(name, value)| (format!("field {name}"), value.clone())));
-    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    for (name, value) in rows {
-        anstream::println!("{}", format!("{name:width$}  {value}").trim_end());
-    }
+    print_pairs(&rows);
 }
 
 /// The outputs, without what stands for a secret.

@@ -115,10 +115,7 @@ impl Root {
         if let Some((folder, _)) = path.rsplit_once('/') {
             self.make_folders(folder, 0o755)?;
         }
-        let place = self.place(path, Last::Follow)?;
-        let mut file = place.open(OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC, mode)?;
-        file.write_all(bytes)?;
-        place.set_mode(mode)
+        self.place(path, Last::Follow)?.fill(bytes, mode)
     }
 
     /// Makes a folder and those above it; the mode is that of the last one.
@@ -326,6 +323,12 @@ impl Place {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let descriptor = rustix::fs::openat(&self.directory, &self.name, flags, Mode::from_raw_mode(mode))?;
         Ok(File::from(descriptor))
+    }
+
+    /// Writes the whole file; its folder has to be there.
+    pub(crate) fn fill(&self, bytes: &[u8], mode: u32) -> io::Result<()> {
+        self.open(OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC, mode)?.write_all(bytes)?;
+        self.set_mode(mode)
     }
 
     pub(crate) fn make_folder(&self, mode: u32) -> io::Result<()> {

@@ -343,8 +343,7 @@ fn install_file(root: &Root, operands: &[String], mode: u32) -> Outcome {
         if place.stat().is_ok() {
             place.remove_file()?;
         }
-        io::Write::write_all(&mut place.open(OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL, mode)?, &bytes)?;
-        place.set_mode(mode)
+        place.fill(&bytes, mode)
     };
     match write() {
         Ok(()) => Outcome::done(),

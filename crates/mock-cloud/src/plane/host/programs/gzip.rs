@@ -3,7 +3,6 @@
 use std::io::{self, Read as _};
 
 use flate2::read::GzDecoder;
-use rustix::fs::OFlags;
 
 use crate::plane::host::machine::Machine;
 use crate::plane::host::outcome::{Outcome, sentence};
@@ -57,10 +56,7 @@ fn unpack(machine: &Machine, path: &str, target: &str) -> Result<(), Fault> {
         if machine.root.is_full() {
             return Err(rustix::io::Errno::NOSPC.into());
         }
-        let place = machine.root.place(target, Last::Keep)?;
-        let mut file = place.open(OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC, mode)?;
-        io::Write::write_all(&mut file, &content)?;
-        place.set_mode(mode)?;
+        machine.root.place(target, Last::Keep)?.fill(&content, mode)?;
         source.remove_file()
     };
     write().map_err(Fault::File)
