@@ -27,7 +27,7 @@ use crate::plane::network::{self, AddressMap, Network};
 use crate::plane::proxy::{self, Proxy};
 use crate::plane::redis::{self, Servers};
 use crate::plane::report::Changed;
-use crate::plane::spec::{CommandResult, Conditions, Desired, Redis, Said, Status, TrafficMap};
+use crate::plane::spec::{CommandResult, Conditions, Desired, Redis, Said, Status, TrafficMap, Troubles};
 use crate::plane::{HostKind, PlaneConfig};
 
 /// What could not be done is tried again after this.
@@ -46,6 +46,8 @@ pub(crate) struct Region {
     hosts: Hosts,
     redis: Servers,
     wish: watch::Sender<Desired>,
+    /// What was wrong by the wish that was followed last.
+    applied: watch::Sender<Troubles>,
     seen: Mutex<Status>,
     server: tokio::sync::Mutex<Option<Server<Answerer>>>,
     task: tokio::sync::Mutex<Option<JoinHandle<()>>>,
@@ -101,6 +103,7 @@ impl Region {
             hosts,
             redis,
             wish: watch::Sender::new(Desired::default()),
+            applied: watch::Sender::default(),
             seen: Mutex::default(),
             server: tokio::sync::Mutex::new(Some(server)),
             task: tokio::sync::Mutex::new(None),
@@ -130,8 +133,17 @@ impl Region {
             }
             let desired = wish.borrow_and_update().clone();
             is_complete = self.converge(&desired).await;
+            self.applied.send_replace(desired.troubles);
             self.changed.notify();
         }
+    }
+
+    /// Waits until what is to be wrong is, and nothing else is any more.
+    pub(crate) async fn faults_applied(&self) {
+        let wanted = self.wish.borrow().troubles.clone();
+        // Its sender is ours, so it does not end.
+        let _ = self.applied.subscribe().wait_for(|troubles| *troubles == wanted).await;
+        self.hosts.faults_applied().await;
     }
 
     /// One round; whether everything is as wanted.

@@ -56,6 +56,15 @@ impl Hosts {
         status
     }
 
+    /// Waits until each that is on is held to what is wrong with it.
+    pub(crate) async fn faults_applied(&self) {
+        match self {
+            Self::Pretended(_) => {}
+            Self::Processes(fleet) => fleet.faults_applied().await,
+            Self::Machines(machines) => machines.faults_applied().await,
+        }
+    }
+
     /// Runs a script on an instance.
     pub(crate) async fn run_command(&self, instance: &str, script: &str) -> Result<CommandResult, String> {
         match self {

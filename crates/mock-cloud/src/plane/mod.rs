@@ -125,6 +125,11 @@ impl Plane {
         self.region.logs(instance, after).await
     }
 
+    /// Resolves when faults that begin are in force, and those that end are undone: hosts that are on have followed.
+    pub async fn faults_applied(&self) {
+        self.region.faults_applied().await;
+    }
+
     /// Why an instance cannot be made to put up with this; nothing when it can.
     pub async fn cannot(&self, conditions: &Conditions) -> Option<String> {
         self.region.cannot(conditions).await

@@ -2,6 +2,7 @@
 //! Effects and gates are beside it, in `admin_gates`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -35,6 +36,9 @@ struct LogsWish {
     after: Option<String>,
 }
 
+/// How long an answer waits for a fault to be in force, or to be undone.
+const IN_FORCE_LIMIT: Duration = Duration::from_secs(10);
+
 /// Ten years.
 const LONGEST_PASS_SECONDS: i64 = 315_360_000;
 
@@ -56,8 +60,8 @@ impl Cloud {
             ("GET", "/_mock/region") => self.region_at_a_glance(),
             ("GET", "/_mock/faults") => self.pending_faults(),
             ("POST", "/_mock/faults") => self.add_faults(&request.body).await,
-            ("DELETE", "/_mock/faults") => self.clear_faults(),
-            ("DELETE", path) if path.starts_with("/_mock/faults/") => self.lift_fault(path),
+            ("DELETE", "/_mock/faults") => self.clear_faults().await,
+            ("DELETE", path) if path.starts_with("/_mock/faults/") => self.lift_fault(path).await,
             ("POST", "/_mock/stock") => self.sell_out(&request.body),
             ("POST", "/_mock/clock") => self.pass_time(&request.body),
             (_, "/_mock/effects" | "/_mock/gates") => self.administer_gates(request),
@@ -148,13 +152,13 @@ impl Cloud {
                 return complaint(409, &reason);
             }
         }
-        let names = self.change_faults(|faults| faults.add(wishes, now()));
+        let names = self.change_faults(|faults| faults.add(wishes, now())).await;
         json_reply(&json!({"faults": names.len(), "ids": names}))
     }
 
-    fn lift_fault(self: &Arc<Self>, path: &str) -> HttpReply {
+    async fn lift_fault(self: &Arc<Self>, path: &str) -> HttpReply {
         let name = path.trim_start_matches("/_mock/faults/");
-        if self.change_faults(|faults| faults.lift(name)) {
+        if self.change_faults(|faults| faults.lift(name)).await {
             json_reply(&json!({"lifted": name}))
         } else {
             complaint(404, &format!("no fault is called {name}: it is over, or it never was"))
@@ -174,19 +178,26 @@ impl Cloud {
         }
     }
 
-    fn clear_faults(self: &Arc<Self>) -> HttpReply {
-        self.change_faults(faults::Faults::clear);
+    async fn clear_faults(self: &Arc<Self>) -> HttpReply {
+        self.change_faults(faults::Faults::clear).await;
         json_reply(&json!({"faults": 0}))
     }
 
-    /// A fault of a host is part of what the data plane is told, so it counts as a change of the world.
-    fn change_faults<T>(self: &Arc<Self>, change: impl FnOnce(&mut faults::Faults) -> T) -> T {
-        let mut state = self.lock();
-        let changed = change(&mut state.faults);
-        state.world.touch();
-        self.settle(&mut state);
-        // The next fault may begin or end sooner than the time keeper thinks.
-        self.changed.notify_one();
+    /// A fault of a host is part of what the data plane is told, so it counts as a change of the world. Whoever asked
+    /// for one can rely on it when the answer comes.
+    async fn change_faults<T>(self: &Arc<Self>, change: impl FnOnce(&mut faults::Faults) -> T) -> T {
+        let changed = {
+            let mut state = self.lock();
+            let changed = change(&mut state.faults);
+            state.world.touch();
+            self.settle(&mut state);
+            // The next fault may begin or end sooner than the time keeper thinks.
+            self.changed.notify_one();
+            changed
+        };
+        if tokio::time::timeout(IN_FORCE_LIMIT, self.plane.faults_applied()).await.is_err() {
+            tracing::info!("a fault takes its time to come into force");
+        }
         changed
     }
 

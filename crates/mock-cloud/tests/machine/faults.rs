@@ -151,7 +151,8 @@ async fn units_of_a_machine_are_stopped_and_killed_until_that_is_over() {
         status.hosts[FIRST].processes.iter().any(|process| process.unit == unit)
     };
     let active = async |unit: &str| region.attempt(&format!("systemctl is-active {unit}")).await.1;
-    eventually("Redis is stopped", async || active("redis-small").await == "inactive\n").await;
+    region.plane.faults_applied().await;
+    assert_eq!(active("redis-small").await, "inactive\n", "it is in force when it is said to be");
     eventually("the node is given up", async || active("chat-node").await == "failed\n").await;
     let (_, journal) = region.attempt("journalctl --no-pager -u chat-node").await;
     assert!(journal.contains("code=killed, status=9/KILL"), "{journal}");

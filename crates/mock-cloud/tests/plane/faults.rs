@@ -183,14 +183,16 @@ async fn redis_is_stopped_and_started_again() {
     let mut region = Region::with_hosts(1).await;
     region.ok("apt-get install -y redis-server").await;
     region.suffer(Conditions { stops_redis: true, ..Conditions::default() });
-    region.until("Redis is stopped", |status| process(status, REDIS).is_none()).await;
+    region.plane.faults_applied().await;
+    assert_eq!(process(&region.plane.status(), REDIS), None, "it is in force when it is said to be");
     let asked = region.ssh("redis-cli ping").await;
     assert!(!asked.status.success(), "{}", text(&asked));
     // Whoever starts it does so in vain.
     region.ok("systemctl start redis-server").await;
     region.until("it is stopped again", |status| process(status, REDIS).is_none()).await;
     region.recover();
-    region.until("it runs again", |status| process(status, REDIS).is_some()).await;
+    region.plane.faults_applied().await;
+    assert!(process(&region.plane.status(), REDIS).is_some(), "it is undone when it is said to be");
     assert_eq!(region.ok("redis-cli ping").await, "PONG\n");
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Seen {
 pub(crate) struct Machine {
     wish: watch::Sender<Wish>,
     conditions: watch::Sender<Conditions>,
+    /// Those that it was held to last.
+    applied: watch::Receiver<Conditions>,
     seen: Arc<Mutex<Seen>>,
     task: JoinHandle<()>,
 }
@@ -64,9 +66,10 @@ impl Machine {
         let seen = Arc::new(Mutex::new(Seen::default()));
         let folder = site.folder.join(&instance.id);
         let (conditions, held_to) = watch::channel(Conditions::default());
-        tokio::spawn(Ordeal::new(folder.clone(), Arc::clone(&seen)).run(held_to));
+        let (applying, applied) = watch::channel(Conditions::default());
+        tokio::spawn(Ordeal::new(folder.clone(), Arc::clone(&seen), applying).run(held_to));
         let keeper = Keeper { site, router, id: instance.id, folder, seen: Arc::clone(&seen), over: None };
-        Self { wish, conditions, seen, task: tokio::spawn(keeper.run(wanted)) }
+        Self { wish, conditions, applied, seen, task: tokio::spawn(keeper.run(wanted)) }
     }
 
     /// It should be like this, and put up with that.
@@ -112,6 +115,18 @@ impl Machine {
             processes: units::running(&seen.groups),
             started: seen.started,
             console: seen.console.text(),
+        }
+    }
+
+    /// Waits until it is held to what is wrong with it, unless it is off.
+    pub(crate) fn conditions_applied(&self) -> impl Future<Output = ()> + use<> {
+        let (wanted, mut applied) = (self.conditions.borrow().clone(), self.applied.clone());
+        let is_on = self.leader().is_some();
+        async move {
+            if is_on {
+                // It ends with the machine, which then has nothing to put up with.
+                let _ = applied.wait_for(|applied| *applied == wanted).await;
+            }
         }
     }
 

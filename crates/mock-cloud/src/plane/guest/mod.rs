@@ -208,6 +208,15 @@ impl Machines {
         }
     }
 
+    /// Waits until each that is on is held to what is wrong with it.
+    pub(crate) async fn faults_applied(&self) {
+        let waits: Vec<_> = {
+            let machines = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+            machines.values().map(Machine::conditions_applied).collect()
+        };
+        futures_util::future::join_all(waits).await;
+    }
+
     /// Runs a Cloud Assistant script on one of them.
     pub(crate) async fn run_command(&self, instance: &str, script: &str) -> Result<CommandResult, String> {
         let leader = {

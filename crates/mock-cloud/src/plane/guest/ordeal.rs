@@ -21,6 +21,8 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) struct Ordeal {
     pub(crate) folder: PathBuf,
     pub(crate) seen: Arc<Mutex<Seen>>,
+    /// What the machine was held to last.
+    applied: watch::Sender<Conditions>,
     done: Done,
 }
 
@@ -35,8 +37,8 @@ struct Done {
 }
 
 impl Ordeal {
-    pub(crate) fn new(folder: PathBuf, seen: Arc<Mutex<Seen>>) -> Self {
-        Self { folder, seen, done: Done::default() }
+    pub(crate) fn new(folder: PathBuf, seen: Arc<Mutex<Seen>>, applied: watch::Sender<Conditions>) -> Self {
+        Self { folder, seen, applied, done: Done::default() }
     }
 
     /// Goes on until nobody wants anything of the machine any more.
@@ -46,6 +48,8 @@ impl Ordeal {
             let is_busy = now.is_frozen || now.is_full || now.kills_node || now.stops_redis;
             if is_busy || self.done != Done::default() {
                 self.follow(&now).await;
+            } else {
+                self.applied.send_replace(now);
             }
             let patience = if is_busy || self.done != Done::default() { LOOK } else { Duration::MAX };
             if let Ok(Err(_)) = tokio::time::timeout(patience, conditions.changed()).await {
@@ -70,11 +74,13 @@ impl Ordeal {
             && let Err(error) = self.change(leader, &groups, now).await
         {
             tracing::info!(folder = %self.folder.display(), %error, "a fault of a machine is tried again");
+            return;
         }
         if now.is_frozen {
             signal_all(&groups, Signal::STOP);
             self.done.frozen = groups;
         }
+        self.applied.send_replace(now.clone());
     }
 
     async fn change(&mut self, leader: u32, groups: &[PathBuf], now: &Conditions) -> io::Result<()> {

@@ -190,6 +190,16 @@ impl Fleet {
         }
     }
 
+    /// Waits until each that is on is held to what is wrong with it.
+    pub(crate) async fn faults_applied(&self) {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for slot in slots.values().filter(|slot| slot.state == HostState::Ready) {
+            if let Some(machine) = &slot.machine {
+                slot.power.off.run_until_cancelled(machine.conditions_applied()).await;
+            }
+        }
+    }
+
     /// Runs a script on one of them.
     pub(crate) async fn run_command(&self, instance: &str, script: &str) -> Result<CommandResult, String> {
         let slot = self.slots.lock().unwrap_or_else(PoisonError::into_inner).get(instance).cloned();

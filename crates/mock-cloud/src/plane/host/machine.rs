@@ -101,6 +101,8 @@ pub(crate) struct Machine {
     pub(crate) key: PrivateKey,
     instance: watch::Sender<Instance>,
     conditions: watch::Sender<Conditions>,
+    /// Those that it was held to last.
+    applied: watch::Sender<Conditions>,
     /// How bad the way to its SSH server is.
     strain: watch::Sender<Strain>,
 }
@@ -135,6 +137,7 @@ impl Machine {
             key,
             instance: watch::Sender::new(instance),
             conditions: watch::Sender::default(),
+            applied: watch::Sender::default(),
             strain: watch::Sender::default(),
         })
     }
@@ -155,6 +158,18 @@ impl Machine {
     /// What is wrong with it, now and from now on.
     pub(crate) fn conditions(&self) -> watch::Receiver<Conditions> {
         self.conditions.subscribe()
+    }
+
+    /// It is held to these now.
+    pub(super) fn note_applied(&self, conditions: Conditions) {
+        self.applied.send_replace(conditions);
+    }
+
+    /// Waits until it is held to what is wrong with it now.
+    pub(super) async fn conditions_applied(&self) {
+        let wanted = self.conditions.borrow().clone();
+        // Its sender is ours, so it does not end.
+        let _ = self.applied.subscribe().wait_for(|applied| *applied == wanted).await;
     }
 
     /// How bad the way to its SSH server is, now and from now on.

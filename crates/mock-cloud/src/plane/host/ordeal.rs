@@ -31,6 +31,7 @@ pub(super) async fn run(machine: Arc<Machine>, off: CancellationToken) {
             let now = conditions.borrow_and_update().clone();
             done.follow(&machine, &now).await;
             let is_busy = now.is_frozen || now.kills_node || now.stops_redis;
+            machine.note_applied(now);
             if wait(&mut conditions, is_busy).await.is_err() {
                 return;
             }
