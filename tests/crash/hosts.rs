@@ -12,14 +12,17 @@ use sha2::{Digest as _, Sha256};
 use crate::canonical::{Names, entries, text};
 use crate::stage::Stage;
 
-/// What a host has from its image, what differs from host to host by nature, and what only runs.
-const LEFT_OUT: [&str; 9] = [
+/// What a host has from its image, what differs from host to host by nature, what only runs, and the units of a way back
+/// that stay where a roll-out was, stopped and always the same: whether there was one is history, not topology.
+const LEFT_OUT: [&str; 11] = [
     "bin",
     "lib",
     "sbin",
     "usr",
     "etc/machine-id",
     "etc/ssh",
+    "etc/systemd/system/albatross-revert.service",
+    "etc/systemd/system/albatross-revert.timer",
     "run/mock-host",
     "var/lib/mock-host",
     "var/lib/albatross-redis",
@@ -43,7 +46,10 @@ pub(crate) fn add_secrets(world: &Value, hosts: &Path, names: &mut Names) -> any
         let root = hosts.join(text(&instance["id"]));
         let password = root.join("etc/albatross/redis.password");
         if password.exists() {
-            names.add(fs::read_to_string(password)?.trim(), "PASSWORD".to_owned());
+            let password = fs::read_to_string(password)?;
+            names.add(password.trim(), "PASSWORD".to_owned());
+            // What Redis knows of it.
+            names.add(&hex::encode(Sha256::digest(password.trim())), "DIGEST OF PASSWORD".to_owned());
         }
         let key = root.join("etc/ssh/ssh_host_ed25519_key.pub");
         if key.exists() {
