@@ -12,6 +12,7 @@ mod cloud;
 mod cloud_logs;
 mod completions;
 mod connect_to;
+mod cost;
 mod deploy;
 mod destroy;
 mod diff;
@@ -154,6 +155,8 @@ enum Command {
     Graph(graph::Arguments),
     /// Ask the cloud, before anything is made, whether this can become real
     Doctor(doctor::Arguments),
+    /// Ask what the topology costs, by the hour and by the month
+    Cost(cost::Arguments),
     /// Show what would change
     #[command(mut_arg("diff", |diff| diff.conflicts_with("show")))]
     Plan(plan::Arguments),
@@ -250,6 +253,7 @@ impl Cli {
             Command::Validate(arguments) => validate::run(options, &arguments),
             Command::Graph(arguments) => graph::run(options, &arguments),
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,
+            Command::Cost(arguments) => cost::run(options, &arguments).await,
             Command::Plan(arguments) => plan::run(options, &arguments).await,
             Command::Adopt(arguments) => adopt::run(options, &arguments).await,
             Command::Apply(arguments) => Box::pin(apply::run(options, &arguments)).await,

@@ -30,6 +30,7 @@ mod limiter;
 mod pages;
 pub mod permission;
 pub mod poller;
+pub mod price;
 pub mod redis;
 mod request;
 pub mod retry;

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Layer, and what it may import. Sideways only where written.
-const TABLE: [(&str, &[&str]); 14] = [
+const TABLE: [(&str, &[&str]); 15] = [
     (
         "cli",
         &[
             "apply",
             "diagnosis",
             "deploy",
+            "cost",
             "doctor",
             "verify",
             "plan",
@@ -26,6 +27,7 @@ const TABLE: [(&str, &[&str]); 14] = [
     ("apply", &["deploy", "plan", "cloud", "ssh", "state", "resource", "base"]),
     ("diagnosis", &["deploy", "verify", "cloud", "ssh", "base"]),
     ("deploy", &["ssh", "base"]),
+    ("cost", &["topology", "cloud", "resource", "base"]),
     ("doctor", &["topology", "cloud", "resource", "base"]),
     ("verify", &["socketio", "ssh", "base"]),
     ("plan", &["topology", "resource", "base"]),

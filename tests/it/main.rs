@@ -9,6 +9,7 @@ mod browser;
 mod builds;
 mod chatroom;
 mod ci;
+mod cost;
 mod credential_chain;
 mod credentials;
 mod deeds;
