@@ -7,7 +7,7 @@
 //! - [`deploy`] puts releases on machines, [`verify`] proves from outside that they work,
 //!   [`diagnosis`] asks the cloud and the hosts why they do not;
 //! - [`doctor`] asks the cloud beforehand whether a topology can become real;
-//! - [`cost`] asks it what a topology costs;
+//! - [`cost`] asks it what a topology costs, [`policy`] tells what it has to be allowed;
 //! - [`plan`] is the pure middle: a topology and what was observed go in, a plan comes out;
 //! - [`cloud`], [`ssh`], [`state`] and [`socketio`] are adapters that do not know each other;
 //! - [`topology`] is what people write, [`resource`] what we believe;
@@ -29,6 +29,7 @@ pub mod deploy;
 pub mod diagnosis;
 pub mod doctor;
 pub mod plan;
+pub mod policy;
 pub mod resource;
 pub mod socketio;
 pub mod ssh;

@@ -39,6 +39,7 @@ mod outputs;
 mod passphrase;
 mod picture;
 mod plan;
+mod policy;
 mod programs;
 mod protection;
 mod refresh;
@@ -157,6 +158,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Ask what the topology costs, by the hour and by the month
     Cost(cost::Arguments),
+    /// Print the least that a RAM user has to be allowed for the topology
+    Policy(policy::Arguments),
     /// Show what would change
     #[command(mut_arg("diff", |diff| diff.conflicts_with("show")))]
     Plan(plan::Arguments),
@@ -254,6 +257,7 @@ impl Cli {
             Command::Graph(arguments) => graph::run(options, &arguments),
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,
             Command::Cost(arguments) => cost::run(options, &arguments).await,
+            Command::Policy(arguments) => policy::run(options, &arguments),
             Command::Plan(arguments) => plan::run(options, &arguments).await,
             Command::Adopt(arguments) => adopt::run(options, &arguments).await,
             Command::Apply(arguments) => Box::pin(apply::run(options, &arguments)).await,

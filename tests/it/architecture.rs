@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Layer, and what it may import. Sideways only where written.
-const TABLE: [(&str, &[&str]); 15] = [
+const TABLE: [(&str, &[&str]); 16] = [
     (
         "cli",
         &[
@@ -15,6 +15,7 @@ const TABLE: [(&str, &[&str]); 15] = [
             "doctor",
             "verify",
             "plan",
+            "policy",
             "cloud",
             "ssh",
             "state",
@@ -29,6 +30,7 @@ const TABLE: [(&str, &[&str]); 15] = [
     ("deploy", &["ssh", "base"]),
     ("cost", &["topology", "cloud", "resource", "base"]),
     ("doctor", &["topology", "cloud", "resource", "base"]),
+    ("policy", &["topology", "cloud"]),
     ("verify", &["socketio", "ssh", "base"]),
     ("plan", &["topology", "resource", "base"]),
     ("cloud", &["base"]),

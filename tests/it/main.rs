@@ -32,6 +32,7 @@ mod outputs;
 mod own_app;
 mod parts;
 mod plans;
+mod policy;
 mod polling;
 mod replace;
 mod reports;

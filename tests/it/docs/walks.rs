@@ -129,6 +129,7 @@ walks! {
     faults: "docs/faults.md",
     https: "docs/https.md",
     mock_cloud: "docs/mock-cloud.md",
+    permissions: "docs/permissions.md",
     proof: "docs/proof.md",
     real_account: "docs/real-account.md",
     rollouts: "docs/rollouts.md",
