@@ -1,17 +1,12 @@
 //! `albatross completions SHELL`: what a shell needs to complete our commands and options.
 
-use clap::CommandFactory;
 use clap_complete::aot;
 
-use crate::cli::Cli;
+use crate::cli::examples;
 use crate::cli::exit::ExitStatus;
 
 /// Arguments of `completions`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  source <(albatross completions bash)
-  albatross completions zsh > ~/.zfunc/_albatross
-  albatross completions fish > ~/.config/fish/completions/albatross.fish")]
 pub(super) struct Arguments {
     /// The shell
     #[arg(value_enum)]
@@ -41,7 +36,7 @@ impl From<Shell> for aot::Shell {
 
 pub(super) fn run(arguments: &Arguments) -> ExitStatus {
     let mut script = Vec::new();
-    aot::generate(aot::Shell::from(arguments.shell), &mut Cli::command(), "albatross", &mut script);
+    aot::generate(aot::Shell::from(arguments.shell), &mut examples::command(), "albatross", &mut script);
     anstream::print!("{}", String::from_utf8_lossy(&script));
     ExitStatus::Done
 }

@@ -12,9 +12,6 @@ use crate::topology::model::Topology;
 
 /// Arguments of `cost`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  albatross cost chatroom.yaml
-  albatross cost --json chatroom.yaml")]
 pub(super) struct Arguments {
     #[command(flatten)]
     topology: TopologyArgument,

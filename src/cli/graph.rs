@@ -7,9 +7,6 @@ use crate::cli::{GlobalOptions, picture, session};
 
 /// Arguments of `graph`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  albatross graph chatroom.yaml
-  albatross graph chatroom.yaml --format svg > chatroom.svg")]
 pub(super) struct Arguments {
     #[command(flatten)]
     topology: TopologyArgument,

@@ -13,7 +13,6 @@ const TOPOLOGY: &str = "TOPOLOGY: \"chatroom.yaml\"";
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  albatross init --ci github chatroom.yaml")]
 pub(super) struct Arguments {
     /// The topology, by its path in the repository
     #[arg(default_value = "chatroom.yaml")]

@@ -24,7 +24,6 @@ const UNDER_WAY: usize = 1024;
 
 /// Arguments of `logs`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  albatross logs chatroom.yaml ecs01 --follow --lines 20")]
 pub(super) struct Arguments {
     #[command(flatten)]
     topology: TopologyArgument,

@@ -2,19 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::CommandFactory;
 use clap_mangen::Man;
 
 use crate::base::durable::FileError;
-use crate::cli::Cli;
+use crate::cli::examples;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 
 /// Arguments of `man`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  albatross man | man -l -
-  albatross man --into ~/.local/share/man/man1")]
 pub(super) struct Arguments {
     /// Write a page of each command into this folder, which is made if need be; default: print the first page
     #[arg(long, value_name = "FOLDER")]
@@ -34,7 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, Failure> {
 
 /// `help` says nothing that a page does not.
 fn command() -> clap::Command {
-    Cli::command().disable_help_subcommand(true)
+    examples::command().disable_help_subcommand(true)
 }
 
 /// The page of `albatross` itself, which names the others.

@@ -19,6 +19,7 @@ mod diff;
 mod doctor;
 mod endpoints;
 mod environment;
+mod examples;
 mod exit;
 mod explain;
 mod external;
@@ -61,6 +62,7 @@ mod topology_file;
 mod unlock;
 mod validate;
 mod verify;
+mod version;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -69,7 +71,7 @@ use std::process::ExitCode;
 use anstream::{AutoStream, ColorChoice};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::exit::ExitStatus;
@@ -89,6 +91,7 @@ struct Cli {
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Options of every command")]
 pub(crate) struct GlobalOptions {
     /// Use the local cloud of this folder; one is started when none runs
     #[arg(long, global = true)]
@@ -235,13 +238,17 @@ pub fn run() -> ExitCode {
 
 /// Parses; an endpoint from the environment gives way to `--local`, one on the command line contradicts it.
 fn parse() -> Result<Cli, clap::Error> {
-    let matches = Cli::command().try_get_matches()?;
+    let asks_for_all = std::env::args_os().any(|argument| argument == "--version");
+    let command = examples::command();
+    // The parser takes texts that live as long as the program; this one does anyway.
+    let command = if asks_for_all { command.long_version(&*version::of_all().leak()) } else { command };
+    let matches = command.try_get_matches()?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     let written = |matches: &ArgMatches| matches.value_source("endpoint") == Some(ValueSource::CommandLine);
     let endpoint = written(&matches) || matches.subcommand().is_some_and(|(_, matches)| written(matches));
     if cli.options.local && endpoint {
         let sentence = "the argument '--local' cannot be used with '--endpoint <URL>'";
-        return Err(Cli::command().error(ErrorKind::ArgumentConflict, sentence));
+        return Err(examples::command().error(ErrorKind::ArgumentConflict, sentence));
     }
     // As every other variable, an empty one says nothing.
     cli.options.endpoint = cli.options.endpoint.filter(|text| endpoint || !text.is_empty());

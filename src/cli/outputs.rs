@@ -21,9 +21,6 @@ use crate::topology::model::Topology;
 
 /// Arguments of `outputs`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  albatross outputs chatroom.yaml
-  albatross outputs chatroom.yaml load_balancer.main.dns_name")]
 pub(super) struct Arguments {
     #[command(flatten)]
     topology: TopologyArgument,

@@ -9,9 +9,6 @@ use crate::policy::{self, Part};
 
 /// Arguments of `policy`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  albatross policy chatroom.yaml
-  albatross policy chatroom.yaml --also changes,doctor,cost > policy.json")]
 pub(super) struct Arguments {
     #[command(flatten)]
     topology: TopologyArgument,

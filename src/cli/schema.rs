@@ -9,10 +9,6 @@ use crate::topology::json_schema::json_schema;
 
 /// Arguments of `schema`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  albatross schema --out topology.schema.json
-  # and as the first line of a topology:
-  # yaml-language-server: $schema=./topology.schema.json")]
 pub(super) struct Arguments {
     /// Write it into this file; default: print it
     #[arg(long, value_name = "FILE")]

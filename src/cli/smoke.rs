@@ -52,9 +52,6 @@ const LEAVING: Duration = Duration::from_secs(30);
 
 /// Arguments of `smoke`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  albatross smoke --hosts process --junit smoke.xml --html smoke.html chatroom.yaml"
-)]
 pub(super) struct Arguments {
     #[command(flatten)]
     topology: TopologyArgument,

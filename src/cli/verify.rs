@@ -21,9 +21,6 @@ use crate::verify::{Check, Means, Outage, Report, Scenario, Status};
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Examples:
-  albatross verify chatroom.yaml --quick --disruptive
-  albatross verify chatroom.yaml --quick --watch=30 --html report.html")]
 pub(super) struct Arguments {
     #[command(flatten)]
     topology: TopologyArgument,

@@ -30,6 +30,7 @@ mod machines;
 mod neighbours;
 mod outputs;
 mod own_app;
+mod packing;
 mod parts;
 mod plans;
 mod policy;

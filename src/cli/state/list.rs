@@ -12,7 +12,6 @@ use crate::state::Memory;
 
 /// Arguments of `state list`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  albatross state list chatroom.yaml")]
 pub(super) struct Arguments {
     #[command(flatten)]
     topology: TopologyArgument,

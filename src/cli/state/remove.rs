@@ -13,7 +13,6 @@ use crate::state::journal::Event;
 
 /// Arguments of `state rm`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  albatross state rm chatroom.yaml record.main")]
 pub(super) struct Arguments {
     #[command(flatten)]
     one: OneArguments,

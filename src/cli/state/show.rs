@@ -16,7 +16,6 @@ use crate::state::{Memory, Remembered};
 
 /// Arguments of `state show`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  albatross state show chatroom.yaml instance.ecs01")]
 pub(super) struct Arguments {
     #[command(flatten)]
     one: OneArguments,
