@@ -10,7 +10,14 @@ const WIDTH: usize = 80;
 /// By the words that name the command.
 const EXAMPLES: &[(&str, &[&str])] = &[
     ("", &["albatross --local apply chatroom.yaml", "albatross smoke --quick chatroom.yaml"]),
-    ("init", &["albatross init --ci github chatroom.yaml"]),
+    (
+        "init",
+        &[
+            "albatross init",
+            "albatross init --template chatroom --domain example.org chat.yaml",
+            "albatross init --ci github chat.yaml",
+        ],
+    ),
     ("validate", &["albatross validate chatroom.yaml"]),
     (
         "graph",

@@ -1,103 +1,100 @@
-//! `albatross init --ci github|gitlab`: writes the file by which a continuous integration proves a topology.
+//! `albatross init`: writes a topology from a template, or the file of a continuous integration for one.
 
-use std::io::ErrorKind;
+mod integration;
+mod questions;
+mod template;
+
+use std::io::{ErrorKind, IsTerminal};
 use std::path::{Path, PathBuf};
 
+use self::integration::Service;
+use self::template::{Answers, Template};
 use crate::base::durable::{self, FileError};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::cli::session;
-
-/// The line of the examples that names the topology.
-const TOPOLOGY: &str = "TOPOLOGY: \"chatroom.yaml\"";
+use crate::cli::topology_file::FILE_NAME;
+use crate::topology;
 
 /// Arguments of `init`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The topology, by its path in the repository
-    #[arg(default_value = "chatroom.yaml")]
+    /// The topology to write; with --ci the one to prove, by its path in the repository
+    #[arg(default_value = FILE_NAME)]
     file: PathBuf,
-    /// Whose continuous integration it is for
+    /// What the topology is made from; on a terminal it is asked for, and so is all else that is not given
+    #[arg(long, value_enum, conflicts_with = "ci")]
+    template: Option<Template>,
+    #[command(flatten)]
+    answers: Answers,
+    /// Write the file of this continuous integration instead
     #[arg(long, value_enum)]
-    ci: Service,
+    ci: Option<Service>,
     /// Replace a file that is there
     #[arg(long)]
     force: bool,
 }
 
-/// A continuous integration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-enum Service {
-    /// GitHub Actions: .github/workflows/albatross.yml
-    Github,
-    /// GitLab CI/CD: .gitlab-ci.yml
-    Gitlab,
-}
-
-impl Service {
-    /// Where it looks for its file.
-    fn path(self) -> &'static Path {
-        Path::new(match self {
-            Self::Github => ".github/workflows/albatross.yml",
-            Self::Gitlab => ".gitlab-ci.yml",
-        })
-    }
-
-    fn example(self) -> &'static str {
-        match self {
-            Self::Github => include_str!("../../examples/ci/github.yml"),
-            Self::Gitlab => include_str!("../../examples/ci/gitlab.yml"),
-        }
-    }
-}
-
 pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let Arguments { file, ci, force } = arguments;
-    let name = name_in_repository(file)?;
-    session::load(file)?;
-    let path = ci.path();
-    if !force && there(path)? {
-        return Err(Failure::saying(
-            ExitStatus::Failed,
-            format!("`{}` is there already, and was left as it is", path.display()),
-            "add --force to replace it",
-        ));
+    let Arguments { file, template, answers, ci, force } = arguments;
+    if let Some(service) = ci {
+        return integration::run(file, *service, *force);
     }
-    write(path, &text(*ci, name)).map_err(|error| {
-        Failure::new(ExitStatus::Failed, error, Some("run it in the folder of your repository".to_owned()))
+    // Before anybody is asked for anything.
+    refuse_to_replace(file, *force)?;
+    answers.check().map_err(|why| {
+        Failure::saying(ExitStatus::Usage, format!("no topology comes of this: {why}"), "give --zones anew")
     })?;
-    anstream::println!(
-        "Wrote {}: it proves {name} on a local cloud, and plans it for reviewers.",
-        path.display()
-    );
-    anstream::println!("Next: set the variables that its first lines name, then commit it.");
+    let is_terminal = std::io::stdin().is_terminal();
+    let (template, answers) = match template {
+        Some(template) if !is_terminal => (*template, answers.clone()),
+        None if !is_terminal => return Err(nobody_to_ask()),
+        given => questions::ask(*given, answers)?,
+    };
+    let text = template.text(&answers);
+    let topology = topology::load(text.as_bytes()).map_err(|found| {
+        let said: Vec<String> = found.iter().map(|one| format!("{}: {}", one.message, one.cause)).collect();
+        Failure::saying(
+            ExitStatus::Usage,
+            format!("no topology comes of this: {}", said.join("; ")),
+            found.first().and_then(|one| one.help.clone()).unwrap_or_else(|| "give other values".to_owned()),
+        )
+    })?;
+    write(file, &text).map_err(|error| Failure::new(ExitStatus::Failed, error, None))?;
+    anstream::println!("Wrote {}: {}", file.display(), super::validate::summary(&topology));
+    for line in template::still_to_change(&answers) {
+        anstream::println!("  {line}");
+    }
+    print_next(file);
     Ok(ExitStatus::Done)
 }
 
-/// The path of the topology as the service sees it.
-fn name_in_repository(file: &Path) -> Result<&str, Failure> {
-    let is_inside = file.components().all(|part| matches!(part, std::path::Component::Normal(_)));
-    file.to_str().filter(|_| is_inside).ok_or_else(|| {
-        Failure::saying(
-            ExitStatus::Usage,
-            format!("`{}` is no path inside of this folder", file.display()),
-            "run it in the folder of your repository, and name the topology from there: chatroom.yaml",
-        )
-    })
+fn print_next(file: &Path) {
+    let name = if file == Path::new(FILE_NAME) { String::new() } else { format!(" {}", file.display()) };
+    anstream::println!("Next:");
+    anstream::println!("  albatross smoke --quick{name}    on this machine alone, without an account");
+    anstream::println!("  albatross doctor{name}           asks your account whether it can become real");
 }
 
-fn there(path: &Path) -> Result<bool, Failure> {
+fn nobody_to_ask() -> Failure {
+    Failure::saying(
+        ExitStatus::Usage,
+        "nobody can be asked: standard input is not a terminal",
+        "say what it is made from: `albatross init --template chatroom`",
+    )
+}
+
+/// What is there stays, unless somebody says otherwise.
+fn refuse_to_replace(path: &Path, force: bool) -> Result<(), Failure> {
     match path.symlink_metadata() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Ok(_) if force => Ok(()),
+        Ok(_) => Err(Failure::saying(
+            ExitStatus::Failed,
+            format!("`{}` is there already, and was left as it is", path.display()),
+            "add --force to replace it",
+        )),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(Failure::new(ExitStatus::Failed, FileError::new("look at", path)(error), None)),
     }
-}
-
-/// The example with this topology. A JSON text is a YAML text, whatever is in it.
-fn text(service: Service, topology: &str) -> String {
-    let quoted = serde_json::Value::from(topology).to_string();
-    service.example().replacen(TOPOLOGY, &format!("TOPOLOGY: {quoted}"), 1)
 }
 
 /// Writes a file that others may read, as all of a repository.
@@ -109,26 +106,4 @@ pub(super) fn write(path: &Path, text: &str) -> Result<(), FileError> {
     durable::replace(path, text.as_bytes())?;
     let mode = std::fs::Permissions::from_mode(0o644);
     std::fs::set_permissions(path, mode).map_err(FileError::new("write", path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_topology_is_named_once_and_quoted() {
-        for service in [Service::Github, Service::Gitlab] {
-            assert_eq!(service.example().matches(TOPOLOGY).count(), 1, "{service:?}");
-            let written = text(service, "rooms/a \"b\".yaml");
-            assert!(written.contains(r#"TOPOLOGY: "rooms/a \"b\".yaml""#), "{written}");
-        }
-    }
-
-    #[test]
-    fn only_a_path_inside_of_the_repository_is_taken() {
-        assert_eq!(name_in_repository(Path::new("rooms/chat.yaml")).unwrap(), "rooms/chat.yaml");
-        for path in ["/chat.yaml", "../chat.yaml", "rooms/../chat.yaml"] {
-            assert_eq!(name_in_repository(Path::new(path)).unwrap_err().status, ExitStatus::Usage, "{path}");
-        }
-    }
 }

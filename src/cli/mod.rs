@@ -151,7 +151,7 @@ const APPLIED: &str = "The topology, or a plan saved by `plan --out`; default: `
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write the file by which a continuous integration proves a topology
+    /// Write a topology to begin with, or the file by which a continuous integration proves one
     Init(init::Arguments),
     /// Check a topology and show all that is wrong with it
     Validate(validate::Arguments),

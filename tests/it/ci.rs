@@ -222,12 +222,12 @@ fn the_pipeline_of_gitlab_proves_and_plans() {
 fn a_file_that_is_there_is_left_alone_unless_forced() {
     let env = TestEnv::new();
     env.write(".gitlab-ci.yml", "ours: {}\n");
-    env.run(&["init", "--ci", "gitlab"]).expect_code(1).expect_in_order(&[
+    env.run(&["init", "--ci", "gitlab", "chatroom.yaml"]).expect_code(1).expect_in_order(&[
         "error: `.gitlab-ci.yml` is there already, and was left as it is",
         "help: add --force to replace it",
     ]);
     assert_eq!(env.read(".gitlab-ci.yml"), "ours: {}\n");
-    env.run(&["init", "--ci", "gitlab", "--force"]).expect_code(0);
+    env.run(&["init", "--ci", "gitlab", "--force", "chatroom.yaml"]).expect_code(0);
     assert!(env.read(".gitlab-ci.yml").contains("albatross smoke"));
 }
 

@@ -21,6 +21,7 @@ mod fields;
 mod forecast;
 mod graph;
 mod https;
+mod init;
 mod input;
 mod kept;
 mod late;
