@@ -79,7 +79,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let report = book.close();
     if outcome.is_ok() {
         report.phases.iter().chain(&report.controls).for_each(report::print_stage);
-        say::narrate(|| report::print_summary(&report));
+        say::narrate(|| anstream::println!("{}", report::count_words(&report)));
     }
     let written = arguments.reports.write(&report);
     let left = outcome?;

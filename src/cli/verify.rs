@@ -127,7 +127,7 @@ pub(super) async fn prove(
         Some(stopper) => stopper.guard(proof).await??,
         None => proof.await?,
     };
-    report::print_summary(&report);
+    session.conclude(&report::count_words(&report));
     Ok(report)
 }
 

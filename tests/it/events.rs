@@ -55,6 +55,11 @@ fn env() -> TestEnv {
     TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"])
 }
 
+/// The same, in which things take as long as in the real cloud.
+fn slow() -> TestEnv {
+    TestEnv::with_cloud(&["--hosts", "none", "--pace", "real"])
+}
+
 fn run(env: &TestEnv, verb: &str, options: &[&str]) -> Run {
     env.run(&[&["--local", verb, "--yes", "chatroom.yaml"], options].concat())
 }
@@ -173,7 +178,7 @@ fn what_a_hook_prints_is_told_line_by_line_and_its_silence_has_a_heartbeat() {
 
 #[test]
 fn an_interrupted_command_says_what_it_left_and_ends_its_stream() {
-    let env = TestEnv::with_cloud(&["--hosts", "none"]);
+    let env = slow();
     let mut apply = env.start(&["--local", "apply", "--yes", "--json-into", "events.jsonl", "chatroom.yaml"]);
     apply.wait_for_line("load_balancer.main: waiting for Active");
     apply.signal(Signal::INT);
@@ -184,9 +189,21 @@ fn an_interrupted_command_says_what_it_left_and_ends_its_stream() {
     let started = addresses(&of_type(&lines, "started"));
     let ended = ["finished", "failed", "left"].map(|name| addresses(&of_type(&lines, name)));
     assert_eq!(started, ended.into_iter().flatten().collect(), "what begins ends");
-    let again = run(&env, "apply", &["--json"]).expect_code(0);
-    let lines = parsed(&again.stdout);
-    assert_eq!(of_type(&lines, "recovered").len(), 1, "{lines:#?}");
+}
+
+#[test]
+fn a_killed_command_ends_without_a_word_and_the_next_one_tells_what_it_went_on_with() {
+    let env = slow();
+    let apply = ["--local", "apply", "--yes", "--json-into", "events.jsonl", "chatroom.yaml"];
+    for line in ["vpc.main: waiting for Available", "going on from an earlier command"] {
+        env.kill_at(line, &apply);
+        let lines = parsed(&env.read("events.jsonl"));
+        assert_eq!(lines[0]["type"], "version");
+        assert!(of_type(&lines, "end").is_empty(), "{lines:#?}");
+    }
+    let lines = parsed(&env.read("events.jsonl"));
+    let [recovered] = of_type(&lines, "recovered")[..] else { panic!("what was recovered: {lines:#?}") };
+    assert_eq!(recovered["settled"], 1);
 }
 
 #[test]

@@ -50,11 +50,6 @@ pub(crate) fn word(status: Status) -> (&'static str, Style) {
     }
 }
 
-/// Prints the counts.
-pub(crate) fn print_summary(report: &Report) {
-    anstream::println!("{}", count_words(report));
-}
-
 /// `13 checks passed, 0 failed, 3 skipped in 2.1 s`
 pub(crate) fn count_words(report: &Report) -> String {
     let passed = count(report.count(Status::Passed), "check");
