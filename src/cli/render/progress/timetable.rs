@@ -152,7 +152,7 @@ mod tests {
             verb: Verb::Put,
             after,
             order: None,
-            traffic: Traffic::default(),
+            traffic: Traffic::Stays,
         }
     }
 
