@@ -8,6 +8,8 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::docs::events::written;
+use crate::parts::lacks_redis;
+use crate::rollout::write_another_node;
 use crate::support::{Run, TestEnv};
 
 /// Types whose fields are those of the contract, by the contract; each line is one.
@@ -176,6 +178,27 @@ fn what_a_hook_prints_is_told_line_by_line_and_its_silence_has_a_heartbeat() {
     assert!(gaps.fold(0.0, f64::max) <= 10.0, "{times:?}");
 }
 
+#[test]
+fn another_release_and_the_way_back_have_events_too() {
+    if lacks_redis("another_release_and_the_way_back_have_events_too") {
+        return;
+    }
+    let env = TestEnv::with_chatroom();
+    write_another_node(&env, "other-node");
+    let deployed = run(&env, "deploy", &["--chat-node", "other-node", "--json"]).expect_code(0);
+    let back = run(&env, "rollback", &["--json"]).expect_code(0);
+    for (command, run) in [("deploy", deployed), ("rollback", back)] {
+        let lines = parsed(&run.stdout);
+        expect_whole(&lines, command, &run);
+        let changed = addresses(&of_type(&lines, "finished"));
+        assert_eq!(changed, ["release.ecs01", "release.ecs02"].map(str::to_owned).into(), "{command}");
+        assert!(of_type(&lines, "started").iter().all(|line| line["action"] == "update"), "{lines:#?}");
+        let told = of_type(&lines, "noted");
+        assert!(told.iter().any(|line| line["text"] == "its server leaves the group"), "{told:#?}");
+    }
+}
+
+/// What is done and what is left adds up.
 #[test]
 fn an_interrupted_command_says_what_it_left_and_ends_its_stream() {
     let env = slow();

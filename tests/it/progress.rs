@@ -9,6 +9,7 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::docs::regex;
+use crate::parts::lacks_redis;
 use crate::support::{Run, TestEnv};
 
 /// A stack without machines' insides.
@@ -151,6 +152,20 @@ fn quiet_leaves_the_last_line_and_errors() {
     refused.expect_in_order(&[" done, 1 failed", "error: ", "help: "]).expect_absent(" ok ");
     let asked = env.run(&["--local", "apply", "--quiet", "chatroom.yaml"]).expect_code(64);
     asked.expect_in_order(&["nobody can be asked", "--quiet"]);
+}
+
+#[test]
+fn a_quiet_proof_is_its_last_line() {
+    if lacks_redis("a_quiet_proof_is_its_last_line") {
+        return;
+    }
+    let env = TestEnv::with_chatroom();
+    let proved = env.run(&["--local", "verify", "--quick", "--quiet", "chatroom.yaml"]).expect_code(0);
+    let counts = regex(r"^\d+ checks passed, 0 failed, \d+ skipped in [\d.]+ m?s\n$");
+    assert!(counts.is_match(&proved.stdout) && proved.stderr.is_empty(), "{proved:?}");
+    let smoked = env.run(&["smoke", "--quick", "--quiet", "chatroom.yaml"]).expect_code(0);
+    assert!(regex(r"^smoke took [\d.]+ s\n$").is_match(&smoked.stdout), "{smoked:?}");
+    assert_eq!(smoked.stderr, "");
 }
 
 #[test]
