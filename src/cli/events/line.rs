@@ -30,7 +30,7 @@ pub(crate) enum Line<'a> {
         changes: Summary,
         operations: usize,
         calls: usize,
-        #[serde(serialize_with = "seconds")]
+        #[serde(serialize_with = "in_seconds")]
         expected_seconds: Duration,
         partly_guessed: bool,
     },
@@ -45,7 +45,7 @@ pub(crate) enum Line<'a> {
         address: &'a ResourceAddress,
         verb: Verb,
         action: &'static str,
-        #[serde(serialize_with = "seconds_if_known")]
+        #[serde(serialize_with = "in_seconds_if_known")]
         expected_seconds: Option<Duration>,
     },
     /// A word about how far it is.
@@ -55,7 +55,7 @@ pub(crate) enum Line<'a> {
         address: &'a ResourceAddress,
         condition: &'static str,
         state: &'a str,
-        #[serde(serialize_with = "seconds")]
+        #[serde(serialize_with = "in_seconds")]
         seconds: Duration,
     },
     /// Work on a resource ended well.
@@ -63,20 +63,20 @@ pub(crate) enum Line<'a> {
         address: &'a ResourceAddress,
         verb: Verb,
         id: Option<&'a str>,
-        #[serde(serialize_with = "seconds")]
+        #[serde(serialize_with = "in_seconds")]
         seconds: Duration,
     },
     /// The cloud goes on with it; the next command waits for it.
     Left {
         address: &'a ResourceAddress,
         condition: &'static str,
-        #[serde(serialize_with = "seconds")]
+        #[serde(serialize_with = "in_seconds")]
         seconds: Duration,
     },
     /// Work on a resource failed; an `error` says why.
     Failed {
         address: &'a ResourceAddress,
-        #[serde(serialize_with = "seconds")]
+        #[serde(serialize_with = "in_seconds")]
         seconds: Duration,
     },
     /// What became of the plan, and where the time went.
@@ -85,7 +85,7 @@ pub(crate) enum Line<'a> {
         failed: usize,
         under_way: usize,
         not_begun: usize,
-        #[serde(serialize_with = "seconds")]
+        #[serde(serialize_with = "in_seconds")]
         seconds: Duration,
         longest: &'a [Timing],
         critical_path: &'a [Timing],
@@ -113,7 +113,7 @@ pub(crate) enum Line<'a> {
     End {
         exit_code: u8,
         means: &'static str,
-        #[serde(serialize_with = "seconds")]
+        #[serde(serialize_with = "in_seconds")]
         seconds: Duration,
     },
 }
@@ -123,21 +123,21 @@ pub(crate) enum Line<'a> {
 pub(crate) struct Timing {
     pub(crate) address: ResourceAddress,
     pub(crate) verb: Verb,
-    #[serde(serialize_with = "seconds")]
+    #[serde(serialize_with = "in_seconds")]
     pub(crate) seconds: Duration,
-    #[serde(serialize_with = "seconds_if_known")]
+    #[serde(serialize_with = "in_seconds_if_known")]
     pub(crate) expected_seconds: Option<Duration>,
 }
 
 /// Seconds with their thousandths.
-fn seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+fn in_seconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64((duration.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
 #[expect(clippy::ref_option, reason = "serde hands fields over so")]
-fn seconds_if_known<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+fn in_seconds_if_known<S: Serializer>(duration: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
     match duration {
-        Some(duration) => seconds(duration, serializer),
+        Some(duration) => in_seconds(duration, serializer),
         None => serializer.serialize_none(),
     }
 }
