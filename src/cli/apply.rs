@@ -99,9 +99,8 @@ pub(super) async fn bring_about(
         return Ok(ExitStatus::Failed);
     }
     let work = async {
-        let status = carry_out(session, &plan, &observed).await?;
-        tell_outputs(session);
-        Ok(status)
+        carry_out(session, &plan, &observed).await?;
+        Ok(done(session, &plan))
     };
     hooks::around(session, phase, &observed, work).await
 }
@@ -130,12 +129,8 @@ pub(super) fn nothing_to_do(session: &Session, plan: &Plan, observed: &Observed)
     ExitStatus::Done
 }
 
-/// Makes a plan true and says what became of it.
-pub(super) async fn carry_out(
-    session: &Session,
-    plan: &Plan,
-    observed: &Observed,
-) -> Result<ExitStatus, Failure> {
+/// Makes a plan true; what could not be done is said.
+pub(super) async fn carry_out(session: &Session, plan: &Plan, observed: &Observed) -> Result<(), Failure> {
     session.provider.known.replace(Known::from_observed(observed));
     session.begun.begin(session.saved.as_deref())?;
     if let Some(progress) = &session.progress {
@@ -150,7 +145,7 @@ pub(super) async fn carry_out(
 }
 
 /// Says what became of a plan; every failure is shown, the last one ends the command.
-fn conclude(outcome: Outcome, plan: &Plan, session: &Session) -> Result<ExitStatus, Failure> {
+fn conclude(outcome: Outcome, plan: &Plan, session: &Session) -> Result<(), Failure> {
     // What was begun may exist, whatever its call was answered.
     let memory = session.provider.ledger.memory();
     let begun = memory.resources.values().any(|remembered| remembered.phase != Phase::Absent);
@@ -158,10 +153,7 @@ fn conclude(outcome: Outcome, plan: &Plan, session: &Session) -> Result<ExitStat
     let not_begun = outcome.not_begun.len();
     sum_up(&outcome, session);
     if outcome.is_complete() {
-        let words = render::plan::summary_words(plan.summary(), render::plan::Tense::Past);
-        say::narrate(|| anstream::println!());
-        session.conclude(&format!("Done: {words}."));
-        return Ok(ExitStatus::Done);
+        return Ok(());
     }
     let any = |is: fn(&ApplyError) -> bool| outcome.failed.iter().any(|failure| is(&failure.error));
     let status = match (any(ApplyError::lost_lock), any(ApplyError::rolled_back), changed) {
@@ -207,9 +199,12 @@ fn under_way(outcome: &Outcome) -> String {
     }
 }
 
-/// Tells programs what became of the stack.
-pub(super) fn tell_outputs(session: &Session) {
+/// How a command ends whose plan was made true.
+pub(super) fn done(session: &Session, plan: &Plan) -> ExitStatus {
     events::tell_outputs(&session.topology, &session.provider.known.all_outputs());
+    say::narrate(|| anstream::println!());
+    session.conclude(&render::plan::done(plan));
+    ExitStatus::Done
 }
 
 /// Asks on the terminal; without one and without `--yes` nothing is changed, nor when somebody says stop.

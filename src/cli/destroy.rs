@@ -60,6 +60,7 @@ pub(super) async fn carry_out_removal(
 ) -> Result<ExitStatus, Failure> {
     let work = async {
         carry_out(session, plan, observed).await?;
+        say::narrate(|| anstream::println!("\n{}", render::plan::done(plan)));
         show_what_is_left(session, plan, selection).await
     };
     hooks::around(session, Phase::Destroy, observed, work).await

@@ -6,7 +6,7 @@
 
 use crate::apply::provider::Known;
 use crate::apply::recover::adopt;
-use crate::cli::apply::{agreed, carry_out, go_on, nothing_to_do, tell_outputs};
+use crate::cli::apply::{agreed, carry_out, done, go_on, nothing_to_do};
 use crate::cli::events::EventArguments;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
@@ -58,9 +58,8 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
         return Ok(ExitStatus::Failed);
     }
     let work = async {
-        let status = carry_out(&session, &plan, &observed).await?;
-        tell_outputs(&session);
-        Ok(status)
+        carry_out(&session, &plan, &observed).await?;
+        Ok(done(&session, &plan))
     };
     let status = hooks::around(&session, Phase::Rollback, &observed, work).await?;
     say::narrate(|| {

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::apply::recover::adopt;
 use crate::base::clock;
 use crate::base::durable;
-use crate::cli::apply::{carry_out, go_on, nothing_to_do, print_address, tell_outputs};
+use crate::cli::apply::{carry_out, done, go_on, nothing_to_do, print_address};
 use crate::cli::destroy::carry_out_removal;
 use crate::cli::diff::DiffArguments;
 use crate::cli::exit::ExitStatus;
@@ -200,9 +200,8 @@ impl Attempt<'_> {
             return carry_out_removal(&session, (&plan, &observed), &self.saved.options.selection).await;
         }
         let work = async {
-            let status = carry_out(&session, &plan, &observed).await?;
-            tell_outputs(&session);
-            Ok(status)
+            carry_out(&session, &plan, &observed).await?;
+            Ok(done(&session, &plan))
         };
         let status = hooks::around(&session, Phase::Apply, &observed, work).await?;
         if plan.left_out.is_empty() {

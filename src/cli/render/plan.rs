@@ -56,6 +56,11 @@ pub(crate) fn no_changes(plan: &Plan) -> String {
     format!("No changes: {} as the topology says.", count(plan.summary().keep, "resource"))
 }
 
+/// What is said of a plan that was made true.
+pub(crate) fn done(plan: &Plan) -> String {
+    format!("Done: {}.", summary_words(plan.summary(), Tense::Past))
+}
+
 /// `Expect about 62 calls (27 that change something) and 4 minutes.`
 fn expectation(forecast: &Forecast) -> String {
     let (calls, changes) = (count(forecast.calls(), "call"), forecast.changes());
