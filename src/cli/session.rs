@@ -261,7 +261,7 @@ impl Session {
 
     /// As a part of a command that says itself what became of everything.
     #[must_use]
-    pub(super) fn as_a_part(mut self) -> Self {
+    pub(super) fn into_part(mut self) -> Self {
         self.is_part = true;
         self
     }

@@ -150,7 +150,7 @@ impl Smoke<'_> {
     async fn session(&self, access: Use) -> Result<Session, Failure> {
         let mut loaded = session::load(self.file)?;
         loaded.topology = self.topology.clone();
-        Ok(session::begin_at(&self.options, loaded, access, self.target.clone()).await?.as_a_part())
+        Ok(session::begin_at(&self.options, loaded, access, self.target.clone()).await?.into_part())
     }
 
     async fn up_to_proof(&self, book: &mut Book) -> Result<(), Failure> {

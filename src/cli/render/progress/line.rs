@@ -96,18 +96,16 @@ pub(super) fn of_stream<'e>(event: &'e Event, timetable: &Timetable) -> events::
     match event {
         Event::Started { address, verb, word } => {
             let expected_seconds = timetable.expected(address, *verb);
-            events::Line::Started { address, verb: *verb, action: *word, expected_seconds }
+            events::Line::Started { address, verb: *verb, action: word, expected_seconds }
         }
         Event::Noted { address, text } => events::Line::Noted { address, text },
         Event::Waiting { address, condition, state, waited } => {
-            events::Line::Waiting { address, condition: *condition, state, seconds: *waited }
+            events::Line::Waiting { address, condition, state, seconds: *waited }
         }
         Event::Finished { address, verb, id, took } => {
             events::Line::Finished { address, verb: *verb, id: id.as_deref(), seconds: *took }
         }
-        Event::Left { address, condition, took } => {
-            events::Line::Left { address, condition: *condition, seconds: *took }
-        }
+        Event::Left { address, condition, took } => events::Line::Left { address, condition, seconds: *took },
         Event::Failed { address, took } => events::Line::Failed { address, seconds: *took },
     }
 }
