@@ -163,12 +163,12 @@ mod tests {
             stream.tell(&notice("something"));
         }
         assert!(kept.lines().iter().all(|line| line["type"] == "notice"), "{:?}", kept.lines());
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         let beats = kept.lines().iter().filter(|line| line["type"] == "heartbeat").count();
         assert!((6..=8).contains(&beats), "{beats} heartbeats in a minute");
         stream.end(ExitStatus::Done);
         let lines = kept.lines().len();
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         assert_eq!(kept.lines().len(), lines, "after its end nothing is said");
     }
 
