@@ -171,10 +171,20 @@ impl ApplyError {
         }
     }
 
+    /// The cloud's word for it.
+    pub fn code(&self) -> Option<&str> {
+        self.of_the_cloud()?.code()
+    }
+
     /// Id of the cloud's answer.
     pub fn request_id(&self) -> Option<&RequestId> {
+        self.of_the_cloud()?.request_id()
+    }
+
+    /// What the cloud said, if it was the cloud.
+    fn of_the_cloud(&self) -> Option<&CloudError> {
         match self {
-            Self::Cloud(error) => error.request_id(),
+            Self::Cloud(error) => Some(error),
             Self::Deploy(_)
             | Self::Ssh(_)
             | Self::State(_)

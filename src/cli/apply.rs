@@ -10,11 +10,13 @@ use crate::cli::hooks;
 use crate::cli::interrupt::{Stop, command_line};
 use crate::cli::plan::look;
 use crate::cli::refresh;
-use crate::cli::render::{self, count, progress};
+use crate::cli::render::{self, count};
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cli::topology_file::Located;
-use crate::cli::{ChangeArguments, GlobalOptions, protection, saved};
+use crate::cli::{ChangeArguments, GlobalOptions, events, protection, saved, say};
 use crate::plan::Plan;
+use crate::plan::forecast::forecast;
+use crate::plan::graph::operations;
 use crate::plan::saved::{Options, is_saved_plan};
 use crate::plan::select::Selection;
 use crate::resource::observed::{Observed, Output};
@@ -51,6 +53,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Arguments { change, diff, refresh_only } = arguments;
+    change.events.open("apply")?;
     let Located { file, options } = &change.topology.locate(options)?;
     let consent = Consent::from(change.yes);
     if *refresh_only {
@@ -62,7 +65,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     }
     let loaded = session::check(file, &bytes)?;
     let session = session::begin(options, loaded, Use::Change).await?;
-    let session = session.with_sink(progress::sink()).with_hooks(change.hooks).with_diff(*diff);
+    let session = session.with_progress().with_hooks(change.hooks).with_diff(*diff);
     let selection = change.selection.selection();
     let is_all = selection.is_all();
     let status = bring_about(&session, hooks::Phase::Apply, consent, selection, |_| Ok(())).await?;
@@ -84,38 +87,55 @@ pub(super) async fn bring_about(
     let (plan, observed) = look(session, &Options { selection, ..Options::default() }).await?;
     adopt(&session.provider, &observed)?;
     accept(&plan)?;
-    render::plan::print(&plan);
+    render::plan::announce(&plan);
     session.diff.print(session, &plan, &observed).await?;
     protection::check(session, &plan)?;
     refresh::spare_others(&plan)?;
     refresh::remember(session, &plan, &observed)?;
     if !plan.has_work() {
-        return Ok(ExitStatus::Done);
+        return Ok(nothing_to_do(session, &plan, &observed));
     }
     if !agreed(consent, "Apply these changes?", &session.stop).await? {
         return Ok(ExitStatus::Failed);
     }
-    hooks::around(session, phase, &observed, carry_out(session, &plan, &observed)).await
+    let work = async {
+        carry_out(session, &plan, &observed).await?;
+        Ok(done(session, &plan))
+    };
+    hooks::around(session, phase, &observed, work).await
 }
 
 /// Finds out what became of an earlier command.
 pub(super) async fn go_on(session: &Session) -> Result<(), Failure> {
     let recovered = session.stop.heard(recover(&session.provider)).await?;
     if recovered.resent + recovered.settled > 0 {
-        let unfinished = count(recovered.resent.max(recovered.settled), "step");
-        anstream::eprintln!("going on from an earlier command: {unfinished} it had begun");
+        let (resent, settled) = (recovered.resent, recovered.settled);
+        let unfinished = count(resent.max(settled), "step");
+        events::tell(&events::Line::Recovered { resent, settled });
+        say::narrate(|| {
+            say::on_stderr(&format!("going on from an earlier command: {unfinished} it had begun"));
+        });
     }
     Ok(())
 }
 
-/// Makes a plan true and says what became of it.
-pub(super) async fn carry_out(
-    session: &Session,
-    plan: &Plan,
-    observed: &Observed,
-) -> Result<ExitStatus, Failure> {
+/// How a command ends whose plan is empty.
+pub(super) fn nothing_to_do(session: &Session, plan: &Plan, observed: &Observed) -> ExitStatus {
+    events::tell_outputs(&session.topology, &observed.outputs());
+    // The plan has said so already.
+    if say::is_quiet() {
+        session.conclude(&render::plan::no_changes(plan));
+    }
+    ExitStatus::Done
+}
+
+/// Makes a plan true; what could not be done is said.
+pub(super) async fn carry_out(session: &Session, plan: &Plan, observed: &Observed) -> Result<(), Failure> {
     session.provider.known.replace(Known::from_observed(observed));
     session.begun.begin(session.saved.as_deref())?;
+    if let Some(progress) = &session.progress {
+        progress.begin(&operations(plan)?, &forecast(plan)?);
+    }
     let stop = &session.stop;
     let outcome = stop.heard(apply::apply(plan, &session.provider, stop.token())).await?;
     if outcome.is_complete() {
@@ -125,19 +145,15 @@ pub(super) async fn carry_out(
 }
 
 /// Says what became of a plan; every failure is shown, the last one ends the command.
-fn conclude(outcome: Outcome, plan: &Plan, session: &Session) -> Result<ExitStatus, Failure> {
+fn conclude(outcome: Outcome, plan: &Plan, session: &Session) -> Result<(), Failure> {
     // What was begun may exist, whatever its call was answered.
     let memory = session.provider.ledger.memory();
     let begun = memory.resources.values().any(|remembered| remembered.phase != Phase::Absent);
     let changed = begun || !outcome.done.is_empty() || plan.steps.iter().any(|step| step.current.is_some());
     let not_begun = outcome.not_begun.len();
+    sum_up(&outcome, session);
     if outcome.is_complete() {
-        let words = render::plan::summary_words(plan.summary(), render::plan::Tense::Past);
-        anstream::println!(
-            "
-Done: {words}."
-        );
-        return Ok(ExitStatus::Done);
+        return Ok(());
     }
     let any = |is: fn(&ApplyError) -> bool| outcome.failed.iter().any(|failure| is(&failure.error));
     let status = match (any(ApplyError::lost_lock), any(ApplyError::rolled_back), changed) {
@@ -146,17 +162,33 @@ Done: {words}."
         (false, false, true) => ExitStatus::PartlyApplied,
         (false, false, false) => ExitStatus::Failed,
     };
-    anstream::eprintln!(
+    say::alert(&format!(
         "\n{} done, {} failed, {}{not_begun} not begun; the same command goes on from here:\n  {}",
         count(outcome.done.len(), "step"),
         outcome.failed.len(),
         under_way(&outcome),
         command_line(),
-    );
+    ));
     for failure in outcome.failed {
         render::failure::print(&Failure::of_step(status, &failure.address.to_string(), failure.error));
     }
     Err(Failure::shown(if outcome.interrupted { session.stop.status() } else { status }))
+}
+
+/// Says how many steps came to which end, and where the time went.
+fn sum_up(outcome: &Outcome, session: &Session) {
+    let Some(progress) = &session.progress else { return };
+    let times = progress.times();
+    events::tell(&events::Line::Summary {
+        done: outcome.done.len(),
+        failed: outcome.failed.len(),
+        under_way: outcome.under_way.len(),
+        not_begun: outcome.not_begun.len(),
+        seconds: times.took,
+        longest: &times.longest,
+        critical_path: &times.critical_path,
+    });
+    say::narrate(|| progress.show_times(&times));
 }
 
 /// What the cloud goes on with by itself.
@@ -167,15 +199,28 @@ fn under_way(outcome: &Outcome) -> String {
     }
 }
 
+/// How a command ends whose plan was made true.
+pub(super) fn done(session: &Session, plan: &Plan) -> ExitStatus {
+    events::tell_outputs(&session.topology, &session.provider.known.all_outputs());
+    say::narrate(|| anstream::println!());
+    session.conclude(&render::plan::done(plan));
+    ExitStatus::Done
+}
+
 /// Asks on the terminal; without one and without `--yes` nothing is changed, nor when somebody says stop.
 pub(super) async fn agreed(consent: Consent, question: &str, stop: &Stop) -> Result<bool, Failure> {
     if consent == Consent::Given {
         return Ok(true);
     }
-    if !std::io::stdin().is_terminal() {
+    let why = match (say::narrates(), std::io::stdin().is_terminal()) {
+        (true, true) => None,
+        (true, false) => Some("standard input is not a terminal"),
+        (false, _) => Some("what the question is about is not shown, because of --quiet or --json"),
+    };
+    if let Some(why) = why {
         return Err(Failure::saying(
             ExitStatus::Usage,
-            "nobody can be asked: standard input is not a terminal",
+            format!("nobody can be asked: {why}"),
             "add --yes to go ahead without a question",
         ));
     }
@@ -210,6 +255,9 @@ async fn line_of_the_terminal() -> std::io::Result<String> {
 
 /// Prints where the chatroom is.
 pub(super) async fn print_address(session: &Session) -> Result<(), Failure> {
+    if !say::narrates() {
+        return Ok(());
+    }
     let topology = &session.topology;
     let what = if topology.app.is_some() { "app" } else { "chatroom" };
     anstream::println!("\nThe {what} is at {}", topology.url());

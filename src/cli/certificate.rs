@@ -8,7 +8,7 @@ use crate::base::clock;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::durable;
 use crate::base::secret::Secret;
-use crate::cli::environment;
+use crate::cli::{environment, say};
 use crate::topology::model::{self, Topology};
 use crate::topology::place_of;
 
@@ -109,7 +109,7 @@ fn read_chain(path: &Path, name: &str) -> Result<Chain, Fault> {
             1 => "in a day".to_owned(),
             days => format!("in {days} days"),
         };
-        anstream::eprintln!("warning: the certificate `{shown}` ends {when}: get a new one for {name}");
+        say::notice(&format!("warning: the certificate `{shown}` ends {when}: get a new one for {name}"));
     }
     Ok(chain)
 }

@@ -4,7 +4,7 @@ use crate::cli::apply::bring_about;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::hooks::Phase;
-use crate::cli::render::{count, progress};
+use crate::cli::render::count;
 use crate::cli::session::{self, Use};
 use crate::cli::topology_file::Located;
 use crate::cli::{ChangeArguments, GlobalOptions};
@@ -12,9 +12,10 @@ use crate::plan::Plan;
 use crate::resource::Kind;
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
+    arguments.events.open("deploy")?;
     let Located { file, options } = &arguments.topology.locate(options)?;
     let session = session::begin(options, session::load(file)?, Use::Change).await?;
-    let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks);
+    let session = session.with_progress().with_hooks(arguments.hooks);
     let selection = arguments.selection.selection();
     bring_about(&session, Phase::Deploy, arguments.yes.into(), selection, only_releases).await
 }

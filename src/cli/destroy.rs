@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use crate::apply::recover::{adopt, forget_all, recover};
+use crate::apply::recover::{adopt, forget_all};
 use crate::apply::refresh::{Depth, refresh};
 use crate::base::retry::{Backoff, Deadline};
-use crate::cli::apply::{Consent, agreed, carry_out};
+use crate::cli::apply::{Consent, agreed, carry_out, go_on};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::hooks::{self, Phase};
-use crate::cli::render::{self, count, progress};
+use crate::cli::render::{self, count};
 use crate::cli::session::{self, Session, Use};
 use crate::cli::topology_file::Located;
-use crate::cli::{ChangeArguments, GlobalOptions, plan, protection};
+use crate::cli::{ChangeArguments, GlobalOptions, events, plan, protection, say};
 use crate::plan::saved::Options;
 use crate::plan::select::Selection;
 use crate::plan::{Plan, Step};
@@ -23,9 +23,10 @@ use crate::resource::observed::{Observed, Owner};
 const LAG: Duration = Duration::from_secs(30);
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
+    arguments.events.open("destroy")?;
     let Located { file, options } = &arguments.topology.locate(options)?;
     let session = session::begin(options, session::load(file)?, Use::Remove).await?;
-    let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks);
+    let session = session.with_progress().with_hooks(arguments.hooks);
     remove_all(&session, arguments.yes.into(), arguments.selection.selection()).await
 }
 
@@ -35,12 +36,12 @@ pub(super) async fn remove_all(
     consent: Consent,
     selection: Selection,
 ) -> Result<ExitStatus, Failure> {
-    session.stop.heard(recover(&session.provider)).await?;
+    go_on(session).await?;
     let how = Options { destroy: true, selection, ..Options::default() };
     let (plan, observed) = plan::look(session, &how).await?;
     adopt(&session.provider, &observed)?;
-    render::plan::print(&plan);
-    show_adopted(&observed);
+    render::plan::announce(&plan);
+    say::narrate(|| show_adopted(&observed));
     protection::check(session, &plan)?;
     if !plan.has_work() {
         return show_what_is_left(session, &plan, &how.selection).await;
@@ -59,6 +60,7 @@ pub(super) async fn carry_out_removal(
 ) -> Result<ExitStatus, Failure> {
     let work = async {
         carry_out(session, plan, observed).await?;
+        say::narrate(|| anstream::println!("\n{}", render::plan::done(plan)));
         show_what_is_left(session, plan, selection).await
     };
     hooks::around(session, Phase::Destroy, observed, work).await
@@ -84,11 +86,12 @@ async fn show_what_is_left(
         !is_of(&plan.left_out, address) && (is_of(&plan.steps, address) || selection.names(address))
     };
     let left = session.stop.or(Box::pin(left(session, was_to_go))).await?;
+    let kept = plan.left_out.len();
+    events::tell(&events::Line::Remaining { kept, left: &left });
     if selection.is_all() {
-        anstream::println!("{} left", count(left.len(), "resource"));
+        session.conclude(&format!("{} left", count(left.len(), "resource")));
     } else {
-        let kept = count(plan.left_out.len(), "resource");
-        anstream::println!("{kept} kept, {} left beside them", left.len());
+        session.conclude(&format!("{} kept, {} left beside them", count(kept, "resource"), left.len()));
     }
     if left.is_empty() {
         // What is kept, and what is on it, stays known.
@@ -98,7 +101,7 @@ async fn show_what_is_left(
         return Ok(ExitStatus::Done);
     }
     for address in &left {
-        anstream::println!("  {address}");
+        session.conclude(&format!("  {address}"));
     }
     if let Some(one) = plan.drift.obstacles().next() {
         return Err(Failure::saying(

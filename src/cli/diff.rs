@@ -2,8 +2,8 @@
 
 use crate::apply::rehearsal::{Rehearsed, rehearse};
 use crate::cli::failure::Failure;
-use crate::cli::render;
 use crate::cli::session::Session;
+use crate::cli::{events, render, say};
 use crate::plan::Plan;
 use crate::resource::observed::Observed;
 
@@ -69,7 +69,8 @@ impl Diff {
         observed: &Observed,
     ) -> Result<(), Failure> {
         if let Some(rehearsed) = self.rehearse(session, plan, observed).await? {
-            render::deeds::print(&rehearsed);
+            events::tell(&events::Line::Rehearsed { hosts: render::deeds::to_json(&rehearsed) });
+            say::narrate(|| render::deeds::print(&rehearsed));
         }
         Ok(())
     }

@@ -35,6 +35,11 @@ pub(super) fn terminal_kind() -> String {
     variable("TERM").unwrap_or_else(|| "dumb".to_owned())
 }
 
+/// Which language and signs are wanted: the first of these variables that says anything.
+pub(super) fn locale() -> Option<String> {
+    ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable)
+}
+
 /// The file that GitHub Actions shows as the summary of a step.
 pub(super) fn step_summary() -> Option<PathBuf> {
     variable("GITHUB_STEP_SUMMARY").map(PathBuf::from)

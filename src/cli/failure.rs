@@ -20,6 +20,8 @@ pub(super) struct Failure {
     pub error: Option<anyhow::Error>,
     /// The resource it happened to.
     pub resource: Option<String>,
+    /// The cloud's word for it.
+    pub code: Option<String>,
     /// Id of the cloud's answer.
     pub request_id: Option<String>,
     /// What to do next.
@@ -29,7 +31,7 @@ pub(super) struct Failure {
 impl Failure {
     /// From an error and what to do about it.
     pub(super) fn new(status: ExitStatus, error: impl Into<anyhow::Error>, hint: Option<String>) -> Self {
-        Self { status, error: Some(error.into()), resource: None, request_id: None, hint }
+        Self { status, error: Some(error.into()), resource: None, code: None, request_id: None, hint }
     }
 
     /// From a sentence and what to do about it.
@@ -48,7 +50,7 @@ impl Failure {
 
     /// When what happened has been shown already.
     pub(super) fn shown(status: ExitStatus) -> Self {
-        Self { status, error: None, resource: None, request_id: None, hint: None }
+        Self { status, error: None, resource: None, code: None, request_id: None, hint: None }
     }
 
     /// From a step of a plan.
@@ -83,7 +85,8 @@ impl From<ApplyError> for Failure {
             | ApplyError::Unhealthy { .. } => ExitStatus::Failed,
         };
         let (hint, request_id) = (error.hint(), error.request_id().map(ToString::to_string));
-        Self { status, resource: None, request_id, hint, error: Some(error.into()) }
+        let code = error.code().map(str::to_owned);
+        Self { status, resource: None, code, request_id, hint, error: Some(error.into()) }
     }
 }
 

@@ -1,24 +1,27 @@
 //! Commands of the operator's machine before and after what a command does to a stack.
 //!
 //! Each is started as it stands in the topology, in the folder of the topology, without a shell and without input. What
-//! it prints goes to standard error as it comes. It knows the stack by variables: `ALBATROSS_HOOK`, and one for each of
-//! the stack's outputs (`src/cli/outputs.rs`), such as `ALBATROSS_URL` and `ALBATROSS_INSTANCE_ECS01_PUBLIC_ADDRESS`.
+//! it prints goes to standard error as it comes, and to programs as events ([`output`]). It knows the stack by variables:
+//! `ALBATROSS_HOOK`, and one for each of the stack's outputs (`src/cli/outputs.rs`), such as `ALBATROSS_URL` and
+//! `ALBATROSS_INSTANCE_ECS01_PUBLIC_ADDRESS`.
 //! It is a group of processes of its own, all of which end when its time is over or somebody says stop.
+
+mod output;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus as Ended, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::process::{Child, Command};
 
+use crate::cli::events::{self, Line};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::cli::outputs;
 use crate::cli::session::Session;
+use crate::cli::{outputs, say};
 use crate::resource::ResourceAddress;
 use crate::resource::observed::{Observed, Outputs};
 use crate::topology::model::Moment;
@@ -83,8 +86,7 @@ pub(super) async fn around(
 /// # Errors
 /// When one fails; nothing was changed.
 async fn before(session: &Session, phase: Phase, observed: &Observed) -> Result<(), Failure> {
-    let outputs = observed.resources.iter().map(|(address, found)| (address.clone(), found.outputs.clone()));
-    run(session, phase.before(), outputs.collect(), ExitStatus::Failed).await
+    run(session, phase.before(), observed.outputs(), ExitStatus::Failed).await
 }
 
 /// Runs the hooks behind a phase that was done.
@@ -105,8 +107,10 @@ async fn run(
     let commands = hooks.commands.get(&moment).filter(|_| session.runs_hooks);
     let variables = variables(session, moment, &outputs);
     for (number, command) in (1..).zip(commands.into_iter().flatten()) {
-        anstream::eprintln!("{} {number}: {}", moment.word(), shown(command));
-        let ended = run_one(session, command, &variables).await;
+        let hook = Hook { moment: moment.word(), number };
+        events::tell(&Line::Hook { moment: hook.moment, number, command });
+        say::narrate(|| say::on_stderr(&format!("{} {number}: {}", hook.moment, shown(command))));
+        let ended = run_one(session, hook, command, &variables).await;
         let why = match ended {
             Ok(None) => return Err(Failure::shown(session.stop.status())),
             Ok(Some(End::Exited(ended))) if ended.success() => continue,
@@ -131,9 +135,17 @@ enum End {
     Late,
 }
 
+/// One of the topology's commands.
+#[derive(Debug, Clone, Copy)]
+struct Hook {
+    moment: &'static str,
+    number: usize,
+}
+
 /// None when somebody said stop.
 async fn run_one(
     session: &Session,
+    hook: Hook,
     command: &[String],
     variables: &BTreeMap<String, String>,
 ) -> io::Result<Option<End>> {
@@ -144,12 +156,13 @@ async fn run_one(
         .envs(variables)
         .current_dir(&folder)
         .stdin(Stdio::null())
-        // Results are what goes to standard output.
-        .stdout(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?))
+        .stdout(output::first()?)
+        .stderr(output::second())
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
     let group = child.id();
+    let output = output::pass_on(hook, &mut child);
     let ended = tokio::select! {
         biased;
         ended = child.wait() => Some(End::Exited(ended?)),
@@ -159,6 +172,7 @@ async fn run_one(
     if !matches!(ended, Some(End::Exited(_))) {
         end_group(group, &mut child).await;
     }
+    output.finish().await;
     Ok(ended)
 }
 

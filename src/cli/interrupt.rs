@@ -10,6 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::{events, say};
 use crate::ssh::quote;
 use crate::state::lock::Standing;
 
@@ -55,7 +56,7 @@ impl Shared {
     /// Whoever said it is told what happens now, before it happens.
     fn say(&self) {
         if self.is_busy.load(Ordering::SeqCst) {
-            anstream::eprintln!("stopping after what is under way; once more ends at once");
+            say::alert("stopping after what is under way; once more ends at once");
         }
         self.said.cancel();
     }
@@ -103,7 +104,7 @@ impl Stop {
         let shared = self.shared.clone();
         tokio::spawn(async move {
             let lost = standing.lost().await;
-            anstream::eprintln!("{lost}; from now on nothing is journalled");
+            say::alert(&format!("{lost}; from now on nothing is journalled"));
             shared.lost_lock.store(true, Ordering::SeqCst);
             shared.say();
         });
@@ -126,7 +127,7 @@ impl Stop {
         tokio::select! {
             biased;
             () = self.shared.said.cancelled() => {
-                anstream::eprintln!("\nStopped; nothing new was begun.");
+                say::alert("\nStopped; nothing new was begun.");
                 Err(Failure::shown(self.status()))
             }
             done = work => done,
@@ -160,5 +161,6 @@ async fn either(interrupt: &mut Signal, terminate: &mut Signal) {
     reason = "the second signal must end the program whatever it waits for; the journal is safe"
 )]
 fn leave() {
+    events::end_at_once(ExitStatus::Interrupted);
     std::process::exit(i32::from(ExitStatus::Interrupted.code()));
 }

@@ -19,6 +19,7 @@ mod diff;
 mod doctor;
 mod endpoints;
 mod environment;
+mod events;
 mod examples;
 mod exit;
 mod explain;
@@ -32,6 +33,7 @@ mod inquiry;
 mod interrupt;
 mod key;
 mod local;
+mod log;
 mod logins;
 mod logs;
 mod man;
@@ -49,6 +51,7 @@ mod render;
 mod reports;
 mod rollback;
 mod saved;
+mod say;
 mod scenario;
 mod schema;
 mod selection;
@@ -68,11 +71,9 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anstream::{AutoStream, ColorChoice};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand};
-use tracing_subscriber::EnvFilter;
+use clap::{ArgMatches, Args, ColorChoice, FromArgMatches, Parser, Subcommand};
 
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
@@ -114,6 +115,22 @@ pub(crate) struct GlobalOptions {
     /// Read the passphrase of the SSH key from this file descriptor, instead of asking for it
     #[arg(long, global = true, value_name = "NUMBER")]
     passphrase_fd: Option<u32>,
+    /// Say nothing but errors and the last line
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Show each call of the cloud's API on standard error: action, status, request id and time
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// When to use colours: `auto`, which is on a terminal, `always` or `never`
+    #[arg(
+        long,
+        global = true,
+        value_name = "WHEN",
+        value_enum,
+        default_value_t,
+        hide_possible_values = true
+    )]
+    color: ColorChoice,
 }
 
 impl GlobalOptions {
@@ -143,6 +160,8 @@ pub(crate) struct ChangeArguments {
     selection: selection::SelectionArguments,
     #[command(flatten)]
     hooks: hooks::HookArguments,
+    #[command(flatten)]
+    events: events::EventArguments,
 }
 
 /// What `apply` says of its FILE.
@@ -217,7 +236,9 @@ pub fn run() -> ExitCode {
             return if error.use_stderr() { ExitStatus::Usage.into() } else { ExitStatus::Done.into() };
         }
     };
-    start_log();
+    choose_colors(cli.options.color);
+    say::set_quiet(cli.options.quiet);
+    log::start(&cli.options);
     #[cfg(feature = "crash-points")]
     environment::arm_crash_points();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
@@ -227,13 +248,23 @@ pub fn run() -> ExitCode {
             return ExitStatus::Bug.into();
         }
     };
-    match runtime.block_on(cli.run()) {
-        Ok(status) => status.into(),
-        Err(failure) => {
-            render::failure::print(&failure);
-            failure.status.into()
-        }
-    }
+    let status = runtime.block_on(cli.run()).unwrap_or_else(|failure| {
+        render::failure::print(&failure);
+        failure.status
+    });
+    events::end(status);
+    status.into()
+}
+
+/// Takes effect on all that is written from now on; without a choice the variables are asked: `NO_COLOR`,
+/// `CLICOLOR_FORCE`, `CLICOLOR`.
+fn choose_colors(choice: ColorChoice) {
+    let choice = match choice {
+        ColorChoice::Auto => anstream::ColorChoice::Auto,
+        ColorChoice::Always => anstream::ColorChoice::Always,
+        ColorChoice::Never => anstream::ColorChoice::Never,
+    };
+    choice.write_global();
 }
 
 /// Parses; an endpoint from the environment gives way to `--local`, one on the command line contradicts it.
@@ -286,15 +317,5 @@ impl Cli {
             Command::Man(arguments) => man::run(&arguments),
             Command::Cloud(arguments) => cloud::run(options, &arguments).await,
         }
-    }
-}
-
-/// `RUST_LOG=albatross=debug` shows calls that are tried again and the like, with their times and places.
-fn start_log() {
-    let has_colors = AutoStream::choice(&std::io::stderr()) != ColorChoice::Never;
-    let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(has_colors);
-    match EnvFilter::try_from_default_env() {
-        Ok(filter) => log.with_env_filter(filter).init(),
-        Err(_) => log.with_env_filter(EnvFilter::new("warn")).without_time().with_target(false).init(),
     }
 }

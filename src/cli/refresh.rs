@@ -1,14 +1,16 @@
 //! What a plan is made from: what there is now, or what was last written down; and taking the one into the other.
 
+use serde_json::json;
+
 use crate::apply::provider::Known;
 use crate::apply::recover::{Unmendable, adopt, learn, recover, take_in};
 use crate::apply::refresh::{Depth, from_journal, refresh, refresh_to_remove};
-use crate::cli::GlobalOptions;
 use crate::cli::apply::{Consent, agreed};
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::{self, count};
 use crate::cli::session::{self, Loaded, Session, Use};
+use crate::cli::{GlobalOptions, events, say};
 use crate::plan::Plan;
 use crate::plan::action::Action;
 use crate::plan::drift::{Drift, replaces_adopted};
@@ -135,8 +137,11 @@ pub(super) async fn accept(
     let reading = Box::pin(refresh(&session.provider, &session.desired, Depth::CloudAndHosts));
     let observed = session.stop.or(async { Ok(reading.await?) }).await?;
     let drift = Drift::of(&observed);
-    anstream::println!("Stack {} in {}", session.topology.stack, session.topology.region);
-    print(&drift);
+    events::tell(&events::Line::Drift { drift: json!(drift.resources), foreign: json!(drift.foreign) });
+    say::narrate(|| {
+        anstream::println!("Stack {} in {}", session.topology.stack, session.topology.region);
+        print(&drift);
+    });
     if drift.resources.is_empty() {
         adopt(&session.provider, &observed)?;
         return Ok(ExitStatus::Done);
@@ -145,7 +150,8 @@ pub(super) async fn accept(
         return Ok(ExitStatus::Failed);
     }
     take_in(&session.provider, &observed)?;
-    anstream::println!("\nThe journal has it; the cloud and the machines are as they were.");
+    say::narrate(|| anstream::println!());
+    say::outcome("The journal has it; the cloud and the machines are as they were.");
     Ok(ExitStatus::Done)
 }
 

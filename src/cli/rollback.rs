@@ -6,16 +6,17 @@
 
 use crate::apply::provider::Known;
 use crate::apply::recover::adopt;
-use crate::cli::GlobalOptions;
-use crate::cli::apply::{agreed, carry_out, go_on};
+use crate::cli::apply::{agreed, carry_out, done, go_on, nothing_to_do};
+use crate::cli::events::EventArguments;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::hooks::{self, HookArguments, Phase};
 use crate::cli::plan::look;
 use crate::cli::releases::{self, OfHost};
-use crate::cli::render::{self, progress};
+use crate::cli::render;
 use crate::cli::session::{self, Use};
 use crate::cli::topology_file::{Located, TopologyArgument};
+use crate::cli::{GlobalOptions, say};
 use crate::deploy::node::{KeptRelease, ReleaseId, Standing};
 use crate::plan::rollback;
 use crate::plan::saved::Options;
@@ -32,13 +33,16 @@ pub(super) struct Arguments {
     yes: bool,
     #[command(flatten)]
     hooks: HookArguments,
+    #[command(flatten)]
+    events: EventArguments,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+    arguments.events.open("rollback")?;
     let Located { file, options } = &arguments.topology.locate(options)?;
     let named = arguments.release.as_deref().map(parse).transpose()?;
     let session = session::begin(options, session::load(file)?, Use::Remove).await?;
-    let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks);
+    let session = session.with_progress().with_hooks(arguments.hooks);
     go_on(&session).await?;
     let (plan, observed) = look(&session, &Options::default()).await?;
     adopt(&session.provider, &observed)?;
@@ -46,16 +50,21 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let hosts = session.stop.or(async { Ok(releases::read(&session).await) }).await?;
     let release = choose(named, hosts)?;
     let plan = rollback::make(&plan, release.as_str());
-    render::plan::print(&plan);
+    render::plan::announce(&plan);
     if !plan.has_work() {
-        return Ok(ExitStatus::Done);
+        return Ok(nothing_to_do(&session, &plan, &observed));
     }
     if !agreed(arguments.yes.into(), "Put this release in force?", &session.stop).await? {
         return Ok(ExitStatus::Failed);
     }
-    let status =
-        hooks::around(&session, Phase::Rollback, &observed, carry_out(&session, &plan, &observed)).await?;
-    anstream::println!("The topology's own release may be another one: `albatross plan` shows it.");
+    let work = async {
+        carry_out(&session, &plan, &observed).await?;
+        Ok(done(&session, &plan))
+    };
+    let status = hooks::around(&session, Phase::Rollback, &observed, work).await?;
+    say::narrate(|| {
+        anstream::println!("The topology's own release may be another one: `albatross plan` shows it.");
+    });
     Ok(status)
 }
 

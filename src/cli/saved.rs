@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::apply::recover::adopt;
 use crate::base::clock;
 use crate::base::durable;
-use crate::cli::apply::{carry_out, go_on, print_address};
+use crate::cli::apply::{carry_out, done, go_on, nothing_to_do, print_address};
 use crate::cli::destroy::carry_out_removal;
 use crate::cli::diff::DiffArguments;
 use crate::cli::exit::ExitStatus;
@@ -13,9 +13,9 @@ use crate::cli::failure::Failure;
 use crate::cli::hooks::{self, Phase};
 use crate::cli::plan::look;
 use crate::cli::refresh;
-use crate::cli::render::{self, count, progress};
+use crate::cli::render::{self, count};
 use crate::cli::session::{self, Loaded, Session, Use};
-use crate::cli::{ChangeArguments, GlobalOptions, selection};
+use crate::cli::{ChangeArguments, GlobalOptions, say, selection};
 use crate::plan::Plan;
 use crate::plan::saved::difference::Difference;
 use crate::plan::saved::{Options, Origin, SavedPlan, SavedPlanError, Source, fingerprint, is_saved_plan};
@@ -76,7 +76,7 @@ pub(super) fn write(path: &Path, saved: &SavedPlan) -> Result<(), Failure> {
         Failure::new(ExitStatus::Failed, error, Some("give --out another name".to_owned()))
     })?;
     let shown = path.display();
-    anstream::eprintln!("saved as `{shown}`; `albatross apply {shown}` carries out exactly this");
+    say::notice(&format!("saved as `{shown}`; `albatross apply {shown}` carries out exactly this"));
     Ok(())
 }
 
@@ -147,7 +147,7 @@ pub(super) async fn apply(
     let attempt = Attempt { path, saved: &saved };
     attempt.refuse_if_any(Difference::between("albatross", "version", &saved.program, PROGRAM))?;
     let session = attempt.session(options).await?;
-    let session = session.with_sink(progress::sink()).with_hooks(arguments.hooks).with_diff(diff);
+    let session = session.with_progress().with_hooks(arguments.hooks).with_diff(diff);
     Box::pin(attempt.carry_out(session)).await
 }
 
@@ -182,24 +182,27 @@ impl Attempt<'_> {
         let (plan, observed) = look(&session, &self.saved.options).await?;
         if self.saved.plan.has_work() && !plan.has_work() {
             session.begun.end()?;
-            anstream::println!("Already applied: nothing of `{}` is left to do.", self.path.display());
+            say::outcome(&format!("Already applied: nothing of `{}` is left to do.", self.path.display()));
             return Ok(ExitStatus::Done);
         }
         self.refuse_if_any(self.saved.stale(&plan, &observed, begun))?;
         adopt(&session.provider, &observed)?;
-        render::plan::print(&plan);
+        render::plan::announce(&plan);
         session.diff.print(&session, &plan, &observed).await?;
         if !self.saved.options.destroy {
             refresh::spare_others(&plan)?;
             refresh::remember(&session, &plan, &observed)?;
         }
         if !plan.has_work() {
-            return Ok(ExitStatus::Done);
+            return Ok(nothing_to_do(&session, &plan, &observed));
         }
         if self.saved.options.destroy {
             return carry_out_removal(&session, (&plan, &observed), &self.saved.options.selection).await;
         }
-        let work = carry_out(&session, &plan, &observed);
+        let work = async {
+            carry_out(&session, &plan, &observed).await?;
+            Ok(done(&session, &plan))
+        };
         let status = hooks::around(&session, Phase::Apply, &observed, work).await?;
         if plan.left_out.is_empty() {
             print_address(&session).await?;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::apply::Provider;
 use crate::apply::hosts::{AddressMapSource, HostKeySource, SshHosts};
 use crate::apply::ledger::Ledger;
-use crate::apply::{Provider, event};
 use crate::base::address_map::AddressMap;
 use crate::base::certificate::Certificate;
 use crate::base::diagnostic::Diagnostic;
@@ -18,7 +18,8 @@ use crate::cli::hooks::HookArguments;
 use crate::cli::interrupt::Stop;
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
-use crate::cli::{app, certificate, endpoints, environment, key, logins, programs, saved, stack};
+use crate::cli::render::progress::Progress;
+use crate::cli::{app, certificate, endpoints, environment, key, logins, programs, saved, say, stack};
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::transport::Client;
@@ -153,6 +154,10 @@ pub(super) struct Session {
     pub runs_hooks: bool,
     /// How much a plan says of what is done on machines.
     pub diff: Diff,
+    /// Shows what happens, where something does.
+    pub progress: Option<Progress>,
+    /// Whether this is a part of a command that has a last line of its own.
+    pub is_part: bool,
     /// Keeps other commands away.
     _lock: Option<Lock>,
 }
@@ -206,7 +211,7 @@ pub(super) async fn begin_at(
     let mut desired = desired(&topology, &pair, brought);
     if !has_machines(&target).await? {
         desired = desired.without_hosts();
-        anstream::eprintln!("this cloud has no machines: Redis and releases are left out");
+        say::notice("this cloud has no machines: Redis and releases are left out");
     }
     let (artifact, app_secrets) = match (access, own_program) {
         (Use::Look | Use::Remove, _) => (None, None),
@@ -233,6 +238,8 @@ pub(super) async fn begin_at(
         stop,
         runs_hooks: false,
         diff: Diff::default(),
+        progress: None,
+        is_part: false,
         _lock: lock,
     })
 }
@@ -252,10 +259,26 @@ impl Session {
         self
     }
 
+    /// As a part of a command that says itself what became of everything.
+    #[must_use]
+    pub(super) fn into_part(mut self) -> Self {
+        self.is_part = true;
+        self
+    }
+
+    /// Says what became of it.
+    pub(super) fn conclude(&self, line: &str) {
+        if !self.is_part || say::narrates() {
+            say::outcome(line);
+        }
+    }
+
     /// With somebody who shows what happens.
     #[must_use]
-    pub(super) fn with_sink(mut self, sink: event::Sink) -> Self {
-        self.provider = self.provider.with_sink(sink);
+    pub(super) fn with_progress(mut self) -> Self {
+        let progress = Progress::new();
+        self.provider = self.provider.with_sink(progress.sink());
+        self.progress = Some(progress);
         self
     }
 }
@@ -278,7 +301,7 @@ pub(super) async fn target(options: &GlobalOptions, topology: &Topology) -> Resu
         seed: None,
     };
     let cloud = LocalCloud::start(state, &cloud_options, Some(topology.region.as_str())).await?;
-    anstream::eprintln!("started a local cloud at {}; `{}` ends it", cloud.endpoint, options.ends_cloud());
+    say::notice(&format!("started a local cloud at {}; `{}` ends it", cloud.endpoint, options.ends_cloud()));
     Ok(Target::Local(Box::new(cloud)))
 }
 

@@ -35,13 +35,13 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupt::Stop;
 use crate::cli::local::{CloudOptions, Pace};
 use crate::cli::refresh::get_to_know;
-use crate::cli::render::progress::{self, seconds};
+use crate::cli::render::progress::seconds;
 use crate::cli::render::{self, count, report};
 use crate::cli::reports::ReportArguments;
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::cli::verify::{Manner, prove, unproved};
-use crate::cli::{GlobalOptions, destroy, hooks, plan, programs};
+use crate::cli::{GlobalOptions, destroy, hooks, plan, programs, say};
 use crate::plan::saved::Options;
 use crate::plan::select::Selection;
 use crate::topology::model::Topology;
@@ -76,15 +76,15 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let report = book.close();
     if outcome.is_ok() {
         report.phases.iter().chain(&report.controls).for_each(report::print_stage);
-        report::print_summary(&report);
+        say::narrate(|| anstream::println!("{}", report::count_words(&report)));
     }
     let written = arguments.reports.write(&report);
     let left = outcome?;
     written?;
     if let Some(left) = left {
-        anstream::println!("{} left", count(left, "resource"));
+        say::narrate(|| anstream::println!("{} left", count(left, "resource")));
     }
-    anstream::println!("smoke took {}", seconds(report.duration));
+    say::outcome(&format!("smoke took {}", seconds(report.duration)));
     Ok(match left {
         Some(1..) => ExitStatus::PartlyApplied,
         Some(0) | None if report.passed() => ExitStatus::Done,
@@ -109,7 +109,7 @@ async fn whole(
         let home = Home::new(options, &cloud_options, &region, arguments.keep).await?;
         let hosts = home.cloud.status().await?.hosts_mode;
         let sentence = format!("a local cloud with hosts of kind {hosts}, in {region}");
-        anstream::println!("{sentence}");
+        say::narrate(|| anstream::println!("{sentence}"));
         Ok(((home, hosts), Ok(sentence)))
     };
     let (home, hosts) = book.phase(Phase::Cloud, start).await?;
@@ -129,7 +129,7 @@ async fn whole(
 
 fn validate(file: &Path) -> Result<(Topology, Verdict), Failure> {
     let topology = session::load(file)?.topology;
-    anstream::println!("{} is valid", file.display());
+    say::narrate(|| anstream::println!("{} is valid", file.display()));
     let sentence = format!("stack {} in {}", topology.stack, topology.region);
     Ok((topology, Ok(sentence)))
 }
@@ -147,7 +147,7 @@ impl Smoke<'_> {
     async fn session(&self, access: Use) -> Result<Session, Failure> {
         let mut loaded = session::load(self.file)?;
         loaded.topology = self.topology.clone();
-        session::begin_at(&self.options, loaded, access, self.target.clone()).await
+        Ok(session::begin_at(&self.options, loaded, access, self.target.clone()).await?.into_part())
     }
 
     async fn up_to_proof(&self, book: &mut Book) -> Result<(), Failure> {
@@ -189,13 +189,13 @@ impl Smoke<'_> {
         let session = self.session(Use::Plan).await?;
         let (plan, _) = plan::look(&session, &Options::default()).await?;
         let words = render::plan::summary_words(plan.summary(), render::plan::Tense::Future);
-        anstream::println!("Plan: {words}.");
+        say::narrate(|| anstream::println!("Plan: {words}."));
         Ok(((), Ok(words)))
     }
 
     /// Makes the stack what it shall be now.
     async fn apply(&self) -> Result<((), Verdict), Failure> {
-        let session = self.session(Use::Change).await?.with_sink(progress::sink());
+        let session = self.session(Use::Change).await?.with_progress();
         let mut words = String::new();
         let accept = |plan: &crate::plan::Plan| {
             words = render::plan::summary_words(plan.summary(), render::plan::Tense::Past);
@@ -208,7 +208,7 @@ impl Smoke<'_> {
     async fn plan_nothing(&self) -> Result<((), Verdict), Failure> {
         let session = self.session(Use::Plan).await?;
         let (again, _) = plan::look(&session, &Options::default()).await?;
-        render::plan::print(&again);
+        say::narrate(|| render::plan::print(&again));
         if again.has_work() {
             return Err(Failure::saying(
                 ExitStatus::PartlyApplied,
@@ -289,7 +289,7 @@ impl Smoke<'_> {
         }
         let tried = stop.heard(Box::pin(attempt(control, &self.topology, ground, stop.token()))).await?;
         tried.ok_or_else(|| {
-            anstream::eprintln!("Stopped; what was broken is as it was, and the cloud ends.");
+            say::alert("Stopped; what was broken is as it was, and the cloud ends.");
             Failure::shown(stop.status())
         })
     }
@@ -303,14 +303,16 @@ impl Smoke<'_> {
             (self.options.ends_cloud(), "end the cloud"),
         ];
         let width = next.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
-        anstream::println!("\nEverything is up:");
-        for (command, what) in next {
-            anstream::println!("  {command:width$}  {what}");
-        }
+        say::narrate(|| {
+            anstream::println!("\nEverything is up:");
+            for (command, what) in next {
+                anstream::println!("  {command:width$}  {what}");
+            }
+        });
     }
 
     async fn down(&self, home: &Home) -> Result<(usize, Verdict), Failure> {
-        let session = self.session(Use::Change).await?.with_sink(progress::sink());
+        let session = self.session(Use::Change).await?.with_progress();
         destroy::remove_all(&session, Consent::Given, Selection::default()).await?;
         let left = left(home).await?;
         let verdict = if left == 0 {

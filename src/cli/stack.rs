@@ -7,6 +7,7 @@ use crate::cli::GlobalOptions;
 use crate::cli::caller::Caller;
 use crate::cli::failure::Failure;
 use crate::cli::interrupt::{self, Stop};
+use crate::cli::say;
 use crate::cli::session::{self, Target};
 use crate::cloud::transport::Client;
 use crate::state::Identity;
@@ -86,14 +87,14 @@ async fn take_lock(folder: &Path, options: &GlobalOptions, stop: &Stop) -> Resul
 pub(super) fn show_lock_notice(notice: &Notice<'_>) {
     match notice {
         Notice::Waiting { holder, most } => {
-            anstream::eprintln!("waiting {:.0} s at most for {holder}", most.as_secs_f64().ceil());
+            say::notice(&format!("waiting {:.0} s at most for {holder}", most.as_secs_f64().ceil()));
         }
         Notice::Watching { holder, lease } => {
             let seconds = lease.as_secs();
-            anstream::eprintln!("the stack is locked by {holder}");
-            anstream::eprintln!(
+            say::notice(&format!("the stack is locked by {holder}"));
+            say::notice(&format!(
                 "finding out whether that command still runs, which takes {seconds} s at most"
-            );
+            ));
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::say;
 
 /// The name of a topology that need not be given.
 pub(super) const FILE_NAME: &str = "albatross.yaml";
@@ -57,7 +58,7 @@ impl TopologyArgument {
         let way_up = nearest(&here).ok_or_else(|| not_found(&here))?;
         let file = way_up.join(FILE_NAME);
         if way_up != Path::new("") {
-            anstream::eprintln!("the topology is {}", file.display());
+            say::notice(&format!("the topology is {}", file.display()));
             options.state_dir.get_or_insert_with(|| way_up.join(STATE_FOLDER));
         }
         Ok(Located { file, options })

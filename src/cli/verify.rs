@@ -14,7 +14,7 @@ use crate::cli::reports::ReportArguments;
 use crate::cli::scenario::scenario;
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cli::topology_file::{Located, TopologyArgument};
-use crate::cli::{GlobalOptions, picture, watch};
+use crate::cli::{GlobalOptions, picture, say, watch};
 use crate::diagnosis::Inspector;
 use crate::topology::model::{Service, Topology};
 use crate::verify::{Check, Means, Outage, Report, Scenario, Status};
@@ -117,14 +117,14 @@ pub(super) async fn prove(
     stopper: Option<&Stopper<'_>>,
 ) -> Result<Report, Failure> {
     let scenario = manner.scenario(session).await?;
-    anstream::println!("Verifying {} with two clients", session.topology.url());
+    say::narrate(|| anstream::println!("Verifying {} with two clients", session.topology.url()));
     let outage = stopper.map(|stopper| stopper as &dyn Outage);
     let proof = Box::pin(checked(session, &scenario, manner.reports, outage, &report::print_check));
     let report = match stopper {
         Some(stopper) => stopper.guard(proof).await??,
         None => proof.await?,
     };
-    report::print_summary(&report);
+    session.conclude(&report::count_words(&report));
     Ok(report)
 }
 

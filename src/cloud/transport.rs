@@ -12,7 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::Instant;
+use tracing::field::display;
 
 use crate::base::clock;
 use crate::base::ids::RegionId;
@@ -22,7 +24,7 @@ use crate::cloud::credentials::{Credentials, CredentialsError, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::error::{CloudError, Envelope, GaveUp};
 use crate::cloud::explain::subject::Subject;
-use crate::cloud::http::{Carrier, Network, NoAnswer};
+use crate::cloud::http::{Answer, Carrier, Network, NoAnswer};
 use crate::cloud::limiter::Limiter;
 use crate::cloud::skew::Skew;
 use crate::cloud::wait::{Notice, Teller};
@@ -34,6 +36,10 @@ const CALL_DEADLINE: Duration = Duration::from_mins(1);
 const RECONNECT: Duration = Duration::from_secs(2);
 const FIRST_GAP: Duration = Duration::from_millis(150);
 const LONGEST_GAP: Duration = Duration::from_secs(8);
+
+/// Under this name each attempt is noted: what was called, with which result, its id and how long it took. Never with
+/// parameters, some of which are secrets.
+pub const CALLS: &str = "albatross::calls";
 
 /// A client of one account in one region. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -151,7 +157,7 @@ impl Client {
     /// What the cloud said last.
     pub async fn delete(&self, call: &Call, time: Duration, notice: Notice<'_>) -> Result<(), CloudError> {
         let teller = Teller::new("removal", notice);
-        match Box::pin(self.call_until::<serde_json::Value>(call, time, teller)).await {
+        match Box::pin(self.call_until::<Value>(call, time, teller)).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_absent() => Ok(()),
             Err(error) => Err(error),
@@ -237,7 +243,10 @@ impl Client {
             CloudError::Unreachable { product, action: call.action.clone(), host, source }
         };
         let request = request::build(call, self.shared.endpoint.url(product), keys);
-        let answer = self.shared.carrier.carry(request).await.map_err(unreachable)?;
+        let began = Instant::now();
+        let answer = self.shared.carrier.carry(request).await;
+        note(call, &answer, began.elapsed());
+        let answer = answer.map_err(unreachable)?;
         let status = answer.status;
         let pause = retry::asked_wait(answer.header("x-acs-retry-after"));
         self.shared.skew.learn(answer.header("date"), clock::now().as_second());
@@ -264,6 +273,24 @@ impl Client {
             subject: Box::new(subject.with_permission(envelope.access_denied_detail.auth_action)),
         }
     }
+}
+
+/// Notes an attempt, for whoever wants to know.
+fn note(call: &Call, answer: &Result<Answer, NoAnswer>, took: Duration) {
+    if !tracing::enabled!(target: CALLS, tracing::Level::INFO) {
+        return;
+    }
+    let call = format!("{}:{}", call.product.code(), call.action);
+    let took = format!("{:.1}ms", took.as_secs_f64() * 1e3);
+    let Ok(answer) = answer else {
+        tracing::info!(target: CALLS, %took, "{call} without an answer");
+        return;
+    };
+    // Only an answer of an unknown form has no id.
+    let body: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let text = |field: &str| body.get(field).and_then(Value::as_str).map(display);
+    let (code, request_id) = (text("Code"), text("RequestId"));
+    tracing::info!(target: CALLS, status = answer.status, code, request_id, %took, "{call}");
 }
 
 /// The error of a call that was sent once says all by itself.

@@ -149,6 +149,13 @@ pub struct Observed {
     pub foreign: Vec<Foreign>,
 }
 
+impl Observed {
+    /// What is known of each resource that is there.
+    pub fn outputs(&self) -> BTreeMap<ResourceAddress, Outputs> {
+        self.resources.iter().map(|(address, found)| (address.clone(), found.outputs.clone())).collect()
+    }
+}
+
 /// A resource as this stack last left it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {

@@ -2,6 +2,7 @@
 //! somewhere.
 
 mod commands;
+pub(crate) mod events;
 mod links;
 mod walks;
 
@@ -25,7 +26,7 @@ fn read(page: &str) -> String {
     fs::read_to_string(page).unwrap_or_else(|error| panic!("{page}: {error}"))
 }
 
-fn regex(pattern: &str) -> regex::Regex {
+pub(crate) fn regex(pattern: &str) -> regex::Regex {
     regex::Regex::new(pattern).expect("a pattern")
 }
 

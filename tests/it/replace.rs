@@ -50,10 +50,10 @@ fn expect_plan(env: &TestEnv, expected: &[&str]) {
 fn expect_done_in_order(said: &str, done: &[&str]) {
     let mut from = 0;
     for what in done {
-        let beginning = format!("  ok {what}");
+        let beginning = format!(" s  ok {what}");
         let lines: Vec<&str> = said.lines().collect();
         let at = lines.iter().skip(from).position(|line| {
-            line.strip_prefix(&beginning).is_some_and(|rest| what.ends_with('~') || rest.starts_with(':'))
+            line.split_once(&beginning).is_some_and(|(_, rest)| what.ends_with('~') || rest.starts_with(':'))
         });
         from += at.unwrap_or_else(|| panic!("`{what}` was not done after the ones before in\n{said}")) + 1;
     }

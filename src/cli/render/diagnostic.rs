@@ -3,14 +3,33 @@
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 
 use crate::base::diagnostic::Diagnostic;
+use crate::cli::events::{self, Line};
+use crate::cli::exit::ExitStatus;
 use crate::cli::render::count;
 
 /// Shows all findings and how many they are.
 pub(crate) fn print_all(path: &str, text: &str, diagnostics: &[Diagnostic]) {
     for diagnostic in diagnostics {
+        tell(path, diagnostic);
         anstream::eprintln!("{}\n", render(path, text, diagnostic));
     }
     anstream::eprintln!("{path}: {}", count(diagnostics.len(), "error"));
+}
+
+/// One finding for programs.
+fn tell(path: &str, diagnostic: &Diagnostic) {
+    events::tell(&Line::Error {
+        message: &diagnostic.message,
+        causes: vec![diagnostic.cause.clone()],
+        code: Some(diagnostic.code),
+        resource: None,
+        request_id: None,
+        hint: diagnostic.help.as_deref(),
+        file: Some(path),
+        line: diagnostic.place.as_ref().map(|place| place.line),
+        column: diagnostic.place.as_ref().map(|place| place.column),
+        exit_code: ExitStatus::Invalid.code(),
+    });
 }
 
 /// One finding as text with colours.

@@ -3,6 +3,8 @@
 use anstyle::Style;
 use serde_json::{Value, json};
 
+use crate::cli::render::wrapped;
+
 /// Columns a paragraph may have.
 const WIDTH: usize = 100;
 /// Columns of the words in front of a paragraph.
@@ -99,23 +101,6 @@ fn paragraph(word: &str, text: &str) {
     for line in lines {
         anstream::println!("{:MARGIN$}{line}", "");
     }
-}
-
-/// A text in lines of at most so many columns.
-fn wrapped(text: &str, width: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let last = lines.last().map_or(0, |line| line.chars().count());
-        match lines.last_mut() {
-            Some(line) if last == 0 => line.push_str(word),
-            Some(line) if last + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 /// `ECS RunInstances (403), StartInstances (403); ALB CreateListener (400)`.

@@ -1,5 +1,6 @@
 //! Shows why a command did not succeed: what, on which resource, caused by what, and what to do next.
 
+use crate::cli::events;
 use crate::cli::failure::Failure;
 
 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
@@ -8,6 +9,7 @@ const CYAN: anstyle::Style = anstyle::AnsiColor::Cyan.on_default().bold();
 /// Shows a failure; one that has been shown already is silent.
 pub(crate) fn print(failure: &Failure) {
     let Some(error) = &failure.error else { return };
+    events::tell_failure(failure);
     anstream::eprintln!("{RED}error{RED:#}: {error}");
     if let Some(resource) = &failure.resource {
         anstream::eprintln!("  resource: {resource}");

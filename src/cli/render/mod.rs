@@ -11,6 +11,8 @@ pub(super) mod progress;
 pub(super) mod report;
 pub(super) mod saved;
 
+use std::time::Duration;
+
 /// Prints names with what they stand for, in two columns.
 pub(super) fn print_pairs(pairs: &[(String, String)]) {
     let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -26,6 +28,33 @@ pub(super) fn count(number: usize, one: &str) -> String {
         (_, Some(stem)) => format!("{number} {stem}ies"),
         (_, None) => format!("{number} {one}s"),
     }
+}
+
+/// A duration as people say it: `20 seconds`, `4 minutes`.
+pub(super) fn about(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds @ 0..90 => {
+            count(usize::try_from(seconds.max(1).next_multiple_of(5)).unwrap_or(usize::MAX), "second")
+        }
+        seconds => count(usize::try_from((seconds + 30) / 60).unwrap_or(usize::MAX), "minute"),
+    }
+}
+
+/// A text in lines of at most so many columns.
+pub(super) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let last = lines.last().map_or(0, |line| line.chars().count());
+        match lines.last_mut() {
+            Some(line) if last == 0 => line.push_str(word),
+            Some(line) if last + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Shows a plan as people know it from Terraform: signs, reasons, counts last. The JSON has the same values.
 
-use std::time::Duration;
-
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::base::ids::{RegionId, StackName};
-use crate::cli::render::count;
+use crate::cli::events::{self, Line};
+use crate::cli::render::{about, count};
+use crate::cli::say;
 use crate::plan::action::{Action, Change};
 use crate::plan::drift::Drift;
 use crate::plan::forecast::{Forecast, forecast};
@@ -17,13 +17,19 @@ use crate::resource::settings::REDIRECT_CODE;
 use crate::resource::spec::{CertificateOrigin, Peer, RedisAccess, Spec};
 use crate::resource::{Kind, replacement};
 
+/// Shows the plan that will be carried out, to people and to programs.
+pub(crate) fn announce(plan: &Plan) {
+    tell(plan);
+    say::narrate(|| print(plan));
+}
+
 /// Prints a plan.
 pub(crate) fn print(plan: &Plan) {
     let shown: Vec<&Step> = plan.steps.iter().filter(|step| step.action != Action::Keep).collect();
     anstream::println!("Stack {} in {}", plan.stack, plan.region);
     super::drift::print(&plan.drift);
     if shown.is_empty() && plan.left_out.is_empty() {
-        anstream::println!("\nNo changes: {} as the topology says.", count(plan.summary().keep, "resource"));
+        anstream::println!("\n{}", no_changes(plan));
         print_notes(plan);
         return;
     }
@@ -45,21 +51,21 @@ pub(crate) fn print(plan: &Plan) {
     print_notes(plan);
 }
 
+/// What is said of a plan that changes nothing.
+pub(crate) fn no_changes(plan: &Plan) -> String {
+    format!("No changes: {} as the topology says.", count(plan.summary().keep, "resource"))
+}
+
+/// What is said of a plan that was made true.
+pub(crate) fn done(plan: &Plan) -> String {
+    format!("Done: {}.", summary_words(plan.summary(), Tense::Past))
+}
+
 /// `Expect about 62 calls (27 that change something) and 4 minutes.`
 fn expectation(forecast: &Forecast) -> String {
     let (calls, changes) = (count(forecast.calls(), "call"), forecast.changes());
     let verb = if changes == 1 { "changes" } else { "change" };
     format!("Expect about {calls} ({changes} that {verb} something) and {}.", about(forecast.takes()))
-}
-
-/// A duration as people say it: `20 seconds`, `4 minutes`.
-fn about(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds @ 0..90 => {
-            count(usize::try_from(seconds.max(1).next_multiple_of(5)).unwrap_or(usize::MAX), "second")
-        }
-        seconds => count(usize::try_from((seconds + 30) / 60).unwrap_or(usize::MAX), "minute"),
-    }
 }
 
 /// What a selection leaves out: what it is about, but not every field.
@@ -236,6 +242,21 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
         "drift": plan.drift.resources,
         "foreign": plan.drift.foreign,
     })
+}
+
+/// Tells programs what will be done.
+fn tell(plan: &Plan) {
+    // A plan whose steps wait for each other has no forecast; apply refuses it with the reason.
+    let Ok(forecast) = forecast(plan) else { return };
+    events::tell(&Line::Plan {
+        stack: &plan.stack,
+        region: &plan.region,
+        changes: plan.summary(),
+        operations: forecast.operations.len(),
+        calls: forecast.calls(),
+        expected_seconds: forecast.takes(),
+        partly_guessed: forecast.is_partly_guessed(),
+    });
 }
 
 /// What others have changed, as JSON, without a plan.

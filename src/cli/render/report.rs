@@ -6,13 +6,22 @@ use anstyle::{AnsiColor, Style};
 
 use crate::cli::render::count;
 use crate::cli::render::progress::seconds;
+use crate::cli::say;
 use crate::verify::{Check, Report, Stage, Status};
 
 /// Columns of verdict and name together.
 const NAMES: usize = 24;
 
+/// Whether a verdict is shown: where all else is quiet only those that are bad news.
+fn is_shown(status: Status) -> bool {
+    status == Status::Failed || say::narrates()
+}
+
 /// Prints one check.
 pub(crate) fn print_check(check: &Check) {
+    if !is_shown(check.status) {
+        return;
+    }
     print_line(check.status, check.id.name(), check.duration, &check.sentence);
     if let Some(hint) = check.hint.as_ref().filter(|_| check.status == Status::Failed) {
         anstream::println!("         help: {hint}");
@@ -21,7 +30,9 @@ pub(crate) fn print_check(check: &Check) {
 
 /// Prints one phase or control.
 pub(crate) fn print_stage(stage: &Stage) {
-    print_line(stage.status, &stage.name, stage.duration, &stage.sentence);
+    if is_shown(stage.status) {
+        print_line(stage.status, &stage.name, stage.duration, &stage.sentence);
+    }
 }
 
 fn print_line(status: Status, name: &str, duration: Duration, sentence: &str) {
@@ -37,11 +48,6 @@ pub(crate) fn word(status: Status) -> (&'static str, Style) {
         Status::Failed => ("FAILED", AnsiColor::Red.on_default().bold()),
         Status::Skipped => ("skipped", AnsiColor::Yellow.on_default()),
     }
-}
-
-/// Prints the counts.
-pub(crate) fn print_summary(report: &Report) {
-    anstream::println!("{}", count_words(report));
 }
 
 /// `13 checks passed, 0 failed, 3 skipped in 2.1 s`

@@ -9,6 +9,7 @@ use crate::base::clock;
 use crate::cli::failure::Failure;
 use crate::cli::render::progress::seconds;
 use crate::cli::render::report;
+use crate::cli::say;
 use crate::verify::{Report, Stage, Status};
 
 /// The phases, in the order they are gone through.
@@ -98,7 +99,7 @@ impl Book {
             Err(failure) => (Status::Failed, failure.sentence()),
         };
         let stage = Stage { duration: begun.elapsed(), ..Stage::new(phase.name(), status, sentence) };
-        anstream::println!("{} took {}", phase.name(), seconds(stage.duration));
+        say::narrate(|| anstream::println!("{} took {}", phase.name(), seconds(stage.duration)));
         self.phases.push(stage);
         done.map(|(value, _)| value)
     }
@@ -151,7 +152,7 @@ impl Book {
 /// The heading of what comes.
 pub(super) fn title(name: &str) {
     let bold = anstyle::Style::new().bold();
-    anstream::println!("\n{bold}== {name}{bold:#}");
+    say::narrate(|| anstream::println!("\n{bold}== {name}{bold:#}"));
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a phase took is shown, and decides nothing")]

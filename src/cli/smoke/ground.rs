@@ -17,7 +17,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::local::LocalCloud;
 use crate::cli::session::Session;
-use crate::cli::{ssh, verify};
+use crate::cli::{say, ssh, verify};
 use crate::cloud::alb;
 use crate::cloud::call::Call;
 use crate::resource::Kind;
@@ -150,7 +150,7 @@ impl<'a> Ground<'a> {
 impl Stagehand for Ground<'_> {
     async fn take_away(&mut self, control: Control) -> Result<String, Failure> {
         let done = breakage::make(self, control).await?;
-        anstream::eprintln!("  .. {}: {done}", control.name());
+        say::narrate(|| say::on_stderr(&format!("  .. {}: {done}", control.name())));
         Ok(done)
     }
 

@@ -61,7 +61,8 @@ fn redactions() -> Redactions {
     let named = [
         ("[PORT]", r"http://127\.0\.0\.1:(?<redacted>\d+)"),
         ("[TOKEN]", r"token=(?<redacted>[0-9a-f]{32})"),
-        ("[TIME]", r"\b(?:in|after) (?<redacted>\d+(?:\.\d+)? m?s)\b"),
+        ("[TIME]", r"\b(?:in|after|went:) (?<redacted>\d+(?:\.\d+)? m?s)\b"),
+        ("[TIME]", r"(?m)^(?<redacted> *\d+\.\d s)  (?:\.\.|ok|--|!!|  ) "),
         ("[ACCOUNT]", r"account +(?<redacted>\d+ \(\w+\))"),
         ("[LOOPBACK]", r"\b(?<redacted>127\.\d+\.\d+\.\d+):(?:5000|10053)\b"),
         ("[ID]", r"\b(?<redacted>(?:vpc|vsw|sg|i|alb|sgp|lsn)-[0-9a-z]{17,24})\b"),
@@ -126,6 +127,7 @@ walks! {
     doctor: "docs/doctor.md",
     drift: "docs/drift.md",
     errors: "docs/errors.md",
+    events: "docs/events.md",
     faults: "docs/faults.md",
     https: "docs/https.md",
     mock_cloud: "docs/mock-cloud.md",
