@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::base::durable::{self, FileError};
+use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::session;
@@ -52,10 +53,10 @@ impl Service {
     }
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, Failure> {
+pub(super) fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Arguments { file, ci, force } = arguments;
     let name = name_in_repository(file)?;
-    session::load(file)?;
+    session::load(options, file)?;
     let path = ci.path();
     if !force && there(path)? {
         return Err(Failure::saying(

@@ -26,6 +26,7 @@ mod fault;
 mod graph;
 mod hooks;
 mod init;
+mod inputs;
 mod inquiry;
 mod interrupt;
 mod key;
@@ -57,6 +58,7 @@ mod state;
 mod status;
 mod topology_file;
 mod unlock;
+mod user_data;
 mod validate;
 mod verify;
 mod watch;
@@ -109,6 +111,8 @@ pub(crate) struct GlobalOptions {
     /// Read the passphrase of the SSH key from this file descriptor, instead of asking for it
     #[arg(long, global = true, value_name = "NUMBER")]
     passphrase_fd: Option<u32>,
+    #[command(flatten)]
+    inputs: inputs::InputArguments,
 }
 
 impl GlobalOptions {
@@ -246,7 +250,7 @@ impl Cli {
     async fn run(self) -> Result<ExitStatus, Failure> {
         let options = &self.options;
         match self.command {
-            Command::Init(arguments) => init::run(&arguments),
+            Command::Init(arguments) => init::run(options, &arguments),
             Command::Validate(arguments) => validate::run(options, &arguments),
             Command::Graph(arguments) => graph::run(options, &arguments),
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,

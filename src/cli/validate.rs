@@ -15,7 +15,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let loaded = session::load(&arguments.topology.locate(options)?.file)?;
+    let loaded = session::load(options, &arguments.topology.locate(options)?.file)?;
     let topology = &loaded.topology;
     anstream::println!(
         "{} is valid: stack {} in {}, {}, {} as {}",
