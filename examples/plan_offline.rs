@@ -6,7 +6,10 @@
 
 use std::process::ExitCode;
 
-use albatross::plan::{self, desired::desired};
+use albatross::plan::{
+    self,
+    desired::{Brought, desired},
+};
 use albatross::resource::observed::Observed;
 use albatross::topology;
 
@@ -24,7 +27,7 @@ fn main() -> ExitCode {
     };
     match topology::load(&bytes) {
         Ok(topology) => {
-            let wanted = desired(&topology, "ssh-ed25519 AAAA operator", None);
+            let wanted = desired(&topology, "ssh-ed25519 AAAA operator", &Brought::default());
             let plan = plan::make(&topology.stack, &topology.region, &wanted, &Observed::default());
             for step in &plan.steps {
                 println!("{:>3} {}", step.action.glyph(), step.address);

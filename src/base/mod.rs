@@ -15,5 +15,6 @@ pub(crate) mod parts;
 pub mod resolver;
 pub mod retry;
 pub mod secret;
+pub mod spot;
 pub mod usual;
 pub mod word;

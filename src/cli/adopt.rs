@@ -43,7 +43,7 @@ fn given(text: &str) -> Result<(ResourceAddress, CloudId), String> {
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let session = session::begin(options, session::load(file)?, Use::Change).await?;
+    let session = session::begin(options, session::load(options, file)?, Use::Change).await?;
     let (adoption, plan) = Box::pin(adopt(&session, &arguments.bindings)).await?;
     if arguments.json {
         anstream::println!("{:#}", to_json(&adoption, &plan));

@@ -12,10 +12,10 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::deploy::Artifact;
 use crate::topology::model::{Topology, Variable};
-use crate::topology::place_of;
+use crate::topology::references::Resolved;
 
 /// A path that stands in a topology.
-fn beside(file: &Path, written: &Path) -> PathBuf {
+pub(super) fn beside(file: &Path, written: &Path) -> PathBuf {
     file.parent().unwrap_or(Path::new("")).join(environment::expand_home(written))
 }
 
@@ -25,7 +25,7 @@ fn beside(file: &Path, written: &Path) -> PathBuf {
 /// What is wrong with it, at its place in the topology.
 pub(super) fn program(
     file: &Path,
-    text: &str,
+    text: &Resolved,
     topology: &Topology,
 ) -> Result<Option<Artifact>, Box<Diagnostic>> {
     let Some(app) = &topology.app else { return Ok(None) };
@@ -37,7 +37,7 @@ pub(super) fn program(
         Box::new(Diagnostic {
             code: "app-binary",
             message: error.to_string(),
-            place: place_of(text, "app.binary"),
+            place: text.place_of("app.binary"),
             cause,
             help: Some(
                 "write the path of a program built for Linux; it is relative to the topology's file"

@@ -8,6 +8,7 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::hooks;
 use crate::cli::interrupt::{Stop, command_line};
+use crate::cli::outputs;
 use crate::cli::plan::look;
 use crate::cli::refresh;
 use crate::cli::render::{self, count};
@@ -57,13 +58,13 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let Located { file, options } = &change.topology.locate(options)?;
     let consent = Consent::from(change.yes);
     if *refresh_only {
-        return refresh::accept(options, session::load(file)?, consent).await;
+        return refresh::accept(options, session::load(options, file)?, consent).await;
     }
     let bytes = session::read(file)?;
     if is_saved_plan(&bytes) {
         return Box::pin(saved::apply(options, (change, *diff), (file, &bytes))).await;
     }
-    let loaded = session::check(file, &bytes)?;
+    let loaded = session::check(options, file, &bytes)?;
     let session = session::begin(options, loaded, Use::Change).await?;
     let session = session.with_progress().with_hooks(change.hooks).with_diff(*diff);
     let selection = change.selection.selection();
@@ -266,6 +267,7 @@ pub(super) async fn print_address(session: &Session) -> Result<(), Failure> {
     {
         anstream::println!("On this machine open {address}");
     }
+    outputs::print_own(session);
     Ok(())
 }
 

@@ -1,16 +1,17 @@
 //! The certificate that a topology brings along: read from its files, and held against the name it is for.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::base::certificate::{Certificate, CertificateError, Chain};
 use crate::base::clock;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::durable;
 use crate::base::secret::Secret;
-use crate::cli::{environment, say};
+use crate::cli::app::beside;
+use crate::cli::say;
 use crate::topology::model::{self, Topology};
-use crate::topology::place_of;
+use crate::topology::references::Resolved;
 
 /// Days before its end at which a certificate is warned of.
 const SOON: i64 = 14;
@@ -32,7 +33,7 @@ struct Fault {
 /// What is wrong with it, at its place in the topology.
 pub(super) fn load(
     file: &Path,
-    text: &str,
+    text: &Resolved,
     topology: &Topology,
 ) -> Result<Option<Certificate>, Box<Diagnostic>> {
     let Some(model::Certificate::Files { chain, key }) = &topology.load_balancer.listener.certificate else {
@@ -41,13 +42,8 @@ pub(super) fn load(
     let [chain, key] = [chain, key].map(|written| beside(file, written));
     read(&chain, &key, &topology.dns.full_name()).map(Some).map_err(|fault| {
         let Fault { code, field, message, cause, help } = fault;
-        Box::new(Diagnostic { code, message, place: place_of(text, field), cause, help: Some(help) })
+        Box::new(Diagnostic { code, message, place: text.place_of(field), cause, help: Some(help) })
     })
-}
-
-/// A path that stands in a topology.
-fn beside(file: &Path, written: &Path) -> PathBuf {
-    file.parent().unwrap_or(Path::new("")).join(environment::expand_home(written))
 }
 
 fn read(chain: &Path, key: &Path, name: &str) -> Result<Certificate, Fault> {

@@ -22,7 +22,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let topology = session::load(file)?.topology;
+    let topology = session::load(options, file)?.topology;
     let target = session::target(options, &topology).await?;
     let client = session::client(options, &topology, &target).await?;
     let estimate = cost::estimate(&client, &topology).await?;

@@ -14,7 +14,7 @@ use crate::resource::Kind;
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     arguments.events.open("deploy")?;
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let session = session::begin(options, session::load(file)?, Use::Change).await?;
+    let session = session::begin(options, session::load(options, file)?, Use::Change).await?;
     let session = session.with_progress().with_hooks(arguments.hooks);
     let selection = arguments.selection.selection();
     bring_about(&session, Phase::Deploy, arguments.yes.into(), selection, only_releases).await

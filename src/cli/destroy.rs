@@ -25,7 +25,7 @@ const LAG: Duration = Duration::from_secs(30);
 pub(super) async fn run(options: &GlobalOptions, arguments: &ChangeArguments) -> Result<ExitStatus, Failure> {
     arguments.events.open("destroy")?;
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let session = session::begin(options, session::load(file)?, Use::Remove).await?;
+    let session = session::begin(options, session::load(options, file)?, Use::Remove).await?;
     let session = session.with_progress().with_hooks(arguments.hooks);
     remove_all(&session, arguments.yes.into(), arguments.selection.selection()).await
 }

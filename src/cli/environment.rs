@@ -55,6 +55,11 @@ pub(super) fn known_hosts() -> PathBuf {
     home().join(".ssh").join("known_hosts")
 }
 
+/// What a topology puts in for `${env:NAME}`.
+pub(super) fn of_topology(name: &str) -> Option<String> {
+    variable(name)
+}
+
 /// A secret in a variable that a topology names.
 pub(super) fn secret_of_topology(name: &str) -> Option<Secret<String>> {
     variable(name).map(Secret::new)

@@ -27,7 +27,7 @@ enum Format {
 }
 
 pub(super) fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let topology = session::load(&arguments.topology.locate(options)?.file)?.topology;
+    let topology = session::load(options, &arguments.topology.locate(options)?.file)?.topology;
     let picture = picture::planned(&topology);
     let drawn = match arguments.format {
         Format::Svg => picture.to_svg(),

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use self::integration::Service;
 use self::template::{Answers, Template};
 use crate::base::durable::{self, FileError};
+use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::topology_file::FILE_NAME;
@@ -34,10 +35,10 @@ pub(super) struct Arguments {
     force: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, Failure> {
+pub(super) fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Arguments { file, template, answers, ci, force } = arguments;
     if let Some(service) = ci {
-        return integration::run(file, *service, *force);
+        return integration::run(options, file, *service, *force);
     }
     // Before anybody is asked for anything.
     refuse_to_replace(file, *force)?;

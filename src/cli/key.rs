@@ -12,7 +12,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{GlobalOptions, environment, passphrase};
 use crate::ssh::{HostKey, Identity, KeyKind, agent};
 use crate::topology::model::{HostKeys, Key, Topology};
-use crate::topology::place_of;
+use crate::topology::references::Resolved;
 
 /// Reads the operator's key, making it when the topology names none and there is none yet.
 ///
@@ -82,11 +82,11 @@ fn own_key() -> Result<PathBuf, Failure> {
 }
 
 /// What is wrong with the keys a topology names, at their places.
-pub(super) fn check(text: &str, topology: &Topology) -> Vec<Diagnostic> {
+pub(super) fn check(text: &Resolved, topology: &Topology) -> Vec<Diagnostic> {
     own_problem(text, topology).into_iter().chain(pins(text, topology)).collect()
 }
 
-fn own_problem(text: &str, topology: &Topology) -> Option<Diagnostic> {
+fn own_problem(text: &Resolved, topology: &Topology) -> Option<Diagnostic> {
     let Key::File(written) = &topology.ssh.key else { return None };
     let path = environment::expand_home(written);
     let shown = path.display();
@@ -111,7 +111,7 @@ fn own_problem(text: &str, topology: &Topology) -> Option<Diagnostic> {
             "write the path of a private key in OpenSSH form".to_owned(),
         ),
     };
-    Some(Diagnostic { code, message, place: place_of(text, "ssh.key"), cause, help: Some(help) })
+    Some(Diagnostic { code, message, place: text.place_of("ssh.key"), cause, help: Some(help) })
 }
 
 /// Why a file is no key. One with a passphrase is: nobody is asked for it before it is needed.
@@ -122,14 +122,14 @@ fn problem_of(path: &Path) -> Option<String> {
     }
 }
 
-fn pins(text: &str, topology: &Topology) -> Vec<Diagnostic> {
+fn pins(text: &Resolved, topology: &Topology) -> Vec<Diagnostic> {
     let HostKeys::Pinned(lines) = &topology.ssh.host_keys else { return Vec::new() };
     let wrong = lines.iter().filter_map(|(name, line)| Some((name, HostKey::parse(line).err()?)));
     wrong
         .map(|(name, error)| Diagnostic {
             code: "host-key-line",
             message: format!("what is pinned for `{name}` is no host key"),
-            place: place_of(text, &format!("ssh.host_keys.pinned.{name}")),
+            place: text.place_of(&format!("ssh.host_keys.pinned.{name}")),
             cause: error.to_string(),
             help: Some("write what `cat /etc/ssh/ssh_host_ed25519_key.pub` prints on it".to_owned()),
         })

@@ -40,7 +40,7 @@ pub(super) struct Arguments {
 /// Shows the journal of the units that the topology puts on its hosts.
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let session = session::begin(options, session::load(file)?, Use::Look).await?;
+    let session = session::begin(options, session::load(options, file)?, Use::Look).await?;
     let hosts = match &arguments.host {
         Some(name) => vec![find(&session, name)?],
         None => session.desired.hosts().filter(|host| !units(&session, host).is_empty()).collect(),

@@ -29,6 +29,7 @@ mod fault;
 mod graph;
 mod hooks;
 mod init;
+mod inputs;
 mod inquiry;
 mod interrupt;
 mod key;
@@ -63,6 +64,7 @@ mod state;
 mod status;
 mod topology_file;
 mod unlock;
+mod user_data;
 mod validate;
 mod verify;
 mod version;
@@ -131,6 +133,8 @@ pub(crate) struct GlobalOptions {
         hide_possible_values = true
     )]
     color: ColorChoice,
+    #[command(flatten)]
+    inputs: inputs::InputArguments,
 }
 
 impl GlobalOptions {
@@ -290,7 +294,7 @@ impl Cli {
     async fn run(self) -> Result<ExitStatus, Failure> {
         let options = &self.options;
         match self.command {
-            Command::Init(arguments) => init::run(&arguments),
+            Command::Init(arguments) => init::run(options, &arguments),
             Command::Validate(arguments) => validate::run(options, &arguments),
             Command::Graph(arguments) => graph::run(options, &arguments),
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,

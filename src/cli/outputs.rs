@@ -17,7 +17,7 @@ use crate::cli::session::{self, Session, Use};
 use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::resource::ResourceAddress;
 use crate::resource::observed::{Output, Outputs};
-use crate::topology::model::Topology;
+use crate::topology::model::{OutputPart, Topology};
 
 /// Arguments of `outputs`.
 #[derive(Debug, clap::Args)]
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let session = session::begin(options, session::load(file)?, Use::Look).await?;
+    let session = session::begin(options, session::load(options, file)?, Use::Look).await?;
     get_to_know(&session, Depth::CloudAndHosts).await?;
     let outputs = of(&session.topology, &session.provider.known.all_outputs());
     match &arguments.name {
@@ -56,7 +56,33 @@ pub(super) fn of(topology: &Topology, outputs: &BTreeMap<ResourceAddress, Output
         let of_resource = outputs.iter().filter_map(|(output, value)| Some((word(*output)?, value)));
         told.extend(of_resource.map(|(word, value)| (format!("{address}.{word}"), value.clone())));
     }
+    let own = own(topology, &told);
+    told.extend(own);
     told
+}
+
+/// The outputs that the topology names, as far as what they are made of is there.
+fn own(topology: &Topology, told: &[(String, String)]) -> Vec<(String, String)> {
+    let find = |name: &String| told.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+    let part = |part: &OutputPart| match part {
+        OutputPart::Text(text) => Some(text.clone()),
+        OutputPart::Told(names) => {
+            names.iter().map(find).collect::<Option<Vec<_>>>().map(|all| all.join(","))
+        }
+    };
+    let text = |parts: &[OutputPart]| parts.iter().map(part).collect::<Option<String>>();
+    topology.outputs.iter().filter_map(|one| Some((one.name.clone(), text(&one.parts)?))).collect()
+}
+
+/// Shows the outputs that the topology names, when it names some.
+pub(super) fn print_own(session: &Session) {
+    let all = of(&session.topology, &session.provider.known.all_outputs());
+    let is_own = |name: &str| session.topology.outputs.iter().any(|one| one.name == name);
+    let own: Vec<(String, String)> = all.into_iter().filter(|(name, _)| is_own(name)).collect();
+    if !own.is_empty() {
+        anstream::println!();
+        print_pairs(&own);
+    }
 }
 
 /// None for what is of use to Albatross alone.

@@ -48,7 +48,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     } else {
         let Located { file, options } = &arguments.topology.locate(options)?;
         if arguments.refresh.refresh_only {
-            let loaded = session::load(file)?;
+            let loaded = session::load(options, file)?;
             return refresh::show(options, loaded, arguments.json, arguments.detailed_exitcode).await;
         }
         new(options, arguments, file).await?
@@ -58,8 +58,12 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
 }
 
 async fn new(options: &GlobalOptions, arguments: &Arguments, file: &Path) -> Result<Plan, Failure> {
-    let loaded = session::load(file)?;
-    let source = Source { path: file.to_string_lossy().into_owned(), text: loaded.text.clone() };
+    let loaded = session::load(options, file)?;
+    let source = Source {
+        path: file.to_string_lossy().into_owned(),
+        text: loaded.text.text().to_owned(),
+        given: options.inputs.words(),
+    };
     if let Some(out) = &arguments.out {
         arguments.refresh.must_look("a saved plan is compared with what is there")?;
         saved::check_place(out)?;

@@ -42,8 +42,8 @@ impl From<Also> for Part {
 }
 
 pub(super) fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let Located { file, .. } = &arguments.topology.locate(options)?;
-    let topology = session::load(file)?.topology;
+    let Located { file, options } = &arguments.topology.locate(options)?;
+    let topology = session::load(options, file)?.topology;
     let also = arguments.also.iter().copied().map(Part::from);
     let parts: Vec<Part> = std::iter::once(Part::Life).chain(also).collect();
     anstream::println!("{:#}", policy::document(&topology, &parts));

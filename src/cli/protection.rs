@@ -8,7 +8,6 @@ use crate::plan::Plan;
 use crate::plan::action::Action;
 use crate::plan::protect::{Refusal, refusals};
 use crate::resource::replacement;
-use crate::topology;
 
 /// Lets a plan through that ends nothing protected.
 ///
@@ -29,9 +28,11 @@ fn failure(session: &Session, plan: &Plan, refusal: &Refusal) -> Failure {
     let Refusal { address, verb, field } = refusal;
     let sentence = format!("{address} is protected, and this plan would {verb} it{}", why(plan, refusal));
     let (path, text) = (session.source.0.display(), &session.source.1);
-    let line = topology::place_of(text, field).map_or(0, |place| place.line);
-    let hint =
-        format!("nothing was changed; if it shall go, set `{field}` to false in line {line} of {path}");
+    let place = text.place_of(field).map_or_else(
+        || format!("on the command line, beside {path}"),
+        |place| format!("in line {} of {path}", place.line),
+    );
+    let hint = format!("nothing was changed; if it shall go, set `{field}` to false {place}");
     Failure::saying(ExitStatus::Failed, sentence, hint)
 }
 

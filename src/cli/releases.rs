@@ -30,7 +30,7 @@ pub(super) type OfHost<'s> = (&'s HostSpec, Result<Vec<KeptRelease>, ApplyError>
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let session = session::begin(options, session::load(file)?, Use::Look).await?;
+    let session = session::begin(options, session::load(options, file)?, Use::Look).await?;
     get_to_know(&session, Depth::Cloud).await?;
     let hosts = read(&session).await;
     if arguments.json {

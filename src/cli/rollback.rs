@@ -41,7 +41,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     arguments.events.open("rollback")?;
     let Located { file, options } = &arguments.topology.locate(options)?;
     let named = arguments.release.as_deref().map(parse).transpose()?;
-    let session = session::begin(options, session::load(file)?, Use::Remove).await?;
+    let session = session::begin(options, session::load(options, file)?, Use::Remove).await?;
     let session = session.with_progress().with_hooks(arguments.hooks);
     go_on(&session).await?;
     let (plan, observed) = look(&session, &Options::default()).await?;

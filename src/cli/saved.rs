@@ -20,6 +20,7 @@ use crate::plan::Plan;
 use crate::plan::saved::difference::Difference;
 use crate::plan::saved::{Options, Origin, SavedPlan, SavedPlanError, Source, fingerprint, is_saved_plan};
 use crate::resource::observed::Observed;
+use crate::ssh::quote;
 
 /// The version that is compared: another program may plan other steps.
 const PROGRAM: &str = env!("CARGO_PKG_VERSION");
@@ -144,6 +145,13 @@ pub(super) async fn apply(
             "leave --target and --exclude away, or plan again with them",
         ));
     }
+    if !options.inputs.is_empty() {
+        return Err(Failure::saying(
+            ExitStatus::Usage,
+            "a saved plan has the values that it was made with",
+            "leave --set, --var and --vars away, or plan again with them",
+        ));
+    }
     let attempt = Attempt { path, saved: &saved };
     attempt.refuse_if_any(Difference::between("albatross", "version", &saved.program, PROGRAM))?;
     let session = attempt.session(options).await?;
@@ -167,7 +175,7 @@ impl Attempt<'_> {
             options.endpoint.clone_from(&how.address);
         }
         let source = &self.saved.topology;
-        let loaded = session::check(Path::new(&source.path), source.text.as_bytes())?;
+        let loaded = session::check_resolved(Path::new(&source.path), &source.text)?;
         let loaded = Loaded { origin: Some(self.saved.origin.clone()), ..loaded };
         let access = if how.destroy { Use::Remove } else { Use::Change };
         let mut session = session::begin(&options, loaded, access).await?;
@@ -248,7 +256,9 @@ impl Attempt<'_> {
         let address = address.as_ref().map(|address| format!(" --endpoint {address}")).unwrap_or_default();
         let destroy = if *destroy { " --destroy" } else { "" };
         let words = selection::words(selection);
-        let (out, file) = (self.path.display(), &self.saved.topology.path);
-        format!("albatross{local}{address} plan{destroy}{words} --out {out} {file}")
+        let Source { path: file, given, .. } = &self.saved.topology;
+        let given = given.iter().fold(String::new(), |text, word| text + " " + &quote(word));
+        let out = self.path.display();
+        format!("albatross{local}{address} plan{destroy}{words}{given} --out {out} {file}")
     }
 }

@@ -10,6 +10,7 @@ use crate::apply::ledger::Ledger;
 use crate::base::address_map::AddressMap;
 use crate::base::certificate::Certificate;
 use crate::base::diagnostic::Diagnostic;
+use crate::base::ids::InstanceName;
 use crate::cli::GlobalOptions;
 use crate::cli::diff::{Diff, DiffArguments};
 use crate::cli::exit::ExitStatus;
@@ -19,17 +20,20 @@ use crate::cli::interrupt::Stop;
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
 use crate::cli::render::progress::Progress;
-use crate::cli::{app, certificate, endpoints, environment, key, logins, programs, saved, say, stack};
+use crate::cli::{
+    app, certificate, endpoints, environment, key, logins, programs, saved, say, stack, user_data,
+};
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::transport::Client;
 use crate::deploy::Artifact;
 use crate::plan;
-use crate::plan::desired::{Desired, desired};
+use crate::plan::desired::{Brought, Desired, desired};
 use crate::plan::saved::{Origin, is_saved_plan};
 use crate::state::begun::Begun;
 use crate::state::lock::Lock;
 use crate::topology::model::Topology;
+use crate::topology::references::Resolved;
 use crate::topology::{self, LARGEST_FILE};
 
 /// A topology that was read and found good.
@@ -37,8 +41,8 @@ use crate::topology::{self, LARGEST_FILE};
 pub(super) struct Loaded {
     /// Where it was read.
     pub path: PathBuf,
-    /// Its text.
-    pub text: String,
+    /// Its text, with everything put in.
+    pub text: Resolved,
     /// What it says.
     pub topology: Topology,
     /// The certificate that it brings along.
@@ -53,26 +57,43 @@ pub(super) struct Loaded {
 ///
 /// # Errors
 /// With exit status 65 when it is invalid.
-pub(super) fn load(path: &Path) -> Result<Loaded, Failure> {
+pub(super) fn load(options: &GlobalOptions, path: &Path) -> Result<Loaded, Failure> {
     let bytes = read(path)?;
     if is_saved_plan(&bytes) {
         return Err(saved::not_a_topology(path));
     }
-    check(path, &bytes)
+    check(options, path, &bytes)
 }
 
-/// Shows all that is wrong with the text of a topology.
+/// Shows all that is wrong with a topology, with what the command gives it.
 ///
 /// # Errors
 /// As [`load`].
-pub(super) fn check(path: &Path, bytes: &[u8]) -> Result<Loaded, Failure> {
-    let shown = path.display().to_string();
+pub(super) fn check(options: &GlobalOptions, path: &Path, bytes: &[u8]) -> Result<Loaded, Failure> {
+    let inputs = options.inputs.read()?;
     let text = String::from_utf8_lossy(bytes);
-    let refuse = |diagnostics: &[Diagnostic]| {
-        diagnostic::print_all(&shown, &text, diagnostics);
-        Failure::shown(ExitStatus::Invalid)
-    };
-    let topology = topology::load(bytes).map_err(|diagnostics| refuse(&diagnostics))?;
+    let (topology, text) =
+        topology::load_with(bytes, &inputs).map_err(|findings| refuse(path, &text, &findings))?;
+    with_files(path, text, topology)
+}
+
+/// The same of a text into which everything was put when it was saved.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn check_resolved(path: &Path, text: &str) -> Result<Loaded, Failure> {
+    let topology = topology::load_resolved(text).map_err(|findings| refuse(path, text, &findings))?;
+    with_files(path, Resolved::as_written(text), topology)
+}
+
+fn refuse(path: &Path, text: &str, findings: &[Diagnostic]) -> Failure {
+    diagnostic::print_all(&path.display().to_string(), text, findings);
+    Failure::shown(ExitStatus::Invalid)
+}
+
+/// Reads what the topology names: keys, certificate and program.
+fn with_files(path: &Path, text: Resolved, topology: Topology) -> Result<Loaded, Failure> {
+    let refuse = |findings: &[Diagnostic]| refuse(path, text.written(), findings);
     let problems = key::check(&text, &topology);
     if !problems.is_empty() {
         return Err(refuse(&problems));
@@ -80,7 +101,8 @@ pub(super) fn check(path: &Path, bytes: &[u8]) -> Result<Loaded, Failure> {
     let certificate =
         certificate::load(path, &text, &topology).map_err(|diagnostic| refuse(&[*diagnostic]))?;
     let app = app::program(path, &text, &topology).map_err(|diagnostic| refuse(&[*diagnostic]))?;
-    Ok(Loaded { path: path.to_owned(), text: text.into_owned(), topology, certificate, app, origin: None })
+    user_data::texts(path, &text, &topology).map_err(|diagnostic| refuse(&[*diagnostic]))?;
+    Ok(Loaded { path: path.to_owned(), text, topology, certificate, app, origin: None })
 }
 
 /// Reads a topology or a saved plan, and one byte more than the largest has, so that a huge file is refused at once.
@@ -135,7 +157,7 @@ pub(super) struct Session {
     /// The topology.
     pub topology: Topology,
     /// The file it was read from, and its text.
-    pub source: (PathBuf, String),
+    pub source: (PathBuf, Resolved),
     /// What it asks for.
     pub desired: Desired,
     /// The cloud and the machines.
@@ -207,8 +229,14 @@ pub(super) async fn begin_at(
         boot_limit,
         stop.token().clone(),
     ));
-    let brought = certificate.as_ref().map(|certificate| certificate.chain.digest.as_str());
-    let mut desired = desired(&topology, &pair, brought);
+    let told = user_data::texts(&path, &text, &topology)
+        .map_err(|diagnostic| refuse(&path, text.written(), &[*diagnostic]))?;
+    let digests = |(name, text): (&InstanceName, &String)| (name.clone(), user_data::digest(text));
+    let brought = Brought {
+        certificate: certificate.as_ref().map(|certificate| certificate.chain.digest.clone()),
+        user_data: told.iter().map(digests).collect(),
+    };
+    let mut desired = desired(&topology, &pair, &brought);
     if !has_machines(&target).await? {
         desired = desired.without_hosts();
         say::notice("this cloud has no machines: Redis and releases are left out");
@@ -222,6 +250,7 @@ pub(super) async fn begin_at(
     let provider = Provider::new(stack.client, topology.stack.clone(), hosts.clone(), artifact, ledger)
         .with_app_secrets(app_secrets)
         .with_certificate(certificate)
+        .with_user_data(told.into_values().map(|text| (user_data::digest(&text), text)).collect())
         .with_host_keys_by_cloud(by_cloud);
     let source = (path, text);
     let provider = provider.stopped_by(stop.token().clone());

@@ -99,7 +99,7 @@ async fn whole(
     book: &mut Book,
 ) -> Result<Option<usize>, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let topology = book.phase(Phase::Validate, async { validate(file) }).await?;
+    let topology = book.phase(Phase::Validate, async { validate(options, file) }).await?;
     let mut cloud_options = arguments.cloud.clone();
     if arguments.quick {
         cloud_options.pace = Pace::Instant;
@@ -127,8 +127,8 @@ async fn whole(
     book.phase(Phase::Destroy, Box::pin(smoke.down(&home))).await.map(Some)
 }
 
-fn validate(file: &Path) -> Result<(Topology, Verdict), Failure> {
-    let topology = session::load(file)?.topology;
+fn validate(options: &GlobalOptions, file: &Path) -> Result<(Topology, Verdict), Failure> {
+    let topology = session::load(options, file)?.topology;
     say::narrate(|| anstream::println!("{} is valid", file.display()));
     let sentence = format!("stack {} in {}", topology.stack, topology.region);
     Ok((topology, Ok(sentence)))
@@ -145,7 +145,7 @@ struct Smoke<'a> {
 
 impl Smoke<'_> {
     async fn session(&self, access: Use) -> Result<Session, Failure> {
-        let mut loaded = session::load(self.file)?;
+        let mut loaded = session::load(&self.options, self.file)?;
         loaded.topology = self.topology.clone();
         Ok(session::begin_at(&self.options, loaded, access, self.target.clone()).await?.into_part())
     }

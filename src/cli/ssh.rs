@@ -32,7 +32,7 @@ pub(super) struct Arguments {
 
 /// Logs in along the same way as `apply`: every host key on it is the pinned one, or nothing is sent.
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let session = session::begin(options, session::load(&arguments.file)?, Use::Look).await?;
+    let session = session::begin(options, session::load(options, &arguments.file)?, Use::Look).await?;
     let host = find(&session, &arguments.host)?;
     get_to_know(&session, Depth::Cloud).await?;
     let ssh = session.hosts.user_session(host, &session.provider.known).await?;

@@ -57,7 +57,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
 
 /// The stack of a topology. A local cloud is not started for it: what nobody runs has no state.
 async fn find(options: &GlobalOptions, file: &Path) -> Result<(Topology, Stack), Failure> {
-    let topology = session::load(file)?.topology;
+    let topology = session::load(options, file)?.topology;
     let target =
         if options.local { Target::Local(Box::new(cloud::running(options).await?)) } else { Target::Remote };
     let stack = stack::find(options, &topology, &target).await?;

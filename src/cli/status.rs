@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let session = session::begin(options, session::load(file)?, Use::Look).await?;
+    let session = session::begin(options, session::load(options, file)?, Use::Look).await?;
     let observed = get_to_know(&session, Depth::CloudAndHosts).await?;
     let address = local_address(&session).await;
     if arguments.json {

@@ -26,7 +26,7 @@ pub(super) struct Arguments {
 /// The cloud is not asked: a lock is found by region and stack, whatever account it is of.
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let topology = session::load(file)?.topology;
+    let topology = session::load(options, file)?.topology;
     let folders = locked(options.state_dir(), &topology)?;
     if let (true, [_, _, ..]) = (arguments.force, folders.as_slice()) {
         return Err(ambiguous(&folders));

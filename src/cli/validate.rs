@@ -16,7 +16,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let loaded = session::load(&arguments.topology.locate(options)?.file)?;
+    let loaded = session::load(options, &arguments.topology.locate(options)?.file)?;
     anstream::println!("{} is valid: {}", loaded.path.display(), summary(&loaded.topology));
     Ok(ExitStatus::Done)
 }

@@ -68,7 +68,7 @@ impl Manner<'_> {
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let loaded = session::load(file)?;
+    let loaded = session::load(options, file)?;
     if let Some(unproved) = unproved(&loaded.topology) {
         return Err(Failure::saying(
             ExitStatus::NotVerified,

@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
 use crate::base::ids::{ClientToken, CloudId, RegionId};
+use crate::base::secret::Secret;
+use crate::base::spot::Spot;
 use crate::cloud::Product;
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
@@ -72,6 +74,12 @@ pub struct Instance {
     /// Its public addresses.
     #[serde(default)]
     pub public_ip_address: Addresses,
+    /// `NoSpot`, `SpotAsPriceGo` or `SpotWithPriceLimit`.
+    #[serde(default)]
+    pub spot_strategy: String,
+    /// What an hour may cost, with `SpotWithPriceLimit`.
+    #[serde(default)]
+    pub spot_price_limit: f64,
     /// Its tags.
     #[serde(default)]
     pub tags: Tags,
@@ -291,13 +299,37 @@ pub struct NewInstance<'a> {
     pub key_pair: &'a str,
     /// Mbit/s out to the Internet; 0 gives no public address.
     pub bandwidth: u32,
+    /// Whether it may be taken back.
+    pub spot: &'a Spot,
+    /// What it is told at its first start.
+    pub user_data: Option<&'a str>,
     /// Its tags.
     pub tags: &'a [(&'a str, &'a str)],
 }
 
+impl Instance {
+    /// Whether it may be taken back; none when the cloud does not tell.
+    pub fn spot(&self) -> Option<Spot> {
+        Some(match self.spot_strategy.as_str() {
+            "NoSpot" => Spot::No,
+            "SpotAsPriceGo" => Spot::MarketPrice,
+            "SpotWithPriceLimit" => Spot::Limited(self.spot_price_limit.to_string()),
+            _ => return None,
+        })
+    }
+}
+
+fn with_spot(call: Call, spot: &Spot) -> Call {
+    match spot {
+        Spot::No => call,
+        Spot::MarketPrice => call.with("SpotStrategy", "SpotAsPriceGo"),
+        Spot::Limited(price) => call.with("SpotStrategy", "SpotWithPriceLimit").with("SpotPriceLimit", price),
+    }
+}
+
 /// `RunInstances`; answers `InstanceIdSets.InstanceIdSet`.
 pub fn run_instance(region: &RegionId, new: &NewInstance<'_>, token: &ClientToken) -> Call {
-    Call::new(Product::Ecs, "RunInstances")
+    let call = Call::new(Product::Ecs, "RunInstances")
         .with("RegionId", region)
         .with("Amount", 1)
         .with("InstanceName", new.name)
@@ -314,7 +346,13 @@ pub fn run_instance(region: &RegionId, new: &NewInstance<'_>, token: &ClientToke
         .with("InternetChargeType", "PayByTraffic")
         .with("HttpTokens", "required")
         .with_tags(new.tags)
-        .with_token(token)
+        .with_token(token);
+    let call = with_spot(call, new.spot);
+    match new.user_data {
+        // It may have a secret in it.
+        Some(text) => call.with_secret("UserData", Secret::new(BASE64.encode(text))),
+        None => call,
+    }
 }
 
 /// The u1 and e families take the entry disk, the cheapest; the others take ESSD.

@@ -3,6 +3,7 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::base::spot::Spot;
 use crate::cloud::Product;
 use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
@@ -32,6 +33,8 @@ pub struct InstanceItem<'a> {
     pub disk: u32,
     /// Mbit/s out to the Internet, paid by traffic.
     pub bandwidth: u32,
+    /// Whether it is a spot instance.
+    pub spot: &'a Spot,
 }
 
 #[derive(Deserialize)]
@@ -59,7 +62,13 @@ struct InstancePrice {
 /// # Errors
 /// What the cloud says.
 pub async fn instance(client: &Client, item: &InstanceItem<'_>) -> Result<Price, CloudError> {
+    let strategy = match item.spot {
+        Spot::No => None,
+        // Of a limit the price knows nothing: it is what the market asks now.
+        Spot::MarketPrice | Spot::Limited(_) => Some("SpotAsPriceGo"),
+    };
     let call = Call::new(Product::Ecs, "DescribePrice")
+        .with_some("SpotStrategy", strategy)
         .with("RegionId", client.region())
         .with("ZoneId", item.zone)
         .with("ResourceType", "instance")

@@ -4,6 +4,7 @@
 //! beside the sum, never guessed. Nothing is changed.
 
 use crate::base::ids::ZoneId;
+use crate::base::spot::Spot;
 use crate::cloud::ecs;
 use crate::cloud::error::CloudError;
 use crate::cloud::price::{self, InstanceItem, Price, RedisItem};
@@ -116,10 +117,12 @@ async fn of_instance(
             disk_category,
             disk: instance.disk,
             bandwidth: exposure(instance).bandwidth(),
+            spot: &instance.spot,
         };
         match price::instance(client, &item).await {
             Ok(price) => {
-                let what = format!("{instance_type}, {} GiB {disk_category}", instance.disk);
+                let spot = if instance.spot == Spot::No { "" } else { ", spot, at the market price of now" };
+                let what = format!("{instance_type}, {} GiB {disk_category}{spot}", instance.disk);
                 return Ok(Some((what, price)));
             }
             Err(error) if is_unknown_type(&error) => {}

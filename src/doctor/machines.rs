@@ -122,7 +122,7 @@ async fn wrong_disk(visit: &Visit<'_>, group: &Group<'_>, name: &str) -> Result<
     let names = listed(group.names.iter().map(|name| name.as_str()));
     if offer.is_none() {
         let sentence = format!("{names}: {name} takes no {category} system disk in {}", group.zone);
-        let next = format!("write another type first under `instances.{}.types`", group.names[0]);
+        let next = format!("write another type first under `instances.{}.types`", group.instance.declared);
         return Ok(Some(Finding::fail(CheckId::Stock, sentence, next)));
     }
     let Some((least, most)) = sizes.filter(|(least, most)| size < *least || size > *most) else {
@@ -140,8 +140,10 @@ fn in_stock(group: &Group<'_>, chosen: &str, passed: &[&str], stock: Stock) -> F
         sentence = format!("{sentence}; {} before it is not", listed(passed));
     }
     if stock == Stock::Low {
-        let next =
-            format!("write more types under `instances.{}.types`, in case it sells out", group.names[0]);
+        let next = format!(
+            "write more types under `instances.{}.types`, in case it sells out",
+            group.instance.declared
+        );
         return Finding::warn(CheckId::Stock, format!("{sentence}, nearly sold out"), next);
     }
     Finding::ok(CheckId::Stock, sentence)
@@ -163,13 +165,13 @@ fn sold_out(group: &Group<'_>, offers: &Offers) -> Finding {
     let next = if elsewhere.is_empty() {
         format!(
             "write other types under `instances.{}.types`; no zone of the region has these",
-            group.names[0]
+            group.instance.declared
         )
     } else {
         format!(
             "write another zone for vSwitch `{}`, or other types under `instances.{}.types`; in stock: {}",
             group.instance.vswitch,
-            group.names[0],
+            group.instance.declared,
             elsewhere.join("; ")
         )
     };

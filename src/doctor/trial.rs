@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::ids::{ClientToken, CloudId, InstanceName, ZoneId};
+use crate::base::spot::Spot;
 use crate::cloud::alb::{self, NewLoadBalancer};
 use crate::cloud::call::Call;
 use crate::cloud::ecs::{self, NewInstance};
@@ -58,6 +59,7 @@ struct Sample {
     image: String,
     disk: u32,
     is_public: bool,
+    spot: Spot,
 }
 
 /// Instances that are not there, by what decides about them.
@@ -73,6 +75,7 @@ fn like_instances(visit: &Visit<'_>) -> BTreeMap<Sample, Vec<InstanceName>> {
             image: instance.image.clone(),
             disk: instance.disk,
             is_public: instance.reach == Reach::Public,
+            spot: instance.spot.clone(),
         };
         like.entry(sample).or_default().push(name.clone());
     }
@@ -119,6 +122,8 @@ async fn try_instance(
         security_group: &group,
         key_pair: key_pair.unwrap_or_default(),
         bandwidth: exposure.bandwidth(),
+        spot: &sample.spot,
+        user_data: None,
         tags: &[(STACK_TAG, topology.stack.as_str())],
     };
     let call = ecs::run_instance(&topology.region, &new, &no_token()).as_dry_run();

@@ -105,16 +105,24 @@ impl Desired {
     }
 }
 
-/// Lists what a topology asks for. The public key is the operator's; `brought` is the digest of the certificate chain
-/// that the topology names by its file.
-pub fn desired(topology: &Topology, public_key: &str, brought: Option<&str>) -> Desired {
+/// What a topology names by files of the operator's machine: digests of it.
+#[derive(Debug, Clone, Default)]
+pub struct Brought {
+    /// Of the certificate chain.
+    pub certificate: Option<String>,
+    /// Of what instances are told at their first start.
+    pub user_data: BTreeMap<InstanceName, String>,
+}
+
+/// Lists what a topology asks for. The public key is the operator's.
+pub fn desired(topology: &Topology, public_key: &str, brought: &Brought) -> Desired {
     let mut desired = Desired { exclusive: topology.exclusive, ..Desired::default() };
     network(topology, &mut desired);
     rules(topology, &mut desired);
-    machines(topology, public_key, &mut desired);
+    machines(topology, public_key, brought, &mut desired);
     service(topology, &mut desired);
     load_balancer(topology, &mut desired);
-    certificate(topology, brought, &mut desired);
+    certificate(topology, brought.certificate.as_deref(), &mut desired);
     front(topology, &mut desired);
     for resource in desired.resources.values_mut() {
         resource.name = settings::name(&topology.stack, &resource.address);
@@ -195,7 +203,7 @@ fn range_name(range: Ipv4Net) -> String {
     range.to_string().replace('/', "-")
 }
 
-fn machines(topology: &Topology, public_key: &str, desired: &mut Desired) {
+fn machines(topology: &Topology, public_key: &str, brought: &Brought, desired: &mut Desired) {
     let key_pair = only(Kind::KeyPair);
     desired.add(key_pair.clone(), Spec::KeyPair(KeyPairSpec { public_key: public_key.to_owned() }), []);
     for (name, instance) in &topology.instances {
@@ -209,6 +217,8 @@ fn machines(topology: &Topology, public_key: &str, desired: &mut Desired) {
                 Reach::Public => Exposure::Public,
                 Reach::Via(_) => Exposure::Private,
             },
+            spot: instance.spot.clone(),
+            user_data: brought.user_data.get(name).cloned(),
         };
         let address = ResourceAddress::new(Kind::Instance, name);
         let needs = [vswitch, only(Kind::SecurityGroup), key_pair.clone()];

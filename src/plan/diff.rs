@@ -56,10 +56,14 @@ fn compared_name(resource: &Resource, current: &Observation) -> Option<String> {
 }
 
 /// Whether a field of something that is there may not be told by the cloud: then it is taken to be as it shall be.
-/// An instance of an earlier version has no tag for its image, and lists of disks lag; passwords are read on machines,
+/// An instance of an earlier version has no tag for its image, its journal no word on spot and user data, and lists of disks
+/// lag; passwords are read on machines,
 /// where they can be read.
 fn may_be_untold(kind: Kind, field: &str) -> bool {
-    matches!((kind, field), (Kind::Instance, "image" | "disk") | (Kind::RedisAccount, "password"))
+    matches!(
+        (kind, field),
+        (Kind::Instance, "image" | "disk" | "spot" | "user_data") | (Kind::RedisAccount, "password")
+    )
 }
 
 /// A release knows Redis by address and password, and how much it holds: another machine, another Redis, another class

@@ -34,10 +34,10 @@ pub fn refusals(topology: &Topology, plan: &Plan) -> Vec<Refusal> {
 /// The field that protects a resource: its own before that of the whole stack.
 fn protecting_field(topology: &Topology, address: &ResourceAddress) -> Option<String> {
     let instance = || topology.instances.iter().find(|(name, _)| name.as_str() == address.name);
-    let is_instance = address.kind == Kind::Instance && instance().is_some_and(|(_, one)| one.protect);
+    let protected = instance().filter(|(_, one)| address.kind == Kind::Instance && one.protect);
     let is_balancer = address.kind == Kind::LoadBalancer && topology.load_balancer.protect;
-    let own = if is_instance {
-        Some(format!("instances.{}.protect", address.name))
+    let own = if let Some((_, instance)) = protected {
+        Some(format!("instances.{}.protect", instance.declared))
     } else if address.kind == Kind::RedisInstance {
         protecting_field_of_redis(topology)
     } else {

@@ -66,8 +66,11 @@ pub struct Origin {
 pub struct Source {
     /// As it was typed.
     pub path: String,
-    /// All of it.
+    /// All of it, with what was put in for variables and references.
     pub text: String,
+    /// The options that gave it something, as they were typed.
+    #[serde(default)]
+    pub given: Vec<String>,
 }
 
 /// How a plan was made.

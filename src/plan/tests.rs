@@ -17,7 +17,7 @@ pub(super) fn topology(text: &str) -> Topology {
 }
 
 pub(super) fn desired_of(topology: &Topology) -> Desired {
-    desired::desired(topology, "ssh-ed25519 AAAA test", None)
+    desired::desired(topology, "ssh-ed25519 AAAA test", &desired::Brought::default())
 }
 
 pub(super) fn plan_of(topology: &Topology, observed: &Observed) -> Plan {

@@ -15,6 +15,8 @@ pub const RESOURCE_TAG: &str = "albatross:resource";
 pub const GENERATION_TAG: &str = "albatross:generation";
 /// Tag of an instance that names the image family it was made from: the cloud only keeps the image.
 pub const IMAGE_TAG: &str = "albatross:image";
+/// Tag of an instance that stands for what it was told at its first start: a digest of it.
+pub const USER_DATA_TAG: &str = "albatross:user-data";
 /// Tag of an instance that holds its SSH host key, read once through the Cloud Assistant.
 ///
 /// So the key is pinned where every operator and every machine finds it, through the cloud's own authenticated

@@ -61,6 +61,8 @@ fn of_instance(field: &str) -> Option<&'static str> {
         "type" => "an instance cannot change its type while it runs",
         "image" => "another image is another system disk",
         "disk" => "the file system would not follow the disk",
+        "user_data" => "an instance is told it at its first start only",
+        "spot" => "an instance is made as a spot instance, or not",
         "exposure" => "an instance is made with its public address, or without",
         _ => return None,
     })

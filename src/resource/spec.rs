@@ -19,6 +19,7 @@ pub use self::front::{
 };
 pub use self::redis::{RedisAccess, RedisAccountSpec, RedisInstanceSpec, Series};
 use crate::base::ids::{CloudId, InstanceName};
+use crate::base::spot::Spot;
 use crate::base::word::{self, Word};
 use crate::resource::observed::{Output, range_of};
 use crate::resource::settings::settings;
@@ -173,7 +174,16 @@ pub struct InstanceSpec {
     pub disk: u32,
     /// Whether it has a public address.
     pub exposure: Exposure,
+    /// Whether the cloud may take it back.
+    #[serde(default)]
+    pub spot: Spot,
+    /// A digest of what it is told at its first start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_data: Option<String>,
 }
+
+/// Stands for the digest where an instance is told nothing.
+pub const NO_USER_DATA: &str = "none";
 
 /// Whether a machine has a public address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -516,6 +526,8 @@ impl InstanceSpec {
             ("image", Wanted::Exactly(self.image.clone())),
             ("disk", Wanted::Exactly(self.disk.to_string())),
             ("exposure", Wanted::Exactly(self.exposure.word().to_owned())),
+            ("spot", Wanted::Exactly(self.spot.word())),
+            ("user_data", Wanted::Exactly(self.user_data.clone().unwrap_or_else(|| NO_USER_DATA.to_owned()))),
             ("security_group", the(Kind::SecurityGroup)),
             ("status", Wanted::Exactly("Running".to_owned())),
         ])

@@ -1,5 +1,7 @@
 //! Collects what is wrong with a topology, so that everything is reported at once.
 
+use std::collections::BTreeMap;
+
 use crate::base::diagnostic::{Diagnostic, Place};
 use crate::topology::places::{Path, Places};
 
@@ -8,6 +10,8 @@ use crate::topology::places::{Path, Places};
 pub(super) struct Findings<'a> {
     places: &'a Places,
     list: Vec<Diagnostic>,
+    /// Where what was not written itself was written: the machines of a declaration with a count.
+    followed: BTreeMap<Path, Path>,
 }
 
 /// What a rule says about a place.
@@ -26,18 +30,25 @@ pub(super) struct Finding {
 impl<'a> Findings<'a> {
     /// None yet.
     pub(super) fn new(places: &'a Places) -> Self {
-        Self { places, list: Vec::new() }
+        Self { places, list: Vec::new(), followed: BTreeMap::new() }
+    }
+
+    /// From now on what is found below one path is shown below the other.
+    pub(super) fn follow(&mut self, from: Path, to: Path) {
+        if from != to {
+            self.followed.insert(from, to);
+        }
     }
 
     /// A finding about the value at a path.
     pub(super) fn at_value(&mut self, path: &[String], finding: Finding) {
-        let place = self.places.value(path);
+        let place = self.places.value(&self.written(path));
         self.push(place, finding);
     }
 
     /// A finding about the key at a path.
     pub(super) fn at_key(&mut self, path: &[String], finding: Finding) {
-        let place = self.places.key(path);
+        let place = self.places.key(&self.written(path));
         self.push(place, finding);
     }
 
@@ -50,7 +61,19 @@ impl<'a> Findings<'a> {
         list
     }
 
+    /// The path at which something was written.
+    fn written(&self, path: &[String]) -> Path {
+        let mut ends = (1..=path.len()).rev();
+        let found = ends.find_map(|end| Some((self.followed.get(&path[..end])?, end)));
+        found.map_or_else(|| path.to_vec(), |(written, end)| [written.as_slice(), &path[end..]].concat())
+    }
+
+    /// What is wrong with all machines of one declaration is said once.
     fn push(&mut self, place: Option<Place>, finding: Finding) {
+        let is_known = |one: &Diagnostic| one.code == finding.code && one.place == place;
+        if !self.followed.is_empty() && self.list.iter().any(is_known) {
+            return;
+        }
         self.list.push(Diagnostic {
             code: finding.code,
             message: finding.message,

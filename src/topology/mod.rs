@@ -1,21 +1,27 @@
 //! Layer 1: what people write. [`load`] turns text into a [`model::Topology`] or says all that is wrong with it.
 //!
-//! 1. the text is read into [`schema::Document`]; syntax, duplicate keys and wrong types stop here;
-//! 2. unknown fields are collected, with the nearest known name;
-//! 3. every rule in [`rules`] runs, whatever the others found;
-//! 4. without findings, [`resolve`] fills in the defaults.
+//! 1. variables, references and what a command sets are put into the text ([`references`]);
+//! 2. the text is read into [`schema::Document`]; syntax, duplicate keys and wrong types stop here;
+//! 3. unknown fields are collected, with the nearest known name;
+//! 4. every rule in [`rules`] runs, whatever the others found;
+//! 5. without findings, [`resolve`] fills in the defaults.
 
 mod app;
+mod count;
 pub mod duration;
 pub mod explain;
 mod findings;
 pub mod json_schema;
 mod login;
 pub mod model;
+mod outputs;
 pub mod places;
+pub mod references;
 mod resolve;
 mod rules;
 pub mod schema;
+mod spot;
+mod user_data;
 mod wording;
 
 use serde::Deserialize;
@@ -25,6 +31,7 @@ pub(crate) use crate::topology::findings::nearest;
 use crate::topology::findings::{Finding, Findings, below, one_of};
 use crate::topology::model::Topology;
 use crate::topology::places::{Path, Places};
+use crate::topology::references::{Inputs, Resolved};
 use crate::topology::schema::Document;
 
 /// The largest file that is read, in bytes. The largest sensible topology has a few thousand.
@@ -33,12 +40,32 @@ pub const LARGEST_FILE: usize = 1024 * 1024;
 /// Products whose endpoint can be written, in the spelling of Terraform's provider.
 pub const PRODUCTS: [&str; 7] = ["alb", "alidns", "cas", "ecs", "r_kvstore", "sts", "vpc"];
 
-/// Reads a topology.
+/// Reads a topology to which nothing is given beside it.
 ///
 /// # Errors
 /// Everything that is wrong with it.
 pub fn load(bytes: &[u8]) -> Result<Topology, Vec<Diagnostic>> {
+    load_with(bytes, &Inputs::default()).map(|(topology, _)| topology)
+}
+
+/// Reads a topology with what a command gives it; also the text that counts.
+///
+/// # Errors
+/// Everything that is wrong with it, at its place in what was written.
+pub fn load_with(bytes: &[u8], inputs: &Inputs) -> Result<(Topology, Resolved), Vec<Diagnostic>> {
     let text = readable(bytes).map_err(|diagnostic| vec![diagnostic])?;
+    let resolved = references::resolve(text, inputs)?;
+    let topology = load_resolved(resolved.text()).map_err(|findings| {
+        findings.into_iter().map(|finding| resolved.trace(finding)).collect::<Vec<_>>()
+    })?;
+    Ok((topology, resolved))
+}
+
+/// Reads a text into which everything was put already: `${` is nothing but itself in it.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load_resolved(text: &str) -> Result<Topology, Vec<Diagnostic>> {
     let (document, unknown) = parse(text);
     let places = Places::read(text, options());
     let mut findings = Findings::new(&places);
@@ -51,14 +78,14 @@ pub fn load(bytes: &[u8]) -> Result<Topology, Vec<Diagnostic>> {
         let found = findings.take_sorted().into_iter().filter(|finding| finding.place.is_some());
         found.chain([syntax(text, &error)]).collect::<Vec<_>>()
     })?;
-    let document = resolve::with_default_shape(document);
+    let document = resolve::with_default_shape(document, &mut findings);
     rules::check(&document, &mut findings);
     let list = findings.take_sorted();
     if list.is_empty() { Ok(resolve::resolve(document)) } else { Err(list) }
 }
 
-/// Where the value at a path stands in a text that [`load`] accepted.
-pub fn place_of(text: &str, path: &str) -> Option<crate::base::diagnostic::Place> {
+/// Where the value at a path stands in a text that [`load_resolved`] accepted.
+fn place_of(text: &str, path: &str) -> Option<crate::base::diagnostic::Place> {
     Places::read(text, options()).value(&places::path(path))
 }
 
@@ -122,10 +149,13 @@ fn flatten(path: &serde_ignored::Path<'_>) -> Path {
 fn syntax(text: &str, error: &serde_yaml::Error) -> Diagnostic {
     let plain = error.without_snippet();
     let (cause, help) = wording::explain(&plain.to_string());
+    let place = plain.location().map(|location| places::place(text, location));
+    let line = place.as_ref().and_then(|place| text.lines().nth(place.line - 1));
+    let help = if line.is_some_and(|line| line.contains("${")) { wording::QUOTED.to_owned() } else { help };
     Diagnostic {
         code: "syntax",
         message: "the topology cannot be read".to_owned(),
-        place: plain.location().map(|location| places::place(text, location)),
+        place,
         cause,
         help: Some(help),
     }
@@ -154,6 +184,7 @@ fn unknown_field(findings: &mut Findings<'_>, path: &Path) {
 
 /// The fields of a topology itself.
 const TOP_FIELDS: &[&str] = &[
+    "variables",
     "stack",
     "region",
     "network",
@@ -169,6 +200,7 @@ const TOP_FIELDS: &[&str] = &[
     "endpoints",
     "hooks",
     "verify",
+    "outputs",
 ];
 
 /// The fields that may stand below a path. A test holds this against the schema.
@@ -183,7 +215,22 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["ssh"] => &["allow_from", "key", "user", "port", "sudo", "host_keys"],
         ["ssh", "key"] => &["agent"],
         ["ssh", "host_keys"] => &["pinned"],
-        ["instances", _] => &["vswitch", "access", "via", "ssh", "types", "image", "disk", "protect"],
+        ["instances", _] => &[
+            "count",
+            "vswitch",
+            "vswitches",
+            "access",
+            "via",
+            "ssh",
+            "types",
+            "image",
+            "disk",
+            "spot",
+            "user_data",
+            "protect",
+        ],
+        ["instances", _, "spot"] => &["price_limit"],
+        ["instances", _, "user_data"] => &["file", "with"],
         ["instances", _, "ssh"] => &["user", "port", "sudo"],
         ["ssh", "sudo"] | ["instances", _, "ssh", "sudo"] => &["password"],
         ["ssh", "sudo", "password"] | ["instances", _, "ssh", "sudo", "password"] => &["env", "file"],

@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 
 use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
+use crate::base::spot::Spot;
 use crate::topology::duration::Seconds;
 pub use crate::topology::schema::{Address, Edition, Eviction, Persistence, Protocol, ServiceKind};
 
@@ -47,6 +48,26 @@ pub struct Topology {
     pub hooks: Hooks,
     /// What a verification expects.
     pub verify: Verify,
+    /// Outputs that it names itself.
+    pub outputs: Vec<Output>,
+}
+
+/// An output that the topology names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// Its name.
+    pub name: String,
+    /// What it is made of.
+    pub parts: Vec<OutputPart>,
+}
+
+/// A part of an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OutputPart {
+    /// As it stands.
+    Text(String),
+    /// What is told of resources by these names, with commas between them.
+    Told(Vec<String>),
 }
 
 /// A VPC.
@@ -131,6 +152,8 @@ pub enum HostKeys {
 /// A machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
+    /// The name that it is declared by under `instances`; several share one that has a count.
+    pub declared: String,
     /// Its vSwitch.
     pub vswitch: VSwitchName,
     /// How it is reached.
@@ -143,8 +166,26 @@ pub struct Instance {
     pub image: String,
     /// System disk in GiB.
     pub disk: u32,
+    /// Whether and at which price it is a spot instance.
+    pub spot: Spot,
+    /// What it is told at its first start.
+    pub user_data: Option<UserData>,
     /// Whether it may not be deleted or replaced.
     pub protect: bool,
+}
+
+/// What an instance is told at its first start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UserData {
+    /// This text.
+    Text(String),
+    /// What a template comes to.
+    Template {
+        /// A file; relative to the topology's file.
+        file: PathBuf,
+        /// Its values by name.
+        with: BTreeMap<String, String>,
+    },
 }
 
 /// How an instance is reached.

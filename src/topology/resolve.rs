@@ -10,14 +10,18 @@ use ipnet::Ipv4Net;
 
 use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
+use crate::base::spot::Spot;
+use crate::topology::count;
 use crate::topology::duration::Seconds;
+use crate::topology::findings::Findings;
 use crate::topology::model::{
     Address, App, Certificate, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance, Key, Listener,
     LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace, Rollout,
-    Series, Service, ServiceKind, Ssh, Sudo, Topology, VSwitch, Vantage, Variable, Verify, Vpc,
+    Series, Service, ServiceKind, Ssh, Sudo, Topology, UserData, VSwitch, Vantage, Variable, Verify, Vpc,
 };
+use crate::topology::outputs::output;
 use crate::topology::schema::{
-    self, CertificateForm, Document, EnvironmentForm, HostKeysForm, KeyForm, SudoForm,
+    self, CertificateForm, Document, EnvironmentForm, HostKeysForm, KeyForm, SpotForm, SudoForm, UserDataForm,
 };
 
 /// Range of a VPC that is made without one being given.
@@ -56,21 +60,28 @@ const DEFAULT_STATUS: u16 = 200;
 const DEFAULT_TTL: u32 = 600;
 
 /// Adds the vSwitches of `zones`, the tutorial's three machines (two with a managed Redis), and who runs what.
-pub(super) fn with_default_shape(mut document: Document) -> Document {
+pub(super) fn with_default_shape(mut document: Document, findings: &mut Findings<'_>) -> Document {
     add_vswitches(&mut document.network);
     if document.instances.is_empty() {
         add_instances(&mut document);
     }
     if document.has_redis() && document.redis.on.is_none() && document.redis.managed().is_none() {
-        document.redis.on = document.instances.keys().next_back().cloned();
+        // Of those that are counted the first: it stays where it is when the count changes.
+        let last = document.instances.iter().next_back();
+        let name = |(name, instance): (&String, &schema::Instance)| match instance.count {
+            Some(_) => format!("{name}-1"),
+            None => name.clone(),
+        };
+        document.redis.on = last.map(name);
     }
+    count::expand(&mut document, findings);
     if document.node.on.is_empty() {
         let redis = document.redis.on.as_deref();
         document.node.on =
             document.instances.keys().filter(|name| Some(name.as_str()) != redis).cloned().collect();
     }
     let home = document.node.on.first().and_then(|node| document.instances.get(node));
-    let home = home.map(|instance| instance.vswitch.clone());
+    let home = home.and_then(|instance| instance.vswitch.clone());
     let redis = &mut document.redis;
     for managed in [&mut redis.tair, &mut redis.classic].into_iter().flatten() {
         managed.vswitch = managed.vswitch.take().or_else(|| home.clone());
@@ -101,13 +112,18 @@ fn add_instances(document: &mut Document) {
         return;
     };
     let instance = |vswitch: &str, access, via: Option<&str>| schema::Instance {
-        vswitch: vswitch.to_owned(),
+        declared: String::new(),
+        count: None,
+        vswitch: Some(vswitch.to_owned()),
+        vswitches: Vec::new(),
         access,
         via: via.map(str::to_owned),
         ssh: schema::InstanceSsh::default(),
         types: Vec::new(),
         image: None,
         disk: None,
+        spot: None,
+        user_data: None,
         protect: false,
     };
     let public = Some(schema::Access::Public);
@@ -120,6 +136,8 @@ fn add_instances(document: &mut Document) {
 
 /// Turns a document that every rule accepted into the model.
 pub(super) fn resolve(document: Document) -> Topology {
+    let outputs = document.outputs.iter().filter_map(|(name, text)| output(&document, name, text).ok());
+    let outputs = outputs.collect();
     let logins: Vec<Login> =
         document.instances.values().map(|instance| login(&document.ssh, Some(&instance.ssh))).collect();
     let ssh = Ssh {
@@ -137,6 +155,7 @@ pub(super) fn resolve(document: Document) -> Topology {
         },
     };
     Topology {
+        outputs,
         stack: StackName::new(document.stack),
         region: RegionId::new(document.region),
         vpc: match document.network.vpc.id {
@@ -198,15 +217,33 @@ fn instance(((name, instance), login): ((String, schema::Instance), Login)) -> (
         instance.types
     };
     let value = Instance {
-        vswitch: VSwitchName::new(instance.vswitch),
+        declared: instance.declared,
+        vswitch: VSwitchName::new(instance.vswitch.unwrap_or_default()),
         login,
         reach: instance.via.map_or(Reach::Public, |host| Reach::Via(InstanceName::new(host))),
         types,
         image: instance.image.unwrap_or_else(|| DEFAULT_IMAGE.to_owned()),
         disk: instance.disk.unwrap_or(DEFAULT_DISK),
+        spot: spot(instance.spot),
+        user_data: instance.user_data.map(user_data),
         protect: instance.protect,
     };
     (InstanceName::new(name), value)
+}
+
+fn spot(form: Option<SpotForm>) -> Spot {
+    match form {
+        None | Some(SpotForm::Plain(false)) => Spot::No,
+        Some(SpotForm::Plain(true)) => Spot::MarketPrice,
+        Some(SpotForm::Limited(fields)) => Spot::Limited(fields.price_limit.to_string()),
+    }
+}
+
+fn user_data(form: UserDataForm) -> UserData {
+    match form {
+        UserDataForm::Text(text) => UserData::Text(text),
+        UserDataForm::Template(fields) => UserData::Template { file: fields.file.into(), with: fields.with },
+    }
 }
 
 fn redis(redis: schema::Redis) -> Redis {

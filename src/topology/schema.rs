@@ -2,6 +2,8 @@
 //!
 //! Every field's meaning, unit, range and default stands here; `examples/chatroom.yaml` shows them in use.
 
+mod instance;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -12,12 +14,18 @@ use serde::{Deserialize, Deserializer};
 pub use crate::topology::app::EnvironmentForm;
 use crate::topology::duration::Seconds;
 use crate::topology::json_schema::Scalar;
+pub use crate::topology::json_schema::VariableForm;
 pub use crate::topology::login::{HostKeysForm, KeyForm, PasswordFields, SudoForm};
 use crate::topology::model::Moment;
+pub use crate::topology::schema::instance::{Access, Instance, InstanceSsh, SpotForm, UserDataForm};
 
 /// A whole topology file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 pub struct Document {
+    /// Variables of this file, by name: a default, or `{ type: number, default: 5000, description: the port }`.
+    /// `${NAME}` puts one anywhere into a value; `--var` and `--vars` give them other values.
+    #[serde(default)]
+    pub variables: BTreeMap<String, VariableForm>,
     /// Name of the stack: 2 to 30 lower-case letters, digits and hyphens, beginning with a letter.
     pub stack: String,
     /// Region, such as `cn-hangzhou`.
@@ -58,6 +66,10 @@ pub struct Document {
     /// What `verify` expects, and from where it looks.
     #[serde(default)]
     pub verify: Verify,
+    /// What `outputs` and the end of `apply` show beside all else, by name: texts with what is known when everything is
+    /// made, such as `${instances.ecs01.public_address}`.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, String>,
 }
 
 /// The network.
@@ -122,51 +134,6 @@ pub struct Ssh {
     /// Who says which host key is right; default `control-plane`.
     #[serde(default)]
     pub host_keys: HostKeysForm,
-}
-
-/// How one machine is logged into, where it differs from the others.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-pub struct InstanceSsh {
-    /// As `ssh.user`, which is the default.
-    pub user: Option<String>,
-    /// As `ssh.port`, which is the default.
-    #[schemars(range(min = 1, max = 65_535))]
-    pub port: Option<i64>,
-    /// As `ssh.sudo`, which is the default.
-    pub sudo: Option<SudoForm>,
-}
-
-/// A machine.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-pub struct Instance {
-    /// Name of its vSwitch.
-    pub vswitch: String,
-    /// `public`: it has a public address and is reached there.
-    pub access: Option<Access>,
-    /// Name of the instance through which it is reached.
-    pub via: Option<String>,
-    /// How it is logged into, where that differs from the others.
-    #[serde(default)]
-    pub ssh: InstanceSsh,
-    /// Instance types, tried in this order; default: small current ones.
-    #[serde(default)]
-    pub types: Vec<String>,
-    /// Image family; default Alibaba Cloud Linux 3.
-    pub image: Option<String>,
-    /// System disk in GiB, 20 to 2048; default 40.
-    #[schemars(range(min = 20, max = 2048))]
-    pub disk: Option<u32>,
-    /// Whether plans that would delete or replace this machine are refused; default `false`.
-    #[serde(default)]
-    pub protect: bool,
-}
-
-/// How an instance is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Access {
-    /// At its public address.
-    Public,
 }
 
 /// Redis: on an instance, or managed by the cloud as `tair` or `classic`.

@@ -197,3 +197,70 @@ fn hostile_files_are_refused_at_once() {
     let found = load(bomb.as_bytes()).unwrap_err();
     assert_eq!(found[0].code, "syntax", "{found:?}");
 }
+
+const SCALED: &str = include_str!("../../examples/scaled.yaml");
+
+/// The machines of a topology with their vSwitches.
+fn homes(text: &str) -> Vec<String> {
+    let topology = load(text.as_bytes()).expect("valid");
+    topology.instances.iter().map(|(name, instance)| format!("{name} in {}", instance.vswitch)).collect()
+}
+
+#[test]
+fn machines_of_one_declaration_take_its_vswitches_in_turn() {
+    let three = SCALED.replace("default: 2,", "default: 3,");
+    assert_eq!(homes(&three), ["bus in a", "web-1 in a", "web-2 in b", "web-3 in a"]);
+    let named = three.replace("access: public }", "access: public, vswitches: [b] }");
+    assert_eq!(homes(&named), ["bus in a", "web-1 in b", "web-2 in b", "web-3 in b"]);
+    let single = three.replace("count: \"${NODES}\", ", "").replace("web-1", "web");
+    assert_eq!(homes(&single), ["bus in a", "web in a"]);
+}
+
+#[test]
+fn without_a_word_on_redis_it_stays_where_it_is_when_the_count_changes() {
+    let place = |count: &str| {
+        let text = SCALED
+            .replace("default: 2,", &format!("default: {count},"))
+            .replace("  bus: { vswitch: a, via: web-1 }\n", "")
+            .replace("redis:\n  on: bus\n", "")
+            .replace("node:\n  on: [web] ", "# ");
+        let topology = load(text.as_bytes()).expect("valid");
+        match topology.redis.place {
+            RedisPlace::OnHost(hosted) => (hosted.on.to_string(), topology.node.on.len()),
+            RedisPlace::Managed(_) | RedisPlace::Absent => panic!("on a machine"),
+        }
+    };
+    assert_eq!(place("3"), ("web-1".to_owned(), 2));
+    assert_eq!(place("12"), ("web-1".to_owned(), 11));
+}
+
+#[test]
+fn what_is_wrong_with_machines_of_one_declaration_is_said_once_and_there() {
+    let text = SCALED.replace("access: public }", "access: public, disk: 10, image: centos_7 }");
+    assert_eq!(codes(&text), [("disk-size", 19), ("image-past-its-end", 19)]);
+    let text = SCALED.replace("on: [web] ", "on: [web, web-2, bus2] ");
+    assert_eq!(codes(&text), [("node-twice", 25), ("unknown-instance", 25)]);
+}
+
+#[test]
+fn a_value_that_is_put_in_is_checked_as_a_written_one_and_shown_at_its_reference() {
+    let text = changed("stack: chatroom", "variables: { PORT: five }\nstack: chatroom")
+        .replace("    port: 5000", "    port: ${PORT}");
+    let found = load(text.as_bytes()).unwrap_err();
+    assert_eq!(found[0].code, "syntax");
+    assert_eq!(found[0].place.as_ref().map(|place| &text[place.bytes.clone()]), Some("${PORT}"));
+    assert!(found[0].cause.ends_with("here it is \"five\""), "{found:?}");
+}
+
+#[test]
+fn a_reference_alone_has_the_type_of_its_value_wherever_it_stands() {
+    let text =
+        changed("stack: chatroom", "variables: { PORT: 5001, ON: [ecs01], SPOT: true }\nstack: chatroom")
+            .replace("    port: 5000", "    port: \"${PORT}\"")
+            .replace("on: [ecs01, ecs02]", "on: ${ON}")
+            .replace("ecs02: { vswitch: b,", "ecs02: { vswitch: b, spot: \"${SPOT}\",")
+            .replace("  host: \"@\"", "  host: >-\n    chat-${PORT}\n  # ");
+    let topology = load(text.as_bytes()).expect("valid");
+    assert_eq!(topology.url(), "http://chat-5001.example.com:5001/");
+    assert_eq!(topology.node.on.len(), 1);
+}

@@ -22,6 +22,9 @@ pub(super) fn explain(reader: &str) -> (String, String) {
     (cause.to_owned(), help.to_owned())
 }
 
+/// In braces and brackets YAML takes the brace of a reference for one of its own.
+pub(super) const QUOTED: &str = "put `${...}` in quotes where it stands in `{ }` or `[ ]`";
+
 const MEND_FIRST: &str = "mend this first: the rest of the file is checked after it";
 
 /// How the reader begins, what it means, what to do.

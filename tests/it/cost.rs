@@ -86,6 +86,20 @@ fn the_first_type_that_has_a_price_counts_and_none_is_guessed() {
 }
 
 #[test]
+fn a_spot_instance_costs_what_the_market_asks() {
+    let env = empty();
+    let usual = costs(&env);
+    let machine = "ecs03: { vswitch: a, via: ecs01";
+    env.write_changed("chatroom.yaml", &[(machine, &format!("{machine}, spot: true"))]);
+    let spot = costs(&env);
+    assert!(hourly(&spot, "instance.ecs03") < hourly(&usual, "instance.ecs03"), "{spot:#}");
+    same(hourly(&spot, "instance.ecs01"), hourly(&usual, "instance.ecs01"));
+    env.local("cost")
+        .expect_code(0)
+        .expect_in_order(&["spot, at the market price of now", "without discounts."]);
+}
+
+#[test]
 fn what_has_no_price_is_named_before_the_sum() {
     let env = empty();
     let told = env.local("cost").expect_code(0);

@@ -54,7 +54,7 @@ pub(crate) fn bare(cell: &str) -> String {
 
 /// The fields of the schema as paths, read from its source: `network.vswitches.NAME.zone`.
 pub(crate) fn schema_fields() -> BTreeSet<String> {
-    let source = fs::read_to_string("src/topology/schema.rs").expect("the schema");
+    let source = read("src/topology/schema.rs") + &read("src/topology/schema/instance.rs");
     let field = regex(r"(?m)^    pub (\w+): (?:Option<|Vec<|BTreeMap<String, )*(\w+)>*,$");
     let shape = regex(r"(?s)pub struct (\w+) \{(.*?)\n\}");
     let shapes: BTreeMap<String, Vec<(String, String, bool)>> = shape

@@ -74,6 +74,11 @@ fn managed() -> Vec<Row> {
 
 fn network() -> Vec<Row> {
     vec![
+        (
+            "variables",
+            &[],
+            NotCompared("what they are put into is: `a_value_that_is_put_in_counts_as_a_written_one`"),
+        ),
         ("stack", &[], NotCompared("another name is another stack")),
         ("region", &[], NotCompared("another region has a stack of its own")),
         (
@@ -139,6 +144,16 @@ fn network() -> Vec<Row> {
 
 fn machines() -> Vec<Row> {
     vec![
+        (
+            "instances.NAME.count",
+            &[("ecs02: { vswitch: b", "ecs02: { count: 2, vswitch: b")],
+            Plan(&[
+                "create instance.ecs02-1 host_key.ecs02-1 security_rule.redis-ecs02-1 release.ecs02-1 server.ecs02-1",
+                "create instance.ecs02-2 host_key.ecs02-2 security_rule.redis-ecs02-2 release.ecs02-2 server.ecs02-2",
+                "delete instance.ecs02 host_key.ecs02 security_rule.redis-ecs02 release.ecs02 server.ecs02",
+            ]),
+        ),
+        ("instances.NAME.vswitches", &[("ecs02: { vswitch: b", "ecs02: { vswitches: [a, b]")], Plan(MACHINE)),
         ("instances.NAME.vswitch", &[("ecs02: { vswitch: b", "ecs02: { vswitch: a")], Plan(MACHINE)),
         (
             "instances.NAME.access",
@@ -164,6 +179,12 @@ fn machines() -> Vec<Row> {
         ("instances.NAME.ssh.sudo", &[], NotCompared("as `ssh.sudo`")),
         ("instances.NAME.ssh.port", &[], NotCompared("as `ssh.port`")),
         ("instances.NAME.disk", &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, disk: 60")], Plan(MACHINE)),
+        (
+            "instances.NAME.user_data",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, user_data: 'echo hello'")],
+            Plan(MACHINE),
+        ),
+        ("instances.NAME.spot", &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, spot: true")], Plan(MACHINE)),
         (
             "instances.NAME.protect",
             &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, protect: true")],
@@ -245,6 +266,7 @@ fn service() -> Vec<Row> {
         ("hooks.before_destroy", &[], NotCompared(HOOK)),
         ("hooks.after_destroy", &[], NotCompared(HOOK)),
         ("hooks.timeout", &[], NotCompared(HOOK)),
+        ("outputs", &[], NotCompared("what is told of what there is")),
         ("verify.vantages", &[], NotCompared(LOOK)),
         ("verify.kind", &[], NotCompared(LOOK)),
         ("verify.path", &[], NotCompared(LOOK)),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use albatross::base::ids::CloudId;
-use albatross::plan::desired::desired;
+use albatross::plan::desired::{Brought, desired};
 use albatross::plan::forecast::forecast;
 use albatross::plan::make_destroy;
 use albatross::resource::observed::{Observation, Observed};
@@ -158,7 +158,9 @@ fn an_apply_calls_what_its_plan_foretold() {
 fn foretold_of_destroy(env: &TestEnv) -> Calls {
     let topology = albatross::topology::load(env.read("chatroom.yaml").as_bytes()).expect("valid");
     let mut observed = Observed::default();
-    for address in desired(&topology, "ssh-ed25519 AAAA test", None).without_hosts().resources.into_keys() {
+    for address in
+        desired(&topology, "ssh-ed25519 AAAA test", &Brought::default()).without_hosts().resources.into_keys()
+    {
         let id = CloudId::new(format!("id-{address}"));
         observed.resources.insert(address, Observation::new(id));
     }

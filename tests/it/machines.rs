@@ -1,6 +1,7 @@
 //! The whole road on machine hosts: real Debians, booted by the local cloud.
 
 use albatross::base::ids::{ClientToken, CloudId};
+use albatross::base::spot::Spot;
 use albatross::cloud::Product;
 use albatross::cloud::call::Call;
 use albatross::cloud::ecs::{self, NewInstance};
@@ -236,6 +237,8 @@ fn make_stranger(cloud: &LocalCloud) -> CloudId {
         security_group: &CloudId::new(group["SecurityGroupId"].as_str().expect("an id")),
         key_pair: &text("key_pair"),
         bandwidth: 0,
+        spot: &Spot::No,
+        user_data: None,
         tags: &[],
     };
     let call = ecs::run_instance(client.region(), &new, &token());

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use albatross::base::ids::{ClientToken, CloudId};
+use albatross::base::spot::Spot;
 use albatross::cloud::ecs::{self, NewInstance};
 use albatross::cloud::poller::{HasState, Poller};
 use albatross::cloud::transport::Client;
@@ -66,6 +67,8 @@ async fn starting(client: &Client, poller: &Poller, number: usize) -> Vec<CloudI
             security_group: &group,
             key_pair: &pair,
             bandwidth: 0,
+            spot: &Spot::No,
+            user_data: None,
             tags: &[],
         };
         let call = ecs::run_instance(region, &new, &token(&format!("instance-{index}")));

@@ -16,7 +16,7 @@ use albatross::cloud::credentials::{Credentials, Keys};
 use albatross::cloud::endpoint::Endpoint;
 use albatross::cloud::transport::Client;
 use albatross::deploy::{Architecture, Artifact};
-use albatross::plan::desired::{Desired, desired};
+use albatross::plan::desired::{Brought, Desired, desired};
 use albatross::plan::{self, Plan};
 use albatross::state::Identity;
 use albatross::state::journal::Journal;
@@ -67,7 +67,7 @@ impl Desk<'_> {
 
     /// What a topology asks for.
     pub(crate) fn desired(topology: &Topology) -> Desired {
-        desired(topology, PUBLIC_KEY, None)
+        desired(topology, PUBLIC_KEY, &Brought::default())
     }
 
     /// Runs a command until it ends by itself or is ended.

@@ -15,7 +15,7 @@ use crate::cloud::error::CloudError;
 use crate::cloud::poller::HasState;
 use crate::cloud::wait::Look;
 use crate::resource::observed::{Fields, Observation, Output, Outputs};
-use crate::resource::ownership::{HOST_KEY_TAG, IMAGE_TAG, OF_OPERATOR, image_tag};
+use crate::resource::ownership::{HOST_KEY_TAG, IMAGE_TAG, OF_OPERATOR, USER_DATA_TAG, image_tag};
 use crate::resource::spec::{HostSpec, InstanceSpec, KeyPairSpec};
 use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::HostKey;
@@ -82,6 +82,8 @@ impl Provider {
         let image = image_tag(&spec.image);
         let mut tags = self.tags(&marks).to_vec();
         tags.push((IMAGE_TAG, &image));
+        let user_data = self.user_data_for(address, spec)?;
+        tags.extend(spec.user_data.as_deref().map(|digest| (USER_DATA_TAG, digest)));
         let mut refusal = ApplyError::Missing { address: address.clone(), what: "instance type" };
         for instance_type in &spec.types {
             let new = NewInstance {
@@ -93,6 +95,8 @@ impl Provider {
                 security_group: &security_group,
                 key_pair: key_pair.as_str(),
                 bandwidth: spec.exposure.bandwidth(),
+                spot: &spec.spot,
+                user_data,
                 tags: &tags,
             };
             let region = self.client.region();
@@ -110,6 +114,16 @@ impl Provider {
             }
         }
         Err(refusal)
+    }
+
+    fn user_data_for(
+        &self,
+        address: &ResourceAddress,
+        spec: &InstanceSpec,
+    ) -> Result<Option<&str>, ApplyError> {
+        let Some(digest) = &spec.user_data else { return Ok(None) };
+        let text = self.user_data.get(digest).map(|text| Some(text.as_str()));
+        text.ok_or_else(|| ApplyError::Missing { address: address.clone(), what: "user data" })
     }
 
     /// Waits until an instance runs, and learns its addresses.

@@ -118,6 +118,8 @@ pub struct Provider {
     pub app_secrets: Option<BTreeMap<String, Secret<String>>>,
     /// The certificate that the topology brings along.
     pub certificate: Option<Certificate>,
+    /// What instances are told at their first start, by its digest.
+    pub user_data: BTreeMap<String, String>,
     /// Whether the cloud is asked for host keys; else the operator knows them.
     pub host_keys_by_cloud: bool,
     /// What is known.
@@ -153,6 +155,7 @@ impl Provider {
             artifact,
             app_secrets: None,
             certificate: None,
+            user_data: BTreeMap::new(),
             host_keys_by_cloud: true,
             known: Known::default(),
             ledger,
@@ -182,6 +185,13 @@ impl Provider {
     #[must_use]
     pub fn with_certificate(mut self, certificate: Option<Certificate>) -> Self {
         self.certificate = certificate;
+        self
+    }
+
+    /// With what instances are told at their first start, by its digest.
+    #[must_use]
+    pub fn with_user_data(mut self, user_data: BTreeMap<String, String>) -> Self {
+        self.user_data = user_data;
         self
     }
 

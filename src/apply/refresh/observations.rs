@@ -12,8 +12,9 @@ use crate::base::clock;
 use crate::base::ids::CloudId;
 use crate::cloud::{alb, alb_rules, cas, dns, ecs, redis, tag_value, vpc};
 use crate::resource::observed::{Observation, Output, range_of};
-use crate::resource::ownership::{IMAGE_TAG, ORIGIN_TAG, PASSWORD_TAG, tagged_image};
+use crate::resource::ownership::{IMAGE_TAG, ORIGIN_TAG, PASSWORD_TAG, USER_DATA_TAG, tagged_image};
 use crate::resource::settings::{ENDING, RENEWAL_DAYS, VALID, VALIDITY};
+use crate::resource::spec::NO_USER_DATA;
 
 pub(super) fn of_vpc(found: &vpc::Vpc) -> Observation {
     Observation::new(found.vpc_id.clone()).field("cidr", &found.cidr_block).field("name", &found.vpc_name)
@@ -54,6 +55,11 @@ pub(super) fn of_instance(found: &ecs::Instance, own_group: Option<&CloudId>) ->
         .field("key_pair", &found.key_pair_name)
         .field("status", &found.status)
         .field("image_id", &found.image_id);
+    observation =
+        observation.field("user_data", tag_value(&found.tags.tag, USER_DATA_TAG).unwrap_or(NO_USER_DATA));
+    if let Some(spot) = found.spot() {
+        observation = observation.field("spot", spot.word());
+    }
     if let Some(family) = tag_value(&found.tags.tag, IMAGE_TAG).and_then(tagged_image) {
         observation = observation.field("image", family);
     }

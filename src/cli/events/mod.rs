@@ -8,7 +8,7 @@ mod stream;
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -33,7 +33,7 @@ pub(super) struct EventArguments {
     /// Print what happens as JSON, one event a line, and nothing else; nobody is asked, so --yes goes with it
     #[arg(long)]
     json: bool,
-    /// Write what happens as JSON, one event a line, into this file; what is there is overwritten
+    /// Write what happens as JSON, one event a line, into this file; what an earlier command wrote there is overwritten
     #[arg(long, value_name = "FILE")]
     json_into: Option<PathBuf>,
 }
@@ -60,13 +60,30 @@ impl EventArguments {
     }
 }
 
-/// A file for the owner alone, whatever it was before.
+/// What a file of events begins with.
+const BEGINNING: &[u8] = br#"{"type":"version","#;
+
+/// A file for the owner alone. What is there is overwritten if it is an earlier stream, and kept if it is anything else:
+/// a topology that was named by mistake, for example.
 fn create(path: &Path) -> io::Result<File> {
+    refuse_other(path)?;
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     if file.metadata()?.is_file() {
         file.set_permissions(Permissions::from_mode(0o600))?;
     }
     Ok(file)
+}
+
+fn refuse_other(path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(about) if about.is_file() && about.len() > 0 => {}
+        Ok(_) | Err(_) => return Ok(()),
+    }
+    let mut beginning = vec![0; BEGINNING.len()];
+    match File::open(path)?.read_exact(&mut beginning) {
+        Ok(()) if beginning == BEGINNING => Ok(()),
+        Ok(()) | Err(_) => Err(io::Error::other("it is there already, and is no file of events")),
+    }
 }
 
 fn cannot_write(path: &Path, error: io::Error) -> Failure {
@@ -138,10 +155,23 @@ mod tests {
     fn a_file_of_events_is_the_owners_alone_and_begins_anew() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events.jsonl");
-        std::fs::write(&path, "what was there before").unwrap();
+        std::fs::write(&path, "{\"type\":\"version\",\"contract\":1}\n").unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
         create(&path).unwrap().write_all(b"new").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_no_file_of_events_is_not_overwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chatroom.yaml");
+        for text in ["stack: chatroom\n", "x"] {
+            std::fs::write(&path, text).unwrap();
+            assert!(create(&path).unwrap_err().to_string().contains("is no file of events"));
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        std::fs::write(&path, "").unwrap();
+        assert!(create(&path).is_ok(), "an empty one is nobody's");
     }
 }

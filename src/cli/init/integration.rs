@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::init::write;
@@ -37,9 +38,14 @@ impl Service {
 }
 
 /// Writes the file of a service for a topology.
-pub(super) fn run(file: &Path, service: Service, force: bool) -> Result<ExitStatus, Failure> {
+pub(super) fn run(
+    options: &GlobalOptions,
+    file: &Path,
+    service: Service,
+    force: bool,
+) -> Result<ExitStatus, Failure> {
     let name = name_in_repository(file)?;
-    session::load(file)?;
+    session::load(options, file)?;
     let path = service.path();
     super::refuse_to_replace(path, force)?;
     write(path, &text(service, name)).map_err(|error| {

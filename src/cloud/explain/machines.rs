@@ -146,6 +146,16 @@ pub(super) const ENTRIES: &[Explanation] = &[
         next: "run the same command again: it begins with a new token",
     },
     Explanation {
+        codes: &[
+            "InvalidSpotPriceLimit.LowerThanPublicPrice",
+            "OperationDenied.SpotPriceLowerThanPublicPrice",
+        ],
+        means: "the market asks more for a spot instance than its price limit",
+        why: "The price follows demand, zone by zone and type by type.",
+        next: "write a higher `price_limit` or another type for {InstanceName|the instance}, or `spot: true` for whatever \
+               the market asks",
+    },
+    Explanation {
         codes: &["InvalidInstance.NotFound", "CmdCount.ExceedQuota", "Invocation.ExceedQuota"],
         means: "the Cloud Assistant does not run the command",
         why: "Its agent on the instance is not online yet, or the account has run too many commands today.",

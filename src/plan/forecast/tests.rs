@@ -3,7 +3,7 @@
 use super::*;
 use crate::base::ids::CloudId;
 use crate::plan::action::Change;
-use crate::plan::desired::desired;
+use crate::plan::desired::{Brought, desired};
 use crate::plan::{Action, make, make_destroy};
 use crate::resource::Kind;
 use crate::resource::observed::{Observation, Observed};
@@ -12,7 +12,7 @@ const CHATROOM: &str = include_str!("../../../examples/chatroom.yaml");
 
 fn plan_from_nothing() -> Plan {
     let topology = crate::topology::load(CHATROOM.as_bytes()).expect("valid");
-    let wanted = desired(&topology, "ssh-ed25519 AAAA test", None);
+    let wanted = desired(&topology, "ssh-ed25519 AAAA test", &Brought::default());
     make(&topology.stack, &topology.region, &wanted, &Observed::default())
 }
 
@@ -154,7 +154,7 @@ fn a_replacement_is_both_and_a_host_that_could_not_be_read_costs_no_call() {
 fn what_was_there_before_is_neither_made_nor_waited_for() {
     let text = CHATROOM.replace("vpc: { cidr: 192.168.0.0/16 }", "vpc: { id: vpc-bp1 }");
     let topology = crate::topology::load(text.as_bytes()).expect("valid");
-    let wanted = desired(&topology, "ssh-ed25519 AAAA test", None);
+    let wanted = desired(&topology, "ssh-ed25519 AAAA test", &Brought::default());
     let plan = make(&topology.stack, &topology.region, &wanted, &Observed::default());
     let forecast = foretell(&plan);
     assert_eq!((of(&forecast, "vpc.main").calls.len(), of(&forecast, "vpc.main").waits.len()), (0, 0));

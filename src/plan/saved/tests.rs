@@ -18,7 +18,7 @@ fn saved(plan: Plan, observed: Observed) -> SavedPlan {
             sequence: 7,
             node: None,
         },
-        topology: Source { path: "chatroom.yaml".to_owned(), text: CHATROOM.to_owned() },
+        topology: Source { path: "chatroom.yaml".to_owned(), text: CHATROOM.to_owned(), given: Vec::new() },
         options: Options::default(),
         plan,
         fingerprint: fingerprint(&observed),

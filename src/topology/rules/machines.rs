@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::topology::findings::{Finding, Findings, below, nearest, one_of};
 use crate::topology::places::{Path, path};
-use crate::topology::schema::{Document, Instance};
+use crate::topology::schema::{Document, Instance, SpotForm};
 
 /// Runs the rules of this file.
 pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
@@ -14,6 +14,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
         vswitch(document, instance, &place, findings);
         reach(document, name, instance, &place, findings);
         disk(instance, &place, findings);
+        price_limit(instance, &place, findings);
         image(instance, &place, findings);
     }
 }
@@ -37,19 +38,22 @@ fn instance_name(name: &str, place: &Path, findings: &mut Findings<'_>) {
 }
 
 fn vswitch(document: &Document, instance: &Instance, place: &Path, findings: &mut Findings<'_>) {
-    let known = &document.network.vswitches;
-    if known.contains_key(&instance.vswitch) {
-        return;
+    // Without one there is no vSwitch at all, or it was found already that none of those it names is there.
+    let Some(name) = &instance.vswitch else { return };
+    if !document.network.vswitches.contains_key(name) {
+        findings.at_value(&below(place, "vswitch"), unknown_vswitch(document, name));
     }
-    findings.at_value(
-        &below(place, "vswitch"),
-        Finding {
-            code: "unknown-vswitch",
-            message: format!("no vSwitch is called `{}`", instance.vswitch),
-            cause: format!("there is {}", one_of(known.keys().map(String::as_str))),
-            help: suggestion(&instance.vswitch, known.keys().map(String::as_str), "network.vswitches"),
-        },
-    );
+}
+
+/// The finding for a name that no vSwitch has.
+pub(in crate::topology) fn unknown_vswitch(document: &Document, name: &str) -> Finding {
+    let known = || document.network.vswitches.keys().map(String::as_str);
+    Finding {
+        code: "unknown-vswitch",
+        message: format!("no vSwitch is called `{name}`"),
+        cause: format!("there is {}", one_of(known())),
+        help: suggestion(name, known(), "network.vswitches"),
+    }
 }
 
 fn disk(instance: &Instance, place: &Path, findings: &mut Findings<'_>) {
@@ -61,6 +65,26 @@ fn disk(instance: &Instance, place: &Path, findings: &mut Findings<'_>) {
                 message: format!("a system disk cannot have {disk} GiB"),
                 cause: "20 to 2048 GiB".to_owned(),
                 help: "write for example `disk: 40`".to_owned(),
+            },
+        );
+    }
+}
+
+/// The most that the cloud takes for a limit.
+const HIGHEST_PRICE: f64 = 999_999.0;
+
+fn price_limit(instance: &Instance, place: &Path, findings: &mut Findings<'_>) {
+    let Some(SpotForm::Limited(spot)) = &instance.spot else { return };
+    let price = spot.price_limit;
+    let decimals = price.to_string().split_once('.').map_or(0, |(_, decimals)| decimals.len());
+    if !(price > 0.0 && price <= HIGHEST_PRICE && decimals <= 3) {
+        findings.at_value(
+            &below(&below(place, "spot"), "price_limit"),
+            Finding {
+                code: "spot-price",
+                message: format!("{price} cannot be the most that an hour may cost"),
+                cause: format!("a price is above 0, {HIGHEST_PRICE} at most, with three decimals at most"),
+                help: "write for example `spot: { price_limit: 0.05 }`".to_owned(),
             },
         );
     }
@@ -154,7 +178,7 @@ fn cycle_from(document: &Document, name: &str) -> Option<Vec<String>> {
 }
 
 /// The finding for a name that no instance has.
-pub(super) fn unknown_instance(document: &Document, name: &str) -> Finding {
+pub(in crate::topology) fn unknown_instance(document: &Document, name: &str) -> Finding {
     let known = || document.instances.keys().map(String::as_str);
     Finding {
         code: "unknown-instance",

@@ -4,8 +4,9 @@ mod app;
 mod endpoints;
 mod hooks;
 mod login;
-mod machines;
+pub(super) mod machines;
 mod network;
+mod outputs;
 mod redis;
 mod rollout;
 mod secure;
@@ -30,6 +31,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     rollout::check(document, findings);
     app::check(document, findings);
     hooks::check(document, findings);
+    outputs::check(document, findings);
     verify::check(document, findings);
 }
 

@@ -101,8 +101,14 @@ fn shown(text: &str) -> BTreeSet<String> {
 fn askable(shown: &str) -> Option<Vec<&str>> {
     let end = [" #", " -- ", "[", " 3<", " | ", "; "].into_iter().filter_map(|end| shown.find(end)).min();
     let typed = &shown[..end.unwrap_or(shown.len())];
-    let meant = |word: &&str| *word != "..." && (word.starts_with('-') || !word.contains('='));
-    let words: Vec<&str> = typed.split_whitespace().filter(meant).collect();
+    let all: Vec<&str> = typed.split_whitespace().collect();
+    // What has an `=` is a placeholder, unless it is the value of an option.
+    let is_value = |index: usize| index > 0 && all[index - 1].starts_with("--");
+    let is_meant = |(index, word): (usize, &&str)| {
+        *word != "..." && (word.starts_with('-') || !word.contains('=') || is_value(index))
+    };
+    let meant = all.iter().enumerate().filter(|(index, word)| is_meant((*index, word)));
+    let words: Vec<&str> = meant.map(|(_, word)| *word).collect();
     (!words.contains(&"COMMAND")).then_some(words)
 }
 

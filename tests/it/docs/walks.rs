@@ -139,6 +139,7 @@ walks! {
     tair: "docs/tair.md",
     terraform: "docs/terraform.md",
     tutorial: "docs/tutorial.md",
+    variables: "docs/variables.md",
     verify: "docs/verify.md",
 }
 

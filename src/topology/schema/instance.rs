@@ -1,0 +1,70 @@
+//! What the YAML may say of machines.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::topology::schema::SudoForm;
+pub use crate::topology::spot::SpotForm;
+pub use crate::topology::user_data::UserDataForm;
+
+/// How one machine is logged into, where it differs from the others.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+pub struct InstanceSsh {
+    /// As `ssh.user`, which is the default.
+    pub user: Option<String>,
+    /// As `ssh.port`, which is the default.
+    #[schemars(range(min = 1, max = 65_535))]
+    pub port: Option<i64>,
+    /// As `ssh.sudo`, which is the default.
+    pub sudo: Option<SudoForm>,
+}
+
+/// A machine.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct Instance {
+    /// The name that it is declared by, which several may share.
+    #[serde(skip)]
+    #[schemars(skip)]
+    pub(in crate::topology) declared: String,
+    /// How many there are, 1 to 100: `web-1`, `web-2`, ... for `web`, which stands for all of them; default: one,
+    /// whose name has no number.
+    #[schemars(range(min = 1, max = 100))]
+    pub count: Option<i64>,
+    /// Name of its vSwitch; default: one in each zone, in turn.
+    pub vswitch: Option<String>,
+    /// vSwitches that several take in turn.
+    #[serde(default)]
+    pub vswitches: Vec<String>,
+    /// `public`: it has a public address and is reached there.
+    pub access: Option<Access>,
+    /// Name of the instance through which it is reached.
+    pub via: Option<String>,
+    /// How it is logged into, where that differs from the others.
+    #[serde(default)]
+    pub ssh: InstanceSsh,
+    /// Instance types, tried in this order; default: small current ones.
+    #[serde(default)]
+    pub types: Vec<String>,
+    /// Image family; default Alibaba Cloud Linux 3.
+    pub image: Option<String>,
+    /// System disk in GiB, 20 to 2048; default 40.
+    #[schemars(range(min = 20, max = 2048))]
+    pub disk: Option<u32>,
+    /// Whether it is a spot instance, cheaper and taken back when others want it: `true`, or with the most it may cost
+    /// an hour, `{ price_limit: 0.05 }`; default `false`.
+    pub spot: Option<SpotForm>,
+    /// What it is told at its first start, as a rule a script: a text, or a template, `{ file: PATH, with: { NAME: value } }`;
+    /// 32 KiB at most; default: nothing.
+    pub user_data: Option<UserDataForm>,
+    /// Whether plans that would delete or replace this machine are refused; default `false`.
+    #[serde(default)]
+    pub protect: bool,
+}
+
+/// How an instance is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Access {
+    /// At its public address.
+    Public,
+}
