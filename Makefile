@@ -4,7 +4,7 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test setup-bench build dist demo test conformance conformance-chat crash soak soak-engine soak-chat soak-verify rolling bench bench-calls bench-apply \
+.PHONY: help setup setup-test setup-bench build dist walk demo test conformance conformance-chat crash soak soak-engine soak-chat soak-verify rolling bench bench-calls bench-apply \
 	bench-node bench-balancer screenshots clean
 
 help: ## List the targets
@@ -27,6 +27,9 @@ build: setup ## Build the three programs, optimised | 10 min | 5 s
 
 dist: build ## Pack programs, completions, manual and documents, with a checksum | 11 min | 20 s
 	.ci/dist
+
+walk: ## Type what the README says into a Debian with Rust and nothing else; needs root | 15 min | 14 min
+	.ci/walk
 
 demo: build ## The whole life of a stack, and what breaks it | 14 min | 4 min
 	target/release/albatross smoke examples/chatroom.yaml

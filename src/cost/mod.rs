@@ -70,7 +70,7 @@ impl Estimate {
                     sum.paid += price.paid;
                 }
                 None => {
-                    sums.push(Sum { list: price.list, paid: price.paid, currency: price.currency.clone() })
+                    sums.push(Sum { list: price.list, paid: price.paid, currency: price.currency.clone() });
                 }
             }
         }
@@ -87,12 +87,11 @@ pub async fn estimate(client: &Client, topology: &Topology) -> Result<Estimate, 
     for (name, instance) in &topology.instances {
         let address = ResourceAddress::new(Kind::Instance, name.as_str());
         let zone = &topology.vswitches[&instance.vswitch].zone;
-        match of_instance(client, zone, instance).await? {
-            Some((what, price)) => estimate.priced.push(Priced { address, what, price }),
-            None => {
-                let why = format!("no price is told of {}", instance.types.join(", "));
-                estimate.unpriced.push(Unpriced { address, why });
-            }
+        if let Some((what, price)) = of_instance(client, zone, instance).await? {
+            estimate.priced.push(Priced { address, what, price });
+        } else {
+            let why = format!("no price is told of {}", instance.types.join(", "));
+            estimate.unpriced.push(Unpriced { address, why });
         }
     }
     if let RedisPlace::Managed(redis) = &topology.redis.place {

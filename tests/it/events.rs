@@ -107,7 +107,7 @@ fn nothing_to_do_has_a_plan_and_the_outputs() {
 #[test]
 fn a_file_of_events_stands_beside_what_people_are_shown() {
     let env = env();
-    env.write("events.jsonl", "what was there before\n".repeat(1000));
+    env.write("events.jsonl", "{\"type\":\"version\",\"contract\":1}\n".repeat(1000));
     fs::set_permissions(env.file("events.jsonl"), fs::Permissions::from_mode(0o644)).expect("its mode set");
     let applied = run(&env, "apply", &["--json-into", "events.jsonl"]).expect_code(0);
     assert!(applied.stdout.contains("Done: ") && applied.stderr.contains("ok vpc.main: done"), "{applied:?}");
@@ -115,6 +115,19 @@ fn a_file_of_events_stands_beside_what_people_are_shown() {
     expect_whole(&lines, "apply", &applied);
     let mode = fs::metadata(env.file("events.jsonl")).expect("a file").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
+}
+
+#[test]
+fn a_file_that_is_something_else_is_refused_before_anything_is_done() {
+    let env = env();
+    let topology = env.read("chatroom.yaml");
+    run(&env, "apply", &["--json-into", "chatroom.yaml"]).expect_code(64).expect_in_order(&[
+        "cannot write events into `chatroom.yaml`",
+        "is no file of events",
+        "help: ",
+    ]);
+    assert_eq!(env.read("chatroom.yaml"), topology);
+    assert_eq!(env.cloud().resources(), 0);
 }
 
 #[test]

@@ -47,11 +47,11 @@ fn lives(env: &TestEnv, changes: &[(&str, &str)]) {
     env.local("plan").expect_code(0);
     env.verify().expect_code(0);
     let text = env.read("chatroom.yaml");
-    let changed = changes.iter().fold(text, |text, (from, to)| {
+    let other = changes.iter().fold(text, |text, (from, to)| {
         assert!(text.contains(from), "the topology has no `{from}`");
         text.replacen(from, to, 1)
     });
-    env.write("chatroom.yaml", changed);
+    env.write("chatroom.yaml", other);
     env.local("apply").expect_code(0);
     env.verify().expect_code(0);
     env.local("destroy").expect_code(0);

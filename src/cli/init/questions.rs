@@ -41,8 +41,7 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
             self.until_good(
                 template,
                 &mut answers,
-                "Name of the stack",
-                template.stack(),
+                ("Name of the stack", template.stack()),
                 |answers, text| {
                     answers.stack = Some(text);
                     Ok(())
@@ -54,19 +53,19 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
         }
         if answers.allow_from.is_none() {
             let question = "Addresses that you log in from, such as 198.51.100.7/32";
-            self.until_good(template, &mut answers, question, "", |answers, text| {
+            self.until_good(template, &mut answers, (question, ""), |answers, text| {
                 answers.allow_from = Some(text);
                 Ok(())
             })?;
         }
         if answers.domain.is_none() {
-            self.until_good(template, &mut answers, "A domain of your account", "", |answers, text| {
+            self.until_good(template, &mut answers, ("A domain of your account", ""), |answers, text| {
                 answers.domain = Some(text);
                 Ok(())
             })?;
         }
         if template == Template::OwnApp && answers.binary.is_none() {
-            self.until_good(template, &mut answers, "The program of your server", "", |answers, text| {
+            self.until_good(template, &mut answers, ("The program of your server", ""), |answers, text| {
                 answers.binary = Some(text.into());
                 Ok(())
             })?;
@@ -101,7 +100,7 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
         };
         let zones = if region == usual { "cn-hangzhou-h, cn-hangzhou-i" } else { "" };
         let question = "Two zones of it that have ALB, for its two addresses";
-        self.until_good(template, answers, question, zones, |answers, text| {
+        self.until_good(template, answers, (question, zones), |answers, text| {
             answers.region = Some(region.clone());
             answers.zones = text.split(',').map(|zone| zone.trim().to_owned()).collect();
             answers.check()
@@ -113,8 +112,7 @@ impl<R: BufRead, W: Write> Conversation<R, W> {
         &mut self,
         template: Template,
         answers: &mut Answers,
-        question: &str,
-        usual: &str,
+        (question, usual): (&str, &str),
         take: impl Fn(&mut Answers, String) -> Result<(), &'static str>,
     ) -> io::Result<()> {
         loop {
