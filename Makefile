@@ -61,7 +61,7 @@ soak-verify: setup-test ## 2,000 verdicts on rooms, well and sick; CLOUD_SEEDS=4
 	LOAD=2 SEEDS=$${LOADED:-200} cargo test --workspace --locked --lib -- --nocapture seeded_rooms
 	CLOUD_SEEDS=$${CLOUD_SEEDS:-40} cargo test --workspace --locked --test it -- --nocapture seeded_faults
 
-rolling: setup-test ## 500 clients while releases, Redis, nodes and hosts change; SECONDS=10 | 14 min | 3 min
+rolling: setup-test ## 500 clients while releases, Redis, nodes, hosts go; HOSTS=machine | 14 min | 3 min
 	ulimit -n 16384 && cargo test --release --workspace --test rolling --locked
 
 bench: build ## Time the road, stage by stage; see BENCHMARKS.md | 12 min | 2 min

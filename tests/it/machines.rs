@@ -287,18 +287,21 @@ fn exposure(cloud: &LocalCloud, instance: &CloudId, unit: &str) -> f64 {
     number.unwrap_or_else(|| panic!("no exposure is in `{said}`"))
 }
 
+/// What Redis says to who knows its password.
+fn tells(cloud: &LocalCloud, redis: &CloudId, address: &str, words: &str) -> String {
+    let script = format!(
+        "REDISCLI_AUTH=$(cat /etc/albatross/redis.password) redis-cli -h {address} --no-auth-warning {words}"
+    );
+    assist(cloud, redis, &script).1
+}
+
 /// Redis hears at its private address, asks who is there, and lets the node do what it does and nothing else.
 fn redis_serves_the_node_alone(cloud: &LocalCloud, redis: &CloudId, address: &str) {
     let ask = |words: &str| {
         let script = format!("redis-cli -h {address} --no-auth-warning {words}");
         assist(cloud, redis, &script).1
     };
-    let knowing = |words: &str| {
-        let script = format!(
-            "REDISCLI_AUTH=$(cat /etc/albatross/redis.password) redis-cli -h {address} --no-auth-warning {words}"
-        );
-        assist(cloud, redis, &script).1
-    };
+    let knowing = |words: &str| tells(cloud, redis, address, words);
     assert!(ask("xlen chat:messages").starts_with("NOAUTH"));
     assert!(knowing("xlen chat:messages").trim().parse::<u64>().is_ok());
     for denied in ["flushall", "config get dir", "keys \\*", "get other", "acl whoami"] {
@@ -311,6 +314,37 @@ fn redis_serves_the_node_alone(cloud: &LocalCloud, redis: &CloudId, address: &st
     let stored = "stat -c %a /etc/albatross/redis.password; grep -c \"$(cat /etc/albatross/redis.password)\" \
                   /etc/albatross/redis.conf; cat /etc/sysctl.d/60-albatross-redis.conf | grep -c overcommit";
     assert_eq!(assist(cloud, redis, stored).1, "600\n0\n1\n");
+}
+
+/// An upgrade is the scripts of the package, and then our unit with the program that is there now.
+#[test]
+fn what_redis_holds_outlives_another_configuration_and_its_package_put_there_anew() {
+    let test = "what_redis_holds_outlives_another_configuration_and_its_package_put_there_anew";
+    let Some(env) = with_machines(test) else { return };
+    env.cloud_up(&["--hosts", "machine", "--pace", "instant"]);
+    env.local("apply").expect_code(0);
+    env.verify().expect_code(0);
+    let (cloud, redis) = (env.cloud(), instance(&env.cloud(), "ecs03"));
+    let address = cloud.instance("ecs03")["private_address"].as_str().expect("an address").to_owned();
+    let held = || -> u64 {
+        let said = tells(&cloud, &redis, &address, "xlen chat:messages");
+        said.trim().parse().unwrap_or_else(|_| panic!("no number of messages: {said}"))
+    };
+    let before = held();
+    assert!(before > 0, "there is nothing to be lost");
+    env.write_changed("chatroom.yaml", &[("redis:\n", "redis:\n  max_memory: 300\n")]);
+    env.local("apply").expect_code(0);
+    assert!(held() >= before, "lost by another configuration");
+    let anew = "apt-get install -y --reinstall redis-server redis-tools && systemctl restart albatross-redis";
+    let (code, said) = assist(&cloud, &redis, &format!("export DEBIAN_FRONTEND=noninteractive; {anew}"));
+    assert_eq!(code, 0, "{said}");
+    wait_for("Redis answers", || {
+        let said = tells(&cloud, &redis, &address, "xlen chat:messages");
+        said.trim().parse::<u64>().ok()
+    });
+    assert!(held() >= before, "lost by its package");
+    env.expect_empty_plan();
+    env.verify().expect_code(0);
 }
 
 /// systemd itself runs the timer and its commands here.

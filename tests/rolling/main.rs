@@ -2,7 +2,8 @@
 //! parts of it go down: is every message said once, to all, in one order, and how long does anybody hear nothing?
 //!
 //! `make rolling` runs it. `CLIENTS`, `RATE` (messages a second, of all clients together) and `SECONDS` (of talk before
-//! and after each disturbance) change that; `CASES=release,kill` runs some of the cases. What it prints comes from the
+//! and after each disturbance) change that; `CASES=release,kill` runs some of the cases, and `HOSTS=machine` has them on
+//! Debians of their own, which takes root. What it prints comes from the
 //! clients' own records. It ends with 1 when anything was lost, doubled or out of order, or a gap is past its bound.
 
 #![expect(clippy::unwrap_used, reason = "a harness that panics fails, as it should")]
@@ -60,9 +61,10 @@ async fn main() -> ExitCode {
     let asked = variable("CASES");
     let is_asked =
         |case: &Case| asked.as_ref().is_none_or(|asked| asked.split(',').any(|name| name == case.name()));
-    let stack = Stack::up();
+    let hosts = variable("HOSTS").unwrap_or_else(|| "process".to_owned());
+    let stack = Stack::up(&hosts);
     println!(
-        "{} clients, {} messages a second, through the load balancer of a local cloud",
+        "{} clients, {} messages a second, through the load balancer of a local cloud with {hosts} hosts",
         load.clients, load.rate
     );
     println!("{}", HEADINGS.map(|heading| format!("{heading:>12}")).join(""));

@@ -1,4 +1,4 @@
-//! The chatroom of the example on a local cloud of its own, with hosts that are processes.
+//! The chatroom of the example on a local cloud of its own.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chat_load::client::Entrance;
+use mock_cloud::image::build::Wanted;
+use mock_cloud::image::{DEFAULT, Store};
 use serde_json::Value;
 
 use crate::cargo::cargo_build;
@@ -21,20 +23,24 @@ pub(crate) struct Stack {
     folder: tempfile::TempDir,
     address: SocketAddr,
     is_changed: AtomicBool,
+    /// Where machines get their image; none for hosts that are processes.
+    images: Option<PathBuf>,
 }
 
 impl Stack {
-    /// Builds the programs and brings the chatroom up.
-    pub(crate) fn up() -> Self {
+    /// Builds the programs and brings the chatroom up on hosts of this kind, `process` or `machine`.
+    pub(crate) fn up(hosts: &str) -> Self {
         build();
+        let images = (hosts == "machine").then(images);
         let folder = tempfile::Builder::new().prefix("albatross-rolling-").tempdir().unwrap();
         let mut stack = Self {
             folder,
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             is_changed: AtomicBool::new(false),
+            images,
         };
         stack.write(&[]);
-        stack.run(&["cloud", "up", "--hosts", "process"]);
+        stack.run(&["cloud", "up", "--hosts", hosts]);
         stack.run(&["--local", "apply", "--yes", "chatroom.yaml"]);
         let status: Value =
             serde_json::from_str(&stack.run(&["--local", "status", "--json", "chatroom.yaml"])).unwrap();
@@ -96,6 +102,7 @@ impl Stack {
             .env("TMPDIR", folder)
             // Nothing is asked outside this machine.
             .env("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
+            .envs(self.images.as_ref().map(|images| ("MOCK_CLOUD_IMAGES", images)))
             .stdin(Stdio::null());
         command
     }
@@ -113,6 +120,13 @@ impl Drop for Stack {
 fn expect_good(arguments: &[&str], output: &std::process::Output) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "`albatross {}` failed:\n{said}", arguments.join(" "));
+}
+
+/// The folder of this machine's images, with one in it.
+fn images() -> PathBuf {
+    let wanted = Wanted { name: DEFAULT.to_owned(), suite: None, mirror: None };
+    let (image, _) = Store::of_this_machine().build(&wanted, &|_| {}).expect("an image for machines");
+    image.root.ancestors().nth(2).expect("the folder of the images").to_owned()
 }
 
 /// The other two programs, in the profile of this one.
