@@ -133,7 +133,7 @@ fn an_apply_with_ten_instances_reads_little_more_than_one_with_three() {
 #[track_caller]
 fn expect_waits(said: &str, waits: &[(&str, &str)]) {
     for (what, states) in waits {
-        let line = format!(r"(?m)^     {what}, is ({states}), \d+ s$");
+        let line = format!(r"(?m)^ *\d+\.\d s     {what}, is ({states}), \d+ s$");
         assert!(Regex::new(&line).expect("a pattern").is_match(said), "no {line} in\n{said}");
     }
 }
