@@ -66,10 +66,12 @@ PLAIN = "protocol: http"
 
 @functools.cache
 def recorded(stage):
-    """Every request of a life: examined, planned, made, changed, mended, secured, removed."""
+    """Every request of a life: examined, priced, planned, made, changed, mended, secured, removed."""
     with Home(stage) as home, Recorder(home.cloud.address.host) as recorder:
         home.go_through(recorder.host)
         home.run("--local", "doctor", str(TOPOLOGY))
+        home.run("--local", "cost", str(TOPOLOGY))
+        home.run("--local", "cost", str(TAIR))
         home.run("--local", "apply", "--yes", str(TOPOLOGY))
         secure = examined(home)
         changed = home.folder / "changed.yaml"
