@@ -99,11 +99,7 @@ pub(super) async fn bring_about(
     if !agreed(consent, "Apply these changes?", &session.stop).await? {
         return Ok(ExitStatus::Failed);
     }
-    let work = async {
-        carry_out(session, &plan, &observed).await?;
-        Ok(done(session, &plan))
-    };
-    hooks::around(session, phase, &observed, work).await
+    hooks::around(session, phase, &observed, finish(session, &plan, &observed)).await
 }
 
 /// Finds out what became of an earlier command.
@@ -200,12 +196,17 @@ fn under_way(outcome: &Outcome) -> String {
     }
 }
 
-/// How a command ends whose plan was made true.
-pub(super) fn done(session: &Session, plan: &Plan) -> ExitStatus {
+/// Makes a plan true and says what became of everything.
+pub(super) async fn finish(
+    session: &Session,
+    plan: &Plan,
+    observed: &Observed,
+) -> Result<ExitStatus, Failure> {
+    carry_out(session, plan, observed).await?;
     events::tell_outputs(&session.topology, &session.provider.known.all_outputs());
     say::narrate(|| anstream::println!());
     session.conclude(&render::plan::done(plan));
-    ExitStatus::Done
+    Ok(ExitStatus::Done)
 }
 
 /// Asks on the terminal; without one and without `--yes` nothing is changed, nor when somebody says stop.

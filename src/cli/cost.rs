@@ -2,25 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::session;
-use crate::cli::topology_file::{Located, TopologyArgument};
+use crate::cli::topology_file::Located;
+use crate::cli::{GlobalOptions, ShowArguments};
 use crate::cost::{self, Estimate, HOURS_OF_A_MONTH, Priced, Sum};
 use crate::topology::model::Topology;
 
-/// Arguments of `cost`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    topology: TopologyArgument,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(options: &GlobalOptions, arguments: &ShowArguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
     let topology = session::load(options, file)?.topology;
     let target = session::target(options, &topology).await?;

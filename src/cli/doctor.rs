@@ -1,25 +1,15 @@
 //! `albatross doctor FILE`
 
-use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::examination;
 use crate::cli::session::{self, Target};
-use crate::cli::topology_file::{Located, TopologyArgument};
+use crate::cli::topology_file::Located;
+use crate::cli::{GlobalOptions, ShowArguments};
 use crate::cloud::transport::Client;
 use crate::doctor::{self, CheckId, Finding, Question};
 
-/// Arguments of `doctor`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    topology: TopologyArgument,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(options: &GlobalOptions, arguments: &ShowArguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
     let topology = session::load(options, file)?.topology;
     let target = session::target(options, &topology).await?;

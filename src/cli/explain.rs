@@ -101,13 +101,8 @@ fn given(source: &Source) -> Given {
     }
 }
 
-/// The product of the metadata's name, `Ecs`.
-fn product(name: &str) -> Option<Product> {
-    Product::ALL.into_iter().find(|product| product.name().eq_ignore_ascii_case(name))
-}
-
 fn shown(name: &str) -> String {
-    product(name).map_or_else(|| name.to_owned(), |product| product.name().to_owned())
+    Product::of_name(name).map_or_else(|| name.to_owned(), |product| product.name().to_owned())
 }
 
 /// Which actions are sent again after a code.
@@ -124,7 +119,7 @@ fn retried(sources: &[Source], code: &str) -> Retried {
     let is_sent_again = |of: Product, name: &str| {
         let documented = sources.iter().filter_map(|source| match source {
             Source::Action { product: own, action, statuses }
-                if *action == name && product(own) == Some(of) =>
+                if *action == name && Product::of_name(own) == Some(of) =>
             {
                 statuses.first().copied()
             }

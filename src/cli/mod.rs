@@ -152,6 +152,16 @@ impl GlobalOptions {
     }
 }
 
+/// Arguments of the verbs that show what there is of a topology.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    #[command(flatten)]
+    topology: TopologyArgument,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Arguments of the verbs that change something.
 #[derive(Debug, Args)]
 pub(crate) struct ChangeArguments {
@@ -181,9 +191,9 @@ enum Command {
     /// Draw the topology: clients, name, load balancer, nodes and Redis
     Graph(graph::Arguments),
     /// Ask the cloud, before anything is made, whether this can become real
-    Doctor(doctor::Arguments),
+    Doctor(ShowArguments),
     /// Ask what the topology costs, by the hour and by the month
-    Cost(cost::Arguments),
+    Cost(ShowArguments),
     /// Print the least that a RAM user has to be allowed for the topology
     Policy(policy::Arguments),
     /// Show what would change
@@ -199,11 +209,11 @@ enum Command {
     /// Put a release that the hosts have kept in force again
     Rollback(rollback::Arguments),
     /// Show which releases each host keeps, and which one is in force
-    Releases(releases::Arguments),
+    Releases(ShowArguments),
     /// Prove from outside that messages cross the nodes
     Verify(verify::Arguments),
     /// Show what there is
-    Status(status::Arguments),
+    Status(ShowArguments),
     /// Show what others need to know of the stack: its URL, ids and addresses
     Outputs(outputs::Arguments),
     /// Look at what the journal knows of the stack, and forget a resource

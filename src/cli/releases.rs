@@ -5,30 +5,20 @@ use serde_json::{Value, json};
 use crate::apply::ApplyError;
 use crate::apply::hosts::{Hosts, Place};
 use crate::apply::refresh::Depth;
-use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::refresh::get_to_know;
 use crate::cli::render::count;
 use crate::cli::session::{self, Session, Use};
-use crate::cli::topology_file::{Located, TopologyArgument};
+use crate::cli::topology_file::Located;
+use crate::cli::{GlobalOptions, ShowArguments};
 use crate::deploy::node::{KeptRelease, Standing};
 use crate::resource::spec::{HostSpec, Spec};
-
-/// Arguments of `releases`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    topology: TopologyArgument,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
 
 /// What a host keeps, or why nobody knows.
 pub(super) type OfHost<'s> = (&'s HostSpec, Result<Vec<KeptRelease>, ApplyError>);
 
-pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(options: &GlobalOptions, arguments: &ShowArguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
     let session = session::begin(options, session::load(options, file)?, Use::Look).await?;
     get_to_know(&session, Depth::Cloud).await?;

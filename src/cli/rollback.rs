@@ -6,7 +6,7 @@
 
 use crate::apply::provider::Known;
 use crate::apply::recover::adopt;
-use crate::cli::apply::{agreed, carry_out, done, go_on, nothing_to_do};
+use crate::cli::apply::{agreed, finish, go_on, nothing_to_do};
 use crate::cli::events::EventArguments;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
@@ -57,11 +57,8 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     if !agreed(arguments.yes.into(), "Put this release in force?", &session.stop).await? {
         return Ok(ExitStatus::Failed);
     }
-    let work = async {
-        carry_out(&session, &plan, &observed).await?;
-        Ok(done(&session, &plan))
-    };
-    let status = hooks::around(&session, Phase::Rollback, &observed, work).await?;
+    let status =
+        hooks::around(&session, Phase::Rollback, &observed, finish(&session, &plan, &observed)).await?;
     say::narrate(|| {
         anstream::println!("The topology's own release may be another one: `albatross plan` shows it.");
     });

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::apply::recover::adopt;
 use crate::base::clock;
 use crate::base::durable;
-use crate::cli::apply::{carry_out, done, go_on, nothing_to_do, print_address};
+use crate::cli::apply::{finish, go_on, nothing_to_do, print_address};
 use crate::cli::destroy::carry_out_removal;
 use crate::cli::diff::DiffArguments;
 use crate::cli::exit::ExitStatus;
@@ -207,10 +207,7 @@ impl Attempt<'_> {
         if self.saved.options.destroy {
             return carry_out_removal(&session, (&plan, &observed), &self.saved.options.selection).await;
         }
-        let work = async {
-            carry_out(&session, &plan, &observed).await?;
-            Ok(done(&session, &plan))
-        };
+        let work = finish(&session, &plan, &observed);
         let status = hooks::around(&session, Phase::Apply, &observed, work).await?;
         if plan.left_out.is_empty() {
             print_address(&session).await?;

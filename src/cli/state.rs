@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use crate::cli::GlobalOptions;
 use crate::cli::cloud;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::{Failure, did_you_mean};
 use crate::cli::session::{self, Target};
 use crate::cli::stack::{self, Stack};
+use crate::cli::{GlobalOptions, ShowArguments};
 use crate::resource::ResourceAddress;
 use crate::resource::phase::Phase;
 use crate::state::{Memory, Remembered};
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// List what the journal knows, with the ids
-    List(list::Arguments),
+    List(ShowArguments),
     /// Show all that the journal knows of one resource
     Show(show::Arguments),
     /// Forget one resource; it stays in the cloud as it is

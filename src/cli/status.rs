@@ -3,28 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::apply::refresh::Depth;
-use crate::cli::GlobalOptions;
 use crate::cli::apply::local_address;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::refresh::get_to_know;
 use crate::cli::render::count;
 use crate::cli::session::{self, Session, Use};
-use crate::cli::topology_file::{Located, TopologyArgument};
+use crate::cli::topology_file::Located;
+use crate::cli::{GlobalOptions, ShowArguments};
 use crate::resource::ResourceAddress;
 use crate::resource::observed::{Observation, Observed, Output, Owner};
 
-/// Arguments of `status`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    topology: TopologyArgument,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(options: &GlobalOptions, arguments: &ShowArguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
     let session = session::begin(options, session::load(options, file)?, Use::Look).await?;
     let observed = get_to_know(&session, Depth::CloudAndHosts).await?;

@@ -73,6 +73,11 @@ impl Product {
         Self::ALL.into_iter().find(|product| product.code() == code)
     }
 
+    /// The product of a name as [`Product::name`] spells it, in letters of either case.
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|product| product.name().eq_ignore_ascii_case(name))
+    }
+
     /// Its code in the form Terraform's provider uses: in variables and topologies.
     pub fn code(self) -> &'static str {
         match self {

@@ -115,7 +115,7 @@ async fn of_instance(
             instance_type,
             disk_category,
             disk: instance.disk,
-            bandwidth: exposure(instance).bandwidth(),
+            bandwidth: Exposure::of(instance.reach == Reach::Public).bandwidth(),
             spot: &instance.spot,
         };
         match price::instance(client, &item).await {
@@ -129,13 +129,6 @@ async fn of_instance(
         }
     }
     Ok(None)
-}
-
-fn exposure(instance: &Instance) -> Exposure {
-    match instance.reach {
-        Reach::Public => Exposure::Public,
-        Reach::Via(_) => Exposure::Private,
-    }
 }
 
 /// Whether a type has no price, which says nothing of the next one.

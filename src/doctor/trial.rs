@@ -112,7 +112,6 @@ async fn try_instance(
     let topology = visit.topology();
     let key_pairs = ecs::key_pairs(visit.client, Selection::Tag(STACK_TAG, topology.stack.as_str())).await?;
     let key_pair = key_pairs.first().map(|pair| pair.key_pair_name.as_str());
-    let exposure = if sample.is_public { Exposure::Public } else { Exposure::Private };
     let new = NewInstance {
         name: names.first().map_or("doctor", InstanceName::as_str),
         instance_type: &sample.instance_type,
@@ -121,7 +120,7 @@ async fn try_instance(
         vswitch: &vswitch.v_switch_id,
         security_group: &group,
         key_pair: key_pair.unwrap_or_default(),
-        bandwidth: exposure.bandwidth(),
+        bandwidth: Exposure::of(sample.is_public).bandwidth(),
         spot: &sample.spot,
         user_data: None,
         tags: &[(STACK_TAG, topology.stack.as_str())],

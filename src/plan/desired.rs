@@ -213,10 +213,7 @@ fn machines(topology: &Topology, public_key: &str, brought: &Brought, desired: &
             types: instance.types.clone(),
             image: instance.image.clone(),
             disk: instance.disk,
-            exposure: match instance.reach {
-                Reach::Public => Exposure::Public,
-                Reach::Via(_) => Exposure::Private,
-            },
+            exposure: Exposure::of(instance.reach == Reach::Public),
             spot: instance.spot.clone(),
             user_data: brought.user_data.get(name).cloned(),
         };

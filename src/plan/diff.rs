@@ -56,9 +56,8 @@ fn compared_name(resource: &Resource, current: &Observation) -> Option<String> {
 }
 
 /// Whether a field of something that is there may not be told by the cloud: then it is taken to be as it shall be.
-/// An instance of an earlier version has no tag for its image, its journal no word on spot and user data, and lists of disks
-/// lag; passwords are read on machines,
-/// where they can be read.
+/// An instance of an earlier version has no tag for its image, its journal no word on spot and user data, and lists of
+/// disks lag; passwords are read on machines, where they can be read.
 fn may_be_untold(kind: Kind, field: &str) -> bool {
     matches!(
         (kind, field),

@@ -196,6 +196,11 @@ pub enum Exposure {
 }
 
 impl Exposure {
+    /// That of a machine that is reached at a public address, or is not.
+    pub fn of(is_public: bool) -> Self {
+        if is_public { Self::Public } else { Self::Private }
+    }
+
     /// Mbit/s out to the Internet it is made with; traffic is what is paid. 0 gives no public address.
     pub fn bandwidth(self) -> u32 {
         match self {

@@ -1,9 +1,9 @@
 //! `albatross init`: topologies to begin with, by options and in conversation at a terminal.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use crate::support::{TestEnv, program};
+use crate::support::{Run, TestEnv, terminal};
 
 #[test]
 fn each_template_becomes_a_topology_that_is_valid() {
@@ -55,19 +55,14 @@ fn bad_values_write_nothing() {
 #[test]
 fn at_a_terminal_it_asks_until_the_answers_are_good() {
     let env = TestEnv::new();
-    let usual = env.command(&[]);
-    let mut terminal = Command::new("script");
-    terminal.args(["-qec", &format!("'{}' init", program("albatross").display()), "/dev/null"]);
-    terminal.current_dir(env.folder()).env_clear().env("PATH", "/usr/bin:/bin");
-    terminal.envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let mut terminal = terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("script starts");
-    let mut keyboard = terminal.stdin.take().expect("a keyboard");
+    let (mut keyboard, far_end) = terminal::open();
+    let mut command = env.command(&["init"]);
+    command.stdin(Stdio::from(far_end)).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().expect("the program starts");
+    // It waits there until it is asked for.
     keyboard.write_all(b"4\ntalk\n\n\nhere\n198.51.100.7/32\nexample.org\n").expect("typed");
-    drop(keyboard);
-    let done = terminal.wait_with_output().expect("it ends");
-    let said = String::from_utf8_lossy(&done.stdout).into_owned();
-    assert!(done.status.success(), "{said}");
-    assert_eq!(said.matches("Addresses that you log in from").count(), 2, "{said}");
-    assert!(said.contains("Wrote albatross.yaml: stack talk in cn-hangzhou"), "{said}");
+    let done = Run::from(child.wait_with_output().expect("it ends")).expect_code(0);
+    assert_eq!(done.stderr.matches("Addresses that you log in from").count(), 2, "{done:?}");
+    assert!(done.stdout.contains("Wrote albatross.yaml: stack talk in cn-hangzhou"), "{done:?}");
     env.run(&["validate"]).expect_code(0);
 }

@@ -6,12 +6,11 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use serde_json::{Value, json};
 
 use crate::support::cloud::wait_for;
 use crate::support::process::{self, Running};
-use crate::support::{Run, TestEnv};
+use crate::support::{Run, TestEnv, terminal};
 
 /// How long a lock is believed whose holder shows no sign of life.
 const LEASE: Duration = Duration::from_secs(30);
@@ -273,13 +272,10 @@ fn an_interrupt_while_a_question_is_asked_changes_nothing() {
 
 /// A command whose standard input is a terminal, on which nobody types.
 fn on_a_terminal(env: &TestEnv, arguments: &[&str]) -> (File, Child) {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("it is ours");
-    let name = ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("text");
-    let far_end = File::options().read(true).write(true).open(name).expect("the other end");
+    let (terminal, far_end) = terminal::open();
     let mut command = env.command(arguments);
     command.stdin(Stdio::from(far_end)).stdout(Stdio::piped()).stderr(Stdio::null());
-    (File::from(terminal), command.spawn().expect("the program starts"))
+    (terminal, command.spawn().expect("the program starts"))
 }
 
 fn read_until(child: &mut Child, end: &str) -> String {

@@ -25,8 +25,8 @@ fn called(env: &TestEnv) -> BTreeSet<String> {
         |call: &Value| call["client"]["agent"].as_str().is_some_and(|agent| agent.starts_with("albatross/"));
     let action = |call: &Value| {
         let (product, action) = call["operation"].as_str().expect("a text").split_once('.').expect("both");
-        let known = Product::ALL.into_iter().find(|one| one.name().eq_ignore_ascii_case(product));
-        permission::of(known.unwrap_or_else(|| panic!("no product {product}")), action)
+        let known = Product::of_name(product).unwrap_or_else(|| panic!("no product {product}"));
+        permission::of(known, action)
     };
     env.cloud().call_log().iter().filter(|call| is_ours(call)).map(action).collect()
 }

@@ -1,16 +1,14 @@
 //! What people see while a plan is made true: lines that change on a terminal, lines that stay elsewhere, where the time
 //! went; and how much is said with `--quiet`, `--verbose` and `--color`.
 
-use std::fs::File;
 use std::io::Read;
 use std::process::{Command, Stdio};
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::docs::regex;
 use crate::parts::lacks_redis;
-use crate::support::{Run, TestEnv};
+use crate::support::{Run, TestEnv, terminal};
 
 /// A stack without machines' insides.
 fn env() -> TestEnv {
@@ -23,19 +21,16 @@ fn apply(env: &TestEnv, options: &[&str]) -> Run {
 
 /// Runs a command whose standard error is a terminal of so many columns; what the terminal was sent.
 fn on_a_terminal(mut command: Command, columns: u16) -> String {
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
-    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("it is ours");
+    let (mut terminal, far_end) = terminal::open();
     let size = Winsize { ws_row: 40, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     tcsetwinsize(&terminal, size).expect("its size is set");
-    let name = ptsname(&terminal, Vec::new()).expect("a name").into_string().expect("text");
-    let far_end = File::options().read(true).write(true).open(name).expect("the other end");
     command.stdout(Stdio::null()).stderr(Stdio::from(far_end));
     // The command keeps the far end open for as long as it is there.
     let mut child = command.spawn().expect("the program starts");
     drop(command);
     let mut sent = Vec::new();
-    // The near end has an error once nobody has the far one any more.
-    let _ = File::from(terminal).read_to_end(&mut sent);
+    // It ends with an error: see there.
+    let _ = terminal.read_to_end(&mut sent);
     child.wait().expect("it is ours");
     String::from_utf8(sent).expect("text")
 }

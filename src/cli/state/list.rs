@@ -3,24 +3,14 @@
 use serde_json::{Value, json};
 
 use super::{find, known, words};
-use crate::cli::GlobalOptions;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::count;
-use crate::cli::topology_file::{Located, TopologyArgument};
+use crate::cli::topology_file::Located;
+use crate::cli::{GlobalOptions, ShowArguments};
 use crate::state::Memory;
 
-/// Arguments of `state list`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Arguments {
-    #[command(flatten)]
-    topology: TopologyArgument,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
-pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
+pub(super) async fn run(options: &GlobalOptions, arguments: &ShowArguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
     let (_, stack) = find(options, file).await?;
     let journal = stack.read()?;

@@ -10,6 +10,7 @@ pub(crate) mod key_service;
 pub(crate) mod people;
 pub(crate) mod played;
 pub(crate) mod process;
+pub(crate) mod terminal;
 
 use std::fs;
 use std::path::{Path, PathBuf};
