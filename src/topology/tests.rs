@@ -198,7 +198,37 @@ fn hostile_files_are_refused_at_once() {
     assert_eq!(found[0].code, "syntax", "{found:?}");
 }
 
-const SCALED: &str = include_str!("../../examples/scaled.yaml");
+/// A topology with machines of one kind.
+const SCALED: &str = r#"# Several machines of one kind, reached directly.
+#
+variables:
+  NODES: { type: number, default: 2, description: how many instances run the chat node }
+  DOMAIN: example.com
+  OFFICES: [203.0.113.0/24]
+
+stack: chat-${env:STAGE:-test}
+region: cn-hangzhou
+
+network:
+  zones: [cn-hangzhou-h, cn-hangzhou-i]
+
+ssh:
+  allow_from: ${OFFICES}
+
+instances:
+  bus: { vswitch: a, via: web-1 }
+  web: { count: "${NODES}", access: public }
+
+redis:
+  on: bus
+
+node:
+  on: [web]                                           # all of them
+
+dns:
+  domain: ${DOMAIN}
+  host: ${env:STAGE:-test}
+"#;
 
 /// The machines of a topology with their vSwitches.
 fn homes(text: &str) -> Vec<String> {
