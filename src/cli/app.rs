@@ -10,7 +10,7 @@ use crate::base::secret::Secret;
 use crate::cli::environment;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::deploy::Artifact;
+use crate::deploy::{Artifact, Program};
 use crate::topology::model::{Topology, Variable};
 use crate::topology::references::Resolved;
 
@@ -27,9 +27,9 @@ pub(super) fn program(
     file: &Path,
     text: &Resolved,
     topology: &Topology,
-) -> Result<Option<Artifact>, Box<Diagnostic>> {
+) -> Result<Option<Program>, Box<Diagnostic>> {
     let Some(app) = &topology.app else { return Ok(None) };
-    Artifact::load(&beside(file, &app.binary)).map(Some).map_err(|error| {
+    Artifact::load(&beside(file, &app.binary)).map(|build| Some(build.into())).map_err(|error| {
         let cause = std::error::Error::source(&error).map_or_else(
             || "the load balancer's instances run 64-bit programs for Linux, on x86_64 or aarch64".to_owned(),
             ToString::to_string,

@@ -38,6 +38,7 @@ mod log;
 mod logins;
 mod logs;
 mod man;
+mod node_program;
 mod outage;
 mod outputs;
 mod passphrase;

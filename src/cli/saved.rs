@@ -16,6 +16,7 @@ use crate::cli::refresh;
 use crate::cli::render::{self, count};
 use crate::cli::session::{self, Loaded, Session, Use};
 use crate::cli::{ChangeArguments, GlobalOptions, say, selection};
+use crate::deploy::Program;
 use crate::plan::Plan;
 use crate::plan::saved::difference::Difference;
 use crate::plan::saved::{Options, Origin, SavedPlan, SavedPlanError, Source, fingerprint, is_saved_plan};
@@ -52,7 +53,7 @@ fn origin(session: &Session) -> Origin {
         endpoint: memory.identity.endpoint,
         lineage,
         sequence: memory.sequence,
-        node: session.provider.artifact.as_ref().map(|artifact| artifact.sha256.clone()),
+        node: session.provider.program.as_ref().map(Program::digest),
     }
 }
 

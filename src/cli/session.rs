@@ -21,12 +21,12 @@ use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
 use crate::cli::render::progress::Progress;
 use crate::cli::{
-    app, certificate, endpoints, environment, key, logins, programs, saved, say, stack, user_data,
+    app, certificate, endpoints, environment, key, logins, node_program, saved, say, stack, user_data,
 };
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
 use crate::cloud::transport::Client;
-use crate::deploy::Artifact;
+use crate::deploy::Program;
 use crate::plan;
 use crate::plan::desired::{Brought, Desired, desired};
 use crate::plan::saved::{Origin, is_saved_plan};
@@ -48,7 +48,7 @@ pub(super) struct Loaded {
     /// The certificate that it brings along.
     pub certificate: Option<Certificate>,
     /// The program of its app.
-    pub app: Option<Artifact>,
+    pub app: Option<Program>,
     /// For whom it was planned, when it comes with a saved plan.
     pub origin: Option<Origin>,
 }
@@ -241,13 +241,13 @@ pub(super) async fn begin_at(
         desired = desired.without_hosts();
         say::notice("this cloud has no machines: Redis and releases are left out");
     }
-    let (artifact, app_secrets) = match (access, own_program) {
+    let (program, app_secrets) = match (access, own_program) {
         (Use::Look | Use::Remove, _) => (None, None),
         (Use::Plan | Use::Change, Some(program)) => (Some(program), app::secrets(&path, &topology)?),
-        (Use::Plan | Use::Change, None) => (Some(Artifact::load(&node_binary(options)?)?), None),
+        (Use::Plan | Use::Change, None) => (Some(node_program::load(options)?), None),
     };
     let ledger = Ledger::new(journal);
-    let provider = Provider::new(stack.client, topology.stack.clone(), hosts.clone(), artifact, ledger)
+    let provider = Provider::new(stack.client, topology.stack.clone(), hosts.clone(), program, ledger)
         .with_app_secrets(app_secrets)
         .with_certificate(certificate)
         .with_user_data(told.into_values().map(|text| (user_data::digest(&text), text)).collect())
@@ -374,8 +374,4 @@ fn address_map(target: &Target) -> AddressMapSource {
             Box::pin(async move { cloud.address_map().await })
         }),
     }
-}
-
-fn node_binary(options: &GlobalOptions) -> Result<PathBuf, Failure> {
-    options.chat_node.clone().map_or_else(|| programs::find("chat-node"), Ok)
 }

@@ -41,7 +41,7 @@ use crate::cli::reports::ReportArguments;
 use crate::cli::session::{self, Session, Target, Use};
 use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::cli::verify::{Manner, prove, unproved};
-use crate::cli::{GlobalOptions, destroy, hooks, plan, programs, say};
+use crate::cli::{GlobalOptions, destroy, hooks, node_program, plan, say};
 use crate::plan::saved::Options;
 use crate::plan::select::Selection;
 use crate::topology::model::Topology;
@@ -233,8 +233,7 @@ impl Smoke<'_> {
 
     /// One node more, and another release on all of them.
     async fn change(&mut self, home: &Home) -> Result<((), Verdict), Failure> {
-        let program = self.options.chat_node.clone();
-        let program = program.map_or_else(|| programs::find("chat-node"), Ok)?;
+        let program = node_program::path(&self.options)?;
         if let Some(folder) = home.folder() {
             self.options.chat_node = Some(change::another_release(&program, folder)?);
         }

@@ -18,6 +18,9 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// Every one there is a release for.
+    pub const ALL: [Self; 2] = [Self::X86_64, Self::Aarch64];
+
     /// Reads `uname -m`.
     pub fn parse(name: &str) -> Option<Self> {
         match name {
@@ -71,6 +74,16 @@ pub enum ArtifactError {
         /// The file.
         path: PathBuf,
     },
+    /// Its name says that it is for another processor than it is for.
+    #[error("{} is for {found}, but its name says {named}", .path.display())]
+    OtherProcessor {
+        /// The file.
+        path: PathBuf,
+        /// What it is for.
+        found: Architecture,
+        /// What its name says.
+        named: Architecture,
+    },
     /// It is for a processor no instance has.
     #[error("{} is for an unknown processor (ELF machine {machine})", .path.display())]
     UnknownProcessor {
@@ -86,6 +99,9 @@ impl ArtifactError {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { .. } => "`cargo build --release -p chat-node` makes it".to_owned(),
+            Self::OtherProcessor { path, named, .. } => {
+                format!("remove `{}`, or put one there that is built for {}", path.display(), named.target())
+            }
             Self::NotAProgram { .. } | Self::UnknownProcessor { .. } => {
                 "`make build` makes one that fits".to_owned()
             }
@@ -119,6 +135,18 @@ impl Artifact {
         let bytes = std::fs::read(path)
             .map_err(|source| ArtifactError::Unreadable { path: path.to_owned(), source })?;
         Self::from_bytes(path, bytes)
+    }
+
+    /// Reads the build of a program for one processor.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not a 64-bit Linux program, or is for another processor.
+    pub fn load_for(path: &Path, named: Architecture) -> Result<Self, ArtifactError> {
+        let build = Self::load(path)?;
+        if build.architecture == named {
+            return Ok(build);
+        }
+        Err(ArtifactError::OtherProcessor { path: path.to_owned(), found: build.architecture, named })
     }
 
     fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, ArtifactError> {

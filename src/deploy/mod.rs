@@ -1,6 +1,7 @@
 //! Puts Redis and the chat node on hosts, over SSH.
 //!
-//! 1. [`Artifact`] is the binary; [`facts()`] says what the host is; the two are compared before anything is uploaded.
+//! 1. [`Program`] is the binary, an [`Artifact`] for each processor; [`facts()`] says what the host is, and so which one
+//!    it is given; the two are compared before anything is uploaded.
 //! 2. [`redis::install`] and [`node::prepare`] with what follows it are sequences of steps, each of which finds out
 //!    whether it is already done: run again after a cut at any point, they go on from there and end in the same state.
 //! 3. What is in force on a host is written there last (`redis.json`, the `current` link), so an observation never
@@ -25,6 +26,7 @@ mod kernel;
 pub mod node;
 mod observe;
 mod package;
+mod program;
 pub mod redis;
 pub mod rehearsal;
 mod step;
@@ -37,6 +39,7 @@ pub use error::{DeployError, Trouble};
 pub use facts::{Facts, PackageManager, facts};
 pub use host::Host;
 pub use observe::observe;
+pub use program::Program;
 
 /// Receives progress lines, each a step in words.
 pub type Note = Arc<dyn Fn(&str) + Send + Sync>;

@@ -39,11 +39,11 @@ pub use self::kept::{KeptRelease, Standing, releases};
 pub use self::outage::{start_again, stop_for};
 pub use self::ready::wait_until_ready;
 use super::Note;
-use super::artifact::Artifact;
 use super::command;
 use super::error::DeployError;
 use super::host::Host;
 use super::inspect;
+use super::program::Program;
 use super::step::Step;
 use super::template::{NODE_ENVIRONMENT, NODE_UNIT, render};
 use super::unit;
@@ -167,17 +167,17 @@ pub struct Edited {
     pub program: bool,
 }
 
-/// The name of the release that these settings and this binary make. The password is no part of it.
+/// The name of the release that these settings and this program make. The password is no part of it.
 ///
 /// # Errors
 /// When a setting has a character that its file gives a meaning to.
-pub fn release_id(artifact: &Artifact, settings: &Settings) -> Result<ReleaseId, DeployError> {
+pub fn release_id(program: &Program, settings: &Settings) -> Result<ReleaseId, DeployError> {
     let anywhere = Settings {
         node_id: inspect::STAND_IN.to_owned(),
         address: Ipv4Addr::UNSPECIFIED,
         ..settings.without_secrets()
     };
-    let texts = [&artifact.sha256, &unit_file(&anywhere)?, &environment(&anywhere, &inspect::stand_in())?];
+    let texts = [&program.digest(), &unit_file(&anywhere)?, &environment(&anywhere, &inspect::stand_in())?];
     Ok(ReleaseId(inspect::digest_of_all(&texts.map(String::as_str))))
 }
 
@@ -263,6 +263,12 @@ fn program_of(release: &str) -> String {
 /// Whether a file is the program with this digest.
 async fn has_program(host: &impl Host, path: &str, sha256: &str) -> Result<bool, DeployError> {
     Ok(is_program(&host.run(command::sha256(path)).await?, sha256))
+}
+
+/// Whether a file is one of a program's builds: only the one for the host's processor could have become ready there.
+async fn has_build(host: &impl Host, path: &str, program: &Program) -> Result<bool, DeployError> {
+    let sum = host.run(command::sha256(path)).await?;
+    Ok(program.builds().any(|build| is_program(&sum, &build.sha256)))
 }
 
 /// Whether a digest that a host took is this one.

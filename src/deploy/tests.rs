@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::node::{self, Outcome};
 use super::redis::{self, Persistence};
-use super::{Architecture, Artifact, DeployError, Note, observe};
+use super::{Architecture, Artifact, DeployError, Note, Program, observe};
 use crate::base::secret::Secret;
 use played::{PASSWORD, Played};
 
@@ -22,6 +22,10 @@ const OURS: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 5);
 
 fn artifact(content: &[u8]) -> Artifact {
     Artifact::new(content.into(), Architecture::X86_64, Some((2, 34)))
+}
+
+fn program(content: &[u8]) -> Program {
+    artifact(content).into()
 }
 
 async fn node_of(host: &Played) -> node::Observed {
@@ -74,21 +78,21 @@ const ROLLOUT: node::Rollout = node::Rollout {
 };
 
 async fn install(host: &Played, content: &[u8]) -> Result<Outcome, DeployError> {
-    install_as(host, &artifact(content), &node_settings(), &password()).await
+    install_as(host, &program(content), &node_settings(), &password()).await
 }
 
 async fn install_as(
     host: &Played,
-    artifact: &Artifact,
+    program: &Program,
     settings: &node::Settings,
     password: &Secret<String>,
 ) -> Result<Outcome, DeployError> {
-    let wanted = (node::Wanted::Built(artifact), settings);
+    let wanted = (node::Wanted::Built(program), settings);
     node::prepare(host, wanted, password, ROLLOUT, &quiet()).await?.put_in_force().await
 }
 
 fn release(content: &[u8]) -> String {
-    node::release_id(&artifact(content), &node_settings()).unwrap().to_string()
+    node::release_id(&program(content), &node_settings()).unwrap().to_string()
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,7 +128,7 @@ async fn a_binary_that_another_release_has_is_not_sent_again() {
     install(&host, b"one").await.unwrap();
     host.forget_log();
     let other = node::Settings { ping_interval: Duration::from_secs(7), ..node_settings() };
-    let outcome = install_as(&host, &artifact(b"one"), &other, &password()).await.unwrap();
+    let outcome = install_as(&host, &program(b"one"), &other, &password()).await.unwrap();
     assert!(matches!(outcome, Outcome::Installed { uploaded: false, .. }), "{outcome:?}");
     let program = format!("/opt/albatross/releases/{}/chat-node", node_of(&host).await.release.unwrap());
     assert_eq!((host.file(&program).text.as_str(), host.file(&program).mode), ("one", 0o755));
@@ -134,7 +138,7 @@ async fn a_binary_that_another_release_has_is_not_sent_again() {
     host.edit(&format!("/opt/albatross/releases/{}/chat-node", release(b"one")));
     host.edit(&program);
     let third = node::Settings { ping_interval: Duration::from_secs(8), ..node_settings() };
-    let outcome = install_as(&host, &artifact(b"one"), &third, &password()).await.unwrap();
+    let outcome = install_as(&host, &program(b"one"), &third, &password()).await.unwrap();
     assert!(matches!(outcome, Outcome::Installed { uploaded: true, .. }), "{outcome:?}");
 }
 
@@ -157,7 +161,7 @@ async fn the_unit_is_what_systemd_and_a_reader_expect() {
     }
     assert!(!unit.contains("{{") && !unit.contains("{%"), "{unit}");
     let low = node::Settings { port: 80, ..node_settings() };
-    install_as(&host, &artifact(b"one"), &low, &password()).await.unwrap();
+    install_as(&host, &program(b"one"), &low, &password()).await.unwrap();
     let unit = host.file("/etc/systemd/system/chat-node.service").text;
     assert!(unit.contains("\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n"), "{unit}");
 }
@@ -206,12 +210,29 @@ async fn a_first_release_that_does_not_become_ready_is_stopped_and_a_silent_one_
 async fn a_binary_that_cannot_run_is_refused_before_anything_is_sent() {
     let host = Played::debian("ecs01");
     let other = Artifact { architecture: Architecture::Aarch64, ..artifact(b"one") };
-    let error = install_as(&host, &other, &node_settings(), &password()).await.unwrap_err();
+    let error = install_as(&host, &other.into(), &node_settings(), &password()).await.unwrap_err();
     assert_eq!(error.to_string(), "ecs01: the binary is for aarch64, but the host is x86_64");
     let newer = Artifact { glibc_needed: Some((2, 38)), ..artifact(b"one") };
-    let error = install_as(&host, &newer, &node_settings(), &password()).await.unwrap_err();
+    let error = install_as(&host, &newer.into(), &node_settings(), &password()).await.unwrap_err();
     assert_eq!(error.to_string(), "ecs01: the binary needs glibc 2.38, but the host has 2.36");
     assert!(host.uploads().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_is_given_the_build_for_its_processor() {
+    let (intel, arm) = (Played::debian("ecs01"), Played::debian("ecs02"));
+    arm.with(|state| state.machine = "aarch64");
+    let other = Artifact { architecture: Architecture::Aarch64, ..artifact(b"arm") };
+    let program = program(b"intel").with([other]);
+    for (host, content) in [(&intel, "intel"), (&arm, "arm")] {
+        let settings = node_settings();
+        let outcome = install_as(host, &program, &settings, &password()).await.unwrap();
+        assert_eq!(outcome, Outcome::Installed { previous: None, uploaded: true });
+        let release = node::release_id(&program, &settings).unwrap();
+        assert_eq!(host.file(&format!("/opt/albatross/releases/{release}/chat-node")).text, content);
+        assert_eq!(node_of(host).await.release, Some(release.to_string()), "one name on all hosts");
+        assert_eq!(install_as(host, &program, &settings, &password()).await.unwrap(), Outcome::Unchanged);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -408,7 +429,7 @@ async fn a_release_that_is_kept_comes_back_with_its_settings_and_the_password_of
     let host = Played::debian("ecs01");
     install(&host, b"one").await.unwrap();
     let other = node::Settings { ping_interval: Duration::from_secs(7), ..node_settings() };
-    install_as(&host, &artifact(b"one"), &other, &password()).await.unwrap();
+    install_as(&host, &program(b"one"), &other, &password()).await.unwrap();
     let newer = Secret::new("ab".repeat(32));
     let kept = node::ReleaseId::parse(&release(b"one")).unwrap();
     let wanted = (node::Wanted::Kept(&kept), &other);
@@ -436,8 +457,8 @@ async fn a_release_counts_when_it_has_been_ready_for_a_while() {
     let host = Played::debian("ecs01");
     install(&host, b"one").await.unwrap();
     let slow = node::Rollout { min_healthy_time: Duration::from_secs(10), ..ROLLOUT };
-    let (artifact, settings) = (artifact(b"two"), node_settings());
-    let wanted = (node::Wanted::Built(&artifact), &settings);
+    let (program, settings) = (program(b"two"), node_settings());
+    let wanted = (node::Wanted::Built(&program), &settings);
     let begun = tokio::time::Instant::now();
     node::prepare(&host, wanted, &password(), slow, &quiet()).await.unwrap().put_in_force().await.unwrap();
     assert!(begun.elapsed() >= Duration::from_secs(10), "{:?}", begun.elapsed());
@@ -458,8 +479,8 @@ fn installations_over_ssh_can_run_in_parallel() {
     fn all(session: &crate::ssh::Session, note: &Note) {
         movable(&redis::install(session, &redis_settings(), note));
         movable(&observe(session));
-        let artifact = artifact(b"");
-        let wanted = (node::Wanted::Built(&artifact), &node_settings());
+        let program = program(b"");
+        let wanted = (node::Wanted::Built(&program), &node_settings());
         movable(&node::prepare(session, wanted, &password(), ROLLOUT, note));
         movable(&session.upload("", Vec::new().into(), 0));
         movable(&session.tunnel(OURS.into(), 1));

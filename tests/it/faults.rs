@@ -222,10 +222,7 @@ fn a_binary_for_another_architecture() {
         return;
     }
     let env = TestEnv::with_cloud(&["--pace", "instant"]);
-    let mut binary = fs::read(program("chat-node")).expect("it is built");
-    // The ELF header's machine, little-endian: 183 is AArch64.
-    binary[18..20].copy_from_slice(&183_u16.to_le_bytes());
-    env.write("chat-node-of-another-machine", binary);
+    env.write("chat-node-of-another-machine", node_for_arm());
     let arguments =
         ["--local", "--chat-node", "chat-node-of-another-machine", "apply", "--yes", "chatroom.yaml"];
     env.run(&arguments).expect_code(3).expect_in_order(&[
@@ -234,6 +231,36 @@ fn a_binary_for_another_architecture() {
         "help: `cargo build --release -p chat-node --target x86_64-",
     ]);
     goes_on(&env);
+}
+
+/// The node of this machine, that says of itself it is for another.
+fn node_for_arm() -> Vec<u8> {
+    let mut binary = fs::read(program("chat-node")).expect("it is built");
+    // The ELF header's machine, little-endian: 183 is AArch64.
+    binary[18..20].copy_from_slice(&183_u16.to_le_bytes());
+    binary
+}
+
+#[test]
+fn the_build_for_the_processor_of_a_host_is_taken_from_beside_the_other() {
+    if lacks_redis("the_build_for_the_processor_of_a_host_is_taken_from_beside_the_other") {
+        return;
+    }
+    let env = TestEnv::with_cloud(&["--pace", "instant"]);
+    env.write("node", node_for_arm());
+    let this = fs::read(program("chat-node")).expect("it is built");
+    env.write("node-aarch64", &this);
+    let apply = ["--local", "--chat-node", "node", "apply", "--yes", "chatroom.yaml"];
+    env.run(&apply).expect_code(1).expect_in_order(&[
+        "error: node-aarch64 is for x86_64, but its name says aarch64",
+        "help: remove `node-aarch64`, or put one there that is built for aarch64-unknown-linux-gnu",
+    ]);
+    fs::remove_file(env.file("node-aarch64")).expect("it is there");
+    env.write("node-x86_64", &this);
+    env.run(&apply).expect_code(0);
+    env.verify().expect_code(0);
+    env.run(&["--local", "--chat-node", "node", "plan", "--detailed-exitcode", "chatroom.yaml"])
+        .expect_code(0);
 }
 
 #[test]

@@ -143,6 +143,6 @@ impl Desk<'_> {
         let client = Client::over(Box::new(self.region.clone()), credentials, endpoint, region);
         let artifact = Artifact::new(Arc::from([0_u8; 4].as_slice()), Architecture::X86_64, None);
         let fleet = Arc::new(Fleet(self.region.clone()));
-        Provider::new(client, stack, fleet, Some(artifact), Ledger::new(journal))
+        Provider::new(client, stack, fleet, Some(artifact.into()), Ledger::new(journal))
     }
 }

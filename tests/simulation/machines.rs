@@ -363,7 +363,7 @@ impl Hosts for Fleet {
             let id = self.login(place).await?;
             let NewRelease { wanted, settings, password, lead_away, .. } = release;
             let id_of_release = match wanted {
-                node::Wanted::Built(artifact) => node::release_id(artifact, settings)?.to_string(),
+                node::Wanted::Built(program) => node::release_id(program, settings)?.to_string(),
                 node::Wanted::Kept(release) => release.to_string(),
             };
             let new = Release {

@@ -9,7 +9,7 @@ use crate::apply::event::Event;
 use crate::apply::hosts::Place;
 use crate::base::ids::InstanceName;
 use crate::base::secret::Secret;
-use crate::deploy::{Artifact, Note, node, redis};
+use crate::deploy::{Note, Program, node, redis};
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::spec::{AppSpec, HostSpec, Persistence, RedisAccess, RedisSpec, ReleaseSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
@@ -213,7 +213,7 @@ impl Provider {
 
 /// The field of a host's resource that follows from its settings and files, once the machines have addresses.
 pub(crate) fn computed(
-    artifact: Option<&Artifact>,
+    program: Option<&Program>,
     spec: &Spec,
     known: &Known,
 ) -> Option<(&'static str, String)> {
@@ -226,7 +226,7 @@ pub(crate) fn computed(
             return Some(("release", kept.clone()));
         }
         let settings = node_settings(spec, known).ok()?;
-        let release = node::release_id(artifact?, &settings).ok()?;
+        let release = node::release_id(program?, &settings).ok()?;
         return Some(("release", release.to_string()));
     }
     None

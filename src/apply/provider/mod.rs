@@ -36,7 +36,7 @@ use crate::cloud::codes;
 use crate::cloud::error::CloudError;
 use crate::cloud::poller::Poller;
 use crate::cloud::transport::Client;
-use crate::deploy::Artifact;
+use crate::deploy::Program;
 use crate::plan::Step;
 use crate::plan::rollout::Traffic;
 use crate::resource::observed::{Observation, Observed, Output, Outputs};
@@ -112,8 +112,8 @@ pub struct Provider {
     pub stack: StackName,
     /// The machines.
     pub hosts: Arc<dyn Hosts>,
-    /// The binary of the chat node or of the app; none when nothing will be deployed.
-    pub artifact: Option<Artifact>,
+    /// The chat node or the app, in its builds; none when nothing will be deployed.
+    pub program: Option<Program>,
     /// The app's secrets by variable; none when nothing will be deployed.
     pub app_secrets: Option<BTreeMap<String, Secret<String>>>,
     /// The certificate that the topology brings along.
@@ -144,7 +144,7 @@ impl Provider {
         client: Client,
         stack: StackName,
         hosts: Arc<dyn Hosts>,
-        artifact: Option<Artifact>,
+        program: Option<Program>,
         ledger: Ledger,
     ) -> Self {
         Self {
@@ -152,7 +152,7 @@ impl Provider {
             client,
             stack,
             hosts,
-            artifact,
+            program,
             app_secrets: None,
             certificate: None,
             user_data: BTreeMap::new(),

@@ -15,7 +15,7 @@ use crate::apply::error::ApplyError;
 use crate::apply::hosts::NewRelease;
 use crate::cloud::alb;
 use crate::deploy::redis::Password;
-use crate::deploy::{Artifact, node};
+use crate::deploy::{Program, node};
 use crate::plan::rollout::Traffic;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::spec::{HostSpec, RedisAccess, ReleaseSpec, ServerSpec, Spec};
@@ -31,7 +31,7 @@ pub(crate) struct Aim<'a> {
 /// Where a release comes from.
 enum Source<'a> {
     Kept(node::ReleaseId),
-    Built(&'a Artifact),
+    Built(&'a Program),
 }
 
 impl Aim<'_> {
@@ -39,7 +39,7 @@ impl Aim<'_> {
     pub(crate) fn wanted(&self) -> node::Wanted<'_> {
         match &self.source {
             Source::Kept(release) => node::Wanted::Kept(release),
-            Source::Built(artifact) => node::Wanted::Built(artifact),
+            Source::Built(program) => node::Wanted::Built(program),
         }
     }
 }
@@ -58,7 +58,7 @@ impl Provider {
             let settings = self.settings_of_node(spec, known)?;
             let missing =
                 || ApplyError::Missing { address: spec.host.address(Kind::Release), what: "binary" };
-            (Source::Built(self.artifact.as_ref().ok_or_else(missing)?), settings)
+            (Source::Built(self.program.as_ref().ok_or_else(missing)?), settings)
         };
         let rollout = node::Rollout {
             min_healthy_time: spec.rollout.min_healthy_time,

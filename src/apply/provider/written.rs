@@ -23,7 +23,7 @@ impl Provider {
     /// As the spec says, with what other resources turned out to be.
     pub(super) fn fields_of(&self, spec: &Spec) -> Fields {
         let computed: BTreeMap<&str, String> =
-            computed(self.artifact.as_ref(), spec, &self.known).into_iter().collect();
+            computed(self.program.as_ref(), spec, &self.known).into_iter().collect();
         let fields = spec.wanted().into_iter().filter_map(|(field, wanted)| {
             let value = match wanted {
                 Wanted::Exactly(value) => value,

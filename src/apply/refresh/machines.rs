@@ -93,7 +93,7 @@ fn tell_password(desired: &Desired, seen: &Seen, closed: &BTreeSet<&InstanceName
 /// What a release and Redis would be called, as far as the machines have addresses.
 pub(super) fn compute(provider: &Provider, desired: &Desired, known: &Known, observed: &mut Observed) {
     for resource in desired.resources.values() {
-        if let Some((field, value)) = computed(provider.artifact.as_ref(), &resource.spec, known) {
+        if let Some((field, value)) = computed(provider.program.as_ref(), &resource.spec, known) {
             observed.computed.insert((resource.address.clone(), field), value);
         }
     }

@@ -7,6 +7,8 @@ use crate::base::durable;
 use crate::base::ids::InstanceName;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
+use crate::cli::node_program;
+use crate::deploy::Architecture;
 use crate::topology::model::{HostKeys, Topology};
 
 /// Adds an instance like the last node's, with a node on it; its name. None where host keys are listed by hand, so that
@@ -32,17 +34,27 @@ fn name_after(last: &InstanceName, is_taken: impl Fn(&InstanceName) -> bool) -> 
     names.find(|name| !is_taken(name)).unwrap_or_else(|| last.clone())
 }
 
-/// Another release: the same program with a byte behind its end, so that it is another one by its digest and runs as
-/// the first does.
+/// Another release of every build there is.
 pub(super) fn another_release(program: &Path, folder: &Path) -> Result<PathBuf, Failure> {
+    let path = folder.join("chat-node");
+    change(program, &path)?;
+    for architecture in Architecture::ALL {
+        let build = node_program::beside(program, architecture);
+        if build.exists() {
+            change(&build, &node_program::beside(&path, architecture))?;
+        }
+    }
+    Ok(path)
+}
+
+/// The same program with a byte behind its end, so that it is another one by its digest and runs as the first does.
+fn change(program: &Path, into: &Path) -> Result<(), Failure> {
     let hint = || Some("give a readable one with --chat-node".to_owned());
     let mut bytes = fs::read(program)
         .map_err(durable::FileError::new("read", program))
         .map_err(|error| Failure::new(ExitStatus::Failed, error, hint()))?;
     bytes.push(b'\n');
-    let path = folder.join("chat-node");
-    durable::replace(&path, &bytes).map_err(|error| Failure::new(ExitStatus::Failed, error, None))?;
-    Ok(path)
+    durable::replace(into, &bytes).map_err(|error| Failure::new(ExitStatus::Failed, error, None))
 }
 
 #[cfg(test)]

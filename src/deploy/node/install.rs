@@ -7,7 +7,7 @@ use super::app;
 use super::kept::{Current, Manifest, current, fill, is_in_force_now, prune};
 use super::ready::stay_ready;
 use super::{
-    CURRENT, ENVIRONMENT, Files, READY, ReleaseId, Settings, UNIT, UNIT_FILE, environment, has_program,
+    CURRENT, ENVIRONMENT, Files, READY, ReleaseId, Settings, UNIT, UNIT_FILE, environment, has_build,
     program_of, release_id, revert, unit_file,
 };
 use crate::base::secret::Secret;
@@ -18,6 +18,7 @@ use crate::deploy::error::{DeployError, Trouble};
 use crate::deploy::facts::facts;
 use crate::deploy::host::Host;
 use crate::deploy::inspect;
+use crate::deploy::program::Program;
 use crate::deploy::redis::ensure_user;
 use crate::deploy::step::Step;
 use crate::deploy::unit;
@@ -40,8 +41,8 @@ pub struct Rollout {
 /// What is to be in force on a host.
 #[derive(Debug, Clone, Copy)]
 pub enum Wanted<'a> {
-    /// A release of this binary.
-    Built(&'a Artifact),
+    /// A release of this program.
+    Built(&'a Program),
     /// One that the host has kept.
     Kept(&'a ReleaseId),
 }
@@ -113,9 +114,9 @@ async fn prepare_in_step(
     note: &Note,
 ) -> Result<Work, DeployError> {
     let (release, files) = match wanted {
-        Wanted::Built(artifact) => {
+        Wanted::Built(program) => {
             let files = Files { environment: environment(settings, password)?, unit: unit_file(settings)? };
-            (release_id(artifact, settings)?, files)
+            (release_id(program, settings)?, files)
         }
         Wanted::Kept(release) => (release.clone(), kept(host, release, settings, password).await?),
     };
@@ -132,13 +133,13 @@ async fn prepare_in_step(
         uploaded: false,
         note: note.clone(),
     };
-    if let Wanted::Built(artifact) = wanted {
-        let program = program_of(release.as_str());
-        if work.is_in_force && has_program(host, &program, &artifact.sha256).await? {
+    if let Wanted::Built(program) = wanted {
+        if work.is_in_force && has_build(host, &program_of(release.as_str()), program).await? {
             return Ok(work);
         }
         work.is_in_force = false;
         let facts = facts(host).await?;
+        let artifact = program.for_host(facts.architecture);
         facts.accept(host.name(), artifact)?;
         facts.accept_size(host.name(), artifact)?;
         facts.note_clock(host.name(), note);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::played::{PASSWORD, Played};
-use super::{ROLLOUT, artifact, install, install_as, node_of, node_settings, password, quiet};
+use super::{ROLLOUT, artifact, install, install_as, node_of, node_settings, password, program, quiet};
 use crate::base::secret::Secret;
 use crate::deploy::node::{self, App, ENVIRONMENT, Outcome, UNIT_FILE};
 use crate::deploy::rehearsal::{Deed, Work, rehearse};
@@ -24,7 +24,7 @@ fn nothing() -> Secret<String> {
 }
 
 async fn put(host: &Played, content: &[u8], token: &str) -> Outcome {
-    install_as(host, &artifact(content), &settings(token), &nothing()).await.unwrap()
+    install_as(host, &program(content), &settings(token), &nothing()).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -67,7 +67,7 @@ async fn a_secret_is_seen_but_is_no_part_of_the_name_of_a_release() {
 async fn an_app_with_a_redis_is_told_where_it_is() {
     let host = Played::debian("ecs01");
     let with = node::Settings { redis_host: "10.0.0.7".to_owned(), ..settings("tulip") };
-    install_as(&host, &artifact(b"one"), &with, &password()).await.unwrap();
+    install_as(&host, &program(b"one"), &with, &password()).await.unwrap();
     let environment = host.file(ENVIRONMENT).text;
     assert!(
         environment.contains(&format!("\nREDIS_URL=redis://:{PASSWORD}@10.0.0.7:6379/0\n")),
@@ -106,15 +106,15 @@ async fn an_app_that_is_kept_comes_back_with_the_secrets_of_now() {
 async fn what_is_said_beforehand_of_an_app_has_no_secret() {
     let host = Played::debian("ecs01");
     put(&host, b"one", "tulip").await;
-    let (artifact, settings) = (artifact(b"two"), settings("rose"));
+    let (program, settings) = (program(b"two"), settings("rose"));
     let nothing = nothing();
-    let work = Work::Release(node::Wanted::Built(&artifact), &settings, Some(&nothing), ROLLOUT);
+    let work = Work::Release(node::Wanted::Built(&program), &settings, Some(&nothing), ROLLOUT);
     let deeds = rehearse(&host, work).await.unwrap();
     let told = format!("{deeds:?}");
     assert!(!told.contains("tulip") && !told.contains("rose") && told.contains("TOKEN=(secret)"), "{told}");
     assert!(deeds.iter().any(|deed| matches!(deed, Deed::Program(_))), "{told}");
     // The same release with another secret: that it changes is told, and nothing of it.
-    let same = super::artifact(b"one");
+    let same = super::program(b"one");
     let work = Work::Release(node::Wanted::Built(&same), &settings, Some(&nothing), ROLLOUT);
     let deeds = rehearse(&host, work).await.unwrap();
     let changed = deeds.iter().filter_map(|deed| match deed {
@@ -129,7 +129,7 @@ async fn a_loader_that_a_host_lacks_is_named_before_anything_is_sent() {
     let host = Played::debian("ecs01");
     let loader = "/lib/ld-musl-x86_64.so.1";
     let musl = Artifact { glibc_needed: None, loader: Some(loader.to_owned()), ..artifact(b"one") };
-    let error = install_as(&host, &musl, &settings("x"), &nothing()).await.unwrap_err();
+    let error = install_as(&host, &musl.into(), &settings("x"), &nothing()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "ecs01: the binary is started by /lib/ld-musl-x86_64.so.1, which the host does not have"
@@ -137,5 +137,5 @@ async fn a_loader_that_a_host_lacks_is_named_before_anything_is_sent() {
     assert!(error.hint().unwrap().contains("static") && host.uploads().is_empty());
     let usual = Artifact { loader: Some("/lib64/ld-linux-x86-64.so.2".to_owned()), ..artifact(b"one") };
     assert_eq!(usual.architecture, Architecture::X86_64);
-    install_as(&host, &usual, &settings("x"), &nothing()).await.unwrap();
+    install_as(&host, &usual.into(), &settings("x"), &nothing()).await.unwrap();
 }

@@ -27,6 +27,8 @@ pub(super) struct File {
 #[derive(Default)]
 pub(super) struct State {
     release: &'static str,
+    /// What `uname -m` says.
+    pub(super) machine: &'static str,
     files: BTreeMap<String, File>,
     links: BTreeMap<String, String>,
     users: BTreeSet<String>,
@@ -85,7 +87,12 @@ impl Played {
     fn new(name: &'static str, release: &'static str) -> Self {
         Self {
             name,
-            state: Mutex::new(State { release, free_kibibytes: 20 << 20, ..State::default() }),
+            state: Mutex::new(State {
+                release,
+                machine: "x86_64",
+                free_kibibytes: 20 << 20,
+                ..State::default()
+            }),
             turn: tokio::sync::Mutex::default(),
         }
     }
@@ -270,7 +277,7 @@ impl State {
         match words {
             ["env", _, rest @ ..] => self.run(rest, stdin),
             [.., path] if path.starts_with("/run/albatross") => self.steps.run(words),
-            ["uname", "-m"] => said("x86_64\n"),
+            ["uname", "-m"] => said(format!("{}\n", self.machine)),
             ["cat", "/etc/os-release"] => said(self.release),
             ["getconf", "GNU_LIBC_VERSION"] => said("glibc 2.36\n"),
             ["getconf", "_PHYS_PAGES"] => said("1048576\n"),

@@ -1,9 +1,7 @@
 //! What is said beforehand is what is done: the same commands and files, in the same order.
 
 use super::played::{PASSWORD, Played};
-use super::{
-    ROLLOUT, artifact, install, install_as, node_settings, password, quiet, redis_settings, release,
-};
+use super::{ROLLOUT, install, install_as, node_settings, password, program, quiet, redis_settings, release};
 use crate::deploy::rehearsal::{Deed, Work, rehearse};
 use crate::deploy::{DeployError, node, redis};
 
@@ -72,8 +70,8 @@ async fn a_release_does_on_a_host_what_was_said() {
     let host = Played::debian("ecs01");
     let (password, settings) = (password(), node_settings());
     for content in [b"one" as &[u8], b"two", b"three", b"four", b"four"] {
-        let artifact = artifact(content);
-        let wanted = node::Wanted::Built(&artifact);
+        let program = program(content);
+        let wanted = node::Wanted::Built(&program);
         let work = Work::Release(wanted, &settings, Some(&password), ROLLOUT);
         let deeds = rehearsed(&host, work).await.unwrap();
         install(&host, content).await.unwrap();
@@ -89,10 +87,10 @@ async fn a_release_does_on_a_host_what_was_said() {
 
     // Other settings make another release of the same binary, which is copied.
     let other = node::Settings { ping_interval: std::time::Duration::from_secs(7), ..settings };
-    let artifact = artifact(b"three");
-    let work = Work::Release(node::Wanted::Built(&artifact), &other, Some(&password), ROLLOUT);
+    let program = program(b"three");
+    let work = Work::Release(node::Wanted::Built(&program), &other, Some(&password), ROLLOUT);
     let deeds = rehearsed(&host, work).await.unwrap();
-    install_as(&host, &artifact, &other, &password).await.unwrap();
+    install_as(&host, &program, &other, &password).await.unwrap();
     assert_eq!(said(&deeds), done(&host));
     let copy = format!("install -m 0755 /opt/albatross/releases/{kept}/chat-node ");
     assert!(said(&deeds).iter().any(|deed| deed.starts_with(&copy)), "{deeds:#?}");
@@ -124,8 +122,8 @@ async fn what_changes_in_a_file_is_said_without_what_is_secret() {
     let host = Played::debian("ecs01");
     install(&host, b"one").await.unwrap();
     let settings = node::Settings { redis_host: "10.0.0.8".to_owned(), ..node_settings() };
-    let artifact = artifact(b"one");
-    let work = Work::Release(node::Wanted::Built(&artifact), &settings, None, ROLLOUT);
+    let program = program(b"one");
+    let work = Work::Release(node::Wanted::Built(&program), &settings, None, ROLLOUT);
     let deeds = rehearsed(&host, work).await.unwrap();
     let environment = deeds.iter().find_map(|deed| match deed {
         Deed::File(file) if file.path == node::ENVIRONMENT => Some(file),
@@ -144,8 +142,8 @@ async fn what_would_be_refused_is_said_beforehand() {
     host.with(|state| {
         state.listeners = r#"LISTEN 0 511 0.0.0.0:5000 0.0.0.0:* users:(("nginx",pid=812,fd=6))"#.to_owned();
     });
-    let (artifact, settings) = (artifact(b"one"), node_settings());
-    let work = Work::Release(node::Wanted::Built(&artifact), &settings, None, ROLLOUT);
+    let (program, settings) = (program(b"one"), node_settings());
+    let work = Work::Release(node::Wanted::Built(&program), &settings, None, ROLLOUT);
     let error = rehearsed(&host, work).await.unwrap_err();
     assert_eq!(error.to_string(), "ecs01: port 5000 is already in use by `nginx` (pid 812)");
 }
