@@ -79,17 +79,17 @@ bench-node: build ## Size, needs and start of the chat node; see BENCHMARKS.md |
 bench-balancer: setup-bench build ## Hold the load balancer against nginx; see BENCHMARKS.md | 12 min | 1 min
 	cargo run --release --locked --example bench_balancer
 
-screenshots: setup-test ## Take the pictures of the pages in docs/images anew | 8 min | 1 min
+screenshots: export ALBATROSS = $(CURDIR)/target/debug/albatross
+screenshots: export TOPOLOGY = $(CURDIR)/examples/chatroom.yaml
+screenshots: export CHAT_NODE = target/debug/chat-node
+screenshots: setup-test ## Take the pictures of pages and terminals in docs/images anew | 8 min | 3 min
 	cargo build --workspace --bins --test it --locked
 	mkdir -p docs/images
-	CHAT_NODE=target/debug/chat-node CHROMIUM="$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" \
-		node tests/browser/screenshots.mjs docs/images
-	ALBATROSS="$$PWD/target/debug/albatross" TOPOLOGY="$$PWD/examples/chatroom.yaml" \
-		CHROMIUM="$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" \
-		node tests/browser/region/screenshots.mjs docs/images
-	ALBATROSS="$$PWD/target/debug/albatross" TOPOLOGY="$$PWD/examples/chatroom.yaml" \
-		CHROMIUM="$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" \
-		node tests/browser/report/screenshots.mjs docs/images
+	cd tests/browser && npm ci --no-audit --no-fund
+	export CHROMIUM="$$(command -v chromium || command -v chromium-browser || command -v google-chrome)" && \
+	for what in tests/browser tests/browser/region tests/browser/report tests/browser/terminal; do \
+		node "$$what/screenshots.mjs" docs/images || exit 1; \
+	done
 
 clean: ## Remove what was built
 	cargo clean

@@ -7,13 +7,14 @@ use futures_util::future::BoxFuture;
 use crate::apply::hosts::Patience;
 use crate::cli::session::{Session, Target};
 use crate::cli::ssh::find;
+use crate::cli::typed;
 use crate::diagnosis::{Door, ListenerSubject, NodeSubject, RedisSubject, RuleSubject, Subject, Wanted};
 use crate::doctor::is_mainland;
 use crate::plan::desired::ready_path;
 use crate::resource::observed::Output;
 use crate::resource::spec::Spec;
 use crate::resource::{Kind, ResourceAddress};
-use crate::ssh::{self, quote};
+use crate::ssh;
 use crate::topology::model::{Address, Protocol, RedisPlace};
 
 /// Opens sessions along the way that `apply` takes.
@@ -54,7 +55,7 @@ fn wanted(session: &Session, target: String) -> Wanted {
     let is_local = matches!(session.target, Target::Local(_));
     Wanted {
         program: if is_local { "albatross --local" } else { "albatross" }.to_owned(),
-        file: quote(&session.source.0.to_string_lossy()),
+        file: typed::topology(&session.source.0),
         domain: topology.dns.domain.clone(),
         host: topology.dns.host.clone(),
         target,

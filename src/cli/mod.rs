@@ -64,6 +64,7 @@ mod stack;
 mod state;
 mod status;
 mod topology_file;
+mod typed;
 mod unlock;
 mod user_data;
 mod validate;

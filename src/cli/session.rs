@@ -21,7 +21,7 @@ use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
 use crate::cli::render::progress::Progress;
 use crate::cli::{
-    app, certificate, endpoints, environment, key, logins, node_program, saved, say, stack, user_data,
+    app, certificate, endpoints, environment, key, logins, node_program, saved, say, stack, typed, user_data,
 };
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
@@ -58,6 +58,7 @@ pub(super) struct Loaded {
 /// # Errors
 /// With exit status 65 when it is invalid.
 pub(super) fn load(options: &GlobalOptions, path: &Path) -> Result<Loaded, Failure> {
+    typed::remember(options, path);
     let bytes = read(path)?;
     if is_saved_plan(&bytes) {
         return Err(saved::not_a_topology(path));

@@ -277,7 +277,7 @@ fn a_disk_that_is_full() {
         "error: ecs01: a release needs ",
         " MiB of /opt, and 0 MiB are free there",
         "resource: release.ecs01",
-        "help: `albatross ssh FILE ecs01 -- df -h` shows what is full",
+        "help: `albatross --local ssh chatroom.yaml ecs01 -- df -h` shows what is full",
     ]);
     assert!(env.cloud().uploads().is_empty(), "{:?}", env.cloud().uploads());
     env.verify().expect_code(0);

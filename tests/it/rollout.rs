@@ -214,7 +214,10 @@ fn releases_are_listed_and_the_one_before_comes_back() {
     env.run(&["--local", "rollback", "--yes", "chatroom.yaml", &second]).expect_code(0);
     assert_eq!(standing(&releases(&env), "ecs02", "in_force"), Some(second));
     let unknown = env.run(&["--local", "rollback", "--yes", "chatroom.yaml", "0123456789ab"]).expect_code(1);
-    unknown.expect_in_order(&["ecs01 does not keep release 0123456789ab", "help: `albatross releases FILE`"]);
+    unknown.expect_in_order(&[
+        "ecs01 does not keep release 0123456789ab",
+        "help: `albatross --local releases chatroom.yaml`",
+    ]);
     env.run(&["--local", "rollback", "--yes", "chatroom.yaml", "latest"]).expect_code(64);
 }
 

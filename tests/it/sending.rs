@@ -42,7 +42,7 @@ fn of_a_binary_that_was_cut_only_the_rest_is_sent() {
     env.run(&["cloud", "fault", "add", "cut.yaml"]).expect_code(0);
     env.local("apply").expect_code(3).expect_in_order(&[
         "error: ecs01: the connection was lost during the upload of /opt/albatross/releases/",
-        "help: a second `albatross apply FILE` goes on from here",
+        "help: a second `albatross --local apply chatroom.yaml` goes on from here",
     ]);
     let first = sent(&cloud, "ecs01");
     assert!(first > 1_000_000, "{first}");

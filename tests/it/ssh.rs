@@ -58,7 +58,7 @@ fn ssh_that_is_cut_in_the_middle_of_an_upload_is_told_and_the_next_apply_goes_on
         "/chat-node, after ",
         " s\n",
         "resource: release.ecs01",
-        "help: a second `albatross apply FILE` goes on from here",
+        "help: a second `albatross --local apply chatroom.yaml` goes on from here",
     ]);
     env.run(&["cloud", "fault", "lift", "f1"]).expect_code(0);
     goes_on(&env);
@@ -94,7 +94,7 @@ fn a_host_that_reboots_in_the_middle_is_told_and_the_next_apply_goes_on() {
         "error: ecs01: the connection was lost during `",
         "`, after ",
         "resource: release.ecs01",
-        "help: a second `albatross apply FILE` goes on from here",
+        "help: a second `albatross --local apply chatroom.yaml` goes on from here",
     ]);
     env.cloud().open_gate(gate);
     goes_on(&env);

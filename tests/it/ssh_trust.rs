@@ -47,7 +47,7 @@ fn the_key_of_a_second_operator_is_added_and_that_of_the_first_stays() {
     log_in(&env, "ecs01").expect_code(1).expect_in_order(&[
         "error: ecs01: the key SHA256:",
         " is not accepted for user `root`",
-        "help: `albatross apply FILE` puts your key there through the Cloud Assistant",
+        "help: `albatross --local apply chatroom.yaml` puts your key there through the Cloud Assistant",
     ]);
     env.local("plan").expect_code(0).expect_in_order(&["unknown until apply: ecs01: the key SHA256:"]);
     env.local("apply")

@@ -18,6 +18,7 @@ use self::stream::Stream;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::outputs;
+use crate::cli::typed;
 use crate::resource::ResourceAddress;
 use crate::resource::observed::Outputs;
 use crate::topology::model::Topology;
@@ -111,13 +112,14 @@ pub(super) fn tell(line: &Line<'_>) {
 /// Tells why a command did not succeed, or why a part of it did not.
 pub(super) fn tell_failure(failure: &Failure) {
     let Some(error) = &failure.error else { return };
+    let hint = failure.hint.as_deref().map(typed::spelled_out);
     tell(&Line::Error {
         message: &error.to_string(),
         causes: error.chain().skip(1).map(ToString::to_string).collect(),
         code: failure.code.as_deref(),
         resource: failure.resource.as_deref(),
         request_id: failure.request_id.as_deref(),
-        hint: failure.hint.as_deref(),
+        hint: hint.as_deref(),
         file: None,
         line: None,
         column: None,

@@ -2,6 +2,7 @@
 
 use crate::cli::events;
 use crate::cli::failure::Failure;
+use crate::cli::typed;
 
 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
 const CYAN: anstyle::Style = anstyle::AnsiColor::Cyan.on_default().bold();
@@ -21,6 +22,6 @@ pub(crate) fn print(failure: &Failure) {
         anstream::eprintln!("  request id: {request_id}");
     }
     if let Some(hint) = &failure.hint {
-        anstream::eprintln!("{CYAN}help{CYAN:#}: {hint}");
+        anstream::eprintln!("{CYAN}help{CYAN:#}: {}", typed::spelled_out(hint));
     }
 }

@@ -13,6 +13,8 @@ pub(super) mod saved;
 
 use std::time::Duration;
 
+use rustix::termios::tcgetwinsize;
+
 /// Prints names with what they stand for, in two columns.
 pub(super) fn print_pairs(pairs: &[(String, String)]) {
     let width = pairs.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -38,6 +40,12 @@ pub(super) fn about(duration: Duration) -> String {
         }
         seconds => count(usize::try_from((seconds + 30) / 60).unwrap_or(usize::MAX), "minute"),
     }
+}
+
+/// Columns of the terminal that standard output is; none where lines have no end.
+pub(super) fn columns() -> Option<usize> {
+    let size = tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 /// A text in lines of at most so many columns.

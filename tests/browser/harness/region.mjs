@@ -14,20 +14,25 @@ import { PATIENCE, until } from "./waiting.mjs";
 const run = promisify(execFile);
 
 export class Cloud {
-  static async start() {
+  static async start(pace = "instant") {
     const cloud = new Cloud();
     cloud.folder = await mkdtemp(join(tmpdir(), "albatross-region-"));
     await copyFile(process.env.TOPOLOGY, join(cloud.folder, "chatroom.yaml"));
-    await cloud.albatross("cloud", "up", "--hosts", "process", "--pace", "instant");
+    await cloud.albatross("cloud", "up", "--hosts", "process", "--pace", pace);
     const known = JSON.parse(await readFile(join(cloud.folder, ".albatross/local/cloud.json"), "utf8"));
     Object.assign(cloud, { endpoint: known.endpoint, console: known.console, token: known.admin_token });
     return cloud;
   }
 
   async albatross(...words) {
-    const env = { PATH: process.env.PATH, HOME: this.folder, XDG_CONFIG_HOME: this.folder, ALIBABA_CLOUD_ECS_METADATA_DISABLED: "true" };
-    const { stdout } = await run(process.env.ALBATROSS, words, { cwd: this.folder, env });
+    const { stdout } = await run(process.env.ALBATROSS, words, this.place());
     return stdout;
+  }
+
+  /** Where its commands are typed, and what they are told of this machine. */
+  place() {
+    const env = { PATH: process.env.PATH, HOME: this.folder, XDG_CONFIG_HOME: this.folder, ALIBABA_CLOUD_ECS_METADATA_DISABLED: "true" };
+    return { cwd: this.folder, env };
   }
 
   async apply() {
