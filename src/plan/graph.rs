@@ -288,12 +288,21 @@ fn wishes<'p>(nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> Vec<(Node<'p>, N
     for new in of(Verb::Put) {
         wishes.extend(release_before(new, nodes, steps).into_iter().map(|before| (new, before)));
     }
-    // Nodes that find a changed Redis again are all still there.
     let is_of = |kind| move |node: &Node<'p>| node.0.kind == kind;
+    // A removal that is cut on the way and begun again still gets at the machines that are there.
+    for rule in of(Verb::Delete).filter(|node| is_way_in(node.0)) {
+        wishes.extend(of(Verb::Delete).filter(is_of(Kind::Instance)).map(|machine| (rule, machine)));
+    }
+    // Nodes that find a changed Redis again are all still there.
     for release in of(Verb::Delete).filter(is_of(Kind::Release)) {
         wishes.extend(of(Verb::Put).filter(is_of(Kind::Redis)).map(|redis| (release, redis)));
     }
     wishes
+}
+
+/// Whether it is a rule that lets operators in.
+fn is_way_in(address: &ResourceAddress) -> bool {
+    address.kind == Kind::SecurityRule && address.name.starts_with("ssh-")
 }
 
 /// Whether a machine, or the key it is known by, is the way to what is to be removed from another one.

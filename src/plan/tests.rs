@@ -239,6 +239,10 @@ fn destroy_goes_backwards_and_keeps_what_is_not_ours() {
     assert_order(&plan, "delete listener.main", "delete server_group.main");
     assert_order(&plan, "delete load_balancer.main", "delete vswitch.a");
     assert_order(&plan, "delete instance.ecs01", "delete security_group.main");
+    for machine in ["ecs01", "ecs02", "ecs03"] {
+        let machine = format!("delete instance.{machine}");
+        assert_order(&plan, &machine, "delete security_rule.ssh-203.0.113.0-24");
+    }
 }
 
 #[test]

@@ -117,6 +117,12 @@ impl Cloud {
         Ok((answer.status().as_u16(), answer.text().await?))
     }
 
+    /// Posts to a page of a node.
+    pub(crate) async fn tell(&self, url: &str, text: &str) -> anyhow::Result<()> {
+        self.http.post(url).body(text.to_owned()).timeout(PATIENCE).send().await?.error_for_status()?;
+        Ok(())
+    }
+
     async fn json(&self, method: Method, what: &str, body: Option<Value>) -> anyhow::Result<Value> {
         Ok(serde_json::from_str(&self.text(method, what, body).await?)?)
     }

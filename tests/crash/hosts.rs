@@ -167,8 +167,11 @@ pub(crate) async fn nodes(stage: &Stage, status: &Value) -> anyhow::Result<Value
         let node = format!("http://{outside}:{PORT}");
         let said = match stage.cloud.page(&format!("{node}/readyz")).await {
             Ok((status, _)) => {
-                let (_, greeting) =
-                    stage.cloud.page(&format!("{node}/socket.io/?EIO=4&transport=polling")).await?;
+                let polling = format!("{node}/socket.io/?EIO=4&transport=polling");
+                let (_, greeting) = stage.cloud.page(&polling).await?;
+                let greeting = packet(&greeting);
+                // Else a node that ends waits for whoever was greeted.
+                stage.cloud.tell(&format!("{polling}&sid={}", text(&greeting["sid"])), "1").await?;
                 format!("readyz {status}, {}", intervals(&greeting))
             }
             Err(_) => "does not answer".to_owned(),
@@ -178,9 +181,12 @@ pub(crate) async fn nodes(stage: &Stage, status: &Value) -> anyhow::Result<Value
     Ok(json!(all))
 }
 
-/// What a greeting says of the node's settings: `0{"sid":"...","pingInterval":10000,...}`.
-fn intervals(greeting: &str) -> String {
+/// What a greeting has in it: `0{"sid":"...","pingInterval":10000,...}`.
+fn packet(greeting: &str) -> Value {
     let json = greeting.find('{').map_or("", |start| &greeting[start..]);
-    let greeting: Value = serde_json::from_str(json).unwrap_or_default();
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+fn intervals(greeting: &Value) -> String {
     format!("pings every {} ms, waits {} ms", greeting["pingInterval"], greeting["pingTimeout"])
 }

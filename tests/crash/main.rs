@@ -1,7 +1,7 @@
 //! Kills the program at every point at which it can be killed, runs it again, and compares with an undisturbed run.
 //!
 //! `make crash` tries every point once; `ONLY='POINT; POINT'` tries those alone, `KEEP=1` keeps the folder of one that
-//! fails, `JOBS=N` runs N at a time (default 32). `make soak-engine` tries `ROUNDS` drawn pairs of crashes, and crashes
+//! fails, `JOBS=N` runs N at a time (default 32), `AT_MOST=N` tries about N of all. `make soak-engine` tries `ROUNDS` drawn pairs of crashes, and crashes
 //! beside faults of the cloud, from `SEED` on.
 
 #![expect(
@@ -22,6 +22,7 @@ mod recount;
 mod singles;
 mod soak;
 mod stage;
+mod times;
 mod trial;
 
 use std::process::ExitCode;
@@ -64,8 +65,10 @@ async fn run() -> anyhow::Result<bool> {
         let rounds = soak::Rounds { first: number("SEED", 1)?, count: number("ROUNDS", 300)? };
         soak::run(programs, recording, rounds, jobs()?).await?
     } else {
-        singles::run(programs, recording, jobs()?).await?
+        let at_most = usize::try_from(number("AT_MOST", u64::MAX)?)?;
+        singles::run(programs, recording, (jobs()?, at_most)).await?
     };
+    print!("{}", times::table());
     println!("{:.0} s", begun.elapsed().as_secs_f32());
     Ok(healed)
 }

@@ -13,6 +13,7 @@ use crate::point::{Point, Verb};
 use crate::programs::Programs;
 use crate::recording::Recording;
 use crate::stage::{Stage, finish};
+use crate::times::timed;
 use crate::trial::{self, Finding, Tallies};
 
 /// What all workers share.
@@ -24,8 +25,14 @@ struct Work {
 }
 
 /// Tries every point of a recording; whether all healed.
-pub(crate) async fn run(programs: Programs, recording: Recording, jobs: usize) -> anyhow::Result<bool> {
-    let left = Mutex::new(lives(&recording.points));
+pub(crate) async fn run(
+    programs: Programs,
+    recording: Recording,
+    (jobs, at_most): (usize, usize),
+) -> anyhow::Result<bool> {
+    let every = recording.points.len().div_ceil(at_most.clamp(1, recording.points.len()));
+    let points: Vec<Point> = recording.points.iter().step_by(every).cloned().collect();
+    let left = Mutex::new(lives(&points));
     let work = Arc::new(Work { programs, recording, left, tallies: Mutex::default() });
     let workers: Vec<_> = (0..jobs).map(|_| tokio::spawn(work_off(Arc::clone(&work)))).collect();
     trial::conclude(workers, &work.tallies).await
@@ -99,12 +106,12 @@ async fn live(work: &Work, life: &[Point]) -> anyhow::Result<()> {
 /// A stage at the beginning of a command: a new one, or one that goes on.
 async fn advance(work: &Work, stage: Option<(Stage, Verb)>, verb: Verb) -> anyhow::Result<Stage> {
     let Some((stage, at)) = stage else {
-        let stage = Stage::new(&work.programs).await?;
-        stage.prepare(verb).await?;
+        let stage = timed("new stage", Stage::new(&work.programs)).await?;
+        timed("prepare a stage", stage.prepare(verb)).await?;
         return Ok(stage);
     };
     for step in Verb::ALL.into_iter().filter(|step| *step > at && *step < verb) {
-        let ran = finish(stage.verb(step)?.spawn()?).await?;
+        let ran = timed("undisturbed step", finish(stage.verb(step)?.spawn()?)).await?;
         anyhow::ensure!(ran.status.success(), "an undisturbed {} failed:\n{}", step.word(), ran.said);
     }
     Ok(stage)

@@ -17,6 +17,7 @@ use crate::point::{Moment, Point, Site, Verb};
 use crate::recording::Reference;
 use crate::recount::Recount;
 use crate::stage::{Ran, Stage, finish};
+use crate::times::timed;
 
 /// How long the world may take to come to rest after a command.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -75,7 +76,7 @@ pub(crate) async fn run(
 ) -> anyhow::Result<Vec<Finding>> {
     let before = Recount::of(&stage.cloud.calls().await?);
     for (index, point) in points.iter().enumerate() {
-        match crash(stage, point).await? {
+        match timed("crash", crash(stage, point)).await? {
             Crash::Happened => {}
             Crash::NotReached(ran) if index == 0 => return Ok(vec![Finding::NotReached(ran.said)]),
             Crash::NotReached(ran) if !ran.status.success() => {
@@ -85,7 +86,7 @@ pub(crate) async fn run(
         }
     }
     stage.cloud.count_anew().await?;
-    let resumed = finish(stage.verb(verb)?.spawn()?).await?;
+    let resumed = timed("run again", finish(stage.verb(verb)?.spawn()?)).await?;
     if !resumed.status.success() {
         return Ok(vec![Finding::NotResumed(resumed.said)]);
     }
@@ -126,12 +127,12 @@ async fn compare(
 ) -> anyhow::Result<Vec<Finding>> {
     let mut findings = Vec::new();
     if verb != Verb::Destroy {
-        let plan = stage.plan().await?;
+        let plan = timed("plan", stage.plan()).await?;
         if plan.status.code() != Some(0) || plan.said.contains("warning") {
             findings.push(Finding::NotEmptyPlan(plan.said));
         }
     }
-    let difference = settled_difference(stage, reference).await?;
+    let difference = timed("compare", settled_difference(stage, reference)).await?;
     if !difference.is_empty() {
         findings.push(Finding::Different(difference));
     }
