@@ -58,7 +58,6 @@ pub(super) struct Loaded {
 /// # Errors
 /// With exit status 65 when it is invalid.
 pub(super) fn load(options: &GlobalOptions, path: &Path) -> Result<Loaded, Failure> {
-    typed::remember(options, path);
     let bytes = read(path)?;
     if is_saved_plan(&bytes) {
         return Err(saved::not_a_topology(path));
@@ -71,6 +70,7 @@ pub(super) fn load(options: &GlobalOptions, path: &Path) -> Result<Loaded, Failu
 /// # Errors
 /// As [`load`].
 pub(super) fn check(options: &GlobalOptions, path: &Path, bytes: &[u8]) -> Result<Loaded, Failure> {
+    typed::remember(options, path);
     let inputs = options.inputs.read()?;
     let text = String::from_utf8_lossy(bytes);
     let (topology, text) =

@@ -130,13 +130,13 @@ async fn a_binary_that_another_release_has_is_not_sent_again() {
     let other = node::Settings { ping_interval: Duration::from_secs(7), ..node_settings() };
     let outcome = install_as(&host, &program(b"one"), &other, &password()).await.unwrap();
     assert!(matches!(outcome, Outcome::Installed { uploaded: false, .. }), "{outcome:?}");
-    let program = format!("/opt/albatross/releases/{}/chat-node", node_of(&host).await.release.unwrap());
-    assert_eq!((host.file(&program).text.as_str(), host.file(&program).mode), ("one", 0o755));
-    assert!(!host.uploads().contains(&program), "{:?}", host.uploads());
+    let path = format!("/opt/albatross/releases/{}/chat-node", node_of(&host).await.release.unwrap());
+    assert_eq!((host.file(&path).text.as_str(), host.file(&path).mode), ("one", 0o755));
+    assert!(!host.uploads().contains(&path), "{:?}", host.uploads());
 
     // One that somebody has changed is not taken for it.
     host.edit(&format!("/opt/albatross/releases/{}/chat-node", release(b"one")));
-    host.edit(&program);
+    host.edit(&path);
     let third = node::Settings { ping_interval: Duration::from_secs(8), ..node_settings() };
     let outcome = install_as(&host, &program(b"one"), &third, &password()).await.unwrap();
     assert!(matches!(outcome, Outcome::Installed { uploaded: true, .. }), "{outcome:?}");
