@@ -445,6 +445,14 @@ pub const RULES: &[RuleExplanation] = &[
         "write for example `stack: chatroom`",
     ),
     rule(
+        "state-place",
+        "the state cannot be shared there",
+        "People who share a stack share a bucket of OSS: its lock, and the history of what was done. It is private, never \
+         kept versions, and each stack has a folder of its own below the prefix.",
+        "write for example `state: oss://my-team/albatross`, with `?region=cn-shanghai` behind it when the bucket is in \
+         another region; without `state` it is in the folder of this machine alone",
+    ),
+    rule(
         "sudo-password",
         "it is not said where the password for sudo is",
         "A password is never written into a topology: it is in a variable of the environment, or in a file that only you \

@@ -24,6 +24,12 @@ pub fn timestamp(moment: Moment) -> String {
     jiff::Timestamp::from_second(moment.div_euclid(1000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
 }
 
+/// OSS writes milliseconds, too: `2026-11-23T10:00:00.000Z`.
+pub fn timestamp_with_milliseconds(moment: Moment) -> String {
+    let time = jiff::Timestamp::from_millisecond(moment).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+    time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
 /// ECS leaves the seconds out: `2026-11-23T10:00Z`.
 pub fn timestamp_to_the_minute(moment: Moment) -> String {
     let full = timestamp(moment);
