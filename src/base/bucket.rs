@@ -81,14 +81,17 @@ fn is_bucket(name: &str) -> bool {
 
 fn is_prefix(prefix: &str) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
-    let is_segment =
-        |segment: &str| !segment.is_empty() && segment.chars().all(is_plain) && segment.trim_matches('.') != "";
+    let is_segment = |segment: &str| {
+        !segment.is_empty() && segment.chars().all(is_plain) && segment.trim_matches('.') != ""
+    };
     prefix.is_empty() || (prefix.len() <= LONGEST_PREFIX && prefix.split('/').all(is_segment))
 }
 
 fn is_region(region: &str) -> bool {
     region.contains('-')
-        && region.chars().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
+        && region
+            .chars()
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-')
 }
 
 #[cfg(test)]

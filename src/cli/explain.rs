@@ -30,7 +30,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, Failure> {
     match &arguments.code {
         Some(code) => {
-            let told = of_rule(code).or_else(|| of_exit(code)).or_else(|| of_state(code)).or_else(|| of_cloud(code));
+            let told =
+                of_rule(code).or_else(|| of_exit(code)).or_else(|| of_state(code)).or_else(|| of_cloud(code));
             explanation::print(&told.ok_or_else(|| unknown(code))?, arguments.json);
         }
         None => explanation::print_list(&list(), arguments.json),

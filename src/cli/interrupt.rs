@@ -116,7 +116,9 @@ impl Stop {
         let shared = self.shared.clone();
         tokio::spawn(async move {
             let lost = standing.lost().await;
-            say::alert(&format!("{lost}; from now on nothing is begun, and how it ended is written down here only"));
+            say::alert(&format!(
+                "{lost}; from now on nothing is begun, and how it ended is written down here only"
+            ));
             shared.lost_lock.store(true, Ordering::SeqCst);
             shared.say();
         });

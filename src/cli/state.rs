@@ -86,7 +86,11 @@ fn needs_bucket<'s>(topology: &Topology, stack: &'s Stack) -> Result<&'s Store, 
     stack.store.as_ref().ok_or_else(|| {
         Failure::saying(
             ExitStatus::Usage,
-            format!("the state of {} is not shared: it is in `{}` alone", topology.stack, stack.folder.display()),
+            format!(
+                "the state of {} is not shared: it is in `{}` alone",
+                topology.stack,
+                stack.folder.display()
+            ),
             "write where it is to be shared into the topology: `state: oss://BUCKET/PREFIX`",
         )
     })

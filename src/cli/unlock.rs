@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::base::durable::FileError;
 use crate::cli::GlobalOptions;
+use crate::cli::cloud;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::cli::cloud;
 use crate::cli::session::{self, Target};
 use crate::cli::stack::{self, show_lock_notice};
 use crate::cli::topology_file::{Located, TopologyArgument};

@@ -125,9 +125,8 @@ impl Bucket {
     /// # Errors
     /// When it cannot be written.
     pub async fn write(&self, key: &str, content: &[u8]) -> Result<(), BucketError> {
-        let write = || async {
-            self.operator.write(key, content.to_vec()).await.map(drop).map_err(Attempt::from)
-        };
+        let write =
+            || async { self.operator.write(key, content.to_vec()).await.map(drop).map_err(Attempt::from) };
         self.patiently(write).await
     }
 

@@ -110,7 +110,10 @@ mod tests {
     #[test]
     fn sentences_keep_to_their_form_and_codes_to_their_order() {
         for StateExplanation { code, means, why, next } in &ERRORS {
-            assert!(means.starts_with(|letter: char| letter.is_lowercase()) && !means.ends_with('.'), "{code}");
+            assert!(
+                means.starts_with(|letter: char| letter.is_lowercase()) && !means.ends_with('.'),
+                "{code}"
+            );
             assert!(why.ends_with('.') && !next.ends_with('.'), "{code}");
         }
         assert!(ERRORS.is_sorted_by_key(|error| error.code));

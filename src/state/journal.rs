@@ -210,7 +210,11 @@ impl Journal {
     }
 
     /// The same of lines that are not all in the file: others share the journal, and have written more.
-    pub(in crate::state) fn of_text(folder: &Path, text: &str, identity: &Identity) -> Result<Self, StateError> {
+    pub(in crate::state) fn of_text(
+        folder: &Path,
+        text: &str,
+        identity: &Identity,
+    ) -> Result<Self, StateError> {
         let (entries, _) = parse(&folder.join("journal"), text.as_bytes())?;
         Self::of(folder, entries, identity)
     }

@@ -20,7 +20,9 @@ pub(super) async fn run(options: &GlobalOptions, argument: &TopologyArgument) ->
     }
     let place = store.place();
     match opened.pushed {
-        0 => anstream::println!("{place} has all that is here: {}.", count(lines(journal.sequence()), "line")),
+        0 => {
+            anstream::println!("{place} has all that is here: {}.", count(lines(journal.sequence()), "line"))
+        }
         pushed => anstream::println!("Put {} into {place}.", count(pushed, "line")),
     }
     Ok(ExitStatus::Done)

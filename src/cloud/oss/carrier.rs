@@ -36,9 +36,8 @@ struct Shared {
 
 impl Signing {
     pub(super) fn new(client: &Client, bucket: &str, region: &RegionId, host: StorageHost) -> Self {
-        let signer = RequestSigner::new(bucket)
-            .with_region(region.as_str())
-            .with_signing_version(SigningVersion::V4);
+        let signer =
+            RequestSigner::new(bucket).with_region(region.as_str()).with_signing_version(SigningVersion::V4);
         Self(Arc::new(Shared {
             credentials: client.credentials().cloned(),
             signer,
@@ -89,7 +88,12 @@ impl Shared {
         }
     }
 
-    async fn send_with(&self, mut parts: Parts, body: Vec<u8>, keys: Option<&Keys>) -> Result<Answer, Attempt> {
+    async fn send_with(
+        &self,
+        mut parts: Parts,
+        body: Vec<u8>,
+        keys: Option<&Keys>,
+    ) -> Result<Answer, Attempt> {
         self.name_the_bucket(&mut parts);
         let credential = keys.map(credential);
         let context = Context::new();
@@ -97,7 +101,8 @@ impl Shared {
         signed.map_err(|error| Attempt::final_of(self.garbled(&error)))?;
         let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
         let request = http::Request::from_parts(parts, body);
-        let request = reqwest::Request::try_from(request).map_err(|error| Attempt::final_of(self.garbled(&error)))?;
+        let request =
+            reqwest::Request::try_from(request).map_err(|error| Attempt::final_of(self.garbled(&error)))?;
         let host = host_and_port(request.url());
         let began = Instant::now();
         let answer = self.network.carry(request).await;
@@ -112,7 +117,8 @@ impl Shared {
             }
         };
         self.answered.store(true, Ordering::Relaxed);
-        let code = element(&answer.body, "Code").filter(|_| answer.status >= 300).map(tracing::field::display);
+        let code =
+            element(&answer.body, "Code").filter(|_| answer.status >= 300).map(tracing::field::display);
         let request_id = answer.header("x-oss-request-id").map(tracing::field::display);
         tracing::info!(target: CALLS, status = answer.status, code, request_id, %took, "oss:{method} {path}");
         if (200..300).contains(&answer.status) || is_for_the_reader(&answer) {
@@ -123,7 +129,8 @@ impl Shared {
 
     /// What is asked of a bucket in the path style has a slash behind its name: so it is signed.
     fn name_the_bucket(&self, parts: &mut Parts) {
-        if matches!(self.host, StorageHost::OneAddress(_)) && parts.uri.path() == format!("/{}", self.bucket) {
+        if matches!(self.host, StorageHost::OneAddress(_)) && parts.uri.path() == format!("/{}", self.bucket)
+        {
             let bare = format!("/{}", self.bucket);
             let named = parts.uri.to_string().replacen(&bare, &format!("{bare}/"), 1);
             if let Ok(uri) = named.parse() {

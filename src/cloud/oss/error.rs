@@ -185,9 +185,8 @@ impl std::error::Error for Carried {}
 impl From<opendal::Error> for Attempt {
     fn from(error: opendal::Error) -> Self {
         let carried = error.source().and_then(|source| source.downcast_ref::<Carried>());
-        let taken = carried.and_then(|carried| {
-            carried.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
-        });
+        let taken = carried
+            .and_then(|carried| carried.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take());
         taken.unwrap_or_else(|| {
             let passes = error.is_temporary();
             let error = BucketError::Garbled { bucket: String::new(), what: error.to_string() };

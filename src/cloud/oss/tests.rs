@@ -28,8 +28,20 @@ fn each_refusal_says_what_to_do_about_it() {
     let elsewhere = "The bucket you are attempting to access must be addressed using the specified endpoint.";
     for (status, code, message, sentence, help) in [
         (404, "NoSuchBucket", "", "there is no bucket `team`", "make the bucket `team`"),
-        (403, "AccessDenied", "You have no right.", "OSS: AccessDenied: You have no right.", "albatross policy FILE"),
-        (403, "InvalidAccessKeyId", "No such key.", "OSS: InvalidAccessKeyId: No such key.", "albatross policy FILE"),
+        (
+            403,
+            "AccessDenied",
+            "You have no right.",
+            "OSS: AccessDenied: You have no right.",
+            "albatross policy FILE",
+        ),
+        (
+            403,
+            "InvalidAccessKeyId",
+            "No such key.",
+            "OSS: InvalidAccessKeyId: No such key.",
+            "albatross policy FILE",
+        ),
         (403, "AccessDenied", elsewhere, "the bucket `team` is in another region", "?region=REGION"),
         (400, "InvalidArgument", "No.", "OSS: InvalidArgument: No.", "later"),
     ] {

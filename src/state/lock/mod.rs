@@ -336,7 +336,11 @@ impl<'a> Queue<'a> {
     ///
     /// # Errors
     /// When the time is up and the holder lives.
-    pub(in crate::state) async fn wait_for(&mut self, holder: &Holder, is_doubtful: bool) -> Result<(), StateError> {
+    pub(in crate::state) async fn wait_for(
+        &mut self,
+        holder: &Holder,
+        is_doubtful: bool,
+    ) -> Result<(), StateError> {
         if self.deadline.passed() && !is_doubtful {
             return Err(StateError::Locked { holder: Box::new(holder.clone()) });
         }

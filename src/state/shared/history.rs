@@ -3,10 +3,10 @@
 use crate::state::StateError;
 use crate::state::journal;
 use crate::state::memory::Memory;
+use crate::state::shared::Store;
 use crate::state::shared::mark::Mark;
 use crate::state::shared::segment::{self, JOURNAL, SNAPSHOT, Segment, name};
 use crate::state::shared::store::Made;
-use crate::state::shared::Store;
 
 /// What came after a mark.
 #[derive(Debug)]
@@ -218,7 +218,11 @@ impl History {
     }
 
     fn damaged(&self, key: &str, why: &str) -> StateError {
-        StateError::SegmentDamaged { place: self.place().to_owned(), key: key.to_owned(), why: why.to_owned() }
+        StateError::SegmentDamaged {
+            place: self.place().to_owned(),
+            key: key.to_owned(),
+            why: why.to_owned(),
+        }
     }
 
     fn refused(&self) -> impl FnOnce(super::StoreError) -> StateError + use<> {

@@ -11,12 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::state::StateError;
 use crate::state::lock::{Claim, Holder, Listener, Queue, Record, Seen, Unlocked};
+use crate::state::shared::Store;
 use crate::state::shared::history::History;
 use crate::state::shared::mark::Mark;
 use crate::state::shared::outbox::Outbox;
 use crate::state::shared::segment::{highest, name};
 use crate::state::shared::store::{Made, StoreError};
-use crate::state::shared::Store;
 
 const LOCK: &str = "lock/";
 const BEAT: &str = "beat/";
@@ -76,7 +76,11 @@ impl SharedHolder {
 
 impl SharedLock {
     /// Takes the lock of a stack.
-    pub(super) async fn take(store: Store, claim: &Claim, listener: Listener<'_>) -> Result<Self, StateError> {
+    pub(super) async fn take(
+        store: Store,
+        claim: &Claim,
+        listener: Listener<'_>,
+    ) -> Result<Self, StateError> {
         let refused = || StateError::of_store(store.place());
         let record = Record::new(&claim.command, claim.lease);
         let mut queue = Queue::looking_every(LOOK, listener, claim.wait);

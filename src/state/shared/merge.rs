@@ -60,7 +60,8 @@ impl Merge {
             ours.iter().take_while(|line| line.entry.sequence <= mark.sequence).count()
         };
         // The mark may lag behind: what both have after it is known as well.
-        let common = ours[known..].iter().zip(&theirs).take_while(|(one, other)| one.text == other.text).count();
+        let common =
+            ours[known..].iter().zip(&theirs).take_while(|(one, other)| one.text == other.text).count();
         let (old, new) = ours.split_at(known + common);
         let theirs = &theirs[common..];
         let before = joined(&ours);
@@ -72,7 +73,8 @@ impl Merge {
         if old.is_empty() {
             check_lineage(&path, history.place(), (&ours, theirs))?;
         }
-        let replayed = if old.is_empty() { String::new() } else { replay((&path, identity), (old, theirs), new)? };
+        let replayed =
+            if old.is_empty() { String::new() } else { replay((&path, identity), (old, theirs), new)? };
         let aside = folder.join(format!("journal.aside-{}", &digest(before.as_bytes())[..12]));
         let taken = replayed.lines().count();
         let merged = Some(Merged { taken, left: new.len() - taken, aside });
@@ -179,7 +181,9 @@ fn replay(
         if !is_untouched || !entries.iter().all(|entry| is_of_one_resource(&entry.event)) {
             continue;
         }
-        for entry in entries.into_iter().filter(|entry| now.accepts(&entry.event)).cloned().collect::<Vec<_>>() {
+        for entry in
+            entries.into_iter().filter(|entry| now.accepts(&entry.event)).cloned().collect::<Vec<_>>()
+        {
             let Entry { at, event, .. } = entry;
             let sequence = now.sequence + 1;
             text.push_str(&line::encode(&Entry { sequence, at, event: event.clone() }));
@@ -207,7 +211,9 @@ fn announces(event: &Event) -> bool {
 /// Whether an event says something of its resource alone.
 fn is_of_one_resource(event: &Event) -> bool {
     match event {
-        Event::Happened { .. } | Event::Announced { .. } | Event::Answered { .. } | Event::Learned { .. } => true,
+        Event::Happened { .. } | Event::Announced { .. } | Event::Answered { .. } | Event::Learned { .. } => {
+            true
+        }
         Event::Opened(_)
         | Event::Deposed { .. }
         | Event::Adopted { .. }

@@ -10,11 +10,11 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::state::StateError;
 use crate::state::lock::Holder;
+use crate::state::shared::Store;
 use crate::state::shared::history::History;
 use crate::state::shared::lock::{SharedHolder, SharedLock, successor};
 use crate::state::shared::mark::Mark;
 use crate::state::shared::store::StoreError;
-use crate::state::shared::Store;
 
 /// What is on its way. Cheap to clone.
 #[derive(Debug, Clone)]

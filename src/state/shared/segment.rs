@@ -60,11 +60,15 @@ impl Segment {
     /// # Errors
     /// When it is damaged, or a newer version wrote it.
     pub(super) fn read(place: &str, key: &str, content: &[u8]) -> Result<Self, StateError> {
-        let damaged =
-            |why: &str| StateError::SegmentDamaged { place: place.to_owned(), key: key.to_owned(), why: why.to_owned() };
+        let damaged = |why: &str| StateError::SegmentDamaged {
+            place: place.to_owned(),
+            key: key.to_owned(),
+            why: why.to_owned(),
+        };
         let text = std::str::from_utf8(content).map_err(|_| damaged("it is not text"))?;
         let (first, rest) = text.split_once('\n').ok_or_else(|| damaged("it has no first line"))?;
-        let json = line::unsealed(first.as_bytes()).ok_or_else(|| damaged("the checksum of its head does not match"))?;
+        let json = line::unsealed(first.as_bytes())
+            .ok_or_else(|| damaged("the checksum of its head does not match"))?;
         let head: Head = serde_json::from_slice(json).map_err(|_| damaged("its head is not understood"))?;
         if head.version > FORMAT {
             let what = format!("it has version {}, and {FORMAT} is known", head.version);
@@ -81,7 +85,9 @@ impl Segment {
             return Err(damaged("its last line is torn"));
         }
         match entries.last() {
-            Some(last) if last.sequence != head.sequence => Err(damaged("its last line has another number than it says")),
+            Some(last) if last.sequence != head.sequence => {
+                Err(damaged("its last line has another number than it says"))
+            }
             _ => Ok(Self { head, text: rest.to_owned() }),
         }
     }

@@ -91,10 +91,7 @@ mod tests {
     #[test]
     fn path_and_query_say_what_is_meant() {
         let put = asked("PUT /team/a%20b/c+d");
-        assert_eq!(
-            (put.action, put.bucket.as_str(), put.key.as_str()),
-            ("PutObject", "team", "a b/c+d")
-        );
+        assert_eq!((put.action, put.bucket.as_str(), put.key.as_str()), ("PutObject", "team", "a b/c+d"));
         for (line, action) in [
             ("PUT /team", "PutBucket"),
             ("PUT /team/?versioning", "PutBucketVersioning"),

@@ -58,7 +58,8 @@ pub(super) fn put_versioning(
     region: &str,
 ) -> Result<Reply, ApiError> {
     let malformed = || {
-        let message = "The XML you provided was not well-formed or did not validate against our published schema.";
+        let message =
+            "The XML you provided was not well-formed or did not validate against our published schema.";
         ApiError::bad_request("MalformedXML", message)
     };
     let text = std::str::from_utf8(body).map_err(|_| malformed())?;

@@ -55,11 +55,7 @@ pub(super) fn list(world: &mut World, asked: &Asked, region: &str) -> Result<Rep
     Ok(Reply::xml("ListBucketResult", &written(asked, rows, &page)))
 }
 
-fn page<'a>(
-    objects: impl Iterator<Item = (&'a String, &'a Object)>,
-    asked: &Asked,
-    most: usize,
-) -> Page<'a> {
+fn page<'a>(objects: impl Iterator<Item = (&'a String, &'a Object)>, asked: &Asked, most: usize) -> Page<'a> {
     let prefix = asked.parameter("prefix").unwrap_or_default();
     let delimiter = asked.parameter("delimiter").filter(|delimiter| !delimiter.is_empty());
     let mut page = Page { rows: Vec::new(), next: None };
@@ -68,7 +64,8 @@ fn page<'a>(
         let rest = &key[prefix.len()..];
         let end = delimiter.and_then(|delimiter| Some(rest.find(delimiter)? + delimiter.len()));
         let common = end.map(|end| format!("{prefix}{}", &rest[..end]));
-        let is_known = matches!((&common, page.rows.last()), (Some(new), Some(Row::Prefix(old))) if new == old);
+        let is_known =
+            matches!((&common, page.rows.last()), (Some(new), Some(Row::Prefix(old))) if new == old);
         if !is_known && page.rows.len() == most {
             page.next = Some(last);
             return page;
@@ -161,7 +158,10 @@ mod tests {
     fn a_page_ends_where_the_next_begins() {
         let all = objects(&["a/1", "a/2", "b/1", "c"]);
         let first = page(all.iter(), &asked(&[]), 3);
-        assert_eq!((names(&first), first.next.as_deref()), (vec!["a/1".into(), "a/2".into(), "b/1".into()], Some("b/1")));
+        assert_eq!(
+            (names(&first), first.next.as_deref()),
+            (vec!["a/1".into(), "a/2".into(), "b/1".into()], Some("b/1"))
+        );
         let whole = page(all.iter(), &asked(&[]), 4);
         assert_eq!((whole.rows.len(), whole.next), (4, None));
     }
@@ -170,7 +170,10 @@ mod tests {
     fn what_keys_have_in_common_is_one_row() {
         let all = objects(&["a/1", "a/2", "b", "c/1"]);
         let shown = page(all.iter(), &asked(&[("delimiter", "/")]), 2);
-        assert_eq!((names(&shown), shown.next.as_deref()), (vec!["a/".to_owned(), "b".to_owned()], Some("b")));
+        assert_eq!(
+            (names(&shown), shown.next.as_deref()),
+            (vec!["a/".to_owned(), "b".to_owned()], Some("b"))
+        );
         let below = page(all.iter(), &asked(&[("delimiter", "/"), ("prefix", "a/")]), 9);
         assert_eq!(names(&below), ["a/1", "a/2"]);
     }

@@ -25,7 +25,13 @@ pub struct Reply {
 
 impl Reply {
     pub(super) fn empty(status: u16) -> Self {
-        Self { status, content_type: "application/xml", headers: Vec::new(), body: Vec::new(), modified: None }
+        Self {
+            status,
+            content_type: "application/xml",
+            headers: Vec::new(),
+            body: Vec::new(),
+            modified: None,
+        }
     }
 
     pub(super) fn xml(root: &str, inside: &str) -> Self {

@@ -38,7 +38,8 @@ impl<'a> Claim<'a> {
     pub fn of(head: &'a Head) -> Result<Self, ApiError> {
         let header = head.header("authorization").unwrap_or_default();
         let Some(fields) = header.strip_prefix(ALGORITHM) else {
-            let message = "The signature version of the request is not supported for this bucket: use version 4.";
+            let message =
+                "The signature version of the request is not supported for this bucket: use version 4.";
             return Err(ApiError::forbidden("AccessDenied", message));
         };
         let field = |name: &str| {
@@ -85,7 +86,9 @@ impl<'a> Claim<'a> {
         let text = format!("{ALGORITHM}\n{date}\n{scope}\n{hashed}");
         let key = [self.day, self.region, SERVICE, TERMINATOR]
             .iter()
-            .fold(format!("aliyun_v4{}", credential.secret.expose()).into_bytes(), |key, part| mac(&key, part));
+            .fold(format!("aliyun_v4{}", credential.secret.expose()).into_bytes(), |key, part| {
+                mac(&key, part)
+            });
         if hex::encode(mac(&key, &text)) == self.signature {
             return Ok(());
         }
@@ -137,10 +140,7 @@ fn check_token(head: &Head, credential: &Credential, now: i64) -> Result<(), Api
             }
             Err(ApiError::forbidden("SecurityTokenExpired", "The security token you provided has expired."))
         }
-        _ => Err(ApiError::forbidden(
-            "InvalidSecurityToken",
-            "The security token you provided is invalid.",
-        )),
+        _ => Err(ApiError::forbidden("InvalidSecurityToken", "The security token you provided is invalid.")),
     }
 }
 
