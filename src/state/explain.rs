@@ -63,17 +63,17 @@ pub const ERRORS: [StateExplanation; 9] = [
         "make a private bucket without versioning in the OSS console, or mend `state` in the topology",
     ),
     error(
-        ELSEWHERE,
-        "the bucket of the shared state is in another region",
-        "A bucket answers in its own region only. Unless told, it is looked for in the region of the stack.",
-        "write its region behind the place: `state: oss://my-team/albatross?region=cn-shanghai`",
-    ),
-    error(
         "state-other-history",
         "the journal of this machine and that of the bucket are of two states",
         "The stack was begun on this machine before it was shared, and somebody else has shared one under the same name \
          meanwhile.",
         "move the journal of this machine away: what there is is found by its tags, and the bucket's journal goes on",
+    ),
+    error(
+        ELSEWHERE,
+        "the bucket of the shared state is in another region",
+        "A bucket answers in its own region only. Unless told, it is looked for in the region of the stack.",
+        "write its region behind the place: `state: oss://my-team/albatross?region=cn-shanghai`",
     ),
     error(
         "state-secret-elsewhere",

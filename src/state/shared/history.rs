@@ -140,7 +140,11 @@ impl History {
         StateError::SharedLockLost { place: self.place().to_owned(), now }
     }
 
+    /// Makes the next segment. Behind one of a later epoch none of an earlier one is ever made.
     async fn push(&mut self, epoch: u64, sequence: u64, text: &str) -> Result<Made, StateError> {
+        if self.end.epoch > epoch {
+            return Err(self.lost());
+        }
         let next = Segment::new(self.end.position + 1, epoch, &self.end.digest, sequence, text);
         let content = next.to_bytes();
         let key = format!("{JOURNAL}{}", name(next.head.position));

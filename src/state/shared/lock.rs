@@ -63,9 +63,9 @@ impl SharedHolder {
         self.error()
     }
 
-    /// Whether it is lost.
-    pub(super) fn is_lost(&self) -> bool {
-        self.lost.is_cancelled()
+    /// That it is lost, once it is.
+    pub(super) fn if_lost(&self) -> Option<StateError> {
+        self.lost.is_cancelled().then(|| self.error())
     }
 
     fn error(&self) -> StateError {
@@ -127,7 +127,7 @@ impl SharedLock {
     /// Lets the next one in.
     pub(super) async fn release(&self) -> Result<(), StateError> {
         self.stop();
-        if self.standing.is_lost() {
+        if self.standing.if_lost().is_some() {
             return Ok(());
         }
         let key = format!("{RELEASED}{}", name(self.epoch));

@@ -107,6 +107,9 @@ impl Outbox {
 
     async fn push_up_to(&self, sequence: u64) -> Result<(), StateError> {
         let mut history = self.shared.history.lock().await;
+        if let Some(lost) = self.shared.standing.if_lost() {
+            return Err(lost);
+        }
         let (text, last) = {
             let waiting = self.waiting();
             if waiting.known >= sequence {
