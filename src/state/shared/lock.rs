@@ -228,6 +228,9 @@ async fn newest(store: &Store) -> Result<u64, StoreError> {
 
 /// Who held an epoch; none when there was none.
 async fn holder(store: &Store, epoch: u64) -> Result<Option<Holder>, StoreError> {
+    if epoch == 0 {
+        return Ok(None);
+    }
     let record = store.read(&format!("{LOCK}{}", name(epoch))).await?;
     Ok(record.map(|record| Holder::read(&record)))
 }

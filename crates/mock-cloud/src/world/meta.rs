@@ -24,10 +24,9 @@ pub fn timestamp(moment: Moment) -> String {
     jiff::Timestamp::from_second(moment.div_euclid(1000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
 }
 
-/// OSS writes milliseconds, too: `2026-11-23T10:00:00.000Z`.
+/// OSS writes milliseconds, and has none: `2026-11-23T10:00:00.000Z`.
 pub fn timestamp_with_milliseconds(moment: Moment) -> String {
-    let time = jiff::Timestamp::from_millisecond(moment).unwrap_or(jiff::Timestamp::UNIX_EPOCH);
-    time.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    timestamp(moment).replace('Z', ".000Z")
 }
 
 /// ECS leaves the seconds out: `2026-11-23T10:00Z`.
