@@ -134,10 +134,10 @@ impl Drop for SharedLock {
         let finished = tokio::task::block_in_place(|| Handle::current().block_on(self.held.finish()));
         if let Err(error) = finished {
             LEFT_BEHIND.store(true, Ordering::SeqCst);
-            say::alert(&format!("the end of this command is in the journal here only: {error}"));
-            if let Some(hint) = error.hint() {
-                say::alert(&format!("help: {hint}"));
-            }
+            say::alert(&format!(
+                "the end of this command is in the journal here only: {error}\n\
+                 help: the next command of this machine puts it into the bucket, and so does `albatross state push FILE`"
+            ));
         }
     }
 }

@@ -85,20 +85,20 @@ pub enum StateError {
         now: String,
     },
     /// The bucket of a shared stack says no, or nothing.
-    #[error("the shared state {place} cannot be used: {source}")]
+    #[error("the shared state {place} cannot be used: {said}")]
     Store {
         /// Where the state is.
         place: String,
         /// What the bucket said.
-        source: StoreError,
+        said: StoreError,
     },
     /// What was about to be done could not be made known to others, so it was not begun.
-    #[error("what was to be done could not be written to {place}, so it was not begun: {source}")]
+    #[error("what was to be done could not be written to {place}, so it was not begun: {said}")]
     Unshared {
         /// Where the state is.
         place: String,
         /// What the bucket said.
-        source: StoreError,
+        said: StoreError,
     },
     /// The bucket keeps versions: there nothing keeps one command from writing over another's object.
     #[error("the bucket of {place} keeps versions ({versioning}), so that it cannot keep two commands apart")]
@@ -150,7 +150,7 @@ impl StateError {
     /// For `map_err`.
     pub fn of_store(place: &str) -> impl FnOnce(StoreError) -> Self + use<> {
         let place = place.to_owned();
-        move |source| Self::Store { place, source }
+        move |said| Self::Store { place, said }
     }
 
     /// Whether another command has the lock now.
@@ -167,7 +167,7 @@ impl StateError {
             Self::SegmentDamaged { .. } => Some("state-segment-damaged"),
             Self::OtherHistory { .. } => Some("state-other-history"),
             Self::SecretElsewhere { .. } => Some("state-secret-elsewhere"),
-            Self::Store { source, .. } => source.explained_as,
+            Self::Store { said, .. } => said.explained_as,
             Self::File(_)
             | Self::Damaged { .. }
             | Self::Newer { .. }
@@ -185,7 +185,7 @@ impl StateError {
     /// What the bucket of a shared state said.
     pub fn of_bucket(&self) -> Option<&StoreError> {
         match self {
-            Self::Store { source, .. } | Self::Unshared { source, .. } => Some(source),
+            Self::Store { said, .. } | Self::Unshared { said, .. } => Some(said),
             Self::File(_)
             | Self::Damaged { .. }
             | Self::Newer { .. }
@@ -245,9 +245,9 @@ impl StateError {
                  `albatross state push FILE`, which puts it into the bucket"
                     .to_owned(),
             ),
-            Self::Store { source, .. } => source.hint.clone(),
-            Self::Unshared { source, .. } => {
-                let first = source.hint.as_ref().map(|hint| format!("{hint}; ")).unwrap_or_default();
+            Self::Store { said, .. } => said.hint.clone(),
+            Self::Unshared { said, .. } => {
+                let first = said.hint.as_ref().map(|hint| format!("{hint}; ")).unwrap_or_default();
                 Some(format!(
                     "{first}what was done is in the journal here: `albatross state push FILE` puts it into the bucket, and \
                      so does the same command"

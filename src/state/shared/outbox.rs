@@ -91,7 +91,11 @@ impl Outbox {
     /// When something stays behind.
     pub(super) async fn flush(&self) -> Result<Mark, StateError> {
         self.waiting().refused = None;
-        self.push().await?;
+        self.push().await.map_err(|error| match error {
+            // Nothing is about to be done any more.
+            StateError::Unshared { place, said } => StateError::Store { place, said },
+            error => error,
+        })?;
         let known = self.waiting().known;
         Ok(self.shared.history.lock().await.mark(known))
     }
@@ -132,9 +136,9 @@ impl Outbox {
                 let known = successor(&self.shared.store, self.shared.epoch).await.ok().flatten();
                 Err(self.shared.standing.lose(known.unwrap_or(now)))
             }
-            Err(StateError::Store { source, .. }) => {
-                self.waiting().refused = Some(source.clone());
-                Err(self.unshared(source))
+            Err(StateError::Store { said, .. }) => {
+                self.waiting().refused = Some(said.clone());
+                Err(self.unshared(said))
             }
             Err(error) => Err(error),
         }
@@ -148,8 +152,8 @@ impl Outbox {
         }
     }
 
-    fn unshared(&self, source: StoreError) -> StateError {
-        StateError::Unshared { place: self.shared.store.place().to_owned(), source }
+    fn unshared(&self, said: StoreError) -> StateError {
+        StateError::Unshared { place: self.shared.store.place().to_owned(), said }
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
