@@ -80,7 +80,12 @@ impl Segment {
         if rest.lines().count() != head.lines || !(rest.is_empty() || rest.ends_with('\n')) {
             return Err(damaged("lines are missing or too many"));
         }
-        let (entries, tail) = journal::parse(&Path::new(place).join(key), rest.as_bytes())?;
+        let parsed = journal::parse(&Path::new(place).join(key), rest.as_bytes());
+        let (entries, tail) = parsed.map_err(|error| match error {
+            // The head is a line, too.
+            StateError::Damaged { line, why, .. } => damaged(&format!("line {}: {why}", line + 1)),
+            error => error,
+        })?;
         if tail != journal::Tail::Whole {
             return Err(damaged("its last line is torn"));
         }

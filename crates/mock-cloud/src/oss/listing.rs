@@ -45,7 +45,8 @@ pub(super) fn list(world: &mut World, asked: &Asked, region: &str) -> Result<Rep
             return Err(ApiError::bad_request("InvalidArgument", message));
         }
     };
-    let start = match asked.parameter("continuation-token") {
+    // The official SDK for Python sends an empty one with the first page.
+    let start = match asked.parameter("continuation-token").filter(|token| !token.is_empty()) {
         Some(token) => key_of(token)?,
         None => asked.parameter("start-after").unwrap_or_default().to_owned(),
     };
