@@ -173,7 +173,10 @@ impl ApplyError {
 
     /// The cloud's word for it.
     pub fn code(&self) -> Option<&str> {
-        self.of_the_cloud()?.code()
+        match self {
+            Self::State(error) => error.of_bucket()?.code.as_deref(),
+            error => error.of_the_cloud()?.code(),
+        }
     }
 
     /// Id of the cloud's answer.
@@ -206,7 +209,7 @@ impl ApplyError {
 
     /// Whether another command has the lock now.
     pub fn lost_lock(&self) -> bool {
-        matches!(self, Self::State(StateError::LockLost { .. }))
+        matches!(self, Self::State(error) if error.is_lost_lock())
     }
 
     /// Whether the host is back on its earlier release.

@@ -14,6 +14,7 @@ use crate::resource::observed::{Fields, Outputs};
 use crate::resource::phase::{Happening, Phase};
 use crate::state::journal::{Event, Journal, Purpose};
 use crate::state::memory::InFlight;
+use crate::state::shared::Outbox;
 use crate::state::vault::{self, Kept};
 use crate::state::{Memory, StateError};
 
@@ -72,22 +73,24 @@ impl Ledger {
     /// Writes down that a call is about to be sent, and gives it back to be sent.
     ///
     /// # Guarantees
-    /// The exact call, token included, is on disk before this returns.
+    /// The exact call, token included, is on disk before this returns, and in the bucket where others share the journal.
     ///
     /// # Errors
-    /// When the disk refuses; then the call must not be sent.
-    pub fn intend(
+    /// When the disk or the bucket refuses, or the lock is another's; then the call must not be sent.
+    pub async fn intend(
         &self,
         address: &ResourceAddress,
         build: impl FnOnce(&ClientToken) -> Call,
     ) -> Result<Call, StateError> {
-        self.with(|journal| {
+        let (call, told) = self.with(|journal| {
             let token = journal.memory().next_token(address);
             let call = build(&token);
             let value = journalled(journal, &call)?;
             journal.append(happened(address, Happening::Intend(token), Some(value)))?;
-            Ok(call)
-        })
+            Ok::<_, StateError>((call, Told::of(journal)))
+        })?;
+        told.to_all().await?;
+        Ok(call)
     }
 
     /// Writes down that a call is about to be sent that leaves the resource in its phase, and gives it back to be sent.
@@ -97,26 +100,32 @@ impl Ledger {
     ///
     /// # Errors
     /// When the disk refuses; then the call must not be sent.
-    pub fn announce(
+    pub async fn announce(
         &self,
         address: &ResourceAddress,
         purpose: Purpose,
         call: Call,
     ) -> Result<Call, StateError> {
-        self.with(|journal| {
+        let told = self.with(|journal| {
             let value = journalled(journal, &call)?;
             journal.append(Event::Announced { address: address.clone(), purpose, call: Some(value) })?;
-            Ok(call)
-        })
+            Ok::<_, StateError>(Told::of(journal))
+        })?;
+        told.to_all().await?;
+        Ok(call)
     }
 
     /// Writes down that something is about to be removed from a host.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn announce_on_host(&self, address: &ResourceAddress) -> Result<(), StateError> {
+    /// As [`Ledger::intend`].
+    pub async fn announce_on_host(&self, address: &ResourceAddress) -> Result<(), StateError> {
         let (address, purpose) = (address.clone(), Purpose::Remove);
-        self.with(|journal| journal.append(Event::Announced { address, purpose, call: None }))
+        let told = self.with(|journal| {
+            journal.append(Event::Announced { address, purpose, call: None })?;
+            Ok::<_, StateError>(Told::of(journal))
+        })?;
+        told.to_all().await
     }
 
     /// What became of the call that was announced last is known, and the resource is in the phase it was in.
@@ -143,12 +152,14 @@ impl Ledger {
     /// Writes down that something is about to be done on a host.
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub fn intend_on_host(&self, address: &ResourceAddress) -> Result<(), StateError> {
-        self.with(|journal| {
+    /// As [`Ledger::intend`].
+    pub async fn intend_on_host(&self, address: &ResourceAddress) -> Result<(), StateError> {
+        let told = self.with(|journal| {
             let token = journal.memory().next_token(address);
-            journal.append(happened(address, Happening::Intend(token), None))
-        })
+            journal.append(happened(address, Happening::Intend(token), None))?;
+            Ok::<_, StateError>(Told::of(journal))
+        })?;
+        told.to_all().await
     }
 
     /// The cloud refused it for good.
@@ -240,6 +251,27 @@ impl Ledger {
     }
 }
 
+/// A line that is on disk, and who has to know it before it comes true.
+struct Told {
+    outbox: Option<Outbox>,
+    sequence: u64,
+}
+
+impl Told {
+    /// The last line of a journal.
+    fn of(journal: &Journal) -> Self {
+        Self { outbox: journal.outbox().cloned(), sequence: journal.sequence() }
+    }
+
+    /// Waits until everybody can know it.
+    async fn to_all(self) -> Result<(), StateError> {
+        match self.outbox {
+            Some(outbox) => outbox.settled(self.sequence).await,
+            None => Ok(()),
+        }
+    }
+}
+
 /// A call as it is journalled; its secrets are on disk when this returns, and are not in it.
 fn journalled(journal: &Journal, call: &Call) -> Result<Value, StateError> {
     let mut value = serde_json::to_value(call).expect("calls have text keys only");
@@ -289,22 +321,22 @@ mod tests {
         entries.map(|entry| entry.unwrap().path()).collect()
     }
 
-    #[test]
-    fn a_call_is_sent_again_with_the_secrets_it_had() {
+    #[tokio::test]
+    async fn a_call_is_sent_again_with_the_secrets_it_had() {
         let folder = tempfile::tempdir().unwrap();
-        let sent = open(folder.path()).intend(&address(), build).unwrap();
+        let sent = open(folder.path()).intend(&address(), build).await.unwrap();
         let ledger = open(folder.path());
         let again = ledger.call_of(&flight(&ledger)).unwrap().unwrap();
         assert_eq!(again, sent);
         assert_eq!(again.secrets["Password"].expose(), "hunter2");
     }
 
-    #[test]
-    fn no_secret_is_in_the_journal_or_in_an_error() {
+    #[tokio::test]
+    async fn no_secret_is_in_the_journal_or_in_an_error() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = open(folder.path());
-        ledger.intend(&address(), build).unwrap();
-        ledger.announce(&address(), Purpose::Mark, build(&ClientToken::new("0f"))).unwrap();
+        ledger.intend(&address(), build).await.unwrap();
+        ledger.announce(&address(), Purpose::Mark, build(&ClientToken::new("0f"))).await.unwrap();
         let journal = std::fs::read_to_string(folder.path().join("journal")).unwrap();
         assert!(journal.contains(r#""secrets":{"Password":{"secret":""#), "{journal}");
         assert!(!journal.contains("hunter2"), "{journal}");
@@ -313,8 +345,8 @@ mod tests {
     }
 
     /// Every way in which the outcome of a call becomes known.
-    #[test]
-    fn a_secret_goes_when_the_outcome_is_known() {
+    #[tokio::test]
+    async fn a_secret_goes_when_the_outcome_is_known() {
         type Outcome<'a> = &'a dyn Fn(&Ledger) -> Result<(), StateError>;
         let id = CloudId::new("r-1");
         let outcomes: [Outcome<'_>; 4] = [
@@ -326,30 +358,30 @@ mod tests {
         for outcome in outcomes {
             let folder = tempfile::tempdir().unwrap();
             let ledger = open(folder.path());
-            ledger.intend(&address(), build).unwrap();
+            ledger.intend(&address(), build).await.unwrap();
             assert_eq!(secret_files(folder.path()).len(), 1);
             outcome(&ledger).unwrap();
             assert_eq!(secret_files(folder.path()), [] as [PathBuf; 0]);
         }
     }
 
-    #[test]
-    fn a_secret_stays_while_something_else_is_learned() {
+    #[tokio::test]
+    async fn a_secret_stays_while_something_else_is_learned() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = open(folder.path());
-        ledger.intend(&address(), build).unwrap();
-        ledger.intend(&ResourceAddress::only(Kind::Vpc), build).unwrap();
+        ledger.intend(&address(), build).await.unwrap();
+        ledger.intend(&ResourceAddress::only(Kind::Vpc), build).await.unwrap();
         ledger.refuse(&ResourceAddress::only(Kind::Vpc)).unwrap();
         assert_eq!(secret_files(folder.path()).len(), 1);
         assert!(ledger.call_of(&flight(&ledger)).unwrap().is_some());
     }
 
     /// Between the secret and the line that names it, and between the outcome and the removal.
-    #[test]
-    fn what_a_crash_leaves_of_secrets_goes_when_the_journal_is_opened() {
+    #[tokio::test]
+    async fn what_a_crash_leaves_of_secrets_goes_when_the_journal_is_opened() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = open(folder.path());
-        ledger.intend(&address(), build).unwrap();
+        ledger.intend(&address(), build).await.unwrap();
         let [kept] = secret_files(folder.path()).try_into().unwrap();
         ledger.with(|journal| journal.keep_secret(&Secret::new("unannounced".to_owned()))).unwrap();
         assert_eq!(secret_files(folder.path()).len(), 2);
@@ -359,11 +391,11 @@ mod tests {
         assert!(ledger.call_of(&flight(&ledger)).unwrap().is_some());
     }
 
-    #[test]
-    fn a_secret_that_is_lost_or_changed_stops_the_call() {
+    #[tokio::test]
+    async fn a_secret_that_is_lost_or_changed_stops_the_call() {
         let folder = tempfile::tempdir().unwrap();
         let ledger = open(folder.path());
-        ledger.intend(&address(), build).unwrap();
+        ledger.intend(&address(), build).await.unwrap();
         let [file] = secret_files(folder.path()).try_into().unwrap();
         std::fs::write(&file, "0f\nhunter3").unwrap();
         let error = ledger.call_of(&flight(&ledger)).unwrap_err();

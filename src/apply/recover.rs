@@ -20,6 +20,7 @@ use crate::resource::observed::{Fields, Observed, Owner};
 use crate::resource::phase::Phase;
 use crate::resource::settings::is_shown_only;
 use crate::resource::{Kind, ResourceAddress};
+use crate::state::StateError;
 use crate::state::memory::InFlight;
 
 /// How long a token is trusted to give the first answer again. The cloud does not say; after that, look first.
@@ -52,10 +53,11 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
     let memory = provider.ledger.memory();
     for (address, remembered) in memory.in_flight() {
         let Some(flight) = remembered.in_flight.as_ref() else { continue };
-        let Some(call) = provider.ledger.call_of(flight)?.filter(|call| is_still_good(address, call, flight))
-        else {
-            continue;
+        let call = match provider.ledger.call_of(flight) {
+            Err(StateError::SecretElsewhere { .. }) if !is_young(flight) => None,
+            call => call?,
         };
+        let Some(call) = call.filter(|call| is_still_good(address, call, flight)) else { continue };
         resent += 1;
         match provider.client.call::<Value>(&call).await {
             Ok(reply) => {
@@ -79,10 +81,15 @@ async fn resend(provider: &Provider) -> Result<usize, ApplyError> {
 fn is_still_good(address: &ResourceAddress, call: &Call, flight: &InFlight) -> bool {
     let creates = call.action.starts_with("Create")
         || matches!(call.action.as_str(), "RunInstances" | "UploadUserCertificate");
-    let age = Duration::try_from(clock::now().duration_since(flight.since)).unwrap_or(Duration::MAX);
     let has_token = ["ClientToken", "Token"].iter().any(|name| call.query.contains_key(*name));
     let good = is_settled(address.kind) && creates && has_token;
-    good && age < TOKEN_LIFETIME
+    good && is_young(flight)
+}
+
+/// Whether the token of a call is trusted to give the first answer again.
+fn is_young(flight: &InFlight) -> bool {
+    let age = Duration::try_from(clock::now().duration_since(flight.since)).unwrap_or(Duration::MAX);
+    age < TOKEN_LIFETIME
 }
 
 /// Takes into the journal what was found of the stack and is not known there: made before the state was lost, or by a

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod address_map;
+pub mod bucket;
 pub mod certificate;
 pub mod chance;
 pub mod clock;

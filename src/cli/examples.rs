@@ -71,6 +71,8 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("state list", &["albatross state list chatroom.yaml"]),
     ("state show", &["albatross state show chatroom.yaml instance.ecs01"]),
     ("state rm", &["albatross state rm chatroom.yaml record.main"]),
+    ("state push", &["albatross state push chatroom.yaml"]),
+    ("state pull", &["albatross state pull chatroom.yaml"]),
     (
         "ssh",
         &[

@@ -9,6 +9,7 @@ use crate::cloud::Product;
 use crate::cloud::explain::documented::{self, Source};
 use crate::cloud::explain::{self, AREAS, handled};
 use crate::cloud::retry;
+use crate::state;
 use crate::topology::explain as rules;
 
 /// How alike a code must be to be suggested, from 0 to 1.
@@ -29,7 +30,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, Failure> {
     match &arguments.code {
         Some(code) => {
-            let told = of_rule(code).or_else(|| of_exit(code)).or_else(|| of_cloud(code));
+            let told =
+                of_rule(code).or_else(|| of_exit(code)).or_else(|| of_state(code)).or_else(|| of_cloud(code));
             explanation::print(&told.ok_or_else(|| unknown(code))?, arguments.json);
         }
         None => explanation::print_list(&list(), arguments.json),
@@ -60,6 +62,20 @@ fn of_exit(code: &str) -> Option<Told> {
         means: status.means().to_owned(),
         why: None,
         next: Some(status.next().to_owned()),
+        given: Vec::new(),
+        retried: None,
+        handled: None,
+    })
+}
+
+fn of_state(code: &str) -> Option<Told> {
+    let error = state::explain::find(code)?;
+    Some(Told {
+        kind: "state",
+        code: code.to_owned(),
+        means: error.means.to_owned(),
+        why: Some(error.why.to_owned()),
+        next: Some(error.next.to_owned()),
         given: Vec::new(),
         retried: None,
         handled: None,
@@ -147,8 +163,9 @@ fn list() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
         let rows = area.entries.iter().flat_map(|entry| entry.codes.iter().map(|code| (*code, entry.means)));
         (area.name, rows.collect())
     });
+    let states = state::explain::ERRORS.iter().map(|error| (error.code, error.means)).collect();
     let rules = rules::RULES.iter().map(|rule| (rule.code, rule.means)).collect();
-    cloud.chain([("Rules for topologies", rules)]).collect()
+    cloud.chain([("Shared state", states), ("Rules for topologies", rules)]).collect()
 }
 
 fn unknown(code: &str) -> Failure {
@@ -170,7 +187,9 @@ fn unknown(code: &str) -> Failure {
 fn nearest(typed: &str) -> Vec<&'static str> {
     let typed = typed.to_ascii_lowercase();
     let own = AREAS.iter().flat_map(|area| area.entries).flat_map(|entry| entry.codes.iter().copied());
-    let known = documented::all().keys().copied().chain(own).chain(rules::RULES.iter().map(|rule| rule.code));
+    let states = state::explain::ERRORS.iter().map(|error| error.code);
+    let rules = rules::RULES.iter().map(|rule| rule.code);
+    let known = documented::all().keys().copied().chain(own).chain(states).chain(rules);
     let likeness = |code: &'static str| (strsim::jaro_winkler(&typed, &code.to_ascii_lowercase()), code);
     let mut alike: Vec<(f64, &'static str)> = known.map(likeness).filter(|(like, _)| *like > ALIKE).collect();
     alike.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));

@@ -63,7 +63,10 @@ impl From<ApplyError> for Failure {
     fn from(error: ApplyError) -> Self {
         let status = match &error {
             ApplyError::State(
-                StateError::Locked { .. } | StateError::LockBusy { .. } | StateError::LockLost { .. },
+                StateError::Locked { .. }
+                | StateError::LockBusy { .. }
+                | StateError::LockLost { .. }
+                | StateError::SharedLockLost { .. },
             ) => ExitStatus::Locked,
             ApplyError::Stopped { .. } => ExitStatus::Interrupted,
             error if error.rolled_back() => ExitStatus::RolledBack,
@@ -84,7 +87,11 @@ impl From<ApplyError> for Failure {
             | ApplyError::PasswordLost { .. }
             | ApplyError::Unhealthy { .. } => ExitStatus::Failed,
         };
-        let (hint, request_id) = (error.hint(), error.request_id().map(ToString::to_string));
+        let of_bucket = match &error {
+            ApplyError::State(error) => error.of_bucket().and_then(|said| said.request_id.clone()),
+            error => error.request_id().map(ToString::to_string),
+        };
+        let (hint, request_id) = (error.hint(), of_bucket);
         let code = error.code().map(str::to_owned);
         Self { status, resource: None, code, request_id, hint, error: Some(error.into()) }
     }

@@ -13,6 +13,7 @@ use crate::cli::failure::Failure;
 use crate::cli::{events, say};
 use crate::ssh::quote;
 use crate::state::lock::Standing;
+use crate::state::shared::SharedHolder;
 
 /// How many listen. A command may be made of several that listen one after the other.
 static LISTENING: AtomicUsize = AtomicUsize::new(0);
@@ -105,6 +106,19 @@ impl Stop {
         tokio::spawn(async move {
             let lost = standing.lost().await;
             say::alert(&format!("{lost}; from now on nothing is journalled"));
+            shared.lost_lock.store(true, Ordering::SeqCst);
+            shared.say();
+        });
+    }
+
+    /// Says stop as soon as the lock that is shared with others is lost.
+    pub(super) fn when_shared_lock_is_lost(&self, standing: SharedHolder) {
+        let shared = self.shared.clone();
+        tokio::spawn(async move {
+            let lost = standing.lost().await;
+            say::alert(&format!(
+                "{lost}; from now on nothing is begun, and how it ended is written down here only"
+            ));
             shared.lost_lock.store(true, Ordering::SeqCst);
             shared.say();
         });

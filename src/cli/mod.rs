@@ -58,6 +58,7 @@ mod scenario;
 mod schema;
 mod selection;
 mod session;
+mod shared;
 mod smoke;
 mod ssh;
 mod stack;
@@ -218,7 +219,7 @@ enum Command {
     Status(ShowArguments),
     /// Show what others need to know of the stack: its URL, ids and addresses
     Outputs(outputs::Arguments),
-    /// Look at what the journal knows of the stack, and forget a resource
+    /// Look at what the journal knows of the stack, forget a resource, share the journal
     State(state::Arguments),
     /// Log in to a host, or run a command there, along the verified way that `apply` takes
     Ssh(ssh::Arguments),
@@ -268,6 +269,11 @@ pub fn run() -> ExitCode {
         render::failure::print(&failure);
         failure.status
     });
+    let status = match status {
+        // The stack is as it shall be, and others do not know all of it yet.
+        ExitStatus::Done if shared::has_left_something_behind() => ExitStatus::PartlyApplied,
+        status => status,
+    };
     events::end(status);
     status.into()
 }

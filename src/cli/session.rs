@@ -20,6 +20,7 @@ use crate::cli::interrupt::Stop;
 use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
 use crate::cli::render::progress::Progress;
+use crate::cli::stack::Guard;
 use crate::cli::{
     app, certificate, endpoints, environment, key, logins, node_program, saved, say, stack, typed, user_data,
 };
@@ -31,7 +32,6 @@ use crate::plan;
 use crate::plan::desired::{Brought, Desired, desired};
 use crate::plan::saved::{Origin, is_saved_plan};
 use crate::state::begun::Begun;
-use crate::state::lock::Lock;
 use crate::topology::model::Topology;
 use crate::topology::references::Resolved;
 use crate::topology::{self, LARGEST_FILE};
@@ -181,8 +181,10 @@ pub(super) struct Session {
     pub progress: Option<Progress>,
     /// Whether this is a part of a command that has a last line of its own.
     pub is_part: bool,
+    /// Where the state is that several people share.
+    pub shared_in: Option<String>,
     /// Keeps other commands away.
-    _lock: Option<Lock>,
+    _lock: Option<Guard>,
 }
 
 /// Begins a command.
@@ -213,7 +215,7 @@ pub(super) async fn begin_at(
         saved::check_cloud(origin, &stack.identity.account, &stack.identity.endpoint)?;
     }
     let (lock, journal, stop) = match access {
-        Use::Look | Use::Plan => (None, stack.read()?, Stop::never()),
+        Use::Look | Use::Plan => (None, stack.read().await?, Stop::never()),
         Use::Change | Use::Remove => {
             let stop = Stop::listen()?;
             let (lock, journal) = stack.lock(options, &stop).await?;
@@ -270,6 +272,7 @@ pub(super) async fn begin_at(
         diff: Diff::default(),
         progress: None,
         is_part: false,
+        shared_in: stack.store.as_ref().map(|store| store.place().to_owned()),
         _lock: lock,
     })
 }

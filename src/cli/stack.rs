@@ -9,10 +9,12 @@ use crate::cli::failure::Failure;
 use crate::cli::interrupt::{self, Stop};
 use crate::cli::say;
 use crate::cli::session::{self, Target};
+use crate::cli::shared::{self, SharedLock};
 use crate::cloud::transport::Client;
 use crate::state::Identity;
 use crate::state::journal::{Journal, Tail};
 use crate::state::lock::{Claim, Lock, Notice};
+use crate::state::shared::{self as in_bucket, Opened, Store};
 use crate::topology::model::Topology;
 
 /// A stack of an account, and where its journal is.
@@ -23,13 +25,21 @@ pub(super) struct Stack {
     pub identity: Identity,
     /// The folder of its state.
     pub folder: PathBuf,
+    /// The bucket that several people share it in.
+    pub store: Option<Store>,
     caller: Caller,
+}
+
+/// What keeps other commands away from a stack: here, and elsewhere where it is shared. It ends in that order backwards.
+pub(super) struct Guard {
+    _shared: Option<SharedLock>,
+    _local: Lock,
 }
 
 /// The stack of a topology in the cloud a command is for.
 ///
 /// # Errors
-/// When no credentials are found, or nobody says whose they are.
+/// When no credentials are found, nobody says whose they are, or the bucket of a shared state cannot be used.
 pub(super) async fn find(
     options: &GlobalOptions,
     topology: &Topology,
@@ -44,7 +54,14 @@ pub(super) async fn find(
         .join(&caller.account)
         .join(topology.region.as_str())
         .join(topology.stack.as_str());
-    Ok(Stack { client, identity, folder, caller })
+    let store = match &topology.state {
+        Some(location) => {
+            let is_local = matches!(target, Target::Local(_));
+            Some(shared::open(&client, location, &identity, is_local).await?)
+        }
+        None => None,
+    };
+    Ok(Stack { client, identity, folder, store, caller })
 }
 
 impl Stack {
@@ -52,8 +69,11 @@ impl Stack {
     ///
     /// # Errors
     /// When it is damaged, or another cloud's.
-    pub(super) fn read(&self) -> Result<Journal, Failure> {
-        Ok(Journal::open_for_reading(&self.folder, &self.identity)?)
+    pub(super) async fn read(&self) -> Result<Journal, Failure> {
+        match &self.store {
+            Some(store) => Ok(in_bucket::look(store, &self.folder, &self.identity).await?),
+            None => Ok(Journal::open_for_reading(&self.folder, &self.identity)?),
+        }
     }
 
     /// Its journal, to be written to for as long as the lock is held; stop is said should that be lost.
@@ -64,21 +84,53 @@ impl Stack {
         &self,
         options: &GlobalOptions,
         stop: &Stop,
-    ) -> Result<(Lock, Journal), Failure> {
-        let lock = take_lock(&self.folder, options, stop).await?;
-        let (journal, tail) = Journal::open(&self.folder, self.identity.clone())?;
+    ) -> Result<(Guard, Journal), Failure> {
+        let (guard, journal, opened) = self.lock_saying(options, stop).await?;
+        if let Some(store) = &self.store {
+            shared::show(&opened, store.place());
+        }
+        Ok((guard, journal))
+    }
+
+    /// The same, for who says itself what was found.
+    ///
+    /// # Errors
+    /// As [`Stack::lock`].
+    pub(super) async fn lock_saying(
+        &self,
+        options: &GlobalOptions,
+        stop: &Stop,
+    ) -> Result<(Guard, Journal, Opened), Failure> {
+        let claim = Claim::new(&interrupt::command_line(), Duration::from_secs(options.lock_wait));
+        let local = take_lock(&self.folder, &claim, stop).await?;
+        let (shared, journal, opened, tail) = match &self.store {
+            Some(store) => {
+                let take = in_bucket::take(
+                    store.clone(),
+                    &self.folder,
+                    self.identity.clone(),
+                    (&claim, &show_lock_notice),
+                );
+                let (held, journal, opened, tail) = stop.or(async { Ok(take.await?) }).await?;
+                stop.when_shared_lock_is_lost(held.standing());
+                (Some(SharedLock::new(held)), journal, opened, tail)
+            }
+            None => {
+                let (journal, tail) = Journal::open(&self.folder, self.identity.clone())?;
+                (None, journal, Opened::default(), tail)
+            }
+        };
         if let Tail::Torn(line) = tail {
             tracing::warn!("{line}");
         }
         self.caller.remember()?;
-        let journal = journal.guarded_by(lock.standing());
-        Ok((lock, journal))
+        let journal = journal.guarded_by(local.standing());
+        Ok((Guard { _shared: shared, _local: local }, journal, opened))
     }
 }
 
-async fn take_lock(folder: &Path, options: &GlobalOptions, stop: &Stop) -> Result<Lock, Failure> {
-    let claim = Claim::new(&interrupt::command_line(), Duration::from_secs(options.lock_wait));
-    let lock = stop.or(async { Ok(Lock::take(folder, &claim, &show_lock_notice).await?) }).await?;
+async fn take_lock(folder: &Path, claim: &Claim, stop: &Stop) -> Result<Lock, Failure> {
+    let lock = stop.or(async { Ok(Lock::take(folder, claim, &show_lock_notice).await?) }).await?;
     stop.when_lost(lock.standing());
     Ok(lock)
 }

@@ -1,6 +1,8 @@
-//! `albatross state list|show|rm FILE [ADDRESS]`: what the journal knows. The cloud is not asked; it is the truth.
+//! `albatross state list|show|rm|push|pull FILE [ADDRESS]`: what the journal knows. The cloud is not asked; it is the truth.
 
 mod list;
+mod pull;
+mod push;
 mod remove;
 mod show;
 
@@ -13,9 +15,11 @@ use crate::cli::exit::ExitStatus;
 use crate::cli::failure::{Failure, did_you_mean};
 use crate::cli::session::{self, Target};
 use crate::cli::stack::{self, Stack};
+use crate::cli::topology_file::TopologyArgument;
 use crate::cli::{GlobalOptions, ShowArguments};
 use crate::resource::ResourceAddress;
 use crate::resource::phase::Phase;
+use crate::state::shared::Store;
 use crate::state::{Memory, Remembered};
 use crate::topology::model::Topology;
 
@@ -35,6 +39,17 @@ enum Verb {
     Show(show::Arguments),
     /// Forget one resource; it stays in the cloud as it is
     Rm(remove::Arguments),
+    /// Put what only this machine has into the bucket that the state is shared in
+    Push(SharedArguments),
+    /// Bring what others wrote into that bucket onto this machine
+    Pull(SharedArguments),
+}
+
+/// Arguments of what is about a shared state.
+#[derive(Debug, clap::Args)]
+struct SharedArguments {
+    #[command(flatten)]
+    topology: TopologyArgument,
 }
 
 /// Arguments that name one resource of a stack.
@@ -52,6 +67,8 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
         Verb::List(arguments) => list::run(options, arguments).await,
         Verb::Show(arguments) => show::run(options, arguments).await,
         Verb::Rm(arguments) => remove::run(options, arguments).await,
+        Verb::Push(arguments) => push::run(options, &arguments.topology).await,
+        Verb::Pull(arguments) => pull::run(options, &arguments.topology).await,
     }
 }
 
@@ -62,6 +79,21 @@ async fn find(options: &GlobalOptions, file: &Path) -> Result<(Topology, Stack),
         if options.local { Target::Local(Box::new(cloud::running(options).await?)) } else { Target::Remote };
     let stack = stack::find(options, &topology, &target).await?;
     Ok((topology, stack))
+}
+
+/// The bucket of a stack that is shared.
+fn needs_bucket<'s>(topology: &Topology, stack: &'s Stack) -> Result<&'s Store, Failure> {
+    stack.store.as_ref().ok_or_else(|| {
+        Failure::saying(
+            ExitStatus::Usage,
+            format!(
+                "the state of {} is not shared: it is in `{}` alone",
+                topology.stack,
+                stack.folder.display()
+            ),
+            "write where it is to be shared into the topology: `state: oss://BUCKET/PREFIX`",
+        )
+    })
 }
 
 /// What is known of a resource that is there or may be; what was removed has left nothing but counters.

@@ -30,6 +30,9 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &ShowArguments) -> R
 fn print(session: &Session, observed: &Observed, address: Option<&str>) {
     let topology = &session.topology;
     anstream::println!("Stack {} in {}", topology.stack, topology.region);
+    if let Some(place) = &session.shared_in {
+        anstream::println!("Its state is shared in {place}");
+    }
     if observed.resources.is_empty() {
         anstream::println!("\nThere is nothing; `albatross apply` makes it.");
         return;
@@ -78,6 +81,7 @@ fn to_json(session: &Session, observed: &Observed, address: Option<&str>) -> Val
         "version": 1,
         "stack": session.topology.stack,
         "region": session.topology.region,
+        "state": session.shared_in,
         "url": session.topology.url(),
         "local_address": address,
         "resources": observed.resources.iter().map(resource).collect::<Vec<_>>(),

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use crate::base::durable::FileError;
 use crate::cli::GlobalOptions;
+use crate::cli::cloud;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
-use crate::cli::session;
-use crate::cli::stack::show_lock_notice;
+use crate::cli::session::{self, Target};
+use crate::cli::stack::{self, show_lock_notice};
 use crate::cli::topology_file::{Located, TopologyArgument};
 use crate::state::StateError;
 use crate::state::lock::{Unlocked, unlock};
+use crate::state::shared as in_bucket;
 use crate::topology::model::Topology;
 
 /// Arguments of `unlock`.
@@ -23,10 +25,14 @@ pub(super) struct Arguments {
     force: bool,
 }
 
-/// The cloud is not asked: a lock is found by region and stack, whatever account it is of.
+/// The cloud is not asked: a lock is found by region and stack, whatever account it is of. That of a shared stack is in its
+/// bucket.
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
     let topology = session::load(options, file)?.topology;
+    if topology.state.is_some() {
+        return shared(options, &topology, arguments.force).await;
+    }
     let folders = locked(options.state_dir(), &topology)?;
     if let (true, [_, _, ..]) = (arguments.force, folders.as_slice()) {
         return Err(ambiguous(&folders));
@@ -37,6 +43,24 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     for folder in folders {
         say(&unlock(&folder, arguments.force, &show_lock_notice).await.map_err(lives)?);
     }
+    Ok(ExitStatus::Done)
+}
+
+/// The lock in the bucket; the one on this machine stands behind it, and is judged by itself.
+async fn shared(options: &GlobalOptions, topology: &Topology, force: bool) -> Result<ExitStatus, Failure> {
+    let target =
+        if options.local { Target::Local(Box::new(cloud::running(options).await?)) } else { Target::Remote };
+    let stack = stack::find(options, topology, &target).await?;
+    if let Some(store) = &stack.store {
+        match in_bucket::unlock(store, force, &show_lock_notice).await.map_err(lives)? {
+            Unlocked::WasFree => {
+                anstream::println!("The stack {} in {} is not locked.", topology.stack, topology.region);
+            }
+            unlocked => say(&unlocked),
+        }
+    }
+    // A command that was forced out finds that out in the bucket; one that is gone has left both.
+    unlock(&stack.folder, force, &show_lock_notice).await.map_err(lives)?;
     Ok(ExitStatus::Done)
 }
 

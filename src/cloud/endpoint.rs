@@ -25,6 +25,15 @@ pub struct Endpoint {
     sts_in_vpc: bool,
 }
 
+/// Where object storage answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorageHost {
+    /// Each bucket has a host of its own below this one.
+    OfBuckets(Url),
+    /// All buckets are asked at this address, with their name in the path.
+    OneAddress(Url),
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Base {
     /// The official hosts of a region.
@@ -78,6 +87,17 @@ impl Endpoint {
                 };
                 Url::parse(&format!("https://{host}/"))
                     .expect("regions are checked to be letters, digits and hyphens")
+            }
+        }
+    }
+
+    /// Where object storage of a region answers. An address for every product answers for it too.
+    pub fn storage(&self, region: &RegionId) -> StorageHost {
+        match &self.base {
+            Base::OneAddress(address) => StorageHost::OneAddress(address.url().clone()),
+            Base::Official(_) => {
+                let url = Url::parse(&format!("https://oss-{region}.{OFFICIAL}/"));
+                StorageHost::OfBuckets(url.expect("regions are checked to be letters, digits and hyphens"))
             }
         }
     }

@@ -5,6 +5,7 @@
 //!   [`limiter`] lets it;
 //! - [`sts`], [`vpc`], [`ecs`] (with [`security_rules`]), [`alb`] (with [`alb_rules`]), [`redis`], [`dns`] and [`cas`]
 //!   are the products;
+//! - [`oss`] is object storage, whose API is another one: a bucket as a place for small objects;
 //! - [`catalogue`] is what a region offers, and only read;
 //! - [`codes`] names the error codes that mean something to callers, [`explain`] has what is said about all of them, [`permission`] what RAM calls an action;
 //! - [`poller`] looks for all who wait, [`wait`] judges for each of them: a named condition until a deadline.
@@ -27,6 +28,7 @@ pub mod error;
 pub mod explain;
 pub mod http;
 mod limiter;
+pub mod oss;
 mod pages;
 pub mod permission;
 pub mod poller;

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use crate::base::bucket::BucketLocation;
 use crate::cloud::{Product, permission};
 use crate::topology::model::{Protocol, RedisPlace, Series, Topology, Vpc};
 
@@ -168,6 +169,9 @@ pub fn document(topology: &Topology, parts: &[Part]) -> Value {
     if !actions.is_empty() {
         statements.push(json!({"Effect": "Allow", "Action": actions, "Resource": "*"}));
     }
+    if parts.contains(&Part::Life) {
+        statements.extend(topology.state.as_ref().into_iter().flat_map(of_bucket));
+    }
     if parts.contains(&Part::Role) {
         statements.push(json!({
             "Effect": "Allow",
@@ -177,6 +181,24 @@ pub fn document(topology: &Topology, parts: &[Part]) -> Value {
         }));
     }
     json!({"Version": "1", "Statement": statements})
+}
+
+/// What shared state needs: to look at its bucket, and to read and write below its prefix. Nothing is ever removed.
+fn of_bucket(location: &BucketLocation) -> [Value; 2] {
+    let BucketLocation { bucket, prefix, .. } = location;
+    let below = if prefix.is_empty() { "*".to_owned() } else { format!("{prefix}/*") };
+    [
+        json!({
+            "Effect": "Allow",
+            "Action": ["oss:GetBucketVersioning", "oss:ListObjects"],
+            "Resource": format!("acs:oss:*:*:{bucket}"),
+        }),
+        json!({
+            "Effect": "Allow",
+            "Action": ["oss:GetObject", "oss:PutObject"],
+            "Resource": format!("acs:oss:*:*:{bucket}/{below}"),
+        }),
+    ]
 }
 
 /// The RAM actions of some parts that the program calls itself, `ecs:RunInstances`.

@@ -4,7 +4,7 @@
 //! relied on: it is dropped with a warning. Damage anywhere else is an error, and so is what a newer version wrote.
 //! Beyond [`COMPACT_ABOVE`] lines the file is rewritten with one line a resource.
 
-mod line;
+pub(in crate::state) mod line;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +26,7 @@ use crate::state::StateError;
 use crate::state::journal::line::{Entry, Unreadable};
 use crate::state::lock::Standing;
 use crate::state::memory::{FORMAT, Identity, Memory, Remembered};
+use crate::state::shared::Outbox;
 use crate::state::vault::{Kept, Vault};
 
 /// Lines after which the file is rewritten, when it is opened and while it is written. A stack of very many resources
@@ -124,6 +125,8 @@ pub struct Journal {
     memory: Memory,
     vault: Vault,
     standing: Standing,
+    /// Takes along what is written, where others share the journal.
+    outbox: Option<Outbox>,
 }
 
 /// What was seen while opening a journal.
@@ -193,7 +196,7 @@ impl Journal {
         vault.keep_only(&references(&memory))?;
         let file = Some(durable::open_append(&path)?);
         let (sequence, standing) = (memory.sequence, Standing::unguarded());
-        Ok((Self { path, file, sequence, lines, memory, vault, standing }, tail))
+        Ok((Self { path, file, sequence, lines, memory, vault, standing, outbox: None }, tail))
     }
 
     /// Reads the journal of a stack; nothing on disk changes, then or later.
@@ -203,10 +206,25 @@ impl Journal {
     pub fn open_for_reading(folder: &Path, identity: &Identity) -> Result<Self, StateError> {
         let path = folder.join("journal");
         let (entries, _) = read(&path)?;
+        Self::of(folder, entries, identity)
+    }
+
+    /// The same of lines that are not all in the file: others share the journal, and have written more.
+    pub(in crate::state) fn of_text(
+        folder: &Path,
+        text: &str,
+        identity: &Identity,
+    ) -> Result<Self, StateError> {
+        let (entries, _) = parse(&folder.join("journal"), text.as_bytes())?;
+        Self::of(folder, entries, identity)
+    }
+
+    fn of(folder: &Path, entries: Vec<Entry>, identity: &Identity) -> Result<Self, StateError> {
+        let path = folder.join("journal");
         let lines = entries.len();
         let memory = fold(&path, entries, identity)?;
         let (sequence, vault, standing) = (memory.sequence, Vault::new(folder), Standing::unguarded());
-        Ok(Self { path, file: None, sequence, lines, memory, vault, standing })
+        Ok(Self { path, file: None, sequence, lines, memory, vault, standing, outbox: None })
     }
 
     /// From now on nothing is written once the lock is not ours any more.
@@ -214,6 +232,23 @@ impl Journal {
     pub fn guarded_by(mut self, standing: Standing) -> Self {
         self.standing = standing;
         self
+    }
+
+    /// From now on others are told what is written.
+    #[must_use]
+    pub fn told_to(mut self, outbox: Option<Outbox>) -> Self {
+        self.outbox = outbox;
+        self
+    }
+
+    /// What others are told by, where there are others.
+    pub fn outbox(&self) -> Option<&Outbox> {
+        self.outbox.as_ref()
+    }
+
+    /// Number of the last line.
+    pub fn sequence(&self) -> u64 {
+        self.sequence
     }
 
     /// What is remembered.
@@ -240,12 +275,17 @@ impl Journal {
         durable::append(&mut file, &self.path, text.as_bytes())?;
         self.file = Some(file);
         self.lines += 1;
+        if let Some(outbox) = &self.outbox {
+            outbox.add(self.sequence, text);
+        }
         let before = event.address().map(|address| self.memory.kept(address)).unwrap_or_default();
         let address = event.address().cloned();
         self.memory.apply(self.sequence, at, event);
         let after = address.map(|address| self.memory.kept(&address)).unwrap_or_default();
         self.forget(before.iter().filter(|kept| !after.contains(kept)));
-        if is_long(self.lines, &self.memory) { self.compact() } else { Ok(()) }
+        // Lines that others do not know yet would be lost in a rewritten file.
+        let may_compact = self.outbox.as_ref().is_none_or(Outbox::is_empty);
+        if may_compact && is_long(self.lines, &self.memory) { self.compact() } else { Ok(()) }
     }
 
     /// Keeps a secret parameter of a call that is about to be announced; it is on disk when this returns.
@@ -262,7 +302,10 @@ impl Journal {
     /// # Errors
     /// When its file is not there, or is not the one that was kept.
     pub fn secret(&self, kept: &Kept) -> Result<Secret<String>, StateError> {
-        self.vault.read(kept)
+        match (&self.outbox, self.vault.read(kept)) {
+            (Some(outbox), Err(error)) if self.vault.lacks(kept) => Err(outbox.secret_elsewhere(error)),
+            (_, read) => read,
+        }
     }
 
     /// What became of their call is known. What cannot be removed now is removed when the journal is opened again.
@@ -311,7 +354,11 @@ fn references(memory: &Memory) -> BTreeSet<String> {
 }
 
 fn read(path: &Path) -> Result<(Vec<Entry>, Tail), StateError> {
-    let text = durable::read(path)?.unwrap_or_default();
+    parse(path, &durable::read(path)?.unwrap_or_default())
+}
+
+/// The entries in the text of a journal.
+pub(in crate::state) fn parse(path: &Path, text: &[u8]) -> Result<(Vec<Entry>, Tail), StateError> {
     let mut entries = Vec::new();
     let mut lines = (1..).zip(text.split_inclusive(|byte| *byte == b'\n')).peekable();
     while let Some((line, content)) = lines.next() {
@@ -326,7 +373,12 @@ fn read(path: &Path) -> Result<(Vec<Entry>, Tail), StateError> {
     Ok((entries, Tail::Whole))
 }
 
-fn fold(path: &Path, entries: Vec<Entry>, ours: &Identity) -> Result<Memory, StateError> {
+/// What entries add up to.
+pub(in crate::state) fn fold(
+    path: &Path,
+    entries: Vec<Entry>,
+    ours: &Identity,
+) -> Result<Memory, StateError> {
     let damaged = |line, why| StateError::Damaged { path: path.to_owned(), line, why };
     let mut entries = entries.into_iter();
     let mut memory = match entries.next() {
@@ -360,13 +412,17 @@ fn fold(path: &Path, entries: Vec<Entry>, ours: &Identity) -> Result<Memory, Sta
 
 /// Writes all that is known, and says in how many lines.
 fn rewrite(path: &Path, memory: &Memory) -> Result<usize, StateError> {
+    durable::replace(path, compacted(memory).as_bytes())?;
+    Ok(memory.resources.len() + 1)
+}
+
+/// The shortest journal that adds up to this.
+pub(in crate::state) fn compacted(memory: &Memory) -> String {
     let restored = memory.resources.iter().map(|(address, remembered)| Event::Restored {
         address: address.clone(),
         remembered: Box::new(remembered.clone()),
     });
     let events = std::iter::once(Event::Opened(memory.identity.clone())).chain(restored);
     let entry = |event| Entry { sequence: memory.sequence, at: clock::now(), event };
-    let text: String = events.map(|event| line::encode(&entry(event))).collect();
-    durable::replace(path, text.as_bytes())?;
-    Ok(memory.resources.len() + 1)
+    events.map(|event| line::encode(&entry(event))).collect()
 }

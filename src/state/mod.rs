@@ -12,15 +12,20 @@
 //! | `lock` | who is at work; `lock.gate` is held while it changes hands |
 //! | `secrets/` | secret parameters of calls whose outcome is not known |
 //! | `plan` | id of the saved plan that was begun and not finished |
+//! | `shared` | how far the journal is known in the bucket that several people share, where there is one |
+//!
+//! [`shared`] keeps the journal in a bucket, too, and the lock there.
 //!
 //! Beside the accounts' folders, `.albatross/accounts.json` says which access key belongs to which of them.
 
 pub mod accounts;
 pub mod begun;
 pub mod error;
+pub mod explain;
 pub mod journal;
 pub mod lock;
 pub mod memory;
+pub mod shared;
 pub mod vault;
 
 pub use error::StateError;

@@ -75,6 +75,11 @@ impl Vault {
         Ok(Secret::new(secret.to_owned()))
     }
 
+    /// Whether a secret was never kept here.
+    pub(super) fn lacks(&self, kept: &Kept) -> bool {
+        is_reference(&kept.reference) && !self.folder.join(&kept.reference).exists()
+    }
+
     /// Removes a secret.
     pub(super) fn forget(&self, kept: &Kept) -> Result<(), FileError> {
         if is_reference(&kept.reference) {

@@ -7,7 +7,7 @@ mod table;
 pub use crate::topology::explain::table::RULES;
 
 /// What is said about a rule.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct RuleExplanation {
     /// Its code, as in `error[cidr-overlap]`.
     pub code: &'static str,

@@ -197,6 +197,7 @@ const TOP_FIELDS: &[&str] = &[
     "dns",
     "exclusive",
     "protect",
+    "state",
     "endpoints",
     "hooks",
     "verify",

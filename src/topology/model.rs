@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 
 use crate::base::address::ServiceAddress;
+use crate::base::bucket::BucketLocation;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::base::spot::Spot;
 use crate::topology::duration::Seconds;
@@ -42,6 +43,8 @@ pub struct Topology {
     pub exclusive: bool,
     /// Whether nothing of it may be deleted or replaced.
     pub protect: bool,
+    /// Where the state is that several people share.
+    pub state: Option<BucketLocation>,
     /// Addresses of products that are not asked at their official hosts, by code.
     pub endpoints: BTreeMap<String, ServiceAddress>,
     /// Commands of the operator's machine.

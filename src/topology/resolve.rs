@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 
 use crate::base::address::ServiceAddress;
+use crate::base::bucket::BucketLocation;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::base::spot::Spot;
 use crate::topology::count;
@@ -173,6 +174,7 @@ pub(super) fn resolve(document: Document) -> Topology {
         dns: dns(document.dns),
         exclusive: document.exclusive,
         protect: document.protect,
+        state: document.state.as_deref().and_then(|text| BucketLocation::parse(text).ok()),
         endpoints: document
             .endpoints
             .into_iter()

@@ -57,6 +57,9 @@ pub struct Document {
     /// Whether plans that would delete or replace anything of the stack are refused; default `false`.
     #[serde(default)]
     pub protect: bool,
+    /// Where the state is that several people share: `oss://BUCKET/PREFIX`, with `?region=REGION` behind it when the bucket
+    /// is not in the region of the stack. Default: in the state folder of this machine alone.
+    pub state: Option<String>,
     /// Addresses of products that are not asked at their official hosts, by product: `ecs: https://ecs.example.com`.
     #[serde(default)]
     pub endpoints: BTreeMap<String, String>,

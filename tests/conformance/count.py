@@ -105,7 +105,7 @@ def statuses(documented, operation, code):
 
 def says_absent(call):
     """Whether a read was told that what it asked for is not there."""
-    absent = ("NotFound", "NotBelongToUser", "NoExist", "NotExist")
+    absent = ("NotFound", "NotBelongToUser", "NoExist", "NotExist", "NoSuch")
     return call.get("effect") == "read" and any(word in (call.get("code") or "") for word in absent)
 
 

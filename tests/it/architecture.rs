@@ -30,7 +30,7 @@ const TABLE: [(&str, &[&str]); 16] = [
     ("deploy", &["ssh", "base"]),
     ("cost", &["topology", "cloud", "resource", "base"]),
     ("doctor", &["topology", "cloud", "resource", "base"]),
-    ("policy", &["topology", "cloud"]),
+    ("policy", &["topology", "cloud", "base"]),
     ("verify", &["socketio", "ssh", "base"]),
     ("plan", &["topology", "resource", "base"]),
     ("cloud", &["base"]),

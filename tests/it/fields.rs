@@ -191,6 +191,7 @@ fn machines() -> Vec<Row> {
             Plan(&[]),
         ),
         ("protect", &[("region:", "protect: true\nregion:")], Plan(&[])),
+        ("state", &[], NotCompared("where the journal is, not what there is")),
         ("exclusive", &[("region:", "exclusive: true\nregion:")], Plan(&[])),
     ]
 }

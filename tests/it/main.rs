@@ -55,6 +55,7 @@ mod state;
 mod state_command;
 mod support;
 mod tair;
+mod teams;
 mod topology_file;
 mod transcripts;
 mod user_data;

@@ -26,7 +26,7 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let settings = redis_settings(spec, &self.known)?;
         self.let_in(address, &spec.host).await?;
-        self.ledger.intend_on_host(address)?;
+        self.ledger.intend_on_host(address).await?;
         self.hosts.install_redis(self.place(&spec.host), &settings, &self.notes(address)).await?;
         if current.is_some() {
             self.nodes_are_back(address, spec).await?;
@@ -62,7 +62,7 @@ impl Provider {
         current: &Observation,
     ) -> Result<(), ApplyError> {
         let Some(host) = self.host_of(address, current) else { return Ok(()) };
-        self.ledger.announce_on_host(address)?;
+        self.ledger.announce_on_host(address).await?;
         let removed = self.hosts.remove_redis(self.place(&host)).await;
         self.unless_its_machine_goes(address, current, removed)
     }
@@ -73,7 +73,7 @@ impl Provider {
         current: &Observation,
     ) -> Result<(), ApplyError> {
         let Some(host) = self.host_of(address, current) else { return Ok(()) };
-        self.ledger.announce_on_host(address)?;
+        self.ledger.announce_on_host(address).await?;
         let removed = self.hosts.remove_release(self.place(&host)).await;
         self.unless_its_machine_goes(address, current, removed)
     }

@@ -51,8 +51,10 @@ impl Provider {
         let instance = self.known.id(machine)?;
         let journalled = machine.on_same_machine(Kind::HostKey);
         let region = self.client.region();
-        let call =
-            self.ledger.intend(&journalled, |token| ecs::run_command(region, &instance, script, token))?;
+        let call = self
+            .ledger
+            .intend(&journalled, |token| ecs::run_command(region, &instance, script, token))
+            .await?;
         let reply = self.send(&journalled, &call).await?;
         self.ledger.answered(&journalled)?;
         let result = self.script_is_over(machine, &reply, "the command that adds the key").await?;

@@ -256,8 +256,10 @@ impl Provider {
         instance: &CloudId,
     ) -> Result<HostKey, ApplyError> {
         let region = self.client.region();
-        let call =
-            self.ledger.intend(address, |token| ecs::run_command(region, instance, READ_HOST_KEY, token))?;
+        let call = self
+            .ledger
+            .intend(address, |token| ecs::run_command(region, instance, READ_HOST_KEY, token))
+            .await?;
         let reply = self.send(address, &call).await?;
         let result = self.script_is_over(address, &reply, "the command that reads it").await?;
         let refuse = |why: String| ApplyError::HostKey { instance: spec.instance().to_string(), why };

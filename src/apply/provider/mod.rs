@@ -297,7 +297,7 @@ impl Provider {
         address: &ResourceAddress,
         build: impl FnOnce(&ClientToken) -> Call,
     ) -> Result<CloudId, ApplyError> {
-        let call = self.ledger.intend(address, build)?;
+        let call = self.ledger.intend(address, build).await?;
         let reply = self.send(address, &call).await?;
         let id = created_id(address, &reply).ok_or_else(|| ApplyError::Missing {
             address: address.clone(),
@@ -313,7 +313,7 @@ impl Provider {
         address: &ResourceAddress,
         build: impl FnOnce(&ClientToken) -> Call,
     ) -> Result<(), ApplyError> {
-        let call = self.ledger.intend(address, build)?;
+        let call = self.ledger.intend(address, build).await?;
         self.send(address, &call).await.map(drop)
     }
 
@@ -333,7 +333,7 @@ impl Provider {
 
     /// Journals a call that writes a tag or a remark, sends it, journals that it was answered.
     async fn mark(&self, address: &ResourceAddress, call: Call) -> Result<(), ApplyError> {
-        let call = self.ledger.announce(address, Purpose::Mark, call)?;
+        let call = self.ledger.announce(address, Purpose::Mark, call).await?;
         let answer = self.client.call_telling::<Value>(&call, &self.notice(address)).await;
         if answer.as_ref().err().is_none_or(CloudError::is_final_refusal) {
             self.ledger.answered(address)?;

@@ -27,6 +27,7 @@ use crate::resource::ownership::{PASSWORD_TAG, console_name};
 use crate::resource::settings::{DEFAULT_EVICTION, PRIVILEGE};
 use crate::resource::spec::{RedisAccountSpec, RedisInstanceSpec, Series};
 use crate::resource::{Kind, ResourceAddress};
+use crate::state::StateError;
 
 /// How long an instance may take to be made or changed; the real ones take three to five minutes.
 const PROVISION: Duration = Duration::from_mins(20);
@@ -207,7 +208,11 @@ impl Provider {
     fn password_under_way(&self, address: &ResourceAddress) -> Result<Option<Password>, ApplyError> {
         let memory = self.ledger.memory();
         let flight = memory.resources.get(address).and_then(|one| one.in_flight.as_ref());
-        let call = flight.map(|flight| self.ledger.call_of(flight)).transpose()?.flatten();
+        let call = match flight.map(|flight| self.ledger.call_of(flight)).transpose() {
+            // Another operator's call. It is over, or its sender has lost the lock: another password is as good.
+            Err(StateError::SecretElsewhere { .. }) => None,
+            call => call?.flatten(),
+        };
         Ok(call.and_then(|call| call.secrets.get(PASSWORD).cloned()))
     }
 

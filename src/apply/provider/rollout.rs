@@ -76,7 +76,7 @@ impl Provider {
     ) -> Result<Outputs, ApplyError> {
         let aim = self.aim(spec, &self.known)?;
         self.let_in(address, &spec.host).await?;
-        self.ledger.intend_on_host(address)?;
+        self.ledger.intend_on_host(address).await?;
         let password = self.password_of(address, spec).await?;
         let is_away = AtomicBool::new(false);
         let lead_away = || -> futures_util::future::BoxFuture<'_, Result<(), ApplyError>> {

@@ -141,7 +141,7 @@ impl Provider {
         call: &Call,
         deadline: Duration,
     ) -> Result<(), ApplyError> {
-        let call = self.ledger.announce(address, Purpose::Remove, call.clone())?;
+        let call = self.ledger.announce(address, Purpose::Remove, call.clone()).await?;
         let notice = self.notice(address);
         let last_answer = async {
             self.stop.cancelled().await;

@@ -13,7 +13,7 @@ use crate::state::Memory;
 pub(super) async fn run(options: &GlobalOptions, arguments: &ShowArguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
     let (_, stack) = find(options, file).await?;
-    let journal = stack.read()?;
+    let journal = stack.read().await?;
     if arguments.json {
         anstream::println!("{:#}", to_json(journal.memory()));
     } else {

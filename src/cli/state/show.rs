@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
     let one = &arguments.one;
     let (_, stack) = find(options, &one.file).await?;
-    let journal = stack.read()?;
+    let journal = stack.read().await?;
     let remembered = find_one(journal.memory(), one)?;
     if arguments.json {
         anstream::println!("{:#}", to_json(&one.address, remembered));

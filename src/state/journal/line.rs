@@ -13,7 +13,7 @@ const SUM: usize = 16;
 
 /// What stands in a line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
+pub(in crate::state) struct Entry {
     /// Each line has one more than the line before; in a rewritten journal all lines have that of the last event.
     pub sequence: u64,
     /// When it was written.
@@ -24,7 +24,7 @@ pub(super) struct Entry {
 
 /// Why a line is not an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unreadable {
+pub(in crate::state) enum Unreadable {
     /// The end of a write that did not come to its end; nobody has relied on it.
     Torn,
     /// It was whole once.
@@ -34,13 +34,22 @@ pub(super) enum Unreadable {
 }
 
 /// A line with its newline.
-pub(super) fn encode(entry: &Entry) -> String {
-    let json = serde_json::to_string(entry).expect("entries have text keys only");
+pub(in crate::state) fn encode(entry: &Entry) -> String {
+    sealed(&serde_json::to_string(entry).expect("entries have text keys only"))
+}
+
+/// The line of a JSON text.
+pub(in crate::state) fn sealed(json: &str) -> String {
     format!("{} {json}\n", checksum(json.as_bytes()))
 }
 
+/// The JSON of a line without its newline; none when it is not what was written.
+pub(in crate::state) fn unsealed(line: &[u8]) -> Option<&[u8]> {
+    checked(line)
+}
+
 /// Reads a line; only the last one can be torn.
-pub(super) fn decode(line: &[u8], is_last: bool) -> Result<Entry, Unreadable> {
+pub(in crate::state) fn decode(line: &[u8], is_last: bool) -> Result<Entry, Unreadable> {
     let Some(content) = line.strip_suffix(b"\n") else {
         return Err(unended(line));
     };
@@ -83,10 +92,4 @@ fn parse(json: &[u8]) -> Result<Entry, Unreadable> {
 
 fn checksum(json: &[u8]) -> String {
     hex::encode(&Sha256::digest(json)[..SUM / 2])
-}
-
-/// The line of a JSON text, for tests that write what this program does not.
-#[cfg(test)]
-pub(super) fn sealed(json: &str) -> String {
-    format!("{} {json}\n", checksum(json.as_bytes()))
 }

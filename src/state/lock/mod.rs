@@ -260,8 +260,8 @@ pub async fn unlock(folder: &Path, force: bool, listener: Listener<'_>) -> Resul
     }
 }
 
-/// What a look at a lock file finds.
-enum Seen {
+/// What a look at a lock finds.
+pub(in crate::state) enum Seen {
     Free,
     /// The holder has ended, or has not moved for its lease.
     Gone {
@@ -276,8 +276,8 @@ enum Seen {
     },
 }
 
-/// Watches one lock file: what counts is how it moves, not what its clock says.
-struct Watch {
+/// Watches one lock: what counts is how it moves, not what its clock says.
+pub(in crate::state) struct Watch {
     us: Process,
     last: Option<(Vec<u8>, Instant)>,
     /// Whether it moved while it was watched.
@@ -290,7 +290,12 @@ impl Watch {
     }
 
     fn look(&mut self, file: &LockFile) -> Result<Seen, StateError> {
-        let Some(content) = file.read()? else { return Ok(Seen::Free) };
+        Ok(self.see(file.read()?))
+    }
+
+    /// Judges what a lock says now; none when nobody has it.
+    pub(in crate::state) fn see(&mut self, content: Option<Vec<u8>>) -> Seen {
+        let Some(content) = content else { return Seen::Free };
         let holder = Holder::read(&content);
         let unmoved_since = match &self.last {
             Some((last, since)) if *last == content => *since,
@@ -301,36 +306,46 @@ impl Watch {
         };
         self.last = Some((content.clone(), unmoved_since));
         if holder.is_gone(&self.us) || unmoved_since.elapsed() >= holder.lease() {
-            return Ok(Seen::Gone { content, holder });
+            return Seen::Gone { content, holder };
         }
         let is_doubtful = !self.has_moved && holder.is_doubtful();
-        Ok(Seen::Held { content, holder, is_doubtful })
+        Seen::Held { content, holder, is_doubtful }
     }
 }
 
 /// Somebody's place before a lock that another has.
-struct Queue<'a> {
-    watch: Watch,
+pub(in crate::state) struct Queue<'a> {
+    pub(in crate::state) watch: Watch,
     listener: Listener<'a>,
     deadline: Deadline,
+    /// How often it looks.
+    look: Duration,
     told: Option<(String, bool)>,
 }
 
 impl<'a> Queue<'a> {
     fn new(listener: Listener<'a>, wait: Duration) -> Self {
-        Self { watch: Watch::new(), listener, deadline: Deadline::after(wait), told: None }
+        Self::looking_every(LOOK, listener, wait)
+    }
+
+    pub(in crate::state) fn looking_every(look: Duration, listener: Listener<'a>, wait: Duration) -> Self {
+        Self { watch: Watch::new(), listener, deadline: Deadline::after(wait), look, told: None }
     }
 
     /// Waits a little for the next look.
     ///
     /// # Errors
     /// When the time is up and the holder lives.
-    async fn wait_for(&mut self, holder: &Holder, is_doubtful: bool) -> Result<(), StateError> {
+    pub(in crate::state) async fn wait_for(
+        &mut self,
+        holder: &Holder,
+        is_doubtful: bool,
+    ) -> Result<(), StateError> {
         if self.deadline.passed() && !is_doubtful {
             return Err(StateError::Locked { holder: Box::new(holder.clone()) });
         }
         self.tell(holder, is_doubtful);
-        let until_end = if is_doubtful { LOOK } else { self.deadline.remaining().min(LOOK) };
+        let until_end = if is_doubtful { self.look } else { self.deadline.remaining().min(self.look) };
         tokio::time::sleep(until_end).await;
         Ok(())
     }

@@ -39,7 +39,7 @@ pub struct Record {
 
 impl Record {
     /// Of this process.
-    pub(super) fn new(command: &str, lease: Duration) -> Self {
+    pub(in crate::state) fn new(command: &str, lease: Duration) -> Self {
         let now = clock::now();
         Self {
             id: uuid::Uuid::new_v4().simple().to_string(),
@@ -54,11 +54,11 @@ impl Record {
         }
     }
 
-    pub(super) fn renewed(&self) -> Self {
+    pub(in crate::state) fn renewed(&self) -> Self {
         Self { heartbeat: self.heartbeat + 1, renewed: clock::now(), ..self.clone() }
     }
 
-    pub(super) fn to_text(&self) -> String {
+    pub(in crate::state) fn to_text(&self) -> String {
         let json = serde_json::to_string_pretty(self).expect("records have text keys only");
         format!("{json}\n")
     }
@@ -77,7 +77,7 @@ pub struct Holder {
 
 impl Holder {
     /// What a lock file says.
-    pub(super) fn read(content: &[u8]) -> Self {
+    pub(in crate::state) fn read(content: &[u8]) -> Self {
         Self { record: serde_json::from_slice(content).ok() }
     }
 

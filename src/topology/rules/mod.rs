@@ -11,6 +11,7 @@ mod redis;
 mod rollout;
 mod secure;
 mod service;
+mod state;
 mod verify;
 
 use crate::topology::findings::{Finding, Findings};
@@ -27,6 +28,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     redis::check(document, findings);
     service::check(document, findings);
     secure::check(document, findings);
+    state::check(document, findings);
     endpoints::check(document, findings);
     rollout::check(document, findings);
     app::check(document, findings);

@@ -137,6 +137,7 @@ walks! {
     rollouts: "docs/rollouts.md",
     ssh: "docs/ssh.md",
     tair: "docs/tair.md",
+    team_state: "docs/team-state.md",
     terraform: "docs/terraform.md",
     tutorial: "docs/tutorial.md",
     variables: "docs/variables.md",

@@ -68,6 +68,10 @@ impl LocalCloud {
         self.text("/account/id")
     }
 
+    pub(crate) fn admin_token(&self) -> String {
+        self.text("/admin_token")
+    }
+
     pub(crate) fn access_key_id(&self) -> String {
         self.text("/account/access_key_id")
     }

@@ -2,6 +2,7 @@
 
 mod codes;
 mod redis;
+mod storage;
 mod traffic;
 
 use std::collections::BTreeMap;
@@ -388,7 +389,8 @@ const ROWS: &[Row] = &[
 
 /// Every behaviour that is not a plain reading of the metadata, the codes that no metadata knows among them.
 pub fn behaviours() -> Vec<Behaviour> {
-    let rows = ROWS.iter().chain(traffic::ROWS).chain(redis::ROWS).map(|(id, source, sentence)| Behaviour {
+    let all = ROWS.iter().chain(traffic::ROWS).chain(redis::ROWS).chain(storage::ROWS);
+    let rows = all.map(|(id, source, sentence)| Behaviour {
         id: (*id).to_owned(),
         sentence: (*sentence).to_owned(),
         source: *source,

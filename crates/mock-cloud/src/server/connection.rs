@@ -28,7 +28,7 @@ pub(super) struct HttpReply {
     pub(super) status: u16,
     pub(super) content_type: &'static str,
     pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: String,
+    pub(super) body: Vec<u8>,
 }
 
 /// Why there is no further request.
@@ -158,11 +158,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         method: &str,
         keep_alive: bool,
     ) -> std::io::Result<()> {
-        let mut text = reply.head(keep_alive);
+        let mut bytes = reply.head(keep_alive).into_bytes();
         if method != "HEAD" {
-            text.push_str(&reply.body);
+            bytes.extend_from_slice(&reply.body);
         }
-        timeout(PATIENCE, self.stream.write_all(text.as_bytes())).await?
+        timeout(PATIENCE, self.stream.write_all(&bytes)).await?
     }
 
     /// Ends the connection so that the last reply arrives: closing over unread bytes would take it back.
@@ -183,10 +183,12 @@ impl HttpReply {
     fn head(&self, keep_alive: bool) -> String {
         let reason = match self.status {
             200 => "OK",
+            204 => "No Content",
             400 => "Bad Request",
             401 => "Unauthorized",
             403 => "Forbidden",
             404 => "Not Found",
+            409 => "Conflict",
             500 => "Internal Server Error",
             503 => "Service Unavailable",
             _ => "",
@@ -287,7 +289,7 @@ mod tests {
             status: 200,
             content_type: "text/plain",
             headers: Vec::new(),
-            body: "long".repeat(9),
+            body: "long".repeat(9).into_bytes(),
         };
         let error = connection.reply(&reply, "GET", true).await.unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);

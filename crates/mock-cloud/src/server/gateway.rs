@@ -78,6 +78,13 @@ pub(super) struct Delay {
     token: Option<(Scope, String)>,
 }
 
+impl Delay {
+    /// Of a call that carries no client token.
+    pub(super) fn of(time: Duration) -> Self {
+        Self { time, token: None }
+    }
+}
+
 struct Handled {
     region: String,
     ignored: BTreeSet<String>,
@@ -149,7 +156,7 @@ impl Cloud {
         reply
     }
 
-    fn request_id(&self, state: &mut State) -> String {
+    pub(super) fn request_id(&self, state: &mut State) -> String {
         state.requests += 1;
         uuid(&digest(self.seed, "request", &state.requests.to_string()))
     }

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::SignedRequest;
+use crate::oss;
 use crate::server::connection::{Connection, Ended, HttpReply};
 use crate::server::gateway::{Answer, LostReply};
 use crate::server::{Cloud, page};
@@ -119,6 +120,8 @@ async fn route(
         page::page()
     } else if let Some(file) = page::file_for(&request) {
         file
+    } else if oss::is_meant(head) {
+        return cloud.answer_oss(&request, region, gone).await;
     } else if head.path.starts_with("/_mock/") {
         cloud.administer(&request).await
     } else if head.path != "/" {
@@ -137,5 +140,5 @@ async fn route(
 
 /// A reply of text.
 pub(super) fn text(status: u16, content_type: &'static str, body: String) -> HttpReply {
-    HttpReply { status, content_type, headers: Vec::new(), body }
+    HttpReply { status, content_type, headers: Vec::new(), body: body.into_bytes() }
 }

@@ -1,7 +1,8 @@
 //! The running cloud: one listener, one world behind a lock, one task that moves time on.
 //!
 //! 1. [`serve`] starts the data plane, listens and prints the ready line;
-//! 2. each connection is served by [`http`], which sends API calls to [`gateway`] and `/_mock/` to [`admin`];
+//! 2. each connection is served by [`http`], which sends API calls to [`gateway`], those of object storage to [`oss`] and
+//!    `/_mock/` to [`admin`];
 //! 3. [`Cloud::keep_time`] wakes for the next event of the world and for news of the data plane;
 //! 4. after every change the data plane is told what it should look like.
 //!
@@ -18,6 +19,7 @@ mod gateway;
 mod history;
 mod http;
 mod mentions;
+mod oss;
 mod page;
 mod sight;
 

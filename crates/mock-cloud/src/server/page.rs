@@ -67,7 +67,7 @@ fn reply(status: u16, content_type: &'static str, body: String) -> HttpReply {
         ("cache-control", "no-store"),
     ];
     let headers = headers.map(|(name, value)| (name, value.to_owned())).to_vec();
-    HttpReply { status, content_type, headers, body }
+    HttpReply { status, content_type, headers, body: body.into_bytes() }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use crate::world::World;
 use crate::world::network::InterfaceOwner;
 
 impl World {
-    /// Everything created by calls, and what load balancers made by themselves.
+    /// Everything created by calls, and what load balancers made by themselves. Buckets are not of a stack: what a team
+    /// keeps in them stays when the stack goes.
     pub fn census(&self) -> BTreeMap<&'static str, usize> {
         let own_groups = self.security_groups.values().filter(|group| group.managed_by.is_none());
         let managed_groups = self.security_groups.values().filter(|group| group.managed_by.is_some());

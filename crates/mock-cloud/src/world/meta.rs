@@ -24,6 +24,11 @@ pub fn timestamp(moment: Moment) -> String {
     jiff::Timestamp::from_second(moment.div_euclid(1000)).unwrap_or(jiff::Timestamp::UNIX_EPOCH).to_string()
 }
 
+/// OSS writes milliseconds, and has none: `2026-11-23T10:00:00.000Z`.
+pub fn timestamp_with_milliseconds(moment: Moment) -> String {
+    timestamp(moment).replace('Z', ".000Z")
+}
+
 /// ECS leaves the seconds out: `2026-11-23T10:00Z`.
 pub fn timestamp_to_the_minute(moment: Moment) -> String {
     let full = timestamp(moment);

@@ -9,6 +9,7 @@
 //! the same seed give the same world.
 
 pub mod account;
+pub mod bucket;
 pub mod census;
 pub mod certificate;
 pub mod cloud_assistant;
@@ -40,6 +41,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::plane::HostKind;
 use crate::plane::spec::{Health, Host, HostState, Status, health_key};
 use account::{Account, KeyPair};
+use bucket::Bucket;
 use certificate::Certificate;
 use cloud_assistant::{Errand, Invocation};
 use disk::Disk;
@@ -137,6 +139,8 @@ pub struct World {
     pub records: BTreeMap<String, DomainRecord>,
     /// Uploaded certificates by `CertId`.
     pub certificates: BTreeMap<i64, Certificate>,
+    /// Buckets by name.
+    pub buckets: BTreeMap<String, Bucket>,
     /// Redis and Tair instances.
     pub redis_instances: BTreeMap<String, RedisInstance>,
     /// Revision of each that its server has reached.
@@ -194,6 +198,7 @@ impl World {
             jobs: BTreeMap::new(),
             records: BTreeMap::new(),
             certificates: BTreeMap::new(),
+            buckets: BTreeMap::new(),
             redis_instances: BTreeMap::new(),
             redis_in_force: BTreeMap::new(),
             sold_out: BTreeSet::new(),

@@ -34,6 +34,7 @@ impl Serialize for WorldView<'_> {
             domains,
             records,
             certificates,
+            buckets,
             redis_instances,
             settings: _,
             consoles: _,
@@ -72,6 +73,7 @@ impl Serialize for WorldView<'_> {
         map.serialize_entry("domains", domains)?;
         map.serialize_entry("records", records)?;
         map.serialize_entry("certificates", certificates)?;
+        map.serialize_entry("buckets", buckets)?;
         map.serialize_entry("redis_instances", redis_instances)?;
         map.end()
     }

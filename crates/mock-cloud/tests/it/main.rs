@@ -22,6 +22,7 @@ mod machines;
 mod model;
 mod names;
 mod old_client;
+mod oss;
 mod plane_faults;
 mod provenance;
 mod redis;

@@ -16,6 +16,7 @@ pub const UNDOCUMENTED_CODES: &[(&str, Source, &str)] = &[
     ("IdempotenceProcessing", ClientCode, "ALB, for a token whose first call is under way,"),
     ("IncorrectDBInstanceState", Documented, "a change of a Redis instance that is not Normal"),
     ("IncorrectStatus.Eip", Guessed, "CreateLoadBalancer with an elastic IP address that is in use"),
+    ("InvalidAccessKeyId", Documented, "object storage, for an unknown key,"),
     ("InvalidAccountName.NotFound", Guessed, "ResetAccountPassword of an unknown account"),
     ("InvalidDomainName.NoExist", ClientCode, "DescribeDomainInfo of an unknown domain"),
     ("InvalidNextToken", Guessed, "a list with a token it did not give"),

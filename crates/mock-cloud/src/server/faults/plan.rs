@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use serde_yaml::{Location, Spanned};
 
 use crate::facts::facts;
+use crate::oss;
 use crate::plane::spec::Conditions;
 use crate::plane::{HostKind, Plane};
 use crate::server::faults::standing::{self, PlaneWish};
@@ -214,7 +215,10 @@ fn positive(name: &str, number: Option<Spanned<u64>>) -> Result<u64, BadFaults> 
 
 /// A name that fits no action would never happen, and its author would not notice.
 fn check_pattern(pattern: &str) -> Result<(), String> {
-    if facts().names().any(|name| fits(pattern, name)) {
+    let of_storage = |action: &&str| fits(pattern, &format!("{}.{action}", oss::PRODUCT));
+    if facts().names().any(|name| fits(pattern, name))
+        || oss::ACTIONS.iter().any(|action| of_storage(&action))
+    {
         return Ok(());
     }
     let action = pattern.rsplit('.').next().unwrap_or(pattern);
