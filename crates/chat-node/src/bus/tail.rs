@@ -143,10 +143,7 @@ impl<A: Audience> Tail<A> {
             self.look_for_an_older_end(connection, position).await?;
         }
         let last = entries.last().map_or(position, |record| record.position);
-        let read_at = Instant::now();
-        for record in entries {
-            self.deliver(record, read_at);
-        }
+        self.deliver(entries);
         self.note_progress(count, last);
         if count == BATCH {
             self.let_clients_read().await;
@@ -203,18 +200,25 @@ impl<A: Audience> Tail<A> {
         }
     }
 
-    fn deliver(&mut self, record: Record, read_at: Instant) {
-        let position = record.position;
-        self.position = Some(position);
-        self.shared.measures.read.increment();
-        match self.shared.history.take(record, read_at) {
-            Taken::New(entry) => {
-                self.shared.audience.deliver(&entry);
-                self.shared.measures.delivered(position);
+    /// Gives what was read at once to all who are here at once: what each of them costs is then paid once, too.
+    fn deliver(&mut self, records: Vec<Record>) {
+        let read_at = Instant::now();
+        let mut new = Vec::with_capacity(records.len());
+        for record in records {
+            self.position = Some(record.position);
+            self.shared.measures.read.increment();
+            match self.shared.history.take(record, read_at) {
+                Taken::New(entry) => new.push(entry),
+                Taken::Copy => self.shared.measures.copies.increment(),
+                // What others may have put into the stream is stepped over.
+                Taken::Foreign => {}
             }
-            Taken::Copy => self.shared.measures.copies.increment(),
-            // What others may have put into the stream is stepped over.
-            Taken::Foreign => {}
+        }
+        if !new.is_empty() {
+            self.shared.audience.deliver(&new);
+        }
+        for entry in &new {
+            self.shared.measures.delivered(entry.position);
         }
     }
 }

@@ -188,7 +188,7 @@ impl Connection {
             && let Some(pong) = self.pong.take()
         {
             self.count_in(&pong);
-            self.writer.push(pong);
+            self.writer.push(Encoded::whole(pong));
         }
         if matches!(self.stage, Stage::Probing { .. }) {
             return Ok(());
@@ -300,7 +300,7 @@ impl Connection {
     }
 
     fn answer_probe(&mut self) {
-        self.writer.push(Encoded::probed().into_frame());
+        self.writer.push(Encoded::probed());
     }
 
     /// The client has moved.
