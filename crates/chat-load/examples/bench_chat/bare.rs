@@ -1,8 +1,9 @@
 //! The limit: a server of WebSockets and nothing else. No Socket.IO, no names, no session, no memory of what was said, no
 //! care for clients that do not read.
 //!
-//! What a client says is published at Redis. Whatever one read of the subscription brings is made into frames once, and
-//! each client is given the same bytes, which go out in as few writes as possible. One thread, as its core is one.
+//! What a client says is published at Redis. What comes back is made into a frame once, and each client is given the same
+//! bytes, which go out with all others that wait in one write. One thread, as its core is one. Two ways: each frame by
+//! itself, or what one read of the subscription brought joined into one piece, which is how the chat node does it.
 
 use std::convert::Infallible;
 use std::io::{self, IoSlice};
@@ -37,8 +38,17 @@ impl Outbox {
 
 type Outboxes = Arc<Mutex<Vec<Arc<Outbox>>>>;
 
+/// What clients are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pieces {
+    /// Each frame.
+    Frames,
+    /// All frames of one read.
+    Joined,
+}
+
 /// Serves on a port until it is killed.
-pub(crate) fn serve(port: u16, redis: u16) -> Result<Infallible> {
+pub(crate) fn serve(port: u16, redis: u16, pieces: Pieces) -> Result<Infallible> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let outboxes = Outboxes::default();
@@ -47,7 +57,7 @@ pub(crate) fn serve(port: u16, redis: u16) -> Result<Infallible> {
         let subscribed = TcpStream::connect((Ipv4Addr::LOCALHOST, redis)).await?;
         publishing.set_nodelay(true)?;
         let publisher = tokio::spawn(publish(publishing, said));
-        let subscriber = tokio::spawn(subscribe(subscribed, outboxes.clone()));
+        let subscriber = tokio::spawn(subscribe(subscribed, outboxes.clone(), pieces));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let acceptor = tokio::spawn(accept(listener, outboxes, say));
         tokio::select! {
@@ -194,7 +204,7 @@ async fn publish(stream: TcpStream, mut said: mpsc::UnboundedReceiver<Vec<u8>>) 
     Ok(())
 }
 
-async fn subscribe(mut stream: TcpStream, outboxes: Outboxes) -> Result<()> {
+async fn subscribe(mut stream: TcpStream, outboxes: Outboxes, pieces: Pieces) -> Result<()> {
     stream.write_all(format!("SUBSCRIBE {CHANNEL}\r\n").as_bytes()).await?;
     let mut incoming = BytesMut::with_capacity(CHUNK);
     loop {
@@ -202,17 +212,22 @@ async fn subscribe(mut stream: TcpStream, outboxes: Outboxes) -> Result<()> {
         if stream.read_buf(&mut incoming).await? == 0 {
             bail!("redis went away");
         }
-        let mut frames = BytesMut::new();
+        let (mut frames, mut ends) = (BytesMut::new(), vec![0]);
         while let Some(text) = published(&mut incoming)? {
             frames.extend_from_slice(&[0x81, u8::try_from(text.len()).context("a short text")?]);
             frames.extend_from_slice(&text);
+            ends.push(frames.len());
         }
         if frames.is_empty() {
             continue;
         }
         let frames = frames.freeze();
+        let given: Vec<Bytes> = match pieces {
+            Pieces::Frames => ends.windows(2).map(|ends| frames.slice(ends[0]..ends[1])).collect(),
+            Pieces::Joined => vec![frames],
+        };
         for outbox in outboxes.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-            outbox.lock().push(frames.clone());
+            outbox.lock().extend_from_slice(&given);
             outbox.news.notify_one();
         }
     }

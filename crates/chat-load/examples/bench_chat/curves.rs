@@ -16,7 +16,7 @@ use crate::table::grouped;
 const CONNECTIONS: [usize; 4] = [100, 1000, 5000, 20_000];
 const COUNTS: [usize; 4] = [1, 2, 4, 8];
 /// Files that are open beside the connections.
-const OTHERS: u64 = 1000;
+const OTHERS: u64 = 500;
 
 /// One point of a curve.
 struct Point {
@@ -56,23 +56,22 @@ fn point(
         last = talk.figures.verdict;
         paced = Some(talk).filter(|talk| talk.is_held(RATES[1]));
     }
-    if subject == Subject::ChatNode || subject == Subject::Bare {
+    if subject.is_ours() {
         verdict.add(last);
     }
     Ok(Point { closed, paced })
 }
 
+/// The points; where the system lets no program open so many files, the last one has as many connections as there may be.
+fn connections(ground: &Ground, extent: Extent) -> Vec<usize> {
+    let allowed = usize::try_from(ground.open_files.saturating_sub(OTHERS)).unwrap_or(usize::MAX);
+    let wanted = CONNECTIONS.iter().filter(|clients| !extent.is_quick || **clients <= 1000);
+    wanted.map(|clients| allowed.min(*clients)).collect()
+}
+
 fn by_connections(ground: &Ground, extent: Extent, folder: &Path) -> Result<Verdict> {
     let mut verdict = Verdict::default();
-    let most = if extent.is_quick { 1000 } else { usize::MAX };
-    let fits = |clients: &&usize| **clients <= most && **clients as u64 + OTHERS <= ground.open_files;
-    let connections: Vec<usize> = CONNECTIONS.iter().filter(fits).copied().collect();
-    if connections.len() < CONNECTIONS.len() {
-        println!(
-            "Fewer connections than usual: this was quick, or {} files may be open.\n",
-            ground.open_files
-        );
-    }
+    let connections = connections(ground, extent);
     println!(
         "| connections | server | deliveries a second | p99 there | p99 at {} a second |\n|--:|---|--:|--:|--:|",
         grouped(f64::from(RATES[1]))

@@ -32,6 +32,7 @@ use std::path::Path;
 use anyhow::{Result, bail, ensure};
 use chat_load::rapid::tally::Verdict;
 
+use bare::Pieces;
 use measure::{CLIENTS, Extent, NODES, SENDERS, WINDOW};
 use process::{Cores, now, open_files};
 use subjects::{Ground, Subject};
@@ -39,7 +40,8 @@ use table::Rounds;
 
 /// Files that the largest room needs.
 const FILES: u64 = 65_536;
-const SUBJECTS: [Subject; 4] = [Subject::Flask, Subject::NodeJs, Subject::ChatNode, Subject::Bare];
+const SUBJECTS: [Subject; 5] =
+    [Subject::Flask, Subject::NodeJs, Subject::ChatNode, Subject::Bare, Subject::Joined];
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -51,7 +53,8 @@ fn main() -> Result<()> {
             Some(subject) => compare(Extent::new(true), &[subject], false),
             None => bail!("no server is called `{name}`"),
         },
-        ["bare", port, redis] => match bare::serve(port.parse()?, redis.parse()?)? {},
+        ["bare", port, redis] => match bare::serve(port.parse()?, redis.parse()?, Pieces::Frames)? {},
+        ["joined", port, redis] => match bare::serve(port.parse()?, redis.parse()?, Pieces::Joined)? {},
         _ => bail!("the arguments are none, `quick`, or `only NAME`"),
     }
 }
@@ -59,9 +62,9 @@ fn main() -> Result<()> {
 fn compare(extent: Extent, subjects: &[Subject], with_curves: bool) -> Result<()> {
     let begun = now();
     let cores = Cores::find()?;
-    cores.take_ours()?;
     let ground = Ground::new(cores, open_files(FILES)?)?;
     introduce(&ground, extent)?;
+    cores.take_ours()?;
     let mut all = Rounds::new();
     for _ in 0..extent.rounds {
         for subject in subjects.iter().filter(|subject| ground.has(**subject)) {
@@ -72,7 +75,7 @@ fn compare(extent: Extent, subjects: &[Subject], with_curves: bool) -> Result<()
     table::print_goals(&all);
     let mut verdict = Verdict::default();
     for (subject, rounds) in &all {
-        if matches!(subject, Subject::ChatNode | Subject::Bare) {
+        if subject.is_ours() {
             rounds.iter().for_each(|round| verdict.add(round.verdict));
         }
     }
@@ -90,6 +93,7 @@ fn compare(extent: Extent, subjects: &[Subject], with_curves: bool) -> Result<()
 fn introduce(ground: &Ground, extent: Extent) -> Result<()> {
     let versions: Vec<String> = SUBJECTS
         .into_iter()
+        .filter(|subject| *subject != Subject::Joined)
         .map(|subject| {
             if !ground.has(subject) {
                 return Ok(format!("{subject} is missing: run `make bench-chat`, which installs it"));
@@ -102,7 +106,7 @@ fn introduce(ground: &Ground, extent: Extent) -> Result<()> {
                 Subject::ChatNode => {
                     format!("chat-node {}", machine::version(&ground.program(subject).to_string_lossy(), 1)?)
                 }
-                Subject::Bare => format!("rustc {}", machine::version("rustc", 1)?),
+                Subject::Bare | Subject::Joined => format!("rustc {}", machine::version("rustc", 1)?),
             })
         })
         .collect::<Result<_>>()?;

@@ -24,6 +24,18 @@ pub(crate) enum Subject {
     ChatNode,
     /// WebSockets and nothing else.
     Bare,
+    /// The same, with frames joined as the chat node joins them.
+    Joined,
+}
+
+impl Subject {
+    /// Whether it is ours, so that its faults are, too.
+    pub(crate) fn is_ours(self) -> bool {
+        match self {
+            Self::ChatNode | Self::Bare | Self::Joined => true,
+            Self::Flask | Self::NodeJs => false,
+        }
+    }
 }
 
 impl fmt::Display for Subject {
@@ -33,6 +45,7 @@ impl fmt::Display for Subject {
             Self::NodeJs => "Node.js socket.io, Redis adapter",
             Self::ChatNode => "**chat-node**",
             Self::Bare => "bare WebSocket, frame encoded once (the limit)",
+            Self::Joined => "bare WebSocket, frames joined as well",
         })
     }
 }
@@ -67,7 +80,7 @@ impl Ground {
             Subject::Flask => self.peers.join("flask/bin/python"),
             Subject::NodeJs => self.peers.join("node/server.mjs"),
             Subject::ChatNode => self.chat_node.clone(),
-            Subject::Bare => self.own.clone(),
+            Subject::Bare | Subject::Joined => self.own.clone(),
         }
     }
 
@@ -87,6 +100,7 @@ impl Ground {
             }
             Subject::NodeJs => vec!["node", &program, &port, &url],
             Subject::Bare => return vec![program, "bare".to_owned(), port, redis.to_string()],
+            Subject::Joined => return vec![program, "joined".to_owned(), port, redis.to_string()],
             // Everything it promises is on. Limits are those of a flood from one address.
             Subject::ChatNode => {
                 let listen = format!("127.0.0.1:{port}");
@@ -128,7 +142,7 @@ impl Stand {
             addresses.push(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         }
         let protocol = match subject {
-            Subject::Bare => Protocol::Bare,
+            Subject::Bare | Subject::Joined => Protocol::Bare,
             // It is given what it missed should it come back, which costs an offset with each message.
             Subject::ChatNode => Protocol::SocketIo { auth: r#"{"recovery":true}"# },
             Subject::Flask | Subject::NodeJs => Protocol::SocketIo { auth: "" },

@@ -145,6 +145,12 @@ impl<A: Audience> Tail<A> {
         let last = entries.last().map_or(position, |record| record.position);
         self.deliver(entries);
         self.note_progress(count, last);
+        if count > 0 {
+            // What they were just given is written first. What others say meanwhile then comes with one read, and not
+            // one by one, as Redis answers a read that waits when the first of them is there. Nobody waits for it:
+            // this thread is busy with the writing.
+            tokio::task::yield_now().await;
+        }
         if count == BATCH {
             self.let_clients_read().await;
         }

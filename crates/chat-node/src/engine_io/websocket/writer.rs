@@ -34,13 +34,14 @@ impl Writer {
         self.runs.push_back(frame);
     }
 
-    /// Takes over what waits; most often there is nothing else.
     pub(super) fn extend(&mut self, packets: VecDeque<Encoded>) {
-        if self.runs.is_empty() {
-            self.runs = packets;
-        } else {
-            self.runs.extend(packets);
-        }
+        self.runs.extend(packets);
+    }
+
+    /// Takes over what waits, when nothing else does, and leaves its own memory in that place: so two pieces of memory
+    /// go round, and none is asked for with each message.
+    pub(super) fn exchange(&mut self, packets: &mut VecDeque<Encoded>) {
+        std::mem::swap(&mut self.runs, packets);
     }
 
     pub(super) fn is_empty(&self) -> bool {
