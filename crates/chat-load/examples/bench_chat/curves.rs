@@ -93,7 +93,7 @@ fn by_connections(ground: &Ground, extent: Extent, folder: &Path) -> Result<Verd
                 "| {} | {subject} | {} | {:.1} ms | {} |",
                 grouped(*clients as f64),
                 grouped(point.closed.rate()),
-                point.closed.within(990).unwrap_or_default(),
+                point.closed.within(990).unwrap_or(f64::NAN),
                 end.map_or("not held".to_owned(), |end| format!("{end:.1} ms")),
             );
             rates.push(Some(point.closed.rate() / 1e6));

@@ -27,6 +27,8 @@ const PACE: Token = Token(usize::MAX);
 const LOOK: Duration = Duration::from_millis(20);
 /// Silence after which what has not come does not come any more.
 const SILENCE: Duration = Duration::from_secs(5);
+/// How long nobody may be let in: a server on a busy core takes its time.
+const ARRIVAL: Duration = Duration::from_secs(30);
 
 /// How the servers are spoken to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,7 +199,7 @@ impl Room {
                 }
             }
             self.events = events;
-            if moved.elapsed() > SILENCE {
+            if moved.elapsed() > ARRIVAL {
                 let text = format!("{inside} of {} clients are in, and no more come", self.guests.clients);
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }

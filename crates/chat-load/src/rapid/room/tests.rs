@@ -52,7 +52,8 @@ fn relay(mut reader: TcpStream, all: &Mutex<(Vec<TcpStream>, u64)>, times: fn(u6
         said.extend_from_slice(&frame[6..]);
         assert_eq!(frames::first(&said).map(|(_, size)| size), Some(2 + LENGTH));
         for (client, stream) in all.0.iter_mut().enumerate() {
-            for _ in 0..if client == 0 { times(count) } else { 1 } {
+            let times = if client == 0 { times(count) } else { 1 };
+            for _ in 0..times {
                 // The room may be gone already.
                 stream.write_all(&said).ok();
             }
