@@ -4,8 +4,8 @@
 # The node is linked statically, so that it runs on images whose C library is older than this machine's.
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
-.PHONY: help setup setup-test setup-bench build dist walk demo test conformance conformance-chat crash soak soak-engine soak-chat soak-verify rolling bench bench-calls bench-apply \
-	bench-node bench-balancer screenshots clean
+.PHONY: help setup setup-test setup-bench build build-node dist walk demo test conformance conformance-chat crash soak soak-engine soak-chat soak-verify rolling bench bench-calls bench-apply \
+	bench-node bench-balancer bench-chat screenshots clean
 
 help: ## List the targets
 	@printf '  %-21s %-72s %-8s %s\n' target 'what it does' first again
@@ -20,10 +20,12 @@ setup-test: ## Install what the tests need too | 4 min | 1 s
 setup-bench:
 	@.ci/setup bench
 
-build: setup ## Build the three programs, optimised | 10 min | 5 s
+build: setup build-node ## Build the three programs, optimised | 10 min | 5 s
 	cargo build --release --workspace --exclude chat-node --locked
+
+build-node:
 	RUSTFLAGS='-C target-feature=+crt-static' cargo build --profile node --package chat-node --locked --target $(TARGET)
-	install -m 755 target/$(TARGET)/node/chat-node target/release/chat-node
+	install -D -m 755 target/$(TARGET)/node/chat-node target/release/chat-node
 
 dist: build ## Pack programs, completions, manual and documents, with a checksum | 11 min | 20 s
 	.ci/dist
@@ -78,6 +80,10 @@ bench-node: build ## Size, needs and start of the chat node; see BENCHMARKS.md |
 
 bench-balancer: setup-bench build ## Hold the load balancer against nginx; see BENCHMARKS.md | 12 min | 1 min
 	cargo run --release --locked --example bench_balancer
+
+bench-chat: setup-bench build-node ## Hold the chat node against Flask, Node.js and the limit; QUICK=1 | 14 min | 9 min
+	.ci/peers
+	cargo run --release --locked --package chat-load --example bench_chat -- $(if $(QUICK),quick)
 
 screenshots: export ALBATROSS = $(CURDIR)/target/debug/albatross
 screenshots: export TOPOLOGY = $(CURDIR)/examples/chatroom.yaml

@@ -2,7 +2,8 @@
 //!
 //! An entry of the stream is encoded once, at most twice: clients that can have their state recovered read behind each
 //! text how far they are. What is said to one of them alone carries the offset of the entry it heard last, because its
-//! library takes the last text of every event for one.
+//! library takes the last text of every event for one. Entries that were read at once are joined once, and each client is
+//! given the same bytes.
 //!
 //! A client whose queue is full is closed by its session; the others are never held up by it.
 
@@ -138,14 +139,24 @@ impl Seat {
         }
     }
 
-    /// Puts an entry into the queue, unless it is there already.
-    fn deliver(&self, entry: &Entry, packet: &Encoded) -> Sent {
+    /// Puts entries into the queue but for those that are there already, and says how many that were.
+    fn deliver(&self, entries: &[Arc<Entry>], joined: &Joined<'_>) -> (Sent, usize) {
         let mut state = self.lock();
-        if entry.number < state.from {
-            return Sent::Closed;
-        }
-        state.offset = entry.position;
-        self.socket.send(packet)
+        let behind = match entries.first() {
+            Some(first) if first.number >= state.from => entries,
+            // It has come back while they were read.
+            _ => &entries[entries.partition_point(|entry| entry.number < state.from)..],
+        };
+        let Some(last) = behind.last() else {
+            return (Sent::Queued, 0);
+        };
+        state.offset = last.position;
+        let sent = if behind.len() == entries.len() {
+            self.socket.send(joined.packets(self.reads_offsets))
+        } else {
+            self.socket.send(&join(behind, self.reads_offsets))
+        };
+        (sent, behind.len())
     }
 
     /// Puts all that was missed into the queue.
@@ -176,6 +187,29 @@ fn answer(outcome: Outcome) -> Value {
 /// The acknowledgement of a message that was not sent.
 pub fn refusal(sentence: &str) -> Value {
     json!({ "error": sentence })
+}
+
+/// Entries for everybody who has none of them, made when the first one of each kind gets them.
+struct Joined<'a> {
+    entries: &'a [Arc<Entry>],
+    plain: OnceCell<Encoded>,
+    with_offsets: OnceCell<Encoded>,
+}
+
+impl<'a> Joined<'a> {
+    fn new(entries: &'a [Arc<Entry>]) -> Self {
+        Self { entries, plain: OnceCell::new(), with_offsets: OnceCell::new() }
+    }
+
+    fn packets(&self, reads_offsets: bool) -> &Encoded {
+        let made = if reads_offsets { &self.with_offsets } else { &self.plain };
+        made.get_or_init(|| join(self.entries, reads_offsets))
+    }
+}
+
+fn join(entries: &[Arc<Entry>], reads_offsets: bool) -> Encoded {
+    let packet = |entry: &Arc<Entry>| if reads_offsets { with_offset(entry).clone() } else { plain(entry) };
+    Encoded::joined(&entries.iter().map(packet).collect::<Vec<_>>())
 }
 
 /// An entry for those who read its text only.
@@ -261,22 +295,18 @@ impl Seats {
 }
 
 impl Audience for Room {
-    fn deliver(&self, entry: &Arc<Entry>) {
-        let plainly = OnceCell::new();
+    fn deliver(&self, entries: &[Arc<Entry>]) {
+        let Some(last) = entries.last() else { return };
+        let joined = Joined::new(entries);
         let mut queued = 0;
         {
             let seats = self.read();
-            *seats.delivered.lock().unwrap_or_else(PoisonError::into_inner) = Some(entry.position);
+            *seats.delivered.lock().unwrap_or_else(PoisonError::into_inner) = Some(last.position);
             for seat in seats.by_sid.values() {
-                let packet = if seat.reads_offsets {
-                    with_offset(entry)
-                } else {
-                    plainly.get_or_init(|| plain(entry))
-                };
-                match seat.deliver(entry, packet) {
-                    Sent::Queued => queued += 1,
-                    Sent::Overflow => self.metrics.slow_readers.increment(),
-                    Sent::Closed => {}
+                match seat.deliver(entries, &joined) {
+                    (Sent::Queued, count) => queued += count as u64,
+                    (Sent::Overflow, _) => self.metrics.slow_readers.increment(),
+                    (Sent::Closed, _) => {}
                 }
             }
         }
@@ -360,11 +390,9 @@ mod tests {
         let (room, history) = (room(), history(1..2));
         let late: Vec<Arc<Entry>> = (2..5).map(|position| take(&history, position)).collect();
         let seat = room.rejoin(arrival(SessionId::random(), true), at(2), &history).unwrap();
-        for entry in &late {
-            room.deliver(entry);
-        }
-        room.deliver(&take(&history, 5));
-        let expected = [3, 4, 5].map(|number| format!(r#"42["message","text {number}","{number}-0"]"#));
+        room.deliver(&late);
+        room.deliver(&[take(&history, 5), take(&history, 6)]);
+        let expected = [3, 4, 5, 6].map(|number| format!(r#"42["message","text {number}","{number}-0"]"#));
         assert_eq!(seat.socket.session().waiting(), expected);
     }
 
@@ -373,7 +401,7 @@ mod tests {
         let (room, history) = (room(), history(1..3));
         let seat = room.join(arrival(SessionId::random(), true), &history);
         seat.tell("welcome");
-        room.deliver(&take(&history, 3));
+        room.deliver(&[take(&history, 3)]);
         seat.tell("one");
         let expected = [
             r#"42["message","welcome","2-0"]"#,
@@ -391,10 +419,31 @@ mod tests {
     async fn plain_clients_read_texts_only_and_share_the_bytes() {
         let (room, history) = (room(), history(1..2));
         let [one, two] = [(); 2].map(|()| room.join(arrival(SessionId::random(), false), &history));
-        room.deliver(&take(&history, 2));
+        room.deliver(&[take(&history, 2)]);
         for seat in [&one, &two] {
             assert_eq!(seat.socket.session().waiting(), [r#"42["message","text 2"]"#]);
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_read_at_once_comes_to_each_as_he_reads_it() {
+        let (room, history) = (room(), history(1..2));
+        let [plain, other] =
+            [false, true].map(|offsets| room.join(arrival(SessionId::random(), offsets), &history));
+        let entries: Vec<Arc<Entry>> = (2..200).map(|position| take(&history, position)).collect();
+        room.deliver(&entries);
+        let texts = |after: fn(u64) -> String| -> Vec<String> {
+            (2..200).map(|number| format!(r#"42["message","text {number}"{}]"#, after(number))).collect()
+        };
+        // It is more than a queue takes here, and nothing of it is kept for who is cut.
+        assert_eq!((plain.socket.session().is_open(), room.metrics.slow_readers.get()), (false, 2));
+        let [plain, late] =
+            [false, true].map(|offsets| room.join(arrival(SessionId::random(), offsets), &history));
+        drop(other);
+        room.deliver(&entries[..90]);
+        assert_eq!(plain.socket.session().waiting(), texts(|_| String::new())[..90]);
+        assert_eq!(late.socket.session().waiting(), texts(|number| format!(r#","{number}-0""#))[..90]);
+        assert_eq!((late.lock().offset, room.metrics.delivered.get()), (at(91), 180));
     }
 
     #[tokio::test]
@@ -472,11 +521,11 @@ mod tests {
         let (room, history) = (room(), history(1..2));
         let seat = room.join(arrival(SessionId::random(), false), &history);
         for position in 2..=51 {
-            room.deliver(&take(&history, position));
+            room.deliver(&[take(&history, position)]);
         }
         assert_eq!(room.pressure(), 0);
         for position in 52..=81 {
-            room.deliver(&take(&history, position));
+            room.deliver(&[take(&history, position)]);
         }
         assert_eq!((room.pressure(), seat.socket.session().fullness()), (300, 800));
     }

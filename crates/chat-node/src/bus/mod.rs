@@ -105,8 +105,8 @@ pub struct Settings {
 
 /// Who listens: the room. Nothing here may wait.
 pub trait Audience: Send + Sync + 'static {
-    /// The next entry of the stream, for every client. Always called by the same task.
-    fn deliver(&self, entry: &Arc<Entry>);
+    /// The next entries of the stream, for every client. Always called by the same task.
+    fn deliver(&self, entries: &[Arc<Entry>]);
     /// A sentence for one client, if it is still here.
     fn tell(&self, session: SessionId, sentence: &str);
     /// What became of a message whose sender asked for it.

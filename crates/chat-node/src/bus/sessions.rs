@@ -457,7 +457,7 @@ mod tests {
     struct Nobody;
 
     impl Audience for Nobody {
-        fn deliver(&self, _: &Arc<Entry>) {}
+        fn deliver(&self, _: &[Arc<Entry>]) {}
         fn tell(&self, _: SessionId, _: &str) {}
         fn acknowledge(&self, _: Receipt, _: Outcome) {}
         fn moved(&self, _: &Presence) {}

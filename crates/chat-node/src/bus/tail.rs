@@ -143,11 +143,14 @@ impl<A: Audience> Tail<A> {
             self.look_for_an_older_end(connection, position).await?;
         }
         let last = entries.last().map_or(position, |record| record.position);
-        let read_at = Instant::now();
-        for record in entries {
-            self.deliver(record, read_at);
-        }
+        self.deliver(entries);
         self.note_progress(count, last);
+        if count > 0 {
+            // What they were just given is written first. What others say meanwhile then comes with one read, and not
+            // one by one, as Redis answers a read that waits when the first of them is there. Nobody waits for it:
+            // this thread is busy with the writing.
+            tokio::task::yield_now().await;
+        }
         if count == BATCH {
             self.let_clients_read().await;
         }
@@ -203,18 +206,25 @@ impl<A: Audience> Tail<A> {
         }
     }
 
-    fn deliver(&mut self, record: Record, read_at: Instant) {
-        let position = record.position;
-        self.position = Some(position);
-        self.shared.measures.read.increment();
-        match self.shared.history.take(record, read_at) {
-            Taken::New(entry) => {
-                self.shared.audience.deliver(&entry);
-                self.shared.measures.delivered(position);
+    /// Gives what was read at once to all who are here at once: what each of them costs is then paid once, too.
+    fn deliver(&mut self, records: Vec<Record>) {
+        let read_at = Instant::now();
+        let mut new = Vec::with_capacity(records.len());
+        for record in records {
+            self.position = Some(record.position);
+            self.shared.measures.read.increment();
+            match self.shared.history.take(record, read_at) {
+                Taken::New(entry) => new.push(entry),
+                Taken::Copy => self.shared.measures.copies.increment(),
+                // What others may have put into the stream is stepped over.
+                Taken::Foreign => {}
             }
-            Taken::Copy => self.shared.measures.copies.increment(),
-            // What others may have put into the stream is stepped over.
-            Taken::Foreign => {}
+        }
+        if !new.is_empty() {
+            self.shared.audience.deliver(&new);
+        }
+        for entry in &new {
+            self.shared.measures.delivered(entry.position);
         }
     }
 }

@@ -116,6 +116,15 @@ pub(super) struct Load {
     pub(super) bytes: usize,
 }
 
+impl Load {
+    fn of(packets: &[Encoded]) -> Self {
+        Self {
+            packets: packets.iter().map(Encoded::count).sum(),
+            bytes: packets.iter().map(Encoded::size).sum(),
+        }
+    }
+}
+
 /// What changes.
 #[derive(Debug)]
 pub(super) struct State {
@@ -191,12 +200,12 @@ impl Session {
         if state.phase != Phase::Open {
             return Sent::Closed;
         }
-        let bytes: usize = packets.iter().map(Encoded::size).sum();
-        if !state.has_room(&self.settings, packets.len(), bytes) {
+        let load = Load::of(packets);
+        if !state.has_room(&self.settings, load) {
             self.begin_close(state, CloseReason::SlowReader);
             return Sent::Overflow;
         }
-        self.enqueue(state, packets, bytes);
+        self.enqueue(state, packets, load);
         Sent::Queued
     }
 
@@ -207,8 +216,9 @@ impl Session {
         if state.phase != Phase::Open {
             return Sent::Closed;
         }
-        state.backlog.packets += packets.len();
-        state.backlog.bytes += packets.iter().map(Encoded::size).sum::<usize>();
+        let load = Load::of(packets);
+        state.backlog.packets += load.packets;
+        state.backlog.bytes += load.bytes;
         self.put(state, packets);
         Sent::Queued
     }
@@ -224,21 +234,25 @@ impl Session {
     pub(super) fn send_always(&self, packet: Encoded) {
         let state = self.lock();
         if state.phase == Phase::Open {
-            let bytes = packet.size();
-            self.enqueue(state, &[packet], bytes);
+            let packets = [packet];
+            self.enqueue(state, &packets, Load::of(&packets));
         }
     }
 
-    fn enqueue(&self, mut state: MutexGuard<'_, State>, packets: &[Encoded], bytes: usize) {
-        state.count_in(packets.len(), bytes);
+    fn enqueue(&self, mut state: MutexGuard<'_, State>, packets: &[Encoded], load: Load) {
+        state.count_in(load.packets, load.bytes);
         self.put(state, packets);
     }
 
     fn put(&self, mut state: MutexGuard<'_, State>, packets: &[Encoded]) {
         // Whoever was woken for earlier packets takes these along.
         let was_empty = state.queue.is_empty();
-        state.queue.extend(packets.iter().cloned());
         let transport = state.transport;
+        match transport {
+            Transport::WebSocket => state.queue.extend(packets.iter().cloned()),
+            // It takes so many packets at once.
+            Transport::Polling { .. } => state.queue.extend(packets.iter().flat_map(Encoded::split)),
+        }
         drop(state);
         if was_empty {
             match transport {
@@ -317,7 +331,7 @@ impl Session {
 }
 
 impl State {
-    /// The first that wait, taken out as written.
+    /// The first that wait for a client that polls, taken out as written.
     pub(super) fn take(&mut self, count: usize) -> VecDeque<Encoded> {
         let rest = self.queue.split_off(count.min(self.queue.len()));
         let taken = std::mem::replace(&mut self.queue, rest);
@@ -332,8 +346,9 @@ impl State {
     }
 
     /// Whether so much more fits into the queue.
-    fn has_room(&self, settings: &Settings, packets: usize, bytes: usize) -> bool {
-        self.packets + packets <= settings.queue_packets && self.bytes + bytes <= settings.queue_bytes
+    fn has_room(&self, settings: &Settings, load: Load) -> bool {
+        self.packets + load.packets <= settings.queue_packets
+            && self.bytes + load.bytes <= settings.queue_bytes
     }
 
     /// What waits in all.
@@ -410,7 +425,8 @@ impl Session {
     /// The packets that wait, as text.
     pub(crate) fn waiting(&self) -> Vec<String> {
         let state = self.lock();
-        state.queue.iter().map(|packet| String::from_utf8_lossy(packet.packet()).into_owned()).collect()
+        let packets = state.queue.iter().flat_map(Encoded::split);
+        packets.map(|packet| String::from_utf8_lossy(packet.packet()).into_owned()).collect()
     }
 }
 
@@ -432,13 +448,13 @@ mod tests {
         }
         assert_eq!(session.lock().waiting().packets, 5100);
         // One more does not fit, before the backlog is written and while it is.
-        assert!(!session.lock().has_room(&session.settings, 1, 1));
+        assert!(!session.lock().has_room(&session.settings, Load { packets: 1, bytes: 1 }));
         session.lock().take(5000);
         assert_eq!(session.lock().waiting().packets, 100);
         assert_eq!(session.fullness(), 1000);
         session.lock().take(10);
-        assert!(session.lock().has_room(&session.settings, 10, 10));
-        assert!(!session.lock().has_room(&session.settings, 11, 11));
+        assert!(session.lock().has_room(&session.settings, Load { packets: 10, bytes: 10 }));
+        assert!(!session.lock().has_room(&session.settings, Load { packets: 11, bytes: 11 }));
         assert_eq!(session.send_all(&packets(11)), Sent::Overflow);
         assert_eq!(session.send_backlog(&packets(1)), Sent::Closed);
     }

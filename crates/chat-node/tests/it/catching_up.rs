@@ -28,9 +28,9 @@ const SIP: usize = 40;
 const ENOUGH: usize = 100;
 
 impl Audience for SlowRoom {
-    fn deliver(&self, _: &Arc<Entry>) {
-        self.heard.fetch_add(1, Ordering::Relaxed);
-        let waiting = self.waiting.fetch_add(1, Ordering::Relaxed) + 1;
+    fn deliver(&self, entries: &[Arc<Entry>]) {
+        self.heard.fetch_add(entries.len(), Ordering::Relaxed);
+        let waiting = self.waiting.fetch_add(entries.len(), Ordering::Relaxed) + entries.len();
         self.most.fetch_max(waiting, Ordering::Relaxed);
     }
 
@@ -250,8 +250,8 @@ async fn what_was_said_long_ago_is_not_said_again_by_a_replica_that_was_behind()
 struct BrokenRoom;
 
 impl Audience for BrokenRoom {
-    fn deliver(&self, entry: &Arc<Entry>) {
-        assert!(&*entry.text != "break", "as it should");
+    fn deliver(&self, entries: &[Arc<Entry>]) {
+        assert!(entries.iter().all(|entry| &*entry.text != "break"), "as it should");
     }
 
     fn tell(&self, _: SessionId, _: &str) {}

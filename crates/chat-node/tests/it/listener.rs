@@ -26,8 +26,8 @@ pub(crate) struct Room {
 }
 
 impl Audience for Room {
-    fn deliver(&self, entry: &Arc<Entry>) {
-        self.entries.lock().unwrap().push(entry.clone());
+    fn deliver(&self, entries: &[Arc<Entry>]) {
+        self.entries.lock().unwrap().extend_from_slice(entries);
     }
 
     fn tell(&self, session: SessionId, sentence: &str) {

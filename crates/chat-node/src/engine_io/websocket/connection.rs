@@ -35,6 +35,7 @@ const READS: usize = 4;
 const PROBE: &str = "probe";
 
 /// What a task waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Turn {
     Readable,
     Writable,
@@ -68,6 +69,8 @@ struct Connection {
     pong: Option<Bytes>,
     /// By when some byte must have been written.
     stalled_at: Option<Instant>,
+    /// The last thing done was to look after what the session had.
+    has_minded_news: bool,
 }
 
 /// Carries a session from its beginning.
@@ -102,7 +105,17 @@ impl Carrying {
 
 impl Connection {
     fn new(stream: TcpStream, session: Arc<Session>, registry: Arc<Registry>, stage: Stage) -> Self {
-        Self { stream, session, registry, stage, writer: Writer::default(), pong: None, stalled_at: None }
+        let writer = Writer::default();
+        Self {
+            stream,
+            session,
+            registry,
+            stage,
+            writer,
+            pong: None,
+            stalled_at: None,
+            has_minded_news: false,
+        }
     }
 
     /// `first` arrived together with the request.
@@ -142,6 +155,7 @@ impl Connection {
                 sleep.as_mut().reset(deadline);
             }
             let turn = poll_fn(|context| self.poll_turn(context, sleep.as_mut())).await;
+            self.has_minded_news = turn == Turn::News;
             let outcome = match turn {
                 Turn::Readable => self.read(reader),
                 Turn::Deadline => self.look_at_clocks(),
@@ -153,7 +167,11 @@ impl Connection {
         }
     }
 
-    fn poll_turn(&self, context: &mut Context<'_>, sleep: Pin<&mut Sleep>) -> Poll<Turn> {
+    fn poll_turn(&mut self, context: &mut Context<'_>, sleep: Pin<&mut Sleep>) -> Poll<Turn> {
+        // It is nearly always this that a task is woken for; but not twice in a row before all else.
+        if !self.has_minded_news && self.has_news() {
+            return Poll::Ready(Turn::News);
+        }
         // Time first: neither a client that never stops nor a broadcast that never ends keeps a clock from being seen.
         if sleep.poll(context).is_ready() {
             return Poll::Ready(Turn::Deadline);
@@ -167,6 +185,7 @@ impl Connection {
         if !self.writer.is_empty() && self.stream.poll_write_ready(context).is_ready() {
             return Poll::Ready(Turn::Writable);
         }
+        self.has_minded_news = false;
         Poll::Pending
     }
 
@@ -177,6 +196,13 @@ impl Connection {
             return false;
         }
         self.session.driver.register(context.waker());
+        self.has_news()
+    }
+
+    fn has_news(&self) -> bool {
+        if matches!(self.stage, Stage::Probing { .. }) {
+            return false;
+        }
         let state = self.session.lock();
         state.phase != Phase::Open || (self.writer.is_empty() && !state.queue.is_empty())
     }
@@ -188,21 +214,18 @@ impl Connection {
             && let Some(pong) = self.pong.take()
         {
             self.count_in(&pong);
-            self.writer.push(pong);
+            self.writer.push(Encoded::whole(pong));
         }
         if matches!(self.stage, Stage::Probing { .. }) {
             return Ok(());
         }
-        let queue = {
-            let mut state = self.session.lock();
-            match state.phase {
-                Phase::Open if !self.writer.is_empty() || state.queue.is_empty() => return Ok(()),
-                Phase::Open => std::mem::take(&mut state.queue),
-                Phase::Closing(reason) => return Err(told(reason)),
-                Phase::Closed(reason) => return Err((reason, End::Lost)),
-            }
-        };
-        self.writer.extend(queue);
+        let mut state = self.session.lock();
+        match state.phase {
+            Phase::Open if !self.writer.is_empty() || state.queue.is_empty() => {}
+            Phase::Open => self.writer.exchange(&mut state.queue),
+            Phase::Closing(reason) => return Err(told(reason)),
+            Phase::Closed(reason) => return Err((reason, End::Lost)),
+        }
         Ok(())
     }
 
@@ -300,7 +323,7 @@ impl Connection {
     }
 
     fn answer_probe(&mut self) {
-        self.writer.push(Encoded::probed().into_frame());
+        self.writer.push(Encoded::probed());
     }
 
     /// The client has moved.

@@ -37,7 +37,8 @@ impl Opcode {
         }
     }
 
-    fn bits(self) -> u8 {
+    /// The bits that say it.
+    pub fn bits(self) -> u8 {
         match self {
             Self::Continuation => 0x0,
             Self::Text => 0x1,
@@ -165,6 +166,33 @@ impl Header {
     }
 }
 
+/// A frame of ours, as far as its length goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ServerFrame {
+    /// Bytes of its header.
+    pub header: usize,
+    /// Bytes of its payload.
+    pub length: usize,
+}
+
+impl ServerFrame {
+    /// Reads the header that [`write_header`] has written; `None` when there is none.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let &[_, short, ref rest @ ..] = bytes else { return None };
+        let (header, length) = match short {
+            126 => (4, usize::from(u16::from_be_bytes(*rest.first_chunk()?))),
+            127 => (10, usize::try_from(u64::from_be_bytes(*rest.first_chunk()?)).ok()?),
+            length => (2, usize::from(length)),
+        };
+        Some(Self { header, length })
+    }
+
+    /// Bytes of all of it.
+    pub fn size(self) -> usize {
+        self.header + self.length
+    }
+}
+
 /// Takes the mask off a payload, in place.
 pub fn unmask(payload: &mut [u8], mask: [u8; 4]) {
     let (words, rest) = payload.as_chunks_mut::<8>();
@@ -232,6 +260,15 @@ mod tests {
             for part in 0..size {
                 assert_eq!(Header::parse(&bytes[..part]), Ok(None), "{part} of {bytes:?}");
             }
+        }
+    }
+
+    #[test]
+    fn our_own_headers_are_read_back() {
+        for length in [0, 125, 126, 65_535, 65_536] {
+            let (bytes, header) = write_header(Opcode::Text, length);
+            assert_eq!(ServerFrame::parse(&bytes[..header]), Some(ServerFrame { header, length }));
+            assert_eq!(ServerFrame::parse(&bytes[..header - 1]), None);
         }
     }
 

@@ -12,6 +12,7 @@ use super::reader::{Event, Reader};
 use super::scratch;
 use super::writer::Writer;
 use crate::engine_io::close::CloseReason;
+use crate::engine_io::encoded::Encoded;
 
 /// How long a client may take for its part of a close handshake.
 const GOODBYE: Duration = Duration::from_secs(1);
@@ -61,9 +62,9 @@ pub(super) async fn part(stream: &TcpStream, reader: &mut Reader, writer: &mut W
         End::Answered(code) => {
             let payload = code.map(u16::to_be_bytes);
             let payload = payload.as_ref().map_or(&[][..], |code| code);
-            writer.push(Bytes::from(frame::control(Opcode::Close, payload)));
+            writer.push(control(frame::control(Opcode::Close, payload)));
         }
-        End::Told { code, text } => writer.push(Bytes::from(frame::close(code, text))),
+        End::Told { code, text } => writer.push(control(frame::close(code, text))),
     }
     let saying = async {
         writer.write(stream)?;
@@ -78,6 +79,10 @@ pub(super) async fn part(stream: &TcpStream, reader: &mut Reader, writer: &mut W
     };
     // Whether it was heard or not: the connection is over.
     tokio::time::timeout(GOODBYE, saying).await.ok();
+}
+
+fn control(frame: Vec<u8>) -> Encoded {
+    Encoded::whole(Bytes::from(frame))
 }
 
 /// Reads until the client has closed, or what it sends cannot be read.

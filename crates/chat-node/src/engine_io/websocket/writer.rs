@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use bytes::{Buf, Bytes};
 use tokio::net::TcpStream;
 
+use super::frame::ServerFrame;
 use crate::engine_io::encoded::Encoded;
 
-/// Most frames in one write.
+/// Most runs of frames in one write.
 const AT_ONCE: usize = 64;
-/// Frames a queue may have room for while it is idle.
+/// Runs a queue may have room for while it is idle.
 const IDLE_CAPACITY: usize = 4;
 
 /// What was done by a call.
@@ -23,27 +23,37 @@ pub(super) struct Written {
 /// Frames on their way to one client.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
-    frames: VecDeque<Bytes>,
-    /// Part of the first frame is written already, so that it must be finished.
-    begun: bool,
+    /// Whole frames; of the very first the beginning may be written already.
+    runs: VecDeque<Encoded>,
+    /// Bytes that are left of the very first frame when some of it are written already, so that it must be finished.
+    begun: usize,
 }
 
 impl Writer {
-    pub(super) fn push(&mut self, frame: Bytes) {
-        self.frames.push_back(frame);
+    pub(super) fn push(&mut self, frame: Encoded) {
+        self.runs.push_back(frame);
     }
 
-    pub(super) fn extend(&mut self, packets: impl IntoIterator<Item = Encoded>) {
-        self.frames.extend(packets.into_iter().map(Encoded::into_frame));
+    pub(super) fn extend(&mut self, packets: VecDeque<Encoded>) {
+        self.runs.extend(packets);
+    }
+
+    /// Takes over what waits, when nothing else does, and leaves its own memory in that place: so two pieces of memory
+    /// go round, and none is asked for with each message.
+    pub(super) fn exchange(&mut self, packets: &mut VecDeque<Encoded>) {
+        std::mem::swap(&mut self.runs, packets);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.frames.is_empty()
+        self.runs.is_empty()
     }
 
     /// Forgets everything but the frame that is half written.
     pub(super) fn discard(&mut self) {
-        self.frames.truncate(usize::from(self.begun));
+        self.runs.truncate(usize::from(self.begun > 0));
+        if let Some(first) = self.runs.front_mut() {
+            first.keep(self.begun);
+        }
     }
 
     /// Writes what the system takes now.
@@ -52,9 +62,9 @@ impl Writer {
     /// Those of the connection. That nothing more is taken is none.
     pub(super) fn write(&mut self, stream: &TcpStream) -> io::Result<Written> {
         let mut written = Written::default();
-        while !self.frames.is_empty() {
-            let outcome = match self.frames.len() {
-                1 => stream.try_write(&self.frames[0]),
+        while !self.runs.is_empty() {
+            let outcome = match self.runs.len() {
+                1 => stream.try_write(self.runs[0].frames()),
                 _ => self.write_many(stream),
             };
             match outcome {
@@ -67,8 +77,8 @@ impl Writer {
                 Err(error) => return Err(error),
             }
         }
-        if self.frames.is_empty() && self.frames.capacity() > IDLE_CAPACITY {
-            self.frames = VecDeque::new();
+        if self.runs.is_empty() && self.runs.capacity() > IDLE_CAPACITY {
+            self.runs = VecDeque::new();
         }
         Ok(written)
     }
@@ -76,8 +86,8 @@ impl Writer {
     fn write_many(&self, stream: &TcpStream) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); AT_ONCE];
         let mut count = 0;
-        for (slice, frame) in slices.iter_mut().zip(&self.frames) {
-            *slice = IoSlice::new(frame);
+        for (slice, run) in slices.iter_mut().zip(&self.runs) {
+            *slice = IoSlice::new(run.frames());
             count += 1;
         }
         stream.try_write_vectored(&slices[..count])
@@ -86,53 +96,115 @@ impl Writer {
     /// Takes out what is written, and says how many frames that ended.
     fn advance(&mut self, mut bytes: usize) -> usize {
         let mut frames = 0;
-        while let Some(first) = self.frames.front_mut() {
-            if bytes < first.len() {
-                self.begun = self.begun && frames == 0 || bytes > 0;
-                first.advance(bytes);
-                return frames;
+        while bytes > 0
+            && let Some(first) = self.runs.front_mut()
+        {
+            if bytes < first.size() {
+                let ended = part(first.frames(), bytes, &mut self.begun);
+                first.consume(bytes, ended);
+                return frames + ended;
             }
-            bytes -= first.len();
-            self.frames.pop_front();
-            frames += 1;
+            bytes -= first.size();
+            frames += first.count();
+            self.begun = 0;
+            self.runs.pop_front();
         }
-        self.begun = false;
         frames
     }
+}
+
+/// How many frames of a run end within its first bytes. `begun` is what is left of the first frame when the run begins
+/// within it, and becomes what is left of the one in which those bytes end.
+fn part(run: &[u8], bytes: usize, begun: &mut usize) -> usize {
+    let mut end = *begun;
+    let mut ended = usize::from(end > 0 && end <= bytes);
+    while end < bytes {
+        // Every run is made of our own frames.
+        let Some(frame) = ServerFrame::parse(&run[end..]) else { break };
+        end += frame.size();
+        ended += usize::from(end <= bytes);
+    }
+    *begun = end - bytes;
+    ended
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn writer(frames: &[&'static str]) -> Writer {
+    /// Runs of frames with these texts.
+    fn writer(runs: &[&[&str]]) -> Writer {
         let mut writer = Writer::default();
-        writer.frames.extend(frames.iter().map(|frame| Bytes::from_static(frame.as_bytes())));
+        for texts in runs {
+            let packets: Vec<Encoded> = texts.iter().map(|text| Encoded::text(text)).collect();
+            writer.push(Encoded::joined(&packets));
+        }
         writer
+    }
+
+    fn rest(writer: &Writer) -> Vec<u8> {
+        writer.runs.iter().flat_map(|run| run.frames().to_vec()).collect()
     }
 
     #[test]
     fn a_half_written_frame_is_finished_and_the_rest_may_be_forgotten() {
-        // Bytes written, frames they end, what is left after a discard.
-        let table: [(usize, usize, Option<&str>); 6] =
-            [(0, 0, None), (2, 0, Some("e")), (3, 1, None), (4, 1, Some("wo")), (6, 2, None), (11, 3, None)];
-        for (bytes, frames, left) in table {
-            let mut writer = writer(&["one", "two", "three"]);
-            assert_eq!(writer.advance(bytes), frames, "{bytes} bytes");
-            writer.discard();
-            let rest = writer.frames.front().map(|frame| std::str::from_utf8(frame).unwrap());
-            assert_eq!(rest, left, "{bytes} bytes");
+        // Bytes written, frames they end, what is left after a discard. The frames have 6, 6, 8 bytes.
+        let table: [(usize, usize, &[u8]); 9] = [
+            (0, 0, b""),
+            (1, 0, b"\x044one"),
+            (5, 0, b"e"),
+            (6, 1, b""),
+            (7, 1, b"\x044two"),
+            (12, 2, b""),
+            (13, 2, b"\x064three"),
+            (19, 2, b"e"),
+            (20, 3, b""),
+        ];
+        for runs in [
+            &[&["one", "two", "three"][..]][..],
+            &[&["one"], &["two", "three"]],
+            &[&["one", "two"], &["three"]],
+        ] {
+            for (bytes, frames, left) in table {
+                let mut writer = writer(runs);
+                assert_eq!(writer.advance(bytes), frames, "{bytes} bytes of {runs:?}");
+                let waiting: usize = writer.runs.iter().map(Encoded::count).sum();
+                assert_eq!(waiting, 3 - frames, "{bytes} bytes of {runs:?}");
+                writer.discard();
+                assert_eq!(rest(&writer), left, "{bytes} bytes of {runs:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn frames_are_counted_alike_however_they_are_cut() {
+        let texts: Vec<String> = [3, 130, 0, 70_000].map(|length| "x".repeat(length)).into();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        for piece in [1, 2, 3, 64, 10_000, 1_000_000] {
+            let mut writer = writer(&[&texts, &["last"]]);
+            let waiting = |writer: &Writer| writer.runs.iter().map(Encoded::size).sum::<usize>();
+            let mut left = waiting(&writer);
+            let mut frames = 0;
+            while left > 0 {
+                let bytes = piece.min(left);
+                frames += writer.advance(bytes);
+                left -= bytes;
+                assert_eq!(waiting(&writer), left, "in pieces of {piece}");
+            }
+            assert_eq!((frames, writer.is_empty(), writer.begun), (5, true, 0), "in pieces of {piece}");
         }
     }
 
     #[test]
     fn a_frame_stays_begun_over_several_writes() {
-        let mut writer = writer(&["three", "four"]);
-        writer.advance(2);
+        let mut writer = writer(&[&["three", "four"]]);
+        writer.advance(4);
         writer.advance(0);
         writer.advance(1);
         writer.discard();
-        assert_eq!(writer.frames, [Bytes::from_static(b"ee")]);
+        assert_eq!(rest(&writer), b"ree");
+        assert_eq!(writer.advance(3), 1);
+        assert!(writer.is_empty());
     }
 
     #[tokio::test]
@@ -142,14 +214,14 @@ mod tests {
         let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (mut peer, _) = listener.accept().await.unwrap();
         let mut writer = Writer::default();
-        writer.frames.extend((0..200).map(|number| Bytes::from(format!("{number:4}"))));
+        writer.extend((0..200).map(|number| Encoded::text(&format!("{number:4}"))).collect());
+        let expected = rest(&writer);
         stream.writable().await.unwrap();
         let written = writer.write(&stream).unwrap();
         drop(stream);
-        let mut text = String::new();
-        peer.read_to_string(&mut text).await.unwrap();
-        let expected: String = (0..200).fold(String::new(), |text, number| format!("{text}{number:4}"));
-        assert_eq!((text.as_str(), written.frames, written.bytes), (expected.as_str(), 200, expected.len()));
-        assert_eq!(writer.frames.capacity(), 0);
+        let mut heard = Vec::new();
+        peer.read_to_end(&mut heard).await.unwrap();
+        assert_eq!((&heard, written.frames, written.bytes), (&expected, 200, expected.len()));
+        assert_eq!(writer.runs.capacity(), 0);
     }
 }
