@@ -12,6 +12,7 @@ use crate::cloud::call::Call;
 use crate::cloud::error::CloudError;
 use crate::cloud::pages::{self, Page};
 pub use crate::cloud::security_rules::{Permission, Rule, authorize, revoke, revoke_by_id, rules_of};
+use crate::cloud::tagging::{self, Tagged, Tagger};
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::{Selection, Tags};
 
@@ -392,11 +393,7 @@ pub fn modify_instance(id: &CloudId, name: Option<&str>, security_groups: &[&str
 
 /// `TagResources` of ECS for an instance.
 pub fn tag_instance(region: &RegionId, id: &CloudId, tags: &[(&str, &str)]) -> Call {
-    Call::new(Product::Ecs, "TagResources")
-        .with("RegionId", region)
-        .with("ResourceType", "instance")
-        .with_list("ResourceId", [id])
-        .with_tags(tags)
+    tagging::tag(region, Tagged { tagger: Tagger::Ecs, resource_type: "instance", id }, tags)
 }
 
 #[derive(Deserialize)]

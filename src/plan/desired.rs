@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 use crate::base::ids::{CloudId, InstanceName, VSwitchName};
 use crate::resource::ownership::record_remark;
 use crate::resource::settings;
+use crate::resource::tags::{self, UserTags};
 use crate::resource::spec::{
     AppSpec, CertificateOrigin, CertificateSpec, Exposure, HostSpec, InstanceSpec, KeyPairSpec,
     ListenerCertificate, ListenerRuleSpec, ListenerSpec, LoadBalancerSpec, Peer, Persistence, READY_PATH,
@@ -38,6 +39,8 @@ pub struct Resource {
     pub spec: Spec,
     /// The name it shall have in consoles.
     pub name: Option<String>,
+    /// The tags it shall have beside those that say whose it is.
+    pub tags: UserTags,
     /// What must be there first.
     pub depends_on: BTreeSet<ResourceAddress>,
 }
@@ -97,7 +100,7 @@ impl Desired {
         depends_on: impl IntoIterator<Item = ResourceAddress>,
     ) {
         let depends_on = depends_on.into_iter().collect();
-        self.resources.insert(address.clone(), Resource { address, spec, name: None, depends_on });
+        self.resources.insert(address.clone(), Resource { address, spec, name: None, tags: UserTags::new(), depends_on });
     }
 
     fn all(&self, kind: Kind) -> Vec<ResourceAddress> {
@@ -126,8 +129,22 @@ pub fn desired(topology: &Topology, public_key: &str, brought: &Brought) -> Desi
     front(topology, &mut desired);
     for resource in desired.resources.values_mut() {
         resource.name = settings::name(&topology.stack, &resource.address);
+        resource.tags = user_tags(topology, resource);
     }
     desired
+}
+
+/// What was there before is nobody's to tag.
+fn user_tags(topology: &Topology, resource: &Resource) -> UserTags {
+    let address = &resource.address;
+    if tags::resource_type(address.kind).is_none() || resource.spec.existing().is_some() {
+        return UserTags::new();
+    }
+    let instance = topology.instances.iter().find(|(name, _)| name.as_str() == address.name);
+    match instance.filter(|_| address.kind == Kind::Instance) {
+        Some((_, instance)) => instance.tags.clone(),
+        None => topology.tags.clone(),
+    }
 }
 
 fn only(kind: Kind) -> ResourceAddress {

@@ -9,6 +9,7 @@ use crate::resource::observed::{Observation, Observed, Output, Owner};
 use crate::resource::replacement;
 use crate::resource::settings::is_shown_only;
 use crate::resource::spec::{Spec, Wanted};
+use crate::resource::tags::{self, NO_TAG};
 use crate::resource::{Kind, ResourceAddress};
 
 /// The fields of a resource that are not as they shall be.
@@ -41,7 +42,22 @@ pub(super) fn changes(
         (from != to).then_some(Change { field, from, to, forces_replacement })
     };
     let name = compared_name(resource, current).map(|name| ("name", Wanted::Exactly(name)));
-    resource.spec.wanted().into_iter().chain(name).filter_map(differs).collect()
+    resource.spec.wanted().into_iter().chain(name).filter_map(differs).chain(tag_changes(resource, current)).collect()
+}
+
+/// Tags that are missing, that have another value, or that the topology does not have any more. Which of those that are
+/// there count was decided when they were read; where none was read, nothing is known of them.
+fn tag_changes(resource: &Resource, current: &Observation) -> Vec<Change> {
+    if current.owner == Owner::Other {
+        return Vec::new();
+    }
+    let there = current.fields.iter().filter_map(|(field, value)| Some((tags::key(field)?, value)));
+    let changes = there.filter_map(|(key, from)| {
+        let to = resource.tags.get(key).map_or_else(|| NO_TAG.to_owned(), |value| tags::shown(value));
+        let change = Change { field: tags::field(key), from: from.clone(), to, forces_replacement: false };
+        (change.from != change.to).then_some(change)
+    });
+    changes.collect()
 }
 
 /// What was adopted keeps the name it came with; only an instance's is in the topology.

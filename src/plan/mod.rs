@@ -38,6 +38,7 @@ use crate::plan::drift::Drift;
 use crate::plan::note::OlderImage;
 use crate::resource::observed::{Observation, Observed};
 use crate::resource::spec::Spec;
+use crate::resource::tags::UserTags;
 use crate::resource::{Kind, ResourceAddress};
 
 /// One resource's part of a plan.
@@ -49,6 +50,9 @@ pub struct Step {
     pub action: Action,
     /// What it shall be; none when it is to go.
     pub spec: Option<Spec>,
+    /// The tags it shall have beside those that say whose it is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: UserTags,
     /// What it is; none when it is not there.
     pub current: Option<Observation>,
     /// What must be there first.
@@ -161,6 +165,7 @@ fn step_for(
         address: resource.address.clone(),
         action: action_for(resource, current, observed, earlier),
         spec: Some(resource.spec.clone()),
+        tags: resource.tags.clone(),
         current: current.cloned(),
         depends_on: resource.depends_on.iter().cloned().collect(),
     }
@@ -212,6 +217,7 @@ fn removals(observed: &Observed, unwanted: impl Fn(&ResourceAddress) -> bool) ->
             address: address.clone(),
             action: Action::Delete,
             spec: None,
+            tags: UserTags::new(),
             current: Some(current.clone()),
             depends_on: Vec::new(),
         })

@@ -122,13 +122,15 @@ const LIFE_OF_MANAGED_REDIS: Group = (
 );
 
 const CHANGES: [Group; 4] = [
-    (Product::Vpc, &["ModifyVpcAttribute"]),
-    (Product::Ecs, &["ModifyInstanceAttribute", "StartInstances"]),
+    (Product::Vpc, &["ModifyVpcAttribute", "TagResources", "UnTagResources"]),
+    (Product::Ecs, &["ModifyInstanceAttribute", "StartInstances", "UntagResources"]),
     (
         Product::Alb,
         &[
             "GetListenerAttribute",
             "StartListener",
+            "TagResources",
+            "UnTagResources",
             "UpdateListenerAttribute",
             "UpdateLoadBalancerAttribute",
             "UpdateServerGroupAttribute",
@@ -141,7 +143,10 @@ const CHANGES: [Group; 4] = [
 const CHANGES_OF_REDIRECTS: Group = (Product::Alb, &["UpdateRuleAttribute"]);
 
 const CHANGES_OF_MANAGED_REDIS: Group =
-    (Product::RKvstore, &["ModifyInstanceAttribute", "ModifyInstanceSpec", "ResetAccountPassword"]);
+    (
+        Product::RKvstore,
+        &["ModifyInstanceAttribute", "ModifyInstanceSpec", "ResetAccountPassword", "UntagResources"],
+    );
 
 const DOCTOR: [Group; 3] = [
     (

@@ -6,7 +6,8 @@
 //! - [`settings`] says what we set on every resource of a kind;
 //! - [`observed`] says what one is;
 //! - [`phase`] is the life of one resource as the journal knows it;
-//! - [`ownership`] is how ours are told from others in the cloud.
+//! - [`ownership`] is how ours are told from others in the cloud;
+//! - [`tags`] are those that the topology asks for beside that.
 
 pub mod observed;
 pub mod ownership;
@@ -14,6 +15,7 @@ pub mod phase;
 pub mod replacement;
 pub mod settings;
 pub mod spec;
+pub mod tags;
 
 use std::fmt;
 use std::str::FromStr;

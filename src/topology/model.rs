@@ -38,6 +38,8 @@ pub struct Topology {
     pub load_balancer: LoadBalancer,
     /// The name people open.
     pub dns: Dns,
+    /// Tags of everything that is made and can have some.
+    pub tags: BTreeMap<String, String>,
     /// Whether what others put into resources of the stack is removed.
     pub exclusive: bool,
     /// Whether nothing of it may be deleted or replaced.
@@ -170,6 +172,8 @@ pub struct Instance {
     pub spot: Spot,
     /// What it is told at its first start.
     pub user_data: Option<UserData>,
+    /// Its tags, those of all resources among them.
+    pub tags: BTreeMap<String, String>,
     /// Whether it may not be deleted or replaced.
     pub protect: bool,
 }

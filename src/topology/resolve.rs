@@ -3,6 +3,7 @@
 //! In two steps: [`with_default_shape`] before the rules run, so that they see the machines and vSwitches that will
 //! be there; [`resolve`] after them, when every value is known to be good.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
@@ -124,6 +125,7 @@ fn add_instances(document: &mut Document) {
         disk: None,
         spot: None,
         user_data: None,
+        tags: BTreeMap::new(),
         protect: false,
     };
     let public = Some(schema::Access::Public);
@@ -165,7 +167,13 @@ pub(super) fn resolve(document: Document) -> Topology {
         vswitches: document.network.vswitches.into_iter().map(vswitch).collect(),
         security_group: document.network.security_group.id.map(CloudId::new),
         ssh,
-        instances: document.instances.into_iter().zip(logins).map(instance).collect(),
+        instances: document
+            .instances
+            .into_iter()
+            .zip(logins)
+            .map(|written| instance(written, &document.tags))
+            .collect(),
+        tags: document.tags,
         redis: redis(document.redis),
         node: node(document.node, document.app.as_ref()),
         app: document.app.map(app),
@@ -210,7 +218,10 @@ fn login(all: &schema::Ssh, own: Option<&schema::InstanceSsh>) -> Login {
     }
 }
 
-fn instance(((name, instance), login): ((String, schema::Instance), Login)) -> (InstanceName, Instance) {
+fn instance(
+    ((name, instance), login): ((String, schema::Instance), Login),
+    of_all: &BTreeMap<String, String>,
+) -> (InstanceName, Instance) {
     let types = if instance.types.is_empty() {
         DEFAULT_TYPES.iter().map(ToString::to_string).collect()
     } else {
@@ -226,6 +237,7 @@ fn instance(((name, instance), login): ((String, schema::Instance), Login)) -> (
         disk: instance.disk.unwrap_or(DEFAULT_DISK),
         spot: spot(instance.spot),
         user_data: instance.user_data.map(user_data),
+        tags: of_all.clone().into_iter().chain(instance.tags).collect(),
         protect: instance.protect,
     };
     (InstanceName::new(name), value)

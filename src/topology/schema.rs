@@ -50,6 +50,11 @@ pub struct Document {
     pub load_balancer: LoadBalancer,
     /// The name people open. Required: an ALB made since late 2024 refuses its own name.
     pub dns: Option<Dns>,
+    /// Tags of everything the stack makes that can have some, by key: `{ team: chat }`. Keys have 1 to 128 characters,
+    /// values 128 at most; 14 of them at most, since a resource has 20 and Albatross needs some. Default: none.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Scalar>")]
+    pub tags: BTreeMap<String, String>,
     /// Whether servers, rules and listeners that others put into what this stack made are removed; default `false`:
     /// they are shown and kept.
     #[serde(default)]

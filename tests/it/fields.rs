@@ -190,6 +190,15 @@ fn machines() -> Vec<Row> {
             &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, protect: true")],
             Plan(&[]),
         ),
+        ("instances.NAME.tags", &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, tags: { role: node }")], Plan(&["update instance.ecs02"])),
+        (
+            "tags",
+            &[("region:", "tags: { team: chat }\nregion:")],
+            Plan(&[
+                "update vpc.main vswitch.a vswitch.b security_group.main key_pair.main",
+                "update instance.ecs01 instance.ecs02 instance.ecs03 load_balancer.main server_group.main",
+            ]),
+        ),
         ("protect", &[("region:", "protect: true\nregion:")], Plan(&[])),
         ("exclusive", &[("region:", "exclusive: true\nregion:")], Plan(&[])),
     ]

@@ -54,6 +54,7 @@ mod ssh_trust;
 mod state;
 mod state_command;
 mod support;
+mod tags;
 mod tair;
 mod topology_file;
 mod transcripts;

@@ -14,6 +14,7 @@ use crate::cloud::ecs::{self, NewInstance};
 use crate::cloud::error::CloudError;
 use crate::cloud::poller::HasState;
 use crate::cloud::wait::Look;
+use crate::plan::Step;
 use crate::resource::observed::{Fields, Observation, Output, Outputs};
 use crate::resource::ownership::{HOST_KEY_TAG, IMAGE_TAG, OF_OPERATOR, USER_DATA_TAG, image_tag};
 use crate::resource::spec::{HostSpec, InstanceSpec, KeyPairSpec};
@@ -33,13 +34,14 @@ impl Provider {
     /// It has no client token; its name, made from the key, is unique and says whether it is there.
     pub(super) async fn put_key_pair(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &KeyPairSpec,
     ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         let digest = hex::encode(Sha256::digest(&spec.public_key));
         let name = format!("albatross-{}-{}", self.stack, &digest[..8]);
         let id = CloudId::new(&name);
-        let marks = self.marks(address);
+        let marks = self.marks_of(step);
         let region = self.client.region();
         let build = |_: &_| ecs::import_key_pair(region, &name, &spec.public_key, &self.tags(&marks));
         match self.change(address, build).await {
@@ -62,25 +64,26 @@ impl Provider {
 
     pub(super) async fn create_instance(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &InstanceSpec,
     ) -> Result<Outputs, ApplyError> {
-        let id = self.run_first_available_type(address, spec).await?;
-        self.instance_running(address, &id).await
+        let id = self.run_first_available_type(step, spec).await?;
+        self.instance_running(&step.address, &id).await
     }
 
     /// Tries the types in order; only a lack of stock moves on to the next.
     async fn run_first_available_type(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &InstanceSpec,
     ) -> Result<CloudId, ApplyError> {
+        let address = &step.address;
         let vswitch = self.known.id(&spec.vswitch)?;
         let security_group = self.known.only(Kind::SecurityGroup)?;
         let key_pair = self.known.only(Kind::KeyPair)?;
-        let marks = self.marks(address);
+        let marks = self.marks_of(step);
         let image = image_tag(&spec.image);
-        let mut tags = self.tags(&marks).to_vec();
+        let mut tags = self.tags(&marks);
         tags.push((IMAGE_TAG, &image));
         let user_data = self.user_data_for(address, spec)?;
         tags.extend(spec.user_data.as_deref().map(|digest| (USER_DATA_TAG, digest)));

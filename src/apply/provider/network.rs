@@ -8,6 +8,7 @@ use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::vpc::NewVSwitch;
 use crate::cloud::{ecs, vpc};
+use crate::plan::Step;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::{console_name, remark};
 use crate::resource::spec::{SecurityGroupSpec, SecurityRuleSpec, Source, VSwitchSpec, VpcSpec};
@@ -19,10 +20,11 @@ const LEAVE: Duration = Duration::from_mins(10);
 impl Provider {
     pub(super) async fn put_vpc(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &VpcSpec,
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         let id = match (&spec.source, current) {
             (Source::Existing(id), _) => return Ok(id_only(id)),
             (Source::Created, Some(current)) => {
@@ -32,7 +34,7 @@ impl Provider {
                 current.id.clone()
             }
             (Source::Created, None) => {
-                let (name, marks) = (console_name(&self.stack, address), self.marks(address));
+                let (name, marks) = (console_name(&self.stack, address), self.marks_of(step));
                 let cidr = spec.cidr.map(|cidr| cidr.to_string()).unwrap_or_default();
                 let region = self.client.region();
                 self.create(address, |token| vpc::create_vpc(region, &name, &cidr, &self.tags(&marks), token))
@@ -44,14 +46,15 @@ impl Provider {
 
     pub(super) async fn put_vswitch(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &VSwitchSpec,
     ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         if let Source::Existing(id) = &spec.source {
             return Ok(id_only(id));
         }
         let _turn = self.one_vswitch_at_a_time.lock().await;
-        let (name, marks) = (console_name(&self.stack, address), self.marks(address));
+        let (name, marks) = (console_name(&self.stack, address), self.marks_of(step));
         let cidr = spec.cidr.to_string();
         let vpc_id = self.known.only(Kind::Vpc)?;
         let new =
@@ -63,13 +66,14 @@ impl Provider {
 
     pub(super) async fn put_security_group(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &SecurityGroupSpec,
     ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         if let Source::Existing(id) = &spec.source {
             return Ok(id_only(id));
         }
-        let (name, marks) = (console_name(&self.stack, address), self.marks(address));
+        let (name, marks) = (console_name(&self.stack, address), self.marks_of(step));
         let vpc_id = self.known.only(Kind::Vpc)?;
         let region = self.client.region();
         let build = |token: &_| ecs::create_security_group(region, &name, &vpc_id, &self.tags(&marks), token);

@@ -3,7 +3,7 @@
 //! What one call tells of a resource whose id is known is not asked for by a list before: a plan of a stack that is as
 //! it shall be takes few calls, however many machines it has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 
@@ -28,6 +28,7 @@ use crate::resource::ownership::{
 };
 use crate::resource::phase::Phase;
 use crate::resource::spec::{RecordSpec, Spec};
+use crate::resource::tags::{self, NO_TAG, shown};
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::Memory;
 
@@ -72,7 +73,7 @@ pub(super) async fn read(
         lookup::wrapped(ecs::instances(client, ours())),
         disks_of_known_instances(client, memory, stack),
         lookup::wrapped(alb::server_groups(client, STACK_TAG, stack)),
-        lookup::security_groups(client, memory, stack),
+        lookup::security_groups(client, (desired, memory), stack),
         lookup::load_balancers(client, memory, stack),
         lookup::redis_instances(client, (desired, memory), stack),
     )?;
@@ -146,8 +147,26 @@ impl Reader<'_> {
     fn add_at(&mut self, address: Option<ResourceAddress>, tags: &[Tag], observation: Observation) {
         let tagged = || tag_value(tags, RESOURCE_TAG).and_then(|text| text.parse().ok());
         if let Some(address) = address.or_else(tagged) {
+            let observation = self.with_user_tags(&address, tags, observation);
             self.found.insert(address, with_generation(tags, observation));
         }
+    }
+
+    /// With the tags that the topology has, or that the journal says the stack has set; others are nobody's business.
+    fn with_user_tags(
+        &self,
+        address: &ResourceAddress,
+        there: &[Tag],
+        observation: Observation,
+    ) -> Observation {
+        if address.is_deposed() {
+            return observation;
+        }
+        let keys = user_tags(address, self.desired, self.memory);
+        keys.into_iter().fold(observation, |observation, key| {
+            let value = tag_value(there, &key).map_or_else(|| NO_TAG.to_owned(), shown);
+            observation.field(tags::field(&key), value)
+        })
     }
 
     /// Whether the topology or the journal has any of a kind: else the service that has them is not asked.
@@ -189,6 +208,7 @@ impl Reader<'_> {
         if let Some(size) = self.disks.get(&found.instance_id) {
             observation = observation.field("disk", size);
         }
+        let observation = self.with_user_tags(&address, &found.tags.tag, observation);
         self.found.insert(address, with_generation(&found.tags.tag, observation));
     }
 
@@ -200,7 +220,9 @@ impl Reader<'_> {
         };
         let client = &self.provider.client;
         let allowed = redis::allow_list(client, &found.instance_id).await?;
-        let observation = with_generation(&found.tags.tag, of_redis_instance(found, &allowed));
+        let observation = of_redis_instance(found, &allowed);
+        let observation = self.with_user_tags(&address, &found.tags.tag, observation);
+        let observation = with_generation(&found.tags.tag, observation);
         self.found.insert(address, observation);
         let Some(name) = self.account_name() else { return Ok(()) };
         if let Some(account) = redis::account(client, &found.instance_id, &name).await? {
@@ -476,6 +498,13 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// The keys of a resource's tags that count.
+pub(super) fn user_tags(address: &ResourceAddress, desired: &Desired, memory: &Memory) -> BTreeSet<String> {
+    let wanted = desired.resources.get(address).into_iter().flat_map(|one| one.tags.keys().cloned());
+    let left = memory.resources.get(address).into_iter();
+    wanted.chain(left.flat_map(|one| tags::keys(&one.fields))).collect()
 }
 
 fn with_generation(tags: &[Tag], observation: Observation) -> Observation {

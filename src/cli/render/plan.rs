@@ -15,7 +15,7 @@ use crate::plan::rollout::gaps;
 use crate::plan::{Plan, Step, Summary};
 use crate::resource::settings::REDIRECT_CODE;
 use crate::resource::spec::{CertificateOrigin, Peer, RedisAccess, Spec};
-use crate::resource::{Kind, replacement};
+use crate::resource::{Kind, replacement, tags};
 
 /// Shows the plan that will be carried out, to people and to programs.
 pub(crate) fn announce(plan: &Plan) {
@@ -96,8 +96,12 @@ fn print_step(step: &Step, glyph: &str, width: usize) {
     for change in step.action.changes() {
         let reason = replacement::reason(step.address.kind, change.field);
         let why = reason.map(|reason| format!("  # forces replacement: {reason}")).unwrap_or_default();
-        let from = if change.from.is_empty() { "(none)" } else { &change.from };
-        anstream::println!("      {}: {from} -> {}{why}", change.field, change.to);
+        let shown = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.to_owned() };
+        anstream::println!("      {}: {} -> {}{why}", change.field, shown(&change.from), shown(&change.to));
+    }
+    if step.action == Action::Create && !step.tags.is_empty() {
+        let tags = step.tags.iter().map(|(key, value)| format!("{key}={}", tags::shown(value)));
+        anstream::println!("      tags: {}", tags.collect::<Vec<_>>().join(", "));
     }
 }
 
@@ -226,6 +230,7 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
             },
             "depends_on": step.depends_on,
             "spec": step.spec,
+            "tags": step.tags,
         })
     };
     json!({

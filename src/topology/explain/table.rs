@@ -458,6 +458,27 @@ pub const RULES: &[RuleExplanation] = &[
         "see the place that is shown, and examples/chatroom.yaml for the form",
     ),
     rule(
+        "tag-count",
+        "a resource would have too many tags",
+        "The cloud takes 20 for each resource. An instance needs up to six for Albatross: its stack, its address, how often \
+         it was made before, its image, its user data and its host key. So 14 are left for the tags of the stack and its \
+         own together.",
+        "remove some, or put several into one value",
+    ),
+    rule(
+        "tag-key",
+        "this cannot be the key of a tag",
+        "A key has 1 to 128 characters. Those that begin with `acs:` or `aliyun` are the cloud's, those that begin with \
+         `albatross:` say whose a resource is, and the cloud takes no address of a page.",
+        "write another key, such as `team`",
+    ),
+    rule(
+        "tag-value",
+        "this cannot be the value of a tag",
+        "A value has 128 characters at most, does not begin with `acs:` or `aliyun`, and has no address of a page in it.",
+        "write another value, such as `chat`",
+    ),
+    rule(
         "timeout-range",
         "a timeout of the listener is out of range",
         "The ALB takes 1 to 600 seconds.",

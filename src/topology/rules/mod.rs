@@ -11,6 +11,7 @@ mod redis;
 mod rollout;
 mod secure;
 mod service;
+mod tags;
 mod verify;
 
 use crate::topology::findings::{Finding, Findings};
@@ -24,6 +25,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     network::check(document, findings);
     login::check(document, findings);
     machines::check(document, findings);
+    tags::check(document, findings);
     redis::check(document, findings);
     service::check(document, findings);
     secure::check(document, findings);

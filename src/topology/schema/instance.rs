@@ -1,8 +1,11 @@
 //! What the YAML may say of machines.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::topology::json_schema::Scalar;
 use crate::topology::schema::SudoForm;
 pub use crate::topology::spot::SpotForm;
 pub use crate::topology::user_data::UserDataForm;
@@ -56,6 +59,11 @@ pub struct Instance {
     /// What it is told at its first start, as a rule a script: a text, or a template, `{ file: PATH, with: { NAME: value } }`;
     /// 32 KiB at most; default: nothing.
     pub user_data: Option<UserDataForm>,
+    /// Tags of this machine, as `tags` of the stack, beside those; where both have a key, this value counts. Default:
+    /// none.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Scalar>")]
+    pub tags: BTreeMap<String, String>,
     /// Whether plans that would delete or replace this machine are refused; default `false`.
     #[serde(default)]
     pub protect: bool,

@@ -53,6 +53,7 @@ SYSTEM = {"Action", "Version", "Format", "Timestamp", "SignatureNonce"}
 CHANGING = {"Timestamp", "SignatureNonce"}
 #: What the topology says and what it is changed to, so that updates are seen too.
 CHANGES = {
+    "stack: chatroom\n": "stack: chatroom\ntags: { team: chat }\n",
     "idle_timeout: 60s": "idle_timeout: 50s",
     "[203.0.113.0/24]": "[198.51.100.0/24]",
     "domain: example.com ": "ttl: 1200\n  domain: example.com ",
