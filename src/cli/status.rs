@@ -54,7 +54,7 @@ fn print(session: &Session, observed: &Observed, address: Option<&str>) {
 fn words(found: &Observation) -> String {
     let outputs = [Output::PrivateAddress, Output::PublicAddress, Output::DnsName];
     let outputs = outputs.iter().filter_map(|output| found.outputs.get(output));
-    let fields = ["status", "service", "release"].iter().filter_map(|field| found.fields.get(*field));
+    let fields = ["type", "status", "service", "release"].iter().filter_map(|field| found.fields.get(*field));
     let owner = match found.owner {
         Owner::Stack => None,
         Owner::Adopted => Some("(adopted)".to_owned()),

@@ -24,6 +24,39 @@ pub struct OlderImage {
     pub newest: String,
 }
 
+/// An instance has another type than the first of its list: that one was not to be had, or the list was another one.
+/// That is no change: it stays what it is until something else makes it anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LaterType {
+    /// The instance.
+    pub address: ResourceAddress,
+    /// The type it has.
+    pub has: String,
+    /// The first of the list.
+    pub first: String,
+}
+
+impl LaterType {
+    /// One for each instance that stays and has a later type.
+    pub fn find(steps: &[Step]) -> Vec<Self> {
+        let later = |step: &Step| {
+            let Some(Spec::Instance(spec)) = &step.spec else { return None };
+            let stays = matches!(step.action, Action::Keep | Action::Update(_));
+            let has = step.current.as_ref().filter(|_| stays)?.fields.get("type")?;
+            let first = spec.types.first().filter(|first| *first != has)?;
+            Some(Self { address: step.address.clone(), has: has.clone(), first: first.clone() })
+        };
+        steps.iter().filter_map(later).collect()
+    }
+}
+
+impl fmt::Display for LaterType {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { address, has, first } = self;
+        write!(formatter, "{address} is {has}; {first}, the first of its types, was not to be had")
+    }
+}
+
 impl OlderImage {
     /// One for each instance that stays and runs an older image.
     pub(super) fn find(steps: &[Step], observed: &Observed) -> Vec<Self> {

@@ -71,7 +71,8 @@ impl Provider {
         self.instance_running(&step.address, &id).await
     }
 
-    /// Tries the types in order; only a lack of stock moves on to the next.
+    /// Tries the types in order, each with a token of its own; only a lack of stock moves on to the next, or a market that
+    /// asks more than a spot instance may cost.
     async fn run_first_available_type(
         &self,
         step: &Step,
@@ -106,6 +107,10 @@ impl Provider {
             match self.create(address, |token| ecs::run_instance(region, &new, token)).await {
                 Err(ApplyError::Cloud(error)) if codes::NOT_SOLD_HERE.have(error.code()) => {
                     self.note(address, format!("{instance_type} is out of stock"));
+                    refusal = error.into();
+                }
+                Err(ApplyError::Cloud(error)) if codes::SPOT_TOO_DEAR.have(error.code()) => {
+                    self.note(address, format!("the market asks more for {instance_type} than its limit"));
                     refusal = error.into();
                 }
                 Ok(id) => {

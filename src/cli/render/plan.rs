@@ -10,6 +10,7 @@ use crate::cli::say;
 use crate::plan::action::{Action, Change};
 use crate::plan::drift::Drift;
 use crate::plan::forecast::{Forecast, forecast};
+use crate::plan::note::LaterType;
 use crate::plan::order::orders;
 use crate::plan::rollout::gaps;
 use crate::plan::{Plan, Step, Summary};
@@ -81,6 +82,9 @@ fn print_left_out(steps: &[Step], follows: bool) {
 /// What is no change and worth knowing.
 fn print_notes(plan: &Plan) {
     for note in &plan.older_images {
+        anstream::println!("note: {note}");
+    }
+    for note in LaterType::find(&plan.steps) {
         anstream::println!("note: {note}");
     }
     for release in gaps(plan) {
@@ -240,6 +244,7 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
         "has_changes": plan.has_changes(),
         "summary": plan.summary(),
         "older_images": plan.older_images,
+        "later_types": LaterType::find(&plan.steps),
         "without_a_node": gaps(plan),
         "forecast": forecast(plan).ok().map(|forecast| foretold(&forecast)),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),
