@@ -7,6 +7,7 @@ pub mod chance;
 pub mod clock;
 pub mod crash_point;
 pub mod diagnostic;
+pub mod disk;
 pub mod durable;
 pub mod ids;
 pub mod operator;

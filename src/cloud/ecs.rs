@@ -4,11 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
+use crate::base::disk::{DataDisk, DiskOptions};
 use crate::base::ids::{ClientToken, CloudId, RegionId};
 use crate::base::secret::Secret;
 use crate::base::spot::Spot;
 use crate::cloud::Product;
 use crate::cloud::call::Call;
+use crate::cloud::disks;
 use crate::cloud::error::CloudError;
 use crate::cloud::pages::{self, Page};
 pub use crate::cloud::security_rules::{Permission, Rule, authorize, revoke, revoke_by_id, rules_of};
@@ -292,6 +294,10 @@ pub struct NewInstance<'a> {
     pub image_family: &'a str,
     /// System disk in GiB.
     pub disk: u32,
+    /// What it is made as.
+    pub disk_options: &'a DiskOptions,
+    /// Disks beside it.
+    pub data_disks: &'a [DataDisk],
     /// Its vSwitch.
     pub vswitch: &'a CloudId,
     /// Its security group.
@@ -338,8 +344,6 @@ pub fn run_instance(region: &RegionId, new: &NewInstance<'_>, token: &ClientToke
         .with("InstanceType", new.instance_type)
         .with("ImageFamily", new.image_family)
         .with("InstanceChargeType", "PostPaid")
-        .with("SystemDisk.Category", disk_category(new.instance_type))
-        .with("SystemDisk.Size", new.disk)
         .with("VSwitchId", new.vswitch)
         .with("SecurityGroupId", new.security_group)
         .with("KeyPairName", new.key_pair)
@@ -348,20 +352,12 @@ pub fn run_instance(region: &RegionId, new: &NewInstance<'_>, token: &ClientToke
         .with("HttpTokens", "required")
         .with_tags(new.tags)
         .with_token(token);
+    let call = disks::made(call, new.instance_type, (new.disk, new.disk_options, new.data_disks));
     let call = with_spot(call, new.spot);
     match new.user_data {
         // It may have a secret in it.
         Some(text) => call.with_secret("UserData", Secret::new(BASE64.encode(text))),
         None => call,
-    }
-}
-
-/// The u1 and e families take the entry disk, the cheapest; the others take ESSD.
-pub fn disk_category(instance_type: &str) -> &'static str {
-    if instance_type.starts_with("ecs.e-") || instance_type.starts_with("ecs.u1-") {
-        "cloud_essd_entry"
-    } else {
-        "cloud_essd"
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::disk::{DataDisk, DiskOptions};
 use crate::base::ids::{ClientToken, CloudId, InstanceName, ZoneId};
 use crate::base::spot::Spot;
 use crate::cloud::alb::{self, NewLoadBalancer};
@@ -59,6 +60,8 @@ struct Sample {
     types: Vec<String>,
     image: String,
     disk: u32,
+    disk_options: DiskOptions,
+    data_disks: Vec<DataDisk>,
     is_public: bool,
     spot: Spot,
 }
@@ -75,6 +78,8 @@ fn like_instances(visit: &Visit<'_>) -> BTreeMap<Sample, Vec<InstanceName>> {
             types: instance.types.iter().skip_while(|one| *one != chosen).cloned().collect(),
             image: instance.image.clone(),
             disk: instance.disk,
+            disk_options: instance.disk_options.clone(),
+            data_disks: instance.data_disks.clone(),
             is_public: instance.reach == Reach::Public,
             spot: instance.spot.clone(),
         };
@@ -118,6 +123,8 @@ async fn try_instance(
         instance_type,
         image_family: &sample.image,
         disk: sample.disk,
+        disk_options: &sample.disk_options,
+        data_disks: &sample.data_disks,
         vswitch: &vswitch.v_switch_id,
         security_group: &group,
         key_pair: key_pair.unwrap_or_default(),

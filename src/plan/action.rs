@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::word::{self, Word};
 
 use crate::base::ids::CloudId;
-use crate::resource::{replacement, tags};
+use crate::resource::{Kind, replacement, tags};
 
 /// What happens to a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,11 @@ impl Change {
     pub fn broken() -> Self {
         let (from, to) = ("broken".to_owned(), "ready".to_owned());
         Self { field: replacement::STATE, from, to, forces_replacement: true }
+    }
+
+    /// Why it makes the resource anew; none when it is made in place.
+    pub fn reason(&self, kind: Kind) -> Option<&'static str> {
+        replacement::reason(kind, self.field, (&self.from, &self.to))
     }
 
     /// Whether it is about a tag that the topology has or had.

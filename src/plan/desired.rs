@@ -230,6 +230,8 @@ fn machines(topology: &Topology, public_key: &str, brought: &Brought, desired: &
             types: instance.types.clone(),
             image: instance.image.clone(),
             disk: instance.disk,
+            disk_options: instance.disk_options.clone(),
+            data_disks: instance.data_disks.clone(),
             exposure: Exposure::of(instance.reach == Reach::Public),
             spot: instance.spot.clone(),
             user_data: brought.user_data.get(name).cloned(),

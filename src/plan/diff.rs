@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::word::Word;
 use crate::plan::Step;
 use crate::plan::action::{AFTER_APPLY, Change};
 use crate::plan::desired::Resource;
 use crate::resource::observed::{Observation, Observed, Output, Owner};
-use crate::resource::replacement;
+use crate::resource::{disks, replacement};
 use crate::resource::settings::is_shown_only;
 use crate::resource::spec::{Spec, Wanted};
 use crate::resource::tags::{self, NO_TAG};
@@ -38,11 +39,25 @@ pub(super) fn changes(
                 .cloned()
                 .unwrap_or_else(|| AFTER_APPLY.to_owned()),
         };
-        let forces_replacement = replacement::reason(kind, field).is_some();
-        (from != to).then_some(Change { field, from, to, forces_replacement })
+        (from != to).then(|| change(kind, field, (from, to)))
     };
     let name = compared_name(resource, current).map(|name| ("name", Wanted::Exactly(name)));
-    resource.spec.wanted().into_iter().chain(name).filter_map(differs).chain(tag_changes(resource, current)).collect()
+    let by_field = resource.spec.wanted().into_iter().chain(name).filter_map(differs);
+    by_field.chain(disks_to_go(resource, current)).chain(tag_changes(resource, current)).collect()
+}
+
+fn change(kind: Kind, field: Word, (from, to): (String, String)) -> Change {
+    let forces_replacement = replacement::reason(kind, field, (&from, &to)).is_some();
+    Change { field, from, to, forces_replacement }
+}
+
+/// Data disks of a machine that the topology does not have any more.
+fn disks_to_go(resource: &Resource, current: &Observation) -> Vec<Change> {
+    let Spec::Instance(spec) = &resource.spec else { return Vec::new() };
+    let not_wanted = disks::not_wanted(&current.fields, spec).into_iter();
+    not_wanted
+        .map(|(field, size)| change(Kind::Instance, field, (size.to_owned(), disks::NO_DISK.to_owned())))
+        .collect()
 }
 
 /// Tags that are missing, that have another value, or that the topology does not have any more. Which of those that are
@@ -77,8 +92,8 @@ fn compared_name(resource: &Resource, current: &Observation) -> Option<String> {
 fn may_be_untold(kind: Kind, field: &str) -> bool {
     matches!(
         (kind, field),
-        (Kind::Instance, "image" | "disk" | "spot" | "user_data") | (Kind::RedisAccount, "password")
-    )
+        (Kind::Instance, "image" | "spot" | "user_data") | (Kind::RedisAccount, "password")
+    ) || (kind == Kind::Instance && disks::is_of_disk(field))
 }
 
 /// A release knows Redis by address and password, and how much it holds: another machine, another Redis, another class

@@ -153,7 +153,7 @@ const SECURE: &str = include_str!("../../examples/chatroom-https.yaml");
 fn reasons(plan: &Plan, address: &str) -> Vec<Option<&'static str>> {
     let step = plan.step(&address.parse().unwrap()).unwrap();
     let changes = step.action.changes().iter();
-    changes.map(|change| crate::resource::replacement::reason(step.address.kind, change.field)).collect()
+    changes.map(|change| change.reason(step.address.kind)).collect()
 }
 
 #[test]

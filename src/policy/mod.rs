@@ -123,7 +123,7 @@ const LIFE_OF_MANAGED_REDIS: Group = (
 
 const CHANGES: [Group; 4] = [
     (Product::Vpc, &["ModifyVpcAttribute", "TagResources", "UnTagResources"]),
-    (Product::Ecs, &["ModifyInstanceAttribute", "StartInstances", "UntagResources"]),
+    (Product::Ecs, &["ModifyDiskAttribute", "ModifyInstanceAttribute", "ResizeDisk", "StartInstances", "UntagResources"]),
     (
         Product::Alb,
         &[

@@ -18,9 +18,11 @@ pub use self::front::{
     CertificateOrigin, CertificateSpec, ListenerCertificate, ListenerRuleSpec, ListenerSpec,
 };
 pub use self::redis::{RedisAccess, RedisAccountSpec, RedisInstanceSpec, Series};
+use crate::base::disk::{DataDisk, DiskOptions};
 use crate::base::ids::{CloudId, InstanceName};
 use crate::base::spot::Spot;
 use crate::base::word::{self, Word};
+use crate::resource::disks;
 use crate::resource::observed::{Output, range_of};
 use crate::resource::settings::settings;
 use crate::resource::{Kind, ResourceAddress};
@@ -172,6 +174,12 @@ pub struct InstanceSpec {
     pub image: String,
     /// System disk in GiB.
     pub disk: u32,
+    /// What it is made as.
+    #[serde(default, skip_serializing_if = "DiskOptions::is_default")]
+    pub disk_options: DiskOptions,
+    /// Disks beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data_disks: Vec<DataDisk>,
     /// Whether it has a public address.
     pub exposure: Exposure,
     /// Whether the cloud may take it back.
@@ -525,17 +533,17 @@ impl SecurityRuleSpec {
 
 impl InstanceSpec {
     fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
-        BTreeMap::from([
+        let own = BTreeMap::from([
             ("vswitch", id_of(self.vswitch.clone())),
             ("type", Wanted::OneOf(self.types.clone())),
             ("image", Wanted::Exactly(self.image.clone())),
-            ("disk", Wanted::Exactly(self.disk.to_string())),
             ("exposure", Wanted::Exactly(self.exposure.word().to_owned())),
             ("spot", Wanted::Exactly(self.spot.word())),
             ("user_data", Wanted::Exactly(self.user_data.clone().unwrap_or_else(|| NO_USER_DATA.to_owned()))),
             ("security_group", the(Kind::SecurityGroup)),
             ("status", Wanted::Exactly("Running".to_owned())),
-        ])
+        ]);
+        own.into_iter().chain(disks::wanted(self)).collect()
     }
 }
 

@@ -11,9 +11,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::topology::disk::Gibibytes;
 use crate::topology::duration::Seconds;
 use crate::topology::schema::{
-    CertificateFields, CertificateForm, Document, EnvironmentForm, HostKeysForm, KeyForm, PasswordFields,
+    CertificateFields, CertificateForm, DiskFields, DiskForm, Document, EnvironmentForm, HostKeysForm, KeyForm, PasswordFields,
     SpotForm, SudoForm, UserDataForm,
 };
 use crate::topology::spot::SpotFields;
@@ -146,6 +147,16 @@ written!(SudoForm, generator => json_schema!({
 }));
 written!(SpotForm, generator => json_schema!({
     "anyOf": [{ "type": "boolean" }, generator.subschema_for::<SpotFields>()],
+}));
+written!(Gibibytes, _generator => json_schema!({
+    "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string", "pattern": "^[0-9]+ ?(GiB|TiB)?$" }],
+}));
+written!(DiskForm, generator => json_schema!({
+    "anyOf": [
+        { "type": "integer", "minimum": 20, "maximum": 2048 },
+        { "type": "string", "pattern": "^[0-9]+ ?(GiB|TiB)?$" },
+        generator.subschema_for::<DiskFields>(),
+    ],
 }));
 written!(UserDataForm, generator => json_schema!({
     "anyOf": [{ "type": "string" }, generator.subschema_for::<UserDataFields>()],

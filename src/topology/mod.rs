@@ -8,6 +8,7 @@
 
 mod app;
 mod count;
+mod disk;
 pub mod duration;
 pub mod explain;
 mod findings;
@@ -226,11 +227,16 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
             "types",
             "image",
             "disk",
+            "data_disks",
             "spot",
             "user_data",
             "tags",
             "protect",
         ],
+        ["instances", _, "disk"] => &["size", "category", "performance_level", "encrypted"],
+        ["instances", _, "data_disks", _] => {
+            &["name", "size", "category", "performance_level", "encrypted", "delete_with_instance"]
+        }
         ["instances", _, "spot"] => &["price_limit"],
         ["instances", _, "user_data"] => &["file", "with"],
         ["instances", _, "ssh"] => &["user", "port", "sudo"],

@@ -7,6 +7,7 @@ use ipnet::Ipv4Net;
 
 use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
+use crate::base::disk::{DataDisk, DiskOptions};
 use crate::base::spot::Spot;
 use crate::topology::duration::Seconds;
 pub use crate::topology::schema::{Address, Edition, Eviction, Persistence, Protocol, ServiceKind};
@@ -168,6 +169,10 @@ pub struct Instance {
     pub image: String,
     /// System disk in GiB.
     pub disk: u32,
+    /// What it is made as.
+    pub disk_options: DiskOptions,
+    /// Disks beside it.
+    pub data_disks: Vec<DataDisk>,
     /// Whether and at which price it is a spot instance.
     pub spot: Spot,
     /// What it is told at its first start.

@@ -11,8 +11,10 @@ use ipnet::Ipv4Net;
 
 use crate::base::address::ServiceAddress;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
+use crate::base::disk::{DataDisk, DiskOptions};
 use crate::base::spot::Spot;
 use crate::topology::count;
+use crate::topology::disk::Gibibytes;
 use crate::topology::duration::Seconds;
 use crate::topology::findings::Findings;
 use crate::topology::model::{
@@ -22,7 +24,8 @@ use crate::topology::model::{
 };
 use crate::topology::outputs::output;
 use crate::topology::schema::{
-    self, CertificateForm, Document, EnvironmentForm, HostKeysForm, KeyForm, SpotForm, SudoForm, UserDataForm,
+    self, CertificateForm, DataDiskFields, DiskFields, DiskForm, Document, EnvironmentForm, HostKeysForm, KeyForm,
+    SpotForm, SudoForm, UserDataForm,
 };
 
 /// Range of a VPC that is made without one being given.
@@ -123,6 +126,7 @@ fn add_instances(document: &mut Document) {
         types: Vec::new(),
         image: None,
         disk: None,
+        data_disks: Vec::new(),
         spot: None,
         user_data: None,
         tags: BTreeMap::new(),
@@ -234,13 +238,30 @@ fn instance(
         reach: instance.via.map_or(Reach::Public, |host| Reach::Via(InstanceName::new(host))),
         types,
         image: instance.image.unwrap_or_else(|| DEFAULT_IMAGE.to_owned()),
-        disk: instance.disk.unwrap_or(DEFAULT_DISK),
+        disk: instance.disk.as_ref().and_then(DiskForm::size).map_or(DEFAULT_DISK, Gibibytes::count),
+        disk_options: instance.disk.map(|form| form.fields()).map(disk_options).unwrap_or_default(),
+        data_disks: instance.data_disks.into_iter().map(data_disk).collect(),
         spot: spot(instance.spot),
         user_data: instance.user_data.map(user_data),
         tags: of_all.clone().into_iter().chain(instance.tags).collect(),
         protect: instance.protect,
     };
     (InstanceName::new(name), value)
+}
+
+fn disk_options(fields: DiskFields) -> DiskOptions {
+    DiskOptions {
+        category: fields.category.map(|category| category.word().to_owned()),
+        performance_level: fields.performance_level.map(|level| level.word().to_owned()),
+        encrypted: fields.encrypted,
+    }
+}
+
+fn data_disk(fields: DataDiskFields) -> DataDisk {
+    let DataDiskFields { name, size, category, performance_level, encrypted, delete_with_instance } = fields;
+    let options = disk_options(DiskFields { size: None, category, performance_level, encrypted });
+    let delete_with_instance = delete_with_instance.unwrap_or(true);
+    DataDisk { name, size: size.count(), options, delete_with_instance }
 }
 
 fn spot(form: Option<SpotForm>) -> Spot {

@@ -17,7 +17,9 @@ use crate::topology::json_schema::Scalar;
 pub use crate::topology::json_schema::VariableForm;
 pub use crate::topology::login::{HostKeysForm, KeyForm, PasswordFields, SudoForm};
 use crate::topology::model::Moment;
-pub use crate::topology::schema::instance::{Access, Instance, InstanceSsh, SpotForm, UserDataForm};
+pub use crate::topology::schema::instance::{
+    Access, DataDiskFields, DiskFields, DiskForm, Instance, InstanceSsh, SpotForm, UserDataForm,
+};
 
 /// A whole topology file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -178,7 +178,16 @@ fn machines() -> Vec<Row> {
         ("instances.NAME.ssh.user", &[], NotCompared("as `ssh.user`")),
         ("instances.NAME.ssh.sudo", &[], NotCompared("as `ssh.sudo`")),
         ("instances.NAME.ssh.port", &[], NotCompared("as `ssh.port`")),
-        ("instances.NAME.disk", &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, disk: 60")], Plan(MACHINE)),
+        (
+            "instances.NAME.disk",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, disk: 60")],
+            Plan(&["update instance.ecs02"]),
+        ),
+        (
+            "instances.NAME.data_disks",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, data_disks: [{ name: logs, size: 20 }]")],
+            Plan(MACHINE),
+        ),
         (
             "instances.NAME.user_data",
             &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, user_data: 'echo hello'")],

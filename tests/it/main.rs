@@ -14,6 +14,7 @@ mod credential_chain;
 mod credentials;
 mod deeds;
 mod docs;
+mod disks;
 mod doctor;
 mod drift;
 mod events;

@@ -123,7 +123,10 @@ impl Drawing<'_> {
     fn machines(&mut self, state: &State) {
         for (id, own) in &self.world.instances {
             let exposure = if own.public_address.is_some() { "public" } else { "private" };
-            let line = format!("{} {exposure} {:?}", self.name(&own.vswitch), own.status);
+            let of_it = self.world.disks.values().filter(|disk| disk.instance.as_ref() == Some(id));
+            let disks: Vec<String> = of_it.map(|disk| disk.size.to_string()).collect();
+            let home = self.name(&own.vswitch);
+            let line = format!("{home} {exposure} {:?} {} GiB", own.status, disks.join(" and "));
             self.add(&own.meta, id, line);
             let pinned = own.meta.tags.contains_key(albatross::resource::ownership::HOST_KEY_TAG);
             let name = self.name(id).replace("instance.", "");
@@ -224,7 +227,7 @@ pub(crate) fn wanted(topology: &Topology) -> Likeness {
     for (name, own) in &topology.instances {
         let exposure = if own.reach == Reach::Public { "public" } else { "private" };
         let tags = tag_words(own.tags.iter());
-        add(format!("instance.{name}"), format!("vswitch.{} {exposure} Running{tags}", own.vswitch));
+        add(format!("instance.{name}"), format!("vswitch.{} {exposure} Running {} GiB{tags}", own.vswitch, own.disk));
         add(format!("host_key.{name}"), "pinned".to_owned());
     }
     let RedisPlace::OnHost(hosted) = &redis.place else {

@@ -27,6 +27,10 @@ pub(crate) fn of(world: &World, operation: &Operation, parameters: &Parameters) 
             }
             Some(format!("host_key.{}", instance_name(world, text("ResourceId.1")?)?))
         }
+        "ResizeDisk" | "ModifyDiskAttribute" => {
+            let instance = world.disks.get(text("DiskId")?)?.instance.as_ref()?;
+            Some(format!("instance.{}", instance_name(world, instance)?))
+        }
         "RunCommand" => Some(format!("host_key.{}", instance_name(world, text("InstanceId.1")?)?)),
         "AuthorizeSecurityGroup" => remark(text("Permissions.1.Description")?),
         "RevokeSecurityGroup" => {

@@ -63,7 +63,7 @@ impl Choices {
         let machine = |index: usize| {
             let via = (index > 0 && draw::happens(seed, &format!("via {index}"), 40))
                 .then(|| number(&format!("jump host of {index}"), 0, index as u64 - 1));
-            Machine { vswitch: number(&format!("vswitch {index}"), 0, zones as u64 - 1), via, disk: 40, tag: None }
+            Machine { vswitch: number(&format!("vswitch {index}"), 0, zones as u64 - 1), via, disk: *draw::one(seed, &format!("disk {index}"), &[40, 40, 60]), tag: None }
         };
         let redis = number("redis", 0, count as u64 - 1);
         let mut nodes: Vec<usize> =
@@ -125,7 +125,9 @@ impl Choices {
             11 => self.move_machine(seed),
             12 => {
                 let machine = self.some_machine(seed, "whose disk");
-                self.instances[machine].disk = 60;
+                // Grows in place, or makes another machine.
+                let disk = &mut self.instances[machine].disk;
+                *disk = if *disk == 40 { 60 } else { 40 };
             }
             13 => {
                 let vswitch = self.some_vswitch(seed, "whose range");

@@ -95,6 +95,8 @@ impl Provider {
                 instance_type,
                 image_family: &spec.image,
                 disk: spec.disk,
+                disk_options: &spec.disk_options,
+                data_disks: &spec.data_disks,
                 vswitch: &vswitch,
                 security_group: &security_group,
                 key_pair: key_pair.as_str(),
@@ -145,12 +147,13 @@ impl Provider {
         self.until_stopped(goal, self.until(&self.poller.instances, id, goal, judge)).await
     }
 
-    /// Gives an instance that is there its name and its security group back, and starts it.
+    /// Gives an instance that is there its name and its security group back, starts it, and changes its disks.
     pub(super) async fn update_instance(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         current: &Observation,
     ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         let field = |name: &str| current.fields.get(name).map_or("", String::as_str);
         let own_group = self.known.only(Kind::SecurityGroup)?;
         let is_named = matches!(field("name"), "") || field("name") == address.name;
@@ -166,7 +169,9 @@ impl Provider {
             let name = (!is_named).then_some(address.name.as_str());
             self.change(address, |_| ecs::modify_instance(&current.id, name, &groups)).await?;
         }
-        self.start_instance(address, current).await
+        let outputs = self.start_instance(address, current).await?;
+        self.settle_disks(step, &current.id).await?;
+        Ok(outputs)
     }
 
     /// An instance that is there but stopped, or about to be.

@@ -6,6 +6,7 @@
 
 pub(super) mod balancer;
 mod deposed;
+mod disks;
 pub(super) mod front;
 pub(super) mod host;
 mod letting;
@@ -258,7 +259,7 @@ impl Provider {
             (Spec::SecurityGroup(spec), _) => self.put_security_group(step, spec).await?,
             (Spec::SecurityRule(spec), _) => self.put_security_rule(address, spec).await?,
             (Spec::KeyPair(spec), _) => self.put_key_pair(step, spec).await?,
-            (Spec::Instance(_), Some(current)) => self.update_instance(address, current).await?,
+            (Spec::Instance(_), Some(current)) => self.update_instance(step, current).await?,
             (Spec::Instance(spec), None) => self.create_instance(step, spec).await?,
             (Spec::HostKey(spec), _) => self.put_host_key(address, spec).await?,
             (Spec::Redis(spec), current) => self.put_redis(address, spec, current).await?,

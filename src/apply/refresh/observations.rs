@@ -10,11 +10,13 @@ use crate::apply::provider::redis::{account_id, redis_outputs};
 use crate::base::certificate::days_between;
 use crate::base::clock;
 use crate::base::ids::CloudId;
+use crate::cloud::disks::Disk;
 use crate::cloud::{alb, alb_rules, cas, dns, ecs, redis, tag_value, vpc};
+use crate::resource::disks;
 use crate::resource::observed::{Observation, Output, range_of};
 use crate::resource::ownership::{IMAGE_TAG, ORIGIN_TAG, PASSWORD_TAG, USER_DATA_TAG, tagged_image};
 use crate::resource::settings::{ENDING, RENEWAL_DAYS, VALID, VALIDITY};
-use crate::resource::spec::NO_USER_DATA;
+use crate::resource::spec::{NO_USER_DATA, Spec};
 
 pub(super) fn of_vpc(found: &vpc::Vpc) -> Observation {
     Observation::new(found.vpc_id.clone()).field("cidr", &found.cidr_block).field("name", &found.vpc_name)
@@ -65,6 +67,33 @@ pub(super) fn of_instance(found: &ecs::Instance, own_group: Option<&CloudId>) ->
     }
     observation.outputs = outputs;
     observation
+}
+
+/// With what its disks are. A data disk that the topology has and that is not among them has no size.
+pub(super) fn with_disks(found: Observation, there: &[Disk], wanted: Option<&Spec>) -> Observation {
+    let data = there.iter().filter(|disk| !disk.is_system());
+    let mut found = data.clone().fold(found, |found, disk| {
+        let field = |what| disks::data_field(&disk.disk_name, what);
+        let found = found
+            .field(field(disks::SIZE), disk.size)
+            .field(field("category"), &disk.category)
+            .field(field("encrypted"), disk.encrypted)
+            .field(field(disks::DELETE_WITH_INSTANCE), disk.delete_with_instance);
+        if disk.performance_level.is_empty() {
+            return found;
+        }
+        found.field(field("performance_level"), &disk.performance_level)
+    });
+    if let Some(disk) = there.iter().find(|disk| disk.is_system()) {
+        found = found
+            .field(disks::SYSTEM_SIZE, disk.size)
+            .field("disk.category", &disk.category)
+            .field("disk.performance_level", &disk.performance_level)
+            .field("disk.encrypted", disk.encrypted);
+    }
+    let Some(Spec::Instance(spec)) = wanted else { return found };
+    let missing = spec.data_disks.iter().filter(|disk| data.clone().all(|own| own.disk_name != disk.name));
+    missing.fold(found, |found, disk| found.field(disks::data_field(&disk.name, disks::SIZE), disks::NO_DISK))
 }
 
 pub(super) fn of_rule(group: &CloudId, found: &ecs::Permission) -> Observation {

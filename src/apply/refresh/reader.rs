@@ -10,7 +10,7 @@ use futures_util::future::try_join_all;
 use super::observations::{
     of_certificate, of_instance, of_key_pair, of_listener, of_listener_rule, of_load_balancer, of_record,
     of_redis_account, of_redis_instance, of_rule, of_security_group, of_server, of_server_group, of_vpc,
-    of_vswitch,
+    of_vswitch, with_disks,
 };
 use super::placing::Found;
 use super::{foreign, lookup};
@@ -18,6 +18,7 @@ use crate::apply::error::ApplyError;
 use crate::apply::provider::Provider;
 use crate::apply::provider::name::is_wanted;
 use crate::base::ids::CloudId;
+use crate::cloud::disks::Disk;
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
 use crate::cloud::{Tag, alb, alb_rules, disks, dns, ecs, redis, tag_value, vpc};
@@ -39,7 +40,8 @@ struct Reader<'a> {
     desired: &'a Desired,
     found: Found<'a>,
     host_keys: BTreeMap<CloudId, String>,
-    disks: BTreeMap<CloudId, u32>,
+    /// By the id of their instance.
+    disks: BTreeMap<String, Vec<Disk>>,
     foreign: Vec<Foreign>,
     /// Accounts of managed Redis.
     accounts: Vec<Observation>,
@@ -78,10 +80,12 @@ pub(super) async fn read(
         lookup::redis_instances(client, (desired, memory), stack),
     )?;
     let disks = match disks {
-        None if !instances.is_empty() => disks::system_disks(client, STACK_TAG, stack).await?,
+        None if !instances.is_empty() => disks::disks(client, STACK_TAG, stack).await?,
         known => known.unwrap_or_default(),
     };
-    reader.disks = disks.into_iter().map(|disk| (disk.instance_id, disk.size)).collect();
+    for disk in disks {
+        reader.disks.entry(disk.instance_id.clone()).or_default().push(disk);
+    }
     for found in &vpcs {
         reader.add(&found.tags.tag, of_vpc(found));
     }
@@ -130,11 +134,11 @@ async fn disks_of_known_instances(
     client: &Client,
     memory: &Memory,
     stack: &str,
-) -> Result<Option<Vec<disks::SystemDisk>>, ApplyError> {
+) -> Result<Option<Vec<Disk>>, ApplyError> {
     if memory.ids(Kind::Instance).is_empty() {
         return Ok(None);
     }
-    Ok(Some(disks::system_disks(client, STACK_TAG, stack).await?))
+    Ok(Some(disks::disks(client, STACK_TAG, stack).await?))
 }
 
 impl Reader<'_> {
@@ -205,8 +209,9 @@ impl Reader<'_> {
             self.host_keys.insert(found.instance_id.clone(), key.to_owned());
         }
         let mut observation = of_instance(found, self.id(Kind::SecurityGroup).as_ref());
-        if let Some(size) = self.disks.get(&found.instance_id) {
-            observation = observation.field("disk", size);
+        if let Some(disks) = self.disks.get(found.instance_id.as_str()) {
+            let wanted = self.desired.resources.get(&address).map(|one| &one.spec);
+            observation = with_disks(observation, disks, wanted);
         }
         let observation = self.with_user_tags(&address, &found.tags.tag, observation);
         self.found.insert(address, with_generation(&found.tags.tag, observation));

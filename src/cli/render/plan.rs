@@ -10,13 +10,13 @@ use crate::cli::say;
 use crate::plan::action::{Action, Change};
 use crate::plan::drift::Drift;
 use crate::plan::forecast::{Forecast, forecast};
-use crate::plan::note::LaterType;
+use crate::plan::note::{DiskThatStays, LaterType};
 use crate::plan::order::orders;
 use crate::plan::rollout::gaps;
 use crate::plan::{Plan, Step, Summary};
 use crate::resource::settings::REDIRECT_CODE;
 use crate::resource::spec::{CertificateOrigin, Peer, RedisAccess, Spec};
-use crate::resource::{Kind, replacement, tags};
+use crate::resource::{Kind, tags};
 
 /// Shows the plan that will be carried out, to people and to programs.
 pub(crate) fn announce(plan: &Plan) {
@@ -84,6 +84,9 @@ fn print_notes(plan: &Plan) {
     for note in &plan.older_images {
         anstream::println!("note: {note}");
     }
+    for note in DiskThatStays::find(&plan.steps) {
+        anstream::println!("note: {note}");
+    }
     for note in LaterType::find(&plan.steps) {
         anstream::println!("note: {note}");
     }
@@ -98,7 +101,7 @@ fn print_step(step: &Step, glyph: &str, width: usize) {
     let line = format!("{glyph:>3} {address:width$}  {}", remark(step));
     anstream::println!("{style}{}{style:#}", line.trim_end());
     for change in step.action.changes() {
-        let reason = replacement::reason(step.address.kind, change.field);
+        let reason = change.reason(step.address.kind);
         let why = reason.map(|reason| format!("  # forces replacement: {reason}")).unwrap_or_default();
         let shown = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.to_owned() };
         anstream::println!("      {}: {} -> {}{why}", change.field, shown(&change.from), shown(&change.to));
@@ -133,7 +136,9 @@ fn describe(spec: &Spec) -> String {
         },
         Spec::KeyPair(_) => "the operator's SSH key".to_owned(),
         Spec::Instance(instance) => {
-            format!("{} {}", instance.types.first().map_or("", String::as_str), instance.image)
+            let disks = instance.data_disks.iter().map(|disk| format!(", disk {} {} GiB", disk.name, disk.size));
+            let first = instance.types.first().map_or("", String::as_str);
+            format!("{first} {}{}", instance.image, disks.collect::<String>())
         }
         Spec::HostKey(_) => "SSH host key, read through the Cloud Assistant and pinned".to_owned(),
         Spec::Redis(redis) => format!("port {}, {} MiB", redis.port, redis.max_memory),
@@ -218,7 +223,7 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
     let orders = orders(plan);
     let change = |kind: Kind, change: &Change| {
         let mut value = json!(change);
-        value["reason"] = json!(replacement::reason(kind, change.field));
+        value["reason"] = json!(change.reason(kind));
         value
     };
     let step = |step: &Step| {
@@ -244,6 +249,7 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
         "has_changes": plan.has_changes(),
         "summary": plan.summary(),
         "older_images": plan.older_images,
+        "disks_that_stay": DiskThatStays::find(&plan.steps),
         "later_types": LaterType::find(&plan.steps),
         "without_a_node": gaps(plan),
         "forecast": forecast(plan).ok().map(|forecast| foretold(&forecast)),

@@ -96,6 +96,13 @@ pub(super) const RULES: &[Rule] = &[
     rule(Ecs, "DescribeAccountAttributes", &[], &[]),
     rule(Ecs, "DescribeAvailableResource", &[], &[]),
     rule(Ecs, "DescribeDisks", &[], &[]),
+    rule(
+        Ecs,
+        "ResizeDisk",
+        &["IncorrectInstanceStatus", "InternalError", "InvalidOperation.Conflict", "OperationConflict"],
+        &[],
+    ),
+    rule(Ecs, "ModifyDiskAttribute", &["IncorrectDiskStatus", "InternalError", "OperationConflict"], &[]),
     rule(Ecs, "DescribeImages", &[], &["InvalidImageId.NotFound"]),
     rule(Ecs, "DescribeInstanceTypes", &[], &[]),
     rule(Ecs, "DescribePrice", &[], &[]),

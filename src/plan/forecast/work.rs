@@ -7,7 +7,7 @@ use crate::plan::Step;
 use crate::plan::action::Action;
 use crate::plan::graph::{Operation, Verb};
 use crate::plan::rollout::Traffic;
-use crate::resource::{Kind, tags};
+use crate::resource::{Kind, disks, tags};
 use crate::resource::settings::{DEFAULT_EVICTION, RECORD_VALUES};
 use crate::resource::spec::{RedisInstanceSpec, Series, Spec};
 
@@ -273,10 +273,14 @@ fn update(step: &Step) -> Work {
         Kind::Vpc => (vec!["ModifyVpcAttribute"], vec![wait("Available", Lane::Vpcs, usual::VPC)]),
         Kind::Instance => {
             let (start, waits) = start(step);
-            let mut changes = step.action.changes().iter();
-            let changed = changes.any(|change| change.field != "status" && !change.is_tag());
-            let changed = changed.then_some("ModifyInstanceAttribute");
-            (changed.into_iter().chain(start).collect(), waits)
+            let changed =
+                step.action.changes_any(&["name", "security_group"]).then_some("ModifyInstanceAttribute");
+            let disks = step.action.changes().iter().filter(|change| disks::is_of_disk(change.field));
+            let disks = disks.map(|change| match disks::of_data(change.field) {
+                Some((_, disks::DELETE_WITH_INSTANCE)) => "ModifyDiskAttribute",
+                Some(_) | None => "ResizeDisk",
+            });
+            (changed.into_iter().chain(start).chain(disks).collect(), waits)
         }
         Kind::LoadBalancer => (vec!["UpdateLoadBalancerAttribute"], load_balancer()),
         Kind::Server => (vec!["UpdateServerGroupServersAttribute"], membership()),

@@ -124,10 +124,36 @@ pub const RULES: &[RuleExplanation] = &[
         "give each vSwitch a range of its own, such as `192.168.0.0/24` and `192.168.1.0/24`",
     ),
     rule(
+        "disk-count",
+        "an instance would have too many data disks",
+        "The cloud makes an instance with 16 data disks at most.",
+        "make fewer and larger ones",
+    ),
+    rule(
+        "disk-level",
+        "this category of disk has no performance levels",
+        "PL0 to PL3 are levels of a `cloud_essd`. The performance of a `cloud_auto` and of the others follows from their \
+         size.",
+        "add `category: cloud_essd`, or remove `performance_level`",
+    ),
+    rule(
+        "disk-name",
+        "this cannot be the name of a data disk",
+        "The name is how a disk is known again in the cloud, where an instance's disks have no order.",
+        "write 2 to 40 lower-case letters, digits and hyphens, beginning with a letter",
+    ),
+    rule(
         "disk-size",
-        "the size of a system disk is out of range",
-        "The cloud makes system disks of 20 to 2048 GiB, and public images need 20.",
+        "the size of a disk is out of range",
+        "The cloud makes system disks of 20 to 2048 GiB, and public images need 20. Data disks go from 1, 10 or 20 GiB to \
+         32768 or 65536, by their category; an ESSD of PL2 has 461 at least, one of PL3 1261.",
         "write for example `disk: 40`",
+    ),
+    rule(
+        "disk-twice",
+        "two data disks of an instance have one name",
+        "The name is how a disk is known again in the cloud, where an instance's disks have no order.",
+        "give one of them another name",
     ),
     rule(
         "domain",

@@ -1,6 +1,7 @@
 //! Every rule a topology must keep. Each looks at the whole document and reports all it finds; none stops another.
 
 mod app;
+mod disks;
 mod endpoints;
 mod hooks;
 mod login;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use crate::topology::disk::{DataDiskFields, DiskFields, DiskForm};
 use crate::topology::json_schema::Scalar;
 use crate::topology::schema::SudoForm;
 pub use crate::topology::spot::SpotForm;
@@ -50,9 +51,12 @@ pub struct Instance {
     pub types: Vec<String>,
     /// Image family; default Alibaba Cloud Linux 3.
     pub image: Option<String>,
-    /// System disk in GiB, 20 to 2048; default 40.
-    #[schemars(range(min = 20, max = 2048))]
-    pub disk: Option<u32>,
+    /// System disk: GiB, 20 to 2048, or `{ size: 40GiB, category: cloud_essd, performance_level: PL0, encrypted: true }`;
+    /// default 40.
+    pub disk: Option<DiskForm>,
+    /// Disks beside it, empty at first; default: none.
+    #[serde(default)]
+    pub data_disks: Vec<DataDiskFields>,
     /// Whether it is a spot instance, cheaper and taken back when others want it: `true`, or with the most it may cost
     /// an hour, `{ price_limit: 0.05 }`; default `false`.
     pub spot: Option<SpotForm>,
