@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::base::ids::InstanceName;
 use crate::cloud::catalogue::{self, Offer, Stock};
-use crate::cloud::{disks, ecs};
 use crate::cloud::error::CloudError;
 use crate::cloud::vpc::Selection;
+use crate::cloud::{disks, ecs};
 use crate::doctor::report::{CheckId, Finding};
 use crate::doctor::visit::{Visit, listed, unanswered};
 use crate::resource::ownership::STACK_TAG;

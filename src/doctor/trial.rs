@@ -118,6 +118,7 @@ async fn try_instance(
     let topology = visit.topology();
     let key_pairs = ecs::key_pairs(visit.client, Selection::Tag(STACK_TAG, topology.stack.as_str())).await?;
     let key_pair = key_pairs.first().map(|pair| pair.key_pair_name.as_str());
+    let tags = [(STACK_TAG, topology.stack.as_str())];
     let new = |instance_type| NewInstance {
         name: names.first().map_or("doctor", InstanceName::as_str),
         instance_type,
@@ -131,7 +132,7 @@ async fn try_instance(
         bandwidth: Exposure::of(sample.is_public).bandwidth(),
         spot: &sample.spot,
         user_data: None,
-        tags: &[(STACK_TAG, topology.stack.as_str())],
+        tags: &tags,
     };
     let mut too_dear = Vec::new();
     for instance_type in &sample.types {
@@ -139,7 +140,10 @@ async fn try_instance(
         let call = if key_pair.is_none() { call.without("KeyPairName") } else { call };
         let mut said = format!("{who}: a dry run of {instance_type} in {} passed", vswitch.v_switch_id);
         if !too_dear.is_empty() {
-            said = format!("{said}; the market asks more for {} than the limit", listed(too_dear.iter().copied()));
+            said = format!(
+                "{said}; the market asks more for {} than the limit",
+                listed(too_dear.iter().copied())
+            );
         }
         let is_last = sample.types.last() == Some(instance_type);
         match visit.client.call::<serde_json::Value>(&call).await {

@@ -7,11 +7,11 @@ use crate::plan::Step;
 use crate::plan::action::{AFTER_APPLY, Change};
 use crate::plan::desired::Resource;
 use crate::resource::observed::{Observation, Observed, Output, Owner};
-use crate::resource::{disks, replacement};
 use crate::resource::settings::is_shown_only;
 use crate::resource::spec::{Spec, Wanted};
 use crate::resource::tags::{self, NO_TAG};
 use crate::resource::{Kind, ResourceAddress};
+use crate::resource::{disks, replacement};
 
 /// The fields of a resource that are not as they shall be.
 pub(super) fn changes(

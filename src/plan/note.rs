@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::Step;
 use crate::plan::action::Action;
-use crate::resource::{Kind, ResourceAddress, disks};
 use crate::resource::observed::Observed;
 use crate::resource::spec::Spec;
+use crate::resource::{Kind, ResourceAddress, disks};
 
 /// An instance runs an older image than its family has. That is no change: an image is chosen when an instance is
 /// made.

@@ -123,7 +123,10 @@ const LIFE_OF_MANAGED_REDIS: Group = (
 
 const CHANGES: [Group; 4] = [
     (Product::Vpc, &["ModifyVpcAttribute", "TagResources", "UnTagResources"]),
-    (Product::Ecs, &["ModifyDiskAttribute", "ModifyInstanceAttribute", "ResizeDisk", "StartInstances", "UntagResources"]),
+    (
+        Product::Ecs,
+        &["ModifyDiskAttribute", "ModifyInstanceAttribute", "ResizeDisk", "StartInstances", "UntagResources"],
+    ),
     (
         Product::Alb,
         &[
@@ -142,11 +145,10 @@ const CHANGES: [Group; 4] = [
 
 const CHANGES_OF_REDIRECTS: Group = (Product::Alb, &["UpdateRuleAttribute"]);
 
-const CHANGES_OF_MANAGED_REDIS: Group =
-    (
-        Product::RKvstore,
-        &["ModifyInstanceAttribute", "ModifyInstanceSpec", "ResetAccountPassword", "UntagResources"],
-    );
+const CHANGES_OF_MANAGED_REDIS: Group = (
+    Product::RKvstore,
+    &["ModifyInstanceAttribute", "ModifyInstanceSpec", "ResetAccountPassword", "UntagResources"],
+);
 
 const DOCTOR: [Group; 3] = [
     (

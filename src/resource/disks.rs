@@ -76,7 +76,9 @@ pub(super) fn reason(field: &str, (from, to): (&str, &str)) -> Option<&'static s
         None => (false, field.strip_prefix("disk.").unwrap_or(SIZE)),
     };
     match what {
-        SIZE if is_data && to == NO_DISK => Some("a data disk goes with its instance, and what is on it is lost"),
+        SIZE if is_data && to == NO_DISK => {
+            Some("a data disk goes with its instance, and what is on it is lost")
+        }
         SIZE if is_data && from == NO_DISK => Some("a data disk is made with its instance"),
         SIZE => {
             let sizes = (from.parse::<u32>().ok(), to.parse::<u32>().ok());

@@ -2,8 +2,8 @@
 //!
 //! A field that is not here is changed in place.
 
-use crate::resource::{Kind, disks};
 use crate::resource::settings::VALIDITY;
+use crate::resource::{Kind, disks};
 
 /// Stands for the state of a resource that is there and never became ready.
 pub const STATE: &str = "state";

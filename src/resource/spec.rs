@@ -19,6 +19,7 @@ pub use self::front::{
 };
 pub use self::redis::{RedisAccess, RedisAccountSpec, RedisInstanceSpec, Series};
 use crate::base::disk::{DataDisk, DiskOptions};
+use crate::base::flow::Flow;
 use crate::base::ids::{CloudId, InstanceName};
 use crate::base::spot::Spot;
 use crate::base::word::{self, Word};
@@ -147,11 +148,11 @@ impl Peer {
     }
 }
 
-/// A rule that lets TCP in.
+/// A rule that lets something in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityRuleSpec {
-    /// To this port.
-    pub port: u16,
+    /// What.
+    pub flow: Flow,
     /// From there.
     pub from: Peer,
 }
@@ -525,7 +526,8 @@ impl SecurityRuleSpec {
         };
         BTreeMap::from([
             ("group", the(Kind::SecurityGroup)),
-            ("port", Wanted::Exactly(self.port.to_string())),
+            ("protocol", Wanted::Exactly(self.flow.protocol().to_owned())),
+            ("port", Wanted::Exactly(self.flow.ports())),
             ("from", from),
         ])
     }

@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::topology::disk::Gibibytes;
 use crate::topology::duration::Seconds;
 use crate::topology::schema::{
-    CertificateFields, CertificateForm, DiskFields, DiskForm, Document, EnvironmentForm, HostKeysForm, KeyForm, PasswordFields,
-    SpotForm, SudoForm, UserDataForm,
+    CertificateFields, CertificateForm, DiskFields, DiskForm, Document, EnvironmentForm, HostKeysForm,
+    KeyForm, PasswordFields, SpotForm, SudoForm, UserDataForm,
 };
 use crate::topology::spot::SpotFields;
 use crate::topology::user_data::UserDataFields;

@@ -6,6 +6,7 @@
 //! 4. every rule in [`rules`] runs, whatever the others found;
 //! 5. without findings, [`resolve`] fills in the defaults.
 
+mod admission;
 mod app;
 mod count;
 mod disk;
@@ -213,7 +214,7 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["network"] => &["vpc", "zones", "vswitches", "security_group"],
         ["network", "vpc"] => &["cidr", "id"],
         ["network", "vswitches", _] => &["zone", "cidr", "id"],
-        ["network", "security_group"] => &["id"],
+        ["network", "security_group"] => &["id", "allow"],
         ["ssh"] => &["allow_from", "key", "user", "port", "sudo", "host_keys"],
         ["ssh", "key"] => &["agent"],
         ["ssh", "host_keys"] => &["pinned"],

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use ipnet::Ipv4Net;
 
 use crate::base::address::ServiceAddress;
-use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::base::disk::{DataDisk, DiskOptions};
+use crate::base::flow::Flow;
+use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::base::spot::Spot;
 use crate::topology::duration::Seconds;
 pub use crate::topology::schema::{Address, Edition, Eviction, Persistence, Protocol, ServiceKind};
@@ -25,6 +26,8 @@ pub struct Topology {
     pub vswitches: BTreeMap<VSwitchName, VSwitch>,
     /// An existing security group to use.
     pub security_group: Option<CloudId>,
+    /// What is let in beside what the stack needs.
+    pub allow: Vec<Admission>,
     /// How machines are logged into.
     pub ssh: Ssh,
     /// Its machines.
@@ -91,6 +94,26 @@ pub struct VSwitch {
     pub cidr: Ipv4Net,
     /// Set when it exists already.
     pub existing: Option<CloudId>,
+}
+
+/// Somebody who is let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// To what.
+    pub flow: Flow,
+    /// Who.
+    pub from: Whom,
+}
+
+/// Who is let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// Those with an address in a range.
+    Range(Ipv4Net),
+    /// The load balancer.
+    LoadBalancer,
+    /// These instances.
+    Instances(Vec<InstanceName>),
 }
 
 /// How machines are logged into.

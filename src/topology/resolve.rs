@@ -3,29 +3,31 @@
 //! In two steps: [`with_default_shape`] before the rules run, so that they see the machines and vSwitches that will
 //! be there; [`resolve`] after them, when every value is known to be good.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
 
 use crate::base::address::ServiceAddress;
-use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::base::disk::{DataDisk, DiskOptions};
+use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::base::spot::Spot;
+use crate::topology::admission::{self, parse as parse_admission};
 use crate::topology::count;
 use crate::topology::disk::Gibibytes;
 use crate::topology::duration::Seconds;
 use crate::topology::findings::Findings;
 use crate::topology::model::{
-    Address, App, Certificate, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance, Key, Listener,
-    LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace, Rollout,
-    Series, Service, ServiceKind, Ssh, Sudo, Topology, UserData, VSwitch, Vantage, Variable, Verify, Vpc,
+    Address, Admission, App, Certificate, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance,
+    Key, Listener, LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace,
+    Rollout, Series, Service, ServiceKind, Ssh, Sudo, Topology, UserData, VSwitch, Vantage, Variable, Verify,
+    Vpc, Whom,
 };
 use crate::topology::outputs::output;
 use crate::topology::schema::{
-    self, CertificateForm, DataDiskFields, DiskFields, DiskForm, Document, EnvironmentForm, HostKeysForm, KeyForm,
-    SpotForm, SudoForm, UserDataForm,
+    self, CertificateForm, DataDiskFields, DiskFields, DiskForm, Document, EnvironmentForm, HostKeysForm,
+    KeyForm, SpotForm, SudoForm, UserDataForm,
 };
 
 /// Range of a VPC that is made without one being given.
@@ -144,6 +146,8 @@ fn add_instances(document: &mut Document) {
 pub(super) fn resolve(document: Document) -> Topology {
     let outputs = document.outputs.iter().filter_map(|(name, text)| output(&document, name, text).ok());
     let outputs = outputs.collect();
+    let allow = document.network.security_group.allow.iter();
+    let allow = allow.filter_map(|text| admission(text, &document)).collect();
     let logins: Vec<Login> =
         document.instances.values().map(|instance| login(&document.ssh, Some(&instance.ssh))).collect();
     let ssh = Ssh {
@@ -162,6 +166,7 @@ pub(super) fn resolve(document: Document) -> Topology {
     };
     Topology {
         outputs,
+        allow,
         stack: StackName::new(document.stack),
         region: RegionId::new(document.region),
         vpc: match document.network.vpc.id {
@@ -193,6 +198,32 @@ pub(super) fn resolve(document: Document) -> Topology {
         hooks: hooks(&document.hooks),
         verify: verify(document.verify),
     }
+}
+
+/// A rule in words; the names of instances stand for all of their declaration.
+fn admission(text: &str, document: &Document) -> Option<Admission> {
+    let written = parse_admission(text, &admitted(document)).ok()?;
+    let instances = |is_meant: &dyn Fn(&String, &schema::Instance) -> bool| {
+        let meant = document.instances.iter().filter(|(name, instance)| is_meant(name, instance));
+        Whom::Instances(meant.map(|(name, _)| InstanceName::new(name)).collect())
+    };
+    let from = match written.from {
+        admission::Whom::Range(range) => Whom::Range(range),
+        admission::Whom::LoadBalancer => Whom::LoadBalancer,
+        admission::Whom::Nodes => instances(&|name, _| document.node.on.contains(name)),
+        admission::Whom::Instance(own) => {
+            instances(&|name, instance| name == own || instance.declared == own)
+        }
+    };
+    Some(Admission { flow: written.flow, from })
+}
+
+/// The names of instances and of their declarations.
+pub(super) fn admitted(document: &Document) -> Vec<&str> {
+    let names =
+        document.instances.iter().flat_map(|(name, instance)| [name.as_str(), instance.declared.as_str()]);
+    let names: BTreeSet<&str> = names.filter(|name| !name.is_empty()).collect();
+    names.into_iter().collect()
 }
 
 fn vswitch((name, vswitch): (String, schema::VSwitch)) -> (VSwitchName, VSwitch) {

@@ -121,6 +121,10 @@ pub struct VSwitch {
 pub struct SecurityGroup {
     /// An existing group: rules are added to it and removed again, the group itself is never deleted.
     pub id: Option<String>,
+    /// What is let in beside what the stack needs, in words: `tcp 8000-8100 from 10.0.0.0/8`, `icmp from anywhere`,
+    /// `9100 from bus`, `ssh from 203.0.113.7`, `8080 from load balancer`, `6380 from nodes`; default: nothing.
+    #[serde(default)]
+    pub allow: Vec<String>,
 }
 
 /// How machines are logged into.

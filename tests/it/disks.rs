@@ -24,7 +24,8 @@ fn disks(env: &TestEnv, name: &str) -> Vec<(String, i64, String, bool, bool)> {
     let mut own: Vec<_> = own
         .map(|disk| {
             let kind = format!("{} {}", text(&disk["category"]), text(&disk["performance_level"]));
-            let flags = ["encrypted", "delete_with_instance"].map(|field| disk[field].as_bool().expect("a flag"));
+            let flags =
+                ["encrypted", "delete_with_instance"].map(|field| disk[field].as_bool().expect("a flag"));
             (text(&disk["name"]), disk["size"].as_i64().expect("a size"), kind, flags[0], flags[1])
         })
         .collect();
@@ -32,17 +33,25 @@ fn disks(env: &TestEnv, name: &str) -> Vec<(String, i64, String, bool, bool)> {
     own
 }
 
-fn disk(name: &str, size: i64, kind: &str, (is_encrypted, goes): (bool, bool)) -> (String, i64, String, bool, bool) {
+fn disk(
+    name: &str,
+    size: i64,
+    kind: &str,
+    (is_encrypted, goes): (bool, bool),
+) -> (String, i64, String, bool, bool) {
     (name.to_owned(), size, kind.to_owned(), is_encrypted, goes)
 }
 
-const LOGS: &str = "{ name: logs, size: 20GiB, category: cloud_essd, performance_level: PL0, encrypted: true }";
+const LOGS: &str =
+    "{ name: logs, size: 20GiB, category: cloud_essd, performance_level: PL0, encrypted: true }";
 
 #[test]
 fn disks_are_made_as_they_are_asked_for_and_grow_in_place() {
     let env = control_plane();
     let of = |system: &str, logs: &str| {
-        format!("disk: {{ size: {system}, category: cloud_auto, encrypted: true }}, data_disks: [{logs}, {{ name: rest, size: 30 }}]")
+        format!(
+            "disk: {{ size: {system}, category: cloud_auto, encrypted: true }}, data_disks: [{logs}, {{ name: rest, size: 30 }}]"
+        )
     };
     write(&env, &of("40GiB", LOGS));
     env.local("apply").expect_code(0);
@@ -83,16 +92,31 @@ fn what_would_lose_data_makes_another_machine_and_says_so() {
     write(&env, &format!("disk: 60, data_disks: [{LOGS}]"));
     env.local("apply").expect_code(0);
     let changes: [(&str, &[&str]); 5] = [
-        ("disk: 40, data_disks: [LOGS]", &["disk: 60 -> 40  # forces replacement: a disk cannot be made smaller"]),
-        ("disk: 60", &["data_disks.logs.size: 20 -> (none)  # forces replacement: a data disk goes with its instance, and what is on it is lost"]),
+        (
+            "disk: 40, data_disks: [LOGS]",
+            &["disk: 60 -> 40  # forces replacement: a disk cannot be made smaller"],
+        ),
+        (
+            "disk: 60",
+            &[
+                "data_disks.logs.size: 20 -> (none)  # forces replacement: a data disk goes with its instance, and what is on it is lost",
+            ],
+        ),
         (
             "disk: 60, data_disks: [LOGS, { name: more, size: 20 }]",
-            &["data_disks.more.size: (none) -> 20  # forces replacement: a data disk is made with its instance"],
+            &[
+                "data_disks.more.size: (none) -> 20  # forces replacement: a data disk is made with its instance",
+            ],
         ),
-        ("disk: { size: 60, encrypted: true }, data_disks: [LOGS]", &["disk.encrypted: false -> true  # forces replacement"]),
+        (
+            "disk: { size: 60, encrypted: true }, data_disks: [LOGS]",
+            &["disk.encrypted: false -> true  # forces replacement"],
+        ),
         (
             "disk: { size: 60, category: cloud_auto }, data_disks: [LOGS]",
-            &["disk.category: cloud_essd -> cloud_auto  # forces replacement: a disk is made with its category"],
+            &[
+                "disk.category: cloud_essd -> cloud_auto  # forces replacement: a disk is made with its category",
+            ],
         ),
     ];
     for (fields, said) in changes {
@@ -130,7 +154,10 @@ fn a_disk_that_others_attach_or_grow_is_theirs_or_drift() {
         let world = env.cloud().world();
         let id = env.cloud().instance("ecs02")["id"].clone();
         let all = world["disks"].as_object().expect("disks");
-        all.values().find(|disk| disk["instance"] == id).expect("a disk")["id"].as_str().expect("a text").to_owned()
+        all.values().find(|disk| disk["instance"] == id).expect("a disk")["id"]
+            .as_str()
+            .expect("a text")
+            .to_owned()
     };
     let call = albatross::cloud::call::Call::new(albatross::cloud::Product::Ecs, "ResizeDisk")
         .with("DiskId", system)
@@ -160,7 +187,9 @@ fn disks_are_priced() {
         (own["what"].as_str().unwrap_or_default().to_owned(), price, own.to_string())
     };
     let (_, _, plain) = price("disk: 40");
-    let (what, _, more) = price("disk: 40, data_disks: [{ name: logs, size: 500, category: cloud_essd, performance_level: PL2 }]");
+    let (what, _, more) = price(
+        "disk: 40, data_disks: [{ name: logs, size: 500, category: cloud_essd, performance_level: PL2 }]",
+    );
     assert!(what.contains("500 GiB of data disks"), "{what}");
     assert_ne!(plain, more);
 }

@@ -129,6 +129,12 @@ fn network() -> Vec<Row> {
             Refused("the topology names sg-bp1other"),
         ),
         (
+            "network.security_group.allow",
+            &[("\nssh:", "  security_group: { allow: [9100 from load balancer, redis from nodes] }\n\nssh:")],
+            // The nodes are let in to Redis anyway.
+            Plan(&["create security_rule.tcp-9100-from-balancer-a security_rule.tcp-9100-from-balancer-b"]),
+        ),
+        (
             "ssh.allow_from",
             &[("203.0.113.0/24", "198.51.100.0/24")],
             Plan(&["create security_rule.ssh-198.51.100.0-24", "delete security_rule.ssh-203.0.113.0-24"]),
@@ -199,7 +205,11 @@ fn machines() -> Vec<Row> {
             &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, protect: true")],
             Plan(&[]),
         ),
-        ("instances.NAME.tags", &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, tags: { role: node }")], Plan(&["update instance.ecs02"])),
+        (
+            "instances.NAME.tags",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, tags: { role: node }")],
+            Plan(&["update instance.ecs02"]),
+        ),
         (
             "tags",
             &[("region:", "tags: { team: chat }\nregion:")],

@@ -74,7 +74,10 @@ fn changing_calls(env: &TestEnv) -> Vec<String> {
 
 /// Somebody tags an instance or takes a tag away.
 fn by_hand(env: &TestEnv, action: &str, name: &str, tag: (&str, &str)) {
-    let id = env.run(&["--local", "outputs", "chatroom.yaml", &format!("instance.{name}.id")]).expect_code(0).stdout;
+    let id = env
+        .run(&["--local", "outputs", "chatroom.yaml", &format!("instance.{name}.id")])
+        .expect_code(0)
+        .stdout;
     let call = Call::new(Product::Ecs, action)
         .with("RegionId", "cn-hangzhou")
         .with("ResourceType", "instance")
@@ -154,7 +157,11 @@ fn what_others_make_of_a_tag_is_drift_and_tags_of_their_own_stay() {
     assert_eq!(tag(&env.cloud().world(), "instance.ecs02", "owner").as_deref(), Some("bob"));
     assert_eq!(tag(&env.cloud().world(), "instance.ecs02", "role"), None);
     by_hand(&env, "TagResources", "ecs02", ("role", "theirs"));
-    assert!(planned(&env).is_empty(), "a tag that the stack has taken away is anybody's: {:?}", planned(&env));
+    assert!(
+        planned(&env).is_empty(),
+        "a tag that the stack has taken away is anybody's: {:?}",
+        planned(&env)
+    );
 }
 
 #[test]
@@ -186,7 +193,7 @@ fn a_managed_redis_and_what_was_killed_in_the_middle_have_theirs() {
     assert_eq!(of_redis(&env).as_deref(), Some("chat"));
     env.write("chatroom.yaml", tair::example().replace("region:", "tags: { squad: chat }\nregion:"));
     // The first answer of each is lost: the same command goes on, and nothing is done twice or left out.
-    env.cloud().fail_first(&["R-kvstore.TagResources", "Vpc.UnTagResources"], "lost-reply");
+    env.cloud().fail_first(&["R-kvstore.TagResources", "Vpc.UnTagResources"], "lost_reply");
     env.local("apply");
     env.local("apply").expect_code(0);
     assert_eq!(of_redis(&env), None);

@@ -227,7 +227,10 @@ pub(crate) fn wanted(topology: &Topology) -> Likeness {
     for (name, own) in &topology.instances {
         let exposure = if own.reach == Reach::Public { "public" } else { "private" };
         let tags = tag_words(own.tags.iter());
-        add(format!("instance.{name}"), format!("vswitch.{} {exposure} Running {} GiB{tags}", own.vswitch, own.disk));
+        add(
+            format!("instance.{name}"),
+            format!("vswitch.{} {exposure} Running {} GiB{tags}", own.vswitch, own.disk),
+        );
         add(format!("host_key.{name}"), "pinned".to_owned());
     }
     let RedisPlace::OnHost(hosted) = &redis.place else {

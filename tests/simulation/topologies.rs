@@ -63,7 +63,12 @@ impl Choices {
         let machine = |index: usize| {
             let via = (index > 0 && draw::happens(seed, &format!("via {index}"), 40))
                 .then(|| number(&format!("jump host of {index}"), 0, index as u64 - 1));
-            Machine { vswitch: number(&format!("vswitch {index}"), 0, zones as u64 - 1), via, disk: *draw::one(seed, &format!("disk {index}"), &[40, 40, 60]), tag: None }
+            Machine {
+                vswitch: number(&format!("vswitch {index}"), 0, zones as u64 - 1),
+                via,
+                disk: *draw::one(seed, &format!("disk {index}"), &[40, 40, 60]),
+                tag: None,
+            }
         };
         let redis = number("redis", 0, count as u64 - 1);
         let mut nodes: Vec<usize> =

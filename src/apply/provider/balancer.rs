@@ -10,8 +10,8 @@ use crate::cloud::alb::{self, HealthCheck, ListenerSettings, NewLoadBalancer, Ne
 use crate::cloud::codes;
 use crate::cloud::error::CloudError;
 use crate::cloud::wait::{Look, UNSEEN};
-use crate::plan::action::Action;
 use crate::plan::Step;
+use crate::plan::action::Action;
 use crate::resource::observed::{Observation, Output, Outputs, Owner};
 use crate::resource::ownership::console_name;
 use crate::resource::settings::{

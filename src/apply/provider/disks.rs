@@ -36,7 +36,8 @@ impl Provider {
         }
         self.disks_shown(step, instance, &changes).await?;
         for change in changes.iter().filter(|change| !is_of_end(change)) {
-            let name = of_data(change.field).map_or("its system disk".to_owned(), |(name, _)| format!("disk {name}"));
+            let name = of_data(change.field)
+                .map_or("its system disk".to_owned(), |(name, _)| format!("disk {name}"));
             self.note(address, format!("{name} has {} GiB now; its file system is yours to grow", change.to));
         }
         Ok(())

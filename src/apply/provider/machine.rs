@@ -32,11 +32,7 @@ const READ_HOST_KEY: &str = "cat /etc/ssh/ssh_host_ed25519_key.pub";
 
 impl Provider {
     /// It has no client token; its name, made from the key, is unique and says whether it is there.
-    pub(super) async fn put_key_pair(
-        &self,
-        step: &Step,
-        spec: &KeyPairSpec,
-    ) -> Result<Outputs, ApplyError> {
+    pub(super) async fn put_key_pair(&self, step: &Step, spec: &KeyPairSpec) -> Result<Outputs, ApplyError> {
         let address = &step.address;
         let digest = hex::encode(Sha256::digest(&spec.public_key));
         let name = format!("albatross-{}-{}", self.stack, &digest[..8]);

@@ -44,11 +44,7 @@ impl Provider {
         self.ready(address, &id).await
     }
 
-    pub(super) async fn put_vswitch(
-        &self,
-        step: &Step,
-        spec: &VSwitchSpec,
-    ) -> Result<Outputs, ApplyError> {
+    pub(super) async fn put_vswitch(&self, step: &Step, spec: &VSwitchSpec) -> Result<Outputs, ApplyError> {
         let address = &step.address;
         if let Source::Existing(id) = &spec.source {
             return Ok(id_only(id));
@@ -93,10 +89,12 @@ impl Provider {
             what: "private address",
         })?;
         let description = remark(&self.stack, address);
-        let rule = ecs::Rule { group: &group, port: spec.port, source: &source, description: &description };
+        let (protocol, ports) = (spec.flow.protocol(), spec.flow.port_range());
+        let rule =
+            ecs::Rule { group: &group, protocol, ports: &ports, source: &source, description: &description };
         let region = self.client.region();
         self.change(address, |token| ecs::authorize(region, &rule, token)).await?;
-        let id = rule_id(&group, spec.port, &source);
+        let id = rule_id(&group, (protocol, &spec.flow.ports()), &source);
         self.ledger.accept(address, &id)?;
         Ok(id_only(&id))
     }
@@ -115,9 +113,16 @@ impl Provider {
             // Whatever somebody has made of it.
             return self.remove(address, &ecs::revoke_by_id(region, &group, rule), SETTLE).await;
         }
-        let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
-        let (port, source) = (field("port").parse().map_err(|_| missing())?, field("from"));
-        let rule = ecs::Rule { group: &group, port, source: &source, description: "" };
+        let (protocol, port, source) = (field("protocol"), field("port"), field("from"));
+        let ports = if port.contains('/') { port } else { format!("{port}/{port}") };
+        let rule = ecs::Rule {
+            group: &group,
+            // The journal of an earlier version has no word on it.
+            protocol: if protocol.is_empty() { "tcp" } else { &protocol },
+            ports: &ports,
+            source: &source,
+            description: "",
+        };
         self.remove(address, &ecs::revoke(region, &rule), SETTLE).await
     }
 
@@ -145,9 +150,10 @@ impl Provider {
     }
 }
 
-/// A rule has no id of its own here: group, port and source name it.
-pub(crate) fn rule_id(group: &CloudId, port: impl std::fmt::Display, source: &str) -> CloudId {
+/// A rule has no id of its own here: group, protocol unless it is TCP, port and source name it.
+pub(crate) fn rule_id(group: &CloudId, (protocol, port): (&str, &str), source: &str) -> CloudId {
     // The cloud may show a single address without its prefix.
     let prefix = if source.is_empty() || source.contains('/') { "" } else { "/32" };
-    CloudId::new(format!("{group}:{port}:{source}{prefix}"))
+    let protocol = if protocol == "tcp" { String::new() } else { format!("{protocol}:") };
+    CloudId::new(format!("{group}:{protocol}{port}:{source}{prefix}"))
 }

@@ -27,7 +27,8 @@ impl Provider {
             return Ok(());
         };
         let region = self.client.region();
-        let changed = || step.action.changes().iter().filter_map(|change| Some((tags::key(change.field)?, change)));
+        let changed =
+            || step.action.changes().iter().filter_map(|change| Some((tags::key(change.field)?, change)));
         let set = changed().filter_map(|(key, _)| Some((key, step.tags.get(key)?.as_str())));
         let set: Vec<(&str, &str)> = set.collect();
         if !set.is_empty() {

@@ -17,7 +17,12 @@ impl Provider {
         let keeps_its_name = step.current.as_ref().is_some_and(|current| current.owner == Owner::Adopted);
         let name = settings::name(&self.stack, &step.address).filter(|_| !keeps_its_name);
         let name = name.filter(|_| spec.existing().is_none()).map(|name| ("name".to_owned(), name));
-        self.fields_of(spec).into_iter().chain(name).chain(self.set_once(step)).chain(tags::written(step)).collect()
+        self.fields_of(spec)
+            .into_iter()
+            .chain(name)
+            .chain(self.set_once(step))
+            .chain(tags::written(step))
+            .collect()
     }
 
     /// As the spec says, with what other resources turned out to be.

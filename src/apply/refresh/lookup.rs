@@ -2,11 +2,11 @@
 
 use std::future::Future;
 
-use super::reader::user_tags;
 use super::observations::{
     of_certificate, of_key_pair, of_listener, of_listener_rule, of_load_balancer, of_redis_instance,
     of_security_group, of_server_group, of_vpc, of_vswitch,
 };
+use super::reader::user_tags;
 use crate::apply::error::ApplyError;
 use crate::base::ids::{CloudId, StackName};
 use crate::cloud::error::CloudError;

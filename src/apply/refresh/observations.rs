@@ -99,11 +99,12 @@ pub(super) fn with_disks(found: Observation, there: &[Disk], wanted: Option<&Spe
 pub(super) fn of_rule(group: &CloudId, found: &ecs::Permission) -> Observation {
     let port = port(&found.port_range);
     let source = source(found);
-    Observation::new(rule_id(group, &port, &found.source_cidr_ip))
+    let protocol = found.ip_protocol.to_ascii_lowercase();
+    Observation::new(rule_id(group, (&protocol, &port), &found.source_cidr_ip))
         .field("group", group)
         .field("port", port)
         .field("from", source)
-        .field("protocol", found.ip_protocol.to_ascii_lowercase())
+        .field("protocol", protocol)
         .field("policy", found.policy.to_ascii_lowercase())
         .field("priority", &found.priority)
         .field("rule", &found.security_group_rule_id)

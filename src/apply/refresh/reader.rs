@@ -347,15 +347,26 @@ impl Reader<'_> {
 
     fn add_rules(&mut self, (container, group): &(ResourceAddress, CloudId), rules: &[ecs::Permission]) {
         let mut others = Vec::new();
+        let mut ours = Vec::new();
         for rule in rules {
             let observation = of_rule(group, rule);
             match remarked(&self.provider.stack, &rule.description) {
-                Some(address) => {
-                    let rank = u32::from(self.fulfils(&observation, &address));
-                    self.found.insert_ranked(inside(container, address, &observation), rank, observation);
-                }
+                Some(address) => ours.push((address, observation)),
                 None => others.push((rule, observation)),
             }
+        }
+        // What a rule says counts more than what it is called: another part of the topology may ask for the same now.
+        ours.sort_by_cached_key(|(address, observation)| match self.fulfils(observation, address) {
+            true => 0,
+            false if self.asked_for(observation).is_some() => 1,
+            false => 2,
+        });
+        for (called, observation) in ours {
+            let is_it = self.fulfils(&observation, &called);
+            let another = self.asked_for(&observation).filter(|_| !is_it);
+            let rank = u32::from(is_it || another.is_some());
+            let address = another.unwrap_or(called);
+            self.found.insert_ranked(inside(container, address, &observation), rank, observation);
         }
         for (rule, observation) in others.into_iter().filter(|_| !container.is_deposed()) {
             match self.asked_for(&observation) {
@@ -386,8 +397,9 @@ impl Reader<'_> {
             .source(|machine| self.found.get(machine)?.outputs.get(&Output::PrivateAddress).cloned());
         let field = |name: &str| rule.fields.get(name).map_or("", String::as_str);
         from.as_deref() == Some(field("from"))
-            && field("port") == spec.port.to_string()
-            && (field("protocol"), field("policy"), field("priority")) == ("tcp", "accept", "1")
+            && field("port") == spec.flow.ports()
+            && (field("protocol"), field("policy"), field("priority"))
+                == (spec.flow.protocol(), "accept", "1")
     }
 
     fn add_servers(

@@ -131,12 +131,13 @@ fn describe(spec: &Spec) -> String {
         Spec::VSwitch(vswitch) => format!("{} in {}", vswitch.cidr, vswitch.zone),
         Spec::SecurityGroup(_) => "all instances".to_owned(),
         Spec::SecurityRule(rule) => match &rule.from {
-            Peer::Range(range) => format!("tcp {} from {range}", rule.port),
-            Peer::Instance(name) => format!("tcp {} from instance.{name}", rule.port),
+            Peer::Range(range) => format!("{} from {range}", rule.flow),
+            Peer::Instance(name) => format!("{} from instance.{name}", rule.flow),
         },
         Spec::KeyPair(_) => "the operator's SSH key".to_owned(),
         Spec::Instance(instance) => {
-            let disks = instance.data_disks.iter().map(|disk| format!(", disk {} {} GiB", disk.name, disk.size));
+            let disks =
+                instance.data_disks.iter().map(|disk| format!(", disk {} {} GiB", disk.name, disk.size));
             let first = instance.types.first().map_or("", String::as_str);
             format!("{first} {}{}", instance.image, disks.collect::<String>())
         }

@@ -7,9 +7,9 @@ use crate::plan::Step;
 use crate::plan::action::Action;
 use crate::plan::graph::{Operation, Verb};
 use crate::plan::rollout::Traffic;
-use crate::resource::{Kind, disks, tags};
 use crate::resource::settings::{DEFAULT_EVICTION, RECORD_VALUES};
 use crate::resource::spec::{RedisInstanceSpec, Series, Spec};
+use crate::resource::{Kind, disks, tags};
 
 /// Who is asked how far a thing is; those that wait in the same lane are looked at together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

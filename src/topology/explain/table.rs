@@ -433,6 +433,13 @@ pub const RULES: &[RuleExplanation] = &[
         "make `healthy_deadline` longer than `min_healthy_time`, such as `1m` and `10s`",
     ),
     rule(
+        "security-rule",
+        "this is no rule of a security group",
+        "A rule says what is let in and from whom: `[tcp|udp] PORT[-PORT]`, `ssh`, `http`, `https`, `redis`, `icmp` or `all`, \
+         then `from`, then `anywhere`, an address, a range, `load balancer`, `nodes` or the name of an instance.",
+        "write for example `5000 from load balancer` or `tcp 8000-8100 from 10.0.0.0/8`",
+    ),
+    rule(
         "set-path",
         "the field that `--set` names cannot be set",
         "Its path leads through something that has no fields of its own in this file: one value, a list or an alias.",

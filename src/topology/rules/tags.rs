@@ -67,7 +67,9 @@ fn wrong_key(key: &str) -> Option<String> {
     }
     let length = key.chars().count();
     let is_long = !(1..=LONGEST).contains(&length);
-    is_long.then(|| format!("it has {length} characters, and a key has 1 to {LONGEST}")).or_else(|| address(&lower))
+    is_long
+        .then(|| format!("it has {length} characters, and a key has 1 to {LONGEST}"))
+        .or_else(|| address(&lower))
 }
 
 fn wrong_value(value: &str) -> Option<String> {
@@ -77,7 +79,9 @@ fn wrong_value(value: &str) -> Option<String> {
     }
     let length = value.chars().count();
     let is_long = length > LONGEST;
-    is_long.then(|| format!("it has {length} characters, and a value has {LONGEST} at most")).or_else(|| address(&lower))
+    is_long
+        .then(|| format!("it has {length} characters, and a value has {LONGEST} at most"))
+        .or_else(|| address(&lower))
 }
 
 fn address(text: &str) -> Option<String> {

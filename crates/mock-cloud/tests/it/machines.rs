@@ -88,7 +88,11 @@ fn a_disk_grows_and_never_shrinks_and_may_be_told_to_stay() {
         (&[("DiskId", "d-bp1nobody"), ("DiskName", "ab")], 404, "InvalidDiskId.NotFound"),
     ];
     for (parameters, status, code) in refused {
-        assert_eq!(ground.refused("Ecs.ModifyDiskAttribute", parameters), refusal(status, code), "{parameters:?}");
+        assert_eq!(
+            ground.refused("Ecs.ModifyDiskAttribute", parameters),
+            refusal(status, code),
+            "{parameters:?}"
+        );
     }
     ground.good("Ecs.DeleteInstance", &[("InstanceId", &instance), ("Force", "true")]);
     let left = disks(&mut ground, &[]);
@@ -470,7 +474,10 @@ fn a_release_time_is_set_moved_and_taken_back() {
     assert_eq!(told(&mut ground), "");
     ground.wait(4 * 7200);
     assert!(ground.world.instances.contains_key(&instance), "no time counts any more");
-    for (at, code) in [("2027-01-15T08:00:00Z", "InvalidAutoReleaseTime.Malformed"), ("soon", "InvalidAutoReleaseTime.Malformed")] {
+    for (at, code) in [
+        ("2027-01-15T08:00:00Z", "InvalidAutoReleaseTime.Malformed"),
+        ("soon", "InvalidAutoReleaseTime.Malformed"),
+    ] {
         let asked = [own, ("AutoReleaseTime", at)];
         assert_eq!(ground.refused("Ecs.ModifyInstanceAutoReleaseTime", &asked), refusal(400, code));
     }
