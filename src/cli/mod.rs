@@ -20,6 +20,7 @@ mod doctor;
 mod endpoints;
 mod environment;
 mod events;
+mod existing;
 mod examples;
 mod exit;
 mod explain;

@@ -21,7 +21,7 @@ use crate::cli::local::LocalCloud;
 use crate::cli::render::diagnostic;
 use crate::cli::render::progress::Progress;
 use crate::cli::{
-    app, certificate, endpoints, environment, key, logins, programs, saved, say, stack, user_data,
+    app, certificate, endpoints, environment, existing, key, logins, programs, saved, say, stack, user_data,
 };
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
@@ -86,7 +86,7 @@ pub(super) fn check_resolved(path: &Path, text: &str) -> Result<Loaded, Failure>
     with_files(path, Resolved::as_written(text), topology)
 }
 
-fn refuse(path: &Path, text: &str, findings: &[Diagnostic]) -> Failure {
+pub(super) fn refuse(path: &Path, text: &str, findings: &[Diagnostic]) -> Failure {
     diagnostic::print_all(&path.display().to_string(), text, findings);
     Failure::shown(ExitStatus::Invalid)
 }
@@ -203,13 +203,17 @@ pub(super) async fn begin_at(
     access: Use,
     target: Target,
 ) -> Result<Session, Failure> {
-    let Loaded { path, text, topology, certificate, app: own_program, origin } = loaded;
+    let Loaded { path, text, mut topology, certificate, app: own_program, origin } = loaded;
     // Before anything is begun: somebody may be asked for a passphrase.
     let login = (key::identity(&topology, options).await?, logins::access(&topology)?);
     let pair = key::of_key_pair(&login.0)?;
     let stack = stack::find(options, &topology, &target).await?;
     if let Some(origin) = &origin {
         saved::check_cloud(origin, &stack.identity.account, &stack.identity.endpoint)?;
+    }
+    let found = existing::look_up(&stack.client, (&path, &text), &mut topology).await?;
+    if matches!(access, Use::Plan | Use::Change) {
+        found.iter().for_each(|words| say::notice(words));
     }
     let (lock, journal, stop) = match access {
         Use::Look | Use::Plan => (None, stack.read()?, Stop::never()),

@@ -133,6 +133,16 @@ struct InstanceList {
 #[serde(rename_all = "PascalCase")]
 struct SecurityGroupsReply {
     security_groups: SecurityGroupList,
+    #[serde(default)]
+    next_token: Option<String>,
+}
+
+impl Page for SecurityGroupsReply {
+    type Item = SecurityGroup;
+
+    fn into_items(self) -> (Vec<SecurityGroup>, Option<String>) {
+        (self.security_groups.security_group, self.next_token)
+    }
 }
 
 #[derive(Deserialize)]
@@ -167,7 +177,7 @@ pub async fn security_groups(
         .with("RegionId", client.region())
         .with("MaxResults", 100);
     let call = selection.select(call, "SecurityGroupId");
-    Ok(client.call::<SecurityGroupsReply>(&call).await?.security_groups.security_group)
+    pages::all::<SecurityGroupsReply>(client, &call).await
 }
 
 /// `DescribeSecurityGroups`: those of a VPC.
@@ -179,7 +189,7 @@ pub async fn security_groups_of(client: &Client, vpc: &CloudId) -> Result<Vec<Se
         .with("RegionId", client.region())
         .with("VpcId", vpc)
         .with("MaxResults", 100);
-    Ok(client.call::<SecurityGroupsReply>(&call).await?.security_groups.security_group)
+    pages::all::<SecurityGroupsReply>(client, &call).await
 }
 
 /// `CreateSecurityGroup`; answers `SecurityGroupId`.

@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::topology::disk::Gibibytes;
 use crate::topology::duration::Seconds;
 use crate::topology::schema::{
-    CertificateFields, CertificateForm, DiskFields, DiskForm, Document, EnvironmentForm, HostKeysForm,
+    CertificateFields, CertificateForm, ChosenFields, DiskFields, DiskForm, Document, EnvironmentForm, ExistingForm, HostKeysForm,
     KeyForm, PasswordFields, SpotForm, SudoForm, UserDataForm,
 };
 use crate::topology::spot::SpotFields;
@@ -135,6 +135,9 @@ written!(Seconds, _generator => json_schema!({
 }));
 written!(CertificateForm, generator => json_schema!({
     "anyOf": [{ "type": "string" }, generator.subschema_for::<CertificateFields>()],
+}));
+written!(ExistingForm, generator => json_schema!({
+    "anyOf": [{ "type": "string" }, generator.subschema_for::<ChosenFields>()],
 }));
 written!(EnvironmentForm, generator => json_schema!({
     "anyOf": [{ "type": "string" }, generator.subschema_for::<PasswordFields>()],

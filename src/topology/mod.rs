@@ -11,6 +11,7 @@ mod app;
 mod count;
 mod disk;
 pub mod duration;
+mod existing;
 pub mod explain;
 mod findings;
 pub mod json_schema;
@@ -215,6 +216,9 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["network", "vpc"] => &["cidr", "id"],
         ["network", "vswitches", _] => &["zone", "cidr", "id"],
         ["network", "security_group"] => &["id", "allow"],
+        ["network", "vpc" | "security_group", "id"]
+        | ["network", "vswitches", _, "id"]
+        | ["load_balancer", "id"] => &["tag", "name"],
         ["ssh"] => &["allow_from", "key", "user", "port", "sudo", "host_keys"],
         ["ssh", "key"] => &["agent"],
         ["ssh", "host_keys"] => &["pinned"],

@@ -19,14 +19,14 @@ use crate::topology::disk::Gibibytes;
 use crate::topology::duration::Seconds;
 use crate::topology::findings::Findings;
 use crate::topology::model::{
-    Address, Admission, App, Certificate, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance,
+    Address, Admission, App, Certificate, Choice, Chosen, Existing, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance,
     Key, Listener, LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace,
     Rollout, Series, Service, ServiceKind, Ssh, Sudo, Topology, UserData, VSwitch, Vantage, Variable, Verify,
     Vpc, Whom,
 };
 use crate::topology::outputs::output;
 use crate::topology::schema::{
-    self, CertificateForm, DataDiskFields, DiskFields, DiskForm, Document, EnvironmentForm, HostKeysForm,
+    self, CertificateForm, ChosenFields, DataDiskFields, DiskFields, DiskForm, Document, EnvironmentForm, HostKeysForm,
     KeyForm, SpotForm, SudoForm, UserDataForm,
 };
 
@@ -164,17 +164,19 @@ pub(super) fn resolve(document: Document) -> Topology {
             HostKeysForm::Pinned(lines) => HostKeys::Pinned(lines),
         },
     };
+    let chosen = chosen(&document);
     Topology {
         outputs,
         allow,
+        chosen,
         stack: StackName::new(document.stack),
         region: RegionId::new(document.region),
         vpc: match document.network.vpc.id {
-            Some(id) => Vpc::Existing(CloudId::new(id)),
+            Some(form) => Vpc::Existing(existing_id(&form)),
             None => Vpc::Create(range(document.network.vpc.cidr.as_deref().unwrap_or(DEFAULT_VPC))),
         },
         vswitches: document.network.vswitches.into_iter().map(vswitch).collect(),
-        security_group: document.network.security_group.id.map(CloudId::new),
+        security_group: document.network.security_group.id.as_ref().map(existing_id),
         ssh,
         instances: document
             .instances
@@ -198,6 +200,46 @@ pub(super) fn resolve(document: Document) -> Topology {
         hooks: hooks(&document.hooks),
         verify: verify(document.verify),
     }
+}
+
+/// The id that is written; for what is chosen by something else that something, until it is looked up.
+fn existing_id(form: &ExistingForm) -> CloudId {
+    match form {
+        ExistingForm::Id(id) => CloudId::new(id),
+        ExistingForm::Chosen(fields) => {
+            CloudId::new(choice(fields).map(|by| format!("({by})")).unwrap_or_default())
+        }
+    }
+}
+
+/// By what something is chosen, where that is said as it has to be.
+pub(super) fn choice(fields: &ChosenFields) -> Option<Choice> {
+    let tag = fields.tag.as_ref().map(|tag| tag.iter().collect::<Vec<_>>());
+    match (tag.as_deref(), &fields.name) {
+        (Some([(key, value)]), None) => Some(Choice::Tag((*key).clone(), (*value).clone())),
+        (None, Some(name)) if !name.is_empty() => Some(Choice::Name(name.clone())),
+        _ => None,
+    }
+}
+
+/// What is there already, wherever it may be written.
+pub(super) fn existing(document: &Document) -> Vec<(Existing, &ExistingForm)> {
+    let network = &document.network;
+    let vswitches = network.vswitches.iter();
+    let vswitches = vswitches.map(|(name, one)| (Existing::VSwitch(VSwitchName::new(name)), one.id.as_ref()));
+    let all = [(Existing::Vpc, network.vpc.id.as_ref())].into_iter().chain(vswitches).chain([
+        (Existing::SecurityGroup, network.security_group.id.as_ref()),
+        (Existing::LoadBalancer, document.load_balancer.id.as_ref()),
+    ]);
+    all.filter_map(|(what, form)| Some((what, form?))).collect()
+}
+
+fn chosen(document: &Document) -> Vec<Chosen> {
+    let chosen = existing(document).into_iter().filter_map(|(what, form)| match form {
+        ExistingForm::Id(_) => None,
+        ExistingForm::Chosen(fields) => Some(Chosen { what, by: choice(fields)? }),
+    });
+    chosen.collect()
 }
 
 /// A rule in words; the names of instances stand for all of their declaration.
@@ -230,7 +272,7 @@ fn vswitch((name, vswitch): (String, schema::VSwitch)) -> (VSwitchName, VSwitch)
     let value = VSwitch {
         zone: ZoneId::new(vswitch.zone),
         cidr: range(&vswitch.cidr),
-        existing: vswitch.id.map(CloudId::new),
+        existing: vswitch.id.as_ref().map(existing_id),
     };
     (VSwitchName::new(name), value)
 }
@@ -415,7 +457,7 @@ fn load_balancer(load_balancer: schema::LoadBalancer) -> LoadBalancer {
     let listener = load_balancer.listener;
     let protocol = listener.protocol.unwrap_or(Protocol::Http);
     LoadBalancer {
-        existing: load_balancer.id.map(CloudId::new),
+        existing: load_balancer.id.as_ref().map(existing_id),
         vswitches: load_balancer.vswitches.into_iter().map(VSwitchName::new).collect(),
         address: load_balancer.address.unwrap_or(Address::Internet),
         edition: load_balancer.edition.unwrap_or(Edition::Basic),

@@ -18,6 +18,7 @@ mod docs;
 mod doctor;
 mod drift;
 mod events;
+mod existing;
 mod faults;
 mod fields;
 mod forecast;

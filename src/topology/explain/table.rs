@@ -181,6 +181,19 @@ pub const RULES: &[RuleExplanation] = &[
         "set it with `export NAME=...`, or write what counts without it: `${env:NAME:-default}`",
     ),
     rule(
+        "existing-choice",
+        "it is not said which of those that are there is meant",
+        "Something that is there already is named by its id, or chosen by one tag or by its name; exactly one must have that.",
+        "write its id, `{ tag: { team: network } }` or `{ name: shared }`",
+    ),
+    rule(
+        "existing-match",
+        "not exactly one of those that are there is as the topology says",
+        "What is chosen by a tag or by its name is looked up in the region, vSwitches and security groups in the VPC of the \
+         topology. None may be used in its place, and of several none is meant more than the others.",
+        "write the id of the one that is meant, or another tag or name",
+    ),
+    rule(
         "file-too-large",
         "the file is too large for a topology",
         "A topology has a few thousand bytes; a file of more than a mebibyte is something else.",

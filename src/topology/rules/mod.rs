@@ -3,6 +3,7 @@
 mod app;
 mod disks;
 mod endpoints;
+mod existing;
 mod hooks;
 mod login;
 pub(super) mod machines;
@@ -24,6 +25,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     stack_name(document, findings);
     region(document, findings);
     network::check(document, findings);
+    existing::check(document, findings);
     login::check(document, findings);
     machines::check(document, findings);
     tags::check(document, findings);
