@@ -9,6 +9,7 @@ pub mod crash_point;
 pub mod diagnostic;
 pub mod disk;
 pub mod durable;
+pub mod expiry;
 pub mod flow;
 pub mod ids;
 pub mod operator;

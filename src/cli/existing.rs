@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::apply::ApplyError;
 use crate::base::diagnostic::Diagnostic;
 use crate::base::ids::CloudId;
 use crate::cli::failure::Failure;
@@ -10,7 +11,6 @@ use crate::cloud::error::CloudError;
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
 use crate::cloud::{alb, ecs, vpc};
-use crate::apply::ApplyError;
 use crate::topology::model::{Choice, Chosen, Existing, Topology, Vpc};
 use crate::topology::references::Resolved;
 
@@ -36,7 +36,8 @@ pub(super) async fn look_up(
 ) -> Result<Vec<String>, Failure> {
     let mut told = Vec::new();
     for chosen in topology.chosen.clone() {
-        let candidates = candidates(client, &chosen).await.map_err(|error| Failure::from(ApplyError::from(error)))?;
+        let candidates =
+            candidates(client, &chosen).await.map_err(|error| Failure::from(ApplyError::from(error)))?;
         let candidates: Vec<Candidate> =
             candidates.into_iter().filter(|one| is_in_network(topology, one)).collect();
         match candidates.as_slice() {
@@ -65,7 +66,11 @@ async fn not_one(
     let (message, cause, help) = if several.is_empty() {
         let all = all(client, &chosen.what).await.map_err(|error| Failure::from(ApplyError::from(error)))?;
         let all: Vec<Candidate> = all.into_iter().filter(|one| is_in_network(topology, one)).collect();
-        let there = if all.is_empty() { "there is none at all".to_owned() } else { format!("there is {}", list(&all)) };
+        let there = if all.is_empty() {
+            "there is none at all".to_owned()
+        } else {
+            format!("there is {}", list(&all))
+        };
         let help = "write the id of one, or another tag or name".to_owned();
         (format!("no {noun} has {by}"), there, help)
     } else {
@@ -93,7 +98,11 @@ fn list(candidates: &[Candidate]) -> String {
 }
 
 fn shown(candidate: &Candidate) -> String {
-    if candidate.name.is_empty() { candidate.id.to_string() } else { format!("{} ({})", candidate.id, candidate.name) }
+    if candidate.name.is_empty() {
+        candidate.id.to_string()
+    } else {
+        format!("{} ({})", candidate.id, candidate.name)
+    }
 }
 
 /// Those that are as they were chosen.

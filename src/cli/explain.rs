@@ -147,7 +147,7 @@ fn list() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
         let rows = area.entries.iter().flat_map(|entry| entry.codes.iter().map(|code| (*code, entry.means)));
         (area.name, rows.collect())
     });
-    let rules = rules::RULES.iter().map(|rule| (rule.code, rule.means)).collect();
+    let rules = rules::rules().map(|rule| (rule.code, rule.means)).collect();
     cloud.chain([("Rules for topologies", rules)]).collect()
 }
 
@@ -170,7 +170,7 @@ fn unknown(code: &str) -> Failure {
 fn nearest(typed: &str) -> Vec<&'static str> {
     let typed = typed.to_ascii_lowercase();
     let own = AREAS.iter().flat_map(|area| area.entries).flat_map(|entry| entry.codes.iter().copied());
-    let known = documented::all().keys().copied().chain(own).chain(rules::RULES.iter().map(|rule| rule.code));
+    let known = documented::all().keys().copied().chain(own).chain(rules::rules().map(|rule| rule.code));
     let likeness = |code: &'static str| (strsim::jaro_winkler(&typed, &code.to_ascii_lowercase()), code);
     let mut alike: Vec<(f64, &'static str)> = known.map(likeness).filter(|(like, _)| *like > ALIKE).collect();
     alike.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));

@@ -211,9 +211,11 @@ pub(super) async fn begin_at(
     if let Some(origin) = &origin {
         saved::check_cloud(origin, &stack.identity.account, &stack.identity.endpoint)?;
     }
-    let found = existing::look_up(&stack.client, (&path, &text), &mut topology).await?;
+    let found = Box::pin(existing::look_up(&stack.client, (&path, &text), &mut topology)).await?;
     if matches!(access, Use::Plan | Use::Change) {
-        found.iter().for_each(|words| say::notice(words));
+        for words in &found {
+            say::notice(words);
+        }
     }
     let (lock, journal, stop) = match access {
         Use::Look | Use::Plan => (None, stack.read()?, Stop::never()),

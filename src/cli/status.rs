@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::apply::refresh::Depth;
+use crate::base::{clock, expiry};
 use crate::cli::apply::local_address;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
@@ -60,7 +61,9 @@ fn words(found: &Observation) -> String {
         Owner::Adopted => Some("(adopted)".to_owned()),
         Owner::Other | Owner::Claimed => Some("(not ours)".to_owned()),
     };
-    let words: Vec<String> = fields.chain(outputs).cloned().chain(owner).collect();
+    let end = found.outputs.get(&Output::ReleaseTime);
+    let end = end.and_then(|end| Some(format!("released at {end}, in {}", expiry::left(end, clock::now())?)));
+    let words: Vec<String> = fields.chain(outputs).cloned().chain(end).chain(owner).collect();
     words.join(" ")
 }
 

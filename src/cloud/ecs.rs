@@ -77,6 +77,9 @@ pub struct Instance {
     /// Its public addresses.
     #[serde(default)]
     pub public_ip_address: Addresses,
+    /// When it goes by itself, `2026-12-01T08:00Z`; empty when it does not.
+    #[serde(default)]
+    pub auto_release_time: String,
     /// `NoSpot`, `SpotAsPriceGo` or `SpotWithPriceLimit`.
     #[serde(default)]
     pub spot_strategy: String,
@@ -318,6 +321,8 @@ pub struct NewInstance<'a> {
     pub bandwidth: u32,
     /// Whether it may be taken back.
     pub spot: &'a Spot,
+    /// When it goes by itself.
+    pub release_time: Option<&'a str>,
     /// What it is told at its first start.
     pub user_data: Option<&'a str>,
     /// Its tags.
@@ -360,6 +365,7 @@ pub fn run_instance(region: &RegionId, new: &NewInstance<'_>, token: &ClientToke
         .with("InternetMaxBandwidthOut", new.bandwidth)
         .with("InternetChargeType", "PayByTraffic")
         .with("HttpTokens", "required")
+        .with_some("AutoReleaseTime", new.release_time)
         .with_tags(new.tags)
         .with_token(token);
     let call = disks::made(call, new.instance_type, (new.disk, new.disk_options, new.data_disks));
@@ -395,6 +401,14 @@ pub fn modify_instance(id: &CloudId, name: Option<&str>, security_groups: &[&str
         .with("InstanceId", id)
         .with_some("InstanceName", name)
         .with_list("SecurityGroupIds", security_groups)
+}
+
+/// `ModifyInstanceAutoReleaseTime`: when it goes by itself; none takes that back.
+pub fn release_at(region: &RegionId, id: &CloudId, time: Option<&str>) -> Call {
+    Call::new(Product::Ecs, "ModifyInstanceAutoReleaseTime")
+        .with("RegionId", region)
+        .with("InstanceId", id)
+        .with_some("AutoReleaseTime", time)
 }
 
 /// `TagResources` of ECS for an instance.

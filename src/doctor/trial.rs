@@ -131,6 +131,7 @@ async fn try_instance(
         key_pair: key_pair.unwrap_or_default(),
         bandwidth: Exposure::of(sample.is_public).bandwidth(),
         spot: &sample.spot,
+        release_time: None,
         user_data: None,
         tags: &tags,
     };

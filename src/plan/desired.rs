@@ -17,6 +17,7 @@ use crate::resource::spec::{
 };
 use crate::resource::tags::{self, UserTags};
 use crate::resource::{Kind, ResourceAddress};
+use crate::topology::duration::Seconds;
 use crate::topology::model::{self, HostedRedis, ManagedRedis, Protocol, Reach, RedisPlace, Topology};
 
 /// The account by which the nodes log into a managed Redis.
@@ -79,6 +80,8 @@ pub struct Desired {
     pub resources: BTreeMap<ResourceAddress, Resource>,
     /// Whether what others put into resources of the stack is removed.
     pub exclusive: bool,
+    /// Whether the time of instances that go by themselves begins anew.
+    pub extends: bool,
 }
 
 impl Desired {
@@ -272,6 +275,7 @@ fn machines(topology: &Topology, public_key: &str, brought: &Brought, desired: &
             disk: instance.disk,
             disk_options: instance.disk_options.clone(),
             data_disks: instance.data_disks.clone(),
+            expires: instance.expires.map(Seconds::duration),
             exposure: Exposure::of(instance.reach == Reach::Public),
             spot: instance.spot.clone(),
             user_data: brought.user_data.get(name).cloned(),

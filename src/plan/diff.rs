@@ -92,7 +92,7 @@ fn compared_name(resource: &Resource, current: &Observation) -> Option<String> {
 fn may_be_untold(kind: Kind, field: &str) -> bool {
     matches!(
         (kind, field),
-        (Kind::Instance, "image" | "spot" | "user_data") | (Kind::RedisAccount, "password")
+        (Kind::Instance, "image" | "spot" | "user_data" | "expires") | (Kind::RedisAccount, "password")
     ) || (kind == Kind::Instance && disks::is_of_disk(field))
 }
 

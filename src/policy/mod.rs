@@ -125,7 +125,14 @@ const CHANGES: [Group; 4] = [
     (Product::Vpc, &["ModifyVpcAttribute", "TagResources", "UnTagResources"]),
     (
         Product::Ecs,
-        &["ModifyDiskAttribute", "ModifyInstanceAttribute", "ResizeDisk", "StartInstances", "UntagResources"],
+        &[
+            "ModifyDiskAttribute",
+            "ModifyInstanceAttribute",
+            "ModifyInstanceAutoReleaseTime",
+            "ResizeDisk",
+            "StartInstances",
+            "UntagResources",
+        ],
     ),
     (
         Product::Alb,

@@ -19,6 +19,7 @@ pub use self::front::{
 };
 pub use self::redis::{RedisAccess, RedisAccountSpec, RedisInstanceSpec, Series};
 use crate::base::disk::{DataDisk, DiskOptions};
+use crate::base::expiry::{self, NEVER};
 use crate::base::flow::Flow;
 use crate::base::ids::{CloudId, InstanceName};
 use crate::base::spot::Spot;
@@ -183,6 +184,9 @@ pub struct InstanceSpec {
     pub data_disks: Vec<DataDisk>,
     /// Whether it has a public address.
     pub exposure: Exposure,
+    /// How long it lives, when not for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Duration>,
     /// Whether the cloud may take it back.
     #[serde(default)]
     pub spot: Spot,
@@ -193,6 +197,9 @@ pub struct InstanceSpec {
 
 /// Stands for the digest where an instance is told nothing.
 pub const NO_USER_DATA: &str = "none";
+
+/// The field of how long a machine lives.
+pub const EXPIRES: &str = "expires";
 
 /// Whether a machine has a public address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -542,6 +549,7 @@ impl InstanceSpec {
             ("exposure", Wanted::Exactly(self.exposure.word().to_owned())),
             ("spot", Wanted::Exactly(self.spot.word())),
             ("user_data", Wanted::Exactly(self.user_data.clone().unwrap_or_else(|| NO_USER_DATA.to_owned()))),
+            (EXPIRES, Wanted::Exactly(self.expires.map_or_else(|| NEVER.to_owned(), expiry::words))),
             ("security_group", the(Kind::SecurityGroup)),
             ("status", Wanted::Exactly("Running".to_owned())),
         ]);

@@ -126,41 +126,45 @@ pub struct DataDiskFields {
 
 /// Categories of disks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
 pub enum DiskCategory {
     /// ESSD, with levels of performance.
-    CloudEssd,
+    #[serde(rename = "cloud_essd")]
+    Essd,
     /// ESSD whose performance follows its size.
-    CloudAuto,
+    #[serde(rename = "cloud_auto")]
+    Auto,
     /// The cheapest ESSD, for small machines.
-    CloudEssdEntry,
+    #[serde(rename = "cloud_essd_entry")]
+    EssdEntry,
     /// SSD, for older types.
-    CloudSsd,
+    #[serde(rename = "cloud_ssd")]
+    Ssd,
     /// Ultra disk, for older types.
-    CloudEfficiency,
+    #[serde(rename = "cloud_efficiency")]
+    Efficiency,
 }
 
 impl DiskCategory {
     /// As the cloud writes it.
     pub fn word(self) -> &'static str {
         match self {
-            Self::CloudEssd => "cloud_essd",
-            Self::CloudAuto => "cloud_auto",
-            Self::CloudEssdEntry => "cloud_essd_entry",
-            Self::CloudSsd => "cloud_ssd",
-            Self::CloudEfficiency => "cloud_efficiency",
+            Self::Essd => "cloud_essd",
+            Self::Auto => "cloud_auto",
+            Self::EssdEntry => "cloud_essd_entry",
+            Self::Ssd => "cloud_ssd",
+            Self::Efficiency => "cloud_efficiency",
         }
     }
 
     /// The least and the most GiB of a data disk.
     pub fn sizes(self, level: Option<PerformanceLevel>) -> (u32, u32) {
         match (self, level) {
-            (Self::CloudEssd, Some(PerformanceLevel::Pl0)) | (Self::CloudAuto, _) => (1, 65_536),
-            (Self::CloudEssd, Some(PerformanceLevel::Pl2)) => (461, 65_536),
-            (Self::CloudEssd, Some(PerformanceLevel::Pl3)) => (1261, 65_536),
-            (Self::CloudEssd, Some(PerformanceLevel::Pl1) | None) => (20, 65_536),
-            (Self::CloudEssdEntry, _) => (10, 32_768),
-            (Self::CloudSsd | Self::CloudEfficiency, _) => (20, 32_768),
+            (Self::Essd, Some(PerformanceLevel::Pl0)) | (Self::Auto, _) => (1, 65_536),
+            (Self::Essd, Some(PerformanceLevel::Pl2)) => (461, 65_536),
+            (Self::Essd, Some(PerformanceLevel::Pl3)) => (1261, 65_536),
+            (Self::Essd, Some(PerformanceLevel::Pl1) | None) => (20, 65_536),
+            (Self::EssdEntry, _) => (10, 32_768),
+            (Self::Ssd | Self::Efficiency, _) => (20, 32_768),
         }
     }
 }

@@ -14,8 +14,8 @@ use serde_json::Value;
 use crate::topology::disk::Gibibytes;
 use crate::topology::duration::Seconds;
 use crate::topology::schema::{
-    CertificateFields, CertificateForm, ChosenFields, DiskFields, DiskForm, Document, EnvironmentForm, ExistingForm, HostKeysForm,
-    KeyForm, PasswordFields, SpotForm, SudoForm, UserDataForm,
+    CertificateFields, CertificateForm, ChosenFields, DiskFields, DiskForm, Document, EnvironmentForm,
+    ExistingForm, ExpiryForm, HostKeysForm, KeyForm, PasswordFields, SpotForm, SudoForm, UserDataForm,
 };
 use crate::topology::spot::SpotFields;
 use crate::topology::user_data::UserDataFields;
@@ -131,7 +131,14 @@ written!(VariableForm, _generator => json_schema!({
     ],
 }));
 written!(Seconds, _generator => json_schema!({
-    "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+[smh]?$" }],
+    "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+[smhd]?$" }],
+}));
+written!(ExpiryForm, _generator => json_schema!({
+    "anyOf": [
+        { "const": "never" },
+        { "type": "integer", "minimum": 0 },
+        { "type": "string", "pattern": "^[0-9]+[smhd]?$" },
+    ],
 }));
 written!(CertificateForm, generator => json_schema!({
     "anyOf": [{ "type": "string" }, generator.subschema_for::<CertificateFields>()],

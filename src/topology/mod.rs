@@ -12,6 +12,7 @@ mod count;
 mod disk;
 pub mod duration;
 mod existing;
+mod expiry;
 pub mod explain;
 mod findings;
 pub mod json_schema;
@@ -199,6 +200,7 @@ const TOP_FIELDS: &[&str] = &[
     "load_balancer",
     "dns",
     "tags",
+    "expires",
     "exclusive",
     "protect",
     "endpoints",
@@ -236,6 +238,7 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
             "spot",
             "user_data",
             "tags",
+            "expires",
             "protect",
         ],
         ["instances", _, "disk"] => &["size", "category", "performance_level", "encrypted"],

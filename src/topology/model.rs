@@ -1,5 +1,7 @@
 //! What we believe after reading a topology: validated, references resolved, defaults filled in.
 
+mod existing;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -11,6 +13,7 @@ use crate::base::flow::Flow;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::base::spot::Spot;
 use crate::topology::duration::Seconds;
+pub use crate::topology::model::existing::{Choice, Chosen, Existing};
 pub use crate::topology::schema::{Address, Edition, Eviction, Persistence, Protocol, ServiceKind};
 
 /// A valid topology.
@@ -96,68 +99,6 @@ pub struct VSwitch {
     pub cidr: Ipv4Net,
     /// Set when it exists already.
     pub existing: Option<CloudId>,
-}
-
-/// Something that is there already and not named by its id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chosen {
-    /// What.
-    pub what: Existing,
-    /// By what.
-    pub by: Choice,
-}
-
-/// What may be there already.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Existing {
-    /// The VPC.
-    Vpc,
-    /// A vSwitch.
-    VSwitch(VSwitchName),
-    /// The security group.
-    SecurityGroup,
-    /// The ALB.
-    LoadBalancer,
-}
-
-impl Existing {
-    /// Where it is written.
-    pub fn field(&self) -> String {
-        match self {
-            Self::Vpc => "network.vpc.id".to_owned(),
-            Self::VSwitch(name) => format!("network.vswitches.{name}.id"),
-            Self::SecurityGroup => "network.security_group.id".to_owned(),
-            Self::LoadBalancer => "load_balancer.id".to_owned(),
-        }
-    }
-
-    /// What it is, as people say.
-    pub fn noun(&self) -> &'static str {
-        match self {
-            Self::Vpc => "VPC",
-            Self::VSwitch(_) => "vSwitch",
-            Self::SecurityGroup => "security group",
-            Self::LoadBalancer => "load balancer",
-        }
-    }
-}
-
-/// By what something that is there is chosen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Choice {
-    /// A tag, key and value.
-    Tag(String, String),
-    /// Its name.
-    Name(String),
-}
-
-impl std::fmt::Display for Choice {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Tag(key, value) => write!(formatter, "the tag {key}={value}"),
-            Self::Name(name) => write!(formatter, "the name {name}"),
-        }
-    }
 }
 
 /// Somebody who is let in.
@@ -264,6 +205,8 @@ pub struct Instance {
     pub spot: Spot,
     /// What it is told at its first start.
     pub user_data: Option<UserData>,
+    /// How long it lives, when not for ever.
+    pub expires: Option<Seconds>,
     /// Its tags, those of all resources among them.
     pub tags: BTreeMap<String, String>,
     /// Whether it may not be deleted or replaced.
@@ -575,21 +518,6 @@ impl Dns {
 }
 
 impl Topology {
-    /// Takes the id that something chosen turned out to have.
-    pub fn found(&mut self, what: &Existing, id: CloudId) {
-        match what {
-            Existing::Vpc => self.vpc = Vpc::Existing(id),
-            Existing::VSwitch(name) => {
-                if let Some(vswitch) = self.vswitches.get_mut(name) {
-                    vswitch.existing = Some(id);
-                }
-            }
-            Existing::SecurityGroup => self.security_group = Some(id),
-            Existing::LoadBalancer => self.load_balancer.existing = Some(id),
-        }
-        self.chosen.retain(|one| one.what != *what);
-    }
-
     /// Address people open in a browser.
     pub fn url(&self) -> String {
         let listener = &self.load_balancer.listener;

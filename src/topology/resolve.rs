@@ -19,15 +19,15 @@ use crate::topology::disk::Gibibytes;
 use crate::topology::duration::Seconds;
 use crate::topology::findings::Findings;
 use crate::topology::model::{
-    Address, Admission, App, Certificate, Choice, Chosen, Existing, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance,
-    Key, Listener, LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace,
-    Rollout, Series, Service, ServiceKind, Ssh, Sudo, Topology, UserData, VSwitch, Vantage, Variable, Verify,
-    Vpc, Whom,
+    Address, Admission, App, Certificate, Choice, Chosen, Dns, Edition, Eviction, Existing, Hooks, HostKeys,
+    HostedRedis, Instance, Key, Listener, LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol,
+    Reach, Redis, RedisPlace, Rollout, Series, Service, ServiceKind, Ssh, Sudo, Topology, UserData, VSwitch,
+    Vantage, Variable, Verify, Vpc, Whom,
 };
 use crate::topology::outputs::output;
 use crate::topology::schema::{
-    self, CertificateForm, ChosenFields, DataDiskFields, DiskFields, DiskForm, Document, EnvironmentForm, HostKeysForm,
-    KeyForm, SpotForm, SudoForm, UserDataForm,
+    self, CertificateForm, ChosenFields, DataDiskFields, DiskFields, DiskForm, Document, EnvironmentForm,
+    ExistingForm, ExpiryForm, HostKeysForm, KeyForm, SpotForm, SudoForm, UserDataForm,
 };
 
 /// Range of a VPC that is made without one being given.
@@ -132,6 +132,7 @@ fn add_instances(document: &mut Document) {
         spot: None,
         user_data: None,
         tags: BTreeMap::new(),
+        expires: None,
         protect: false,
     };
     let public = Some(schema::Access::Public);
@@ -148,6 +149,7 @@ pub(super) fn resolve(document: Document) -> Topology {
     let outputs = outputs.collect();
     let allow = document.network.security_group.allow.iter();
     let allow = allow.filter_map(|text| admission(text, &document)).collect();
+    let chosen = chosen(&document);
     let logins: Vec<Login> =
         document.instances.values().map(|instance| login(&document.ssh, Some(&instance.ssh))).collect();
     let ssh = Ssh {
@@ -164,7 +166,6 @@ pub(super) fn resolve(document: Document) -> Topology {
             HostKeysForm::Pinned(lines) => HostKeys::Pinned(lines),
         },
     };
-    let chosen = chosen(&document);
     Topology {
         outputs,
         allow,
@@ -182,7 +183,7 @@ pub(super) fn resolve(document: Document) -> Topology {
             .instances
             .into_iter()
             .zip(logins)
-            .map(|written| instance(written, &document.tags))
+            .map(|written| instance(written, (&document.tags, document.expires)))
             .collect(),
         tags: document.tags,
         redis: redis(document.redis),
@@ -297,7 +298,7 @@ fn login(all: &schema::Ssh, own: Option<&schema::InstanceSsh>) -> Login {
 
 fn instance(
     ((name, instance), login): ((String, schema::Instance), Login),
-    of_all: &BTreeMap<String, String>,
+    (tags, expires): (&BTreeMap<String, String>, Option<ExpiryForm>),
 ) -> (InstanceName, Instance) {
     let types = if instance.types.is_empty() {
         DEFAULT_TYPES.iter().map(ToString::to_string).collect()
@@ -316,7 +317,8 @@ fn instance(
         data_disks: instance.data_disks.into_iter().map(data_disk).collect(),
         spot: spot(instance.spot),
         user_data: instance.user_data.map(user_data),
-        tags: of_all.clone().into_iter().chain(instance.tags).collect(),
+        tags: tags.clone().into_iter().chain(instance.tags).collect(),
+        expires: instance.expires.or(expires).and_then(ExpiryForm::time),
         protect: instance.protect,
     };
     (InstanceName::new(name), value)

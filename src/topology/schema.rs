@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer};
 pub use crate::topology::app::EnvironmentForm;
 use crate::topology::duration::Seconds;
 pub use crate::topology::existing::{ChosenFields, ExistingForm};
+pub use crate::topology::expiry::ExpiryForm;
 use crate::topology::json_schema::Scalar;
 pub use crate::topology::json_schema::VariableForm;
 pub use crate::topology::login::{HostKeysForm, KeyForm, PasswordFields, SudoForm};
@@ -54,10 +55,13 @@ pub struct Document {
     /// The name people open. Required: an ALB made since late 2024 refuses its own name.
     pub dns: Option<Dns>,
     /// Tags of everything the stack makes that can have some, by key: `{ team: chat }`. Keys have 1 to 128 characters,
-    /// values 128 at most; 14 of them at most, since a resource has 20 and Albatross needs some. Default: none.
+    /// values 128 at most; 13 of them at most, since a resource has 20 and Albatross needs some. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub tags: BTreeMap<String, String>,
+    /// How long instances live: the cloud releases each that long after it was made, or after `apply --extend`; 30m to
+    /// 1095d. What is beside them stays, and is paid. Default: `never`.
+    pub expires: Option<ExpiryForm>,
     /// Whether servers, rules and listeners that others put into what this stack made are removed; default `false`:
     /// they are shown and kept.
     #[serde(default)]

@@ -1,8 +1,8 @@
 //! What is there already, chosen by a tag or by its name: exactly one, never changed, never deleted.
 
+use albatross::base::ids::CloudId;
 use albatross::cloud::call::Call;
 use albatross::cloud::{Product, tagging};
-use albatross::base::ids::CloudId;
 use serde_json::Value;
 
 use crate::support::TestEnv;
@@ -78,7 +78,8 @@ fn what_is_chosen_is_used_and_stays() {
     of_guest("plan", &["--detailed-exitcode"]).expect_code(0);
     of_guest("doctor", &[]);
     let status = of_guest("status", &["--json"]).expect_code(0).json();
-    let found = status["resources"].as_array().expect("a list").iter().find(|one| one["address"] == "vpc.main");
+    let found =
+        status["resources"].as_array().expect("a list").iter().find(|one| one["address"] == "vpc.main");
     let found = found.expect("the VPC");
     assert_eq!((found["id"].as_str(), &found["owner"]), (Some(vpc.as_str()), &"other".into()));
     of_guest("destroy", &["--yes"]).expect_code(0).expect_in_order(&["0 resources left"]);
@@ -109,7 +110,11 @@ fn none_and_several_are_refused_with_what_was_found() {
     let other = block_on(client.call::<Value>(&other)).expect("it is made");
     env.write("guest.yaml", guest(&by_name("chatroom-vpc-main"), &group, &balancer));
     let said = env.run(&["--local", "apply", "--yes", "guest.yaml"]).expect_code(65);
-    let said = said.expect_in_order(&["error[existing-match]: 2 VPCs have the name chatroom-vpc-main", "guest.yaml:4:", "they are vpc-"]);
+    let said = said.expect_in_order(&[
+        "error[existing-match]: 2 VPCs have the name chatroom-vpc-main",
+        "guest.yaml:4:",
+        "they are vpc-",
+    ]);
     for one in [other["VpcId"].as_str().expect("an id"), id(&env, "vpc.main").as_str()] {
         assert!(said.stderr.contains(one), "{one} is not in {}", said.stderr);
     }

@@ -34,7 +34,7 @@ const MACHINE: &[&str] =
     &["+/- instance.ecs02 host_key.ecs02 security_rule.redis-ecs02 release.ecs02 server.ecs02"];
 
 fn rows() -> Vec<Row> {
-    [network(), machines(), service(), app(), front()].into_iter().flatten().collect()
+    [network(), machines(), all(), service(), app(), front()].into_iter().flatten().collect()
 }
 
 /// Changes of a chatroom with a Tair instance.
@@ -205,6 +205,13 @@ fn machines() -> Vec<Row> {
             &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, protect: true")],
             Plan(&[]),
         ),
+        ("exclusive", &[("region:", "exclusive: true\nregion:")], Plan(&[])),
+    ]
+}
+
+/// What is said of all resources, or of all instances.
+fn all() -> Vec<Row> {
+    vec![
         (
             "instances.NAME.tags",
             &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, tags: { role: node }")],
@@ -218,8 +225,17 @@ fn machines() -> Vec<Row> {
                 "update instance.ecs01 instance.ecs02 instance.ecs03 load_balancer.main server_group.main",
             ]),
         ),
+        (
+            "instances.NAME.expires",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, expires: 4h")],
+            Plan(&["update instance.ecs02"]),
+        ),
+        (
+            "expires",
+            &[("region:", "expires: 4h\nregion:")],
+            Plan(&["update instance.ecs01 instance.ecs02 instance.ecs03"]),
+        ),
         ("protect", &[("region:", "protect: true\nregion:")], Plan(&[])),
-        ("exclusive", &[("region:", "exclusive: true\nregion:")], Plan(&[])),
     ]
 }
 

@@ -241,6 +241,7 @@ fn make_stranger(cloud: &LocalCloud) -> CloudId {
         key_pair: &text("key_pair"),
         bandwidth: 0,
         spot: &Spot::No,
+        release_time: None,
         user_data: None,
         tags: &[],
     };

@@ -19,6 +19,7 @@ mod doctor;
 mod drift;
 mod events;
 mod existing;
+mod expiry;
 mod faults;
 mod fields;
 mod forecast;

@@ -71,6 +71,7 @@ async fn starting(client: &Client, poller: &Poller, number: usize) -> Vec<CloudI
             key_pair: &pair,
             bandwidth: 0,
             spot: &Spot::No,
+            release_time: None,
             user_data: None,
             tags: &[],
         };

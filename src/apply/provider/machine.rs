@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::waits::{Goal, judge_state};
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
+use crate::base::expiry::{self, NEVER};
 use crate::base::ids::CloudId;
 use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::codes;
@@ -16,8 +17,10 @@ use crate::cloud::poller::HasState;
 use crate::cloud::wait::Look;
 use crate::plan::Step;
 use crate::resource::observed::{Fields, Observation, Output, Outputs};
-use crate::resource::ownership::{HOST_KEY_TAG, IMAGE_TAG, OF_OPERATOR, USER_DATA_TAG, image_tag};
-use crate::resource::spec::{HostSpec, InstanceSpec, KeyPairSpec};
+use crate::resource::ownership::{
+    EXPIRES_TAG, HOST_KEY_TAG, IMAGE_TAG, OF_OPERATOR, USER_DATA_TAG, image_tag,
+};
+use crate::resource::spec::{EXPIRES, HostSpec, InstanceSpec, KeyPairSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::HostKey;
 
@@ -84,6 +87,10 @@ impl Provider {
         tags.push((IMAGE_TAG, &image));
         let user_data = self.user_data_for(address, spec)?;
         tags.extend(spec.user_data.as_deref().map(|digest| (USER_DATA_TAG, digest)));
+        let release = spec.expires.map(|time| expiry::end(self.now_there(), time));
+        let note = spec.expires.zip(release).map(|(time, end)| expiry::note(time, end));
+        tags.extend(note.as_deref().map(|note| (EXPIRES_TAG, note)));
+        let release = release.map(expiry::asked);
         let mut refusal = ApplyError::Missing { address: address.clone(), what: "instance type" };
         for instance_type in &spec.types {
             let new = NewInstance {
@@ -98,6 +105,7 @@ impl Provider {
                 key_pair: key_pair.as_str(),
                 bandwidth: spec.exposure.bandwidth(),
                 spot: &spec.spot,
+                release_time: release.as_deref(),
                 user_data,
                 tags: &tags,
             };
@@ -165,9 +173,32 @@ impl Provider {
             let name = (!is_named).then_some(address.name.as_str());
             self.change(address, |_| ecs::modify_instance(&current.id, name, &groups)).await?;
         }
-        let outputs = self.start_instance(address, current).await?;
+        let mut outputs = self.start_instance(address, current).await?;
         self.settle_disks(step, &current.id).await?;
+        if let (true, Some(Spec::Instance(spec))) = (step.action.changes_field(EXPIRES), &step.spec) {
+            let end = self.settle_expiry(address, &current.id, spec.expires).await?;
+            outputs.insert(Output::ReleaseTime, end);
+        }
         Ok(outputs)
+    }
+
+    /// Sets when an instance goes by itself, from now on, or takes that back. The tag goes first: a command that ends
+    /// in between leaves a moment that is not the tag's, and the next one sets both again.
+    async fn settle_expiry(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+        time: Option<Duration>,
+    ) -> Result<String, ApplyError> {
+        let region = self.client.region();
+        let end = time.map(|time| (time, expiry::end(self.now_there(), time)));
+        if let Some((time, end)) = end {
+            let note = expiry::note(time, end);
+            self.mark(address, ecs::tag_instance(region, id, &[(EXPIRES_TAG, &note)])).await?;
+        }
+        let asked = end.map(|(_, end)| expiry::asked(end));
+        self.change(address, |_| ecs::release_at(region, id, asked.as_deref())).await?;
+        Ok(end.map_or_else(|| NEVER.to_owned(), |(_, end)| expiry::told(end)))
     }
 
     /// An instance that is there but stopped, or about to be.
@@ -309,6 +340,8 @@ pub(crate) fn instance_outputs(instance: &ecs::Instance) -> Outputs {
     if let Some(address) = instance.public_ip_address.ip_address.first() {
         outputs.insert(Output::PublicAddress, address.clone());
     }
+    let end = Some(instance.auto_release_time.clone()).filter(|end| !end.is_empty());
+    outputs.insert(Output::ReleaseTime, end.unwrap_or_else(|| NEVER.to_owned()));
     outputs
 }
 

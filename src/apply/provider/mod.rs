@@ -22,6 +22,7 @@ mod written;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,7 @@ use crate::apply::event::{Event, Sink};
 use crate::apply::hosts::Hosts;
 use crate::apply::ledger::Ledger;
 use crate::base::certificate::Certificate;
+use crate::base::clock;
 use crate::base::ids::{ClientToken, CloudId, StackName};
 use crate::base::secret::Secret;
 use crate::cloud::call::Call;
@@ -202,6 +204,12 @@ impl Provider {
     pub fn with_host_keys_by_cloud(mut self, is_asked: bool) -> Self {
         self.host_keys_by_cloud = is_asked;
         self
+    }
+
+    /// Now by the cloud's clock, as far as it has told it: that is what decides when something is over.
+    pub(crate) fn now_there(&self) -> Timestamp {
+        let skew = SignedDuration::from_secs(self.client.clock_skew().unwrap_or(0));
+        clock::now().saturating_add(skew).unwrap_or_else(|_| clock::now())
     }
 
     /// With somebody who may say stop.

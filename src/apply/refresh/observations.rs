@@ -8,15 +8,17 @@ use crate::apply::provider::machine::instance_outputs;
 use crate::apply::provider::network::rule_id;
 use crate::apply::provider::redis::{account_id, redis_outputs};
 use crate::base::certificate::days_between;
-use crate::base::clock;
 use crate::base::ids::CloudId;
+use crate::base::{clock, expiry};
 use crate::cloud::disks::Disk;
 use crate::cloud::{alb, alb_rules, cas, dns, ecs, redis, tag_value, vpc};
 use crate::resource::disks;
 use crate::resource::observed::{Observation, Output, range_of};
-use crate::resource::ownership::{IMAGE_TAG, ORIGIN_TAG, PASSWORD_TAG, USER_DATA_TAG, tagged_image};
+use crate::resource::ownership::{
+    EXPIRES_TAG, IMAGE_TAG, ORIGIN_TAG, PASSWORD_TAG, USER_DATA_TAG, tagged_image,
+};
 use crate::resource::settings::{ENDING, RENEWAL_DAYS, VALID, VALIDITY};
-use crate::resource::spec::{NO_USER_DATA, Spec};
+use crate::resource::spec::{EXPIRES, NO_USER_DATA, Spec};
 
 pub(super) fn of_vpc(found: &vpc::Vpc) -> Observation {
     Observation::new(found.vpc_id.clone()).field("cidr", &found.cidr_block).field("name", &found.vpc_name)
@@ -59,6 +61,8 @@ pub(super) fn of_instance(found: &ecs::Instance, own_group: Option<&CloudId>) ->
         .field("image_id", &found.image_id);
     observation =
         observation.field("user_data", tag_value(&found.tags.tag, USER_DATA_TAG).unwrap_or(NO_USER_DATA));
+    let note = tag_value(&found.tags.tag, EXPIRES_TAG);
+    observation = observation.field(EXPIRES, expiry::observed(&found.auto_release_time, note));
     if let Some(spot) = found.spot() {
         observation = observation.field("spot", spot.word());
     }

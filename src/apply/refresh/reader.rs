@@ -356,10 +356,9 @@ impl Reader<'_> {
             }
         }
         // What a rule says counts more than what it is called: another part of the topology may ask for the same now.
-        ours.sort_by_cached_key(|(address, observation)| match self.fulfils(observation, address) {
-            true => 0,
-            false if self.asked_for(observation).is_some() => 1,
-            false => 2,
+        ours.sort_by_cached_key(|(called, observation)| {
+            let is_it = self.fulfils(observation, called);
+            (!is_it, !is_it && self.asked_for(observation).is_none())
         });
         for (called, observation) in ours {
             let is_it = self.fulfils(&observation, &called);

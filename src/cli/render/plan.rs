@@ -4,6 +4,7 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::base::ids::{RegionId, StackName};
+use crate::base::{clock, expiry};
 use crate::cli::events::{self, Line};
 use crate::cli::render::{about, count};
 use crate::cli::say;
@@ -14,8 +15,9 @@ use crate::plan::note::{DiskThatStays, LaterType};
 use crate::plan::order::orders;
 use crate::plan::rollout::gaps;
 use crate::plan::{Plan, Step, Summary};
+use crate::resource::observed::Output;
 use crate::resource::settings::REDIRECT_CODE;
-use crate::resource::spec::{CertificateOrigin, Peer, RedisAccess, Spec};
+use crate::resource::spec::{CertificateOrigin, EXPIRES, Peer, RedisAccess, Spec};
 use crate::resource::{Kind, tags};
 
 /// Shows the plan that will be carried out, to people and to programs.
@@ -84,6 +86,7 @@ fn print_notes(plan: &Plan) {
     for note in &plan.older_images {
         anstream::println!("note: {note}");
     }
+    print_expiry(plan);
     for note in DiskThatStays::find(&plan.steps) {
         anstream::println!("note: {note}");
     }
@@ -92,6 +95,39 @@ fn print_notes(plan: &Plan) {
     }
     for release in gaps(plan) {
         anstream::println!("note: {release} is on the only node: clients wait while it is restarted");
+    }
+}
+
+/// When instances go by themselves, and what is paid after that.
+fn print_expiry(plan: &Plan) {
+    let stays = |step: &&Step| !step.action.removes() && !step.action.changes_field(EXPIRES);
+    let ends = plan.steps.iter().filter(stays).filter_map(|step| {
+        let end = step.current.as_ref()?.outputs.get(&Output::ReleaseTime)?;
+        Some((&step.address, end, expiry::left(end, clock::now())?))
+    });
+    for (address, end, left) in ends {
+        anstream::println!("note: {address} is released at {end}, in {left}");
+    }
+    let lives = |step: &Step| match &step.spec {
+        Some(Spec::Instance(spec)) => spec.expires.is_some(),
+        _ => false,
+    };
+    let paid = |step: &&Step| match (&step.spec, step.address.kind) {
+        (Some(spec), Kind::LoadBalancer) => spec.existing().is_none(),
+        (Some(Spec::Instance(spec)), _) => {
+            spec.expires.is_none() || spec.data_disks.iter().any(|disk| !disk.delete_with_instance)
+        }
+        (Some(_), Kind::RedisInstance) => true,
+        (Some(_) | None, _) => false,
+    };
+    if plan.steps.iter().any(lives) {
+        let paid: Vec<String> = plan.steps.iter().filter(paid).map(|step| step.address.to_string()).collect();
+        if !paid.is_empty() {
+            anstream::println!(
+                "note: when instances have gone by themselves, these are paid on until `destroy`: {}",
+                paid.join(", ")
+            );
+        }
     }
 }
 
@@ -139,7 +175,8 @@ fn describe(spec: &Spec) -> String {
             let disks =
                 instance.data_disks.iter().map(|disk| format!(", disk {} {} GiB", disk.name, disk.size));
             let first = instance.types.first().map_or("", String::as_str);
-            format!("{first} {}{}", instance.image, disks.collect::<String>())
+            let lives = instance.expires.map(|time| format!(", released after {}", expiry::words(time)));
+            format!("{first} {}{}{}", instance.image, disks.collect::<String>(), lives.unwrap_or_default())
         }
         Spec::HostKey(_) => "SSH host key, read through the Cloud Assistant and pinned".to_owned(),
         Spec::Redis(redis) => format!("port {}, {} MiB", redis.port, redis.max_memory),

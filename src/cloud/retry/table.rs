@@ -112,6 +112,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(Ecs, "DescribeInstances", &[], &["InvalidInstanceIds.NotFound"]),
     rule(Ecs, "StartInstances", &[], &[]),
     rule(Ecs, "ModifyInstanceAttribute", &[], &[]),
+    rule(Ecs, "ModifyInstanceAutoReleaseTime", &[], &[]),
     rule(
         Ecs,
         "DeleteInstances",

@@ -8,7 +8,7 @@ use crate::plan::action::Action;
 use crate::plan::graph::{Operation, Verb};
 use crate::plan::rollout::Traffic;
 use crate::resource::settings::{DEFAULT_EVICTION, RECORD_VALUES};
-use crate::resource::spec::{RedisInstanceSpec, Series, Spec};
+use crate::resource::spec::{EXPIRES, RedisInstanceSpec, Series, Spec};
 use crate::resource::{Kind, disks, tags};
 
 /// Who is asked how far a thing is; those that wait in the same lane are looked at together.
@@ -280,7 +280,13 @@ fn update(step: &Step) -> Work {
                 Some((_, disks::DELETE_WITH_INSTANCE)) => "ModifyDiskAttribute",
                 Some(_) | None => "ResizeDisk",
             });
-            (changed.into_iter().chain(start).chain(disks).collect(), waits)
+            let mut calls: Vec<&str> = changed.into_iter().chain(start).chain(disks).collect();
+            if step.action.changes_field(EXPIRES) {
+                let lives = matches!(&step.spec, Some(Spec::Instance(spec)) if spec.expires.is_some());
+                calls.extend(lives.then_some("TagResources"));
+                calls.push("ModifyInstanceAutoReleaseTime");
+            }
+            (calls, waits)
         }
         Kind::LoadBalancer => (vec!["UpdateLoadBalancerAttribute"], load_balancer()),
         Kind::Server => (vec!["UpdateServerGroupServersAttribute"], membership()),

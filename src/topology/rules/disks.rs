@@ -59,7 +59,7 @@ fn system_disk(disk: &DiskForm, place: &Path, findings: &mut Findings<'_>) {
 }
 
 fn data_disk(disk: &DataDiskFields, place: &Path, findings: &mut Findings<'_>) {
-    let (least, most) = disk.category.unwrap_or(DiskCategory::CloudEssd).sizes(disk.performance_level);
+    let (least, most) = disk.category.unwrap_or(DiskCategory::Essd).sizes(disk.performance_level);
     // Which category goes with the type of the machine is the cloud's matter: any of them may take it.
     let (least, most) = if disk.category.is_some() || disk.performance_level.is_some() {
         (least, most)
@@ -93,7 +93,7 @@ fn level(
     place: &Path,
     findings: &mut Findings<'_>,
 ) {
-    let Some(level) = level.filter(|_| category != Some(DiskCategory::CloudEssd)) else { return };
+    let Some(level) = level.filter(|_| category != Some(DiskCategory::Essd)) else { return };
     let cause = match category {
         Some(category) => format!("a disk of {} has none", category.word()),
         None => "only a `cloud_essd` has one, and no `category` is written".to_owned(),

@@ -4,6 +4,7 @@ mod app;
 mod disks;
 mod endpoints;
 mod existing;
+mod expiry;
 mod hooks;
 mod login;
 pub(super) mod machines;
@@ -29,6 +30,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     login::check(document, findings);
     machines::check(document, findings);
     tags::check(document, findings);
+    expiry::check(document, findings);
     redis::check(document, findings);
     service::check(document, findings);
     secure::check(document, findings);

@@ -10,7 +10,7 @@ use crate::topology::schema::Document;
 const LONGEST: usize = 128;
 /// The most tags of a resource, and how many of them an instance may need for Albatross.
 const MOST: usize = 20;
-const OWN: usize = 6;
+const OWN: usize = 7;
 /// How keys of the cloud and of Albatross begin.
 const RESERVED: [&str; 3] = ["acs:", "aliyun", "albatross:"];
 /// What the cloud takes nowhere in a tag.

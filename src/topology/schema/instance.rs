@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use crate::topology::disk::{DataDiskFields, DiskFields, DiskForm};
+use crate::topology::expiry::ExpiryForm;
 use crate::topology::json_schema::Scalar;
 use crate::topology::schema::SudoForm;
 pub use crate::topology::spot::SpotForm;
@@ -68,6 +69,8 @@ pub struct Instance {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub tags: BTreeMap<String, String>,
+    /// How long this machine lives, as `expires` of the stack, which is the default; `never`: it stays.
+    pub expires: Option<ExpiryForm>,
     /// Whether plans that would delete or replace this machine are refused; default `false`.
     #[serde(default)]
     pub protect: bool,
