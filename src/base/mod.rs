@@ -8,7 +8,10 @@ pub mod chance;
 pub mod clock;
 pub mod crash_point;
 pub mod diagnostic;
+pub mod disk;
 pub mod durable;
+pub mod expiry;
+pub mod flow;
 pub mod ids;
 pub mod operator;
 #[cfg(test)]

@@ -50,10 +50,13 @@ pub(super) struct Arguments {
     /// Take what others have changed into the journal, and change nothing else
     #[arg(long, conflicts_with_all = ["target", "exclude"])]
     refresh_only: bool,
+    /// Let the time of instances that expire begin anew
+    #[arg(long, conflicts_with = "refresh_only")]
+    extend: bool,
 }
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Result<ExitStatus, Failure> {
-    let Arguments { change, diff, refresh_only } = arguments;
+    let Arguments { change, diff, refresh_only, extend } = arguments;
     change.events.open("apply")?;
     let Located { file, options } = &change.topology.locate(options)?;
     let consent = Consent::from(change.yes);
@@ -62,10 +65,18 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     }
     let bytes = session::read(file)?;
     if is_saved_plan(&bytes) {
+        if *extend {
+            return Err(Failure::saying(
+                ExitStatus::Usage,
+                "a saved plan has no time to extend",
+                "apply the topology with `--extend` instead",
+            ));
+        }
         return Box::pin(saved::apply(options, (change, *diff), (file, &bytes))).await;
     }
     let loaded = session::check(options, file, &bytes)?;
-    let session = session::begin(options, loaded, Use::Change).await?;
+    let mut session = session::begin(options, loaded, Use::Change).await?;
+    session.desired.extends = *extend;
     let session = session.with_progress().with_hooks(change.hooks).with_diff(*diff);
     let selection = change.selection.selection();
     let is_all = selection.is_all();

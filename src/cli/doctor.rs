@@ -1,5 +1,6 @@
 //! `albatross doctor FILE`
 
+use crate::cli::existing;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
 use crate::cli::render::examination;
@@ -11,11 +12,15 @@ use crate::doctor::{self, CheckId, Finding, Question};
 
 pub(super) async fn run(options: &GlobalOptions, arguments: &ShowArguments) -> Result<ExitStatus, Failure> {
     let Located { file, options } = &arguments.topology.locate(options)?;
-    let topology = session::load(options, file)?.topology;
+    let session::Loaded { path, text, mut topology, .. } = session::load(options, file)?;
     let target = session::target(options, &topology).await?;
+    let client = found(session::client(options, &topology, &target).await)?;
+    if let Ok(client) = &client {
+        existing::look_up(client, (&path, &text), &mut topology).await?;
+    }
     let question = Question {
         topology: &topology,
-        client: found(session::client(options, &topology, &target).await)?,
+        client,
         dns: match &target {
             Target::Local(cloud) => Some(cloud.dns),
             Target::Remote => None,

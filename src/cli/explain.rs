@@ -164,7 +164,7 @@ fn list() -> Vec<(&'static str, Vec<(&'static str, &'static str)>)> {
         (area.name, rows.collect())
     });
     let states = state::explain::ERRORS.iter().map(|error| (error.code, error.means)).collect();
-    let rules = rules::RULES.iter().map(|rule| (rule.code, rule.means)).collect();
+    let rules = rules::rules().map(|rule| (rule.code, rule.means)).collect();
     cloud.chain([("Shared state", states), ("Rules for topologies", rules)]).collect()
 }
 
@@ -188,7 +188,7 @@ fn nearest(typed: &str) -> Vec<&'static str> {
     let typed = typed.to_ascii_lowercase();
     let own = AREAS.iter().flat_map(|area| area.entries).flat_map(|entry| entry.codes.iter().copied());
     let states = state::explain::ERRORS.iter().map(|error| error.code);
-    let rules = rules::RULES.iter().map(|rule| rule.code);
+    let rules = rules::rules().map(|rule| rule.code);
     let known = documented::all().keys().copied().chain(own).chain(states).chain(rules);
     let likeness = |code: &'static str| (strsim::jaro_winkler(&typed, &code.to_ascii_lowercase()), code);
     let mut alike: Vec<(f64, &'static str)> = known.map(likeness).filter(|(like, _)| *like > ALIKE).collect();

@@ -115,7 +115,11 @@ fn rules(session: &Session) -> Vec<RuleSubject> {
     let rule = |(address, spec): (&ResourceAddress, &Spec)| {
         let Spec::SecurityRule(rule) = spec else { return None };
         let source = rule.from.source(|machine| private_address(session, machine))?;
-        Some(RuleSubject { name: address.to_string(), port: rule.port, source: source.parse().ok()? })
+        Some(RuleSubject {
+            name: address.to_string(),
+            port: rule.flow.single_tcp_port()?,
+            source: source.parse().ok()?,
+        })
     };
     session.desired.resources.iter().map(|(address, one)| (address, &one.spec)).filter_map(rule).collect()
 }

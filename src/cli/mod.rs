@@ -21,6 +21,7 @@ mod endpoints;
 mod environment;
 mod events;
 mod examples;
+mod existing;
 mod exit;
 mod explain;
 mod external;

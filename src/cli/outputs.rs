@@ -95,6 +95,7 @@ pub(super) fn word(output: Output) -> Option<&'static str> {
         Output::CertificateId => Some("certificate_id"),
         Output::Memory => Some("memory"),
         Output::HostKey => Some("host_key"),
+        Output::ReleaseTime => Some("release_time"),
         Output::Password | Output::Generation => None,
     }
 }

@@ -7,7 +7,6 @@ use crate::cli::session::Session;
 use crate::plan::Plan;
 use crate::plan::action::Action;
 use crate::plan::protect::{Refusal, refusals};
-use crate::resource::replacement;
 
 /// Lets a plan through that ends nothing protected.
 ///
@@ -43,7 +42,7 @@ fn why(plan: &Plan, refusal: &Refusal) -> String {
         return String::new();
     };
     let forcing = changes.iter().filter_map(|change| {
-        let reason = replacement::reason(refusal.address.kind, change.field)?;
+        let reason = change.reason(refusal.address.kind)?;
         Some(format!("{}: {} -> {}, {reason}", change.field, change.from, change.to))
     });
     let forcing: Vec<String> = forcing.collect();

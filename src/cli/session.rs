@@ -22,7 +22,8 @@ use crate::cli::render::diagnostic;
 use crate::cli::render::progress::Progress;
 use crate::cli::stack::Guard;
 use crate::cli::{
-    app, certificate, endpoints, environment, key, logins, node_program, saved, say, stack, typed, user_data,
+    app, certificate, endpoints, environment, existing, key, logins, node_program, saved, say, stack, typed,
+    user_data,
 };
 use crate::cloud::credentials::{self, Credentials, Keys};
 use crate::cloud::endpoint::Endpoint;
@@ -87,7 +88,7 @@ pub(super) fn check_resolved(path: &Path, text: &str) -> Result<Loaded, Failure>
     with_files(path, Resolved::as_written(text), topology)
 }
 
-fn refuse(path: &Path, text: &str, findings: &[Diagnostic]) -> Failure {
+pub(super) fn refuse(path: &Path, text: &str, findings: &[Diagnostic]) -> Failure {
     diagnostic::print_all(&path.display().to_string(), text, findings);
     Failure::shown(ExitStatus::Invalid)
 }
@@ -206,13 +207,19 @@ pub(super) async fn begin_at(
     access: Use,
     target: Target,
 ) -> Result<Session, Failure> {
-    let Loaded { path, text, topology, certificate, app: own_program, origin } = loaded;
+    let Loaded { path, text, mut topology, certificate, app: own_program, origin } = loaded;
     // Before anything is begun: somebody may be asked for a passphrase.
     let login = (key::identity(&topology, options).await?, logins::access(&topology)?);
     let pair = key::of_key_pair(&login.0)?;
     let stack = stack::find(options, &topology, &target).await?;
     if let Some(origin) = &origin {
         saved::check_cloud(origin, &stack.identity.account, &stack.identity.endpoint)?;
+    }
+    let found = Box::pin(existing::look_up(&stack.client, (&path, &text), &mut topology)).await?;
+    if matches!(access, Use::Plan | Use::Change) {
+        for words in &found {
+            say::notice(words);
+        }
     }
     let (lock, journal, stop) = match access {
         Use::Look | Use::Plan => (None, stack.read().await?, Stop::never()),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::apply::refresh::Depth;
+use crate::base::{clock, expiry};
 use crate::cli::apply::local_address;
 use crate::cli::exit::ExitStatus;
 use crate::cli::failure::Failure;
@@ -57,13 +58,15 @@ fn print(session: &Session, observed: &Observed, address: Option<&str>) {
 fn words(found: &Observation) -> String {
     let outputs = [Output::PrivateAddress, Output::PublicAddress, Output::DnsName];
     let outputs = outputs.iter().filter_map(|output| found.outputs.get(output));
-    let fields = ["status", "service", "release"].iter().filter_map(|field| found.fields.get(*field));
+    let fields = ["type", "status", "service", "release"].iter().filter_map(|field| found.fields.get(*field));
     let owner = match found.owner {
         Owner::Stack => None,
         Owner::Adopted => Some("(adopted)".to_owned()),
         Owner::Other | Owner::Claimed => Some("(not ours)".to_owned()),
     };
-    let words: Vec<String> = fields.chain(outputs).cloned().chain(owner).collect();
+    let end = found.outputs.get(&Output::ReleaseTime);
+    let end = end.and_then(|end| Some(format!("released at {end}, in {}", expiry::left(end, clock::now())?)));
+    let words: Vec<String> = fields.chain(outputs).cloned().chain(end).chain(owner).collect();
     words.join(" ")
 }
 

@@ -31,6 +31,9 @@ pub const NOT_SOLD_HERE: Codes = Codes(&[
     "LackResource",
     "InvalidInstanceType.*",
 ]);
+/// The market asks more for a spot instance of a type than its limit.
+pub const SPOT_TOO_DEAR: Codes =
+    Codes(&["InvalidSpotPriceLimit.LowerThanPublicPrice", "OperationDenied.SpotPriceLowerThanPublicPrice"]);
 /// The temporary key has ended. Central services write it in another way than most.
 pub const ENDED_KEY: Codes = Codes(&["InvalidSecurityToken.Expired", "SecurityTokenExpired"]);
 /// A dry run passed.

@@ -4,14 +4,17 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 
+use crate::base::disk::{DataDisk, DiskOptions};
 use crate::base::ids::{ClientToken, CloudId, RegionId};
 use crate::base::secret::Secret;
 use crate::base::spot::Spot;
 use crate::cloud::Product;
 use crate::cloud::call::Call;
+use crate::cloud::disks;
 use crate::cloud::error::CloudError;
 use crate::cloud::pages::{self, Page};
 pub use crate::cloud::security_rules::{Permission, Rule, authorize, revoke, revoke_by_id, rules_of};
+use crate::cloud::tagging::{self, Tagged, Tagger};
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::{Selection, Tags};
 
@@ -74,6 +77,9 @@ pub struct Instance {
     /// Its public addresses.
     #[serde(default)]
     pub public_ip_address: Addresses,
+    /// When it goes by itself, `2026-12-01T08:00Z`; empty when it does not.
+    #[serde(default)]
+    pub auto_release_time: String,
     /// `NoSpot`, `SpotAsPriceGo` or `SpotWithPriceLimit`.
     #[serde(default)]
     pub spot_strategy: String,
@@ -130,6 +136,16 @@ struct InstanceList {
 #[serde(rename_all = "PascalCase")]
 struct SecurityGroupsReply {
     security_groups: SecurityGroupList,
+    #[serde(default)]
+    next_token: Option<String>,
+}
+
+impl Page for SecurityGroupsReply {
+    type Item = SecurityGroup;
+
+    fn into_items(self) -> (Vec<SecurityGroup>, Option<String>) {
+        (self.security_groups.security_group, self.next_token)
+    }
 }
 
 #[derive(Deserialize)]
@@ -164,7 +180,7 @@ pub async fn security_groups(
         .with("RegionId", client.region())
         .with("MaxResults", 100);
     let call = selection.select(call, "SecurityGroupId");
-    Ok(client.call::<SecurityGroupsReply>(&call).await?.security_groups.security_group)
+    pages::all::<SecurityGroupsReply>(client, &call).await
 }
 
 /// `DescribeSecurityGroups`: those of a VPC.
@@ -176,7 +192,7 @@ pub async fn security_groups_of(client: &Client, vpc: &CloudId) -> Result<Vec<Se
         .with("RegionId", client.region())
         .with("VpcId", vpc)
         .with("MaxResults", 100);
-    Ok(client.call::<SecurityGroupsReply>(&call).await?.security_groups.security_group)
+    pages::all::<SecurityGroupsReply>(client, &call).await
 }
 
 /// `CreateSecurityGroup`; answers `SecurityGroupId`.
@@ -291,6 +307,10 @@ pub struct NewInstance<'a> {
     pub image_family: &'a str,
     /// System disk in GiB.
     pub disk: u32,
+    /// What it is made as.
+    pub disk_options: &'a DiskOptions,
+    /// Disks beside it.
+    pub data_disks: &'a [DataDisk],
     /// Its vSwitch.
     pub vswitch: &'a CloudId,
     /// Its security group.
@@ -301,6 +321,8 @@ pub struct NewInstance<'a> {
     pub bandwidth: u32,
     /// Whether it may be taken back.
     pub spot: &'a Spot,
+    /// When it goes by itself.
+    pub release_time: Option<&'a str>,
     /// What it is told at its first start.
     pub user_data: Option<&'a str>,
     /// Its tags.
@@ -337,30 +359,21 @@ pub fn run_instance(region: &RegionId, new: &NewInstance<'_>, token: &ClientToke
         .with("InstanceType", new.instance_type)
         .with("ImageFamily", new.image_family)
         .with("InstanceChargeType", "PostPaid")
-        .with("SystemDisk.Category", disk_category(new.instance_type))
-        .with("SystemDisk.Size", new.disk)
         .with("VSwitchId", new.vswitch)
         .with("SecurityGroupId", new.security_group)
         .with("KeyPairName", new.key_pair)
         .with("InternetMaxBandwidthOut", new.bandwidth)
         .with("InternetChargeType", "PayByTraffic")
         .with("HttpTokens", "required")
+        .with_some("AutoReleaseTime", new.release_time)
         .with_tags(new.tags)
         .with_token(token);
+    let call = disks::made(call, new.instance_type, (new.disk, new.disk_options, new.data_disks));
     let call = with_spot(call, new.spot);
     match new.user_data {
         // It may have a secret in it.
         Some(text) => call.with_secret("UserData", Secret::new(BASE64.encode(text))),
         None => call,
-    }
-}
-
-/// The u1 and e families take the entry disk, the cheapest; the others take ESSD.
-pub fn disk_category(instance_type: &str) -> &'static str {
-    if instance_type.starts_with("ecs.e-") || instance_type.starts_with("ecs.u1-") {
-        "cloud_essd_entry"
-    } else {
-        "cloud_essd"
     }
 }
 
@@ -390,13 +403,17 @@ pub fn modify_instance(id: &CloudId, name: Option<&str>, security_groups: &[&str
         .with_list("SecurityGroupIds", security_groups)
 }
 
+/// `ModifyInstanceAutoReleaseTime`: when it goes by itself; none takes that back.
+pub fn release_at(region: &RegionId, id: &CloudId, time: Option<&str>) -> Call {
+    Call::new(Product::Ecs, "ModifyInstanceAutoReleaseTime")
+        .with("RegionId", region)
+        .with("InstanceId", id)
+        .with_some("AutoReleaseTime", time)
+}
+
 /// `TagResources` of ECS for an instance.
 pub fn tag_instance(region: &RegionId, id: &CloudId, tags: &[(&str, &str)]) -> Call {
-    Call::new(Product::Ecs, "TagResources")
-        .with("RegionId", region)
-        .with("ResourceType", "instance")
-        .with_list("ResourceId", [id])
-        .with_tags(tags)
+    tagging::tag(region, Tagged { tagger: Tagger::Ecs, resource_type: "instance", id }, tags)
 }
 
 #[derive(Deserialize)]

@@ -40,6 +40,7 @@ pub mod security_rules;
 pub mod sign;
 mod skew;
 pub mod sts;
+pub mod tagging;
 pub mod transport;
 pub mod vpc;
 pub mod wait;

@@ -3,9 +3,11 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
+use crate::base::disk::{DataDisk, DiskOptions};
 use crate::base::spot::Spot;
 use crate::cloud::Product;
 use crate::cloud::call::Call;
+use crate::cloud::disks;
 use crate::cloud::error::CloudError;
 use crate::cloud::transport::Client;
 
@@ -27,10 +29,12 @@ pub struct InstanceItem<'a> {
     pub zone: &'a str,
     /// Its type.
     pub instance_type: &'a str,
-    /// Category of its system disk.
-    pub disk_category: &'a str,
     /// GiB of its system disk.
     pub disk: u32,
+    /// What that is made as.
+    pub disk_options: &'a DiskOptions,
+    /// Disks beside it.
+    pub data_disks: &'a [DataDisk],
     /// Mbit/s out to the Internet, paid by traffic.
     pub bandwidth: u32,
     /// Whether it is a spot instance.
@@ -57,7 +61,7 @@ struct InstancePrice {
     currency: String,
 }
 
-/// `DescribePrice` of ECS: an instance with its system disk, paid by use.
+/// `DescribePrice` of ECS: an instance with its disks, paid by use.
 ///
 /// # Errors
 /// What the cloud says.
@@ -75,10 +79,9 @@ pub async fn instance(client: &Client, item: &InstanceItem<'_>) -> Result<Price,
         .with("PriceUnit", "Hour")
         .with("InstanceType", item.instance_type)
         .with("InstanceNetworkType", "vpc")
-        .with("SystemDisk.Category", item.disk_category)
-        .with("SystemDisk.Size", item.disk)
         .with("InternetChargeType", "PayByTraffic")
         .with("InternetMaxBandwidthOut", item.bandwidth);
+    let call = disks::priced(call, item.instance_type, (item.disk, item.disk_options, item.data_disks));
     let price = client.call::<InstanceReply>(&call).await?.price_info.price;
     Ok(Price { list: price.original_price, paid: price.trade_price, currency: price.currency })
 }

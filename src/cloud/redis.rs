@@ -11,6 +11,7 @@ use crate::cloud::Product;
 use crate::cloud::call::Call;
 use crate::cloud::error::{CloudError, absent_as_none};
 use crate::cloud::pages;
+use crate::cloud::tagging::{self, Tagged, Tagger};
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::Tags;
 
@@ -206,11 +207,7 @@ pub fn delete_instance(id: &CloudId) -> Call {
 
 /// Tags an instance.
 pub fn tag_instance(region: &RegionId, id: &CloudId, tags: &[(&str, &str)]) -> Call {
-    Call::new(Product::RKvstore, "TagResources")
-        .with("RegionId", region)
-        .with("ResourceType", "INSTANCE")
-        .with_list("ResourceId", [id])
-        .with_tags(tags)
+    tagging::tag(region, Tagged { tagger: Tagger::RKvstore, resource_type: "INSTANCE", id }, tags)
 }
 
 #[derive(Deserialize)]

@@ -95,8 +95,10 @@ pub async fn rules_of(
 pub struct Rule<'a> {
     /// Its group.
     pub group: &'a CloudId,
-    /// Port let in.
-    pub port: u16,
+    /// Protocol let in.
+    pub protocol: &'a str,
+    /// Ports let in, `22/22`; `-1/-1` of a protocol without any.
+    pub ports: &'a str,
     /// Range let in.
     pub source: &'a str,
     /// Says whose rule it is.
@@ -128,8 +130,8 @@ fn rule_call(action: &str, region: &RegionId, rule: &Rule<'_>) -> Call {
     Call::new(Product::Ecs, action)
         .with("RegionId", region)
         .with("SecurityGroupId", rule.group)
-        .with("Permissions.1.IpProtocol", "tcp")
-        .with("Permissions.1.PortRange", format!("{0}/{0}", rule.port))
+        .with("Permissions.1.IpProtocol", rule.protocol)
+        .with("Permissions.1.PortRange", rule.ports)
         .with("Permissions.1.SourceCidrIp", rule.source)
         .with("Permissions.1.Policy", "accept")
         .with("Permissions.1.NicType", "intranet")

@@ -5,7 +5,7 @@
 
 use crate::base::ids::ZoneId;
 use crate::base::spot::Spot;
-use crate::cloud::ecs;
+use crate::cloud::disks;
 use crate::cloud::error::CloudError;
 use crate::cloud::price::{self, InstanceItem, Price, RedisItem};
 use crate::cloud::transport::Client;
@@ -109,19 +109,23 @@ async fn of_instance(
     instance: &Instance,
 ) -> Result<Option<(String, Price)>, CloudError> {
     for instance_type in &instance.types {
-        let disk_category = ecs::disk_category(instance_type);
+        let own = instance.disk_options.category.as_deref();
+        let disk_category = own.unwrap_or_else(|| disks::disk_category(instance_type));
         let item = InstanceItem {
             zone: zone.as_str(),
             instance_type,
-            disk_category,
             disk: instance.disk,
+            disk_options: &instance.disk_options,
+            data_disks: &instance.data_disks,
             bandwidth: Exposure::of(instance.reach == Reach::Public).bandwidth(),
             spot: &instance.spot,
         };
         match price::instance(client, &item).await {
             Ok(price) => {
                 let spot = if instance.spot == Spot::No { "" } else { ", spot, at the market price of now" };
-                let what = format!("{instance_type}, {} GiB {disk_category}{spot}", instance.disk);
+                let data: u32 = instance.data_disks.iter().map(|disk| disk.size).sum();
+                let data = if data > 0 { format!(", {data} GiB of data disks") } else { String::new() };
+                let what = format!("{instance_type}, {} GiB {disk_category}{data}{spot}", instance.disk);
                 return Ok(Some((what, price)));
             }
             Err(error) if is_unknown_type(&error) => {}

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::base::ids::InstanceName;
 use crate::cloud::catalogue::{self, Offer, Stock};
-use crate::cloud::ecs;
 use crate::cloud::error::CloudError;
 use crate::cloud::vpc::Selection;
+use crate::cloud::{disks, ecs};
 use crate::doctor::report::{CheckId, Finding};
 use crate::doctor::visit::{Visit, listed, unanswered};
 use crate::resource::ownership::STACK_TAG;
@@ -70,6 +70,7 @@ fn groups<'a>(visit: &Visit<'a>) -> Vec<Group<'a>> {
             group.zone == zone
                 && group.instance.types == instance.types
                 && group.instance.disk == instance.disk
+                && group.instance.disk_options == instance.disk_options
         };
         match groups.iter_mut().find(same) {
             Some(group) => group.names.push(name),
@@ -115,14 +116,19 @@ async fn offers_of(visit: &Visit<'_>, name: &str) -> Result<BTreeMap<String, Off
 
 /// A finding when the type takes no disk of the kind and size that apply would ask for.
 async fn wrong_disk(visit: &Visit<'_>, group: &Group<'_>, name: &str) -> Result<Option<Finding>, CloudError> {
-    let (category, size) = (ecs::disk_category(name), group.instance.disk);
+    let own = group.instance.disk_options.category.as_deref();
+    let (category, size) = (own.unwrap_or_else(|| disks::disk_category(name)), group.instance.disk);
     let offer = catalogue::system_disk(visit.client, name, category, group.zone).await?;
     let offer = offer.filter(|offer| offer.stock != Stock::Out);
     let sizes = offer.as_ref().and_then(|offer| offer.sizes);
     let names = listed(group.names.iter().map(|name| name.as_str()));
     if offer.is_none() {
         let sentence = format!("{names}: {name} takes no {category} system disk in {}", group.zone);
-        let next = format!("write another type first under `instances.{}.types`", group.instance.declared);
+        let declared = &group.instance.declared;
+        let next = match own {
+            None => format!("write another type first under `instances.{declared}.types`"),
+            Some(_) => format!("write another category under `instances.{declared}.disk`, or another type"),
+        };
         return Ok(Some(Finding::fail(CheckId::Stock, sentence, next)));
     }
     let Some((least, most)) = sizes.filter(|(least, most)| size < *least || size > *most) else {

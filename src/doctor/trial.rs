@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::disk::{DataDisk, DiskOptions};
 use crate::base::ids::{ClientToken, CloudId, InstanceName, ZoneId};
 use crate::base::spot::Spot;
 use crate::cloud::alb::{self, NewLoadBalancer};
@@ -55,9 +56,12 @@ pub(super) async fn instances(visit: &mut Visit<'_>) -> Vec<Finding> {
 struct Sample {
     zone: ZoneId,
     vswitch: Option<CloudId>,
-    instance_type: String,
+    /// The first in stock, then those behind it.
+    types: Vec<String>,
     image: String,
     disk: u32,
+    disk_options: DiskOptions,
+    data_disks: Vec<DataDisk>,
     is_public: bool,
     spot: Spot,
 }
@@ -71,9 +75,11 @@ fn like_instances(visit: &Visit<'_>) -> BTreeMap<Sample, Vec<InstanceName>> {
         let sample = Sample {
             zone: vswitch.zone.clone(),
             vswitch: vswitch.existing.clone(),
-            instance_type: chosen.clone(),
+            types: instance.types.iter().skip_while(|one| *one != chosen).cloned().collect(),
             image: instance.image.clone(),
             disk: instance.disk,
+            disk_options: instance.disk_options.clone(),
+            data_disks: instance.data_disks.clone(),
             is_public: instance.reach == Reach::Public,
             spot: instance.spot.clone(),
         };
@@ -112,23 +118,44 @@ async fn try_instance(
     let topology = visit.topology();
     let key_pairs = ecs::key_pairs(visit.client, Selection::Tag(STACK_TAG, topology.stack.as_str())).await?;
     let key_pair = key_pairs.first().map(|pair| pair.key_pair_name.as_str());
-    let new = NewInstance {
+    let tags = [(STACK_TAG, topology.stack.as_str())];
+    let new = |instance_type| NewInstance {
         name: names.first().map_or("doctor", InstanceName::as_str),
-        instance_type: &sample.instance_type,
+        instance_type,
         image_family: &sample.image,
         disk: sample.disk,
+        disk_options: &sample.disk_options,
+        data_disks: &sample.data_disks,
         vswitch: &vswitch.v_switch_id,
         security_group: &group,
         key_pair: key_pair.unwrap_or_default(),
         bandwidth: Exposure::of(sample.is_public).bandwidth(),
         spot: &sample.spot,
+        release_time: None,
         user_data: None,
-        tags: &[(STACK_TAG, topology.stack.as_str())],
+        tags: &tags,
     };
-    let call = ecs::run_instance(&topology.region, &new, &no_token()).as_dry_run();
-    let call = if key_pair.is_none() { call.without("KeyPairName") } else { call };
-    let said = format!("{who}: a dry run of {} in {} passed", sample.instance_type, vswitch.v_switch_id);
-    Ok(outcome(visit, check, &call, said).await)
+    let mut too_dear = Vec::new();
+    for instance_type in &sample.types {
+        let call = ecs::run_instance(&topology.region, &new(instance_type), &no_token()).as_dry_run();
+        let call = if key_pair.is_none() { call.without("KeyPairName") } else { call };
+        let mut said = format!("{who}: a dry run of {instance_type} in {} passed", vswitch.v_switch_id);
+        if !too_dear.is_empty() {
+            said = format!(
+                "{said}; the market asks more for {} than the limit",
+                listed(too_dear.iter().copied())
+            );
+        }
+        let is_last = sample.types.last() == Some(instance_type);
+        match visit.client.call::<serde_json::Value>(&call).await {
+            // As apply does it, the next one is tried.
+            Err(error) if codes::SPOT_TOO_DEAR.have(error.code()) && !is_last => {
+                too_dear.push(instance_type.as_str());
+            }
+            answer => return Ok(outcome(check, &call, answer, said)),
+        }
+    }
+    Ok(Finding::not_asked(check, format!("{who}: no type is known to be in stock")))
 }
 
 /// The best vSwitch of a zone: the one the topology names and no other, else the stack's own, else one of the VPC the
@@ -210,7 +237,7 @@ pub(super) async fn balancer(visit: &mut Visit<'_>) -> Finding {
     };
     let call = alb::create_load_balancer(&topology.region, &new, &no_token()).as_dry_run();
     let said = format!("a dry run in {vpc} passed, and the account has ALB's service-linked role");
-    outcome(visit, check, &call, said).await
+    outcome(check, &call, visit.client.call(&call).await, said)
 }
 
 /// A VPC with a vSwitch in each zone of the load balancer, the stack's own before others.
@@ -232,9 +259,14 @@ fn balancer_places(topology: &Topology, all: &[VSwitch]) -> Option<(CloudId, Vec
     })
 }
 
-/// Sends a dry run and judges the answer.
-async fn outcome(visit: &Visit<'_>, check: CheckId, call: &Call, passed: String) -> Finding {
-    let Err(error) = visit.client.call::<serde_json::Value>(call).await else {
+/// Judges the answer to a dry run.
+fn outcome(
+    check: CheckId,
+    call: &Call,
+    answer: Result<serde_json::Value, CloudError>,
+    passed: String,
+) -> Finding {
+    let Err(error) = answer else {
         return Finding::fail(
             check,
             format!("the cloud took a dry run of {} for the call itself", call.action),

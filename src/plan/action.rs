@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::word::{self, Word};
 
 use crate::base::ids::CloudId;
-use crate::resource::replacement;
+use crate::resource::{Kind, replacement, tags};
 
 /// What happens to a resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,16 @@ impl Change {
     pub fn broken() -> Self {
         let (from, to) = ("broken".to_owned(), "ready".to_owned());
         Self { field: replacement::STATE, from, to, forces_replacement: true }
+    }
+
+    /// Why it makes the resource anew; none when it is made in place.
+    pub fn reason(&self, kind: Kind) -> Option<&'static str> {
+        replacement::reason(kind, self.field, (&self.from, &self.to))
+    }
+
+    /// Whether it is about a tag that the topology has or had.
+    pub fn is_tag(&self) -> bool {
+        tags::key(self.field).is_some()
     }
 
     /// For what lives on a machine that is made anew.
@@ -119,6 +129,11 @@ impl Action {
     /// Whether it changes a field other than this one.
     pub fn changes_beside(&self, field: &str) -> bool {
         self.changes().iter().any(|change| change.field != field)
+    }
+
+    /// Whether tags are all that it changes.
+    pub fn changes_tags_alone(&self) -> bool {
+        matches!(self, Self::Update(changes) if changes.iter().all(Change::is_tag))
     }
 
     /// What is not as it shall be.

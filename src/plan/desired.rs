@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::Ipv4Net;
 
+use crate::base::flow::Flow;
 use crate::base::ids::{CloudId, InstanceName, VSwitchName};
 use crate::resource::ownership::record_remark;
 use crate::resource::settings;
@@ -14,7 +15,9 @@ use crate::resource::spec::{
     SecurityGroupSpec, SecurityRuleSpec, Series, ServerGroupSpec, ServerSpec, Source, Spec, VSwitchSpec,
     VpcSpec,
 };
+use crate::resource::tags::{self, UserTags};
 use crate::resource::{Kind, ResourceAddress};
+use crate::topology::duration::Seconds;
 use crate::topology::model::{self, HostedRedis, ManagedRedis, Protocol, Reach, RedisPlace, Topology};
 
 /// The account by which the nodes log into a managed Redis.
@@ -38,6 +41,8 @@ pub struct Resource {
     pub spec: Spec,
     /// The name it shall have in consoles.
     pub name: Option<String>,
+    /// The tags it shall have beside those that say whose it is.
+    pub tags: UserTags,
     /// What must be there first.
     pub depends_on: BTreeSet<ResourceAddress>,
 }
@@ -75,6 +80,8 @@ pub struct Desired {
     pub resources: BTreeMap<ResourceAddress, Resource>,
     /// Whether what others put into resources of the stack is removed.
     pub exclusive: bool,
+    /// Whether the time of instances that go by themselves begins anew.
+    pub extends: bool,
 }
 
 impl Desired {
@@ -97,7 +104,10 @@ impl Desired {
         depends_on: impl IntoIterator<Item = ResourceAddress>,
     ) {
         let depends_on = depends_on.into_iter().collect();
-        self.resources.insert(address.clone(), Resource { address, spec, name: None, depends_on });
+        self.resources.insert(
+            address.clone(),
+            Resource { address, spec, name: None, tags: UserTags::new(), depends_on },
+        );
     }
 
     fn all(&self, kind: Kind) -> Vec<ResourceAddress> {
@@ -126,8 +136,22 @@ pub fn desired(topology: &Topology, public_key: &str, brought: &Brought) -> Desi
     front(topology, &mut desired);
     for resource in desired.resources.values_mut() {
         resource.name = settings::name(&topology.stack, &resource.address);
+        resource.tags = user_tags(topology, resource);
     }
     desired
+}
+
+/// What was there before is nobody's to tag.
+fn user_tags(topology: &Topology, resource: &Resource) -> UserTags {
+    let address = &resource.address;
+    if tags::resource_type(address.kind).is_none() || resource.spec.existing().is_some() {
+        return UserTags::new();
+    }
+    let instance = topology.instances.iter().find(|(name, _)| name.as_str() == address.name);
+    match instance.filter(|_| address.kind == Kind::Instance) {
+        Some((_, instance)) => instance.tags.clone(),
+        None => topology.tags.clone(),
+    }
 }
 
 fn only(kind: Kind) -> ResourceAddress {
@@ -156,34 +180,70 @@ fn network(topology: &Topology, desired: &mut Desired) {
     desired.add(only(Kind::SecurityGroup), Spec::SecurityGroup(group), [only(Kind::Vpc)]);
 }
 
-/// SSH from where the operator is, the node's port from the ALB's vSwitches, Redis from the nodes; nothing else. A
-/// managed Redis has an allow list of its own.
+/// SSH from where the operator is, the node's port from the ALB's vSwitches, Redis from the nodes, and what the topology
+/// lets in beside that; nothing else. A managed Redis has an allow list of its own.
 fn rules(topology: &Topology, desired: &mut Desired) {
-    let group = || only(Kind::SecurityGroup);
-    let mut open = |name: String, port: u16, from: Peer| {
-        let needs = match &from {
-            Peer::Range(_) => vec![group()],
-            Peer::Instance(instance) => vec![group(), ResourceAddress::new(Kind::Instance, instance)],
-        };
-        let address = ResourceAddress::new(Kind::SecurityRule, name);
-        desired.add(address, Spec::SecurityRule(SecurityRuleSpec { port, from }), needs);
-    };
     for port in login_ports(topology) {
         for range in &topology.ssh.allow_from {
-            let name = match port {
-                SSH => format!("ssh-{}", range_name(*range)),
-                port => format!("ssh-{port}-{}", range_name(*range)),
-            };
-            open(name, port, Peer::Range(*range));
+            open(ssh_rule(port, *range), Flow::tcp(port), Peer::Range(*range), desired);
         }
     }
     for (vswitch, range) in balancer_ranges(topology) {
-        open(format!("node-{vswitch}"), topology.node.port, Peer::Range(range));
+        open(format!("node-{vswitch}"), Flow::tcp(topology.node.port), Peer::Range(range), desired);
     }
     if let RedisPlace::OnHost(_) = topology.redis.place {
         for node in &topology.node.on {
-            open(format!("redis-{node}"), topology.redis.port, Peer::Instance(node.clone()));
+            let peer = Peer::Instance(node.clone());
+            open(format!("redis-{node}"), Flow::tcp(topology.redis.port), peer, desired);
         }
+    }
+    for model::Admission { flow, from } in &topology.allow {
+        for (name, peer) in peers(topology, from) {
+            admit(*flow, &name, peer, desired);
+        }
+    }
+}
+
+fn open(name: String, flow: Flow, from: Peer, desired: &mut Desired) {
+    let group = only(Kind::SecurityGroup);
+    let needs = std::iter::once(group).chain(from.machine());
+    let address = ResourceAddress::new(Kind::SecurityRule, name);
+    desired.add(address, Spec::SecurityRule(SecurityRuleSpec { flow, from }), needs);
+}
+
+/// Lets somebody in, unless a rule does already: of two rules that say the same the cloud keeps one. What is let in
+/// by another part of the topology later has the name that it would have there.
+fn admit(flow: Flow, name: &str, from: Peer, desired: &mut Desired) {
+    let same =
+        |spec: &Spec| matches!(spec, Spec::SecurityRule(rule) if rule.flow == flow && rule.from == from);
+    if desired.resources.values().any(|one| same(&one.spec)) {
+        return;
+    }
+    let name = match (flow.single_tcp_port(), &from) {
+        (Some(SSH), Peer::Range(range)) => ssh_rule(SSH, *range),
+        _ => format!("{}-from-{name}", flow.name()),
+    };
+    open(name, flow, from, desired);
+}
+
+/// Everybody that is meant, each with a name.
+fn peers(topology: &Topology, whom: &model::Whom) -> Vec<(String, Peer)> {
+    match whom {
+        model::Whom::Range(range) => vec![(range_name(*range), Peer::Range(*range))],
+        model::Whom::LoadBalancer => {
+            let ranges = balancer_ranges(topology);
+            ranges.map(|(vswitch, range)| (format!("balancer-{vswitch}"), Peer::Range(range))).collect()
+        }
+        model::Whom::Instances(names) => {
+            names.iter().map(|name| (name.to_string(), Peer::Instance(name.clone()))).collect()
+        }
+    }
+}
+
+fn ssh_rule(port: u16, range: Ipv4Net) -> String {
+    match port {
+        SSH => format!("ssh-{}", range_name(range)),
+        port => format!("ssh-{port}-{}", range_name(range)),
     }
 }
 
@@ -213,6 +273,9 @@ fn machines(topology: &Topology, public_key: &str, brought: &Brought, desired: &
             types: instance.types.clone(),
             image: instance.image.clone(),
             disk: instance.disk,
+            disk_options: instance.disk_options.clone(),
+            data_disks: instance.data_disks.clone(),
+            expires: instance.expires.map(Seconds::duration),
             exposure: Exposure::of(instance.reach == Reach::Public),
             spot: instance.spot.clone(),
             user_data: brought.user_data.get(name).cloned(),

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::word::Word;
 use crate::plan::Step;
 use crate::plan::action::{AFTER_APPLY, Change};
 use crate::plan::desired::Resource;
 use crate::resource::observed::{Observation, Observed, Output, Owner};
-use crate::resource::replacement;
 use crate::resource::settings::is_shown_only;
 use crate::resource::spec::{Spec, Wanted};
+use crate::resource::tags::{self, NO_TAG};
 use crate::resource::{Kind, ResourceAddress};
+use crate::resource::{disks, replacement};
 
 /// The fields of a resource that are not as they shall be.
 pub(super) fn changes(
@@ -37,11 +39,40 @@ pub(super) fn changes(
                 .cloned()
                 .unwrap_or_else(|| AFTER_APPLY.to_owned()),
         };
-        let forces_replacement = replacement::reason(kind, field).is_some();
-        (from != to).then_some(Change { field, from, to, forces_replacement })
+        (from != to).then(|| change(kind, field, (from, to)))
     };
     let name = compared_name(resource, current).map(|name| ("name", Wanted::Exactly(name)));
-    resource.spec.wanted().into_iter().chain(name).filter_map(differs).collect()
+    let by_field = resource.spec.wanted().into_iter().chain(name).filter_map(differs);
+    by_field.chain(disks_to_go(resource, current)).chain(tag_changes(resource, current)).collect()
+}
+
+fn change(kind: Kind, field: Word, (from, to): (String, String)) -> Change {
+    let forces_replacement = replacement::reason(kind, field, (&from, &to)).is_some();
+    Change { field, from, to, forces_replacement }
+}
+
+/// Data disks of a machine that the topology does not have any more.
+fn disks_to_go(resource: &Resource, current: &Observation) -> Vec<Change> {
+    let Spec::Instance(spec) = &resource.spec else { return Vec::new() };
+    let not_wanted = disks::not_wanted(&current.fields, spec).into_iter();
+    not_wanted
+        .map(|(field, size)| change(Kind::Instance, field, (size.to_owned(), disks::NO_DISK.to_owned())))
+        .collect()
+}
+
+/// Tags that are missing, that have another value, or that the topology does not have any more. Which of those that are
+/// there count was decided when they were read; where none was read, nothing is known of them.
+fn tag_changes(resource: &Resource, current: &Observation) -> Vec<Change> {
+    if current.owner == Owner::Other {
+        return Vec::new();
+    }
+    let there = current.fields.iter().filter_map(|(field, value)| Some((tags::key(field)?, value)));
+    let changes = there.filter_map(|(key, from)| {
+        let to = resource.tags.get(key).map_or_else(|| NO_TAG.to_owned(), |value| tags::shown(value));
+        let change = Change { field: tags::field(key), from: from.clone(), to, forces_replacement: false };
+        (change.from != change.to).then_some(change)
+    });
+    changes.collect()
 }
 
 /// What was adopted keeps the name it came with; only an instance's is in the topology.
@@ -61,8 +92,8 @@ fn compared_name(resource: &Resource, current: &Observation) -> Option<String> {
 fn may_be_untold(kind: Kind, field: &str) -> bool {
     matches!(
         (kind, field),
-        (Kind::Instance, "image" | "disk" | "spot" | "user_data") | (Kind::RedisAccount, "password")
-    )
+        (Kind::Instance, "image" | "spot" | "user_data" | "expires") | (Kind::RedisAccount, "password")
+    ) || (kind == Kind::Instance && disks::is_of_disk(field))
 }
 
 /// A release knows Redis by address and password, and how much it holds: another machine, another Redis, another class

@@ -33,6 +33,8 @@ pub struct Drifted {
     pub id: CloudId,
     /// Whether it is not there any more.
     pub gone: bool,
+    /// When it was to go by itself, where that is why it is gone.
+    pub expired: Option<String>,
     /// Its fields that changed; empty when it is gone.
     pub changes: Vec<FieldDrift>,
     /// What the plan does about it.
@@ -176,8 +178,9 @@ fn drifted(
         return None;
     }
     let then = then(address, &changes, steps);
-    let (address, id) = (address.clone(), applied.id.clone());
-    Some(Drifted { address, id, gone: now.is_none(), changes, then })
+    let (address, id, gone) = (address.clone(), applied.id.clone(), now.is_none());
+    let expired = applied.expired.clone().filter(|_| gone);
+    Some(Drifted { address, id, gone, expired, changes, then })
 }
 
 /// Fields that were written down and are different now. Those never written down say nothing.

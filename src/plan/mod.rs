@@ -31,13 +31,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::expiry::{self, NEVER};
 use crate::base::ids::{RegionId, StackName};
 use crate::plan::action::{Action, Change};
 use crate::plan::desired::Desired;
 use crate::plan::drift::Drift;
 use crate::plan::note::OlderImage;
-use crate::resource::observed::{Observation, Observed};
-use crate::resource::spec::Spec;
+use crate::resource::observed::{Observation, Observed, Output};
+use crate::resource::spec::{EXPIRES, InstanceSpec, Spec};
+use crate::resource::tags::UserTags;
 use crate::resource::{Kind, ResourceAddress};
 
 /// One resource's part of a plan.
@@ -49,6 +51,9 @@ pub struct Step {
     pub action: Action,
     /// What it shall be; none when it is to go.
     pub spec: Option<Spec>,
+    /// The tags it shall have beside those that say whose it is.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tags: UserTags,
     /// What it is; none when it is not there.
     pub current: Option<Observation>,
     /// What must be there first.
@@ -132,7 +137,10 @@ fn find_step<'p>(steps: &'p [Step], address: &ResourceAddress) -> Option<&'p Ste
 pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &Observed) -> Plan {
     let mut steps: BTreeMap<ResourceAddress, Step> = BTreeMap::new();
     for resource in desired.resources.values() {
-        let step = step_for(resource, observed, &steps);
+        let mut step = step_for(resource, observed, &steps);
+        if desired.extends {
+            extend(&mut step);
+        }
         steps.insert(step.address.clone(), step);
     }
     let mut steps: Vec<Step> = steps.into_values().collect();
@@ -140,6 +148,26 @@ pub fn make(stack: &StackName, region: &RegionId, desired: &Desired, observed: &
     let drift = Drift::find(observed, &steps);
     let older_images = OlderImage::find(&steps, observed);
     Plan { stack: stack.clone(), region: region.clone(), steps, left_out: Vec::new(), drift, older_images }
+}
+
+/// Lets the time of an instance begin anew that is there and goes by itself.
+fn extend(step: &mut Step) {
+    let (Some(Spec::Instance(InstanceSpec { expires: Some(time), .. })), Some(current)) =
+        (&step.spec, &step.current)
+    else {
+        return;
+    };
+    let until = current.outputs.get(&Output::ReleaseTime).map_or(NEVER, String::as_str);
+    let (from, to) = (format!("until {until}"), format!("{} from now", expiry::words(*time)));
+    let change = Change { field: EXPIRES, from, to, forces_replacement: false };
+    match &mut step.action {
+        Action::Update(changes) => {
+            changes.retain(|change| change.field != EXPIRES);
+            changes.push(change);
+        }
+        Action::Keep => step.action = Action::Update(vec![change]),
+        Action::Create | Action::Replace(_) | Action::Delete | Action::Unknown(_) => {}
+    }
 }
 
 /// Removes everything of a stack.
@@ -161,6 +189,7 @@ fn step_for(
         address: resource.address.clone(),
         action: action_for(resource, current, observed, earlier),
         spec: Some(resource.spec.clone()),
+        tags: resource.tags.clone(),
         current: current.cloned(),
         depends_on: resource.depends_on.iter().cloned().collect(),
     }
@@ -212,6 +241,7 @@ fn removals(observed: &Observed, unwanted: impl Fn(&ResourceAddress) -> bool) ->
             address: address.clone(),
             action: Action::Delete,
             spec: None,
+            tags: UserTags::new(),
             current: Some(current.clone()),
             depends_on: Vec::new(),
         })

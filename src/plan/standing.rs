@@ -101,7 +101,10 @@ pub(super) fn clashes(step: &Step, old: Old<'_>, steps: &Steps<'_>) -> bool {
                 staying(machine, steps)?.outputs.get(&Output::PrivateAddress).cloned()
             };
             let same_source = spec.from.source(address_of).is_some_and(|source| is("from", &source));
-            stays("group", &only(Kind::SecurityGroup)) && is("port", &spec.port.to_string()) && same_source
+            stays("group", &only(Kind::SecurityGroup))
+                && is("protocol", spec.flow.protocol())
+                && is("port", &spec.flow.ports())
+                && same_source
         }
         Spec::Vpc(_)
         | Spec::SecurityGroup(_)
@@ -140,7 +143,7 @@ pub(super) fn new_machine<'p>(
     let Some(Spec::SecurityRule(spec)) = &rule.spec else { return None };
     let machine = spec.from.machine()?;
     let is_of_one = old.field("from").is_some_and(|from| from.ends_with("/32"));
-    let is_alike = is_of_one && old.field("port") == Some(spec.port.to_string().as_str());
+    let is_alike = is_of_one && old.field("port") == Some(spec.flow.ports().as_str());
     let (machine, step) = steps.get_key_value(&machine)?;
     (is_alike && step.action.makes_new()).then_some(*machine)
 }

@@ -153,7 +153,7 @@ const SECURE: &str = include_str!("../../examples/chatroom-https.yaml");
 fn reasons(plan: &Plan, address: &str) -> Vec<Option<&'static str>> {
     let step = plan.step(&address.parse().unwrap()).unwrap();
     let changes = step.action.changes().iter();
-    changes.map(|change| crate::resource::replacement::reason(step.address.kind, change.field)).collect()
+    changes.map(|change| change.reason(step.address.kind)).collect()
 }
 
 #[test]
@@ -173,7 +173,8 @@ fn one_that_was_made_is_made_anew_in_time_and_nobody_is_blamed() {
     let mut before = as_applied(&topology(SECURE));
     let certificate = ResourceAddress::only(Kind::Certificate);
     let applied = before.resources[&certificate].clone();
-    let applied = crate::resource::observed::Applied { id: applied.id, fields: applied.fields };
+    let applied =
+        crate::resource::observed::Applied { id: applied.id, fields: applied.fields, expired: None };
     before.applied.insert(certificate.clone(), applied);
     let ending = before.resources.get_mut(&certificate).unwrap();
     ending.fields.insert("validity".to_owned(), "ending".to_owned());

@@ -123,13 +123,25 @@ const LIFE_OF_MANAGED_REDIS: Group = (
 );
 
 const CHANGES: [Group; 4] = [
-    (Product::Vpc, &["ModifyVpcAttribute"]),
-    (Product::Ecs, &["ModifyInstanceAttribute", "StartInstances"]),
+    (Product::Vpc, &["ModifyVpcAttribute", "TagResources", "UnTagResources"]),
+    (
+        Product::Ecs,
+        &[
+            "ModifyDiskAttribute",
+            "ModifyInstanceAttribute",
+            "ModifyInstanceAutoReleaseTime",
+            "ResizeDisk",
+            "StartInstances",
+            "UntagResources",
+        ],
+    ),
     (
         Product::Alb,
         &[
             "GetListenerAttribute",
             "StartListener",
+            "TagResources",
+            "UnTagResources",
             "UpdateListenerAttribute",
             "UpdateLoadBalancerAttribute",
             "UpdateServerGroupAttribute",
@@ -141,8 +153,10 @@ const CHANGES: [Group; 4] = [
 
 const CHANGES_OF_REDIRECTS: Group = (Product::Alb, &["UpdateRuleAttribute"]);
 
-const CHANGES_OF_MANAGED_REDIS: Group =
-    (Product::RKvstore, &["ModifyInstanceAttribute", "ModifyInstanceSpec", "ResetAccountPassword"]);
+const CHANGES_OF_MANAGED_REDIS: Group = (
+    Product::RKvstore,
+    &["ModifyInstanceAttribute", "ModifyInstanceSpec", "ResetAccountPassword", "UntagResources"],
+);
 
 const DOCTOR: [Group; 3] = [
     (

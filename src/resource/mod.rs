@@ -3,17 +3,21 @@
 //! - [`Kind`] and [`ResourceAddress`] name resources: `instance.ecs01`;
 //! - [`spec`] says what one shall be, field by field;
 //! - [`replacement`] says which fields cannot be changed in place, and why;
+//! - [`disks`] has the fields of a machine's disks;
 //! - [`settings`] says what we set on every resource of a kind;
 //! - [`observed`] says what one is;
 //! - [`phase`] is the life of one resource as the journal knows it;
-//! - [`ownership`] is how ours are told from others in the cloud.
+//! - [`ownership`] is how ours are told from others in the cloud;
+//! - [`tags`] are those that the topology asks for beside that.
 
+pub mod disks;
 pub mod observed;
 pub mod ownership;
 pub mod phase;
 pub mod replacement;
 pub mod settings;
 pub mod spec;
+pub mod tags;
 
 use std::fmt;
 use std::str::FromStr;

@@ -30,6 +30,8 @@ pub enum Output {
     HostKey,
     /// How often it was made before; of what can be tagged.
     Generation,
+    /// When an instance goes by itself, or `never`.
+    ReleaseTime,
 }
 
 impl Output {
@@ -163,6 +165,8 @@ pub struct Applied {
     pub id: CloudId,
     /// Its fields, as far as they were written down.
     pub fields: Fields,
+    /// When it was to go by itself, if that is past.
+    pub expired: Option<String>,
 }
 
 /// Something in a resource of this stack that is none of its own.

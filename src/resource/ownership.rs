@@ -17,6 +17,9 @@ pub const GENERATION_TAG: &str = "albatross:generation";
 pub const IMAGE_TAG: &str = "albatross:image";
 /// Tag of an instance that stands for what it was told at its first start: a digest of it.
 pub const USER_DATA_TAG: &str = "albatross:user-data";
+/// Tag of an instance that says how long it was to live, and until when that is: so a time that others have set is told from
+/// that, and one that goes on is no change.
+pub const EXPIRES_TAG: &str = "albatross:expires";
 /// Tag of an instance that holds its SSH host key, read once through the Cloud Assistant.
 ///
 /// So the key is pinned where every operator and every machine finds it, through the cloud's own authenticated

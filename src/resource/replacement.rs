@@ -2,16 +2,16 @@
 //!
 //! A field that is not here is changed in place.
 
-use crate::resource::Kind;
 use crate::resource::settings::VALIDITY;
+use crate::resource::{Kind, disks};
 
 /// Stands for the state of a resource that is there and never became ready.
 pub const STATE: &str = "state";
 /// Stands for the machine of something that lives on one.
 pub const MACHINE: &str = "instance";
 
-/// Why a change of a field makes the resource anew; none when it is changed in place.
-pub fn reason(kind: Kind, field: &str) -> Option<&'static str> {
+/// Why a change of a field from one value to another makes the resource anew; none when it is changed in place.
+pub fn reason(kind: Kind, field: &str, values: (&str, &str)) -> Option<&'static str> {
     if field == STATE {
         return Some("it never became ready");
     }
@@ -20,6 +20,7 @@ pub fn reason(kind: Kind, field: &str) -> Option<&'static str> {
         Kind::VSwitch => of_vswitch(field),
         Kind::SecurityGroup => (field == "vpc").then_some("a security group cannot change its VPC"),
         Kind::SecurityRule => of_rule(field),
+        Kind::Instance if disks::is_of_disk(field) => disks::reason(field, values),
         Kind::Instance => of_instance(field),
         Kind::HostKey => (field == MACHINE).then_some("another instance has another host key"),
         Kind::Redis => (field == MACHINE).then_some("its instance is made anew"),
@@ -60,7 +61,6 @@ fn of_instance(field: &str) -> Option<&'static str> {
         "vswitch" => "an instance cannot change its vSwitch",
         "type" => "an instance cannot change its type while it runs",
         "image" => "another image is another system disk",
-        "disk" => "the file system would not follow the disk",
         "user_data" => "an instance is told it at its first start only",
         "spot" => "an instance is made as a spot instance, or not",
         "exposure" => "an instance is made with its public address, or without",

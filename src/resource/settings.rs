@@ -104,7 +104,7 @@ pub fn changes_by_itself(kind: Kind, field: &str) -> bool {
 /// What we set on every resource of a kind, whatever the topology says.
 pub(super) fn settings(spec: &Spec) -> BTreeMap<&'static str, Wanted> {
     let fixed: &[(&'static str, &str)] = match spec {
-        Spec::SecurityRule(_) => &[("protocol", "tcp"), ("policy", "accept"), ("priority", "1")],
+        Spec::SecurityRule(_) => &[("policy", "accept"), ("priority", "1")],
         Spec::Redis(_) => {
             &[("start", ENABLED), ("unit_file", AS_WRITTEN), ("configuration_file", AS_WRITTEN)]
         }

@@ -18,9 +18,13 @@ pub use self::front::{
     CertificateOrigin, CertificateSpec, ListenerCertificate, ListenerRuleSpec, ListenerSpec,
 };
 pub use self::redis::{RedisAccess, RedisAccountSpec, RedisInstanceSpec, Series};
+use crate::base::disk::{DataDisk, DiskOptions};
+use crate::base::expiry::{self, NEVER};
+use crate::base::flow::Flow;
 use crate::base::ids::{CloudId, InstanceName};
 use crate::base::spot::Spot;
 use crate::base::word::{self, Word};
+use crate::resource::disks;
 use crate::resource::observed::{Output, range_of};
 use crate::resource::settings::settings;
 use crate::resource::{Kind, ResourceAddress};
@@ -145,11 +149,11 @@ impl Peer {
     }
 }
 
-/// A rule that lets TCP in.
+/// A rule that lets something in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecurityRuleSpec {
-    /// To this port.
-    pub port: u16,
+    /// What.
+    pub flow: Flow,
     /// From there.
     pub from: Peer,
 }
@@ -172,8 +176,17 @@ pub struct InstanceSpec {
     pub image: String,
     /// System disk in GiB.
     pub disk: u32,
+    /// What it is made as.
+    #[serde(default, skip_serializing_if = "DiskOptions::is_default")]
+    pub disk_options: DiskOptions,
+    /// Disks beside it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data_disks: Vec<DataDisk>,
     /// Whether it has a public address.
     pub exposure: Exposure,
+    /// How long it lives, when not for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Duration>,
     /// Whether the cloud may take it back.
     #[serde(default)]
     pub spot: Spot,
@@ -184,6 +197,9 @@ pub struct InstanceSpec {
 
 /// Stands for the digest where an instance is told nothing.
 pub const NO_USER_DATA: &str = "none";
+
+/// The field of how long a machine lives.
+pub const EXPIRES: &str = "expires";
 
 /// Whether a machine has a public address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -517,7 +533,8 @@ impl SecurityRuleSpec {
         };
         BTreeMap::from([
             ("group", the(Kind::SecurityGroup)),
-            ("port", Wanted::Exactly(self.port.to_string())),
+            ("protocol", Wanted::Exactly(self.flow.protocol().to_owned())),
+            ("port", Wanted::Exactly(self.flow.ports())),
             ("from", from),
         ])
     }
@@ -525,17 +542,18 @@ impl SecurityRuleSpec {
 
 impl InstanceSpec {
     fn wanted(&self) -> BTreeMap<&'static str, Wanted> {
-        BTreeMap::from([
+        let own = BTreeMap::from([
             ("vswitch", id_of(self.vswitch.clone())),
             ("type", Wanted::OneOf(self.types.clone())),
             ("image", Wanted::Exactly(self.image.clone())),
-            ("disk", Wanted::Exactly(self.disk.to_string())),
             ("exposure", Wanted::Exactly(self.exposure.word().to_owned())),
             ("spot", Wanted::Exactly(self.spot.word())),
             ("user_data", Wanted::Exactly(self.user_data.clone().unwrap_or_else(|| NO_USER_DATA.to_owned()))),
+            (EXPIRES, Wanted::Exactly(self.expires.map_or_else(|| NEVER.to_owned(), expiry::words))),
             ("security_group", the(Kind::SecurityGroup)),
             ("status", Wanted::Exactly("Running".to_owned())),
-        ])
+        ]);
+        own.into_iter().chain(disks::wanted(self)).collect()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Durations as people write them: `60s`, `2m`, `1h`, or a bare number of seconds.
+//! Durations as people write them: `60s`, `2m`, `1h`, `7d`, or a bare number of seconds.
 
 use std::fmt;
 use std::time::Duration;
@@ -31,6 +31,7 @@ impl Seconds {
             "s" | "" => 1,
             "m" => 60,
             "h" => 3600,
+            "d" => 86_400,
             _ => return None,
         };
         digits.parse::<u32>().ok()?.checked_mul(unit).map(Self)
@@ -49,7 +50,7 @@ impl<'de> Deserialize<'de> for Seconds {
     }
 }
 
-struct SecondsVisitor;
+pub(in crate::topology) struct SecondsVisitor;
 
 impl Visitor<'_> for SecondsVisitor {
     type Value = Seconds;

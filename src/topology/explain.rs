@@ -4,7 +4,7 @@
 
 mod table;
 
-pub use crate::topology::explain::table::RULES;
+pub use crate::topology::explain::table::rules;
 
 /// What is said about a rule.
 #[derive(Debug, Clone, Copy)]
@@ -21,5 +21,5 @@ pub struct RuleExplanation {
 
 /// What is said about the rule with this code.
 pub fn find(code: &str) -> Option<&'static RuleExplanation> {
-    RULES.iter().find(|rule| rule.code == code)
+    rules().find(|rule| rule.code == code)
 }

@@ -1,6 +1,7 @@
 //! Collects what is wrong with a topology, so that everything is reported at once.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use crate::base::diagnostic::{Diagnostic, Place};
 use crate::topology::places::{Path, Places};
@@ -43,6 +44,13 @@ impl<'a> Findings<'a> {
     /// A finding about the value at a path.
     pub(super) fn at_value(&mut self, path: &[String], finding: Finding) {
         let place = self.places.value(&self.written(path));
+        self.push(place, finding);
+    }
+
+    /// A finding about a part of the text at a path.
+    pub(super) fn at_part(&mut self, path: &[String], (text, part): (&str, Range<usize>), finding: Finding) {
+        let path = self.written(path);
+        let place = self.places.part(&path, text, part).or_else(|| self.places.value(&path));
         self.push(place, finding);
     }
 

@@ -11,10 +11,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::topology::disk::Gibibytes;
 use crate::topology::duration::Seconds;
 use crate::topology::schema::{
-    CertificateFields, CertificateForm, Document, EnvironmentForm, HostKeysForm, KeyForm, PasswordFields,
-    SpotForm, SudoForm, UserDataForm,
+    CertificateFields, CertificateForm, ChosenFields, DiskFields, DiskForm, Document, EnvironmentForm,
+    ExistingForm, ExpiryForm, HostKeysForm, KeyForm, PasswordFields, SpotForm, SudoForm, UserDataForm,
 };
 use crate::topology::spot::SpotFields;
 use crate::topology::user_data::UserDataFields;
@@ -130,10 +131,20 @@ written!(VariableForm, _generator => json_schema!({
     ],
 }));
 written!(Seconds, _generator => json_schema!({
-    "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+[smh]?$" }],
+    "anyOf": [{ "type": "integer", "minimum": 0 }, { "type": "string", "pattern": "^[0-9]+[smhd]?$" }],
+}));
+written!(ExpiryForm, _generator => json_schema!({
+    "anyOf": [
+        { "const": "never" },
+        { "type": "integer", "minimum": 0 },
+        { "type": "string", "pattern": "^[0-9]+[smhd]?$" },
+    ],
 }));
 written!(CertificateForm, generator => json_schema!({
     "anyOf": [{ "type": "string" }, generator.subschema_for::<CertificateFields>()],
+}));
+written!(ExistingForm, generator => json_schema!({
+    "anyOf": [{ "type": "string" }, generator.subschema_for::<ChosenFields>()],
 }));
 written!(EnvironmentForm, generator => json_schema!({
     "anyOf": [{ "type": "string" }, generator.subschema_for::<PasswordFields>()],
@@ -146,6 +157,16 @@ written!(SudoForm, generator => json_schema!({
 }));
 written!(SpotForm, generator => json_schema!({
     "anyOf": [{ "type": "boolean" }, generator.subschema_for::<SpotFields>()],
+}));
+written!(Gibibytes, _generator => json_schema!({
+    "anyOf": [{ "type": "integer", "minimum": 1 }, { "type": "string", "pattern": "^[0-9]+ ?(GiB|TiB)?$" }],
+}));
+written!(DiskForm, generator => json_schema!({
+    "anyOf": [
+        { "type": "integer", "minimum": 20, "maximum": 2048 },
+        { "type": "string", "pattern": "^[0-9]+ ?(GiB|TiB)?$" },
+        generator.subschema_for::<DiskFields>(),
+    ],
 }));
 written!(UserDataForm, generator => json_schema!({
     "anyOf": [{ "type": "string" }, generator.subschema_for::<UserDataFields>()],

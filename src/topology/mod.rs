@@ -6,9 +6,13 @@
 //! 4. every rule in [`rules`] runs, whatever the others found;
 //! 5. without findings, [`resolve`] fills in the defaults.
 
+mod admission;
 mod app;
 mod count;
+mod disk;
 pub mod duration;
+mod existing;
+mod expiry;
 pub mod explain;
 mod findings;
 pub mod json_schema;
@@ -195,6 +199,8 @@ const TOP_FIELDS: &[&str] = &[
     "app",
     "load_balancer",
     "dns",
+    "tags",
+    "expires",
     "exclusive",
     "protect",
     "state",
@@ -212,7 +218,10 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
         ["network"] => &["vpc", "zones", "vswitches", "security_group"],
         ["network", "vpc"] => &["cidr", "id"],
         ["network", "vswitches", _] => &["zone", "cidr", "id"],
-        ["network", "security_group"] => &["id"],
+        ["network", "security_group"] => &["id", "allow"],
+        ["network", "vpc" | "security_group", "id"]
+        | ["network", "vswitches", _, "id"]
+        | ["load_balancer", "id"] => &["tag", "name"],
         ["ssh"] => &["allow_from", "key", "user", "port", "sudo", "host_keys"],
         ["ssh", "key"] => &["agent"],
         ["ssh", "host_keys"] => &["pinned"],
@@ -226,10 +235,17 @@ fn known_fields(parents: &[String]) -> &'static [&'static str] {
             "types",
             "image",
             "disk",
+            "data_disks",
             "spot",
             "user_data",
+            "tags",
+            "expires",
             "protect",
         ],
+        ["instances", _, "disk"] => &["size", "category", "performance_level", "encrypted"],
+        ["instances", _, "data_disks", _] => {
+            &["name", "size", "category", "performance_level", "encrypted", "delete_with_instance"]
+        }
         ["instances", _, "spot"] => &["price_limit"],
         ["instances", _, "user_data"] => &["file", "with"],
         ["instances", _, "ssh"] => &["user", "port", "sudo"],

@@ -1,5 +1,7 @@
 //! What we believe after reading a topology: validated, references resolved, defaults filled in.
 
+mod existing;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -7,9 +9,12 @@ use ipnet::Ipv4Net;
 
 use crate::base::address::ServiceAddress;
 use crate::base::bucket::BucketLocation;
+use crate::base::disk::{DataDisk, DiskOptions};
+use crate::base::flow::Flow;
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::base::spot::Spot;
 use crate::topology::duration::Seconds;
+pub use crate::topology::model::existing::{Choice, Chosen, Existing};
 pub use crate::topology::schema::{Address, Edition, Eviction, Persistence, Protocol, ServiceKind};
 
 /// A valid topology.
@@ -25,6 +30,10 @@ pub struct Topology {
     pub vswitches: BTreeMap<VSwitchName, VSwitch>,
     /// An existing security group to use.
     pub security_group: Option<CloudId>,
+    /// What is let in beside what the stack needs.
+    pub allow: Vec<Admission>,
+    /// What is there already and not named by its id: until it is looked up, its id is what it is chosen by.
+    pub chosen: Vec<Chosen>,
     /// How machines are logged into.
     pub ssh: Ssh,
     /// Its machines.
@@ -39,6 +48,8 @@ pub struct Topology {
     pub load_balancer: LoadBalancer,
     /// The name people open.
     pub dns: Dns,
+    /// Tags of everything that is made and can have some.
+    pub tags: BTreeMap<String, String>,
     /// Whether what others put into resources of the stack is removed.
     pub exclusive: bool,
     /// Whether nothing of it may be deleted or replaced.
@@ -91,6 +102,26 @@ pub struct VSwitch {
     pub cidr: Ipv4Net,
     /// Set when it exists already.
     pub existing: Option<CloudId>,
+}
+
+/// Somebody who is let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admission {
+    /// To what.
+    pub flow: Flow,
+    /// Who.
+    pub from: Whom,
+}
+
+/// Who is let in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Whom {
+    /// Those with an address in a range.
+    Range(Ipv4Net),
+    /// The load balancer.
+    LoadBalancer,
+    /// These instances.
+    Instances(Vec<InstanceName>),
 }
 
 /// How machines are logged into.
@@ -169,10 +200,18 @@ pub struct Instance {
     pub image: String,
     /// System disk in GiB.
     pub disk: u32,
+    /// What it is made as.
+    pub disk_options: DiskOptions,
+    /// Disks beside it.
+    pub data_disks: Vec<DataDisk>,
     /// Whether and at which price it is a spot instance.
     pub spot: Spot,
     /// What it is told at its first start.
     pub user_data: Option<UserData>,
+    /// How long it lives, when not for ever.
+    pub expires: Option<Seconds>,
+    /// Its tags, those of all resources among them.
+    pub tags: BTreeMap<String, String>,
     /// Whether it may not be deleted or replaced.
     pub protect: bool,
 }

@@ -4,6 +4,7 @@
 //! speak of paths (`instances.ecs01.vswitch`) and a finding still gets its line and column.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::Spanned;
@@ -47,6 +48,18 @@ impl Places {
     /// The value at a path; when it is not written, the nearest parent that is.
     pub fn value(&self, path: &[String]) -> Option<Place> {
         self.find(path, |child| child.value.clone())
+    }
+
+    /// A part of the text at a path; none where it is not written as it is, but with escapes or on several lines.
+    pub fn part(&self, path: &[String], text: &str, part: Range<usize>) -> Option<Place> {
+        let whole = self.value(path)?;
+        let line = self.text.get(whole.bytes.start..)?.lines().next()?;
+        // A quote may stand before it.
+        let quotes = line.find(text).filter(|before| *before <= 1)?;
+        let start = whole.bytes.start + quotes + part.start;
+        let before = self.text.get(whole.bytes.start..start)?.chars().count();
+        let end = start + (part.end - part.start);
+        Some(Place { line: whole.line, column: whole.column + before, bytes: start..end })
     }
 
     /// The key at a path; when it is not written, the nearest parent that is.
@@ -195,6 +208,19 @@ mod tests {
         assert_eq!(&TEXT[key.bytes], "vswitch");
         let item = places.value(&path("list.1")).unwrap();
         assert_eq!((item.line, item.column, &TEXT[item.bytes]), (6, 5, "two"));
+    }
+
+    #[test]
+    fn a_part_of_a_value_has_its_column_within_quotes_and_without() {
+        let text = "allow: [80 from ü, \"81 from b\", 'it''s']\n";
+        let places = Places::read(text, serde_yaml::Options::default());
+        let part =
+            |index: &str, value: &str, part| places.part(&path(&format!("allow.{index}")), value, part);
+        let first = part("0", "80 from ü", 3..7).expect("a place");
+        assert_eq!((first.column, &text[first.bytes]), (12, "from"));
+        let second = part("1", "81 from b", 8..9).expect("a place");
+        assert_eq!((second.column, &text[second.bytes]), (29, "b"));
+        assert_eq!(part("2", "it's", 0..2), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! In two steps: [`with_default_shape`] before the rules run, so that they see the machines and vSwitches that will
 //! be there; [`resolve`] after them, when every value is known to be good.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
@@ -10,19 +11,24 @@ use ipnet::Ipv4Net;
 
 use crate::base::address::ServiceAddress;
 use crate::base::bucket::BucketLocation;
+use crate::base::disk::{DataDisk, DiskOptions};
 use crate::base::ids::{CloudId, InstanceName, RegionId, StackName, VSwitchName, ZoneId};
 use crate::base::spot::Spot;
+use crate::topology::admission::{self, parse as parse_admission};
 use crate::topology::count;
+use crate::topology::disk::Gibibytes;
 use crate::topology::duration::Seconds;
 use crate::topology::findings::Findings;
 use crate::topology::model::{
-    Address, App, Certificate, Dns, Edition, Eviction, Hooks, HostKeys, HostedRedis, Instance, Key, Listener,
-    LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol, Reach, Redis, RedisPlace, Rollout,
-    Series, Service, ServiceKind, Ssh, Sudo, Topology, UserData, VSwitch, Vantage, Variable, Verify, Vpc,
+    Address, Admission, App, Certificate, Choice, Chosen, Dns, Edition, Eviction, Existing, Hooks, HostKeys,
+    HostedRedis, Instance, Key, Listener, LoadBalancer, Login, ManagedRedis, Node, Persistence, Protocol,
+    Reach, Redis, RedisPlace, Rollout, Series, Service, ServiceKind, Ssh, Sudo, Topology, UserData, VSwitch,
+    Vantage, Variable, Verify, Vpc, Whom,
 };
 use crate::topology::outputs::output;
 use crate::topology::schema::{
-    self, CertificateForm, Document, EnvironmentForm, HostKeysForm, KeyForm, SpotForm, SudoForm, UserDataForm,
+    self, CertificateForm, ChosenFields, DataDiskFields, DiskFields, DiskForm, Document, EnvironmentForm,
+    ExistingForm, ExpiryForm, HostKeysForm, KeyForm, SpotForm, SudoForm, UserDataForm,
 };
 
 /// Range of a VPC that is made without one being given.
@@ -123,8 +129,11 @@ fn add_instances(document: &mut Document) {
         types: Vec::new(),
         image: None,
         disk: None,
+        data_disks: Vec::new(),
         spot: None,
         user_data: None,
+        tags: BTreeMap::new(),
+        expires: None,
         protect: false,
     };
     let public = Some(schema::Access::Public);
@@ -139,6 +148,9 @@ fn add_instances(document: &mut Document) {
 pub(super) fn resolve(document: Document) -> Topology {
     let outputs = document.outputs.iter().filter_map(|(name, text)| output(&document, name, text).ok());
     let outputs = outputs.collect();
+    let allow = document.network.security_group.allow.iter();
+    let allow = allow.filter_map(|text| admission(text, &document)).collect();
+    let chosen = chosen(&document);
     let logins: Vec<Login> =
         document.instances.values().map(|instance| login(&document.ssh, Some(&instance.ssh))).collect();
     let ssh = Ssh {
@@ -157,16 +169,24 @@ pub(super) fn resolve(document: Document) -> Topology {
     };
     Topology {
         outputs,
+        allow,
+        chosen,
         stack: StackName::new(document.stack),
         region: RegionId::new(document.region),
         vpc: match document.network.vpc.id {
-            Some(id) => Vpc::Existing(CloudId::new(id)),
+            Some(form) => Vpc::Existing(existing_id(&form)),
             None => Vpc::Create(range(document.network.vpc.cidr.as_deref().unwrap_or(DEFAULT_VPC))),
         },
         vswitches: document.network.vswitches.into_iter().map(vswitch).collect(),
-        security_group: document.network.security_group.id.map(CloudId::new),
+        security_group: document.network.security_group.id.as_ref().map(existing_id),
         ssh,
-        instances: document.instances.into_iter().zip(logins).map(instance).collect(),
+        instances: document
+            .instances
+            .into_iter()
+            .zip(logins)
+            .map(|written| instance(written, (&document.tags, document.expires)))
+            .collect(),
+        tags: document.tags,
         redis: redis(document.redis),
         node: node(document.node, document.app.as_ref()),
         app: document.app.map(app),
@@ -185,11 +205,77 @@ pub(super) fn resolve(document: Document) -> Topology {
     }
 }
 
+/// The id that is written; for what is chosen by something else that something, until it is looked up.
+fn existing_id(form: &ExistingForm) -> CloudId {
+    match form {
+        ExistingForm::Id(id) => CloudId::new(id),
+        ExistingForm::Chosen(fields) => {
+            CloudId::new(choice(fields).map(|by| format!("({by})")).unwrap_or_default())
+        }
+    }
+}
+
+/// By what something is chosen, where that is said as it has to be.
+pub(super) fn choice(fields: &ChosenFields) -> Option<Choice> {
+    let tag = fields.tag.as_ref().map(|tag| tag.iter().collect::<Vec<_>>());
+    match (tag.as_deref(), &fields.name) {
+        (Some([(key, value)]), None) => Some(Choice::Tag((*key).clone(), (*value).clone())),
+        (None, Some(name)) if !name.is_empty() => Some(Choice::Name(name.clone())),
+        _ => None,
+    }
+}
+
+/// What is there already, wherever it may be written.
+pub(super) fn existing(document: &Document) -> Vec<(Existing, &ExistingForm)> {
+    let network = &document.network;
+    let vswitches = network.vswitches.iter();
+    let vswitches = vswitches.map(|(name, one)| (Existing::VSwitch(VSwitchName::new(name)), one.id.as_ref()));
+    let all = [(Existing::Vpc, network.vpc.id.as_ref())].into_iter().chain(vswitches).chain([
+        (Existing::SecurityGroup, network.security_group.id.as_ref()),
+        (Existing::LoadBalancer, document.load_balancer.id.as_ref()),
+    ]);
+    all.filter_map(|(what, form)| Some((what, form?))).collect()
+}
+
+fn chosen(document: &Document) -> Vec<Chosen> {
+    let chosen = existing(document).into_iter().filter_map(|(what, form)| match form {
+        ExistingForm::Id(_) => None,
+        ExistingForm::Chosen(fields) => Some(Chosen { what, by: choice(fields)? }),
+    });
+    chosen.collect()
+}
+
+/// A rule in words; the names of instances stand for all of their declaration.
+fn admission(text: &str, document: &Document) -> Option<Admission> {
+    let written = parse_admission(text, &admitted(document)).ok()?;
+    let instances = |is_meant: &dyn Fn(&String, &schema::Instance) -> bool| {
+        let meant = document.instances.iter().filter(|(name, instance)| is_meant(name, instance));
+        Whom::Instances(meant.map(|(name, _)| InstanceName::new(name)).collect())
+    };
+    let from = match written.from {
+        admission::Whom::Range(range) => Whom::Range(range),
+        admission::Whom::LoadBalancer => Whom::LoadBalancer,
+        admission::Whom::Nodes => instances(&|name, _| document.node.on.contains(name)),
+        admission::Whom::Instance(own) => {
+            instances(&|name, instance| name == own || instance.declared == own)
+        }
+    };
+    Some(Admission { flow: written.flow, from })
+}
+
+/// The names of instances and of their declarations.
+pub(super) fn admitted(document: &Document) -> Vec<&str> {
+    let names =
+        document.instances.iter().flat_map(|(name, instance)| [name.as_str(), instance.declared.as_str()]);
+    let names: BTreeSet<&str> = names.filter(|name| !name.is_empty()).collect();
+    names.into_iter().collect()
+}
+
 fn vswitch((name, vswitch): (String, schema::VSwitch)) -> (VSwitchName, VSwitch) {
     let value = VSwitch {
         zone: ZoneId::new(vswitch.zone),
         cidr: range(&vswitch.cidr),
-        existing: vswitch.id.map(CloudId::new),
+        existing: vswitch.id.as_ref().map(existing_id),
     };
     (VSwitchName::new(name), value)
 }
@@ -212,7 +298,10 @@ fn login(all: &schema::Ssh, own: Option<&schema::InstanceSsh>) -> Login {
     }
 }
 
-fn instance(((name, instance), login): ((String, schema::Instance), Login)) -> (InstanceName, Instance) {
+fn instance(
+    ((name, instance), login): ((String, schema::Instance), Login),
+    (tags, expires): (&BTreeMap<String, String>, Option<ExpiryForm>),
+) -> (InstanceName, Instance) {
     let types = if instance.types.is_empty() {
         DEFAULT_TYPES.iter().map(ToString::to_string).collect()
     } else {
@@ -225,12 +314,31 @@ fn instance(((name, instance), login): ((String, schema::Instance), Login)) -> (
         reach: instance.via.map_or(Reach::Public, |host| Reach::Via(InstanceName::new(host))),
         types,
         image: instance.image.unwrap_or_else(|| DEFAULT_IMAGE.to_owned()),
-        disk: instance.disk.unwrap_or(DEFAULT_DISK),
+        disk: instance.disk.as_ref().and_then(DiskForm::size).map_or(DEFAULT_DISK, Gibibytes::count),
+        disk_options: instance.disk.map(|form| form.fields()).map(disk_options).unwrap_or_default(),
+        data_disks: instance.data_disks.into_iter().map(data_disk).collect(),
         spot: spot(instance.spot),
         user_data: instance.user_data.map(user_data),
+        tags: tags.clone().into_iter().chain(instance.tags).collect(),
+        expires: instance.expires.or(expires).and_then(ExpiryForm::time),
         protect: instance.protect,
     };
     (InstanceName::new(name), value)
+}
+
+fn disk_options(fields: DiskFields) -> DiskOptions {
+    DiskOptions {
+        category: fields.category.map(|category| category.word().to_owned()),
+        performance_level: fields.performance_level.map(|level| level.word().to_owned()),
+        encrypted: fields.encrypted,
+    }
+}
+
+fn data_disk(fields: DataDiskFields) -> DataDisk {
+    let DataDiskFields { name, size, category, performance_level, encrypted, delete_with_instance } = fields;
+    let options = disk_options(DiskFields { size: None, category, performance_level, encrypted });
+    let delete_with_instance = delete_with_instance.unwrap_or(true);
+    DataDisk { name, size: size.count(), options, delete_with_instance }
 }
 
 fn spot(form: Option<SpotForm>) -> Spot {
@@ -353,7 +461,7 @@ fn load_balancer(load_balancer: schema::LoadBalancer) -> LoadBalancer {
     let listener = load_balancer.listener;
     let protocol = listener.protocol.unwrap_or(Protocol::Http);
     LoadBalancer {
-        existing: load_balancer.id.map(CloudId::new),
+        existing: load_balancer.id.as_ref().map(existing_id),
         vswitches: load_balancer.vswitches.into_iter().map(VSwitchName::new).collect(),
         address: load_balancer.address.unwrap_or(Address::Internet),
         edition: load_balancer.edition.unwrap_or(Edition::Basic),

@@ -13,11 +13,15 @@ use serde::{Deserialize, Deserializer};
 
 pub use crate::topology::app::EnvironmentForm;
 use crate::topology::duration::Seconds;
+pub use crate::topology::existing::{ChosenFields, ExistingForm};
+pub use crate::topology::expiry::ExpiryForm;
 use crate::topology::json_schema::Scalar;
 pub use crate::topology::json_schema::VariableForm;
 pub use crate::topology::login::{HostKeysForm, KeyForm, PasswordFields, SudoForm};
 use crate::topology::model::Moment;
-pub use crate::topology::schema::instance::{Access, Instance, InstanceSsh, SpotForm, UserDataForm};
+pub use crate::topology::schema::instance::{
+    Access, DataDiskFields, DiskFields, DiskForm, Instance, InstanceSsh, SpotForm, UserDataForm,
+};
 
 /// A whole topology file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -50,6 +54,14 @@ pub struct Document {
     pub load_balancer: LoadBalancer,
     /// The name people open. Required: an ALB made since late 2024 refuses its own name.
     pub dns: Option<Dns>,
+    /// Tags of everything the stack makes that can have some, by key: `{ team: chat }`. Keys have 1 to 128 characters,
+    /// values 128 at most; 13 of them at most, since a resource has 20 and Albatross needs some. Default: none.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Scalar>")]
+    pub tags: BTreeMap<String, String>,
+    /// How long instances live: the cloud releases each that long after it was made, or after `apply --extend`; 30m to
+    /// 1095d. What is beside them stays, and is paid. Default: `never`.
+    pub expires: Option<ExpiryForm>,
     /// Whether servers, rules and listeners that others put into what this stack made are removed; default `false`:
     /// they are shown and kept.
     #[serde(default)]
@@ -97,8 +109,9 @@ pub struct Network {
 pub struct Vpc {
     /// Address range of a VPC to make, /8 to /28; default `192.168.0.0/16`.
     pub cidr: Option<String>,
-    /// An existing VPC, which is then never changed or deleted.
-    pub id: Option<String>,
+    /// An existing VPC, which is then never changed or deleted: its id, or what it is chosen by, `{ tag: { team: network } }`
+    /// or `{ name: shared }`.
+    pub id: Option<ExistingForm>,
 }
 
 /// A vSwitch to make or to use.
@@ -108,15 +121,19 @@ pub struct VSwitch {
     pub zone: String,
     /// Its address range, /16 to /29, inside the VPC's.
     pub cidr: String,
-    /// An existing vSwitch, which is then never changed or deleted; zone and range must be its own.
-    pub id: Option<String>,
+    /// An existing vSwitch, which is then never changed or deleted; zone and range must be its own. As `vpc.id`.
+    pub id: Option<ExistingForm>,
 }
 
 /// A security group to make or to use.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct SecurityGroup {
-    /// An existing group: rules are added to it and removed again, the group itself is never deleted.
-    pub id: Option<String>,
+    /// An existing group: rules are added to it and removed again, the group itself is never deleted. As `vpc.id`.
+    pub id: Option<ExistingForm>,
+    /// What is let in beside what the stack needs, in words: `tcp 8000-8100 from 10.0.0.0/8`, `icmp from anywhere`,
+    /// `9100 from bus`, `ssh from 203.0.113.7`, `8080 from load balancer`, `6380 from nodes`; default: nothing.
+    #[serde(default)]
+    pub allow: Vec<String>,
 }
 
 /// How machines are logged into.
@@ -296,8 +313,8 @@ pub struct Rollout {
 /// The ALB.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 pub struct LoadBalancer {
-    /// An existing ALB: a listener is added to it and removed again, the ALB itself is never deleted.
-    pub id: Option<String>,
+    /// An existing ALB: a listener is added to it and removed again, the ALB itself is never deleted. As `vpc.id`.
+    pub id: Option<ExistingForm>,
     /// vSwitches it has addresses in, in two zones or more; default: all.
     #[serde(default)]
     pub vswitches: Vec<String>,

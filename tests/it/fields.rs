@@ -34,7 +34,7 @@ const MACHINE: &[&str] =
     &["+/- instance.ecs02 host_key.ecs02 security_rule.redis-ecs02 release.ecs02 server.ecs02"];
 
 fn rows() -> Vec<Row> {
-    [network(), machines(), service(), app(), front()].into_iter().flatten().collect()
+    [network(), machines(), all(), service(), app(), front()].into_iter().flatten().collect()
 }
 
 /// Changes of a chatroom with a Tair instance.
@@ -129,6 +129,12 @@ fn network() -> Vec<Row> {
             Refused("the topology names sg-bp1other"),
         ),
         (
+            "network.security_group.allow",
+            &[("\nssh:", "  security_group: { allow: [9100 from load balancer, redis from nodes] }\n\nssh:")],
+            // The nodes are let in to Redis anyway.
+            Plan(&["create security_rule.tcp-9100-from-balancer-a security_rule.tcp-9100-from-balancer-b"]),
+        ),
+        (
             "ssh.allow_from",
             &[("203.0.113.0/24", "198.51.100.0/24")],
             Plan(&["create security_rule.ssh-198.51.100.0-24", "delete security_rule.ssh-203.0.113.0-24"]),
@@ -178,7 +184,16 @@ fn machines() -> Vec<Row> {
         ("instances.NAME.ssh.user", &[], NotCompared("as `ssh.user`")),
         ("instances.NAME.ssh.sudo", &[], NotCompared("as `ssh.sudo`")),
         ("instances.NAME.ssh.port", &[], NotCompared("as `ssh.port`")),
-        ("instances.NAME.disk", &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, disk: 60")], Plan(MACHINE)),
+        (
+            "instances.NAME.disk",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, disk: 60")],
+            Plan(&["update instance.ecs02"]),
+        ),
+        (
+            "instances.NAME.data_disks",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, data_disks: [{ name: logs, size: 20 }]")],
+            Plan(MACHINE),
+        ),
         (
             "instances.NAME.user_data",
             &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, user_data: 'echo hello'")],
@@ -190,9 +205,38 @@ fn machines() -> Vec<Row> {
             &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, protect: true")],
             Plan(&[]),
         ),
-        ("protect", &[("region:", "protect: true\nregion:")], Plan(&[])),
         ("state", &[], NotCompared("where the journal is, not what there is")),
         ("exclusive", &[("region:", "exclusive: true\nregion:")], Plan(&[])),
+    ]
+}
+
+/// What is said of all resources, or of all instances.
+fn all() -> Vec<Row> {
+    vec![
+        (
+            "instances.NAME.tags",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, tags: { role: node }")],
+            Plan(&["update instance.ecs02"]),
+        ),
+        (
+            "tags",
+            &[("region:", "tags: { team: chat }\nregion:")],
+            Plan(&[
+                "update vpc.main vswitch.a vswitch.b security_group.main key_pair.main",
+                "update instance.ecs01 instance.ecs02 instance.ecs03 load_balancer.main server_group.main",
+            ]),
+        ),
+        (
+            "instances.NAME.expires",
+            &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, expires: 4h")],
+            Plan(&["update instance.ecs02"]),
+        ),
+        (
+            "expires",
+            &[("region:", "expires: 4h\nregion:")],
+            Plan(&["update instance.ecs01 instance.ecs02 instance.ecs03"]),
+        ),
+        ("protect", &[("region:", "protect: true\nregion:")], Plan(&[])),
     ]
 }
 

@@ -240,7 +240,8 @@ fn a_stopped_redis_and_a_cut_way_to_it_are_told_apart() {
     let (group, rule) = (id_of(&env, "security_group.main"), id_of(&env, "security_rule.redis-ecs02"));
     let address = env.cloud().instance("ecs02")["private_address"].as_str().expect("an address").to_owned();
     let source = format!("{address}/32");
-    let gone = ecs::Rule { group: &group, port: 6379, source: &source, description: rule.as_str() };
+    let (protocol, ports) = ("tcp", "6379/6379");
+    let gone = ecs::Rule { group: &group, protocol, ports, source: &source, description: rule.as_str() };
     call(&env, &ecs::revoke(env.cloud().client("cn-hangzhou").region(), &gone));
     let failure = Failure::of(&env);
     let cause = "the security group does not let in security_rule.redis-ecs02 (tcp 6379 from ";

@@ -1,5 +1,6 @@
 //! The whole road on machine hosts: real Debians, booted by the local cloud.
 
+use albatross::base::disk::DiskOptions;
 use albatross::base::ids::{ClientToken, CloudId};
 use albatross::base::spot::Spot;
 use albatross::cloud::Product;
@@ -233,11 +234,14 @@ fn make_stranger(cloud: &LocalCloud) -> CloudId {
         instance_type: &text("instance_type"),
         image_family: "acs:alibaba_cloud_linux_3_2104_lts_x64",
         disk: 40,
+        disk_options: &DiskOptions::default(),
+        data_disks: &[],
         vswitch: &CloudId::new(text("vswitch")),
         security_group: &CloudId::new(group["SecurityGroupId"].as_str().expect("an id")),
         key_pair: &text("key_pair"),
         bandwidth: 0,
         spot: &Spot::No,
+        release_time: None,
         user_data: None,
         tags: &[],
     };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use albatross::base::disk::DiskOptions;
 use albatross::base::ids::{ClientToken, CloudId};
 use albatross::base::spot::Spot;
 use albatross::cloud::ecs::{self, NewInstance};
@@ -63,11 +64,14 @@ async fn starting(client: &Client, poller: &Poller, number: usize) -> Vec<CloudI
             instance_type: "ecs.g7.large",
             image_family: "acs:debian_12_11_x64",
             disk: 40,
+            disk_options: &DiskOptions::default(),
+            data_disks: &[],
             vswitch: &vswitch,
             security_group: &group,
             key_pair: &pair,
             bandwidth: 0,
             spot: &Spot::No,
+            release_time: None,
             user_data: None,
             tags: &[],
         };

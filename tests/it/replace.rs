@@ -102,11 +102,11 @@ fn another_image_makes_the_new_machine_first() {
 }
 
 #[test]
-fn another_disk_makes_the_new_machine_first() {
+fn a_smaller_disk_makes_the_new_machine_first() {
     expect_replaced_machine(
         &control_plane(),
-        ("ecs02: { vswitch: b", "ecs02: { vswitch: b, disk: 60"),
-        "disk: 40 -> 60  # forces replacement: the file system would not follow the disk",
+        ("ecs02: { vswitch: b", "ecs02: { vswitch: b, disk: 30"),
+        "disk: 40 -> 30  # forces replacement: a disk cannot be made smaller",
     );
 }
 
@@ -414,7 +414,7 @@ fn people_hardly_notice_that_a_machine_is_replaced() {
     }
     let env = TestEnv::with_chatroom();
     let regular = Regular::arrives(&env);
-    env.write_changed("chatroom.yaml", &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, disk: 60")]);
+    env.write_changed("chatroom.yaml", &[("ecs02: { vswitch: b", "ecs02: { vswitch: b, disk: 30")]);
     let run = env.local("apply").expect_code(0);
     expect_done_in_order(
         &run.stderr,
@@ -441,7 +441,7 @@ fn releases_move_to_another_redis_machine_one_after_another() {
     }
     let env = TestEnv::with_chatroom();
     let regular = Regular::arrives(&env);
-    env.write_changed("chatroom.yaml", &[("ecs03: { vswitch: a,", "ecs03: { vswitch: a, disk: 60,")]);
+    env.write_changed("chatroom.yaml", &[("ecs03: { vswitch: a,", "ecs03: { vswitch: a, disk: 30,")]);
     expect_plan(
         &env,
         &[
@@ -475,7 +475,7 @@ fn the_old_jump_host_is_the_way_until_the_new_one_is() {
         return;
     }
     let env = TestEnv::with_chatroom();
-    env.write_changed("chatroom.yaml", &[("ecs01: { vswitch: a", "ecs01: { vswitch: a, disk: 60")]);
+    env.write_changed("chatroom.yaml", &[("ecs01: { vswitch: a", "ecs01: { vswitch: a, disk: 30")]);
     env.kill_local_at(".. host_key.ecs01: create", "apply");
     // Redis is behind the jump host: it can be read, and is as it was.
     let plan = planned(&env);

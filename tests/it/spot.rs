@@ -1,6 +1,8 @@
 //! Spot instances: asked for as such, told apart, and refused with a reason while the market asks more.
 
-use serde_json::Value;
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
 
 use crate::replace::planned;
 use crate::support::{TestEnv, example};
@@ -15,6 +17,20 @@ fn write(env: &TestEnv, spot: &str) {
         "chatroom.yaml",
         text.replace(ORDINARY, &format!("ecs02: {{ vswitch: b, access: public, spot: {spot} }}")),
     );
+}
+
+/// Each try to make an instance: its type, its token, and what came of it.
+fn tries(env: &TestEnv, name: &str) -> Vec<(String, String, bool)> {
+    let log = env.cloud().call_log();
+    let made = log
+        .iter()
+        .filter(|call| call["operation"] == "Ecs.RunInstances" && call["parameters"]["InstanceName"] == name);
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let one = |call: &Value| {
+        let parameters = &call["parameters"];
+        (text(&parameters["InstanceType"]), text(&parameters["ClientToken"]), call["code"].is_null())
+    };
+    made.map(one).collect()
 }
 
 /// What was asked for when an instance was made, by name, last try first.
@@ -59,4 +75,35 @@ fn while_the_market_asks_more_the_error_says_so() {
     ]);
     write(&env, "{ price_limit: 9.5 }");
     env.local("apply").expect_code(0);
+}
+
+#[test]
+fn where_the_market_asks_more_for_a_type_the_next_one_is_tried() {
+    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let types = ["ecs.r7.large", "ecs.t5-lc1m1.small", "ecs.e-c1m1.large"];
+    write(&env, &format!("{{ price_limit: 0.1 }}, types: [{}]", types.join(", ")));
+    // Of the second nothing is left.
+    env.cloud().sell_out(&[json!({"zone": "cn-hangzhou-i", "instance_type": types[1]})]);
+    env.local("apply").expect_code(0).expect_in_order(&[
+        "instance.ecs02: the market asks more for ecs.r7.large than its limit",
+        "instance.ecs02: ecs.t5-lc1m1.small is out of stock",
+    ]);
+    let tries = tries(&env, "ecs02");
+    let tried: Vec<&str> = tries.iter().map(|(kind, _, _)| kind.as_str()).collect();
+    assert_eq!(tried, types);
+    assert_eq!(tries.iter().map(|(_, _, is_made)| *is_made).collect::<Vec<_>>(), [false, false, true]);
+    let tokens: BTreeSet<&String> = tries.iter().map(|(_, token, _)| token).collect();
+    assert_eq!(tokens.len(), types.len(), "each try has a token of its own: {tries:?}");
+    // Whoever reads the journal finds each of them, and what it was answered.
+    let journal = std::fs::read_to_string(env.state().join("journal")).expect("a journal");
+    let of_it = journal.lines().filter(|line| line.contains("instance.ecs02"));
+    let told: Vec<&str> = of_it
+        .filter_map(|line| types.iter().copied().chain(["\"refuse\""]).find(|one| line.contains(one)))
+        .collect();
+    assert_eq!(told[..5], [types[0], "\"refuse\"", types[1], "\"refuse\"", types[2]]);
+    env.local("plan").expect_code(0).expect_in_order(&[
+        "No changes",
+        "note: instance.ecs02 is ecs.e-c1m1.large; ecs.r7.large, the first of its types, was not to be had",
+    ]);
+    env.local("status").expect_code(0).expect_in_order(&["instance.ecs02", "ecs.e-c1m1.large Running"]);
 }

@@ -58,7 +58,8 @@ impl Drawing<'_> {
             return;
         }
         let name = address(meta).map_or_else(|| format!("orphan {id}"), str::to_owned);
-        self.line(name, id, line);
+        let tags = meta.tags.iter().filter(|(key, _)| !key.starts_with("albatross:"));
+        self.line(name, id, line + &tag_words(tags));
     }
 
     fn line(&mut self, name: String, id: &str, line: String) {
@@ -122,7 +123,10 @@ impl Drawing<'_> {
     fn machines(&mut self, state: &State) {
         for (id, own) in &self.world.instances {
             let exposure = if own.public_address.is_some() { "public" } else { "private" };
-            let line = format!("{} {exposure} {:?}", self.name(&own.vswitch), own.status);
+            let of_it = self.world.disks.values().filter(|disk| disk.instance.as_ref() == Some(id));
+            let disks: Vec<String> = of_it.map(|disk| disk.size.to_string()).collect();
+            let home = self.name(&own.vswitch);
+            let line = format!("{home} {exposure} {:?} {} GiB", own.status, disks.join(" and "));
             self.add(&own.meta, id, line);
             let pinned = own.meta.tags.contains_key(albatross::resource::ownership::HOST_KEY_TAG);
             let name = self.name(id).replace("instance.", "");
@@ -190,10 +194,21 @@ impl Drawing<'_> {
     }
 }
 
+/// Tags beside those by which a resource is known.
+fn tag_words<'t>(tags: impl Iterator<Item = (&'t String, &'t String)>) -> String {
+    tags.map(|(key, value)| format!(" {key}={value}")).collect()
+}
+
 /// What a topology says that there must be.
 pub(crate) fn wanted(topology: &Topology) -> Likeness {
     let mut lines = Likeness::new();
-    let mut add = |name: String, line: String| drop(lines.insert(name, line));
+    let tagged = ["vpc", "vswitch", "security_group", "key_pair", "load_balancer", "server_group"];
+    let of_all = tag_words(topology.tags.iter());
+    let mut add = |name: String, line: String| {
+        let has_tags = tagged.iter().any(|kind| name.split('.').next() == Some(kind));
+        let line = if has_tags { line + &of_all } else { line };
+        drop(lines.insert(name, line));
+    };
     add("vpc.main".to_owned(), "192.168.0.0/16 Available".to_owned());
     for (name, own) in &topology.vswitches {
         add(format!("vswitch.{name}"), format!("vpc.main {} {} Available", own.zone, own.cidr));
@@ -211,7 +226,11 @@ pub(crate) fn wanted(topology: &Topology) -> Likeness {
     }
     for (name, own) in &topology.instances {
         let exposure = if own.reach == Reach::Public { "public" } else { "private" };
-        add(format!("instance.{name}"), format!("vswitch.{} {exposure} Running", own.vswitch));
+        let tags = tag_words(own.tags.iter());
+        add(
+            format!("instance.{name}"),
+            format!("vswitch.{} {exposure} Running {} GiB{tags}", own.vswitch, own.disk),
+        );
         add(format!("host_key.{name}"), "pinned".to_owned());
     }
     let RedisPlace::OnHost(hosted) = &redis.place else {

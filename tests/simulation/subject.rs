@@ -20,10 +20,16 @@ pub(crate) fn address(meta: &Meta) -> Option<&str> {
 pub(crate) fn of(world: &World, operation: &Operation, parameters: &Parameters) -> Option<String> {
     let text = |name: &str| parameters.text(name);
     match operation.action.as_str() {
-        "TagResources" => {
+        "TagResources" | "UntagResources" | "UnTagResources" => {
             let pins = parameters.list("Tag").iter().any(|tag| tag.text("Key") == Some(HOST_KEY_TAG));
-            let instance = instance_name(world, text("ResourceId.1")?)?;
-            pins.then(|| format!("host_key.{instance}"))
+            if !pins {
+                return tagged(world, text("ResourceId.1")?).map(str::to_owned);
+            }
+            Some(format!("host_key.{}", instance_name(world, text("ResourceId.1")?)?))
+        }
+        "ResizeDisk" | "ModifyDiskAttribute" => {
+            let instance = world.disks.get(text("DiskId")?)?.instance.as_ref()?;
+            Some(format!("instance.{}", instance_name(world, instance)?))
         }
         "RunCommand" => Some(format!("host_key.{}", instance_name(world, text("InstanceId.1")?)?)),
         "AuthorizeSecurityGroup" => remark(text("Permissions.1.Description")?),
@@ -92,6 +98,22 @@ fn by_id(world: &World, parameters: &Parameters) -> Option<String> {
         "VpcId",
     ];
     names.into_iter().find_map(found)
+}
+
+/// The address of what is tagged again.
+fn tagged<'w>(world: &'w World, id: &str) -> Option<&'w str> {
+    let key = (super::region::REGION.to_owned(), id.to_owned());
+    let meta = world
+        .instances
+        .get(id)
+        .map(|own| &own.meta)
+        .or_else(|| world.vpcs.get(id).map(|own| &own.meta))
+        .or_else(|| world.vswitches.get(id).map(|own| &own.meta))
+        .or_else(|| world.security_groups.get(id).map(|own| &own.meta))
+        .or_else(|| world.key_pairs.get(&key).map(|own| &own.meta))
+        .or_else(|| world.load_balancers.get(id).map(|own| &own.meta))
+        .or_else(|| world.server_groups.get(id).map(|own| &own.meta))?;
+    address(meta)
 }
 
 fn instance_name(world: &World, id: &str) -> Option<String> {

@@ -10,6 +10,7 @@ use crate::cloud::alb::{self, HealthCheck, ListenerSettings, NewLoadBalancer, Ne
 use crate::cloud::codes;
 use crate::cloud::error::CloudError;
 use crate::cloud::wait::{Look, UNSEEN};
+use crate::plan::Step;
 use crate::plan::action::Action;
 use crate::resource::observed::{Observation, Output, Outputs, Owner};
 use crate::resource::ownership::console_name;
@@ -29,10 +30,11 @@ const HEALTHY: Duration = Duration::from_mins(1);
 impl Provider {
     pub(super) async fn put_load_balancer(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &LoadBalancerSpec,
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         let id = match (&spec.source, current) {
             (Source::Existing(id), _) => id.clone(),
             (Source::Created, Some(current)) => {
@@ -40,17 +42,18 @@ impl Provider {
                 self.change(address, |token| alb::rename_load_balancer(&current.id, &name, token)).await?;
                 current.id.clone()
             }
-            (Source::Created, None) => self.create_load_balancer(address, spec).await?,
+            (Source::Created, None) => self.create_load_balancer(step, spec).await?,
         };
         self.load_balancer_active(address, &id).await
     }
 
     async fn create_load_balancer(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &LoadBalancerSpec,
     ) -> Result<CloudId, ApplyError> {
-        let (name, marks) = (console_name(&self.stack, address), self.marks(address));
+        let address = &step.address;
+        let (name, marks) = (console_name(&self.stack, address), self.marks_of(step));
         let vpc = self.known.only(Kind::Vpc)?;
         let zone = |(zone, vswitch): &(String, ResourceAddress)| Ok((zone.clone(), self.known.id(vswitch)?));
         let zones = spec.zones.iter().map(zone).collect::<Result<Vec<_>, ApplyError>>()?;
@@ -103,10 +106,11 @@ impl Provider {
 
     pub(super) async fn put_server_group(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &ServerGroupSpec,
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         let health = HealthCheck {
             path: &spec.health_path,
             interval: HEALTH_INTERVAL,
@@ -120,7 +124,7 @@ impl Provider {
             self.change(address, build).await?;
             current.id.clone()
         } else {
-            let (name, marks) = (console_name(&self.stack, address), self.marks(address));
+            let (name, marks) = (console_name(&self.stack, address), self.marks_of(step));
             let vpc = self.known.only(Kind::Vpc)?;
             let new = NewServerGroup { name: &name, vpc: &vpc, health, tags: &self.tags(&marks) };
             let region = self.client.region();

@@ -8,15 +8,18 @@ use std::sync::PoisonError;
 use super::{Known, Provider};
 use crate::apply::error::ApplyError;
 use crate::base::ids::{CloudId, InstanceName};
+use crate::plan::Step;
 use crate::resource::observed::Output;
 use crate::resource::ownership::{GENERATION_TAG, RESOURCE_TAG, STACK_TAG};
 use crate::resource::spec::HostSpec;
+use crate::resource::tags::UserTags;
 use crate::resource::{Kind, ResourceAddress};
 
 /// What marks a resource as ours in the cloud, as far as it is text of its own.
 pub(super) struct Marks {
     resource: String,
     generation: String,
+    user: UserTags,
 }
 
 impl Provider {
@@ -33,16 +36,22 @@ impl Provider {
     /// What the next resource at an address is marked with.
     pub(super) fn marks(&self, address: &ResourceAddress) -> Marks {
         let generation = self.ledger.generation(address).max(self.known.next_generation(address));
-        Marks { resource: address.to_string(), generation: generation.to_string() }
+        Marks { resource: address.to_string(), generation: generation.to_string(), user: UserTags::new() }
     }
 
-    /// What tells our resources from others, and the newer of two from the older.
-    pub(super) fn tags<'t>(&'t self, marks: &'t Marks) -> [(&'t str, &'t str); 3] {
-        [
+    /// What the next resource of a step is marked with, and the tags that it shall have.
+    pub(super) fn marks_of(&self, step: &Step) -> Marks {
+        Marks { user: step.tags.clone(), ..self.marks(&step.address) }
+    }
+
+    /// What tells our resources from others, and the newer of two from the older; then what the topology asks for.
+    pub(super) fn tags<'t>(&'t self, marks: &'t Marks) -> Vec<(&'t str, &'t str)> {
+        let own = [
             (STACK_TAG, self.stack.as_str()),
-            (RESOURCE_TAG, &marks.resource),
-            (GENERATION_TAG, &marks.generation),
-        ]
+            (RESOURCE_TAG, marks.resource.as_str()),
+            (GENERATION_TAG, marks.generation.as_str()),
+        ];
+        own.into_iter().chain(marks.user.iter().map(|(key, value)| (key.as_str(), value.as_str()))).collect()
     }
 
     /// Whether a deposed resource that has no id of its own is the very one that took its place: an address that was

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use super::waits::{Goal, judge_state};
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
+use crate::base::expiry::{self, NEVER};
 use crate::base::ids::CloudId;
 use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::codes;
@@ -14,9 +15,12 @@ use crate::cloud::ecs::{self, NewInstance};
 use crate::cloud::error::CloudError;
 use crate::cloud::poller::HasState;
 use crate::cloud::wait::Look;
+use crate::plan::Step;
 use crate::resource::observed::{Fields, Observation, Output, Outputs};
-use crate::resource::ownership::{HOST_KEY_TAG, IMAGE_TAG, OF_OPERATOR, USER_DATA_TAG, image_tag};
-use crate::resource::spec::{HostSpec, InstanceSpec, KeyPairSpec};
+use crate::resource::ownership::{
+    EXPIRES_TAG, HOST_KEY_TAG, IMAGE_TAG, OF_OPERATOR, USER_DATA_TAG, image_tag,
+};
+use crate::resource::spec::{EXPIRES, HostSpec, InstanceSpec, KeyPairSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::HostKey;
 
@@ -31,15 +35,12 @@ const READ_HOST_KEY: &str = "cat /etc/ssh/ssh_host_ed25519_key.pub";
 
 impl Provider {
     /// It has no client token; its name, made from the key, is unique and says whether it is there.
-    pub(super) async fn put_key_pair(
-        &self,
-        address: &ResourceAddress,
-        spec: &KeyPairSpec,
-    ) -> Result<Outputs, ApplyError> {
+    pub(super) async fn put_key_pair(&self, step: &Step, spec: &KeyPairSpec) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         let digest = hex::encode(Sha256::digest(&spec.public_key));
         let name = format!("albatross-{}-{}", self.stack, &digest[..8]);
         let id = CloudId::new(&name);
-        let marks = self.marks(address);
+        let marks = self.marks_of(step);
         let region = self.client.region();
         let build = |_: &_| ecs::import_key_pair(region, &name, &spec.public_key, &self.tags(&marks));
         match self.change(address, build).await {
@@ -62,28 +63,34 @@ impl Provider {
 
     pub(super) async fn create_instance(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &InstanceSpec,
     ) -> Result<Outputs, ApplyError> {
-        let id = self.run_first_available_type(address, spec).await?;
-        self.instance_running(address, &id).await
+        let id = self.run_first_available_type(step, spec).await?;
+        self.instance_running(&step.address, &id).await
     }
 
-    /// Tries the types in order; only a lack of stock moves on to the next.
+    /// Tries the types in order, each with a token of its own; only a lack of stock moves on to the next, or a market that
+    /// asks more than a spot instance may cost.
     async fn run_first_available_type(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &InstanceSpec,
     ) -> Result<CloudId, ApplyError> {
+        let address = &step.address;
         let vswitch = self.known.id(&spec.vswitch)?;
         let security_group = self.known.only(Kind::SecurityGroup)?;
         let key_pair = self.known.only(Kind::KeyPair)?;
-        let marks = self.marks(address);
+        let marks = self.marks_of(step);
         let image = image_tag(&spec.image);
-        let mut tags = self.tags(&marks).to_vec();
+        let mut tags = self.tags(&marks);
         tags.push((IMAGE_TAG, &image));
         let user_data = self.user_data_for(address, spec)?;
         tags.extend(spec.user_data.as_deref().map(|digest| (USER_DATA_TAG, digest)));
+        let release = spec.expires.map(|time| expiry::end(self.now_there(), time));
+        let note = spec.expires.zip(release).map(|(time, end)| expiry::note(time, end));
+        tags.extend(note.as_deref().map(|note| (EXPIRES_TAG, note)));
+        let release = release.map(expiry::asked);
         let mut refusal = ApplyError::Missing { address: address.clone(), what: "instance type" };
         for instance_type in &spec.types {
             let new = NewInstance {
@@ -91,11 +98,14 @@ impl Provider {
                 instance_type,
                 image_family: &spec.image,
                 disk: spec.disk,
+                disk_options: &spec.disk_options,
+                data_disks: &spec.data_disks,
                 vswitch: &vswitch,
                 security_group: &security_group,
                 key_pair: key_pair.as_str(),
                 bandwidth: spec.exposure.bandwidth(),
                 spot: &spec.spot,
+                release_time: release.as_deref(),
                 user_data,
                 tags: &tags,
             };
@@ -103,6 +113,10 @@ impl Provider {
             match self.create(address, |token| ecs::run_instance(region, &new, token)).await {
                 Err(ApplyError::Cloud(error)) if codes::NOT_SOLD_HERE.have(error.code()) => {
                     self.note(address, format!("{instance_type} is out of stock"));
+                    refusal = error.into();
+                }
+                Err(ApplyError::Cloud(error)) if codes::SPOT_TOO_DEAR.have(error.code()) => {
+                    self.note(address, format!("the market asks more for {instance_type} than its limit"));
                     refusal = error.into();
                 }
                 Ok(id) => {
@@ -137,12 +151,13 @@ impl Provider {
         self.until_stopped(goal, self.until(&self.poller.instances, id, goal, judge)).await
     }
 
-    /// Gives an instance that is there its name and its security group back, and starts it.
+    /// Gives an instance that is there its name and its security group back, starts it, and changes its disks.
     pub(super) async fn update_instance(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         current: &Observation,
     ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         let field = |name: &str| current.fields.get(name).map_or("", String::as_str);
         let own_group = self.known.only(Kind::SecurityGroup)?;
         let is_named = matches!(field("name"), "") || field("name") == address.name;
@@ -158,7 +173,32 @@ impl Provider {
             let name = (!is_named).then_some(address.name.as_str());
             self.change(address, |_| ecs::modify_instance(&current.id, name, &groups)).await?;
         }
-        self.start_instance(address, current).await
+        let mut outputs = self.start_instance(address, current).await?;
+        self.settle_disks(step, &current.id).await?;
+        if let (true, Some(Spec::Instance(spec))) = (step.action.changes_field(EXPIRES), &step.spec) {
+            let end = self.settle_expiry(address, &current.id, spec.expires).await?;
+            outputs.insert(Output::ReleaseTime, end);
+        }
+        Ok(outputs)
+    }
+
+    /// Sets when an instance goes by itself, from now on, or takes that back. The tag goes first: a command that ends
+    /// in between leaves a moment that is not the tag's, and the next one sets both again.
+    async fn settle_expiry(
+        &self,
+        address: &ResourceAddress,
+        id: &CloudId,
+        time: Option<Duration>,
+    ) -> Result<String, ApplyError> {
+        let region = self.client.region();
+        let end = time.map(|time| (time, expiry::end(self.now_there(), time)));
+        if let Some((time, end)) = end {
+            let note = expiry::note(time, end);
+            self.mark(address, ecs::tag_instance(region, id, &[(EXPIRES_TAG, &note)])).await?;
+        }
+        let asked = end.map(|(_, end)| expiry::asked(end));
+        self.change(address, |_| ecs::release_at(region, id, asked.as_deref())).await?;
+        Ok(end.map_or_else(|| NEVER.to_owned(), |(_, end)| expiry::told(end)))
     }
 
     /// An instance that is there but stopped, or about to be.
@@ -302,6 +342,8 @@ pub(crate) fn instance_outputs(instance: &ecs::Instance) -> Outputs {
     if let Some(address) = instance.public_ip_address.ip_address.first() {
         outputs.insert(Output::PublicAddress, address.clone());
     }
+    let end = Some(instance.auto_release_time.clone()).filter(|end| !end.is_empty());
+    outputs.insert(Output::ReleaseTime, end.unwrap_or_else(|| NEVER.to_owned()));
     outputs
 }
 

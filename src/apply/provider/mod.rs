@@ -6,6 +6,7 @@
 
 pub(super) mod balancer;
 mod deposed;
+mod disks;
 pub(super) mod front;
 pub(super) mod host;
 mod letting;
@@ -14,12 +15,14 @@ pub(super) mod name;
 pub(super) mod network;
 pub(super) mod redis;
 mod rollout;
+mod tags;
 mod waits;
 mod written;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -29,6 +32,7 @@ use crate::apply::event::{Event, Sink};
 use crate::apply::hosts::Hosts;
 use crate::apply::ledger::Ledger;
 use crate::base::certificate::Certificate;
+use crate::base::clock;
 use crate::base::ids::{ClientToken, CloudId, StackName};
 use crate::base::secret::Secret;
 use crate::cloud::call::Call;
@@ -202,6 +206,12 @@ impl Provider {
         self
     }
 
+    /// Now by the cloud's clock, as far as it has told it: that is what decides when something is over.
+    pub(crate) fn now_there(&self) -> Timestamp {
+        let skew = SignedDuration::from_secs(self.client.clock_skew().unwrap_or(0));
+        clock::now().saturating_add(skew).unwrap_or_else(|_| clock::now())
+    }
+
     /// With somebody who may say stop.
     #[must_use]
     pub fn stopped_by(mut self, stop: CancellationToken) -> Self {
@@ -231,20 +241,40 @@ impl Provider {
             // Found by its tags, not known to this journal: from now on it is.
             self.ledger.accept(address, &current.id)?;
         }
-        let outputs = match (spec, current) {
-            (Spec::Vpc(spec), current) => self.put_vpc(address, spec, current).await?,
-            (Spec::VSwitch(spec), _) => self.put_vswitch(address, spec).await?,
-            (Spec::SecurityGroup(spec), _) => self.put_security_group(address, spec).await?,
+        self.begin_tags(step)?;
+        let outputs = match current.filter(|_| step.action.changes_tags_alone()) {
+            Some(current) => current.outputs.clone(),
+            None => self.put_itself(step, spec, (current, traffic)).await?,
+        };
+        self.known.learn(address, outputs.clone());
+        let id = self.known.id(address)?;
+        self.settle_tags(step, &id).await?;
+        self.ledger.ready(address, &outputs, &self.written(step, spec))?;
+        Ok(id)
+    }
+
+    /// All of it but the tags of what is there.
+    async fn put_itself(
+        &self,
+        step: &Step,
+        spec: &Spec,
+        (current, traffic): (Option<&Observation>, Traffic),
+    ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
+        Ok(match (spec, current) {
+            (Spec::Vpc(spec), current) => self.put_vpc(step, spec, current).await?,
+            (Spec::VSwitch(spec), _) => self.put_vswitch(step, spec).await?,
+            (Spec::SecurityGroup(spec), _) => self.put_security_group(step, spec).await?,
             (Spec::SecurityRule(spec), _) => self.put_security_rule(address, spec).await?,
-            (Spec::KeyPair(spec), _) => self.put_key_pair(address, spec).await?,
-            (Spec::Instance(_), Some(current)) => self.update_instance(address, current).await?,
-            (Spec::Instance(spec), None) => self.create_instance(address, spec).await?,
+            (Spec::KeyPair(spec), _) => self.put_key_pair(step, spec).await?,
+            (Spec::Instance(_), Some(current)) => self.update_instance(step, current).await?,
+            (Spec::Instance(spec), None) => self.create_instance(step, spec).await?,
             (Spec::HostKey(spec), _) => self.put_host_key(address, spec).await?,
             (Spec::Redis(spec), current) => self.put_redis(address, spec, current).await?,
-            (Spec::RedisInstance(spec), current) => self.put_redis_instance(address, spec, current).await?,
+            (Spec::RedisInstance(spec), current) => self.put_redis_instance(step, spec, current).await?,
             (Spec::RedisAccount(spec), _) => self.put_redis_account(address, spec).await?,
-            (Spec::LoadBalancer(spec), current) => self.put_load_balancer(address, spec, current).await?,
-            (Spec::ServerGroup(spec), current) => self.put_server_group(address, spec, current).await?,
+            (Spec::LoadBalancer(spec), current) => self.put_load_balancer(step, spec, current).await?,
+            (Spec::ServerGroup(spec), current) => self.put_server_group(step, spec, current).await?,
             (Spec::Release(spec), current) => self.put_release(address, spec, (current, traffic)).await?,
             (Spec::Server(spec), current) => self.put_server(address, spec, current).await?,
             (Spec::Certificate(spec), current) => self.put_certificate(address, spec, current).await?,
@@ -253,10 +283,7 @@ impl Provider {
                 self.put_listener(address, spec, (current, &step.action)).await?
             }
             (Spec::Record(spec), current) => self.put_record(address, spec, (current, &step.action)).await?,
-        };
-        self.known.learn(address, outputs.clone());
-        self.ledger.ready(address, &outputs, &self.written(step, spec))?;
-        self.known.id(address)
+        })
     }
 
     /// Removes a resource and waits until it is gone.

@@ -8,6 +8,7 @@ use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
 use crate::cloud::vpc::NewVSwitch;
 use crate::cloud::{ecs, vpc};
+use crate::plan::Step;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::{console_name, remark};
 use crate::resource::spec::{SecurityGroupSpec, SecurityRuleSpec, Source, VSwitchSpec, VpcSpec};
@@ -19,10 +20,11 @@ const LEAVE: Duration = Duration::from_mins(10);
 impl Provider {
     pub(super) async fn put_vpc(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &VpcSpec,
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         let id = match (&spec.source, current) {
             (Source::Existing(id), _) => return Ok(id_only(id)),
             (Source::Created, Some(current)) => {
@@ -32,7 +34,7 @@ impl Provider {
                 current.id.clone()
             }
             (Source::Created, None) => {
-                let (name, marks) = (console_name(&self.stack, address), self.marks(address));
+                let (name, marks) = (console_name(&self.stack, address), self.marks_of(step));
                 let cidr = spec.cidr.map(|cidr| cidr.to_string()).unwrap_or_default();
                 let region = self.client.region();
                 self.create(address, |token| vpc::create_vpc(region, &name, &cidr, &self.tags(&marks), token))
@@ -42,16 +44,13 @@ impl Provider {
         self.ready(address, &id).await
     }
 
-    pub(super) async fn put_vswitch(
-        &self,
-        address: &ResourceAddress,
-        spec: &VSwitchSpec,
-    ) -> Result<Outputs, ApplyError> {
+    pub(super) async fn put_vswitch(&self, step: &Step, spec: &VSwitchSpec) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         if let Source::Existing(id) = &spec.source {
             return Ok(id_only(id));
         }
         let _turn = self.one_vswitch_at_a_time.lock().await;
-        let (name, marks) = (console_name(&self.stack, address), self.marks(address));
+        let (name, marks) = (console_name(&self.stack, address), self.marks_of(step));
         let cidr = spec.cidr.to_string();
         let vpc_id = self.known.only(Kind::Vpc)?;
         let new =
@@ -63,13 +62,14 @@ impl Provider {
 
     pub(super) async fn put_security_group(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &SecurityGroupSpec,
     ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         if let Source::Existing(id) = &spec.source {
             return Ok(id_only(id));
         }
-        let (name, marks) = (console_name(&self.stack, address), self.marks(address));
+        let (name, marks) = (console_name(&self.stack, address), self.marks_of(step));
         let vpc_id = self.known.only(Kind::Vpc)?;
         let region = self.client.region();
         let build = |token: &_| ecs::create_security_group(region, &name, &vpc_id, &self.tags(&marks), token);
@@ -89,10 +89,12 @@ impl Provider {
             what: "private address",
         })?;
         let description = remark(&self.stack, address);
-        let rule = ecs::Rule { group: &group, port: spec.port, source: &source, description: &description };
+        let (protocol, ports) = (spec.flow.protocol(), spec.flow.port_range());
+        let rule =
+            ecs::Rule { group: &group, protocol, ports: &ports, source: &source, description: &description };
         let region = self.client.region();
         self.change(address, |token| ecs::authorize(region, &rule, token)).await?;
-        let id = rule_id(&group, spec.port, &source);
+        let id = rule_id(&group, (protocol, &spec.flow.ports()), &source);
         self.ledger.accept(address, &id)?;
         Ok(id_only(&id))
     }
@@ -111,9 +113,16 @@ impl Provider {
             // Whatever somebody has made of it.
             return self.remove(address, &ecs::revoke_by_id(region, &group, rule), SETTLE).await;
         }
-        let missing = || ApplyError::Missing { address: address.clone(), what: "port" };
-        let (port, source) = (field("port").parse().map_err(|_| missing())?, field("from"));
-        let rule = ecs::Rule { group: &group, port, source: &source, description: "" };
+        let (protocol, port, source) = (field("protocol"), field("port"), field("from"));
+        let ports = if port.contains('/') { port } else { format!("{port}/{port}") };
+        let rule = ecs::Rule {
+            group: &group,
+            // The journal of an earlier version has no word on it.
+            protocol: if protocol.is_empty() { "tcp" } else { &protocol },
+            ports: &ports,
+            source: &source,
+            description: "",
+        };
         self.remove(address, &ecs::revoke(region, &rule), SETTLE).await
     }
 
@@ -141,9 +150,10 @@ impl Provider {
     }
 }
 
-/// A rule has no id of its own here: group, port and source name it.
-pub(crate) fn rule_id(group: &CloudId, port: impl std::fmt::Display, source: &str) -> CloudId {
+/// A rule has no id of its own here: group, protocol unless it is TCP, port and source name it.
+pub(crate) fn rule_id(group: &CloudId, (protocol, port): (&str, &str), source: &str) -> CloudId {
     // The cloud may show a single address without its prefix.
     let prefix = if source.is_empty() || source.contains('/') { "" } else { "/32" };
-    CloudId::new(format!("{group}:{port}:{source}{prefix}"))
+    let protocol = if protocol == "tcp" { String::new() } else { format!("{protocol}:") };
+    CloudId::new(format!("{group}:{protocol}{port}:{source}{prefix}"))
 }

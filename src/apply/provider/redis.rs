@@ -22,6 +22,7 @@ use crate::cloud::codes;
 use crate::cloud::poller::NORMAL_AGAIN;
 use crate::cloud::redis::{self, Line, NewInstance};
 use crate::deploy::redis::Password;
+use crate::plan::Step;
 use crate::resource::observed::{Observation, Output, Outputs};
 use crate::resource::ownership::{PASSWORD_TAG, console_name};
 use crate::resource::settings::{DEFAULT_EVICTION, PRIVILEGE};
@@ -91,13 +92,14 @@ pub(crate) fn redis_outputs(found: &redis::Instance) -> Outputs {
 impl Provider {
     pub(super) async fn put_redis_instance(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &RedisInstanceSpec,
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
+        let address = &step.address;
         let id = match current {
             Some(current) => current.id.clone(),
-            None => self.create_redis_instance(address, spec).await?,
+            None => self.create_redis_instance(step, spec).await?,
         };
         // One that is being changed takes no other change.
         let mut outputs = self.redis_normal(address, &id).await?;
@@ -111,10 +113,11 @@ impl Provider {
 
     async fn create_redis_instance(
         &self,
-        address: &ResourceAddress,
+        step: &Step,
         spec: &RedisInstanceSpec,
     ) -> Result<CloudId, ApplyError> {
-        let (name, marks) = (console_name(&self.stack, address), self.marks(address));
+        let address = &step.address;
+        let (name, marks) = (console_name(&self.stack, address), self.marks_of(step));
         let (vpc, vswitch) = (self.known.only(Kind::Vpc)?, self.known.id(&spec.vswitch)?);
         let new = NewInstance {
             name: &name,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::host::computed;
-use super::{Known, Provider};
+use super::{Known, Provider, tags};
 use crate::plan::Step;
 use crate::resource::observed::{Fields, Output, Owner};
 use crate::resource::settings;
@@ -17,7 +17,12 @@ impl Provider {
         let keeps_its_name = step.current.as_ref().is_some_and(|current| current.owner == Owner::Adopted);
         let name = settings::name(&self.stack, &step.address).filter(|_| !keeps_its_name);
         let name = name.filter(|_| spec.existing().is_none()).map(|name| ("name".to_owned(), name));
-        self.fields_of(spec).into_iter().chain(name).chain(self.set_once(step)).collect()
+        self.fields_of(spec)
+            .into_iter()
+            .chain(name)
+            .chain(self.set_once(step))
+            .chain(tags::written(step))
+            .collect()
     }
 
     /// As the spec says, with what other resources turned out to be.

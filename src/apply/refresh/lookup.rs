@@ -6,6 +6,7 @@ use super::observations::{
     of_certificate, of_key_pair, of_listener, of_listener_rule, of_load_balancer, of_redis_instance,
     of_security_group, of_server_group, of_vpc, of_vswitch,
 };
+use super::reader::user_tags;
 use crate::apply::error::ApplyError;
 use crate::base::ids::{CloudId, StackName};
 use crate::cloud::error::CloudError;
@@ -42,15 +43,19 @@ fn known(memory: &Memory, kind: Kind) -> Vec<(ResourceAddress, CloudId)> {
     of_kind().filter_map(|(address, one)| Some((address.clone(), one.phase.id()?.clone()))).collect()
 }
 
-/// One call tells a group and its rules; only an unknown one is looked for by tag.
+/// One call tells a group and its rules, but not its tags; only an unknown one is looked for by tag.
 pub(super) async fn security_groups(
     client: &Client,
-    memory: &Memory,
+    (desired, memory): (&Desired, &Memory),
     stack: &str,
 ) -> Result<Vec<FoundGroup>, ApplyError> {
     let mut groups = Vec::new();
     for (address, id) in known(memory, Kind::SecurityGroup) {
-        if let Some((item, rules)) = ecs::rules_of(client, &id).await? {
+        if let Some((mut item, rules)) = ecs::rules_of(client, &id).await? {
+            if !user_tags(&address, desired, memory).is_empty() {
+                let listed = ecs::security_groups(client, Selection::Id(&id)).await?;
+                item.tags = listed.into_iter().next().map(|listed| listed.tags).unwrap_or_default();
+            }
             groups.push(FoundGroup { address: Some(address), item, rules: Some(rules) });
         }
     }

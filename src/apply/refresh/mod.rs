@@ -20,11 +20,13 @@ mod reader;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use crate::apply::error::ApplyError;
 use crate::apply::provider::{Known, Provider};
-use crate::base::clock;
 use crate::base::ids::CloudId;
 use crate::base::retry::{Backoff, Deadline};
+use crate::base::{clock, expiry};
 use crate::plan::desired::Desired;
 use crate::resource::observed::{Applied, Observation, Observed, Output, Owner};
 use crate::resource::phase::Phase;
@@ -61,7 +63,7 @@ pub async fn refresh(provider: &Provider, desired: &Desired, depth: Depth) -> Re
         }
     };
     mark_tainted(&memory, &mut observed);
-    observed.applied = applied(&memory);
+    observed.applied = applied(&memory, provider.now_there());
     if desired.exclusive {
         foreign::claim(&mut observed);
     }
@@ -194,14 +196,50 @@ fn mark_tainted(memory: &Memory, observed: &mut Observed) {
 
 /// What the journal last knew of resources that were ready; how deposed ones fare is nobody's concern, nor that of those
 /// which a command that ended has taken away.
-fn applied(memory: &Memory) -> BTreeMap<ResourceAddress, Applied> {
+fn applied(memory: &Memory, now: Timestamp) -> BTreeMap<ResourceAddress, Applied> {
     let resources = memory.resources.iter();
     let resources = resources.filter(|(address, _)| !address.is_deposed() && !memory.is_leaving(address));
     let ready = resources.filter_map(|(address, remembered)| match &remembered.phase {
         Phase::Ready(id) => {
-            Some((address.clone(), Applied { id: id.clone(), fields: remembered.fields.clone() }))
+            let machine = address.on_same_machine(Kind::Instance);
+            let outputs = memory.resources.get(&machine).map(|one| &one.outputs);
+            let end = outputs.and_then(|outputs| outputs.get(&Output::ReleaseTime));
+            let ends_with = address.kind == Kind::Instance || Kind::ON_MACHINES.contains(&address.kind);
+            let expired = end.filter(|end| ends_with && expiry::is_past(end, now)).cloned();
+            Some((address.clone(), Applied { id: id.clone(), fields: remembered.fields.clone(), expired }))
         }
         Phase::Absent | Phase::Intended(_) | Phase::Accepted(_) | Phase::Tainted(_) => None,
     });
     ready.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::{RegionId, StackName};
+    use crate::resource::observed::Outputs;
+    use crate::state::Identity;
+
+    /// Which of a machine, what lives on it and a server have gone by themselves at a moment.
+    fn expired(now: &str) -> Vec<String> {
+        let region = RegionId::new("cn-hangzhou");
+        let mut memory =
+            Memory::new(Identity::new("1", "http://127.0.0.1:1", region, StackName::new("chat")));
+        for kind in [Kind::Instance, Kind::HostKey, Kind::Release, Kind::Server] {
+            let phase = Phase::Ready(CloudId::new("i-1"));
+            let end = Outputs::from([(Output::ReleaseTime, "2026-12-01T08:00Z".to_owned())]);
+            let outputs = if kind == Kind::Instance { end } else { Outputs::new() };
+            let remembered = Remembered { phase, outputs, ..Remembered::default() };
+            memory.resources.insert(ResourceAddress::new(kind, "ecs01"), remembered);
+        }
+        let applied = applied(&memory, now.parse().expect("a moment"));
+        let gone = applied.into_iter().filter(|(_, one)| one.expired.is_some());
+        gone.map(|(address, _)| address.to_string()).collect()
+    }
+
+    #[test]
+    fn what_goes_by_itself_takes_along_what_lives_on_it() {
+        assert_eq!(expired("2026-12-01T07:59:59Z"), Vec::<String>::new());
+        assert_eq!(expired("2026-12-01T08:00:00Z"), ["instance.ecs01", "host_key.ecs01", "release.ecs01"]);
+    }
 }

@@ -8,13 +8,17 @@ use crate::apply::provider::machine::instance_outputs;
 use crate::apply::provider::network::rule_id;
 use crate::apply::provider::redis::{account_id, redis_outputs};
 use crate::base::certificate::days_between;
-use crate::base::clock;
 use crate::base::ids::CloudId;
+use crate::base::{clock, expiry};
+use crate::cloud::disks::Disk;
 use crate::cloud::{alb, alb_rules, cas, dns, ecs, redis, tag_value, vpc};
+use crate::resource::disks;
 use crate::resource::observed::{Observation, Output, range_of};
-use crate::resource::ownership::{IMAGE_TAG, ORIGIN_TAG, PASSWORD_TAG, USER_DATA_TAG, tagged_image};
+use crate::resource::ownership::{
+    EXPIRES_TAG, IMAGE_TAG, ORIGIN_TAG, PASSWORD_TAG, USER_DATA_TAG, tagged_image,
+};
 use crate::resource::settings::{ENDING, RENEWAL_DAYS, VALID, VALIDITY};
-use crate::resource::spec::NO_USER_DATA;
+use crate::resource::spec::{EXPIRES, NO_USER_DATA, Spec};
 
 pub(super) fn of_vpc(found: &vpc::Vpc) -> Observation {
     Observation::new(found.vpc_id.clone()).field("cidr", &found.cidr_block).field("name", &found.vpc_name)
@@ -57,6 +61,8 @@ pub(super) fn of_instance(found: &ecs::Instance, own_group: Option<&CloudId>) ->
         .field("image_id", &found.image_id);
     observation =
         observation.field("user_data", tag_value(&found.tags.tag, USER_DATA_TAG).unwrap_or(NO_USER_DATA));
+    let note = tag_value(&found.tags.tag, EXPIRES_TAG);
+    observation = observation.field(EXPIRES, expiry::observed(&found.auto_release_time, note));
     if let Some(spot) = found.spot() {
         observation = observation.field("spot", spot.word());
     }
@@ -67,14 +73,42 @@ pub(super) fn of_instance(found: &ecs::Instance, own_group: Option<&CloudId>) ->
     observation
 }
 
+/// With what its disks are. A data disk that the topology has and that is not among them has no size.
+pub(super) fn with_disks(found: Observation, there: &[Disk], wanted: Option<&Spec>) -> Observation {
+    let data = there.iter().filter(|disk| !disk.is_system());
+    let mut found = data.clone().fold(found, |found, disk| {
+        let field = |what| disks::data_field(&disk.disk_name, what);
+        let found = found
+            .field(field(disks::SIZE), disk.size)
+            .field(field("category"), &disk.category)
+            .field(field("encrypted"), disk.encrypted)
+            .field(field(disks::DELETE_WITH_INSTANCE), disk.delete_with_instance);
+        if disk.performance_level.is_empty() {
+            return found;
+        }
+        found.field(field("performance_level"), &disk.performance_level)
+    });
+    if let Some(disk) = there.iter().find(|disk| disk.is_system()) {
+        found = found
+            .field(disks::SYSTEM_SIZE, disk.size)
+            .field("disk.category", &disk.category)
+            .field("disk.performance_level", &disk.performance_level)
+            .field("disk.encrypted", disk.encrypted);
+    }
+    let Some(Spec::Instance(spec)) = wanted else { return found };
+    let missing = spec.data_disks.iter().filter(|disk| data.clone().all(|own| own.disk_name != disk.name));
+    missing.fold(found, |found, disk| found.field(disks::data_field(&disk.name, disks::SIZE), disks::NO_DISK))
+}
+
 pub(super) fn of_rule(group: &CloudId, found: &ecs::Permission) -> Observation {
     let port = port(&found.port_range);
     let source = source(found);
-    Observation::new(rule_id(group, &port, &found.source_cidr_ip))
+    let protocol = found.ip_protocol.to_ascii_lowercase();
+    Observation::new(rule_id(group, (&protocol, &port), &found.source_cidr_ip))
         .field("group", group)
         .field("port", port)
         .field("from", source)
-        .field("protocol", found.ip_protocol.to_ascii_lowercase())
+        .field("protocol", protocol)
         .field("policy", found.policy.to_ascii_lowercase())
         .field("priority", &found.priority)
         .field("rule", &found.security_group_rule_id)

@@ -3,14 +3,14 @@
 //! What one call tells of a resource whose id is known is not asked for by a list before: a plan of a stack that is as
 //! it shall be takes few calls, however many machines it has.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 
 use super::observations::{
     of_certificate, of_instance, of_key_pair, of_listener, of_listener_rule, of_load_balancer, of_record,
     of_redis_account, of_redis_instance, of_rule, of_security_group, of_server, of_server_group, of_vpc,
-    of_vswitch,
+    of_vswitch, with_disks,
 };
 use super::placing::Found;
 use super::{foreign, lookup};
@@ -18,6 +18,7 @@ use crate::apply::error::ApplyError;
 use crate::apply::provider::Provider;
 use crate::apply::provider::name::is_wanted;
 use crate::base::ids::CloudId;
+use crate::cloud::disks::Disk;
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::Selection;
 use crate::cloud::{Tag, alb, alb_rules, disks, dns, ecs, redis, tag_value, vpc};
@@ -28,6 +29,7 @@ use crate::resource::ownership::{
 };
 use crate::resource::phase::Phase;
 use crate::resource::spec::{RecordSpec, Spec};
+use crate::resource::tags::{self, NO_TAG, shown};
 use crate::resource::{Kind, ResourceAddress};
 use crate::state::Memory;
 
@@ -38,7 +40,8 @@ struct Reader<'a> {
     desired: &'a Desired,
     found: Found<'a>,
     host_keys: BTreeMap<CloudId, String>,
-    disks: BTreeMap<CloudId, u32>,
+    /// By the id of their instance.
+    disks: BTreeMap<String, Vec<Disk>>,
     foreign: Vec<Foreign>,
     /// Accounts of managed Redis.
     accounts: Vec<Observation>,
@@ -72,15 +75,17 @@ pub(super) async fn read(
         lookup::wrapped(ecs::instances(client, ours())),
         disks_of_known_instances(client, memory, stack),
         lookup::wrapped(alb::server_groups(client, STACK_TAG, stack)),
-        lookup::security_groups(client, memory, stack),
+        lookup::security_groups(client, (desired, memory), stack),
         lookup::load_balancers(client, memory, stack),
         lookup::redis_instances(client, (desired, memory), stack),
     )?;
     let disks = match disks {
-        None if !instances.is_empty() => disks::system_disks(client, STACK_TAG, stack).await?,
+        None if !instances.is_empty() => disks::disks(client, STACK_TAG, stack).await?,
         known => known.unwrap_or_default(),
     };
-    reader.disks = disks.into_iter().map(|disk| (disk.instance_id, disk.size)).collect();
+    for disk in disks {
+        reader.disks.entry(disk.instance_id.clone()).or_default().push(disk);
+    }
     for found in &vpcs {
         reader.add(&found.tags.tag, of_vpc(found));
     }
@@ -129,11 +134,11 @@ async fn disks_of_known_instances(
     client: &Client,
     memory: &Memory,
     stack: &str,
-) -> Result<Option<Vec<disks::SystemDisk>>, ApplyError> {
+) -> Result<Option<Vec<Disk>>, ApplyError> {
     if memory.ids(Kind::Instance).is_empty() {
         return Ok(None);
     }
-    Ok(Some(disks::system_disks(client, STACK_TAG, stack).await?))
+    Ok(Some(disks::disks(client, STACK_TAG, stack).await?))
 }
 
 impl Reader<'_> {
@@ -146,8 +151,26 @@ impl Reader<'_> {
     fn add_at(&mut self, address: Option<ResourceAddress>, tags: &[Tag], observation: Observation) {
         let tagged = || tag_value(tags, RESOURCE_TAG).and_then(|text| text.parse().ok());
         if let Some(address) = address.or_else(tagged) {
+            let observation = self.with_user_tags(&address, tags, observation);
             self.found.insert(address, with_generation(tags, observation));
         }
+    }
+
+    /// With the tags that the topology has, or that the journal says the stack has set; others are nobody's business.
+    fn with_user_tags(
+        &self,
+        address: &ResourceAddress,
+        there: &[Tag],
+        observation: Observation,
+    ) -> Observation {
+        if address.is_deposed() {
+            return observation;
+        }
+        let keys = user_tags(address, self.desired, self.memory);
+        keys.into_iter().fold(observation, |observation, key| {
+            let value = tag_value(there, &key).map_or_else(|| NO_TAG.to_owned(), shown);
+            observation.field(tags::field(&key), value)
+        })
     }
 
     /// Whether the topology or the journal has any of a kind: else the service that has them is not asked.
@@ -186,9 +209,11 @@ impl Reader<'_> {
             self.host_keys.insert(found.instance_id.clone(), key.to_owned());
         }
         let mut observation = of_instance(found, self.id(Kind::SecurityGroup).as_ref());
-        if let Some(size) = self.disks.get(&found.instance_id) {
-            observation = observation.field("disk", size);
+        if let Some(disks) = self.disks.get(found.instance_id.as_str()) {
+            let wanted = self.desired.resources.get(&address).map(|one| &one.spec);
+            observation = with_disks(observation, disks, wanted);
         }
+        let observation = self.with_user_tags(&address, &found.tags.tag, observation);
         self.found.insert(address, with_generation(&found.tags.tag, observation));
     }
 
@@ -200,7 +225,9 @@ impl Reader<'_> {
         };
         let client = &self.provider.client;
         let allowed = redis::allow_list(client, &found.instance_id).await?;
-        let observation = with_generation(&found.tags.tag, of_redis_instance(found, &allowed));
+        let observation = of_redis_instance(found, &allowed);
+        let observation = self.with_user_tags(&address, &found.tags.tag, observation);
+        let observation = with_generation(&found.tags.tag, observation);
         self.found.insert(address, observation);
         let Some(name) = self.account_name() else { return Ok(()) };
         if let Some(account) = redis::account(client, &found.instance_id, &name).await? {
@@ -320,15 +347,25 @@ impl Reader<'_> {
 
     fn add_rules(&mut self, (container, group): &(ResourceAddress, CloudId), rules: &[ecs::Permission]) {
         let mut others = Vec::new();
+        let mut ours = Vec::new();
         for rule in rules {
             let observation = of_rule(group, rule);
             match remarked(&self.provider.stack, &rule.description) {
-                Some(address) => {
-                    let rank = u32::from(self.fulfils(&observation, &address));
-                    self.found.insert_ranked(inside(container, address, &observation), rank, observation);
-                }
+                Some(address) => ours.push((address, observation)),
                 None => others.push((rule, observation)),
             }
+        }
+        // What a rule says counts more than what it is called: another part of the topology may ask for the same now.
+        ours.sort_by_cached_key(|(called, observation)| {
+            let is_it = self.fulfils(observation, called);
+            (!is_it, !is_it && self.asked_for(observation).is_none())
+        });
+        for (called, observation) in ours {
+            let is_it = self.fulfils(&observation, &called);
+            let another = self.asked_for(&observation).filter(|_| !is_it);
+            let rank = u32::from(is_it || another.is_some());
+            let address = another.unwrap_or(called);
+            self.found.insert_ranked(inside(container, address, &observation), rank, observation);
         }
         for (rule, observation) in others.into_iter().filter(|_| !container.is_deposed()) {
             match self.asked_for(&observation) {
@@ -359,8 +396,9 @@ impl Reader<'_> {
             .source(|machine| self.found.get(machine)?.outputs.get(&Output::PrivateAddress).cloned());
         let field = |name: &str| rule.fields.get(name).map_or("", String::as_str);
         from.as_deref() == Some(field("from"))
-            && field("port") == spec.port.to_string()
-            && (field("protocol"), field("policy"), field("priority")) == ("tcp", "accept", "1")
+            && field("port") == spec.flow.ports()
+            && (field("protocol"), field("policy"), field("priority"))
+                == (spec.flow.protocol(), "accept", "1")
     }
 
     fn add_servers(
@@ -476,6 +514,13 @@ impl Reader<'_> {
         }
         Ok(())
     }
+}
+
+/// The keys of a resource's tags that count.
+pub(super) fn user_tags(address: &ResourceAddress, desired: &Desired, memory: &Memory) -> BTreeSet<String> {
+    let wanted = desired.resources.get(address).into_iter().flat_map(|one| one.tags.keys().cloned());
+    let left = memory.resources.get(address).into_iter();
+    wanted.chain(left.flat_map(|one| tags::keys(&one.fields))).collect()
 }
 
 fn with_generation(tags: &[Tag], observation: Observation) -> Observation {

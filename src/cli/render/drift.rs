@@ -38,8 +38,12 @@ pub(crate) fn print(drift: &Drift) {
 }
 
 fn words(drifted: &Drifted) -> String {
-    let Drifted { id, gone, then, .. } = drifted;
-    let what = if *gone { format!("{id} is gone") } else { id.to_string() };
+    let Drifted { id, gone, expired, then, .. } = drifted;
+    let what = match (gone, expired) {
+        (true, Some(at)) => format!("{id} is gone: its time was over at {at}"),
+        (true, None) => format!("{id} is gone"),
+        (false, _) => id.to_string(),
+    };
     let then = match (then, gone) {
         (Then::Recreated, true) => "it is made again",
         (Then::Recreated, false) => "it is made anew",
@@ -56,4 +60,26 @@ pub(crate) fn foreign(one: &NotOurs) -> String {
     let NotOurs { container, kind, id, words, stack, .. } = one;
     let stack = stack.as_ref().map(|stack| format!(", of stack {stack}")).unwrap_or_default();
     format!("{} {id} in {container}: {words}{stack}", kind.replace('_', " "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::ids::CloudId;
+    use crate::resource::{Kind, ResourceAddress};
+
+    #[test]
+    fn what_has_gone_by_itself_is_told_with_its_time() {
+        let gone = Drifted {
+            address: ResourceAddress::new(Kind::Instance, "ecs01"),
+            id: CloudId::new("i-1"),
+            gone: true,
+            expired: Some("2026-12-01T08:00Z".to_owned()),
+            changes: Vec::new(),
+            then: Then::Recreated,
+        };
+        assert_eq!(words(&gone), "i-1 is gone: its time was over at 2026-12-01T08:00Z; it is made again");
+        let by_others = Drifted { expired: None, ..gone };
+        assert_eq!(words(&by_others), "i-1 is gone; it is made again");
+    }
 }

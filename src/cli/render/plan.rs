@@ -4,18 +4,21 @@ use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
 use crate::base::ids::{RegionId, StackName};
+use crate::base::{clock, expiry};
 use crate::cli::events::{self, Line};
 use crate::cli::render::{about, count};
 use crate::cli::say;
 use crate::plan::action::{Action, Change};
 use crate::plan::drift::Drift;
 use crate::plan::forecast::{Forecast, forecast};
+use crate::plan::note::{DiskThatStays, LaterType};
 use crate::plan::order::orders;
 use crate::plan::rollout::gaps;
 use crate::plan::{Plan, Step, Summary};
+use crate::resource::observed::Output;
 use crate::resource::settings::REDIRECT_CODE;
-use crate::resource::spec::{CertificateOrigin, Peer, RedisAccess, Spec};
-use crate::resource::{Kind, replacement};
+use crate::resource::spec::{CertificateOrigin, EXPIRES, Peer, RedisAccess, Spec};
+use crate::resource::{Kind, tags};
 
 /// Shows the plan that will be carried out, to people and to programs.
 pub(crate) fn announce(plan: &Plan) {
@@ -83,8 +86,48 @@ fn print_notes(plan: &Plan) {
     for note in &plan.older_images {
         anstream::println!("note: {note}");
     }
+    print_expiry(plan);
+    for note in DiskThatStays::find(&plan.steps) {
+        anstream::println!("note: {note}");
+    }
+    for note in LaterType::find(&plan.steps) {
+        anstream::println!("note: {note}");
+    }
     for release in gaps(plan) {
         anstream::println!("note: {release} is on the only node: clients wait while it is restarted");
+    }
+}
+
+/// When instances go by themselves, and what is paid after that.
+fn print_expiry(plan: &Plan) {
+    let stays = |step: &&Step| !step.action.removes() && !step.action.changes_field(EXPIRES);
+    let ends = plan.steps.iter().filter(stays).filter_map(|step| {
+        let end = step.current.as_ref()?.outputs.get(&Output::ReleaseTime)?;
+        Some((&step.address, end, expiry::left(end, clock::now())?))
+    });
+    for (address, end, left) in ends {
+        anstream::println!("note: {address} is released at {end}, in {left}");
+    }
+    let lives = |step: &Step| match &step.spec {
+        Some(Spec::Instance(spec)) => spec.expires.is_some(),
+        _ => false,
+    };
+    let paid = |step: &&Step| match (&step.spec, step.address.kind) {
+        (Some(spec), Kind::LoadBalancer) => spec.existing().is_none(),
+        (Some(Spec::Instance(spec)), _) => {
+            spec.expires.is_none() || spec.data_disks.iter().any(|disk| !disk.delete_with_instance)
+        }
+        (Some(_), Kind::RedisInstance) => true,
+        (Some(_) | None, _) => false,
+    };
+    if plan.steps.iter().any(lives) {
+        let paid: Vec<String> = plan.steps.iter().filter(paid).map(|step| step.address.to_string()).collect();
+        if !paid.is_empty() {
+            anstream::println!(
+                "note: when instances have gone by themselves, these are paid on until `destroy`: {}",
+                paid.join(", ")
+            );
+        }
     }
 }
 
@@ -94,10 +137,14 @@ fn print_step(step: &Step, glyph: &str, width: usize) {
     let line = format!("{glyph:>3} {address:width$}  {}", remark(step));
     anstream::println!("{style}{}{style:#}", line.trim_end());
     for change in step.action.changes() {
-        let reason = replacement::reason(step.address.kind, change.field);
+        let reason = change.reason(step.address.kind);
         let why = reason.map(|reason| format!("  # forces replacement: {reason}")).unwrap_or_default();
-        let from = if change.from.is_empty() { "(none)" } else { &change.from };
-        anstream::println!("      {}: {from} -> {}{why}", change.field, change.to);
+        let shown = |value: &str| if value.is_empty() { "(none)".to_owned() } else { value.to_owned() };
+        anstream::println!("      {}: {} -> {}{why}", change.field, shown(&change.from), shown(&change.to));
+    }
+    if step.action == Action::Create && !step.tags.is_empty() {
+        let tags = step.tags.iter().map(|(key, value)| format!("{key}={}", tags::shown(value)));
+        anstream::println!("      tags: {}", tags.collect::<Vec<_>>().join(", "));
     }
 }
 
@@ -120,12 +167,16 @@ fn describe(spec: &Spec) -> String {
         Spec::VSwitch(vswitch) => format!("{} in {}", vswitch.cidr, vswitch.zone),
         Spec::SecurityGroup(_) => "all instances".to_owned(),
         Spec::SecurityRule(rule) => match &rule.from {
-            Peer::Range(range) => format!("tcp {} from {range}", rule.port),
-            Peer::Instance(name) => format!("tcp {} from instance.{name}", rule.port),
+            Peer::Range(range) => format!("{} from {range}", rule.flow),
+            Peer::Instance(name) => format!("{} from instance.{name}", rule.flow),
         },
         Spec::KeyPair(_) => "the operator's SSH key".to_owned(),
         Spec::Instance(instance) => {
-            format!("{} {}", instance.types.first().map_or("", String::as_str), instance.image)
+            let disks =
+                instance.data_disks.iter().map(|disk| format!(", disk {} {} GiB", disk.name, disk.size));
+            let first = instance.types.first().map_or("", String::as_str);
+            let lives = instance.expires.map(|time| format!(", released after {}", expiry::words(time)));
+            format!("{first} {}{}{}", instance.image, disks.collect::<String>(), lives.unwrap_or_default())
         }
         Spec::HostKey(_) => "SSH host key, read through the Cloud Assistant and pinned".to_owned(),
         Spec::Redis(redis) => format!("port {}, {} MiB", redis.port, redis.max_memory),
@@ -210,7 +261,7 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
     let orders = orders(plan);
     let change = |kind: Kind, change: &Change| {
         let mut value = json!(change);
-        value["reason"] = json!(replacement::reason(kind, change.field));
+        value["reason"] = json!(change.reason(kind));
         value
     };
     let step = |step: &Step| {
@@ -226,6 +277,7 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
             },
             "depends_on": step.depends_on,
             "spec": step.spec,
+            "tags": step.tags,
         })
     };
     json!({
@@ -235,6 +287,8 @@ pub(crate) fn to_json(plan: &Plan) -> Value {
         "has_changes": plan.has_changes(),
         "summary": plan.summary(),
         "older_images": plan.older_images,
+        "disks_that_stay": DiskThatStays::find(&plan.steps),
+        "later_types": LaterType::find(&plan.steps),
         "without_a_node": gaps(plan),
         "forecast": forecast(plan).ok().map(|forecast| foretold(&forecast)),
         "steps": plan.steps.iter().map(step).collect::<Vec<_>>(),

@@ -151,7 +151,8 @@ pub(super) const ENTRIES: &[Explanation] = &[
             "OperationDenied.SpotPriceLowerThanPublicPrice",
         ],
         means: "the market asks more for a spot instance than its price limit",
-        why: "The price follows demand, zone by zone and type by type.",
+        why: "The price follows demand, zone by zone and type by type. Albatross has tried every type of the list, in its \
+              order.",
         next: "write a higher `price_limit` or another type for {InstanceName|the instance}, or `spot: true` for whatever \
                the market asks",
     },

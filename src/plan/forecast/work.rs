@@ -7,9 +7,9 @@ use crate::plan::Step;
 use crate::plan::action::Action;
 use crate::plan::graph::{Operation, Verb};
 use crate::plan::rollout::Traffic;
-use crate::resource::Kind;
 use crate::resource::settings::{DEFAULT_EVICTION, RECORD_VALUES};
-use crate::resource::spec::{RedisInstanceSpec, Series, Spec};
+use crate::resource::spec::{EXPIRES, RedisInstanceSpec, Series, Spec};
+use crate::resource::{Kind, disks, tags};
 
 /// Who is asked how far a thing is; those that wait in the same lane are looked at together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,7 +109,7 @@ pub(super) fn of(step: &Step, operation: &Operation) -> Work {
         Verb::Put if step.spec.as_ref().is_some_and(|spec| spec.existing().is_some()) => taking_over(step),
         Verb::Put => match &step.action {
             Action::Update(_) if step.address.kind == Kind::Release => newer_release(step, operation.traffic),
-            Action::Update(_) => update(step),
+            Action::Update(_) => updated(step),
             // What could not be read is most likely as it shall be; looking costs no call.
             Action::Unknown(_) => check(step.address.kind),
             Action::Create | Action::Replace(_) | Action::Delete | Action::Keep => made(step),
@@ -237,6 +237,35 @@ fn membership() -> Vec<Wait> {
     vec![wait("its group to be Available", Lane::ServerGroups, usual::SERVER_GROUP)]
 }
 
+/// A change in place, and its tags after that.
+fn updated(step: &Step) -> Work {
+    let (mut calls, waits) = if step.action.changes_tags_alone() { Work::default() } else { update(step) };
+    let tagged = || step.action.changes().iter().filter_map(|change| tags::key(change.field));
+    if tagged().any(|key| step.tags.contains_key(key)) {
+        calls.push("TagResources");
+    }
+    if tagged().any(|key| !step.tags.contains_key(key)) {
+        calls.push(match step.address.kind {
+            Kind::Vpc | Kind::VSwitch | Kind::LoadBalancer | Kind::ServerGroup => "UnTagResources",
+            Kind::SecurityGroup
+            | Kind::KeyPair
+            | Kind::Instance
+            | Kind::HostKey
+            | Kind::SecurityRule
+            | Kind::Redis
+            | Kind::RedisInstance
+            | Kind::RedisAccount
+            | Kind::Release
+            | Kind::Server
+            | Kind::Certificate
+            | Kind::Listener
+            | Kind::ListenerRule
+            | Kind::Record => "UntagResources",
+        });
+    }
+    (calls, waits)
+}
+
 /// A change in place. What cannot be changed in place has no calls here: its plan is a replacement.
 fn update(step: &Step) -> Work {
     let kind = step.address.kind;
@@ -244,8 +273,20 @@ fn update(step: &Step) -> Work {
         Kind::Vpc => (vec!["ModifyVpcAttribute"], vec![wait("Available", Lane::Vpcs, usual::VPC)]),
         Kind::Instance => {
             let (start, waits) = start(step);
-            let changed = step.action.changes_beside("status").then_some("ModifyInstanceAttribute");
-            (changed.into_iter().chain(start).collect(), waits)
+            let changed =
+                step.action.changes_any(&["name", "security_group"]).then_some("ModifyInstanceAttribute");
+            let disks = step.action.changes().iter().filter(|change| disks::is_of_disk(change.field));
+            let disks = disks.map(|change| match disks::of_data(change.field) {
+                Some((_, disks::DELETE_WITH_INSTANCE)) => "ModifyDiskAttribute",
+                Some(_) | None => "ResizeDisk",
+            });
+            let mut calls: Vec<&str> = changed.into_iter().chain(start).chain(disks).collect();
+            if step.action.changes_field(EXPIRES) {
+                let lives = matches!(&step.spec, Some(Spec::Instance(spec)) if spec.expires.is_some());
+                calls.extend(lives.then_some("TagResources"));
+                calls.push("ModifyInstanceAutoReleaseTime");
+            }
+            (calls, waits)
         }
         Kind::LoadBalancer => (vec!["UpdateLoadBalancerAttribute"], load_balancer()),
         Kind::Server => (vec!["UpdateServerGroupServersAttribute"], membership()),

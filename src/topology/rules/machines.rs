@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::topology::findings::{Finding, Findings, below, nearest, one_of};
 use crate::topology::places::{Path, path};
+use crate::topology::rules::disks;
 use crate::topology::schema::{Document, Instance, SpotForm};
 
 /// Runs the rules of this file.
@@ -13,7 +14,7 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
         instance_name(name, &place, findings);
         vswitch(document, instance, &place, findings);
         reach(document, name, instance, &place, findings);
-        disk(instance, &place, findings);
+        disks::check(instance, &place, findings);
         price_limit(instance, &place, findings);
         image(instance, &place, findings);
     }
@@ -53,20 +54,6 @@ pub(in crate::topology) fn unknown_vswitch(document: &Document, name: &str) -> F
         message: format!("no vSwitch is called `{name}`"),
         cause: format!("there is {}", one_of(known())),
         help: suggestion(name, known(), "network.vswitches"),
-    }
-}
-
-fn disk(instance: &Instance, place: &Path, findings: &mut Findings<'_>) {
-    if let Some(disk) = instance.disk.filter(|disk| !(20..=2048).contains(disk)) {
-        findings.at_value(
-            &below(place, "disk"),
-            Finding {
-                code: "disk-size",
-                message: format!("a system disk cannot have {disk} GiB"),
-                cause: "20 to 2048 GiB".to_owned(),
-                help: "write for example `disk: 40`".to_owned(),
-            },
-        );
     }
 }
 

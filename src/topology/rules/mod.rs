@@ -1,7 +1,10 @@
 //! Every rule a topology must keep. Each looks at the whole document and reports all it finds; none stops another.
 
 mod app;
+mod disks;
 mod endpoints;
+mod existing;
+mod expiry;
 mod hooks;
 mod login;
 pub(super) mod machines;
@@ -12,6 +15,7 @@ mod rollout;
 mod secure;
 mod service;
 mod state;
+mod tags;
 mod verify;
 
 use crate::topology::findings::{Finding, Findings};
@@ -23,8 +27,11 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     stack_name(document, findings);
     region(document, findings);
     network::check(document, findings);
+    existing::check(document, findings);
     login::check(document, findings);
     machines::check(document, findings);
+    tags::check(document, findings);
+    expiry::check(document, findings);
     redis::check(document, findings);
     service::check(document, findings);
     secure::check(document, findings);

@@ -2,9 +2,10 @@
 
 use ipnet::Ipv4Net;
 
+use crate::topology::admission;
 use crate::topology::findings::{Finding, Findings, below};
 use crate::topology::places::{Path, path};
-use crate::topology::resolve::{DEFAULT_VPC, parse_range};
+use crate::topology::resolve::{DEFAULT_VPC, admitted, parse_range};
 use crate::topology::rules::is_region;
 use crate::topology::schema::Document;
 
@@ -15,6 +16,22 @@ pub(super) fn check(document: &Document, findings: &mut Findings<'_>) {
     vswitch_ranges(document, findings);
     overlaps(document, findings);
     allow_from(document, findings);
+    allow(document, findings);
+}
+
+/// Rules in words: the word that is wrong is shown.
+fn allow(document: &Document, findings: &mut Findings<'_>) {
+    let instances = admitted(document);
+    for (index, text) in document.network.security_group.allow.iter().enumerate() {
+        let Err(wrong) = admission::parse(text, &instances) else { continue };
+        let finding = Finding {
+            code: "security-rule",
+            message: format!("`{text}` is no rule"),
+            cause: wrong.cause,
+            help: wrong.help,
+        };
+        findings.at_part(&below(&path("network.security_group.allow"), index), (text, wrong.bytes), finding);
+    }
 }
 
 /// Ranges the cloud keeps for itself or that mean something else everywhere.

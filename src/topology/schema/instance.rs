@@ -1,8 +1,13 @@
 //! What the YAML may say of machines.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use crate::topology::disk::{DataDiskFields, DiskFields, DiskForm};
+use crate::topology::expiry::ExpiryForm;
+use crate::topology::json_schema::Scalar;
 use crate::topology::schema::SudoForm;
 pub use crate::topology::spot::SpotForm;
 pub use crate::topology::user_data::UserDataForm;
@@ -47,15 +52,25 @@ pub struct Instance {
     pub types: Vec<String>,
     /// Image family; default Alibaba Cloud Linux 3.
     pub image: Option<String>,
-    /// System disk in GiB, 20 to 2048; default 40.
-    #[schemars(range(min = 20, max = 2048))]
-    pub disk: Option<u32>,
+    /// System disk: GiB, 20 to 2048, or `{ size: 40GiB, category: cloud_essd, performance_level: PL0, encrypted: true }`;
+    /// default 40.
+    pub disk: Option<DiskForm>,
+    /// Disks beside it, empty at first; default: none.
+    #[serde(default)]
+    pub data_disks: Vec<DataDiskFields>,
     /// Whether it is a spot instance, cheaper and taken back when others want it: `true`, or with the most it may cost
     /// an hour, `{ price_limit: 0.05 }`; default `false`.
     pub spot: Option<SpotForm>,
     /// What it is told at its first start, as a rule a script: a text, or a template, `{ file: PATH, with: { NAME: value } }`;
     /// 32 KiB at most; default: nothing.
     pub user_data: Option<UserDataForm>,
+    /// Tags of this machine, as `tags` of the stack, beside those; where both have a key, this value counts. Default:
+    /// none.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, Scalar>")]
+    pub tags: BTreeMap<String, String>,
+    /// How long this machine lives, as `expires` of the stack, which is the default; `never`: it stays.
+    pub expires: Option<ExpiryForm>,
     /// Whether plans that would delete or replace this machine are refused; default `false`.
     #[serde(default)]
     pub protect: bool,

@@ -1,5 +1,7 @@
 """ECS: instances, from their making to their end."""
 
+from datetime import UTC, datetime, timedelta
+
 from harness.build import IMAGE_FAMILY, INSTANCE_TYPE, base64_of
 from harness.check import contains, equal, has, one
 from harness.registry import case
@@ -107,6 +109,34 @@ def disks_are_listed_and_go_with_their_instance(stage):
     equal("disks", sizes, [("data", "cloud_essd", 60, "In_use"), ("system", "cloud_essd", 50, "In_use")])
     stage("Ecs.DeleteInstance", InstanceId=instance, Force=True)
     wait_for("the disks are gone", lambda: disks() == [])
+
+
+@case
+def a_disk_grows_and_may_be_told_to_stay(stage):
+    instance = stage.build.instance(DataDisk=[{"Category": "cloud_essd", "Size": 60}])
+    disks = lambda: stage("Ecs.DescribeDisks", InstanceId=instance)["Disks"]["Disk"]
+    data = lambda: one("data disks", [disk for disk in disks() if disk["Type"] == "data"])
+    disk = data()["DiskId"]
+    stage("Ecs.ResizeDisk", DiskId=disk, NewSize=80, Type="online")
+    equal("its size", data()["Size"], 80)
+    stage("Ecs.ModifyDiskAttribute", DiskId=disk, DiskName="grown", DeleteWithInstance=False)
+    contains("the disk", data(), {"DiskName": "grown", "DeleteWithInstance": False})
+    stage("Ecs.ModifyDiskAttribute", DiskId=disk, DeleteWithInstance=True)
+    equal("whether it goes", data()["DeleteWithInstance"], True)
+
+
+@case
+def a_release_time_is_set_and_taken_back(stage):
+    instance = stage.build.instance()
+    stage("Ecs.ModifyInstanceAutoReleaseTime", InstanceId=instance, AutoReleaseTime=in_hours(4))
+    equal("its release time", described(stage, instance)["AutoReleaseTime"], in_hours(4)[:16] + "Z")
+    stage("Ecs.ModifyInstanceAutoReleaseTime", InstanceId=instance)
+    equal("its release time", described(stage, instance)["AutoReleaseTime"], "")
+
+
+def in_hours(hours):
+    """A full hour ahead, as the cloud is told of it."""
+    return (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:00:00Z")
 
 
 @case

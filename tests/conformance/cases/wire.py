@@ -53,6 +53,7 @@ SYSTEM = {"Action", "Version", "Format", "Timestamp", "SignatureNonce"}
 CHANGING = {"Timestamp", "SignatureNonce"}
 #: What the topology says and what it is changed to, so that updates are seen too.
 CHANGES = {
+    "stack: chatroom\n": "stack: chatroom\ntags: { team: chat }\n",
     "idle_timeout: 60s": "idle_timeout: 50s",
     "[203.0.113.0/24]": "[198.51.100.0/24]",
     "domain: example.com ": "ttl: 1200\n  domain: example.com ",
@@ -83,6 +84,7 @@ def recorded(stage):
         home.run("--local", "apply", "--yes", str(changed))
         drift(home)
         home.run("--local", "apply", "--yes", str(changed))
+        kept(home, changed)
         home.run("--local", "apply", "--yes", str(secure))
         redirected(home)
         home.run("--local", "destroy", "--yes", str(secure))
@@ -186,6 +188,19 @@ def drift(home):
     wait_for("the listener has stopped", lambda: status_of(cloud, somebody) == "Stopped")
     cloud.build.instance_is(somebody.ids["instance.ecs03"], "Stopped")
     cloud.build.server_group_is_available(somebody.ids["server_group.main"])
+
+
+def kept(home, topology):
+    """A machine gets a data disk and a time to live; the disks grow, and one is told to stay."""
+    text, machine = topology.read_text(), "ecs02: { vswitch: b, access: public"
+    assert machine in text, f"{topology.name} has no {machine!r} to change"
+    disks = home.folder / "disks.yaml"
+    for size, stays in ((20, "false"), (40, "true")):
+        goes = "false" if stays == "true" else "true"
+        logs = f"{{ name: logs, size: {size}, delete_with_instance: {goes} }}"
+        disks.write_text(text.replace(machine, f"{machine}, expires: {size}h, disk: {size + 20}, data_disks: [{logs}]"))
+        home.run("--local", "apply", "--yes", str(disks))
+    home.run("--local", "apply", "--yes", str(topology))
 
 
 def status_of(cloud, somebody):

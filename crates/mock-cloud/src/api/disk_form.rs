@@ -170,7 +170,7 @@ fn read_level(given: &Parameters, category: &str) -> Result<String, ApiError> {
 }
 
 /// The least and the most GiB of a category.
-fn sizes(category: &str, level: &str, kind: DiskType) -> (i64, i64) {
+pub(super) fn sizes(category: &str, level: &str, kind: DiskType) -> (i64, i64) {
     let (least, most_of_data) = match (category, level) {
         ("cloud_essd", "PL0") | ("cloud_auto", _) => (1, 65_536),
         ("cloud_essd", "PL2") => (461, 65_536),

@@ -1,4 +1,4 @@
-//! Disks: only read, since they come with instances.
+//! Disks: made with their instances, and listed.
 
 use std::collections::BTreeMap;
 

@@ -5,9 +5,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::api::vpc::update;
-use crate::api::{Call, Handler, run_access, run_network};
+use crate::api::{Call, Handler, run_access, run_billing, run_network};
 use crate::wire::ApiError;
 use crate::world::World;
+use crate::world::event::Event;
 use crate::world::instance::{Instance, InstanceStatus};
 
 pub(super) const ACTIONS: &[(&str, Handler)] = &[
@@ -15,7 +16,28 @@ pub(super) const ACTIONS: &[(&str, Handler)] = &[
     ("DeleteInstances", delete_instances),
     ("ModifyInstanceAttribute", modify_instance_attribute),
     ("DescribeUserData", describe_user_data),
+    ("ModifyInstanceAutoReleaseTime", modify_auto_release_time),
 ];
+
+/// Sets when an instance goes by itself; without a time it does not any more.
+fn modify_auto_release_time(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let id = call.parameters.required("InstanceId")?.to_owned();
+    let moment = run_billing::read_auto_release(call)?;
+    let no_such = |error: ApiError| ApiError::not_found("NoSuchResource", error.message);
+    let instance = find(call.world, &id).map_err(no_such)?;
+    if instance.charge_type == "PrePaid" {
+        let message = format!("The instance {id} is paid in advance.");
+        return Err(ApiError::forbidden("ChargeTypeViolation", message));
+    }
+    call.begin_effect()?;
+    if let Some(instance) = call.world.instances.get_mut(&id) {
+        instance.auto_release = moment;
+    }
+    if let Some(moment) = moment {
+        call.world.schedule_at(moment, Event::InstanceExpired(id));
+    }
+    Ok(json!({}))
+}
 
 fn delete_instance(call: &mut Call<'_>) -> Result<Value, ApiError> {
     let id = call.parameters.required("InstanceId")?.to_owned();

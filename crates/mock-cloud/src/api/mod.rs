@@ -24,6 +24,7 @@ pub mod certificates;
 pub mod certificates_reads;
 pub mod cloud_assistant;
 pub mod console;
+pub mod disk_changes;
 pub mod disk_form;
 pub mod disks;
 pub mod elastic_ips;
@@ -304,6 +305,7 @@ fn handlers() -> &'static BTreeMap<(&'static str, &'static str), Handler> {
             ("Ecs", cloud_assistant::ACTIONS),
             ("Ecs", console::ACTIONS),
             ("Ecs", disks::ACTIONS),
+            ("Ecs", disk_changes::ACTIONS),
             ("Ecs", prices::ACTIONS),
             ("Ecs", public_addresses::ACTIONS),
             ("Ecs", quotas::ACTIONS),

@@ -377,6 +377,21 @@ const ROWS: &[Row] = &[
     row("console.status", Documented, "an instance that is not Running answers 405"),
     row("quota.processors", Guessed, "1000 processors in a region, spot instances counted by themselves"),
     row("quota.numbers", Documented, "10 VPCs in a region, 100 security groups, 5 groups of an instance"),
+    row(
+        "disk.grows",
+        Documented,
+        "ResizeDisk makes a disk larger and never smaller, while its instance is Running or Stopped",
+    ),
+    row(
+        "disk.keeps",
+        Documented,
+        "ModifyDiskAttribute says whether a disk goes with its instance; a system disk always does",
+    ),
+    row(
+        "instance.release-time.changed",
+        Documented,
+        "ModifyInstanceAutoReleaseTime sets another time, or none when it is sent none",
+    ),
     row("instance.release-time", Sdk, "an AutoReleaseTime releases it, whatever its protection"),
     row(
         "instance.absent-places",

@@ -104,8 +104,11 @@ fn check_limit(call: &Call<'_>, kind: &InstanceType) -> Result<(), ApiError> {
     Err(ApiError::bad_request("InvalidSpotPriceLimit.LowerThanPublicPrice", message))
 }
 
-/// Seconds are rounded down.
-fn read_auto_release(call: &Call<'_>) -> Result<Option<Moment>, ApiError> {
+/// When instances of a call go by themselves. Seconds are rounded down.
+///
+/// # Errors
+/// `InvalidAutoReleaseTime.Malformed`.
+pub(super) fn read_auto_release(call: &Call<'_>) -> Result<Option<Moment>, ApiError> {
     let Some(text) = call.parameters.text("AutoReleaseTime") else {
         return Ok(None);
     };

@@ -22,13 +22,16 @@ pub(super) const ALB_ACTIONS: &[(&str, Handler)] =
 /// The most a resource carries.
 const LIMIT: usize = 20;
 
+/// The most characters of a key, and of a value.
+const LONGEST: usize = 128;
+
 /// The most resources of one call.
 const RESOURCES: usize = 50;
 
 /// The tags of a call.
 ///
 /// # Errors
-/// A key twice, a reserved or a missing key.
+/// Too many of them, a key twice, a reserved or a missing key, a value that cannot be one.
 pub fn read(parameters: &Parameters) -> Result<BTreeMap<String, String>, ApiError> {
     read_list(parameters, "Tag")
 }
@@ -39,16 +42,24 @@ pub fn read(parameters: &Parameters) -> Result<BTreeMap<String, String>, ApiErro
 /// As [`read`].
 pub fn read_list(parameters: &Parameters, list: &str) -> Result<BTreeMap<String, String>, ApiError> {
     let mut tags = BTreeMap::new();
-    for tag in parameters.list(list) {
+    let given = parameters.list(list);
+    if given.len() > LIMIT {
+        return Err(ApiError::bad_request("NumberExceed.Tags", "The Tags parameter number is exceed."));
+    }
+    for tag in given {
         let key = tag
             .text("Key")
             .ok_or_else(|| ApiError::bad_request("MissingParameter.TagKey", "A tag has no key."))?;
-        let reserved =
-            ["aliyun", "acs:"].iter().any(|prefix| key.starts_with(prefix)) || key.contains("http://");
-        if reserved || key.len() > 128 {
+        if is_malformed(key) {
             return Err(ApiError::bad_request(
                 "InvalidTagKey.Malformed",
                 "The specified Tag.n.Key is not valid.",
+            ));
+        }
+        if is_malformed(tag.text("Value").unwrap_or_default()) {
+            return Err(ApiError::bad_request(
+                "InvalidTagValue.Malformed",
+                "The specified Tag.n.Value is not valid.",
             ));
         }
         if tags.insert(key.to_owned(), tag.owned("Value")).is_some() {
@@ -56,6 +67,13 @@ pub fn read_list(parameters: &Parameters, list: &str) -> Result<BTreeMap<String,
         }
     }
     Ok(tags)
+}
+
+/// Whether a key or a value is too long, one of the cloud's own, or has an address of a page in it.
+fn is_malformed(text: &str) -> bool {
+    ["aliyun", "acs:"].iter().any(|prefix| text.starts_with(prefix))
+        || ["http://", "https://"].iter().any(|part| text.contains(part))
+        || text.chars().count() > LONGEST
 }
 
 /// Whether a resource has all the tags a list is filtered by; a filter without a value asks for the key alone.

@@ -127,7 +127,12 @@ fn machines(story: &mut Story, vpc: &str, switches: &[String; 2]) -> (String, Ve
     story.regional("Ecs.DescribeInstanceStatus", &[("InstanceId.1", &ids[0])]);
     assert_eq!(story.call("Ecs.DescribeInstanceAttribute", &[one])["InstanceName"], "chat");
     assert_eq!(story.regional("Ecs.DescribeUserData", &[one])["UserData"], "IyEvYmluL3No");
-    assert_eq!(story.regional("Ecs.DescribeDisks", &[one])["TotalCount"], 2);
+    let disks = story.regional("Ecs.DescribeDisks", &[one]);
+    assert_eq!(disks["TotalCount"], 2);
+    let disk = text(&disks["Disks"]["Disk"][0]["DiskId"]);
+    story.call("Ecs.ResizeDisk", &[("DiskId", &disk), ("NewSize", "500"), ("Type", "online")]);
+    story.regional("Ecs.ModifyDiskAttribute", &[("DiskId", &disk), ("DiskName", "grown")]);
+    story.regional("Ecs.ModifyInstanceAutoReleaseTime", &[one]);
     assert_eq!(story.regional("Ecs.DescribeNetworkInterfaces", &[one])["TotalCount"], 1);
     story.regional("Ecs.GetInstanceConsoleOutput", &[one]);
     story.call("Ecs.AllocatePublicIpAddress", &[one]);

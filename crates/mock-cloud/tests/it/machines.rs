@@ -55,6 +55,51 @@ fn disks_come_with_an_instance_and_go_with_it_unless_they_are_to_be_kept() {
 }
 
 #[test]
+fn a_disk_grows_and_never_shrinks_and_may_be_told_to_stay() {
+    let mut ground = Ground::instant();
+    let instance = ground.instance(&[("SystemDisk.Size", "60"), ("DataDisk.1.Size", "200")]);
+    let all = disks(&mut ground, &[("InstanceId", &instance)]);
+    let [system, data] = [0, 1].map(|index| text(&all[index]["DiskId"]));
+    ground.wait(300);
+    for (disk, size) in [(&system, "61"), (&data, "4096")] {
+        ground.good("Ecs.ResizeDisk", &[("DiskId", disk), ("NewSize", size), ("Type", "online")]);
+    }
+    let sizes = |ground: &mut Ground| -> Vec<Value> {
+        disks(ground, &[("InstanceId", &instance)]).iter().map(|disk| disk["Size"].clone()).collect()
+    };
+    assert_eq!(sizes(&mut ground), [61, 4096]);
+    let refused: [Case<'_>; 4] = [
+        (&[("DiskId", &data), ("NewSize", "4096")], 403, "InvalidDiskSize.TooSmall"),
+        (&[("DiskId", &data), ("NewSize", "65537")], 400, "InvalidDataDiskSize.ValueNotSupported"),
+        (&[("DiskId", &system), ("NewSize", "2049")], 400, "InvalidDataDiskSize.ValueNotSupported"),
+        (&[("DiskId", "d-bp1nobody"), ("NewSize", "100")], 404, "InvalidDiskId.NotFound"),
+    ];
+    for (parameters, status, code) in refused {
+        assert_eq!(ground.refused("Ecs.ResizeDisk", parameters), refusal(status, code), "{parameters:?}");
+    }
+    assert_eq!(sizes(&mut ground), [61, 4096]);
+    let keep = [("DiskId", data.as_str()), ("DeleteWithInstance", "false"), ("DiskName", "kept")];
+    ground.good("Ecs.ModifyDiskAttribute", &keep);
+    let refused: [Case<'_>; 5] = [
+        (&[("DiskId", &system), ("DeleteWithInstance", "false")], 403, "DiskNotPortable"),
+        (&[("DiskId", &data)], 400, "NoAttributeToModify"),
+        (&[("DiskId", &data), ("DiskIds.1", &data), ("DiskName", "ab")], 400, "InvalidParameter.Conflict"),
+        (&[("DiskId", &data), ("DiskName", "a")], 400, "InvalidDiskName.Malformed"),
+        (&[("DiskId", "d-bp1nobody"), ("DiskName", "ab")], 404, "InvalidDiskId.NotFound"),
+    ];
+    for (parameters, status, code) in refused {
+        assert_eq!(
+            ground.refused("Ecs.ModifyDiskAttribute", parameters),
+            refusal(status, code),
+            "{parameters:?}"
+        );
+    }
+    ground.good("Ecs.DeleteInstance", &[("InstanceId", &instance), ("Force", "true")]);
+    let left = disks(&mut ground, &[]);
+    assert_eq!(left.iter().map(|disk| disk["DiskName"].clone()).collect::<Vec<_>>(), ["kept"]);
+}
+
+#[test]
 fn disks_are_paged_in_both_ways() {
     let mut ground = Ground::instant();
     ground.instance(&[("Amount", "15")]);
@@ -404,6 +449,40 @@ fn an_instance_with_a_release_time_goes_by_itself() {
     assert!(ground.world.instances.contains_key(&instance));
     ground.wait(7200);
     assert!(ground.world.instances.is_empty());
+}
+
+#[test]
+fn a_release_time_is_set_moved_and_taken_back() {
+    let mut ground = Ground::new(Pace::Real);
+    let instance = ground.instance(&[]);
+    ground.wait(300);
+    let own = ("InstanceId", instance.as_str());
+    let told = |ground: &mut Ground| {
+        let listed = ground.good("Ecs.DescribeInstances", &[REGION]);
+        text(&listed["Instances"]["Instance"][0]["AutoReleaseTime"])
+    };
+    let set = |ground: &mut Ground, at: &str| {
+        ground.good("Ecs.ModifyInstanceAutoReleaseTime", &[own, ("AutoReleaseTime", at)]);
+    };
+    set(&mut ground, "2027-01-15T09:30:00Z");
+    assert_eq!(told(&mut ground), "2027-01-15T09:30Z");
+    set(&mut ground, "2027-01-15T12:00:59Z");
+    assert_eq!(told(&mut ground), "2027-01-15T12:00Z");
+    ground.wait(7200);
+    assert!(ground.world.instances.contains_key(&instance), "the first time does not count any more");
+    ground.good("Ecs.ModifyInstanceAutoReleaseTime", &[own]);
+    assert_eq!(told(&mut ground), "");
+    ground.wait(4 * 7200);
+    assert!(ground.world.instances.contains_key(&instance), "no time counts any more");
+    for (at, code) in [
+        ("2027-01-15T08:00:00Z", "InvalidAutoReleaseTime.Malformed"),
+        ("soon", "InvalidAutoReleaseTime.Malformed"),
+    ] {
+        let asked = [own, ("AutoReleaseTime", at)];
+        assert_eq!(ground.refused("Ecs.ModifyInstanceAutoReleaseTime", &asked), refusal(400, code));
+    }
+    let nobody = [("InstanceId", "i-bp1nobody")];
+    assert_eq!(ground.refused("Ecs.ModifyInstanceAutoReleaseTime", &nobody), refusal(404, "NoSuchResource"));
 }
 
 #[test]

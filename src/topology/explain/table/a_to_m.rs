@@ -1,9 +1,9 @@
-//! The rules whose codes begin with the letters a to m.
+//! The rules from A to M, one after another.
 
 use super::rule;
 use crate::topology::explain::RuleExplanation;
 
-/// These rules, by code.
+/// By code.
 pub(super) const RULES: &[RuleExplanation] = &[
     rule(
         "app-argument",
@@ -116,10 +116,36 @@ pub(super) const RULES: &[RuleExplanation] = &[
         "give each vSwitch a range of its own, such as `192.168.0.0/24` and `192.168.1.0/24`",
     ),
     rule(
+        "disk-count",
+        "an instance would have too many data disks",
+        "The cloud makes an instance with 16 data disks at most.",
+        "make fewer and larger ones",
+    ),
+    rule(
+        "disk-level",
+        "this category of disk has no performance levels",
+        "PL0 to PL3 are levels of a `cloud_essd`. The performance of a `cloud_auto` and of the others follows from their \
+         size.",
+        "add `category: cloud_essd`, or remove `performance_level`",
+    ),
+    rule(
+        "disk-name",
+        "this cannot be the name of a data disk",
+        "The name is how a disk is known again in the cloud, where an instance's disks have no order.",
+        "write 2 to 40 lower-case letters, digits and hyphens, beginning with a letter",
+    ),
+    rule(
         "disk-size",
-        "the size of a system disk is out of range",
-        "The cloud makes system disks of 20 to 2048 GiB, and public images need 20.",
+        "the size of a disk is out of range",
+        "The cloud makes system disks of 20 to 2048 GiB, and public images need 20. Data disks go from 1, 10 or 20 GiB to \
+         32768 or 65536, by their category; an ESSD of PL2 has 461 at least, one of PL3 1261.",
         "write for example `disk: 40`",
+    ),
+    rule(
+        "disk-twice",
+        "two data disks of an instance have one name",
+        "The name is how a disk is known again in the cloud, where an instance's disks have no order.",
+        "give one of them another name",
     ),
     rule(
         "domain",
@@ -145,6 +171,32 @@ pub(super) const RULES: &[RuleExplanation] = &[
         "a variable of the environment that the topology refers to is not set",
         "`${env:NAME}` takes what this command's environment has; one that is empty counts as not set.",
         "set it with `export NAME=...`, or write what counts without it: `${env:NAME:-default}`",
+    ),
+    rule(
+        "existing-choice",
+        "it is not said which of those that are there is meant",
+        "Something that is there already is named by its id, or chosen by one tag or by its name; exactly one must have that.",
+        "write its id, `{ tag: { team: network } }` or `{ name: shared }`",
+    ),
+    rule(
+        "existing-match",
+        "not exactly one of those that are there is as the topology says",
+        "What is chosen by a tag or by its name is looked up in the region, vSwitches and security groups in the VPC of the \
+         topology. None may be used in its place, and of several none is meant more than the others.",
+        "write the id of the one that is meant, or another tag or name",
+    ),
+    rule(
+        "expires-protected",
+        "something is protected, and is to go by itself",
+        "`protect` refuses plans that would remove it; the release time of an instance is the cloud's own affair, and not \
+         even deletion protection holds against it.",
+        "write `expires: never` for what is protected, or remove `protect`",
+    ),
+    rule(
+        "expires-range",
+        "this is no time that an instance can live",
+        "The cloud takes release times from half an hour to three years ahead.",
+        "write for example `expires: 4h`, or `never`",
     ),
     rule(
         "file-too-large",

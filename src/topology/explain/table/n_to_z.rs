@@ -1,9 +1,9 @@
-//! The rules whose codes begin with the letters n to z.
+//! The rules from N to Z, one after another.
 
 use super::rule;
 use crate::topology::explain::RuleExplanation;
 
-/// These rules, by code.
+/// By code.
 pub(super) const RULES: &[RuleExplanation] = &[
     rule(
         "no-dns",
@@ -169,6 +169,13 @@ pub(super) const RULES: &[RuleExplanation] = &[
         "make `healthy_deadline` longer than `min_healthy_time`, such as `1m` and `10s`",
     ),
     rule(
+        "security-rule",
+        "this is no rule of a security group",
+        "A rule says what is let in and from whom: `[tcp|udp] PORT[-PORT]`, `ssh`, `http`, `https`, `redis`, `icmp` or `all`, \
+         then `from`, then `anywhere`, an address, a range, `load balancer`, `nodes` or the name of an instance.",
+        "write for example `5000 from load balancer` or `tcp 8000-8100 from 10.0.0.0/8`",
+    ),
+    rule(
         "set-path",
         "the field that `--set` names cannot be set",
         "Its path leads through something that has no fields of its own in this file: one value, a list or an alias.",
@@ -226,6 +233,27 @@ pub(super) const RULES: &[RuleExplanation] = &[
         "the file is not YAML, or a value has the wrong form",
         "The reader stops at the first such place, so there may be more behind it.",
         "see the place that is shown, and examples/chatroom.yaml for the form",
+    ),
+    rule(
+        "tag-count",
+        "a resource would have too many tags",
+        "The cloud takes 20 for each resource. An instance needs up to seven for Albatross: its stack, its address, how often \
+         it was made before, its image, its user data, its host key and when it goes. So 13 are left for the tags of the stack and its \
+         own together.",
+        "remove some, or put several into one value",
+    ),
+    rule(
+        "tag-key",
+        "this cannot be the key of a tag",
+        "A key has 1 to 128 characters. Those that begin with `acs:` or `aliyun` are the cloud's, those that begin with \
+         `albatross:` say whose a resource is, and the cloud takes no address of a page.",
+        "write another key, such as `team`",
+    ),
+    rule(
+        "tag-value",
+        "this cannot be the value of a tag",
+        "A value has 128 characters at most, does not begin with `acs:` or `aliyun`, and has no address of a page in it.",
+        "write another value, such as `chat`",
     ),
     rule(
         "timeout-range",
