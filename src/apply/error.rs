@@ -173,10 +173,10 @@ impl ApplyError {
 
     /// The cloud's word for it.
     pub fn code(&self) -> Option<&str> {
-        match self {
-            Self::State(error) => error.of_bucket()?.code.as_deref(),
-            error => error.of_the_cloud()?.code(),
+        if let Self::State(error) = self {
+            return error.of_bucket()?.code.as_deref();
         }
+        self.of_the_cloud()?.code()
     }
 
     /// Id of the cloud's answer.

@@ -264,8 +264,8 @@ impl Told {
     }
 
     /// Waits until everybody can know it.
-    async fn to_all(self) -> Result<(), StateError> {
-        match self.outbox {
+    async fn to_all(&self) -> Result<(), StateError> {
+        match &self.outbox {
             Some(outbox) => outbox.settled(self.sequence).await,
             None => Ok(()),
         }

@@ -82,7 +82,7 @@ fn is_bucket(name: &str) -> bool {
 fn is_prefix(prefix: &str) -> bool {
     let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     let is_segment = |segment: &str| {
-        !segment.is_empty() && segment.chars().all(is_plain) && segment.trim_matches('.') != ""
+        !segment.is_empty() && segment.chars().all(is_plain) && !segment.trim_matches('.').is_empty()
     };
     prefix.is_empty() || (prefix.len() <= LONGEST_PREFIX && prefix.split('/').all(is_segment))
 }

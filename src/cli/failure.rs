@@ -87,11 +87,12 @@ impl From<ApplyError> for Failure {
             | ApplyError::PasswordLost { .. }
             | ApplyError::Unhealthy { .. } => ExitStatus::Failed,
         };
-        let of_bucket = match &error {
-            ApplyError::State(error) => error.of_bucket().and_then(|said| said.request_id.clone()),
-            error => error.request_id().map(ToString::to_string),
+        let request_id = if let ApplyError::State(error) = &error {
+            error.of_bucket().and_then(|said| said.request_id.clone())
+        } else {
+            error.request_id().map(ToString::to_string)
         };
-        let (hint, request_id) = (error.hint(), of_bucket);
+        let hint = error.hint();
         let code = error.code().map(str::to_owned);
         Self { status, resource: None, code, request_id, hint, error: Some(error.into()) }
     }

@@ -270,11 +270,9 @@ pub fn run() -> ExitCode {
         render::failure::print(&failure);
         failure.status
     });
-    let status = match status {
-        // The stack is as it shall be, and others do not know all of it yet.
-        ExitStatus::Done if shared::has_left_something_behind() => ExitStatus::PartlyApplied,
-        status => status,
-    };
+    // The stack may be as it shall be, and others do not know all of it yet.
+    let is_kept_back = status == ExitStatus::Done && shared::has_left_something_behind();
+    let status = if is_kept_back { ExitStatus::PartlyApplied } else { status };
     events::end(status);
     status.into()
 }
@@ -319,18 +317,18 @@ impl Cli {
             Command::Doctor(arguments) => doctor::run(options, &arguments).await,
             Command::Cost(arguments) => cost::run(options, &arguments).await,
             Command::Policy(arguments) => policy::run(options, &arguments),
-            Command::Plan(arguments) => plan::run(options, &arguments).await,
-            Command::Adopt(arguments) => adopt::run(options, &arguments).await,
+            Command::Plan(arguments) => Box::pin(plan::run(options, &arguments)).await,
+            Command::Adopt(arguments) => Box::pin(adopt::run(options, &arguments)).await,
             Command::Apply(arguments) => Box::pin(apply::run(options, &arguments)).await,
             Command::Deploy(arguments) => Box::pin(deploy::run(options, &arguments)).await,
             Command::Rollback(arguments) => Box::pin(rollback::run(options, &arguments)).await,
-            Command::Releases(arguments) => releases::run(options, &arguments).await,
-            Command::Verify(arguments) => verify::run(options, &arguments).await,
-            Command::Status(arguments) => status::run(options, &arguments).await,
-            Command::Outputs(arguments) => outputs::run(options, &arguments).await,
-            Command::State(arguments) => state::run(options, &arguments).await,
-            Command::Ssh(arguments) => ssh::run(options, &arguments).await,
-            Command::Logs(arguments) => logs::run(options, &arguments).await,
+            Command::Releases(arguments) => Box::pin(releases::run(options, &arguments)).await,
+            Command::Verify(arguments) => Box::pin(verify::run(options, &arguments)).await,
+            Command::Status(arguments) => Box::pin(status::run(options, &arguments)).await,
+            Command::Outputs(arguments) => Box::pin(outputs::run(options, &arguments)).await,
+            Command::State(arguments) => Box::pin(state::run(options, &arguments)).await,
+            Command::Ssh(arguments) => Box::pin(ssh::run(options, &arguments)).await,
+            Command::Logs(arguments) => Box::pin(logs::run(options, &arguments)).await,
             Command::Destroy(arguments) => Box::pin(destroy::run(options, &arguments)).await,
             Command::Unlock(arguments) => unlock::run(options, &arguments).await,
             Command::Smoke(arguments) => smoke::run(options, &arguments).await,

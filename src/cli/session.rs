@@ -194,7 +194,7 @@ pub(super) struct Session {
 /// When the keys, the cloud, the state or the node's binary are not usable.
 pub(super) async fn begin(options: &GlobalOptions, loaded: Loaded, access: Use) -> Result<Session, Failure> {
     let target = target(options, &loaded.topology).await?;
-    begin_at(options, loaded, access, target).await
+    Box::pin(begin_at(options, loaded, access, target)).await
 }
 
 /// Begins a command in a cloud that is already chosen.
@@ -222,10 +222,10 @@ pub(super) async fn begin_at(
         }
     }
     let (lock, journal, stop) = match access {
-        Use::Look | Use::Plan => (None, stack.read().await?, Stop::never()),
+        Use::Look | Use::Plan => (None, Box::pin(stack.read()).await?, Stop::never()),
         Use::Change | Use::Remove => {
             let stop = Stop::listen()?;
-            let (lock, journal) = stack.lock(options, &stop).await?;
+            let (lock, journal) = Box::pin(stack.lock(options, &stop)).await?;
             (Some(lock), journal, stop)
         }
     };

@@ -103,22 +103,15 @@ impl Stack {
     ) -> Result<(Guard, Journal, Opened), Failure> {
         let claim = Claim::new(&interrupt::command_line(), Duration::from_secs(options.lock_wait));
         let local = take_lock(&self.folder, &claim, stop).await?;
-        let (shared, journal, opened, tail) = match &self.store {
-            Some(store) => {
-                let take = in_bucket::take(
-                    store.clone(),
-                    &self.folder,
-                    self.identity.clone(),
-                    (&claim, &show_lock_notice),
-                );
-                let (held, journal, opened, tail) = stop.or(async { Ok(take.await?) }).await?;
-                stop.when_shared_lock_is_lost(held.standing());
-                (Some(SharedLock::new(held)), journal, opened, tail)
-            }
-            None => {
-                let (journal, tail) = Journal::open(&self.folder, self.identity.clone())?;
-                (None, journal, Opened::default(), tail)
-            }
+        let (shared, journal, opened, tail) = if let Some(store) = &self.store {
+            let identity = self.identity.clone();
+            let take = in_bucket::take(store.clone(), &self.folder, identity, (&claim, &show_lock_notice));
+            let (held, journal, opened, tail) = stop.or(async { Ok(take.await?) }).await?;
+            stop.when_shared_lock_is_lost(held.standing());
+            (Some(SharedLock::new(held)), journal, opened, tail)
+        } else {
+            let (journal, tail) = Journal::open(&self.folder, self.identity.clone())?;
+            (None, journal, Opened::default(), tail)
         };
         if let Tail::Torn(line) = tail {
             tracing::warn!("{line}");

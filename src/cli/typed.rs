@@ -39,10 +39,12 @@ impl Typed {
             program += " --local";
         }
         if let Some(endpoint) = &options.endpoint {
-            program += &format!(" --endpoint {}", quote(endpoint));
+            program += " --endpoint ";
+            program += &quote(endpoint);
         }
         if let Some(folder) = &options.state_dir {
-            program += &format!(" --state-dir {}", quote(&folder.to_string_lossy()));
+            program += " --state-dir ";
+            program += &quote(&folder.to_string_lossy());
         }
         let given = options.inputs.words();
         let words = std::iter::once(file.to_string_lossy().into_owned()).chain(given);

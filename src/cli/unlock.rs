@@ -56,7 +56,7 @@ async fn shared(options: &GlobalOptions, topology: &Topology, force: bool) -> Re
             Unlocked::WasFree => {
                 anstream::println!("The stack {} in {} is not locked.", topology.stack, topology.region);
             }
-            unlocked => say(&unlocked),
+            unlocked @ (Unlocked::WasAbandoned(_) | Unlocked::WasForced(_)) => say(&unlocked),
         }
     }
     // A command that was forced out finds that out in the bucket; one that is gone has left both.

@@ -116,7 +116,7 @@ impl Bucket {
         };
         match self.patiently(write).await? {
             Made::WasThere if self.read(key).await?.as_deref() == Some(content) => Ok(Made::New),
-            made => Ok(made),
+            made @ (Made::New | Made::WasThere) => Ok(made),
         }
     }
 

@@ -153,6 +153,14 @@ impl StateError {
         move |said| Self::Store { place, said }
     }
 
+    /// The same where nothing is about to be done any more.
+    pub(in crate::state) fn of_what_is_over(self) -> Self {
+        if let Self::Unshared { place, said } = self {
+            return Self::Store { place, said };
+        }
+        self
+    }
+
     /// Whether another command has the lock now.
     pub fn is_lost_lock(&self) -> bool {
         matches!(self, Self::LockLost { .. } | Self::SharedLockLost { .. })

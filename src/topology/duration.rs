@@ -82,10 +82,10 @@ mod tests {
 
     #[test]
     fn reads_what_people_write() {
-        for (text, seconds) in [("60s", 60), ("2m", 120), ("1h", 3600), ("15", 15)] {
+        for (text, seconds) in [("60s", 60), ("2m", 120), ("1h", 3600), ("15", 15), ("1d", 86_400)] {
             assert_eq!(Seconds::parse(text), Some(Seconds(seconds)), "{text}");
         }
-        for text in ["", "s", "1.5s", "-1s", "10 s", "1d", "99999999h"] {
+        for text in ["", "s", "1.5s", "-1s", "10 s", "1w", "99999999h"] {
             assert_eq!(Seconds::parse(text), None, "{text}");
         }
     }

@@ -20,10 +20,10 @@ fn id(env: &TestEnv, address: &str) -> CloudId {
     CloudId::new(told.stdout.trim())
 }
 
-fn tag(env: &TestEnv, (tagger, resource_type): (tagging::Tagger, &str), id: &CloudId, tag: (&str, &str)) {
+fn mark(env: &TestEnv, (tagger, resource_type): (tagging::Tagger, &str), id: &CloudId, tag: (&str, &str)) {
     let client = env.cloud().client("cn-hangzhou");
-    let tagged = tagging::Tagged { tagger, resource_type, id };
-    block_on(client.call::<Value>(&tagging::tag(client.region(), tagged, &[tag]))).expect("it is tagged");
+    let thing = tagging::Tagged { tagger, resource_type, id };
+    block_on(client.call::<Value>(&tagging::tag(client.region(), thing, &[tag]))).expect("it is tagged");
 }
 
 /// A stack in the network of the chatroom, whose parts are chosen so.
@@ -56,8 +56,8 @@ fn what_is_chosen_is_used_and_stays() {
     let env = with_a_network();
     let ids = ["vpc.main", "vswitch.a", "security_group.main", "load_balancer.main"].map(|one| id(&env, one));
     let [vpc, vswitch, group, balancer] = &ids;
-    tag(&env, (tagging::Tagger::Vpc, "VPC"), vpc, ("shared", "network"));
-    tag(&env, (tagging::Tagger::Alb, "loadbalancer"), balancer, ("shared", "front"));
+    mark(&env, (tagging::Tagger::Vpc, "VPC"), vpc, ("shared", "network"));
+    mark(&env, (tagging::Tagger::Alb, "loadbalancer"), balancer, ("shared", "front"));
     let by_tag = |value: &str| format!("{{ tag: {{ shared: {value} }} }}");
     env.write(
         "guest.yaml",

@@ -89,8 +89,7 @@ fn where_the_market_asks_more_for_a_type_the_next_one_is_tried() {
         "instance.ecs02: ecs.t5-lc1m1.small is out of stock",
     ]);
     let tries = tries(&env, "ecs02");
-    let tried: Vec<&str> = tries.iter().map(|(kind, _, _)| kind.as_str()).collect();
-    assert_eq!(tried, types);
+    assert_eq!(tries.iter().map(|(kind, _, _)| kind.as_str()).collect::<Vec<_>>(), types);
     assert_eq!(tries.iter().map(|(_, _, is_made)| *is_made).collect::<Vec<_>>(), [false, false, true]);
     let tokens: BTreeSet<&String> = tries.iter().map(|(_, token, _)| token).collect();
     assert_eq!(tokens.len(), types.len(), "each try has a token of its own: {tries:?}");

@@ -27,7 +27,9 @@ fn all<'w>(world: &'w Value, kinds: &'w [&str]) -> impl Iterator<Item = &'w Valu
     kinds.iter().flat_map(|kind| match &world[*kind] {
         Value::Object(things) => things.values().collect::<Vec<_>>(),
         Value::Array(things) => things.iter().collect(),
-        other => panic!("{kind} is {other}"),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_)) => {
+            panic!("{kind} is {other}")
+        }
     })
 }
 

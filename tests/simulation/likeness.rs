@@ -196,7 +196,7 @@ impl Drawing<'_> {
 
 /// Tags beside those by which a resource is known.
 fn tag_words<'t>(tags: impl Iterator<Item = (&'t String, &'t String)>) -> String {
-    tags.map(|(key, value)| format!(" {key}={value}")).collect()
+    tags.fold(String::new(), |words, (key, value)| words + " " + key + "=" + value)
 }
 
 /// What a topology says that there must be.

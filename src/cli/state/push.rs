@@ -19,11 +19,10 @@ pub(super) async fn run(options: &GlobalOptions, argument: &TopologyArgument) ->
         shared::show(&opened, store.place());
     }
     let place = store.place();
-    match opened.pushed {
-        0 => {
-            anstream::println!("{place} has all that is here: {}.", count(lines(journal.sequence()), "line"))
-        }
-        pushed => anstream::println!("Put {} into {place}.", count(pushed, "line")),
+    if opened.pushed == 0 {
+        anstream::println!("{place} has all that is here: {}.", count(lines(journal.sequence()), "line"));
+    } else {
+        anstream::println!("Put {} into {place}.", count(opened.pushed, "line"));
     }
     Ok(ExitStatus::Done)
 }

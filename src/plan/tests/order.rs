@@ -394,8 +394,8 @@ fn the_new_one_comes_first_wherever_two_can_stand_side_by_side() {
     }
     let listens = CHATROOM.replace("    port: 5000", "    port: 5001");
     assert_eq!(order_of(CHATROOM, &listens, "listener.main"), Order::NewFirst);
-    let larger = CHATROOM.replace("ecs03: { vswitch: a,", "ecs03: { vswitch: a, disk: 60,");
-    assert_eq!(order_of(CHATROOM, &larger, "redis.ecs03"), Order::NewFirst);
+    let smaller = CHATROOM.replace("ecs03: { vswitch: a,", "ecs03: { vswitch: a, disk: 20,");
+    assert_eq!(order_of(CHATROOM, &smaller, "redis.ecs03"), Order::NewFirst);
 }
 
 #[test]

@@ -91,11 +91,7 @@ impl Outbox {
     /// When something stays behind.
     pub(super) async fn flush(&self) -> Result<Mark, StateError> {
         self.waiting().refused = None;
-        self.push().await.map_err(|error| match error {
-            // Nothing is about to be done any more.
-            StateError::Unshared { place, said } => StateError::Store { place, said },
-            error => error,
-        })?;
+        self.push().await.map_err(StateError::of_what_is_over)?;
         let known = self.waiting().known;
         Ok(self.shared.history.lock().await.mark(known))
     }

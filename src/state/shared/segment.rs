@@ -81,10 +81,12 @@ impl Segment {
             return Err(damaged("lines are missing or too many"));
         }
         let parsed = journal::parse(&Path::new(place).join(key), rest.as_bytes());
-        let (entries, tail) = parsed.map_err(|error| match error {
+        let (entries, tail) = parsed.map_err(|error| {
             // The head is a line, too.
-            StateError::Damaged { line, why, .. } => damaged(&format!("line {}: {why}", line + 1)),
-            error => error,
+            if let StateError::Damaged { line, why, .. } = error {
+                return damaged(&format!("line {}: {why}", line + 1));
+            }
+            error
         })?;
         if tail != journal::Tail::Whole {
             return Err(damaged("its last line is torn"));

@@ -101,7 +101,7 @@ impl Operator {
     }
 
     async fn take(&self) -> Result<(Held, Journal, Opened), StateError> {
-        let claim = Claim::new("albatross apply chat.yaml", Duration::from_secs(120));
+        let claim = Claim::new("albatross apply chat.yaml", Duration::from_mins(2));
         let store: Store = self.reached.clone();
         let taken = take(store, self.folder.path(), identity(), (&claim, &|_| ())).await;
         taken.map(|(held, journal, opened, _)| (held, journal, opened))

@@ -1,4 +1,4 @@
-//! The limit: a server of WebSockets and nothing else. No Socket.IO, no names, no session, no memory of what was said, no
+//! The limit: a server of `WebSocket`s and nothing else. No Socket.IO, no names, no session, no memory of what was said, no
 //! care for clients that do not read.
 //!
 //! What a client says is published at Redis. What comes back is made into a frame once, and each client is given the same
@@ -57,12 +57,12 @@ pub(crate) fn serve(port: u16, redis: u16, pieces: Pieces) -> Result<Infallible>
         let subscribed = TcpStream::connect((Ipv4Addr::LOCALHOST, redis)).await?;
         publishing.set_nodelay(true)?;
         let publisher = tokio::spawn(publish(publishing, said));
-        let subscriber = tokio::spawn(subscribe(subscribed, outboxes.clone(), pieces));
+        let listening = tokio::spawn(subscribe(subscribed, outboxes.clone(), pieces));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let acceptor = tokio::spawn(accept(listener, outboxes, say));
         tokio::select! {
             ended = publisher => ended??,
-            ended = subscriber => ended??,
+            ended = listening => ended??,
             ended = acceptor => ended??,
         }
         bail!("a part of it has ended")

@@ -1,4 +1,4 @@
-//! Holds the chat node against Flask-SocketIO, Node.js' Socket.IO, and the limit: WebSockets and nothing else.
+//! Holds the chat node against Flask-SocketIO, Node.js' Socket.IO, and the limit: `WebSocket`s and nothing else.
 //!
 //!     make bench-chat
 //!     QUICK=1 make bench-chat
@@ -76,7 +76,9 @@ fn compare(extent: Extent, subjects: &[Subject], with_curves: bool) -> Result<()
     let mut verdict = Verdict::default();
     for (subject, rounds) in &all {
         if subject.is_ours() {
-            rounds.iter().for_each(|round| verdict.add(round.verdict));
+            for round in rounds {
+                verdict.add(round.verdict);
+            }
         }
     }
     if with_curves {

@@ -154,7 +154,8 @@ pub(crate) fn talk(room: &mut Room, stand: &Stand, load: Load, times: Times) -> 
     let mut samples = samples.into_iter();
     let mut next = || samples.next().context("both ends of the span")?;
     let (before, after) = (next()?, next()?);
-    let part = |place: usize| (after[place] - before[place]).as_secs_f64() / figures.took.as_secs_f64();
+    let part =
+        |place: usize| after[place].saturating_sub(before[place]).as_secs_f64() / figures.took.as_secs_f64();
     let busy = Busy { nodes: part(0), redis: part(1), clients: part(2) };
     Ok(Talk { figures, busy })
 }

@@ -109,7 +109,7 @@ impl Chart {
                 bottom + 17.0
             )?;
         }
-        let middle = (LEFT + right) / 2.0;
+        let middle = f64::midpoint(LEFT, right);
         writeln!(
             text,
             "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>",

@@ -29,9 +29,9 @@ impl Cores {
     /// The first two this program may use.
     pub(crate) fn find() -> Result<Self> {
         let status = fs::read_to_string("/proc/self/status")?;
-        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+        let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
         let mut cores = Vec::new();
-        for range in list.context("the list of cores")?.trim().split(',') {
+        for range in allowed.context("the list of cores")?.trim().split(',') {
             let (first, last) = range.split_once('-').unwrap_or((range, range));
             cores.extend(first.parse::<usize>()?..=last.parse()?);
         }
@@ -142,7 +142,7 @@ pub(crate) fn settle(programs: &[&Program]) -> Result<()> {
     while begun.elapsed() < SETTLING {
         pause(LOOK);
         let after = all()?;
-        if (after - before) * 20 < LOOK {
+        if after.saturating_sub(before) * 20 < LOOK {
             return Ok(());
         }
         before = after;

@@ -22,7 +22,7 @@ pub(crate) enum Subject {
     NodeJs,
     /// Ours.
     ChatNode,
-    /// WebSockets and nothing else.
+    /// `WebSocket`s and nothing else.
     Bare,
     /// The same, with frames joined as the chat node joins them.
     Joined,

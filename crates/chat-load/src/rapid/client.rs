@@ -181,7 +181,7 @@ impl Client {
             (Stage::Naming, packet) if memchr::memmem::find(packet, b"is set to").is_some() => {
                 self.stage = Stage::In;
             }
-            (_, [b'4', b'4', ..] | [b'4', b'1', ..] | [b'1']) => return Err(refused(packet)),
+            (_, [b'4', b'4' | b'1', ..] | [b'1']) => return Err(refused(packet)),
             _ => {}
         }
         Ok(())

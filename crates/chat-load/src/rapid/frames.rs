@@ -30,19 +30,21 @@ pub fn first(bytes: &[u8]) -> Option<(Frame<'_>, usize)> {
     Some((Frame { opcode: kind & 0x0f, payload: bytes.get(start..end)? }, end))
 }
 
+/// In place of a length: one of two bytes follows.
+const LONGER: u8 = 0x7e;
+
 /// Appends a frame of a client, under a mask of zeros: what the mask is for, proxies on the way, is not here.
 ///
 /// # Panics
 /// When the payload is longer than 65,535 bytes.
 pub fn append(to: &mut Vec<u8>, opcode: u8, payload: &[u8]) {
     to.push(0x80 | opcode);
-    match u8::try_from(payload.len()) {
-        Ok(length @ ..126) => to.push(0x80 | length),
-        _ => {
-            to.push(0x80 | 126);
-            let length = u16::try_from(payload.len()).expect("what clients say here is short");
-            to.extend_from_slice(&length.to_be_bytes());
-        }
+    let length = u16::try_from(payload.len()).expect("what clients say here is short");
+    if let Some(short) = u8::try_from(length).ok().filter(|short| *short < LONGER) {
+        to.push(0x80 | short);
+    } else {
+        to.push(0x80 | LONGER);
+        to.extend_from_slice(&length.to_be_bytes());
     }
     to.extend_from_slice(&[0; 4]);
     to.extend_from_slice(payload);

@@ -81,7 +81,9 @@ impl Encoded {
             return one.clone();
         }
         let mut frames = Vec::with_capacity(packets.iter().map(Self::size).sum());
-        packets.iter().for_each(|packet| frames.extend_from_slice(&packet.frames));
+        for packet in packets {
+            frames.extend_from_slice(&packet.frames);
+        }
         Self { frames: Bytes::from(frames), count: packets.iter().map(Self::count).sum() }
     }
 

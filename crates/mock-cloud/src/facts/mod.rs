@@ -301,6 +301,7 @@ mod tests {
             "Remove",
             "Replace",
             "Reset",
+            "Resize",
             "Restart",
             "Revoke",
             "Run",

@@ -96,20 +96,18 @@ impl Cloud {
         let temporary_key = matches!(caller, Caller::Role { .. });
         let fault = state.faults.take(Target { operation, effect: asked.effect(), temporary_key });
         let refusal = fault.as_ref().and_then(|fault| fault.refusal(operation));
-        let answer = match refusal {
-            Some(refusal) => Err(refusal),
-            None => {
-                let Request { head, body } = request;
-                let done = match fault {
-                    Some(Fault::StaleRead { milliseconds }) => {
-                        let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
-                        let mut past = state.history.world_before(&state.world, milliseconds);
-                        oss::execute(&mut past, asked, head, body, region)
-                    }
-                    _ => oss::execute(&mut state.world, asked, head, body, region),
-                };
-                fault.as_ref().and_then(Fault::late_refusal).map_or(done, Err)
-            }
+        let answer = if let Some(refusal) = refusal {
+            Err(refusal)
+        } else {
+            let Request { head, body } = request;
+            let done = if let Some(Fault::StaleRead { milliseconds }) = fault {
+                let milliseconds = i64::try_from(milliseconds).unwrap_or(i64::MAX);
+                let mut past = state.history.world_before(&state.world, milliseconds);
+                oss::execute(&mut past, asked, head, body, region)
+            } else {
+                oss::execute(&mut state.world, asked, head, body, region)
+            };
+            fault.as_ref().and_then(Fault::late_refusal).map_or(done, Err)
         };
         self.settle(&mut state);
         (Handled { answer, fault }, request_id)

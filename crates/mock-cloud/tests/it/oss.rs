@@ -40,11 +40,11 @@ async fn ask_as(cloud: &Cloud, signer: &Signer, region: &str, asked: Asked<'_>) 
     let date =
         signer.date.clone().unwrap_or_else(|| jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string());
     let day = &date[..8];
-    let mut signed = vec![("x-oss-content-sha256", "UNSIGNED-PAYLOAD"), ("x-oss-date", date.as_str())];
-    signed.extend(signer.security_token.as_deref().map(|token| ("x-oss-security-token", token)));
-    signed.extend(headers);
-    signed.sort_unstable();
-    let lines: String = signed.iter().map(|(name, value)| format!("{name}:{value}\n")).collect();
+    let mut carried = vec![("x-oss-content-sha256", "UNSIGNED-PAYLOAD"), ("x-oss-date", date.as_str())];
+    carried.extend(signer.security_token.as_deref().map(|token| ("x-oss-security-token", token)));
+    carried.extend(headers);
+    carried.sort_unstable();
+    let lines = carried.iter().fold(String::new(), |lines, (name, value)| lines + name + ":" + value + "\n");
     let encoded: Vec<String> = path.split('/').map(percent).collect();
     let encoded = encoded.join("/");
     let canonical = format!("{method}\n{encoded}\n{query}\n{lines}\n\nUNSIGNED-PAYLOAD");
@@ -60,7 +60,7 @@ async fn ask_as(cloud: &Cloud, signer: &Signer, region: &str, asked: Asked<'_>) 
     let mut request = reqwest::Client::new()
         .request(method.parse().unwrap(), url)
         .header("authorization", format!("OSS4-HMAC-SHA256 Credential={credential}, Signature={signature}"));
-    for (name, value) in signed {
+    for (name, value) in carried {
         request = request.header(name, value);
     }
     let answer = request.body(body.to_owned()).send().await.unwrap();

@@ -216,9 +216,7 @@ fn positive(name: &str, number: Option<Spanned<u64>>) -> Result<u64, BadFaults> 
 /// A name that fits no action would never happen, and its author would not notice.
 fn check_pattern(pattern: &str) -> Result<(), String> {
     let of_storage = |action: &&str| fits(pattern, &format!("{}.{action}", oss::PRODUCT));
-    if facts().names().any(|name| fits(pattern, name))
-        || oss::ACTIONS.iter().any(|action| of_storage(&action))
-    {
+    if facts().names().any(|name| fits(pattern, name)) || oss::ACTIONS.iter().any(of_storage) {
         return Ok(());
     }
     let action = pattern.rsplit('.').next().unwrap_or(pattern);
