@@ -55,7 +55,7 @@ pub struct Document {
     /// The name people open. Required: an ALB made since late 2024 refuses its own name.
     pub dns: Option<Dns>,
     /// Tags of everything the stack makes that can have some, by key: `{ team: chat }`. Keys have 1 to 128 characters,
-    /// values 128 at most; 13 of them at most, since a resource has 20 and Albatross needs some. Default: none.
+    /// values too; 13 of them at most, since a resource has 20 and Albatross needs some. Default: none.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Scalar>")]
     pub tags: BTreeMap<String, String>,

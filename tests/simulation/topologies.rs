@@ -46,7 +46,7 @@ struct Machine {
 }
 
 const TAGS: [&[(&str, &str)]; 4] =
-    [&[], &[("team", "chat")], &[("team", "platform"), ("stage", "")], &[("stage", "test")]];
+    [&[], &[("team", "chat")], &[("team", "platform"), ("stage", "live")], &[("stage", "test")]];
 const LETTERS: [&str; 3] = ["a", "b", "c"];
 const ZONES: [&str; 3] = ["cn-hangzhou-h", "cn-hangzhou-i", "cn-hangzhou-j"];
 const RANGES: [&str; 3] = ["203.0.113.0/24", "198.51.100.7/32", "192.0.2.128/25"];

@@ -65,11 +65,7 @@ fn wrong_key(key: &str) -> Option<String> {
         let whose = if prefix == "albatross:" { "Albatross" } else { "the cloud" };
         return Some(format!("keys that begin with `{prefix}` are those of {whose}"));
     }
-    let length = key.chars().count();
-    let is_long = !(1..=LONGEST).contains(&length);
-    is_long
-        .then(|| format!("it has {length} characters, and a key has 1 to {LONGEST}"))
-        .or_else(|| address(&lower))
+    wrong_length(key, "a key").or_else(|| address(&lower))
 }
 
 fn wrong_value(value: &str) -> Option<String> {
@@ -77,11 +73,14 @@ fn wrong_value(value: &str) -> Option<String> {
     if let Some(prefix) = RESERVED[..2].iter().find(|prefix| lower.starts_with(**prefix)) {
         return Some(format!("values that begin with `{prefix}` are those of the cloud"));
     }
-    let length = value.chars().count();
-    let is_long = length > LONGEST;
-    is_long
-        .then(|| format!("it has {length} characters, and a value has {LONGEST} at most"))
-        .or_else(|| address(&lower))
+    // ECS lets a value be left out when an instance is made, and not when it is tagged later.
+    wrong_length(value, "a value").or_else(|| address(&lower))
+}
+
+fn wrong_length(text: &str, what: &str) -> Option<String> {
+    let length = text.chars().count();
+    let is_wrong = !(1..=LONGEST).contains(&length);
+    is_wrong.then(|| format!("it has {length} characters, and {what} has 1 to {LONGEST}"))
 }
 
 fn address(text: &str) -> Option<String> {

@@ -252,7 +252,7 @@ pub(super) const RULES: &[RuleExplanation] = &[
     rule(
         "tag-value",
         "this cannot be the value of a tag",
-        "A value has 128 characters at most, does not begin with `acs:` or `aliyun`, and has no address of a page in it.",
+        "A value has 1 to 128 characters, does not begin with `acs:` or `aliyun`, and has no address of a page in it.",
         "write another value, such as `chat`",
     ),
     rule(
