@@ -249,6 +249,8 @@ fn an_apply_and_a_destroy_outlast_a_refusal_of_every_action() {
         .collect();
     // Nothing of a fresh stack is started or changed.
     let unused = [
+        "Ecs.ModifyDiskAttribute",
+        "Ecs.ResizeDisk",
         "Alb.UpdateListenerAttribute",
         "Alb.UpdateRuleAttribute",
         "Alb.UpdateServerGroupAttribute",
