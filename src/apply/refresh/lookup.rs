@@ -66,7 +66,8 @@ pub(super) async fn security_groups(
     Ok(groups)
 }
 
-/// Only a load balancer's own call tells its zones; only unknown ones are looked for by tag.
+/// Only a load balancer's own call tells its zones; only unknown ones are looked for by tag. One that is being deleted
+/// takes nothing any more, for however long it is shown.
 pub(super) async fn load_balancers(
     client: &Client,
     memory: &Memory,
@@ -85,6 +86,7 @@ pub(super) async fn load_balancers(
             }
         }
     }
+    balancers.retain(|(_, found)| found.load_balancer_status != "Deleting");
     Ok(balancers)
 }
 
