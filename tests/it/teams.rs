@@ -309,7 +309,7 @@ fn without_its_bucket_a_command_stops_before_the_next_call_and_nothing_is_lost()
         "error: what was to be done could not be written to oss://team-state/",
         "so it was not begun: OSS: AccessDenied",
         "help: allow oss:GetBucketVersioning",
-        "albatross state push FILE",
+        "`albatross --local state push chatroom.yaml`",
         "albatross explain state-unshared",
     ]);
     assert!(stopped.stderr.contains("the end of this command is in the journal here only"), "{stopped:?}");
@@ -395,7 +395,7 @@ fn a_bucket_that_is_not_there_or_may_not_be_used_is_told() {
     cloud.refuse_first("Oss.GetBucketVersioning", 403, "AccessDenied");
     refused(
         plan(),
-        &["cannot be used: OSS: AccessDenied", "`albatross policy FILE`", "albatross explain state-denied"],
+        &["cannot be used: OSS: AccessDenied", "policy chatroom.yaml`", "albatross explain state-denied"],
     );
     env.set("ALBATROSS_ENDPOINT", cloud.status()["endpoints"]["cn-shanghai"].as_str().expect("an address"));
     env.write_changed(

@@ -66,8 +66,12 @@ pub(super) async fn security_groups(
     Ok(groups)
 }
 
-/// Only a load balancer's own call tells its zones; only unknown ones are looked for by tag. One that is being deleted
-/// takes nothing any more, for however long it is shown.
+/// Whether a load balancer stays: one that is being deleted takes nothing any more, for however long it is shown.
+fn stays(balancer: &alb::LoadBalancer) -> bool {
+    balancer.load_balancer_status != "Deleting"
+}
+
+/// Only a load balancer's own call tells its zones; only unknown ones are looked for by tag.
 pub(super) async fn load_balancers(
     client: &Client,
     memory: &Memory,
@@ -86,7 +90,7 @@ pub(super) async fn load_balancers(
             }
         }
     }
-    balancers.retain(|(_, found)| found.load_balancer_status != "Deleting");
+    balancers.retain(|(_, found)| stays(found));
     Ok(balancers)
 }
 
@@ -174,7 +178,9 @@ pub(super) async fn by_id(
         Kind::VSwitch => vpc::vswitches(client, one()).await?.first().map(of_vswitch),
         Kind::SecurityGroup => ecs::security_groups(client, one()).await?.first().map(of_security_group),
         Kind::KeyPair => ecs::key_pairs(client, one()).await?.first().map(of_key_pair),
-        Kind::LoadBalancer => alb::load_balancer(client, id).await?.as_ref().map(of_load_balancer),
+        Kind::LoadBalancer => {
+            alb::load_balancer(client, id).await?.filter(stays).as_ref().map(of_load_balancer)
+        }
         Kind::ServerGroup => {
             let found = alb::server_groups_with_ids(client, std::slice::from_ref(id)).await?;
             found.first().map(of_server_group)
