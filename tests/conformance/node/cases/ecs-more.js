@@ -24,6 +24,31 @@ check("disks are listed and go with their instance", async () => {
   await waitFor("the disks are gone", async () => (await disks()).length === 0);
 });
 
+check("a disk grows and is changed while it is used", async () => {
+  const dataDisk = [{ category: "cloud_essd", size: 60, deleteWithInstance: true, diskName: "grows" }];
+  const instanceId = await build.instance({ dataDisk });
+  const find = async () => one("data disks", (await call("DescribeDisks", { instanceId })).disks.disk.filter(({ type }) => type === "data"));
+  const { diskId } = await find();
+  await call("ResizeDisk", { diskId, newSize: 80, type: "online" });
+  await call("ModifyDiskAttribute", { diskId, deleteWithInstance: false });
+  contains("the disk", await find(), { size: 80, deleteWithInstance: false });
+  await call("ModifyDiskAttribute", { diskId, deleteWithInstance: true });
+});
+
+check("an instance is given an end, and it is taken back", async () => {
+  const instanceId = await build.instance();
+  const end = async () => {
+    const page = await call("DescribeInstances", { instanceIds: JSON.stringify([instanceId]) });
+    return one("instances", page.instances.instance).autoReleaseTime;
+  };
+  const minute = 60_000;
+  const wanted = new Date((Math.floor(Date.now() / minute) + 120) * minute);
+  await call("ModifyInstanceAutoReleaseTime", { instanceId, autoReleaseTime: wanted.toISOString().replace(".000Z", "Z") });
+  assert.equal(new Date(await end()).getTime(), wanted.getTime());
+  await call("ModifyInstanceAutoReleaseTime", { instanceId });
+  assert.equal(await end() || "", "");
+});
+
 check("a public address is given", async () => {
   const instanceId = await build.instance({ internetMaxBandwidthOut: 3 });
   const { ipAddress } = await call("AllocatePublicIpAddress", { instanceId });
