@@ -94,12 +94,12 @@ fn by_hand(env: &TestEnv, action: &str, name: &str, tag: (&str, &str)) {
 #[test]
 fn everything_that_can_have_tags_has_them_and_a_change_is_one_in_place() {
     let env = control_plane();
-    write(&env, "{ team: chat, cost-center: 4711, empty: '' }");
+    write(&env, "{ team: chat, cost-center: 4711, stage: live }");
     env.local("plan").expect_code(0).expect_in_order(&[
         "+ vpc.main",
-        "tags: cost-center=4711, empty=\"\", team=chat",
+        "tags: cost-center=4711, stage=live, team=chat",
         "+ instance.ecs02",
-        "tags: cost-center=4711, empty=\"\", role=node, team=nodes",
+        "tags: cost-center=4711, role=node, stage=live, team=nodes",
     ]);
     env.local("apply").expect_code(0);
     let expected = |value: &str| {
@@ -110,7 +110,7 @@ fn everything_that_can_have_tags_has_them_and_a_change_is_one_in_place() {
     assert_eq!(tag(&env.cloud().world(), "instance.ecs02", "role").as_deref(), Some("node"));
     expect_nothing_to_do(&env);
 
-    write(&env, "{ team: platform, empty: '' }");
+    write(&env, "{ team: platform, stage: live }");
     env.local("plan").expect_code(0).expect_in_order(&[
         "~ vpc.main",
         "tags.cost-center: 4711 -> (none)",
