@@ -25,6 +25,15 @@ pub struct BucketLocationError {
     pub why: &'static str,
 }
 
+/// What became of an object that was to be made where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// It is there now, with this content.
+    New,
+    /// It was there; it is as it was.
+    WasThere,
+}
+
 /// Characters that a prefix may have: far below what a key may, since stack and account follow.
 const LONGEST_PREFIX: usize = 200;
 

@@ -20,5 +20,6 @@ pub mod resolver;
 pub mod retry;
 pub mod secret;
 pub mod spot;
+pub mod tagger;
 pub mod usual;
 pub mod word;

@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 use crate::base::bucket::BucketLocation;
 use crate::cli::failure::Failure;
 use crate::cli::render::count;
-use crate::cli::say;
-use crate::cloud::oss::{self, Bucket, BucketError};
+use crate::cli::{say, typed};
+use crate::cloud::oss::{Bucket, BucketError};
 use crate::cloud::transport::Client;
 use crate::state::explain;
 use crate::state::shared::{Held, Made, ObjectStore, Opened, Store, StoreError};
@@ -44,11 +44,7 @@ impl ObjectStore for InBucket {
     }
 
     fn create<'a>(&'a self, key: &'a str, content: &'a [u8]) -> BoxFuture<'a, Result<Made, StoreError>> {
-        let made = |made| match made {
-            oss::Made::New => Made::New,
-            oss::Made::WasThere => Made::WasThere,
-        };
-        Self::done(self.bucket.create(key, content)).map(move |done| done.map(made)).boxed()
+        Self::done(self.bucket.create(key, content)).boxed()
     }
 
     fn write<'a>(&'a self, key: &'a str, content: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
@@ -134,9 +130,10 @@ impl Drop for SharedLock {
         let finished = tokio::task::block_in_place(|| Handle::current().block_on(self.held.finish()));
         if let Err(error) = finished {
             LEFT_BEHIND.store(true, Ordering::SeqCst);
+            let help = "the next command of this machine puts it into the bucket, and so does `albatross state push FILE`";
             say::alert(&format!(
-                "the end of this command is in the journal here only: {error}\n\
-                 help: the next command of this machine puts it into the bucket, and so does `albatross state push FILE`"
+                "the end of this command is in the journal here only: {error}\nhelp: {}",
+                typed::spelled_out(help)
             ));
         }
     }

@@ -21,7 +21,7 @@ pub use error::BucketError;
 
 use self::carrier::Signing;
 use self::error::Attempt;
-use crate::base::bucket::BucketLocation;
+use crate::base::bucket::{BucketLocation, Made};
 use crate::base::retry::{Backoff, Deadline};
 use crate::cloud::endpoint::StorageHost;
 use crate::cloud::transport::Client;
@@ -32,15 +32,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const RECONNECT: Duration = Duration::from_secs(2);
 const FIRST_GAP: Duration = Duration::from_millis(100);
 const LONGEST_GAP: Duration = Duration::from_secs(4);
-
-/// What became of an object that was to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Made {
-    /// It is there now, with this content.
-    New,
-    /// It was there; it is as it was.
-    WasThere,
-}
 
 /// A bucket, seen below a prefix. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,21 +1,9 @@
 //! Tags of resources, in the words of each product that has them.
 
 use crate::base::ids::{CloudId, RegionId};
+pub use crate::base::tagger::Tagger;
 use crate::cloud::Product;
 use crate::cloud::call::Call;
-
-/// A product that tags its resources by these calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tagger {
-    /// VPCs and vSwitches.
-    Vpc,
-    /// Instances, security groups, key pairs and disks.
-    Ecs,
-    /// Load balancers and server groups.
-    Alb,
-    /// Managed Redis.
-    RKvstore,
-}
 
 /// Something that has tags.
 #[derive(Debug, Clone, Copy)]

@@ -144,7 +144,7 @@ pub fn desired(topology: &Topology, public_key: &str, brought: &Brought) -> Desi
 /// What was there before is nobody's to tag.
 fn user_tags(topology: &Topology, resource: &Resource) -> UserTags {
     let address = &resource.address;
-    if tags::resource_type(address.kind).is_none() || resource.spec.existing().is_some() {
+    if tags::tagger(address.kind).is_none() || resource.spec.existing().is_some() {
         return UserTags::new();
     }
     let instance = topology.instances.iter().find(|(name, _)| name.as_str() == address.name);

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::base::tagger::Tagger;
 use crate::base::word::{Word, word};
 use crate::resource::Kind;
 use crate::resource::observed::Fields;
@@ -48,17 +49,17 @@ pub fn begun<'k>(keys: impl Iterator<Item = &'k String>) -> (String, String) {
     (BEGUN.to_owned(), serde_json::json!(keys.collect::<Vec<_>>()).to_string())
 }
 
-/// What the cloud calls a kind where tags are set; none where no call sets them once it is made.
-pub fn resource_type(kind: Kind) -> Option<&'static str> {
+/// Who tags a kind, and what the kind is called there; none where no call sets tags once it is made.
+pub fn tagger(kind: Kind) -> Option<(Tagger, &'static str)> {
     Some(match kind {
-        Kind::Vpc => "VPC",
-        Kind::VSwitch => "VSWITCH",
-        Kind::SecurityGroup => "securitygroup",
-        Kind::KeyPair => "keypair",
-        Kind::Instance => "instance",
-        Kind::RedisInstance => "INSTANCE",
-        Kind::LoadBalancer => "loadbalancer",
-        Kind::ServerGroup => "servergroup",
+        Kind::Vpc => (Tagger::Vpc, "VPC"),
+        Kind::VSwitch => (Tagger::Vpc, "VSWITCH"),
+        Kind::SecurityGroup => (Tagger::Ecs, "securitygroup"),
+        Kind::KeyPair => (Tagger::Ecs, "keypair"),
+        Kind::Instance => (Tagger::Ecs, "instance"),
+        Kind::RedisInstance => (Tagger::RKvstore, "INSTANCE"),
+        Kind::LoadBalancer => (Tagger::Alb, "loadbalancer"),
+        Kind::ServerGroup => (Tagger::Alb, "servergroup"),
         Kind::HostKey
         | Kind::SecurityRule
         | Kind::Redis

@@ -192,25 +192,7 @@ impl StateError {
 
     /// What the bucket of a shared state said.
     pub fn of_bucket(&self) -> Option<&StoreError> {
-        match self {
-            Self::Store { said, .. } | Self::Unshared { said, .. } => Some(said),
-            Self::File(_)
-            | Self::Damaged { .. }
-            | Self::Newer { .. }
-            | Self::OtherCloud { .. }
-            | Self::NotOpen { .. }
-            | Self::Impossible { .. }
-            | Self::Secret { .. }
-            | Self::Locked { .. }
-            | Self::LockBusy { .. }
-            | Self::SharedLockLost { .. }
-            | Self::Versioned { .. }
-            | Self::SegmentDamaged { .. }
-            | Self::OtherHistory { .. }
-            | Self::Unpushed { .. }
-            | Self::SecretElsewhere { .. }
-            | Self::LockLost { .. } => None,
-        }
+        if let Self::Store { said, .. } | Self::Unshared { said, .. } = self { Some(said) } else { None }
     }
 
     /// What to do next.

@@ -7,11 +7,6 @@ use serde_json::{Value, json};
 use crate::support::TestEnv;
 use crate::support::cloud::block_on;
 
-/// A cloud without machines.
-fn control_plane() -> TestEnv {
-    TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"])
-}
-
 #[track_caller]
 fn call(env: &TestEnv, call: &Call) -> Value {
     let client = env.cloud().client("cn-hangzhou");
@@ -54,7 +49,7 @@ fn bound(adopted: &Value) -> Vec<(String, String)> {
 
 #[test]
 fn what_is_there_is_bound_by_id_and_name_and_outlives_the_stack() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     let vpc = network(&env, "chatroom");
     let a = vswitch(&env, &vpc, "cn-hangzhou-h", "192.168.0.0/24");
     let before = env.cloud().world();
@@ -91,7 +86,7 @@ fn what_is_there_is_bound_by_id_and_name_and_outlives_the_stack() {
 
 #[test]
 fn what_the_stack_lost_with_its_state_is_its_own_again() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     std::fs::remove_dir_all(env.state()).expect("a state");
     adopt(&env, &[]).expect_code(0).expect_in_order(&[
@@ -104,7 +99,7 @@ fn what_the_stack_lost_with_its_state_is_its_own_again() {
 
 #[test]
 fn two_of_one_name_are_listed_and_neither_is_bound() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     let ids = [network(&env, "chatroom"), network(&env, "chatroom")];
     let said = adopt(&env, &[])
         .expect_code(0)
@@ -116,7 +111,7 @@ fn two_of_one_name_are_listed_and_neither_is_bound() {
 
 #[test]
 fn what_another_stack_has_is_refused() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     let status = env.run(&["--local", "status", "--json", "chatroom.yaml"]).json();
     let resources = status["resources"].as_array().expect("a list");
@@ -144,7 +139,7 @@ fn what_another_stack_has_is_refused() {
 
 #[test]
 fn what_was_adopted_is_changed_in_place_and_never_replaced() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     // What the stack made becomes somebody else's.
     let status = env.run(&["--local", "status", "--json", "chatroom.yaml"]).json();

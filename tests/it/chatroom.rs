@@ -166,7 +166,7 @@ fn two_regions_in_two_folders_run_side_by_side() {
 
 #[test]
 fn an_apply_that_cannot_ask_changes_nothing() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     env.run(&["--local", "apply", "chatroom.yaml"]).expect_code(64).expect_in_order(&[
         "Plan: 22 to create.",
         "error: nobody can be asked: standard input is not a terminal",
@@ -196,7 +196,7 @@ fn a_plan_only_reads() {
 
 #[test]
 fn a_plan_of_nothing_leaves_no_state() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     env.run(&["--local", "plan", "chatroom.yaml"]).expect_code(0);
     assert_eq!(writes(&env.cloud().calls()), Vec::<String>::new());
     assert!(!env.state().exists(), "{} was made", env.state().display());

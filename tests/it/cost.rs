@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::support::TestEnv;
 
 fn empty() -> TestEnv {
-    TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"])
+    TestEnv::with_control_plane()
 }
 
 fn costs(env: &TestEnv) -> Value {

@@ -5,10 +5,6 @@ use serde_json::Value;
 use crate::replace::planned;
 use crate::support::TestEnv;
 
-fn control_plane() -> TestEnv {
-    TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"])
-}
-
 /// The chatroom with these fields for its second node.
 fn write(env: &TestEnv, fields: &str) {
     let own = format!("ecs02: {{ vswitch: b, types: [ecs.g7.large], {fields}");
@@ -47,7 +43,7 @@ const LOGS: &str =
 
 #[test]
 fn disks_are_made_as_they_are_asked_for_and_grow_in_place() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     let of = |system: &str, logs: &str| {
         format!(
             "disk: {{ size: {system}, category: cloud_auto, encrypted: true }}, data_disks: [{logs}, {{ name: rest, size: 30 }}]"
@@ -88,7 +84,7 @@ fn disks_are_made_as_they_are_asked_for_and_grow_in_place() {
 
 #[test]
 fn what_would_lose_data_makes_another_machine_and_says_so() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     write(&env, &format!("disk: 60, data_disks: [{LOGS}]"));
     env.local("apply").expect_code(0);
     let changes: [(&str, &[&str]); 5] = [
@@ -134,7 +130,7 @@ fn what_would_lose_data_makes_another_machine_and_says_so() {
 
 #[test]
 fn a_disk_that_stays_is_told_of_before_its_machine_goes() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     write(&env, "data_disks: [{ name: kept, size: 20, delete_with_instance: false }]");
     env.local("apply").expect_code(0);
     let note = "note: the disk kept stays when instance.ecs02 goes, and is paid until somebody deletes it";
@@ -146,7 +142,7 @@ fn a_disk_that_stays_is_told_of_before_its_machine_goes() {
 
 #[test]
 fn a_disk_that_others_attach_or_grow_is_theirs_or_drift() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     write(&env, "disk: 40");
     env.local("apply").expect_code(0);
     let client = env.cloud().client("cn-hangzhou");
@@ -177,7 +173,7 @@ fn a_disk_that_others_attach_or_grow_is_theirs_or_drift() {
 
 #[test]
 fn disks_are_priced() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     let price = |fields: &str| {
         write(&env, fields);
         let cost = env.run(&["--local", "cost", "--json", "chatroom.yaml"]).expect_code(0).json();

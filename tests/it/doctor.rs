@@ -9,7 +9,7 @@ use crate::support::{Run, TestEnv};
 
 /// A folder with a local cloud that has no machines: the doctor asks the control plane alone.
 fn with_control_plane() -> TestEnv {
-    TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"])
+    TestEnv::with_control_plane()
 }
 
 /// A folder that talks to a cloud as to the real one.

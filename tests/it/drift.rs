@@ -15,7 +15,7 @@ use crate::support::cloud::block_on;
 
 /// The chatroom's control plane, up.
 fn control_plane() -> TestEnv {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     env
 }

@@ -54,7 +54,7 @@ fn expect_whole(lines: &[Value], command: &str, run: &Run) {
 
 /// A stack without machines' insides.
 fn env() -> TestEnv {
-    TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"])
+    TestEnv::with_control_plane()
 }
 
 /// The same, in which things take as long as in the real cloud.

@@ -10,7 +10,7 @@ use crate::support::cloud::block_on;
 
 /// A cloud in which the chatroom is up; others use what is in it.
 fn with_a_network() -> TestEnv {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     env
 }
@@ -28,27 +28,8 @@ fn mark(env: &TestEnv, (tagger, resource_type): (tagging::Tagger, &str), id: &Cl
 
 /// A stack in the network of the chatroom, whose parts are chosen so.
 fn guest(vpc: &str, group: &str, balancer: &str) -> String {
-    format!(
-        "stack: guest
-region: cn-hangzhou
-network:
-  vpc: {{ id: {vpc} }}
-  vswitches:
-    a: {{ zone: cn-hangzhou-h, cidr: 192.168.0.0/24, id: {{ name: chatroom-vswitch-a }} }}
-    b: {{ zone: cn-hangzhou-i, cidr: 192.168.1.0/24, id: {{ name: chatroom-vswitch-b }} }}
-  security_group: {{ id: {group} }}
-ssh:
-  allow_from: [198.51.100.0/24]
-node:
-  port: 5001
-load_balancer:
-  id: {balancer}
-  listener: {{ port: 5001 }}
-dns:
-  domain: example.com
-  host: guest
-"
-    )
+    let network = (vpc, "{ name: chatroom-vswitch-a }", "{ name: chatroom-vswitch-b }");
+    crate::support::guest(network, group, balancer)
 }
 
 #[test]

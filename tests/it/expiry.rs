@@ -8,10 +8,6 @@ use crate::replace::planned;
 use crate::support::TestEnv;
 use crate::support::cloud::{block_on, wait_for};
 
-fn control_plane() -> TestEnv {
-    TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"])
-}
-
 /// The chatroom whose instances live so long, but for the one with Redis.
 fn write(env: &TestEnv, expires: &str) {
     env.write_changed(
@@ -39,7 +35,7 @@ fn minutes(env: &TestEnv, name: &str) -> i64 {
 
 #[test]
 fn a_time_is_set_kept_extended_and_taken_back() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     write(&env, "4h");
     env.local("plan").expect_code(0).expect_in_order(&[
         "+ instance.ecs01",
@@ -101,7 +97,7 @@ fn a_time_is_set_kept_extended_and_taken_back() {
 
 #[test]
 fn what_has_gone_by_itself_is_told_and_made_again() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     write(&env, "30m");
     env.local("apply").expect_code(0);
     let old = env.cloud().instance("ecs01")["id"].clone();

@@ -135,7 +135,7 @@ fn expect_as_foretold(env: &TestEnv, attribution: &mut Attribution) {
 
 #[test]
 fn an_apply_calls_what_its_plan_foretold() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     let mut attribution = Attribution::default();
     expect_as_foretold(&env, &mut attribution);
 
@@ -208,7 +208,7 @@ fn a_rollout_calls_what_its_plan_foretold() {
 
 #[test]
 fn an_apply_with_a_managed_redis_calls_what_its_plan_foretold() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     let mut attribution = Attribution::default();
     for (from, to) in [
         ("", ""),
@@ -231,7 +231,7 @@ fn an_apply_with_a_managed_redis_calls_what_its_plan_foretold() {
 
 #[test]
 fn a_plan_says_what_to_expect_in_one_line() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     let line =
         |said: &str| said.lines().find(|line| line.starts_with("Expect about ")).map(ToOwned::to_owned);
     let first = line(&env.local("plan").expect_code(0).stdout).expect("a forecast");

@@ -46,7 +46,7 @@ fn bring(env: &TestEnv, certificate: &Certificate) {
 
 /// The example's control plane with these changes, up.
 fn control_plane(changes: &[(&str, &str)]) -> TestEnv {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     bring(&env, &self_signed("example.com").expect("a name"));
     write_secure(&env, changes);
     env.local("apply").expect_code(0);
@@ -272,7 +272,7 @@ fn a_certificate_that_somebody_deleted_is_told_and_made_again() {
 
 #[test]
 fn an_upload_whose_answer_is_lost_makes_one_certificate() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     write_secure(&env, &[]);
     env.cloud().fail_first(&["cas.UploadUserCertificate"], "lost_reply");
     env.local("apply").expect_code(0);
@@ -284,7 +284,7 @@ fn an_upload_whose_answer_is_lost_makes_one_certificate() {
 #[test]
 fn a_command_that_is_killed_at_the_upload_leaves_one_certificate_and_no_key() {
     for line in [".. certificate.main: create", "ok certificate.main", "ok listener.main"] {
-        let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+        let env = TestEnv::with_control_plane();
         write_secure(&env, &[]);
         env.kill_local_at(line, "apply");
         env.local("apply").expect_code(0);
@@ -318,7 +318,7 @@ fn the_redirect_is_changed_in_place_and_moves_with_the_port() {
 
 #[test]
 fn from_http_to_https_and_back() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     // The redirect takes the port that the plain listener had.
     let to_https =
@@ -357,7 +357,7 @@ fn a_certificate_that_ends_soon_is_warned_of() {
 
 #[test]
 fn doctor_judges_what_the_topology_brings_along_or_has_made() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     bring(&env, &self_signed("example.com").expect("a name"));
     write_secure(&env, &[(MADE, BROUGHT)]);
     let doctor = || env.run(&["--local", "doctor", "chatroom.yaml"]);

@@ -5,13 +5,8 @@ use albatross::cloud::dns::{self, NewRecord};
 use albatross::cloud::transport::Client;
 use serde_json::Value;
 
-use crate::support::TestEnv;
 use crate::support::cloud::block_on;
-
-/// A cloud without machines: what is kept or deleted is the control plane's matter.
-fn control_plane() -> TestEnv {
-    TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"])
-}
+use crate::support::{TestEnv, guest};
 
 /// Id of a resource of the chatroom.
 fn id(status: &Value, address: &str) -> String {
@@ -22,37 +17,15 @@ fn id(status: &Value, address: &str) -> String {
 
 /// A second stack in the network and behind the load balancer of the first.
 fn guest_of(status: &Value) -> String {
-    format!(
-        "stack: guest
-region: cn-hangzhou
-network:
-  vpc: {{ id: {vpc} }}
-  vswitches:
-    a: {{ zone: cn-hangzhou-h, cidr: 192.168.0.0/24, id: {a} }}
-    b: {{ zone: cn-hangzhou-i, cidr: 192.168.1.0/24, id: {b} }}
-  security_group: {{ id: {group} }}
-ssh:
-  allow_from: [198.51.100.0/24]
-node:
-  port: 5001
-load_balancer:
-  id: {balancer}
-  listener: {{ port: 5001 }}
-dns:
-  domain: example.com
-  host: guest
-",
-        vpc = id(status, "vpc.main"),
-        a = id(status, "vswitch.a"),
-        b = id(status, "vswitch.b"),
-        group = id(status, "security_group.main"),
-        balancer = id(status, "load_balancer.main"),
-    )
+    let parts = ["vpc.main", "vswitch.a", "vswitch.b", "security_group.main", "load_balancer.main"];
+    let ids = parts.map(|part| id(status, part));
+    let [vpc, a, b, group, balancer] = &ids;
+    guest((vpc, a, b), group, balancer)
 }
 
 #[test]
 fn what_is_named_by_id_outlives_the_stack() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     let before = env.cloud().status()["resources_by_kind"].clone();
     let status = env.run(&["--local", "status", "--json", "chatroom.yaml"]).expect_code(0).json();
@@ -78,7 +51,7 @@ fn what_is_named_by_id_outlives_the_stack() {
 
 #[test]
 fn an_id_that_does_not_exist_is_named() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     env.write_changed(
         "chatroom.yaml",
         &[("vpc: { cidr: 192.168.0.0/16 } ", "vpc: { id: vpc-bp1nosuchnetwork0000 } ")],
@@ -96,7 +69,7 @@ fn foreign_record(client: &Client, value: &str) -> CloudId {
 
 #[test]
 fn a_record_of_another_owner_is_not_touched() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     let client = env.cloud().client("cn-hangzhou");
     let record = foreign_record(&client, "shop.example.net");
     env.local("apply").expect_code(3).expect_in_order(&[
@@ -116,7 +89,7 @@ fn a_record_of_another_owner_is_not_touched() {
 
 #[test]
 fn a_record_that_is_right_already_is_used_and_kept() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     let client = env.cloud().client("cn-hangzhou");
     let record = foreign_record(&client, "shop.example.net");
     env.local("apply").expect_code(3);

@@ -8,7 +8,7 @@ use crate::support::TestEnv;
 
 /// A stack without machines' insides; a hook has written down what it was told of it.
 fn applied() -> TestEnv {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     let text = env.read("chatroom.yaml");
     env.write("chatroom.yaml", format!("{text}\nhooks:\n  after_apply: [[./note]]\n"));
     env.write("note", "#!/bin/sh\nenv | grep ^ALBATROSS_ > noted\n");
@@ -59,7 +59,7 @@ fn one_output_is_its_bare_value() {
 
 #[test]
 fn what_is_not_made_yet_has_no_outputs() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     let told = env.run(&["--local", "outputs", "chatroom.yaml"]).expect_code(0).stdout;
     assert_eq!(told, "stack   chatroom\nregion  cn-hangzhou\nurl     http://example.com:5000/\n");
 }

@@ -15,14 +15,9 @@ use crate::support::{Run, TestEnv};
 
 const LONGER: (&str, &str) = ("idle_timeout: 60s", "idle_timeout: 90s");
 
-/// A cloud without machines: what a plan does is the control plane's matter mostly.
-fn control_plane() -> TestEnv {
-    TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"])
-}
-
 /// The same with the chatroom's control plane up, and a saved plan to change the listener's timeout.
 fn with_saved_plan() -> TestEnv {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     env.write_changed("chatroom.yaml", &[LONGER]);
     save(&env, &[]);
@@ -116,7 +111,7 @@ fn a_saved_plan_does_what_was_shown_and_asks_nothing() {
 
 #[test]
 fn a_saved_plan_is_shown_again_without_a_cloud() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     let planned = save(&env, &[]);
     let json = local(&env, "plan", &["--json"]).expect_code(0).json();
     let calls = env.cloud().call_log().len();
@@ -311,7 +306,7 @@ fn a_saved_plan_is_no_topology_and_a_topology_no_saved_plan() {
 
 #[test]
 fn a_saved_removal_removes_what_was_shown() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     save(&env, &["--destroy", "--exclude", "vswitch.a"]).expect_in_order(&[
         "- record.main",
@@ -357,7 +352,7 @@ fn what_others_do_meanwhile_ends_a_saved_plan_that_was_killed() {
 
 #[test]
 fn a_target_is_made_with_what_it_needs_and_the_rest_is_counted() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     let whole = local(&env, "plan", &["--json"]).expect_code(0).json();
     local(&env, "plan", &["--target", "instance.ecs01"]).expect_code(0).expect_in_order(&[
         "+ vpc.main",
@@ -397,7 +392,7 @@ fn a_target_is_made_with_what_it_needs_and_the_rest_is_counted() {
 
 #[test]
 fn a_machine_is_removed_with_what_stands_on_it_and_the_rest_serves_on() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     local(&env, "destroy", &["--target", "instance.ecs02"]).expect_code(0).expect_in_order(&[
         "- server.ecs02",
@@ -420,7 +415,7 @@ fn a_machine_is_removed_with_what_stands_on_it_and_the_rest_serves_on() {
 /// Of the two lists with the load balancer, the one of the network still shows it for two calls after it has gone.
 #[test]
 fn a_list_that_lags_does_not_make_what_was_removed_an_obstacle() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     let cloud = env.cloud();
     let as_it_was = json!({"stale_read": {"milliseconds": 30_000}});
@@ -436,7 +431,7 @@ fn a_list_that_lags_does_not_make_what_was_removed_an_obstacle() {
 
 #[test]
 fn an_address_that_no_resource_has_is_refused_with_the_nearest() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     for verb in ["plan", "apply", "destroy", "deploy"] {
         local(&env, verb, &["--target", "instance.ecs1"]).expect_code(64).expect_in_order(&[
             "error: no resource of this stack is `instance.ecs1`",
@@ -456,7 +451,7 @@ fn an_address_that_no_resource_has_is_refused_with_the_nearest() {
 
 #[test]
 fn a_selection_is_a_part_of_the_saved_plan() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     save(&env, &["--target", "key_pair.main", "--target", "vswitch.*"]);
     let again = "--target key_pair.main --target 'vswitch.*' --out chat.plan chatroom.yaml";
     env.run(&["--local", "apply", "--yes", "--target", "key_pair.main", "chatroom.yaml"]).expect_code(0);
@@ -467,7 +462,7 @@ fn a_selection_is_a_part_of_the_saved_plan() {
 
 #[test]
 fn what_an_earlier_command_began_is_found_whatever_is_selected() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     env.cloud().withhold_answers(&["Vpc.CreateVpc"]);
     let apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
     wait_for("the network is made and nobody has heard", || {

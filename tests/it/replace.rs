@@ -15,7 +15,7 @@ use crate::support::people::Regular;
 
 /// A chatroom in a cloud without machines.
 fn control_plane() -> TestEnv {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     env
 }

@@ -242,7 +242,7 @@ fn the_only_node_is_changed_with_a_gap_and_the_plan_says_so() {
 
 /// A cloud without machines, and the chatroom with these hooks.
 fn with_hooks(hooks: &str) -> TestEnv {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     let text = env.read("chatroom.yaml");
     env.write("chatroom.yaml", format!("{text}\nhooks:\n{hooks}"));
     env

@@ -8,10 +8,6 @@ use crate::replace::planned;
 use crate::support::TestEnv;
 use crate::support::cloud::block_on;
 
-fn control_plane() -> TestEnv {
-    TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"])
-}
-
 /// The chatroom that lets these in, too.
 fn write(env: &TestEnv, allow: &str, more: &[(&str, &str)]) {
     let group = format!("  security_group: {{ allow: [{allow}] }}\n\nssh:");
@@ -50,7 +46,7 @@ fn changes(env: &TestEnv) -> Vec<String> {
 
 #[test]
 fn what_is_allowed_in_words_is_let_in_and_changed_by_its_difference() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     write(
         &env,
         "tcp 8000-8100 from 10.0.0.0/8, udp 53 from ecs03, icmp from anywhere, 9100 from load balancer, 9200 from nodes",
@@ -97,7 +93,7 @@ fn what_is_allowed_in_words_is_let_in_and_changed_by_its_difference() {
 
 #[test]
 fn a_rule_that_is_wanted_in_another_way_is_never_taken_away() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     let node = ("  port: 5000\n\nload", "  port: 5001\n\nload");
     write(&env, "5000 from load balancer, ssh from 203.0.113.0/24", &[]);
     env.local("apply").expect_code(0);
@@ -126,7 +122,7 @@ fn a_rule_that_is_wanted_in_another_way_is_never_taken_away() {
 
 #[test]
 fn rules_of_others_are_shown_and_stay_unless_the_topology_is_exclusive() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     write(&env, "9100 from 10.0.0.0/8", &[]);
     env.local("apply").expect_code(0);
     let id =

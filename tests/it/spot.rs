@@ -46,7 +46,7 @@ fn asked(env: &TestEnv, name: &str) -> (Value, Value) {
 
 #[test]
 fn an_instance_is_made_at_the_market_price_or_up_to_a_limit_and_is_told_apart() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     write(&env, "true");
     env.local("apply").expect_code(0);
     assert_eq!(asked(&env, "ecs01"), (Value::Null, Value::Null));
@@ -67,7 +67,7 @@ fn an_instance_is_made_at_the_market_price_or_up_to_a_limit_and_is_told_apart() 
 
 #[test]
 fn while_the_market_asks_more_the_error_says_so() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     write(&env, "{ price_limit: 0.001 }");
     env.local("apply").expect_code(3).expect_in_order(&[
         "InvalidSpotPriceLimit.LowerThanPublicPrice",
@@ -79,7 +79,7 @@ fn while_the_market_asks_more_the_error_says_so() {
 
 #[test]
 fn where_the_market_asks_more_for_a_type_the_next_one_is_tried() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     let types = ["ecs.r7.large", "ecs.t5-lc1m1.small", "ecs.e-c1m1.large"];
     write(&env, &format!("{{ price_limit: 0.1 }}, types: [{}]", types.join(", ")));
     // Of the second nothing is left.

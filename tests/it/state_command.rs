@@ -20,7 +20,7 @@ fn listed(env: &TestEnv) -> BTreeSet<(String, String)> {
 }
 
 fn applied() -> TestEnv {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     env.local("apply").expect_code(0);
     env
 }
@@ -88,7 +88,7 @@ fn what_is_forgotten_stays_and_the_next_plan_finds_it_by_its_tag() {
 
 #[test]
 fn what_was_adopted_and_is_forgotten_is_said_to_need_adopting() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     let id = crate::adopt::network(&env, "chatroom");
     env.run(&["--local", "adopt", "chatroom.yaml"]).expect_code(0);
     state(&env, "list", &[]).expect_code(0).expect_in_order(&["vpc.main", "ready (adopted)"]);
@@ -122,7 +122,7 @@ fn nothing_is_forgotten_without_being_asked_for_or_known() {
 /// What the call makes would be lost.
 #[test]
 fn what_a_call_is_under_way_for_is_not_forgotten() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     env.cloud().withhold_answers(&["Vpc.CreateVpc"]);
     let apply = env.start(&["--local", "apply", "--yes", "chatroom.yaml"]);
     wait_for("a VPC that nobody has heard of", || {

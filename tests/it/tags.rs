@@ -18,10 +18,6 @@ fn write(env: &TestEnv, tags: &str) {
     );
 }
 
-fn control_plane() -> TestEnv {
-    TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"])
-}
-
 /// Resources of these kinds, in the cloud's own world.
 fn all<'w>(world: &'w Value, kinds: &'w [&str]) -> impl Iterator<Item = &'w Value> {
     kinds.iter().flat_map(|kind| match &world[*kind] {
@@ -93,7 +89,7 @@ fn by_hand(env: &TestEnv, action: &str, name: &str, tag: (&str, &str)) {
 
 #[test]
 fn everything_that_can_have_tags_has_them_and_a_change_is_one_in_place() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     write(&env, "{ team: chat, cost-center: 4711, stage: live }");
     env.local("plan").expect_code(0).expect_in_order(&[
         "+ vpc.main",
@@ -131,7 +127,7 @@ fn everything_that_can_have_tags_has_them_and_a_change_is_one_in_place() {
 
 #[test]
 fn what_others_make_of_a_tag_is_drift_and_tags_of_their_own_stay() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     write(&env, "{ team: chat }");
     env.local("apply").expect_code(0);
     by_hand(&env, "TagResources", "ecs01", ("team", "theirs"));
@@ -168,7 +164,7 @@ fn what_others_make_of_a_tag_is_drift_and_tags_of_their_own_stay() {
 
 #[test]
 fn a_lost_state_makes_no_change_and_keeps_no_tag_for_its_own() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     write(&env, "{ team: chat }");
     env.local("apply").expect_code(0);
     by_hand(&env, "TagResources", "ecs02", ("owner", "bob"));
@@ -184,7 +180,7 @@ fn a_lost_state_makes_no_change_and_keeps_no_tag_for_its_own() {
 
 #[test]
 fn a_managed_redis_and_what_was_killed_in_the_middle_have_theirs() {
-    let env = control_plane();
+    let env = TestEnv::with_control_plane();
     env.write("chatroom.yaml", tair::example().replace("region:", "tags: { team: chat }\nregion:"));
     env.local("apply").expect_code(0);
     let of_redis = |env: &TestEnv| {

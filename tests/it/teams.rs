@@ -418,7 +418,7 @@ fn a_bucket_that_is_not_there_or_may_not_be_used_is_told() {
 
 #[test]
 fn what_is_not_shared_cannot_be_pushed() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     for verb in ["push", "pull"] {
         env.run(&["--local", "state", verb, "chatroom.yaml"]).expect_code(64).expect_in_order(&[
             "error: the state of chatroom is not shared: it is in `",

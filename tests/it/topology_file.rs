@@ -66,7 +66,7 @@ fn the_state_is_beside_a_topology_found_above_unless_it_is_named() {
 
 #[test]
 fn a_command_below_works_on_the_stack_above_and_its_cloud() {
-    let env = named(TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]));
+    let env = named(TestEnv::with_control_plane());
     run_in(&env, "rooms/one", &["--local", "apply", "--yes"]).expect_code(0);
     assert!(env.state().join("journal").exists());
     assert!(!env.file("rooms/one/.albatross").exists());
@@ -86,7 +86,7 @@ fn a_cloud_that_is_started_from_below_ends_by_the_command_that_is_told() {
 /// What a word meant while FILE had to be given it means now.
 #[test]
 fn what_stands_behind_file_is_never_taken_for_it() {
-    let env = named(TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]));
+    let env = named(TestEnv::with_control_plane());
     for (verb, word) in [("rollback", "0123456789ab"), ("logs", "ecs01"), ("adopt", "instance.ecs01=i-1")] {
         let cannot = format!("cannot read the topology `{word}`");
         env.run(&["--local", verb, word]).expect_code(64).expect_in_order(&[&cannot]);

@@ -32,7 +32,7 @@ fn told(env: &TestEnv, address: &str) -> String {
 
 #[test]
 fn a_template_is_filled_in_and_another_text_makes_another_instance() {
-    let env = TestEnv::with_cloud(&["--hosts", "none", "--pace", "instant"]);
+    let env = TestEnv::with_control_plane();
     env.write("first.sh", TEMPLATE);
     write(&env, "{ file: first.sh, with: { whom: hunter2 } }");
     env.local("apply").expect_code(0);

@@ -3,12 +3,12 @@
 use super::Provider;
 use crate::apply::error::ApplyError;
 use crate::base::ids::CloudId;
-use crate::cloud::tagging::{self, Tagged, Tagger};
+use crate::cloud::tagging::{self, Tagged};
 use crate::plan::Step;
 use crate::plan::action::Change;
+use crate::resource::ResourceAddress;
 use crate::resource::observed::{Fields, Outputs};
 use crate::resource::tags::{self, NO_TAG};
-use crate::resource::{Kind, ResourceAddress};
 
 impl Provider {
     /// Writes down which tags are about to be set.
@@ -54,21 +54,6 @@ pub(super) fn written(step: &Step) -> Fields {
 
 /// None where no call sets tags of a kind once it is made.
 fn tagged<'i>(address: &ResourceAddress, id: &'i CloudId) -> Option<Tagged<'i>> {
-    let tagger = match address.kind {
-        Kind::Vpc | Kind::VSwitch => Tagger::Vpc,
-        Kind::SecurityGroup | Kind::KeyPair | Kind::Instance => Tagger::Ecs,
-        Kind::RedisInstance => Tagger::RKvstore,
-        Kind::LoadBalancer | Kind::ServerGroup => Tagger::Alb,
-        Kind::HostKey
-        | Kind::SecurityRule
-        | Kind::Redis
-        | Kind::RedisAccount
-        | Kind::Release
-        | Kind::Server
-        | Kind::Certificate
-        | Kind::Listener
-        | Kind::ListenerRule
-        | Kind::Record => return None,
-    };
-    Some(Tagged { tagger, resource_type: tags::resource_type(address.kind)?, id })
+    let (tagger, resource_type) = tags::tagger(address.kind)?;
+    Some(Tagged { tagger, resource_type, id })
 }

@@ -10,6 +10,7 @@ use crate::cli::interrupt;
 use crate::cli::render::count;
 use crate::cli::stack::show_lock_notice;
 use crate::cli::topology_file::{Located, TopologyArgument};
+use crate::cli::typed;
 use crate::state::lock::{Claim, Lock};
 use crate::state::shared::{Opened, pull};
 
@@ -27,11 +28,8 @@ pub(super) async fn run(options: &GlobalOptions, argument: &TopologyArgument) ->
         pulled => anstream::println!("Took {} from {place}.", count(pulled, "line")),
     }
     if pushed > 0 {
-        anstream::println!(
-            "{} are here only; `albatross state push {}` puts them there.",
-            count(pushed, "line"),
-            file.display()
-        );
+        let push = typed::spelled_out("`albatross state push FILE`");
+        anstream::println!("{} are here only; {push} puts them there.", count(pushed, "line"));
     }
     Ok(ExitStatus::Done)
 }

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::base::tagger::Tagger;
 use crate::base::usual::{self, Usual};
 use crate::plan::Step;
 use crate::plan::action::Action;
@@ -242,26 +243,10 @@ fn updated(step: &Step) -> Work {
     let (mut calls, waits) = if step.action.changes_tags_alone() { Work::default() } else { update(step) };
     let tagged = || step.action.changes().iter().filter_map(|change| tags::key(change.field));
     if tagged().any(|key| step.tags.contains_key(key)) {
-        calls.push("TagResources");
+        calls.push(Tagger::SETS);
     }
     if tagged().any(|key| !step.tags.contains_key(key)) {
-        calls.push(match step.address.kind {
-            Kind::Vpc | Kind::VSwitch | Kind::LoadBalancer | Kind::ServerGroup => "UnTagResources",
-            Kind::SecurityGroup
-            | Kind::KeyPair
-            | Kind::Instance
-            | Kind::HostKey
-            | Kind::SecurityRule
-            | Kind::Redis
-            | Kind::RedisInstance
-            | Kind::RedisAccount
-            | Kind::Release
-            | Kind::Server
-            | Kind::Certificate
-            | Kind::Listener
-            | Kind::ListenerRule
-            | Kind::Record => "UntagResources",
-        });
+        calls.extend(tags::tagger(step.address.kind).map(|(tagger, _)| tagger.takes_away()));
     }
     (calls, waits)
 }

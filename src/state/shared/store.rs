@@ -4,14 +4,7 @@ use std::fmt;
 
 use futures_util::future::BoxFuture;
 
-/// What became of an object that was to be made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Made {
-    /// It is there now, with this content.
-    New,
-    /// It was there; it is as it was.
-    WasThere,
-}
+pub use crate::base::bucket::Made;
 
 /// Objects below a prefix of a bucket that keeps no versions.
 pub trait ObjectStore: fmt::Debug + Send + Sync {

@@ -86,6 +86,31 @@ pub(crate) struct Run {
     pub(crate) stderr: String,
 }
 
+/// A second stack that has nothing of its own but its nodes: VPC and vSwitches, group and load balancer are there.
+pub(crate) fn guest((vpc, a, b): (&str, &str, &str), group: &str, balancer: &str) -> String {
+    format!(
+        "stack: guest
+region: cn-hangzhou
+network:
+  vpc: {{ id: {vpc} }}
+  vswitches:
+    a: {{ zone: cn-hangzhou-h, cidr: 192.168.0.0/24, id: {a} }}
+    b: {{ zone: cn-hangzhou-i, cidr: 192.168.1.0/24, id: {b} }}
+  security_group: {{ id: {group} }}
+ssh:
+  allow_from: [198.51.100.0/24]
+node:
+  port: 5001
+load_balancer:
+  id: {balancer}
+  listener: {{ port: 5001 }}
+dns:
+  domain: example.com
+  host: guest
+"
+    )
+}
+
 impl TestEnv {
     /// A fresh folder with the chatroom's topology in it.
     pub(crate) fn new() -> Self {
@@ -102,6 +127,11 @@ impl TestEnv {
         let env = Self::new();
         env.cloud_up(arguments);
         env
+    }
+
+    /// The same with a cloud that has no machines and takes no time.
+    pub(crate) fn with_control_plane() -> Self {
+        Self::with_cloud(&["--hosts", "none", "--pace", "instant"])
     }
 
     /// The same with a chatroom that is up.
