@@ -13,7 +13,7 @@ use crate::cloud::call::Call;
 use crate::cloud::disks;
 use crate::cloud::error::CloudError;
 use crate::cloud::pages::{self, Page};
-pub use crate::cloud::security_rules::{Permission, Rule, authorize, revoke, revoke_by_id, rules_of};
+pub use crate::cloud::security_rules::{Permission, Rule, authorize, modify, revoke, revoke_by_id, rules_of};
 use crate::cloud::tagging::{self, Tagged, Tagger};
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::{Selection, Tags};

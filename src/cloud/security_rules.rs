@@ -113,6 +113,18 @@ pub fn authorize(region: &RegionId, rule: &Rule<'_>, token: &ClientToken) -> Cal
         .with_token(token)
 }
 
+/// `ModifySecurityGroupRule`: all of a rule but its ports and whom it lets in.
+pub fn modify(region: &RegionId, id: &str, rule: &Rule<'_>) -> Call {
+    Call::new(Product::Ecs, "ModifySecurityGroupRule")
+        .with("RegionId", region)
+        .with("SecurityGroupId", rule.group)
+        .with("SecurityGroupRuleId", id)
+        .with("IpProtocol", rule.protocol)
+        .with("Policy", "accept")
+        .with("Priority", 1)
+        .with("Description", rule.description)
+}
+
 /// `RevokeSecurityGroup` of a rule by its id.
 pub fn revoke_by_id(region: &RegionId, group: &CloudId, rule: &str) -> Call {
     Call::new(Product::Ecs, "RevokeSecurityGroup")

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::Ipv4Net;
 
 use crate::base::flow::Flow;
-use crate::base::ids::{CloudId, InstanceName, VSwitchName};
-use crate::resource::ownership::record_remark;
+use crate::base::ids::{CloudId, InstanceName, StackName, VSwitchName};
+use crate::resource::ownership::{record_remark, remark};
 use crate::resource::settings;
 use crate::resource::spec::{
     AppSpec, CertificateOrigin, CertificateSpec, Exposure, HostSpec, InstanceSpec, KeyPairSpec,
@@ -183,47 +183,58 @@ fn network(topology: &Topology, desired: &mut Desired) {
 /// SSH from where the operator is, the node's port from the ALB's vSwitches, Redis from the nodes, and what the topology
 /// lets in beside that; nothing else. A managed Redis has an allow list of its own.
 fn rules(topology: &Topology, desired: &mut Desired) {
+    let mut rules = Rules { stack: &topology.stack, desired };
     for port in login_ports(topology) {
         for range in &topology.ssh.allow_from {
-            open(ssh_rule(port, *range), Flow::tcp(port), Peer::Range(*range), desired);
+            rules.open(ssh_rule(port, *range), Flow::tcp(port), Peer::Range(*range));
         }
     }
     for (vswitch, range) in balancer_ranges(topology) {
-        open(format!("node-{vswitch}"), Flow::tcp(topology.node.port), Peer::Range(range), desired);
+        rules.open(format!("node-{vswitch}"), Flow::tcp(topology.node.port), Peer::Range(range));
     }
     if let RedisPlace::OnHost(_) = topology.redis.place {
         for node in &topology.node.on {
             let peer = Peer::Instance(node.clone());
-            open(format!("redis-{node}"), Flow::tcp(topology.redis.port), peer, desired);
+            rules.open(format!("redis-{node}"), Flow::tcp(topology.redis.port), peer);
         }
     }
     for model::Admission { flow, from } in &topology.allow {
         for (name, peer) in peers(topology, from) {
-            admit(*flow, &name, peer, desired);
+            rules.admit(*flow, &name, peer);
         }
     }
 }
 
-fn open(name: String, flow: Flow, from: Peer, desired: &mut Desired) {
-    let group = only(Kind::SecurityGroup);
-    let needs = std::iter::once(group).chain(from.machine());
-    let address = ResourceAddress::new(Kind::SecurityRule, name);
-    desired.add(address, Spec::SecurityRule(SecurityRuleSpec { flow, from }), needs);
+/// The rules of a stack's security group.
+struct Rules<'d> {
+    stack: &'d StackName,
+    desired: &'d mut Desired,
 }
 
-/// Lets somebody in, unless a rule does already: of two rules that say the same the cloud keeps one. What is let in
-/// by another part of the topology later has the name that it would have there.
-fn admit(flow: Flow, name: &str, from: Peer, desired: &mut Desired) {
-    let same =
-        |spec: &Spec| matches!(spec, Spec::SecurityRule(rule) if rule.flow == flow && rule.from == from);
-    if desired.resources.values().any(|one| same(&one.spec)) {
-        return;
+impl Rules<'_> {
+    fn open(&mut self, name: String, flow: Flow, from: Peer) {
+        let group = only(Kind::SecurityGroup);
+        let needs = std::iter::once(group).chain(from.machine());
+        let address = ResourceAddress::new(Kind::SecurityRule, name);
+        let description = remark(self.stack, &address);
+        let spec = SecurityRuleSpec { flow, from, description };
+        self.desired.add(address, Spec::SecurityRule(spec), needs);
     }
-    let name = match (flow.single_tcp_port(), &from) {
-        (Some(SSH), Peer::Range(range)) => ssh_rule(SSH, *range),
-        _ => format!("{}-from-{name}", flow.name()),
-    };
-    open(name, flow, from, desired);
+
+    /// Lets somebody in, unless a rule does already: of two rules that say the same the cloud keeps one. What is let
+    /// in by another part of the topology later has the name that it would have there.
+    fn admit(&mut self, flow: Flow, name: &str, from: Peer) {
+        let same =
+            |spec: &Spec| matches!(spec, Spec::SecurityRule(rule) if rule.flow == flow && rule.from == from);
+        if self.desired.resources.values().any(|one| same(&one.spec)) {
+            return;
+        }
+        let name = match (flow.single_tcp_port(), &from) {
+            (Some(SSH), Peer::Range(range)) => ssh_rule(SSH, *range),
+            _ => format!("{}-from-{name}", flow.name()),
+        };
+        self.open(name, flow, from);
+    }
 }
 
 /// Everybody that is meant, each with a name.

@@ -130,6 +130,7 @@ const CHANGES: [Group; 4] = [
             "ModifyDiskAttribute",
             "ModifyInstanceAttribute",
             "ModifyInstanceAutoReleaseTime",
+            "ModifySecurityGroupRule",
             "ResizeDisk",
             "StartInstances",
             "UntagResources",

@@ -156,6 +156,8 @@ pub struct SecurityRuleSpec {
     pub flow: Flow,
     /// From there.
     pub from: Peer,
+    /// Says whose rule it is, and which.
+    pub description: String,
 }
 
 /// A key pair.
@@ -536,6 +538,7 @@ impl SecurityRuleSpec {
             ("protocol", Wanted::Exactly(self.flow.protocol().to_owned())),
             ("port", Wanted::Exactly(self.flow.ports())),
             ("from", from),
+            ("description", Wanted::Exactly(self.description.clone())),
         ])
     }
 }

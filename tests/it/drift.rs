@@ -182,11 +182,16 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
             .with("VpcId", somebody.id("vpc.main"))
             .with("VpcName", "net"),
     );
-    let revoke =
-        ecs("RevokeSecurityGroup").with("SecurityGroupId", somebody.id("security_group.main")).with_list(
-            "SecurityGroupRuleId",
-            [somebody.fields["security_rule.ssh-203.0.113.0-24"]["rule"].as_str().expect("an id")],
-        );
+    let rule = |name: &str| somebody.fields[name]["rule"].as_str().expect("an id");
+    somebody.call(
+        &ecs("ModifySecurityGroupRule")
+            .with("SecurityGroupId", somebody.id("security_group.main"))
+            .with("SecurityGroupRuleId", rule("security_rule.redis-ecs01"))
+            .with("Priority", 50),
+    );
+    let revoke = ecs("RevokeSecurityGroup")
+        .with("SecurityGroupId", somebody.id("security_group.main"))
+        .with_list("SecurityGroupRuleId", [rule("security_rule.ssh-203.0.113.0-24")]);
     somebody.call(&revoke);
 
     let planned = plan(&env);
@@ -196,6 +201,7 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
             "vpc.main name: chatroom-vpc-main -> net",
             "instance.ecs01 name: ecs01 -> web-1",
             "instance.ecs03 status: Running -> Stopped",
+            "security_rule.redis-ecs01 priority: 1 -> 50",
             "security_rule.ssh-203.0.113.0-24 is gone",
             "load_balancer.main name: chatroom-load-balancer-main -> web",
             "server_group.main health_interval: 1 -> 7",
@@ -213,6 +219,7 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
             "update vpc.main",
             "update instance.ecs01",
             "update instance.ecs03",
+            "update security_rule.redis-ecs01",
             "create security_rule.ssh-203.0.113.0-24",
             "update load_balancer.main",
             "update server_group.main",
@@ -228,7 +235,7 @@ fn what_was_changed_by_hand_is_shown_field_by_field_and_brought_back() {
         "- security_rule.ssh-203.0.113.0-24",
         "is gone; it is made again",
         "idle_timeout: 60 -> 15",
-        "Plan: 1 to create, 8 to update.",
+        "Plan: 1 to create, 9 to update.",
     ]);
     env.local("apply").expect_code(0);
     let after = plan(&env);

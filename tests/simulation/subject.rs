@@ -33,6 +33,7 @@ pub(crate) fn of(world: &World, operation: &Operation, parameters: &Parameters) 
         }
         "RunCommand" => Some(format!("host_key.{}", instance_name(world, text("InstanceId.1")?)?)),
         "AuthorizeSecurityGroup" => remark(text("Permissions.1.Description")?),
+        "ModifySecurityGroupRule" => remark(text("Description")?),
         "RevokeSecurityGroup" => {
             let group = world.security_groups.get(text("SecurityGroupId")?)?;
             let id = text("SecurityGroupRuleId.1")?;

@@ -25,6 +25,8 @@ pub(crate) struct Choices {
     ttl: u32,
     host: &'static str,
     login_ranges: Vec<&'static str>,
+    /// Of all resources.
+    tags: Vec<(&'static str, &'static str)>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +41,12 @@ struct Machine {
     vswitch: usize,
     via: Option<usize>,
     disk: u32,
+    /// One of its own.
+    tag: Option<&'static str>,
 }
 
+const TAGS: [&[(&str, &str)]; 4] =
+    [&[], &[("team", "chat")], &[("team", "platform"), ("stage", "live")], &[("stage", "test")]];
 const LETTERS: [&str; 3] = ["a", "b", "c"];
 const ZONES: [&str; 3] = ["cn-hangzhou-h", "cn-hangzhou-i", "cn-hangzhou-j"];
 const RANGES: [&str; 3] = ["203.0.113.0/24", "198.51.100.7/32", "192.0.2.128/25"];
@@ -57,7 +63,12 @@ impl Choices {
         let machine = |index: usize| {
             let via = (index > 0 && draw::happens(seed, &format!("via {index}"), 40))
                 .then(|| number(&format!("jump host of {index}"), 0, index as u64 - 1));
-            Machine { vswitch: number(&format!("vswitch {index}"), 0, zones as u64 - 1), via, disk: 40 }
+            Machine {
+                vswitch: number(&format!("vswitch {index}"), 0, zones as u64 - 1),
+                via,
+                disk: *draw::one(seed, &format!("disk {index}"), &[40, 40, 60]),
+                tag: None,
+            }
         };
         let redis = number("redis", 0, count as u64 - 1);
         let mut nodes: Vec<usize> =
@@ -82,6 +93,7 @@ impl Choices {
             ttl: 600,
             host: if draw::happens(seed, "host", 50) { "@" } else { "chat" },
             login_ranges: RANGES[..number("ranges", 1, 2)].to_vec(),
+            tags: draw::one(seed, "tags", &TAGS).to_vec(),
         }
     }
 
@@ -93,6 +105,11 @@ impl Choices {
         }
         changed.is_https ^= draw::happens(seed, "another protocol", 10);
         changed.redirects ^= draw::happens(seed, "another redirect", 10);
+        if draw::happens(seed, "other tags", 25) {
+            changed.tags = draw::one(seed, "which other tags", &TAGS).to_vec();
+            let machine = changed.some_machine(seed, "whose tag");
+            changed.instances[machine].tag = draw::happens(seed, "a tag of its own", 60).then_some("node");
+        }
         changed
     }
 
@@ -113,7 +130,9 @@ impl Choices {
             11 => self.move_machine(seed),
             12 => {
                 let machine = self.some_machine(seed, "whose disk");
-                self.instances[machine].disk = 60;
+                // Grows in place, or makes another machine.
+                let disk = &mut self.instances[machine].disk;
+                *disk = if *disk == 40 { 60 } else { 40 };
             }
             13 => {
                 let vswitch = self.some_vswitch(seed, "whose range");
@@ -152,7 +171,7 @@ impl Choices {
 
     fn add_machine(&mut self, seed: u64) {
         if self.instances.len() < 9 {
-            self.instances.push(Machine { vswitch: 0, via: None, disk: 40 });
+            self.instances.push(Machine { vswitch: 0, via: None, disk: 40, tag: None });
             if draw::happens(seed, "the new one is a node", 60) {
                 self.nodes.push(self.instances.len() - 1);
             }
@@ -188,9 +207,11 @@ impl Choices {
         let nodes: Vec<String> = self.nodes.iter().map(|node| name(*node)).collect();
         let listener = if self.is_https { "protocol: https, certificate: {self_signed: true}, " } else { "" };
         let redirect = if self.is_https && self.redirects { "  redirect_from: 8080\n" } else { "" };
+        let tags: Vec<String> = self.tags.iter().map(|(key, value)| format!("{key}: \"{value}\"")).collect();
+        let tags = tags.join(", ");
         let Self { port, redis_port, max_memory, ping_interval, idle_timeout, listener_port, ttl, .. } = self;
         format!(
-            "stack: chat\nregion: cn-hangzhou\nnetwork:\n  vswitches:\n{vswitches}\
+            "stack: chat\nregion: cn-hangzhou\ntags: {{{tags}}}\nnetwork:\n  vswitches:\n{vswitches}\
              ssh: {{allow_from: [{}]}}\ninstances:\n{instances}\
              redis: {{on: {}, port: {redis_port}, max_memory: {max_memory}, persistence: {}}}\n\
              node: {{on: [{}], port: {port}, ping_interval: {ping_interval}s}}\n\
@@ -228,5 +249,6 @@ fn vswitch_line((index, vswitch): (usize, &VSwitch)) -> String {
 fn line((index, machine): (usize, &Machine)) -> String {
     let access = machine.via.map_or_else(|| "access: public".to_owned(), |via| format!("via: {}", name(via)));
     let (vswitch, disk) = (LETTERS[machine.vswitch], machine.disk);
-    format!("  {}: {{vswitch: {vswitch}, {access}, disk: {disk}}}\n", name(index))
+    let tags = machine.tag.map(|role| format!(", tags: {{role: {role}}}")).unwrap_or_default();
+    format!("  {}: {{vswitch: {vswitch}, {access}, disk: {disk}{tags}}}\n", name(index))
 }

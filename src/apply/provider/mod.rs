@@ -265,7 +265,7 @@ impl Provider {
             (Spec::Vpc(spec), current) => self.put_vpc(step, spec, current).await?,
             (Spec::VSwitch(spec), _) => self.put_vswitch(step, spec).await?,
             (Spec::SecurityGroup(spec), _) => self.put_security_group(step, spec).await?,
-            (Spec::SecurityRule(spec), _) => self.put_security_rule(address, spec).await?,
+            (Spec::SecurityRule(spec), current) => self.put_security_rule(address, spec, current).await?,
             (Spec::KeyPair(spec), _) => self.put_key_pair(step, spec).await?,
             (Spec::Instance(_), Some(current)) => self.update_instance(step, current).await?,
             (Spec::Instance(spec), None) => self.create_instance(step, spec).await?,

@@ -10,7 +10,7 @@ use crate::cloud::vpc::NewVSwitch;
 use crate::cloud::{ecs, vpc};
 use crate::plan::Step;
 use crate::resource::observed::{Observation, Output, Outputs};
-use crate::resource::ownership::{console_name, remark};
+use crate::resource::ownership::console_name;
 use crate::resource::spec::{SecurityGroupSpec, SecurityRuleSpec, Source, VSwitchSpec, VpcSpec};
 use crate::resource::{Kind, ResourceAddress};
 
@@ -77,10 +77,12 @@ impl Provider {
         Ok(id_only(&id))
     }
 
+    /// A rule that lets the right ones in is changed where it is: what it is called, and what others have made of it.
     pub(super) async fn put_security_rule(
         &self,
         address: &ResourceAddress,
         spec: &SecurityRuleSpec,
+        current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
         let group = self.known.only(Kind::SecurityGroup)?;
         let source = spec.from.source(|machine| self.known.output(machine, Output::PrivateAddress));
@@ -88,12 +90,14 @@ impl Provider {
             address: spec.from.machine().unwrap_or_else(|| address.clone()),
             what: "private address",
         })?;
-        let description = remark(&self.stack, address);
         let (protocol, ports) = (spec.flow.protocol(), spec.flow.port_range());
-        let rule =
-            ecs::Rule { group: &group, protocol, ports: &ports, source: &source, description: &description };
+        let description = &spec.description;
+        let rule = ecs::Rule { group: &group, protocol, ports: &ports, source: &source, description };
         let region = self.client.region();
-        self.change(address, |token| ecs::authorize(region, &rule, token)).await?;
+        match current.and_then(rule_in_cloud) {
+            Some(there) => self.mark(address, ecs::modify(region, there, &rule)).await?,
+            None => self.change(address, |token| ecs::authorize(region, &rule, token)).await?,
+        }
         let id = rule_id(&group, (protocol, &spec.flow.ports()), &source);
         self.ledger.accept(address, &id)?;
         Ok(id_only(&id))
@@ -109,7 +113,7 @@ impl Provider {
         }
         let field = |name| current.fields.get(name).cloned().unwrap_or_default();
         let (group, region) = (CloudId::new(field("group")), self.client.region());
-        if let Some(rule) = current.fields.get("rule").filter(|rule| !rule.is_empty()) {
+        if let Some(rule) = rule_in_cloud(current) {
             // Whatever somebody has made of it.
             return self.remove(address, &ecs::revoke_by_id(region, &group, rule), SETTLE).await;
         }
@@ -148,6 +152,11 @@ impl Provider {
     ) -> Result<(), ApplyError> {
         self.remove(address, &ecs::delete_security_group(self.client.region(), id), LEAVE).await
     }
+}
+
+/// What the cloud calls a rule; none in journals that did not write it down.
+fn rule_in_cloud(current: &Observation) -> Option<&str> {
+    current.fields.get("rule").map(String::as_str).filter(|rule| !rule.is_empty())
 }
 
 /// A rule has no id of its own here: group, protocol unless it is TCP, port and source name it.

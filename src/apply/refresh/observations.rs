@@ -112,6 +112,7 @@ pub(super) fn of_rule(group: &CloudId, found: &ecs::Permission) -> Observation {
         .field("policy", found.policy.to_ascii_lowercase())
         .field("priority", &found.priority)
         .field("rule", &found.security_group_rule_id)
+        .field("description", &found.description)
 }
 
 /// `22/22` is one port; other ranges stay as they are.

@@ -373,10 +373,19 @@ impl Reader<'_> {
                 Some(address) => {
                     let owner =
                         if self.memory.id(&address).is_some() { Owner::Adopted } else { Owner::Other };
+                    // And keeps their description.
+                    let observation = self.with_own_description(&address, observation);
                     self.found.resources.insert(address, observation.of(owner));
                 }
                 None => self.add_foreign(foreign::rule(rule, observation)),
             }
+        }
+    }
+
+    fn with_own_description(&self, address: &ResourceAddress, observation: Observation) -> Observation {
+        match self.desired.resources.get(address).map(|one| &one.spec) {
+            Some(Spec::SecurityRule(spec)) => observation.field("description", &spec.description),
+            _ => observation,
         }
     }
 

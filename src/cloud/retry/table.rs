@@ -128,6 +128,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(Ecs, "DescribeSecurityGroupAttribute", &[], &["InvalidSecurityGroupId.NotFound"]),
     rule(Ecs, "AuthorizeSecurityGroup", &[], &[]),
     rule(Ecs, "RevokeSecurityGroup", &[], &[]),
+    rule(Ecs, "ModifySecurityGroupRule", &[], &[]),
     rule(Ecs, "DeleteSecurityGroup", &["DependencyViolation"], &[]),
     rule(Ecs, "ImportKeyPair", &[], &[]),
     rule(Ecs, "DescribeKeyPairs", &[], &["InvalidKeyPair.NotFound"]),

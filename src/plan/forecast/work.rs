@@ -302,11 +302,11 @@ fn update(step: &Step) -> Work {
             (calls, waits)
         }
         Kind::RedisAccount => redis_account("ResetAccountPassword"),
+        Kind::SecurityRule => (vec!["ModifySecurityGroupRule"], Vec::new()),
         Kind::VSwitch
         | Kind::SecurityGroup
         | Kind::KeyPair
         | Kind::HostKey
-        | Kind::SecurityRule
         | Kind::Certificate
         | Kind::Redis
         | Kind::Release => creation(kind),

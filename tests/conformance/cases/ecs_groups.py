@@ -38,6 +38,10 @@ def rules_are_added_once_and_removed(stage):
     equal("protocol", rule["IpProtocol"].lower(), "tcp")
     stage("Ecs.AuthorizeSecurityGroup", SecurityGroupId=group, Permissions=[described])
     one("rules after the same again", rules(stage, group))
+    named = {"SecurityGroupId": group, "SecurityGroupRuleId": rule["SecurityGroupRuleId"]}
+    stage("Ecs.ModifySecurityGroupRule", **named, Description="who logs in")
+    renamed = one("rules after another description", rules(stage, group))
+    equal("the rule afterwards", renamed, rule | {"Description": "who logs in"})
     stage("Ecs.RevokeSecurityGroup", SecurityGroupId=group, Permissions=[RULE])
     equal("rules left", rules(stage, group), [])
 

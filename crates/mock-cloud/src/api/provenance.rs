@@ -183,6 +183,11 @@ const ROWS: &[Row] = &[
     ),
     row("instance.no-addresses", Guessed, "a vSwitch without addresses answers InvalidVSwitchId.IpNotEnough"),
     row("security-group.existing-rule", Sdk, "an existing rule is accepted and adds nothing"),
+    row(
+        "security-group.rule-changes",
+        Documented,
+        "ModifySecurityGroupRule changes what it is given; no rule becomes the same as another, no source another kind",
+    ),
     row("security-group.revoke-absent", Guessed, "revoking a rule that does not exist succeeds"),
     row("security-group.not-enforced", Guessed, "rules are recorded, not enforced on traffic"),
     row("key-pair.fingerprint", Guessed, "the fingerprint has the official length but is not MD5"),

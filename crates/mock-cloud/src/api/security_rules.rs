@@ -10,8 +10,11 @@ use crate::world::World;
 use crate::world::meta::timestamp;
 use crate::world::security_group::{Permission, Rule, SecurityGroup};
 
-pub(super) const ACTIONS: &[(&str, Handler)] =
-    &[("AuthorizeSecurityGroup", authorize_security_group), ("RevokeSecurityGroup", revoke_security_group)];
+pub(super) const ACTIONS: &[(&str, Handler)] = &[
+    ("AuthorizeSecurityGroup", authorize_security_group),
+    ("RevokeSecurityGroup", revoke_security_group),
+    ("ModifySecurityGroupRule", modify_security_group_rule),
+];
 
 /// Rules of one group.
 const LIMIT: usize = 200;
@@ -64,8 +67,7 @@ fn revoke_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
     refuse_managed(find(call.world, &id)?)?;
     let rule_ids = call.parameters.texts("SecurityGroupRuleId");
     if let Some(missing) = rule_ids.iter().find(|rule| !has_rule(call.world, &id, rule)) {
-        let message = format!("The security group {id} has no rule {missing}.");
-        return Err(ApiError::not_found("InvalidSecurityGroupRuleId.NotFound", message));
+        return Err(absent_rule(&id, missing));
     }
     let named = if rule_ids.is_empty() { read_permissions(call.world, call.parameters)? } else { Vec::new() };
     if let Some(group) = call.world.security_groups.get_mut(&id) {
@@ -74,6 +76,63 @@ fn revoke_security_group(call: &mut Call<'_>) -> Result<Value, ApiError> {
         });
     }
     Ok(json!({}))
+}
+
+/// What is given changes, the rest stays as it is; no two rules of a group become the same.
+fn modify_security_group_rule(call: &mut Call<'_>) -> Result<Value, ApiError> {
+    let id = call.parameters.required("SecurityGroupId")?.to_owned();
+    let group = find(call.world, &id)?;
+    refuse_managed(group)?;
+    let rule_id = call.parameters.required("SecurityGroupRuleId")?.to_owned();
+    let rule = group.rules.iter().find(|rule| rule.id == rule_id).cloned();
+    let rule = rule.ok_or_else(|| absent_rule(&id, &rule_id))?;
+    let description = call.parameters.text("Description").map(str::to_owned);
+    if description.as_ref().is_some_and(|text| !(1..=512).contains(&text.chars().count())) {
+        let message = "The description must have 1 to 512 characters.";
+        return Err(ApiError::bad_request("InvalidSecurityGroupDiscription.Malformed", message));
+    }
+    let permission = modified(call.parameters, &rule.permission)?;
+    if group.rules.iter().any(|own| own.id != rule_id && own.permission == permission) {
+        let message = format!("The security group {id} has a rule like this already.");
+        return Err(ApiError::bad_request("InvalidParam.DuplicatePermissions", message));
+    }
+    let group = call.world.security_groups.get_mut(&id);
+    if let Some(own) = group.and_then(|group| group.rules.iter_mut().find(|own| own.id == rule_id)) {
+        own.permission = permission;
+        own.description = description.unwrap_or(rule.description);
+    }
+    Ok(json!({}))
+}
+
+/// A permission with what is given in place of what it has; a source stays of the kind it is.
+fn modified(given: &Parameters, known: &Permission) -> Result<Permission, ApiError> {
+    let mut permission = known.clone();
+    if let Some(protocol) = given.text("IpProtocol") {
+        permission.protocol = read_protocol(protocol)?;
+    }
+    if let Some(ports) = given.text("PortRange") {
+        ports.clone_into(&mut permission.port_range);
+    }
+    check_port_range(&permission.protocol, &permission.port_range)
+        .ok_or_else(|| malformed("InvalidPortRange.Malformed", "PortRange"))?;
+    if let Some(policy) = given.text("Policy") {
+        permission.policy = read_policy(policy)?;
+    }
+    if let Some(priority) = given.text("Priority") {
+        permission.priority = read_priority(priority)?;
+    }
+    if given.has("SourceCidrIp") {
+        if known.source_cidr.is_empty() {
+            return Err(malformed("InvalidParam.SourceCidrIp", "SourceCidrIp"));
+        }
+        permission.source_cidr = read_addresses(given, "SourceCidrIp")?;
+    }
+    Ok(permission)
+}
+
+fn absent_rule(group: &str, rule: &str) -> ApiError {
+    let message = format!("The security group {group} has no rule {rule}.");
+    ApiError::not_found("InvalidSecurityGroupRuleId.NotFound", message)
 }
 
 fn has_rule(world: &World, group: &str, rule: &str) -> bool {
@@ -98,21 +157,12 @@ fn read_permissions(world: &World, parameters: &Parameters) -> Result<Vec<(Permi
 }
 
 fn read_permission(world: &World, given: &Parameters) -> Result<Permission, ApiError> {
-    let malformed =
-        |code: &str, name: &str| ApiError::bad_request(code, format!("The specified {name} is not valid."));
-    let protocol = given.required("IpProtocol")?.to_ascii_uppercase();
-    if !["TCP", "UDP", "ICMP", "ICMPV6", "GRE", "ALL"].contains(&protocol.as_str()) {
-        return Err(malformed("InvalidIpProtocol.ValueNotSupported", "IpProtocol"));
-    }
+    let protocol = read_protocol(given.required("IpProtocol")?)?;
     let port_range = given.required("PortRange")?.to_owned();
     check_port_range(&protocol, &port_range)
         .ok_or_else(|| malformed("InvalidPortRange.Malformed", "PortRange"))?;
-    let policy = given.text_or("Policy", "accept").to_ascii_lowercase();
-    if !["accept", "drop"].contains(&policy.as_str()) {
-        return Err(malformed("InvalidPolicy.Malformed", "Policy"));
-    }
-    let priority =
-        given.text("Priority").unwrap_or("1").parse().ok().filter(|priority| (1..=100).contains(priority));
+    let policy = read_policy(given.text("Policy").unwrap_or("accept"))?;
+    let priority = read_priority(given.text("Priority").unwrap_or("1"))?;
     let source_group = given.owned("SourceGroupId");
     if !source_group.is_empty() && !world.security_groups.contains_key(&source_group) {
         return Err(ApiError::not_found(
@@ -137,8 +187,29 @@ fn read_permission(world: &World, given: &Parameters) -> Result<Permission, ApiE
         destination_cidr: read_addresses(given, "DestCidrIp")?,
         source_port_range: given.owned("SourcePortRange"),
         policy,
-        priority: priority.ok_or_else(|| malformed("InvalidPriority.Malformed", "Priority"))?,
+        priority,
     })
+}
+
+fn malformed(code: &str, name: &str) -> ApiError {
+    ApiError::bad_request(code, format!("The specified {name} is not valid."))
+}
+
+fn read_protocol(text: &str) -> Result<String, ApiError> {
+    let protocol = text.to_ascii_uppercase();
+    let known = ["TCP", "UDP", "ICMP", "ICMPV6", "GRE", "ALL"].contains(&protocol.as_str());
+    if known { Ok(protocol) } else { Err(malformed("InvalidIpProtocol.ValueNotSupported", "IpProtocol")) }
+}
+
+fn read_policy(text: &str) -> Result<String, ApiError> {
+    let policy = text.to_ascii_lowercase();
+    let known = ["accept", "drop"].contains(&policy.as_str());
+    if known { Ok(policy) } else { Err(malformed("InvalidPolicy.Malformed", "Policy")) }
+}
+
+fn read_priority(text: &str) -> Result<i64, ApiError> {
+    let priority = text.parse().ok().filter(|priority| (1..=100).contains(priority));
+    priority.ok_or_else(|| malformed("InvalidPriority.Malformed", "Priority"))
 }
 
 /// TCP and UDP take `1/200`, everything else `-1/-1`.

@@ -102,6 +102,11 @@ fn machines(story: &mut Story, vpc: &str, switches: &[String; 2]) -> (String, Ve
     story.regional("Ecs.AuthorizeSecurityGroup", &rule);
     let own = story.regional("Ecs.DescribeSecurityGroupAttribute", &rule[..1]);
     assert_eq!(own["Permissions"]["Permission"][0]["PortRange"], "22/22");
+    let id = text(&own["Permissions"]["Permission"][0]["SecurityGroupRuleId"]);
+    story.regional(
+        "Ecs.ModifySecurityGroupRule",
+        &[rule[0], ("SecurityGroupRuleId", &id), ("Description", "who logs in")],
+    );
     story.regional("Ecs.RevokeSecurityGroup", &rule);
     assert_eq!(story.regional("Ecs.DescribeSecurityGroups", &[("VpcId", vpc)])["TotalCount"], 1);
     let key = public_key();

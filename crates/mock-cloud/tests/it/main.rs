@@ -33,6 +33,7 @@ mod regions;
 mod replies;
 mod road;
 mod rules;
+mod security_rules;
 mod signatures;
 mod sts;
 mod support;

@@ -31,12 +31,12 @@ fn every_guess_and_every_action_is_printed() {
     }
     let document: Value = serde_json::from_str(&printed(&["--json"])).unwrap();
     let count = |name: &str| document[name].as_array().unwrap().len();
-    assert_eq!(count("actions") + count("not_emulated"), 156);
+    assert_eq!(count("actions") + count("not_emulated"), 157);
     assert_eq!(count("behaviours"), behaviours().len());
     let guessed = behaviours().iter().filter(|behaviour| behaviour.source == Source::Guessed).count();
     assert_eq!(document["counts"]["guessed"], guessed);
     let closing = text.lines().last().unwrap();
-    assert!(closing.contains(&format!("{} of 156 actions emulated", count("actions"))), "{closing}");
+    assert!(closing.contains(&format!("{} of 157 actions emulated", count("actions"))), "{closing}");
     assert!(closing.ends_with(&format!("{guessed} guessed")), "{closing}");
 }
 

@@ -36,6 +36,9 @@ check("rules are added once and removed, inwards", async () => {
   const seen = one("rules", await rules(securityGroupId, "ingress"));
   const wanted = { portRange: "22/22", sourceCidrIp: "203.0.113.0/24", priority: "7", description: "who may log in", direction: "ingress" };
   contains("the rule", seen, wanted);
+  await call("ModifySecurityGroupRule", { securityGroupId, securityGroupRuleId: seen.securityGroupRuleId, description: "who logs in" });
+  const renamed = one("rules", await rules(securityGroupId, "ingress"));
+  contains("the rule afterwards", renamed, { ...wanted, description: "who logs in", securityGroupRuleId: seen.securityGroupRuleId });
   assert.deepEqual([seen.policy.toLowerCase(), seen.ipProtocol.toLowerCase()], ["accept", "tcp"]);
   await call("RevokeSecurityGroup", { securityGroupId, permissions: [rule] });
   assert.deepEqual(await rules(securityGroupId, "ingress"), []);
