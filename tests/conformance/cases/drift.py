@@ -43,9 +43,14 @@ class Somebody:
 
     def ssh_rule(self):
         """Id of the rule that lets SSH in."""
+        return self.rule("22/22")
+
+    def rule(self, ports, description=""):
+        """Id of the rule for these ports whose description holds this."""
         answer = self.cloud("Ecs.DescribeSecurityGroupAttribute", SecurityGroupId=self.ids["security_group.main"], Direction="ingress")
-        rules = [rule for rule in answer["Permissions"]["Permission"] if rule["PortRange"] == "22/22"]
-        return one("rules for SSH", rules)["SecurityGroupRuleId"]
+        rules = [rule for rule in answer["Permissions"]["Permission"] if rule["PortRange"] == ports]
+        rules = [rule for rule in rules if description in rule["Description"]]
+        return one(f"rules for {ports}", rules)["SecurityGroupRuleId"]
 
 
 @case

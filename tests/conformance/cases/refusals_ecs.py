@@ -156,16 +156,6 @@ refused(
     "InvalidSecurityGroupId.NotFound",
     lambda stage: stage("Ecs.DescribeSecurityGroupAttribute", SecurityGroupId=NO_GROUP),
 )
-refused(
-    "Ecs.ModifySecurityGroupRule",
-    "InvalidSecurityGroupRuleId.NotFound",
-    lambda stage: stage(
-        "Ecs.ModifySecurityGroupRule",
-        SecurityGroupId=stage.build.shared["group"],
-        SecurityGroupRuleId="sgr-nobody",
-        Description="second",
-    ),
-)
 refused("Ecs.AuthorizeSecurityGroup", "InvalidPortRange.Malformed", lambda stage: rule(stage, PortRange="eighty"))
 refused("Ecs.AuthorizeSecurityGroup", "InvalidPriority.Malformed", lambda stage: rule(stage, Priority="101"))
 refused("Ecs.AuthorizeSecurityGroup", "InvalidPolicy.Malformed", lambda stage: rule(stage, Policy="perhaps"))

@@ -183,6 +183,8 @@ def drift(home):
     """Somebody changes what can be changed and stops what can be stopped: the next apply has to see and mend it."""
     somebody, cloud = Somebody(home), home.cloud
     somebody.change_ten_things()
+    group, rule = somebody.ids["security_group.main"], somebody.rule("6379/6379", "redis-ecs01")
+    cloud("Ecs.ModifySecurityGroupRule", SecurityGroupId=group, SecurityGroupRuleId=rule, Priority="50")
     wait_for("the listener takes changes again", lambda: status_of(cloud, somebody) == "Running")
     cloud("Alb.StopListener", ListenerId=somebody.ids["listener.main"])
     wait_for("the listener has stopped", lambda: status_of(cloud, somebody) == "Stopped")
