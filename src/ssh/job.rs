@@ -33,6 +33,7 @@ pub(super) enum Task {
     Put {
         path: String,
         bytes: Arc<[u8]>,
+        mode: u32,
     },
     Get {
         path: String,
@@ -121,7 +122,7 @@ async fn perform(
             .await
             .map(Reply::Ran)
             .map_err(lost),
-        Task::Put { path, bytes } => match transfer.put(link, &path, &bytes).await {
+        Task::Put { path, bytes, mode } => match transfer.put(link, &path, &bytes, mode).await {
             Ok(()) => Ok(Reply::Stored),
             Err(fault) => Err(file_error(fault, host, path, "written", lost)),
         },

@@ -180,7 +180,7 @@ impl Session {
     ) -> Result<(), SshError> {
         let locked = |command: Command| command.wrapped_by(wrapper.iter().cloned());
         let extra = Duration::from_secs(bytes.len() as u64 / SLOWEST_UPLOAD);
-        let task = Task::Put { path: parcel.landing().to_owned(), bytes };
+        let task = Task::Put { path: parcel.landing().to_owned(), bytes, mode: parcel.mode_of_landing() };
         let what = format!("the upload of {}", parcel.path);
         self.ask(task, what, self.limits.command + extra).await.map_err(|error| parcel.rename(error))?;
         for command in parcel.bring_beside_target() {
@@ -188,7 +188,6 @@ impl Session {
         }
         let sum = self.check(locked(parcel.sum())).await?;
         parcel.compare(self.host(), &sum)?;
-        self.check(locked(parcel.chmod())).await?;
         self.check(locked(parcel.put_in_place())).await?;
         Ok(())
     }

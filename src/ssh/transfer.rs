@@ -4,7 +4,7 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
-use ssh2::{ErrorCode, OpenFlags, OpenType, Sftp};
+use ssh2::{ErrorCode, FileStat, OpenFlags, OpenType, Sftp};
 
 use super::command::{Command, Output};
 use super::error::SshError;
@@ -15,6 +15,8 @@ use super::packed::{digest_of, is_part, sum};
 const WINDOW: usize = 256 * 1024;
 /// A file that is read into memory has to be small.
 const LARGEST_READ: usize = 16 * 1024 * 1024;
+/// Read and written by its owner, and by nobody else.
+const OF_OWNER: u16 = 0o600;
 /// SFTP's "no such file".
 const NO_SUCH_FILE: i32 = 2;
 /// libssh2's code for a request that the SFTP server turned down.
@@ -194,11 +196,23 @@ impl Transfer {
         Ok(self.sftp.insert(sftp))
     }
 
-    /// Writes a new file, readable by its owner only, under a temporary name; those of earlier uploads go.
-    pub(super) async fn put(&mut self, link: &Link, path: &str, bytes: &[u8]) -> Result<(), Fault> {
+    /// Writes a new file under a temporary name; those of earlier uploads go. Until it is whole, its owner alone can
+    /// read it.
+    pub(super) async fn put(
+        &mut self,
+        link: &Link,
+        path: &str,
+        bytes: &[u8],
+        mode: u32,
+    ) -> Result<(), Fault> {
         let temporary = split(path).1;
         self.sweep(link, path, |name| is_sibling(name, temporary)).await?;
-        self.write(link, path, 0, bytes).await
+        self.write(link, path, 0, bytes).await?;
+        if mode == u32::from(OF_OWNER) {
+            return Ok(());
+        }
+        let sftp = self.sftp(link).await?;
+        Ok(link.again(|| sftp.setstat(Path::new(path), with_mode(mode))).await?)
     }
 
     /// Writes behind the first bytes of a file; with none of them, a new one. Parts of other files go.
@@ -218,7 +232,8 @@ impl Transfer {
         let sftp = self.sftp(link).await?;
         let is_new = if behind == 0 { OpenFlags::TRUNCATE } else { OpenFlags::empty() };
         let flags = OpenFlags::WRITE | OpenFlags::CREATE | is_new;
-        let mut file = link.again(|| sftp.open_mode(Path::new(path), flags, 0o600, OpenType::File)).await?;
+        let open = || sftp.open_mode(Path::new(path), flags, i32::from(OF_OWNER), OpenType::File);
+        let mut file = link.again(open).await?;
         file.seek(SeekFrom::Start(behind as u64)).map_err(|error| Fault::of(link, error))?;
         let mut sent = 0;
         while sent < bytes.len() {
@@ -371,10 +386,16 @@ impl Parcel {
         self.landing.as_ref().unwrap_or(&self.temporary)
     }
 
+    /// Its mode where it lands: in the folder of a user, nobody of the user's group shall see what is to be root's.
+    pub(super) fn mode_of_landing(&self) -> u32 {
+        if self.landing.is_some() { u32::from(OF_OWNER) } else { self.mode }
+    }
+
     /// From where it landed to where it is moved into place from, and to root, before it is looked at.
     pub(super) fn bring_beside_target(&self) -> Vec<Command> {
         let Some(landing) = &self.landing else { return Vec::new() };
-        vec![replace(landing, &self.temporary), give_to_root(&self.temporary)]
+        let temporary = &self.temporary;
+        vec![replace(landing, temporary), give_to_root(temporary), chmod(self.mode, temporary)]
     }
 
     /// An error about the temporary name, told about the real one.
@@ -388,10 +409,6 @@ impl Parcel {
 
     pub(super) fn compare(&self, host: &str, sum: &Output) -> Result<(), SshError> {
         compare((host, &self.path), &self.sha256, sum)
-    }
-
-    pub(super) fn chmod(&self) -> Command {
-        chmod(self.mode, &self.temporary)
     }
 
     pub(super) fn put_in_place(&self) -> Command {
@@ -430,6 +447,11 @@ pub(super) fn replace(from: &str, to: &str) -> Command {
     Command::new("mv").arg("-fT").arg(from).arg(to)
 }
 
+/// Attributes of which the mode alone is set.
+fn with_mode(mode: u32) -> FileStat {
+    FileStat { size: None, uid: None, gid: None, perm: Some(mode), atime: None, mtime: None }
+}
+
 /// Gives a file to root.
 pub(super) fn give_to_root(path: &str) -> Command {
     Command::new("chown").arg("root:root").arg(path)
@@ -458,7 +480,7 @@ mod tests {
         let temporary = parcel.temporary.clone();
         assert_eq!((parcel.landing(), parcel.bring_beside_target()), (temporary.as_str(), Vec::new()));
         assert!(temporary.starts_with("/etc/albatross/.redis.conf."), "{temporary}");
-        assert_eq!(parcel.chmod().to_string(), format!("chmod 0640 {temporary}"));
+        assert_eq!(parcel.mode_of_landing(), 0o640);
         assert_eq!(
             parcel.put_in_place().to_string(),
             format!("mv -fT {temporary} /etc/albatross/redis.conf")
@@ -478,7 +500,15 @@ mod tests {
         assert!(landing.starts_with("/home/deploy/.etc-albatross-redis.conf."), "{landing}");
         assert!(is_sibling(".etc-albatross-redis.conf.00000001.new", split(&landing).1));
         let lines: Vec<String> = parcel.bring_beside_target().iter().map(ToString::to_string).collect();
-        assert_eq!(lines, [format!("mv -fT {landing} {temporary}"), format!("chown root:root {temporary}")]);
+        assert_eq!(
+            lines,
+            [
+                format!("mv -fT {landing} {temporary}"),
+                format!("chown root:root {temporary}"),
+                format!("chmod 0640 {temporary}")
+            ]
+        );
+        assert_eq!(parcel.mode_of_landing(), 0o600);
         assert_eq!(parcel.discard().to_string(), format!("rm -f {temporary} {landing}"));
     }
 }

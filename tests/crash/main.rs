@@ -1,8 +1,8 @@
 //! Kills the program at every point at which it can be killed, runs it again, and compares with an undisturbed run.
 //!
 //! `make crash` tries every point once; `ONLY='POINT; POINT'` tries those alone, `KEEP=1` keeps the folder of one that
-//! fails, `JOBS=N` runs N at a time (default 32), `AT_MOST=N` tries about N of all. `make soak-engine` tries `ROUNDS` drawn pairs of crashes, and crashes
-//! beside faults of the cloud, from `SEED` on.
+//! fails, `JOBS=N` runs N at a time (default 10), `AT_MOST=N` tries about N of all, `LIST=1` lists them and tries none.
+//! `make soak-engine` tries `ROUNDS` drawn pairs of crashes, and crashes beside faults of the cloud, from `SEED` on.
 
 #![expect(
     clippy::disallowed_methods,
@@ -34,8 +34,8 @@ use crate::point::Point;
 use crate::programs::Programs;
 use crate::recording::Recording;
 
-/// Points that are tried at once: most of a trial is waiting.
-const JOBS: usize = 32;
+/// Points that are tried at once: most of a trial is waiting. More of them only ask each other's clouds more often.
+const JOBS: usize = 10;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -58,6 +58,10 @@ async fn run() -> anyhow::Result<bool> {
         println!("left to chance: {line}");
     }
     println!("{} points, found in {:.1} s", recording.points.len(), begun.elapsed().as_secs_f32());
+    if wish("LIST").is_some() {
+        print!("{}", trial::lines(&recording.points));
+        return Ok(true);
+    }
     let healed = if let Some(only) = wish("ONLY") {
         let points = only.split(';').map(str::parse).collect::<anyhow::Result<Vec<Point>>>()?;
         singles::only(&programs, &recording, &points, wish("KEEP").is_some()).await?

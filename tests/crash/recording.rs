@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use albatross::base::crash_point::Moment as WriteMoment;
 use anyhow::{Context as _, ensure};
 use futures_util::future::try_join_all;
 
@@ -14,6 +15,10 @@ use crate::point::{Moment, Point, Site, Verb};
 use crate::programs::Programs;
 use crate::recount::Recount;
 use crate::stage::{Stage, finish};
+
+/// Who is killed between a write and its sync leaves the very file that is left after the sync: the bytes are with the
+/// system by then, and only the system's own end could lose them. One kill stands for both.
+const ONE_WITH_THE_NEXT: WriteMoment = WriteMoment::Written;
 
 /// The end of an undisturbed command.
 #[derive(Debug, Clone)]
@@ -104,6 +109,9 @@ async fn record(stage: &Stage, verb: Verb) -> anyhow::Result<Recorded> {
     let passed = std::fs::read_to_string(&list).context("the program lists its crash points")?;
     for line in passed.lines() {
         let (site, moment) = Site::of_crash_point(line)?;
+        if moment == ONE_WITH_THE_NEXT {
+            continue;
+        }
         points.insert(Point { verb, site, moment: Moment::Write(moment) });
     }
     std::fs::remove_file(&list)?;

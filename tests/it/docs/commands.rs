@@ -1,6 +1,7 @@
 //! The table of commands is that of the program, and no command is shown with an option that it does not have.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::process::Command;
 
 use super::{assert_same, bare, pages, read, regex, table};
@@ -43,7 +44,7 @@ fn words(cell: &str) -> Vec<String> {
 
 /// The commands below these words, but for `help`.
 fn commands_of(words: &[&str]) -> Vec<String> {
-    let name = regex(r"(?m)^  ([a-z]+)  ");
+    let name = regex(r"(?m)^  ([a-z-]+)  ");
     let text = help(words);
     let list = text.split("Options:").next().unwrap_or_default();
     let names = name.captures_iter(list).map(|found| found[1].to_owned());
@@ -84,6 +85,22 @@ fn the_options_of_all_commands_are_those_of_the_program() {
     let known = option.captures_iter(&text).map(|found| found[1].to_owned());
     let known = known.filter(|option| option != "--help" && option != "--version");
     assert_same(&general(), &known.collect());
+}
+
+/// The help of each command, word for word, is in `tests/cmd`, where `transcripts` holds it against the program.
+#[test]
+fn the_help_of_each_command_is_written_down() {
+    let mut left = vec![vec!["albatross".to_owned()]];
+    let mut known = BTreeSet::new();
+    while let Some(command) = left.pop() {
+        let words: Vec<&str> = command.iter().map(String::as_str).collect();
+        left.extend(commands_of(&words).into_iter().map(|name| [command.clone(), vec![name]].concat()));
+        known.insert(words.join("-").replacen("albatross", "help", 1));
+    }
+    let files =
+        fs::read_dir("tests/cmd").expect("the transcripts").map(|entry| entry.expect("readable").path());
+    let names = files.map(|path| path.file_stem().expect("a name").to_string_lossy().into_owned());
+    assert_same(&names.filter(|name| name.starts_with("help")).collect(), &known);
 }
 
 /// Commands of ours that a text shows: in blocks that nobody runs, and between backticks.
