@@ -5,7 +5,7 @@
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
 .PHONY: help setup setup-test setup-bench build build-node dist walk demo test conformance conformance-chat crash soak soak-engine soak-chat soak-verify rolling bench bench-calls bench-apply \
-	bench-node bench-balancer bench-chat screenshots clean
+	bench-node bench-balancer bench-deploy bench-chat screenshots clean
 
 help: ## List the targets
 	@printf '  %-21s %-72s %-8s %s\n' target 'what it does' first again
@@ -81,8 +81,13 @@ bench-node: build ## Size, needs and start of the chat node; see BENCHMARKS.md |
 bench-balancer: setup-bench build ## Hold the load balancer against nginx; see BENCHMARKS.md | 12 min | 1 min
 	cargo run --release --locked --example bench_balancer
 
+bench-deploy: setup-bench build ## Deploy to 20 and 100 hosts beside Ansible and pyinfra; needs root; QUICK=1 | 45 min | 30 min
+	.ci/peers deploy
+	target/release/mock-cloud image build
+	cargo run --release --locked --example bench_deploy -- $(if $(QUICK),quick)
+
 bench-chat: setup-bench build-node ## Hold the chat node against Flask, Node.js and the limit; QUICK=1 | 14 min | 9 min
-	.ci/peers
+	.ci/peers chat
 	cargo run --release --locked --package chat-load --example bench_chat -- $(if $(QUICK),quick)
 
 screenshots: export ALBATROSS = $(CURDIR)/target/debug/albatross

@@ -111,7 +111,7 @@ fn print(session: &Session, adoption: &Adoption, plan: &Plan) {
         count(adoption.bindings.len(), "resource"),
         session.topology.stack
     );
-    render::plan::print(plan);
+    render::plan::print(plan, session.topology.state.as_ref());
     if let Some(step) = replaces_adopted(&plan.steps) {
         anstream::println!(
             "\n{} was adopted and is never replaced: `albatross apply` refuses this plan until the topology says \

@@ -99,7 +99,7 @@ pub(super) async fn bring_about(
     let (plan, observed) = look(session, &Options { selection, ..Options::default() }).await?;
     adopt(&session.provider, &observed)?;
     accept(&plan)?;
-    render::plan::announce(&plan);
+    render::plan::announce(&plan, session.topology.state.as_ref());
     session.diff.print(session, &plan, &observed).await?;
     protection::check(session, &plan)?;
     refresh::spare_others(&plan)?;

@@ -131,6 +131,6 @@ fn missing(field: &'static str, path: &Path, error: &std::io::Error) -> Fault {
         field,
         message: format!("`{}` cannot be read", path.display()),
         cause: error.to_string(),
-        help: "write the paths of chain and key; they are relative to the topology's file".to_owned(),
+        help: "put chain and key there, or write where they are, relative to the topology's file".to_owned(),
     }
 }

@@ -40,7 +40,7 @@ pub(super) async fn remove_all(
     let how = Options { destroy: true, selection, ..Options::default() };
     let (plan, observed) = plan::look(session, &how).await?;
     adopt(&session.provider, &observed)?;
-    render::plan::announce(&plan);
+    render::plan::announce(&plan, session.topology.state.as_ref());
     say::narrate(|| show_adopted(&observed));
     protection::check(session, &plan)?;
     if !plan.has_work() {

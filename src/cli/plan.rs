@@ -89,7 +89,7 @@ async fn new(options: &GlobalOptions, arguments: &Arguments, file: &Path) -> Res
         }
         anstream::println!("{json:#}");
     } else {
-        render::plan::print(&plan);
+        render::plan::print(&plan, session.topology.state.as_ref());
         if let Some(rehearsed) = &rehearsed {
             render::deeds::print(rehearsed);
         }

@@ -50,7 +50,7 @@ pub(super) async fn run(options: &GlobalOptions, arguments: &Arguments) -> Resul
     let hosts = session.stop.or(async { Ok(releases::read(&session).await) }).await?;
     let release = choose(named, hosts)?;
     let plan = rollback::make(&plan, release.as_str());
-    render::plan::announce(&plan);
+    render::plan::announce(&plan, session.topology.state.as_ref());
     if !plan.has_work() {
         return Ok(nothing_to_do(&session, &plan, &observed));
     }

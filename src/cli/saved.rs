@@ -196,7 +196,7 @@ impl Attempt<'_> {
         }
         self.refuse_if_any(self.saved.stale(&plan, &observed, begun))?;
         adopt(&session.provider, &observed)?;
-        render::plan::announce(&plan);
+        render::plan::announce(&plan, session.topology.state.as_ref());
         session.diff.print(&session, &plan, &observed).await?;
         if !self.saved.options.destroy {
             refresh::spare_others(&plan)?;

@@ -208,7 +208,7 @@ impl Smoke<'_> {
     async fn plan_nothing(&self) -> Result<((), Verdict), Failure> {
         let session = self.session(Use::Plan).await?;
         let (again, _) = plan::look(&session, &Options::default()).await?;
-        say::narrate(|| render::plan::print(&again));
+        say::narrate(|| render::plan::print(&again, session.topology.state.as_ref()));
         if again.has_work() {
             return Err(Failure::saying(
                 ExitStatus::PartlyApplied,

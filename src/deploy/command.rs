@@ -170,6 +170,11 @@ pub(super) fn state(unit: &str) -> Command {
     command(&["systemctl", "show", unit, "--property=ActiveState,SubState,Result,ExecMainStatus,NRestarts"])
 }
 
+/// Whether units run, and whether they start with their host.
+pub(super) fn duties(units: &[&str]) -> Command {
+    command(&["systemctl", "show"]).args(units.iter().copied()).arg("--property=ActiveState,UnitFileState")
+}
+
 pub(super) fn journal(unit: &str, lines: u32) -> Command {
     command(&["journalctl", "-u", unit, "-n", &lines.to_string(), "--no-pager", "-o", "cat"])
 }

@@ -46,7 +46,7 @@ use super::inspect;
 use super::program::Program;
 use super::step::Step;
 use super::template::{NODE_ENVIRONMENT, NODE_UNIT, render};
-use super::unit;
+use super::unit::{self, Duty};
 use crate::base::secret::Secret;
 use crate::ssh::{Command, Output};
 
@@ -182,26 +182,24 @@ pub fn release_id(program: &Program, settings: &Settings) -> Result<ReleaseId, D
 }
 
 /// How many questions there are to see what is in force.
-pub(super) const QUESTIONS: usize = 7;
+pub(super) const QUESTIONS: usize = 5;
 
 /// What is asked to see what is in force.
 pub(super) fn questions() -> [Command; QUESTIONS] {
     [
         kept::links(),
-        command::systemctl("is-active", UNIT),
         command::print(MANIFEST),
         command::print(ENVIRONMENT),
         command::print(UNIT_FILE),
         command::sha256(PROGRAM),
-        command::systemctl("is-enabled", UNIT),
     ]
 }
 
-/// What is in force, by the answers.
-pub(super) fn seen(answers: &[Output; QUESTIONS]) -> Observed {
-    let [links, active, manifest, environment, unit, program, enabled] = answers;
+/// What is in force, by what its unit does and by the answers.
+pub(super) fn seen(duty: Duty, answers: &[Output; QUESTIONS]) -> Observed {
+    let [links, manifest, environment, unit, program] = answers;
     let current = kept::current_of(links);
-    let active = unit::says_active(active);
+    let Duty { active, enabled } = duty;
     let release = current.as_ref().map(shown);
     if release.is_none() {
         let edited = Edited::default();
@@ -223,7 +221,6 @@ pub(super) fn seen(answers: &[Output; QUESTIONS]) -> Observed {
         unit: inspect::is_edited(written(|own| own.unit.as_ref()), inspect::found(unit).as_ref()),
         program: manifest.as_ref().is_some_and(|manifest| !is_program(program, &manifest.sha256)),
     };
-    let enabled = inspect::says_enabled(enabled);
     Observed { release, active, enabled, edited, password, secrets }
 }
 

@@ -20,7 +20,7 @@ use super::host::Host;
 use super::inspect;
 use super::kernel;
 use super::step::Step;
-use super::unit;
+use super::unit::{self, Duty};
 use crate::base::secret::Secret;
 use crate::ssh::{Command, Output};
 
@@ -83,24 +83,22 @@ struct Record {
 }
 
 /// How many questions there are to see what is in force.
-pub(super) const QUESTIONS: usize = 6;
+pub(super) const QUESTIONS: usize = 4;
 
 /// What is asked to see what is in force.
 pub(super) fn questions() -> [Command; QUESTIONS] {
     [
         command::print(RECORD),
-        command::systemctl("is-active", UNIT),
         command::print(PASSWORD),
         command::print(CONFIGURATION),
         command::print(UNIT_FILE),
-        command::systemctl("is-enabled", UNIT),
     ]
 }
 
-/// What is in force, by the answers.
-pub(super) fn seen(answers: &[Output; QUESTIONS]) -> Observed {
-    let [record, active, password, configuration, unit, enabled] = answers;
-    let active = unit::says_active(active);
+/// What is in force, by what its unit does and by the answers.
+pub(super) fn seen(duty: Duty, answers: &[Output; QUESTIONS]) -> Observed {
+    let [record, password, configuration, unit] = answers;
+    let Duty { active, enabled } = duty;
     // A record that cannot be read counts as none: the steps are then done again.
     let record = inspect::found(record).and_then(|text| serde_json::from_str::<Record>(&text).ok());
     let Some(record) = record else {
@@ -118,7 +116,6 @@ pub(super) fn seen(answers: &[Output; QUESTIONS]) -> Observed {
         configuration: inspect::is_edited(record.configuration.as_ref(), configuration.as_ref()),
         unit: inspect::is_edited(record.unit.as_ref(), inspect::found(unit).as_ref()),
     };
-    let enabled = inspect::says_enabled(enabled);
     Observed { fingerprint: Some(record.fingerprint), active, enabled, edited, password }
 }
 

@@ -67,6 +67,25 @@ impl State {
     }
 }
 
+/// Whether a unit runs, and whether it starts with its host.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Duty {
+    pub(super) active: bool,
+    pub(super) enabled: bool,
+}
+
+impl Duty {
+    /// Those of units that were asked for at once, in their order: one that is not told of neither runs nor starts.
+    pub(super) fn of_each<const N: usize>(answer: &Output) -> [Self; N] {
+        let text = answer.text();
+        let mut told = text.split("\n\n").map(|lines| Self {
+            active: lines.lines().any(|line| line == "ActiveState=active"),
+            enabled: lines.lines().any(|line| line == "UnitFileState=enabled"),
+        });
+        std::array::from_fn(|_| told.next().unwrap_or_default())
+    }
+}
+
 pub(super) async fn state(host: &impl Host, unit: &str) -> Result<State, DeployError> {
     Ok(State::parse(&host.run(command::state(unit)).await?.text()))
 }
@@ -159,6 +178,22 @@ mod tests {
         let looping =
             State::parse("ActiveState=activating\nResult=exit-code\nExecMainStatus=1\nNRestarts=4\n");
         assert_eq!(looping.words(), "the process ended with status 1");
+    }
+
+    #[test]
+    fn what_units_do_is_told_of_each() {
+        let told = |text: &str| {
+            let answer = Output { status: 0, stdout: text.as_bytes().to_vec(), stderr: Vec::new() };
+            Duty::of_each::<2>(&answer).map(|duty| (duty.active, duty.enabled))
+        };
+        let runs = "ActiveState=active\nUnitFileState=enabled\n";
+        // As systemd 252 answers for a unit that it does not know.
+        let unknown = "UnitFileState=\nActiveState=inactive\n";
+        assert_eq!(told(&format!("{runs}\n{unknown}")), [(true, true), (false, false)]);
+        assert_eq!(told(&format!("{unknown}\n{runs}")), [(false, false), (true, true)]);
+        let other = "ActiveState=activating\nUnitFileState=enabled-runtime\n";
+        assert_eq!(told(other), [(false, false), (false, false)]);
+        assert_eq!(told(""), [(false, false), (false, false)]);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::plan::action::Action;
 use crate::plan::saved::difference::{Difference, Planned, differences, differences_beside_progress};
 use crate::plan::select::Selection;
 use crate::plan::{Plan, Step};
+use crate::resource::Kind;
 use crate::resource::observed::Observed;
 
 /// What every saved plan begins with; no topology does.
@@ -151,14 +152,15 @@ impl SavedPlan {
     /// Why it must not be carried out any more: all that is not as it was; nothing when these are its very steps. When
     /// it has `begun` to be carried out, what it did itself is no reason.
     pub fn stale(&self, plan: &Plan, observed: &Observed, begun: bool) -> Vec<Difference> {
-        let planned = Planned { plan: &self.plan, observed: &self.observed };
-        let now = Planned { plan, observed };
+        let [own, new] = [&self.plan, plan].map(whoever_looks);
+        let planned = Planned { plan: &own, observed: &self.observed };
+        let now = Planned { plan: &new, observed };
         if begun {
             return differences_beside_progress(planned, now);
         }
         let mut found = differences(planned, now);
         let fingerprint = fingerprint(observed);
-        if found.is_empty() && (fingerprint != self.fingerprint || !same_steps(&self.plan, plan)) {
+        if found.is_empty() && (fingerprint != self.fingerprint || !same_steps(&own, &new)) {
             found.extend(Difference::between("the world", "fingerprint", &self.fingerprint, &fingerprint));
         }
         found
@@ -175,6 +177,17 @@ pub fn fingerprint(observed: &Observed) -> String {
     let mut observed = observed.clone();
     observed.unknown.values_mut().for_each(String::clear);
     digest(&serde_json::to_vec(&observed).expect("keys are texts"))
+}
+
+/// A plan as all operators see it: each would have made the key pair of a key of their own, and one that stays is that of
+/// whoever made it.
+fn whoever_looks(plan: &Plan) -> Plan {
+    let mut plan = plan.clone();
+    let steps = plan.steps.iter_mut().chain(&mut plan.left_out);
+    for step in steps.filter(|step| step.address.kind == Kind::KeyPair && step.action == Action::Keep) {
+        step.spec = None;
+    }
+    plan
 }
 
 /// What was drifting does not say what is done.

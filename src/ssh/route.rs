@@ -28,6 +28,13 @@ pub struct Route {
     pub via: Option<Box<Route>>,
 }
 
+impl Route {
+    /// Where the way begins: the SSH server that is connected to first.
+    pub fn door(&self) -> SocketAddr {
+        self.via.as_ref().map_or(self.address, |before| before.door())
+    }
+}
+
 /// Who says which key a host proves itself with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Voucher {

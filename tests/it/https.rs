@@ -18,8 +18,8 @@ use crate::replace::planned;
 use crate::support::TestEnv;
 use crate::support::cloud::block_on;
 
-const BROUGHT: &str = "certificate: { file: chain.pem, key: key.pem }";
-const MADE: &str = "certificate: { self_signed: true }";
+pub(crate) const BROUGHT: &str = "certificate: { file: chain.pem, key: key.pem }";
+pub(crate) const MADE: &str = "certificate: { self_signed: true }";
 
 /// The example, under the name of all others.
 fn secure() -> String {
@@ -37,7 +37,7 @@ pub(crate) fn write_secure(env: &TestEnv, changes: &[(&str, &str)]) {
 }
 
 /// Puts a chain and its key beside the topology.
-fn bring(env: &TestEnv, certificate: &Certificate) {
+pub(crate) fn bring(env: &TestEnv, certificate: &Certificate) {
     env.write("chain.pem", &certificate.chain.pem);
     env.write("key.pem", certificate.key.expose());
     let only_ours = fs::Permissions::from_mode(0o600);
@@ -87,7 +87,7 @@ pub(crate) fn expect_no_change(env: &TestEnv) {
 }
 
 /// No file below a folder has this in it.
-fn expect_nowhere(folder: &Path, text: &str) {
+pub(crate) fn expect_nowhere(folder: &Path, text: &str) {
     for entry in fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {

@@ -24,6 +24,7 @@ mod faults;
 mod fields;
 mod forecast;
 mod graph;
+mod handed_over;
 mod https;
 mod init;
 mod input;

@@ -158,7 +158,7 @@ fn a_saved_plan_builds_everything_and_holds_no_secret() {
 }
 
 /// The password in a node's environment file, somewhere under the folder of the cloud.
-fn redis_password(env: &TestEnv) -> String {
+pub(crate) fn redis_password(env: &TestEnv) -> String {
     let mut open = vec![env.file(".albatross/local/data")];
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("readable").path()) {

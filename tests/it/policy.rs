@@ -113,13 +113,34 @@ fn all_parts_of_all_topologies_together_are_the_policy_for_everything() {
         .replace("tair:  ", "classic:")
         .replace("tair.rdb.1g", "redis.master.small.default")
         .replace("\"7.0\"", "\"5.0\"");
-    let texts = [read("chatroom-https.yaml"), read("chatroom-tair.yaml"), classic];
+    let shared = read("chatroom-https.yaml").replace("region:", "state: oss://my-team/albatross\nregion:");
+    let texts = [shared, read("chatroom-tair.yaml"), classic];
     let together = texts.iter().flat_map(|text| {
         let topology = topology::load(text.as_bytes()).unwrap_or_else(|problems| panic!("{problems:?}"));
         allowed(&policy::document(&topology, &Part::ALL))
     });
     let whole: Value = serde_json::from_str(&read("ram-policy.json")).expect("a policy");
     assert_eq!(together.collect::<BTreeSet<_>>(), allowed(&whole));
+}
+
+/// Who takes the policy as it is lets nobody into a bucket: there is none of that name, nor can there be.
+#[test]
+fn a_shared_state_is_allowed_as_the_topology_says_and_nowhere_else() {
+    let of_buckets = |policy: &Value| {
+        let statements = policy["Statement"].as_array().expect("a list").iter();
+        let is_of_bucket = |one: &&Value| one["Action"][0].as_str().expect("a text").starts_with("oss:");
+        statements.filter(is_of_bucket).map(Value::to_string).collect::<Vec<_>>()
+    };
+    let env = TestEnv::new();
+    env.write_changed("chatroom.yaml", &[("region:", "state: oss://my-team/albatross\nregion:")]);
+    let printed = of_buckets(&env.run(&["policy", "chatroom.yaml"]).expect_code(0).json());
+    let whole = std::fs::read_to_string("examples/ram-policy.json").expect("it is there");
+    let whole: Value = serde_json::from_str(&whole).expect("a policy");
+    let filled_in = of_buckets(&whole)
+        .iter()
+        .map(|one| one.replace("YOUR-BUCKET", "my-team").replace("YOUR-PREFIX", "albatross"))
+        .collect::<Vec<_>>();
+    assert_eq!((printed.len(), &printed), (2, &filled_in));
 }
 
 #[test]

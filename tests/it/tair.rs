@@ -57,7 +57,7 @@ fn id(env: &TestEnv) -> String {
 }
 
 /// The environment file of a node on the outer machine.
-fn environment(env: &TestEnv, name: &str) -> PathBuf {
+pub(crate) fn environment(env: &TestEnv, name: &str) -> PathBuf {
     let status = env.run(&["--local", "status", "--json", "chatroom.yaml"]).expect_code(0).json();
     let address = format!("instance.{name}");
     let resources = status["resources"].as_array().expect("a list");
@@ -66,7 +66,7 @@ fn environment(env: &TestEnv, name: &str) -> PathBuf {
     env.file(".albatross/local/data/hosts").join(id).join("etc/albatross/chat-node.env")
 }
 
-fn password(env: &TestEnv, name: &str) -> String {
+pub(crate) fn password(env: &TestEnv, name: &str) -> String {
     let text = std::fs::read_to_string(environment(env, name)).expect("the environment");
     let (_, login) = text.split_once("redis://chat_node:").expect("a login with a user");
     login.split_once('@').expect("an address").0.to_owned()

@@ -1,7 +1,7 @@
 //! Verified SSH sessions to the machines of a stack, one each, made when first needed.
 //!
-//! At most [`AT_ONCE`] machines are worked on at once, and no more sessions are kept open. One to a machine behind
-//! others takes a connection to each of these beside its own.
+//! At most as many machines are worked on at once as there is [`ROOM`] for, and no more sessions are kept open. One to a
+//! machine behind others takes a connection to each of these beside its own.
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::error::ApplyError;
 use crate::apply::hosts::access::Access;
-use crate::apply::hosts::pool::{Lease, Pool};
+use crate::apply::hosts::pool::{Lease, Pool, Room, Way};
 use crate::apply::hosts::{Hosts, NewRelease, OnHost, Patience, Place};
 use crate::apply::provider::Known;
 use crate::base::address_map::AddressMap;
@@ -24,8 +24,9 @@ use crate::resource::Kind;
 use crate::resource::spec::HostSpec;
 use crate::ssh::{Identity, Limits, Route, Session, SshError, Sudo};
 
-/// Machines that are worked on at once.
-const AT_ONCE: usize = 10;
+/// Machines that are worked on at once. A session has a handful of open files, of which a program may have a thousand; and
+/// an OpenSSH server turns some away when more than ten are about to log in (`MaxStartups`).
+const ROOM: Room = Room { all: 64, behind_a_door: 10 };
 
 /// Tells how addresses are reached now: a local cloud's map grows with every machine it makes.
 pub type AddressMapSource = Arc<dyn Fn() -> BoxFuture<'static, AddressMap> + Send + Sync>;
@@ -50,7 +51,7 @@ impl SshHosts {
         boot_limit: Duration,
         stop: CancellationToken,
     ) -> Self {
-        Self { identity, access, address_map, boot_limit, stop, sessions: Pool::new(AT_ONCE) }
+        Self { identity, access, address_map, boot_limit, stop, sessions: Pool::new(ROOM) }
     }
 
     /// How addresses are reached from here, now.
@@ -127,7 +128,8 @@ impl SshHosts {
     /// addresses and keys.
     async fn at(&self, place: Place<'_>, patience: Patience) -> Result<Lease<'_, Session>, ApplyError> {
         let route = self.way(place, patience).await?;
-        self.sessions.lease(&format!("{route:?}"), || self.open(place.host, &route, patience)).await
+        let way = Way { door: route.door().to_string(), whole: format!("{route:?}") };
+        self.sessions.lease(&way, || self.open(place.host, &route, patience)).await
     }
 }
 

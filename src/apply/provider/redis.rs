@@ -28,6 +28,7 @@ use crate::resource::ownership::{PASSWORD_TAG, console_name};
 use crate::resource::settings::{DEFAULT_EVICTION, PRIVILEGE};
 use crate::resource::spec::{RedisAccountSpec, RedisInstanceSpec, Series};
 use crate::resource::{Kind, ResourceAddress};
+use crate::ssh::SshError;
 use crate::state::StateError;
 
 /// How long an instance may take to be made or changed; the real ones take three to five minutes.
@@ -43,15 +44,19 @@ const PASSWORD: &str = "AccountPassword";
 
 /// Passwords by their digests.
 #[derive(Debug, Default)]
-pub(super) struct Passwords(Mutex<BTreeMap<String, Password>>);
+pub(super) struct Passwords {
+    known: Mutex<BTreeMap<String, Password>>,
+    /// Whose turn it is to look for one.
+    search: tokio::sync::Mutex<()>,
+}
 
 impl Passwords {
     fn get(&self, digest: &str) -> Option<Password> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
     fn remember(&self, password: &Password) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(digest(password), password.clone());
     }
 }
@@ -219,17 +224,37 @@ impl Provider {
         Ok(call.and_then(|call| call.secrets.get(PASSWORD).cloned()))
     }
 
-    /// The password that counts: set by this command, or read on a node over verified SSH.
+    /// The password that counts: set by this command, or read on a node over verified SSH. A node that another operator
+    /// made lets us in first.
     pub(super) async fn account_password(&self, spec: &RedisAccountSpec) -> Result<Password, ApplyError> {
         let address = ResourceAddress::only(Kind::RedisAccount);
         let missing = || ApplyError::PasswordLost { address: address.clone() };
         let wanted = self.known.output(&address, Output::Password).ok_or_else(missing)?;
+        // One looks for it, and the others find what that one has found.
+        let _search = self.passwords.search.lock().await;
         if let Some(password) = self.passwords.get(&wanted) {
             return Ok(password);
         }
-        let password = self.password_on_nodes(spec, &wanted, &self.known).await.ok_or_else(missing)?;
+        let mut found = self.password_on_nodes(spec, &wanted, &self.known).await;
+        if found.is_none() && self.let_in_on_nodes(spec).await? {
+            found = self.password_on_nodes(spec, &wanted, &self.known).await;
+        }
+        let password = found.ok_or_else(missing)?;
         self.passwords.remember(&password);
         Ok(password)
+    }
+
+    /// Lets the operator in on nodes that refuse the key; whether there was one.
+    async fn let_in_on_nodes(&self, spec: &RedisAccountSpec) -> Result<bool, ApplyError> {
+        let mut is_new_there = false;
+        for host in &spec.nodes {
+            let seen = self.hosts.observe(Place { host, known: &self.known }).await;
+            if matches!(seen, Err(ApplyError::Ssh(SshError::KeyNotAccepted { .. }))) {
+                self.let_in(&host.address(Kind::Release), host).await?;
+                is_new_there = true;
+            }
+        }
+        Ok(is_new_there)
     }
 
     /// The password with this digest, where a node has it.

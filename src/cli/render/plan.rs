@@ -3,6 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use serde_json::{Value, json};
 
+use crate::base::bucket::BucketLocation;
 use crate::base::ids::{RegionId, StackName};
 use crate::base::{clock, expiry};
 use crate::cli::events::{self, Line};
@@ -21,13 +22,13 @@ use crate::resource::spec::{CertificateOrigin, EXPIRES, Peer, RedisAccess, Spec}
 use crate::resource::{Kind, tags};
 
 /// Shows the plan that will be carried out, to people and to programs.
-pub(crate) fn announce(plan: &Plan) {
+pub(crate) fn announce(plan: &Plan, state: Option<&BucketLocation>) {
     tell(plan);
-    say::narrate(|| print(plan));
+    say::narrate(|| print(plan, state));
 }
 
-/// Prints a plan.
-pub(crate) fn print(plan: &Plan) {
+/// Prints a plan of a stack whose state is in a bucket, or in none.
+pub(crate) fn print(plan: &Plan, state: Option<&BucketLocation>) {
     let shown: Vec<&Step> = plan.steps.iter().filter(|step| step.action != Action::Keep).collect();
     anstream::println!("Stack {} in {}", plan.stack, plan.region);
     super::drift::print(&plan.drift);
@@ -49,7 +50,7 @@ pub(crate) fn print(plan: &Plan) {
     anstream::println!("\nPlan: {}.", summary_words(plan.summary(), Tense::Future));
     // A plan whose steps wait for each other has no forecast; apply refuses it with the reason.
     if let Ok(forecast) = forecast(plan) {
-        anstream::println!("{}", expectation(&forecast));
+        anstream::println!("{}", expectation(&forecast, state));
     }
     print_notes(plan);
 }
@@ -64,11 +65,13 @@ pub(crate) fn done(plan: &Plan) -> String {
     format!("Done: {}.", summary_words(plan.summary(), Tense::Past))
 }
 
-/// `Expect about 62 calls (27 that change something) and 4 minutes.`
-fn expectation(forecast: &Forecast) -> String {
+/// `Expect about 62 calls (27 that change something) and 4 minutes.` How often a bucket is written to follows from how
+/// long things take, so nobody can tell before.
+fn expectation(forecast: &Forecast, state: Option<&BucketLocation>) -> String {
     let (calls, changes) = (count(forecast.calls(), "call"), forecast.changes());
     let verb = if changes == 1 { "changes" } else { "change" };
-    format!("Expect about {calls} ({changes} that {verb} something) and {}.", about(forecast.takes()))
+    let beside = state.map(|bucket| format!(", not counting calls to {bucket}")).unwrap_or_default();
+    format!("Expect about {calls} ({changes} that {verb} something) and {}{beside}.", about(forecast.takes()))
 }
 
 /// What a selection leaves out: what it is about, but not every field.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::cli::render::plan;
 use crate::plan::saved::SavedPlan;
 use crate::plan::saved::difference::Difference;
+use crate::topology;
 
 const BOLD: anstyle::Style = anstyle::Style::new().bold();
 
@@ -12,7 +13,8 @@ const BOLD: anstyle::Style = anstyle::Style::new().bold();
 pub(crate) fn print(saved: &SavedPlan) {
     anstream::println!("Made {} by albatross {} from {}", made(saved), saved.program, saved.topology.path);
     anstream::println!("For account {} at {}\n", saved.origin.account, saved.origin.endpoint);
-    plan::print(&saved.plan);
+    let topology = topology::load(saved.topology.text.as_bytes()).ok();
+    plan::print(&saved.plan, topology.as_ref().and_then(|topology| topology.state.as_ref()));
 }
 
 /// The plan as JSON, with what it was made for and from.

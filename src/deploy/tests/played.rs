@@ -444,6 +444,14 @@ impl State {
                 *restarts += u32::from(self.restarts_at_each_look);
                 said(format!("ActiveState=active\nNRestarts={restarts}\n"))
             }
+            ["show", units @ .., "--property=ActiveState,UnitFileState"] => {
+                let told = units.iter().map(|unit| {
+                    let active = if self.active.contains(*unit) { "active" } else { "inactive" };
+                    let enabled = if self.enabled.contains(*unit) { "enabled" } else { "" };
+                    format!("ActiveState={active}\nUnitFileState={enabled}\n")
+                });
+                said(told.collect::<Vec<_>>().join("\n"))
+            }
             ["show", _, _] => said("ActiveState=failed\nResult=exit-code\nExecMainStatus=1\n"),
             other => panic!("`systemctl {other:?}` is not understood"),
         }

@@ -15,6 +15,8 @@ pub(super) const INSTALLED: &[&str] = &[
     "openssh-server",
     "openssl",
     "procps",
+    // As images of the cloud have it, whose first start is a program in it.
+    "python3",
     "sudo",
     "systemd-sysv",
 ];

@@ -87,6 +87,10 @@ async fn a_unit_is_started_restarted_and_stopped() {
     assert!(text(&enabled).contains("Created symlink"), "{}", text(&enabled));
     assert_eq!(region.ok("systemctl is-enabled nap").await, "enabled\n");
     assert_eq!(region.ok("systemctl is-active nap").await, "active\n");
+    assert_eq!(
+        region.ok("systemctl show nap none --property=ActiveState,UnitFileState").await,
+        "ActiveState=active\nUnitFileState=enabled\n\nActiveState=inactive\nUnitFileState=\n"
+    );
     let first = main_pid(&region, "nap").await;
     let command = std::fs::read_to_string(format!("/proc/{first}/cmdline")).unwrap();
     assert!(

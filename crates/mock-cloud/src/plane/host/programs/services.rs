@@ -37,7 +37,10 @@ pub(crate) async fn systemctl(machine: &Arc<Machine>, call: Call) -> Outcome {
         _ => {}
     }
     let mut outcome = Outcome::done();
-    for unit in &units {
+    for (place, unit) in units.iter().enumerate() {
+        if verb == "show" && place > 0 {
+            outcome.and(Outcome::printed("\n"));
+        }
         outcome.and(match verb.as_str() {
             "start" => start(machine, unit).await,
             "stop" => stop(machine, unit).await,
@@ -248,6 +251,9 @@ fn show(machine: &Machine, unit: &str, properties: Option<&str>) -> Outcome {
             "NRestarts" => state.restarts.to_string(),
             "Result" => if state.result.is_empty() { "success" } else { state.result }.to_owned(),
             "ExecMainStatus" => state.status.to_string(),
+            "UnitFileState" => {
+                String::from_utf8_lossy(&is_enabled(machine, unit).stdout).trim_end().to_owned()
+            }
             other => return Outcome::refused(format!("systemctl show --property={other}")),
         };
         text.extend([format!("{property}={value}\n")]);
