@@ -152,7 +152,7 @@ impl SavedPlan {
     /// Why it must not be carried out any more: all that is not as it was; nothing when these are its very steps. When
     /// it has `begun` to be carried out, what it did itself is no reason.
     pub fn stale(&self, plan: &Plan, observed: &Observed, begun: bool) -> Vec<Difference> {
-        let [own, new] = [&self.plan, plan].map(whoever_looks);
+        let [own, new] = [whoever_looks(&self.plan, plan), whoever_looks(plan, &self.plan)];
         let planned = Planned { plan: &own, observed: &self.observed };
         let now = Planned { plan: &new, observed };
         if begun {
@@ -179,13 +179,14 @@ pub fn fingerprint(observed: &Observed) -> String {
     digest(&serde_json::to_vec(&observed).expect("keys are texts"))
 }
 
-/// A plan as all operators see it: each would have made the key pair of a key of their own, and one that stays is that of
-/// whoever made it.
-fn whoever_looks(plan: &Plan) -> Plan {
+/// A plan as all operators see it: each would have made the key pair of a key of their own, and one that stays, whoever
+/// plans, is that of whoever made it.
+fn whoever_looks(plan: &Plan, other: &Plan) -> Plan {
     let mut plan = plan.clone();
-    let steps = plan.steps.iter_mut().chain(&mut plan.left_out);
-    for step in steps.filter(|step| step.address.kind == Kind::KeyPair && step.action == Action::Keep) {
-        step.spec = None;
+    let stays = |step: &Step| step.address.kind == Kind::KeyPair && step.action == Action::Keep;
+    if other.steps.iter().chain(&other.left_out).any(stays) {
+        let steps = plan.steps.iter_mut().chain(&mut plan.left_out);
+        steps.filter(|step| stays(step)).for_each(|step| step.spec = None);
     }
     plan
 }
