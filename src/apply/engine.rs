@@ -4,8 +4,6 @@
 //! what is under way is let finish, since a half-done effect is worth less than a done one. The outcome says what was
 //! done, what failed and what was not begun; the journal knows the same.
 
-use std::collections::BTreeSet;
-
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
@@ -18,6 +16,7 @@ use crate::plan::action::Action;
 use crate::plan::forecast::AT_ONCE;
 use crate::plan::graph::{Cycle, Operation, Verb, operations};
 use crate::plan::order::Order;
+use crate::plan::walk::Walk;
 use crate::plan::{Plan, Step};
 use crate::resource::ResourceAddress;
 use crate::resource::observed::Observation;
@@ -63,19 +62,18 @@ impl Outcome {
 /// # Errors
 /// When the plan's steps wait for each other, which would be a fault of the planner.
 pub async fn apply(plan: &Plan, provider: &Provider, stop: &CancellationToken) -> Result<Outcome, Cycle> {
-    let operations = operations(plan)?;
-    let mut walk =
-        Walk { operations: &operations, waiting: (0..operations.len()).collect(), done: BTreeSet::new() };
+    let (operations, steps) = (operations(plan)?, plan.by_address());
+    let mut walk = Walk::over(&operations);
     let mut outcome = Outcome::default();
     let mut under_way = FuturesUnordered::new();
     loop {
         outcome.interrupted |= stop.is_cancelled();
         if outcome.failed.is_empty() && !outcome.interrupted {
             while under_way.len() < AT_ONCE {
-                let Some(index) = walk.next_ready() else { break };
+                let Some(index) = walk.begin_next() else { break };
                 let operation = &operations[index];
-                under_way
-                    .push(async move { (index, run(provider, operation, plan.step(&operation.step)).await) });
+                let step = steps.get(&operation.step).copied();
+                under_way.push(async move { (index, run(provider, operation, step).await) });
             }
         }
         let (index, result) = tokio::select! {
@@ -91,35 +89,16 @@ pub async fn apply(plan: &Plan, provider: &Provider, stop: &CancellationToken) -
         let Operation { address, verb, .. } = &operations[index];
         match result {
             Ok(()) => {
-                walk.done.insert(index);
+                walk.done(index);
                 outcome.done.push((address.clone(), *verb));
             }
             Err(ApplyError::Stopped { .. }) => outcome.under_way.push((address.clone(), *verb)),
             Err(error) => outcome.failed.push(Failure { address: address.clone(), verb: *verb, error }),
         }
     }
-    outcome.not_begun = walk
-        .waiting
-        .iter()
-        .map(|index| (operations[*index].address.clone(), operations[*index].verb))
-        .collect();
+    outcome.not_begun =
+        walk.not_begun().map(|index| (operations[index].address.clone(), operations[index].verb)).collect();
     Ok(outcome)
-}
-
-struct Walk<'o> {
-    operations: &'o [Operation],
-    waiting: BTreeSet<usize>,
-    done: BTreeSet<usize>,
-}
-
-impl Walk<'_> {
-    fn next_ready(&mut self) -> Option<usize> {
-        let is_ready =
-            |index: &&usize| self.operations[**index].after.iter().all(|before| self.done.contains(before));
-        let index = *self.waiting.iter().find(is_ready)?;
-        self.waiting.remove(&index);
-        Some(index)
-    }
 }
 
 async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) -> Result<(), ApplyError> {

@@ -72,9 +72,9 @@ pub struct Forecast {
 /// When the plan's steps wait for each other; apply says the same.
 pub fn forecast(plan: &Plan) -> Result<Forecast, Cycle> {
     let mut expected = Vec::new();
-    let order = operations(plan)?;
+    let (order, steps) = (operations(plan)?, plan.by_address());
     for operation in &order {
-        let step = plan.step(&operation.step);
+        let step = steps.get(&operation.step).copied();
         let (calls, waits) = step.map(|step| work::of(step, operation)).unwrap_or_default();
         let takes = waits.iter().map(|wait| wait.usual.takes).sum::<Duration>()
             + usual::CALL.takes * u32::try_from(calls.len() + waits.len()).unwrap_or(u32::MAX);
