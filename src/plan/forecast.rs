@@ -33,6 +33,9 @@ pub struct Expected {
     pub address: ResourceAddress,
     /// Which half of its step.
     pub verb: Verb,
+    /// The operation whose calls do this one too; none when it has calls of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with: Option<ResourceAddress>,
     /// The actions that change something, in the order they are called. A refusal that is passed over, such as a type
     /// that is sold out, adds to them.
     pub calls: Vec<&'static str>,
@@ -80,7 +83,8 @@ pub fn forecast(plan: &Plan) -> Result<Forecast, Cycle> {
             + usual::CALL.takes * u32::try_from(calls.len() + waits.len()).unwrap_or(u32::MAX);
         let (address, verb) = (operation.address.clone(), operation.verb);
         let (begins, behind) = (Duration::ZERO, None);
-        expected.push(Expected { address, verb, calls, waits, begins, takes, behind });
+        let with = operation.with.map(|first| order[first].address.clone());
+        expected.push(Expected { address, verb, with, calls, waits, begins, takes, behind });
     }
     schedule::lay_out(&order, &mut expected);
     let path = schedule::critical_path(&expected);

@@ -10,12 +10,15 @@
 //! 3. Then come wishes, each taken only if it closes no circle: the old one of a replacement goes after the new one is
 //!    there; what goes stays until nothing that is put stands on it any more; nodes that run are replaced one after
 //!    another.
+//!
+//! Then those that one call does are taken together ([`batch`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::plan::action::Action;
+use crate::plan::batch;
 use crate::plan::nodes::{Node, Nodes};
 use crate::plan::order::Order;
 use crate::plan::rollout::{self, Traffic};
@@ -44,6 +47,9 @@ pub struct Operation {
     pub verb: Verb,
     /// Indices of the operations that must be done before.
     pub after: Vec<usize>,
+    /// Index of the operation whose call does this one too, which is right before those that it leads; none when it has
+    /// calls of its own.
+    pub with: Option<usize>,
     /// The address of the step it belongs to.
     pub step: ResourceAddress,
     /// What that step begins with, when it is a replacement.
@@ -67,12 +73,14 @@ pub struct Cycle {
 pub fn operations(plan: &Plan) -> Result<Vec<Operation>, Cycle> {
     let graph = Graph::of(plan);
     let orders = graph.orders();
-    let order = sort(&graph.edges)?;
+    let leaders = batch::leaders(&sort(&graph.edges)?, &graph.edges, &graph.steps);
+    let order = together(&graph.edges, &leaders)?;
     let index: BTreeMap<Node, usize> = order.iter().enumerate().map(|(index, node)| (*node, index)).collect();
     let operation = |node: &Node| Operation {
         address: address_of(*node, &graph.steps, &orders),
         verb: node.1,
         after: graph.edges[node].iter().map(|before| index[before]).collect(),
+        with: Some(leaders[node]).filter(|leader| leader != node).map(|leader| index[&leader]),
         step: node.0.clone(),
         order: orders.get(node.0).copied(),
         traffic: graph.traffic(*node),
@@ -97,7 +105,8 @@ fn address_of(
     }
 }
 
-type Edges<'p> = BTreeMap<Node<'p>, BTreeSet<Node<'p>>>;
+/// What each node waits for.
+pub(super) type Edges<'p> = BTreeMap<Node<'p>, BTreeSet<Node<'p>>>;
 
 /// What waits for what.
 pub(super) struct Graph<'p> {
@@ -370,6 +379,17 @@ fn puts_below<'p>(
             None => puts_below(below, nodes, steps, found),
         }
     }
+}
+
+/// All nodes in an order, those of one call one after another.
+fn together<'p>(edges: &Edges<'p>, leaders: &BTreeMap<Node<'p>, Node<'p>>) -> Result<Vec<Node<'p>>, Cycle> {
+    let mut members: BTreeMap<Node<'p>, Vec<Node<'p>>> = BTreeMap::new();
+    let mut of_leaders: Edges<'p> = BTreeMap::new();
+    for (node, leader) in leaders {
+        members.entry(*leader).or_default().push(*node);
+        of_leaders.entry(*leader).or_default().extend(edges[node].iter().map(|before| leaders[before]));
+    }
+    Ok(sort(&of_leaders)?.iter().flat_map(|leader| members[leader].iter().copied()).collect())
 }
 
 fn sort<'p>(edges: &Edges<'p>) -> Result<Vec<Node<'p>>, Cycle> {

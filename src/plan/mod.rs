@@ -5,7 +5,7 @@
 //!    base is made anew is known to change too;
 //! 3. [`drift`] says what others have changed since it was last applied;
 //! 4. [`select`] leaves out what was not asked for;
-//! 5. [`graph`] says in which order the steps can go, and which can go together, and [`order`] of each replacement
+//! 5. [`graph`] says in which order the steps can go, and which can go together, [`batch`] which one call does, and [`order`] of each replacement
 //!    whether the new one is made before the old one goes;
 //! 6. [`rollout`] says whether a node is without traffic while its release is changed;
 //! 7. [`forecast`] says which calls all that takes, and how long: it goes over the graph by the same [`walk`] as apply.
@@ -13,6 +13,7 @@
 //! The plan is data: it can be printed, and apply takes nothing else. [`saved`] keeps it in a file until it is applied.
 
 pub mod action;
+pub mod batch;
 pub mod desired;
 mod diff;
 pub mod drift;

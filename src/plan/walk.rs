@@ -4,16 +4,19 @@
 //! each of them.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::plan::graph::Operation;
 
-/// How far a walk is.
+/// How far a walk is. Operations that one call does begin together, and are known by the first of them.
 #[derive(Debug)]
 pub struct Walk {
-    /// Of each operation, how many it still waits for.
+    /// Of each first one, how many it and its like still wait for.
     left: Vec<usize>,
-    /// Of each operation, those that wait for it.
+    /// Of each first one, those that wait for it or its like; one that waits for several is there as often.
     behind: Vec<Vec<usize>>,
+    /// Of each first one, how many it is the first of, itself among them.
+    members: Vec<usize>,
     ready: BTreeSet<usize>,
     begun: Vec<bool>,
 }
@@ -21,27 +24,32 @@ pub struct Walk {
 impl Walk {
     /// At its beginning.
     pub fn over(operations: &[Operation]) -> Self {
-        let left: Vec<usize> = operations.iter().map(|operation| operation.after.len()).collect();
-        let mut behind = vec![Vec::new(); operations.len()];
+        let count = operations.len();
+        let first = |index: usize| operations[index].with.unwrap_or(index);
+        let (mut left, mut members) = (vec![0; count], vec![0; count]);
+        let mut behind = vec![Vec::new(); count];
         for (index, operation) in operations.iter().enumerate() {
+            members[first(index)] += 1;
+            left[first(index)] += operation.after.len();
             for before in &operation.after {
-                behind[*before].push(index);
+                behind[first(*before)].push(first(index));
             }
         }
-        let ready = left.iter().enumerate().filter(|(_, left)| **left == 0).map(|(index, _)| index);
-        Self { ready: ready.collect(), begun: vec![false; left.len()], left, behind }
+        let ready = (0..count).filter(|index| members[*index] > 0 && left[*index] == 0).collect();
+        Self { left, behind, members, ready, begun: vec![false; count] }
     }
 
-    /// The first that can begin, which then has begun.
-    pub fn begin_next(&mut self) -> Option<usize> {
-        let index = self.ready.pop_first()?;
-        self.begun[index] = true;
-        Some(index)
+    /// The first that can begin, with all that the same call does; they have then begun.
+    pub fn begin_next(&mut self) -> Option<Range<usize>> {
+        let first = self.ready.pop_first()?;
+        let members = first..first + self.members[first];
+        self.begun[members.clone()].fill(true);
+        Some(members)
     }
 
-    /// One that has begun is done.
-    pub fn done(&mut self, index: usize) {
-        for behind in &self.behind[index] {
+    /// All that began together with one are done.
+    pub fn done(&mut self, first: usize) {
+        for behind in &self.behind[first] {
             self.left[*behind] -= 1;
             if self.left[*behind] == 0 {
                 self.ready.insert(*behind);
@@ -62,23 +70,43 @@ mod tests {
     use crate::plan::rollout::Traffic;
     use crate::resource::{Kind, ResourceAddress};
 
-    fn operation(after: &[usize]) -> Operation {
+    fn operation(after: &[usize], with: Option<usize>) -> Operation {
         let address = ResourceAddress::only(Kind::Vpc);
         let (step, after) = (address.clone(), after.to_vec());
-        Operation { address, verb: Verb::Put, after, step, order: None, traffic: Traffic::Stays }
+        Operation { address, verb: Verb::Put, after, with, step, order: None, traffic: Traffic::Stays }
     }
 
     #[test]
     fn each_begins_when_all_it_waits_for_are_done_the_first_one_first() {
-        let mut walk = Walk::over(&[operation(&[]), operation(&[0]), operation(&[]), operation(&[1, 2])]);
-        assert_eq!((walk.begin_next(), walk.begin_next(), walk.begin_next()), (Some(0), Some(2), None));
+        let after: [&[usize]; 4] = [&[], &[0], &[], &[1, 2]];
+        let mut walk = Walk::over(&after.map(|after| operation(after, None)));
+        assert_eq!((walk.begin_next(), walk.begin_next(), walk.begin_next()), (Some(0..1), Some(2..3), None));
         walk.done(2);
         assert_eq!(walk.begin_next(), None);
         walk.done(0);
         assert_eq!(walk.not_begun().collect::<Vec<_>>(), [1, 3]);
-        assert_eq!((walk.begin_next(), walk.begin_next()), (Some(1), None));
+        assert_eq!((walk.begin_next(), walk.begin_next()), (Some(1..2), None));
         walk.done(1);
-        assert_eq!((walk.begin_next(), walk.begin_next()), (Some(3), None));
+        assert_eq!((walk.begin_next(), walk.begin_next()), (Some(3..4), None));
         assert_eq!(walk.not_begun().count(), 0);
+    }
+
+    #[test]
+    fn what_one_call_does_begins_when_all_of_it_can_and_is_done_at_once() {
+        let operations = [
+            operation(&[], None),
+            operation(&[], None),
+            operation(&[0], None),
+            operation(&[0, 1], Some(2)),
+            operation(&[3], None),
+        ];
+        let mut walk = Walk::over(&operations);
+        assert_eq!((walk.begin_next(), walk.begin_next()), (Some(0..1), Some(1..2)));
+        walk.done(0);
+        assert_eq!(walk.begin_next(), None);
+        walk.done(1);
+        assert_eq!((walk.begin_next(), walk.begin_next()), (Some(2..4), None));
+        walk.done(2);
+        assert_eq!(walk.begin_next(), Some(4..5));
     }
 }

@@ -26,9 +26,17 @@ pub(super) fn lay_out(order: &[Operation], expected: &mut [Expected]) {
     let (mut now, mut ended) = (Duration::ZERO, None);
     loop {
         while under_way.len() < AT_ONCE {
-            let Some(index) = walk.begin_next() else { break };
-            begin(index, order, expected, (now, ended), &mut turns);
-            under_way.push(index);
+            let Some(members) = walk.begin_next() else { break };
+            let first = members.start;
+            begin(first, order, expected, (now, ended), &mut turns);
+            under_way.push(first);
+            let (begins, takes, behind) = {
+                let first = &expected[first];
+                (first.begins, first.takes, first.behind)
+            };
+            for one in &mut expected[members] {
+                (one.begins, one.takes, one.behind) = (begins, takes, behind);
+            }
         }
         let ends = |index: &usize| expected[*index].ends();
         let Some(first) = under_way.iter().copied().min_by_key(ends) else { break };
@@ -63,7 +71,8 @@ fn begin(
 
 /// From the operation that ends last back to one that waits for none.
 pub(super) fn critical_path(expected: &[Expected]) -> Vec<usize> {
-    let last = (0..expected.len()).max_by_key(|index| expected[*index].ends());
+    let own = (0..expected.len()).filter(|index| expected[*index].with.is_none());
+    let last = own.max_by_key(|index| expected[*index].ends());
     let mut path: Vec<usize> = std::iter::successors(last, |index| expected[*index].behind).collect();
     path.reverse();
     path
