@@ -4,8 +4,6 @@
 //! what is under way is let finish, since a half-done effect is worth less than a done one. The outcome says what was
 //! done, what failed and what was not begun; the journal knows the same.
 
-use std::collections::BTreeSet;
-
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::time::Instant;
@@ -13,11 +11,12 @@ use tokio_util::sync::CancellationToken;
 
 use crate::apply::error::ApplyError;
 use crate::apply::event::Event;
-use crate::apply::provider::Provider;
+use crate::apply::provider::{Going, Provider, Together};
 use crate::plan::action::Action;
 use crate::plan::forecast::AT_ONCE;
 use crate::plan::graph::{Cycle, Operation, Verb, operations};
 use crate::plan::order::Order;
+use crate::plan::walk::Walk;
 use crate::plan::{Plan, Step};
 use crate::resource::ResourceAddress;
 use crate::resource::observed::Observation;
@@ -63,22 +62,25 @@ impl Outcome {
 /// # Errors
 /// When the plan's steps wait for each other, which would be a fault of the planner.
 pub async fn apply(plan: &Plan, provider: &Provider, stop: &CancellationToken) -> Result<Outcome, Cycle> {
-    let operations = operations(plan)?;
-    let mut walk =
-        Walk { operations: &operations, waiting: (0..operations.len()).collect(), done: BTreeSet::new() };
+    let (operations, steps) = (operations(plan)?, plan.by_address());
+    let mut walk = Walk::over(&operations);
     let mut outcome = Outcome::default();
     let mut under_way = FuturesUnordered::new();
+    let mut left_over = Vec::new();
     loop {
         outcome.interrupted |= stop.is_cancelled();
         if outcome.failed.is_empty() && !outcome.interrupted {
             while under_way.len() < AT_ONCE {
-                let Some(index) = walk.next_ready() else { break };
-                let operation = &operations[index];
-                under_way
-                    .push(async move { (index, run(provider, operation, plan.step(&operation.step)).await) });
+                let Some(members) = walk.begin_next() else { break };
+                let first = members.start;
+                let work: Vec<Work<'_>> = operations[members]
+                    .iter()
+                    .map(|operation| (operation, steps.get(&operation.step).copied()))
+                    .collect();
+                under_way.push(async move { (first, run(provider, &work).await) });
             }
         }
-        let (index, result) = tokio::select! {
+        let (first, results) = tokio::select! {
             finished = under_way.next() => match finished {
                 Some(finished) => finished,
                 None => break,
@@ -88,41 +90,76 @@ pub async fn apply(plan: &Plan, provider: &Provider, stop: &CancellationToken) -
                 continue;
             }
         };
-        let Operation { address, verb, .. } = &operations[index];
-        match result {
-            Ok(()) => {
-                walk.done.insert(index);
-                outcome.done.push((address.clone(), *verb));
+        let mut is_done = true;
+        for (operation, result) in operations[first..].iter().zip(results) {
+            let one = (operation.address.clone(), operation.verb);
+            is_done &= matches!(result, Some(Ok(())));
+            match result {
+                Some(Ok(())) => outcome.done.push(one),
+                Some(Err(ApplyError::Stopped { .. })) => outcome.under_way.push(one),
+                Some(Err(error)) => outcome.failed.push(Failure { address: one.0, verb: one.1, error }),
+                None => left_over.push(one),
             }
-            Err(ApplyError::Stopped { .. }) => outcome.under_way.push((address.clone(), *verb)),
-            Err(error) => outcome.failed.push(Failure { address: address.clone(), verb: *verb, error }),
+        }
+        if is_done {
+            walk.done(first);
         }
     }
-    outcome.not_begun = walk
-        .waiting
-        .iter()
-        .map(|index| (operations[*index].address.clone(), operations[*index].verb))
-        .collect();
+    let not_begun = walk.not_begun().map(|index| (operations[index].address.clone(), operations[index].verb));
+    outcome.not_begun = left_over.into_iter().chain(not_begun).collect();
     Ok(outcome)
 }
 
-struct Walk<'o> {
-    operations: &'o [Operation],
-    waiting: BTreeSet<usize>,
-    done: BTreeSet<usize>,
+/// An operation with its step.
+type Work<'p> = (&'p Operation, Option<&'p Step>);
+
+/// Does what one call does; none of those that were left since an earlier one failed.
+async fn run(provider: &Provider, work: &[Work<'_>]) -> Vec<Option<Result<(), ApplyError>>> {
+    if let [(operation, step)] = work {
+        return vec![Some(run_one(provider, operation, *step).await)];
+    }
+    let started = Instant::now();
+    for (operation, step) in work {
+        let word = step.map_or("", |step| word(operation.verb, &step.action));
+        let (address, verb) = (operation.address.clone(), operation.verb);
+        (provider.sink)(Event::Started { address, verb, word });
+    }
+    let Together { done, failed } = run_together(provider, work).await;
+    let took = started.elapsed();
+    let done = done.into_iter().map(Ok);
+    let mut results = done.chain(failed.map(Err));
+    let results = work.iter().map(|(operation, _)| {
+        let (address, verb) = (operation.address.clone(), operation.verb);
+        let result = results.next();
+        (provider.sink)(match &result {
+            Some(Ok(id)) => Event::Finished { address, verb, id: id.as_ref().map(ToString::to_string), took },
+            Some(Err(ApplyError::Stopped { condition, .. })) => Event::Left { address, condition, took },
+            Some(Err(_)) | None => Event::Failed { address, took },
+        });
+        result.map(|result| result.map(drop))
+    });
+    results.collect()
 }
 
-impl Walk<'_> {
-    fn next_ready(&mut self) -> Option<usize> {
-        let is_ready =
-            |index: &&usize| self.operations[**index].after.iter().all(|before| self.done.contains(before));
-        let index = *self.waiting.iter().find(is_ready)?;
-        self.waiting.remove(&index);
-        Some(index)
+async fn run_together(provider: &Provider, work: &[Work<'_>]) -> Together {
+    let steps: Option<Vec<&Step>> = work.iter().map(|(_, step)| *step).collect();
+    let Some((steps, (operation, _))) = steps.zip(work.first()) else {
+        let address = work.first().map(|(operation, _)| operation.address.clone());
+        let failed = address.map(|address| ApplyError::Missing { address, what: "step in the plan" });
+        return Together { done: Vec::new(), failed };
+    };
+    if operation.verb == Verb::Put {
+        return provider.put_together(&steps).await;
+    }
+    let going: Vec<Going<'_>> =
+        steps.iter().filter_map(|step| Some((&step.address, step.current.as_ref()?))).collect();
+    match going.iter().try_for_each(|(address, current)| check_ours(address, current)) {
+        Ok(()) => provider.delete_together(&going).await,
+        Err(error) => Together { done: Vec::new(), failed: Some(error) },
     }
 }
 
-async fn run(provider: &Provider, operation: &Operation, step: Option<&Step>) -> Result<(), ApplyError> {
+async fn run_one(provider: &Provider, operation: &Operation, step: Option<&Step>) -> Result<(), ApplyError> {
     let address = operation.address.clone();
     let missing = || ApplyError::Missing { address: operation.address.clone(), what: "step in the plan" };
     let step = step.ok_or_else(missing)?;

@@ -93,6 +93,111 @@ impl Ledger {
         Ok(call)
     }
 
+    /// Writes down that one call is about to be sent for several resources, and gives it back to be sent: with the first of
+    /// them the exact call, with the others which one that is.
+    ///
+    /// # Guarantees
+    /// As [`Ledger::intend`].
+    ///
+    /// # Errors
+    /// As [`Ledger::intend`].
+    pub async fn intend_together(
+        &self,
+        addresses: &[ResourceAddress],
+        build: impl FnOnce(&ClientToken) -> Call,
+    ) -> Result<Call, StateError> {
+        let (call, told) = self.with(|journal| {
+            let token = journal.memory().next_token_of_all(addresses);
+            let call = build(&token);
+            let values = journalled_together(journal, addresses, &call)?;
+            let event = |(address, value)| happened(address, Happening::Intend(token.clone()), Some(value));
+            journal.append_all(addresses.iter().zip(values).map(event).collect())?;
+            Ok::<_, StateError>((call, Told::of(journal)))
+        })?;
+        told.to_all().await?;
+        Ok(call)
+    }
+
+    /// Writes down that one call is about to be sent that removes several resources; see [`Ledger::intend_together`].
+    ///
+    /// # Errors
+    /// As [`Ledger::intend`].
+    pub async fn announce_removal_together(
+        &self,
+        addresses: &[ResourceAddress],
+        call: &Call,
+    ) -> Result<(), StateError> {
+        let told = self.with(|journal| {
+            let values = journalled_together(journal, addresses, call)?;
+            let event = |(address, value): (&ResourceAddress, Value)| Event::Announced {
+                address: address.clone(),
+                purpose: Purpose::Remove,
+                call: Some(value),
+            };
+            journal.append_all(addresses.iter().zip(values).map(event).collect())?;
+            Ok::<_, StateError>(Told::of(journal))
+        })?;
+        told.to_all().await
+    }
+
+    /// The cloud refused for good to do something to several resources by one call.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn refuse_all(&self, addresses: &[ResourceAddress]) -> Result<(), StateError> {
+        let events = addresses.iter().map(|address| happened(address, Happening::Refuse, None)).collect();
+        self.with(|journal| journal.append_all(events))
+    }
+
+    /// What became of the call that was announced last for several is known; see [`Ledger::answered`].
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn answered_all(&self, addresses: &[ResourceAddress]) -> Result<(), StateError> {
+        let events = addresses.iter().map(|address| Event::Answered { address: address.clone() }).collect();
+        self.with(|journal| journal.append_all(events))
+    }
+
+    /// Several have ids.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn accept_all<'a>(
+        &self,
+        ids: impl IntoIterator<Item = (&'a ResourceAddress, &'a CloudId)>,
+    ) -> Result<(), StateError> {
+        let event = |(address, id): (_, &CloudId)| happened(address, Happening::Accept(id.clone()), None);
+        let events = ids.into_iter().map(event).collect();
+        self.with(|journal| journal.append_all(events))
+    }
+
+    /// Several are as they shall be; see [`Ledger::ready`].
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn ready_all(&self, ready: &[(ResourceAddress, Outputs, Fields)]) -> Result<(), StateError> {
+        let events = ready.iter().flat_map(|(address, outputs, fields)| {
+            let (outputs, fields) = (outputs.clone(), fields.clone());
+            let learned = Event::Learned { address: address.clone(), outputs, fields };
+            [learned, happened(address, Happening::Ready, None)]
+        });
+        let events = events.collect();
+        self.with(|journal| journal.append_all(events))
+    }
+
+    /// Several are gone that were not deposed; those that were never known are not worth a line.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn remove_all(&self, gone: impl IntoIterator<Item = ResourceAddress>) -> Result<(), StateError> {
+        self.with(|journal| {
+            let known = |address: &ResourceAddress| journal.memory().resources.contains_key(address);
+            let gone = gone.into_iter().filter(known);
+            let events = gone.map(|address| happened(&address, Happening::Remove, None)).collect();
+            journal.append_all(events)
+        })
+    }
+
     /// Writes down that a call is about to be sent that leaves the resource in its phase, and gives it back to be sent.
     ///
     /// # Guarantees
@@ -282,6 +387,19 @@ fn journalled(journal: &Journal, call: &Call) -> Result<Value, StateError> {
         value[vault::SECRETS] = serde_json::to_value(kept).expect("references are text");
     }
     Ok(value)
+}
+
+/// One call for several resources, as it is journalled with each: with all but the first which one has it.
+fn journalled_together(
+    journal: &Journal,
+    addresses: &[ResourceAddress],
+    call: &Call,
+) -> Result<Vec<Value>, StateError> {
+    let mut values = vec![serde_json::json!({ "with": addresses.first() }); addresses.len()];
+    if let Some(first) = values.first_mut() {
+        *first = journalled(journal, call)?;
+    }
+    Ok(values)
 }
 
 fn happened(address: &ResourceAddress, happening: Happening, call: Option<serde_json::Value>) -> Event {

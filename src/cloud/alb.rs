@@ -6,6 +6,7 @@
 use serde::Deserialize;
 
 use crate::base::ids::{ClientToken, CloudId, RegionId};
+pub use crate::cloud::alb_servers::{add_server, add_servers, remove_server, remove_servers};
 use crate::cloud::alb_settings::with_group_settings;
 pub use crate::cloud::alb_settings::{
     HealthCheck, HealthCheckConfig, StickySessionConfig, rename_load_balancer, start_listener,
@@ -509,27 +510,6 @@ pub fn create_server_group(region: &RegionId, new: &NewServerGroup<'_>, token: &
 /// `DeleteServerGroup`.
 pub fn delete_server_group(id: &CloudId) -> Call {
     Call::new(Product::Alb, "DeleteServerGroup").with("ServerGroupId", id)
-}
-
-/// `AddServersToServerGroup`. The server list travels in the form body.
-pub fn add_server(group: &CloudId, instance: &CloudId, port: u16, token: &ClientToken) -> Call {
-    Call::new(Product::Alb, "AddServersToServerGroup")
-        .with("ServerGroupId", group)
-        .with_form("Servers.1.ServerType", INSTANCE)
-        .with_form("Servers.1.ServerId", instance)
-        .with_form("Servers.1.Port", port)
-        .with_form("Servers.1.Weight", 100)
-        .with_token(token)
-}
-
-/// `RemoveServersFromServerGroup`: this is what makes an ALB close the server's connections. `kind` is
-/// [`INSTANCE`] for ours.
-pub fn remove_server(group: &CloudId, kind: &str, server: &CloudId, port: u16) -> Call {
-    Call::new(Product::Alb, "RemoveServersFromServerGroup")
-        .with("ServerGroupId", group)
-        .with("Servers.1.ServerType", kind)
-        .with("Servers.1.ServerId", server)
-        .with("Servers.1.Port", port)
 }
 
 /// What a listener is made from.

@@ -13,7 +13,9 @@ use crate::cloud::call::Call;
 use crate::cloud::disks;
 use crate::cloud::error::CloudError;
 use crate::cloud::pages::{self, Page};
-pub use crate::cloud::security_rules::{Permission, Rule, authorize, modify, revoke, revoke_by_id, rules_of};
+pub use crate::cloud::security_rules::{
+    Permission, Rule, authorize, modify, revoke, revoke_all, revoke_by_ids, rules_of,
+};
 use crate::cloud::tagging::{self, Tagged, Tagger};
 use crate::cloud::transport::Client;
 use crate::cloud::vpc::{Selection, Tags};
@@ -382,11 +384,11 @@ pub fn first_instance_id(reply: &serde_json::Value) -> Option<CloudId> {
     reply.pointer("/InstanceIdSets/InstanceIdSet/0").and_then(serde_json::Value::as_str).map(CloudId::new)
 }
 
-/// `DeleteInstances`, running or not.
-pub fn delete_instance(region: &RegionId, id: &CloudId) -> Call {
+/// `DeleteInstances`, running or not: all of them or none.
+pub fn delete_instances(region: &RegionId, ids: &[&CloudId]) -> Call {
     Call::new(Product::Ecs, "DeleteInstances")
         .with("RegionId", region)
-        .with_list("InstanceId", [id])
+        .with_list("InstanceId", ids)
         .with("Force", true)
 }
 

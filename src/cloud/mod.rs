@@ -14,6 +14,7 @@
 
 pub mod alb;
 pub mod alb_rules;
+mod alb_servers;
 pub mod alb_settings;
 pub mod call;
 pub mod cas;

@@ -105,12 +105,14 @@ pub struct Rule<'a> {
     pub description: &'a str,
 }
 
-/// `AuthorizeSecurityGroup`: a rule that is there already is success and adds nothing.
-pub fn authorize(region: &RegionId, rule: &Rule<'_>, token: &ClientToken) -> Call {
-    rule_call("AuthorizeSecurityGroup", region, rule)
-        .with("Permissions.1.Priority", 1)
-        .with("Permissions.1.Description", rule.description)
-        .with_token(token)
+/// `AuthorizeSecurityGroup` of rules of one group: one that is there already is success and adds nothing.
+pub fn authorize(region: &RegionId, group: &CloudId, rules: &[Rule<'_>], token: &ClientToken) -> Call {
+    let call = with_rules(rule_call("AuthorizeSecurityGroup", region, group), rules);
+    let descriptions = (1..).zip(rules);
+    let call = descriptions.fold(call, |call, (number, rule)| {
+        call.with(&format!("Permissions.{number}.Description"), rule.description)
+    });
+    call.with_token(token)
 }
 
 /// `ModifySecurityGroupRule`: all of a rule but its ports and whom it lets in.
@@ -125,26 +127,33 @@ pub fn modify(region: &RegionId, id: &str, rule: &Rule<'_>) -> Call {
         .with("Description", rule.description)
 }
 
-/// `RevokeSecurityGroup` of a rule by its id.
-pub fn revoke_by_id(region: &RegionId, group: &CloudId, rule: &str) -> Call {
-    Call::new(Product::Ecs, "RevokeSecurityGroup")
-        .with("RegionId", region)
-        .with("SecurityGroupId", group)
-        .with_list("SecurityGroupRuleId", [rule])
+/// `RevokeSecurityGroup` of rules by their ids: all of them or none.
+pub fn revoke_by_ids(region: &RegionId, group: &CloudId, rules: &[&str]) -> Call {
+    rule_call("RevokeSecurityGroup", region, group).with_list("SecurityGroupRuleId", rules)
+}
+
+/// `RevokeSecurityGroup` of rules by what they say.
+pub fn revoke_all(region: &RegionId, group: &CloudId, rules: &[Rule<'_>]) -> Call {
+    with_rules(rule_call("RevokeSecurityGroup", region, group), rules)
 }
 
 /// `RevokeSecurityGroup`.
 pub fn revoke(region: &RegionId, rule: &Rule<'_>) -> Call {
-    rule_call("RevokeSecurityGroup", region, rule).with("Permissions.1.Priority", 1)
+    revoke_all(region, rule.group, std::slice::from_ref(rule))
 }
 
-fn rule_call(action: &str, region: &RegionId, rule: &Rule<'_>) -> Call {
-    Call::new(Product::Ecs, action)
-        .with("RegionId", region)
-        .with("SecurityGroupId", rule.group)
-        .with("Permissions.1.IpProtocol", rule.protocol)
-        .with("Permissions.1.PortRange", rule.ports)
-        .with("Permissions.1.SourceCidrIp", rule.source)
-        .with("Permissions.1.Policy", "accept")
-        .with("Permissions.1.NicType", "intranet")
+fn rule_call(action: &str, region: &RegionId, group: &CloudId) -> Call {
+    Call::new(Product::Ecs, action).with("RegionId", region).with("SecurityGroupId", group)
+}
+
+fn with_rules(call: Call, rules: &[Rule<'_>]) -> Call {
+    (1..).zip(rules).fold(call, |call, (number, rule)| {
+        let field = |name: &str| format!("Permissions.{number}.{name}");
+        call.with(&field("IpProtocol"), rule.protocol)
+            .with(&field("PortRange"), rule.ports)
+            .with(&field("SourceCidrIp"), rule.source)
+            .with(&field("Policy"), "accept")
+            .with(&field("NicType"), "intranet")
+            .with(&field("Priority"), 1)
+    })
 }

@@ -156,12 +156,24 @@ impl Client {
     /// # Errors
     /// What the cloud said last.
     pub async fn delete(&self, call: &Call, time: Duration, notice: Notice<'_>) -> Result<(), CloudError> {
-        let teller = Teller::new("removal", notice);
-        match Box::pin(self.call_until::<Value>(call, time, teller)).await {
-            Ok(_) => Ok(()),
+        match self.delete_all(call, time, notice).await {
             Err(error) if error.is_absent() => Ok(()),
-            Err(error) => Err(error),
+            done => done,
         }
+    }
+
+    /// The same for an action that deletes several things or none: that one of them is absent says nothing of the others.
+    ///
+    /// # Errors
+    /// What the cloud said last.
+    pub async fn delete_all(
+        &self,
+        call: &Call,
+        time: Duration,
+        notice: Notice<'_>,
+    ) -> Result<(), CloudError> {
+        let teller = Teller::new("removal", notice);
+        Box::pin(self.call_until::<Value>(call, time, teller)).await.map(drop)
     }
 
     async fn call_until<T: DeserializeOwned>(

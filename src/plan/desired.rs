@@ -29,6 +29,9 @@ const ALIVE_PATH: &str = "/healthz";
 /// The port of SSH that needs no name.
 const SSH: u16 = 22;
 
+/// Nodes that are let to Redis one by one, each by a rule for its address; the quota of a group is 200 rules.
+pub const NODES_BY_ADDRESS: usize = 100;
+
 /// Name of the listener that leads to the other one, and of its rule.
 pub const REDIRECT: &str = "redirect";
 
@@ -147,9 +150,9 @@ fn user_tags(topology: &Topology, resource: &Resource) -> UserTags {
     if tags::tagger(address.kind).is_none() || resource.spec.existing().is_some() {
         return UserTags::new();
     }
-    let instance = topology.instances.iter().find(|(name, _)| name.as_str() == address.name);
-    match instance.filter(|_| address.kind == Kind::Instance) {
-        Some((_, instance)) => instance.tags.clone(),
+    let instance = || topology.instances.get(&InstanceName::new(&address.name));
+    match (address.kind == Kind::Instance).then(instance).flatten() {
+        Some(instance) => instance.tags.clone(),
         None => topology.tags.clone(),
     }
 }
@@ -193,9 +196,10 @@ fn rules(topology: &Topology, desired: &mut Desired) {
         rules.open(format!("node-{vswitch}"), Flow::tcp(topology.node.port), Peer::Range(range));
     }
     if let RedisPlace::OnHost(_) = topology.redis.place {
-        for node in &topology.node.on {
-            let peer = Peer::Instance(node.clone());
-            rules.open(format!("redis-{node}"), Flow::tcp(topology.redis.port), peer);
+        let doors: BTreeMap<String, Peer> =
+            topology.node.on.iter().map(|node| door_to_redis(topology, node)).collect();
+        for (name, peer) in doors {
+            rules.open(name, Flow::tcp(topology.redis.port), peer);
         }
     }
     for model::Admission { flow, from } in &topology.allow {
@@ -235,6 +239,16 @@ impl Rules<'_> {
         };
         self.open(name, flow, from);
     }
+}
+
+/// The rule by which a node reaches Redis on its machine. A group takes a limited number of rules, so very many nodes are
+/// let in by the vSwitches that they are in.
+fn door_to_redis(topology: &Topology, node: &InstanceName) -> (String, Peer) {
+    if topology.node.on.len() <= NODES_BY_ADDRESS {
+        return (format!("redis-{node}"), Peer::Instance(node.clone()));
+    }
+    let home = &topology.instances[node].vswitch;
+    (format!("redis-from-{home}"), Peer::Range(topology.vswitches[home].cidr))
 }
 
 /// Everybody that is meant, each with a name.
@@ -311,8 +325,10 @@ fn host(topology: &Topology, name: &InstanceName) -> HostSpec {
 
 /// What must be there before a machine can be logged into.
 fn login(host: &HostSpec, desired: &Desired) -> Vec<ResourceAddress> {
-    let rules = desired.all(Kind::SecurityRule);
-    let ssh_rules = rules.into_iter().filter(|rule| rule.name.starts_with("ssh-"));
+    let first = ResourceAddress::new(Kind::SecurityRule, "ssh-");
+    let rules = desired.resources.range(first..).map(|(address, _)| address);
+    let is_ssh = |rule: &&ResourceAddress| rule.kind == Kind::SecurityRule && rule.name.starts_with("ssh-");
+    let ssh_rules = rules.take_while(is_ssh).cloned();
     host.route.iter().map(|name| ResourceAddress::new(Kind::HostKey, name)).chain(ssh_rules).collect()
 }
 
@@ -341,7 +357,7 @@ fn service(topology: &Topology, desired: &mut Desired) {
         needs.extend(match &access {
             RedisAccess::OnHost { instance, .. } => vec![
                 ResourceAddress::new(Kind::Redis, instance),
-                ResourceAddress::new(Kind::SecurityRule, format!("redis-{name}")),
+                ResourceAddress::new(Kind::SecurityRule, door_to_redis(topology, name).0),
             ],
             RedisAccess::Managed(_) => [Kind::RedisInstance, Kind::RedisAccount].map(only).into(),
             RedisAccess::Absent => Vec::new(),

@@ -3,14 +3,14 @@
 //! Three values of a field are told apart: what the topology says, what was last applied, and what is there now. A
 //! difference of the last two is drift, whatever the topology says. Pure, as all of planning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::ids::CloudId;
 use crate::base::word::{self, Word};
 use crate::plan::action::Action;
-use crate::plan::{Step, find_step};
+use crate::plan::{Step, by_address};
 use crate::resource::observed::{Applied, Foreign, Observation, Observed, Owner, Tie};
 use crate::resource::settings::{changes_by_itself, is_shown_only};
 use crate::resource::{Kind, ResourceAddress};
@@ -101,8 +101,9 @@ pub enum Fate {
 impl Drift {
     /// Compares what was left with what is there, in the light of what a plan does.
     pub(super) fn find(observed: &Observed, steps: &[Step]) -> Self {
-        let resources = observed.applied.iter();
-        let resources = resources.filter_map(|(address, applied)| drifted(address, applied, observed, steps));
+        let (resources, steps_by_address) = (observed.applied.iter(), by_address(steps));
+        let resources =
+            resources.filter_map(|(address, applied)| drifted(address, applied, observed, &steps_by_address));
         let foreign =
             observed.foreign.iter().map(|foreign| not_ours(foreign, goes(foreign, steps))).collect();
         Self { resources: resources.collect(), foreign }
@@ -167,7 +168,7 @@ fn drifted(
     address: &ResourceAddress,
     applied: &Applied,
     observed: &Observed,
-    steps: &[Step],
+    steps: &BTreeMap<&ResourceAddress, &Step>,
 ) -> Option<Drifted> {
     if observed.unknown.contains_key(address) {
         return None;
@@ -204,9 +205,12 @@ fn field_drift(kind: Kind, applied: &Applied, now: &Observation) -> Vec<FieldDri
     id.into_iter().chain(fields).collect()
 }
 
-fn then(address: &ResourceAddress, changes: &[FieldDrift], steps: &[Step]) -> Then {
-    let step = find_step(steps, address);
-    match step.map(|step| &step.action) {
+fn then(
+    address: &ResourceAddress,
+    changes: &[FieldDrift],
+    steps: &BTreeMap<&ResourceAddress, &Step>,
+) -> Then {
+    match steps.get(address).map(|step| &step.action) {
         Some(Action::Create | Action::Replace(_)) => Then::Recreated,
         Some(Action::Update(_)) if changes.iter().any(|change| !change.shown_only) => Then::Updated,
         Some(Action::Delete) => Then::Removed,

@@ -33,6 +33,9 @@ pub struct Expected {
     pub address: ResourceAddress,
     /// Which half of its step.
     pub verb: Verb,
+    /// The operation whose calls do this one too; none when it has calls of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with: Option<ResourceAddress>,
     /// The actions that change something, in the order they are called. A refusal that is passed over, such as a type
     /// that is sold out, adds to them.
     pub calls: Vec<&'static str>,
@@ -72,15 +75,16 @@ pub struct Forecast {
 /// When the plan's steps wait for each other; apply says the same.
 pub fn forecast(plan: &Plan) -> Result<Forecast, Cycle> {
     let mut expected = Vec::new();
-    let order = operations(plan)?;
+    let (order, steps) = (operations(plan)?, plan.by_address());
     for operation in &order {
-        let step = plan.step(&operation.step);
+        let step = steps.get(&operation.step).copied();
         let (calls, waits) = step.map(|step| work::of(step, operation)).unwrap_or_default();
         let takes = waits.iter().map(|wait| wait.usual.takes).sum::<Duration>()
             + usual::CALL.takes * u32::try_from(calls.len() + waits.len()).unwrap_or(u32::MAX);
         let (address, verb) = (operation.address.clone(), operation.verb);
         let (begins, behind) = (Duration::ZERO, None);
-        expected.push(Expected { address, verb, calls, waits, begins, takes, behind });
+        let with = operation.with.map(|first| order[first].address.clone());
+        expected.push(Expected { address, verb, with, calls, waits, begins, takes, behind });
     }
     schedule::lay_out(&order, &mut expected);
     let path = schedule::critical_path(&expected);

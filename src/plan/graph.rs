@@ -10,12 +10,16 @@
 //! 3. Then come wishes, each taken only if it closes no circle: the old one of a replacement goes after the new one is
 //!    there; what goes stays until nothing that is put stands on it any more; nodes that run are replaced one after
 //!    another.
+//!
+//! Then those that one call does are taken together ([`batch`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::plan::action::Action;
+use crate::plan::batch;
+use crate::plan::nodes::{Node, Nodes};
 use crate::plan::order::Order;
 use crate::plan::rollout::{self, Traffic};
 use crate::plan::standing::{Old, Steps, clashes, holder, new_machine};
@@ -43,6 +47,9 @@ pub struct Operation {
     pub verb: Verb,
     /// Indices of the operations that must be done before.
     pub after: Vec<usize>,
+    /// Index of the operation whose call does this one too, which is right before those that it leads; none when it has
+    /// calls of its own.
+    pub with: Option<usize>,
     /// The address of the step it belongs to.
     pub step: ResourceAddress,
     /// What that step begins with, when it is a replacement.
@@ -66,12 +73,14 @@ pub struct Cycle {
 pub fn operations(plan: &Plan) -> Result<Vec<Operation>, Cycle> {
     let graph = Graph::of(plan);
     let orders = graph.orders();
-    let order = sort(&graph.edges)?;
+    let leaders = batch::leaders(&sort(&graph.edges)?, &graph.edges, &graph.steps);
+    let order = together(&graph.edges, &leaders)?;
     let index: BTreeMap<Node, usize> = order.iter().enumerate().map(|(index, node)| (*node, index)).collect();
     let operation = |node: &Node| Operation {
         address: address_of(*node, &graph.steps, &orders),
         verb: node.1,
         after: graph.edges[node].iter().map(|before| index[before]).collect(),
+        with: Some(leaders[node]).filter(|leader| leader != node).map(|leader| index[&leader]),
         step: node.0.clone(),
         order: orders.get(node.0).copied(),
         traffic: graph.traffic(*node),
@@ -96,8 +105,8 @@ fn address_of(
     }
 }
 
-type Node<'p> = (&'p ResourceAddress, Verb);
-type Edges<'p> = BTreeMap<Node<'p>, BTreeSet<Node<'p>>>;
+/// What each node waits for.
+pub(super) type Edges<'p> = BTreeMap<Node<'p>, BTreeSet<Node<'p>>>;
 
 /// What waits for what.
 pub(super) struct Graph<'p> {
@@ -109,11 +118,8 @@ impl<'p> Graph<'p> {
     /// Of a plan.
     pub(super) fn of(plan: &'p Plan) -> Self {
         let steps: Steps<'p> = plan.steps.iter().map(|step| (&step.address, step)).collect();
-        let nodes = nodes(plan);
-        let mut edges: Edges<'p> = BTreeMap::new();
-        for node in &nodes {
-            edges.insert(*node, must_wait_for(*node, &nodes, &steps));
-        }
+        let nodes = Nodes::of(plan);
+        let edges: Edges<'p> = nodes.all().map(|node| (node, must_wait_for(node, &nodes, &steps))).collect();
         let mut graph = Self { steps, edges };
         for wish in machines_before_machines(&nodes) {
             graph.wish(wish);
@@ -150,8 +156,8 @@ impl<'p> Graph<'p> {
 
     /// Lets a rule for a new machine wait until those are gone whose address that machine may get. They wait for nothing
     /// yet, so no circle comes of it.
-    fn part_rules_of_one_address(&mut self, nodes: &BTreeSet<Node<'p>>) {
-        let of = |verb| nodes.iter().filter(move |node| node.1 == verb && node.0.kind == Kind::SecurityRule);
+    fn part_rules_of_one_address(&mut self, nodes: &Nodes<'p>) {
+        let of = |verb| nodes.of_kind(verb, Kind::SecurityRule).iter();
         let pairs = of(Verb::Put).flat_map(|new| of(Verb::Delete).map(move |old| (*new, *old)));
         let waiting: Vec<_> = pairs.filter(|(new, old)| self.may_be_of_one_address(*new, *old)).collect();
         for (new, old) in waiting {
@@ -192,26 +198,12 @@ impl<'p> Graph<'p> {
     }
 }
 
-fn nodes(plan: &Plan) -> BTreeSet<Node<'_>> {
-    let mut nodes = BTreeSet::new();
-    for step in &plan.steps {
-        let verbs: &[Verb] = match step.action {
-            Action::Create | Action::Update(_) | Action::Unknown(_) => &[Verb::Put],
-            Action::Replace(_) => &[Verb::Delete, Verb::Put],
-            Action::Delete => &[Verb::Delete],
-            Action::Keep => &[],
-        };
-        nodes.extend(verbs.iter().map(|verb| (&step.address, *verb)));
-    }
-    nodes
-}
-
 fn old<'p>(node: Node<'p>, steps: &Steps<'p>) -> Option<Old<'p>> {
     steps.get(node.0).and_then(|step| Old::of(step)).filter(|_| node.1 == Verb::Delete)
 }
 
 /// What there is no way around.
-fn must_wait_for<'p>(node: Node<'p>, nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> BTreeSet<Node<'p>> {
+fn must_wait_for<'p>(node: Node<'p>, nodes: &Nodes<'p>, steps: &Steps<'p>) -> BTreeSet<Node<'p>> {
     let goes = |other: &Node<'p>| old(*other, steps);
     match node.1 {
         Verb::Put => {
@@ -220,7 +212,8 @@ fn must_wait_for<'p>(node: Node<'p>, nodes: &BTreeSet<Node<'p>>, steps: &Steps<'
             let in_the_way = |other: &&Node<'p>| {
                 steps.get(node.0).is_some_and(|step| goes(other).is_some_and(|old| clashes(step, old, steps)))
             };
-            before.extend(nodes.iter().filter(in_the_way).copied());
+            // Only what is of one kind clashes.
+            before.extend(nodes.of_kind(Verb::Delete, node.0.kind).iter().filter(in_the_way).copied());
             before
         }
         Verb::Delete => {
@@ -256,46 +249,46 @@ fn is_held(kind: Kind) -> bool {
 }
 
 /// Removals of what stands on something that is to be removed.
-fn removals_above<'p>(node: Node<'p>, nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> Vec<Node<'p>> {
+fn removals_above<'p>(node: Node<'p>, nodes: &Nodes<'p>, steps: &Steps<'p>) -> Vec<Node<'p>> {
     let Some(lower) = old(node, steps) else { return Vec::new() };
-    let is_above = |other: &&Node<'p>| old(**other, steps).is_some_and(|upper| upper.stands_on(lower));
-    nodes.iter().filter(is_above).copied().collect()
+    let mut above = nodes.above(Verb::Delete, node.0);
+    above.retain(|other| old(*other, steps).is_some_and(|upper| upper.stands_on(lower)));
+    above
 }
 
 /// Machines that go after those that come, each after its own successor first.
-fn machines_before_machines<'p>(nodes: &BTreeSet<Node<'p>>) -> Vec<(Node<'p>, Node<'p>)> {
-    let of = |verb| nodes.iter().copied().filter(move |node| node.1 == verb && node.0.kind == Kind::Instance);
+fn machines_before_machines<'p>(nodes: &Nodes<'p>) -> Vec<(Node<'p>, Node<'p>)> {
+    let of = |verb| nodes.of_kind(verb, Kind::Instance).iter().copied();
     let pairs = of(Verb::Delete).flat_map(|old| of(Verb::Put).map(move |new| (old, new)));
     let (own, others): (Vec<_>, Vec<_>) = pairs.partition(|(old, new)| old.0.successor() == *new.0);
     own.into_iter().chain(others).collect()
 }
 
 /// What should wait for what, the most important first.
-fn wishes<'p>(nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> Vec<(Node<'p>, Node<'p>)> {
-    let of = |verb| nodes.iter().copied().filter(move |node: &Node<'p>| node.1 == verb);
+fn wishes<'p>(nodes: &Nodes<'p>, steps: &Steps<'p>) -> Vec<(Node<'p>, Node<'p>)> {
     let mut wishes = Vec::new();
-    for old in of(Verb::Delete) {
+    for old in nodes.with(Verb::Delete) {
         // The old one of a replacement, be it this plan's or an earlier one's.
-        wishes.extend(of(Verb::Put).filter(|new| *new.0 == old.0.successor()).map(|new| (old, new)));
+        wishes.extend(nodes.get(Verb::Put, &old.0.successor()).map(|new| (old, new)));
     }
-    for old in of(Verb::Delete) {
+    let behind = removals_behind(nodes, steps);
+    for old in nodes.with(Verb::Delete) {
         // What stands on something that goes is put elsewhere first.
-        wishes.extend(of(Verb::Put).filter(|new| stands_on(new.0, old.0)).map(|new| (old, new)));
+        wishes.extend(nodes.above(Verb::Put, old.0).into_iter().map(|new| (old, new)));
         wishes.extend(removals_above(old, nodes, steps).into_iter().map(|above| (old, above)));
-        wishes
-            .extend(of(Verb::Delete).filter(|other| is_behind(*other, old, steps)).map(|other| (old, other)));
+        wishes.extend(behind.get(&old).into_iter().flatten().map(|other| (old, *other)));
     }
-    for new in of(Verb::Put) {
-        wishes.extend(release_before(new, nodes, steps).into_iter().map(|before| (new, before)));
+    let running = Running::of(nodes, steps);
+    for release in nodes.of_kind(Verb::Put, Kind::Release) {
+        wishes.extend(running.before(*release, nodes).into_iter().map(|before| (*release, before)));
     }
-    let is_of = |kind| move |node: &Node<'p>| node.0.kind == kind;
     // A removal that is cut on the way and begun again still gets at the machines that are there.
-    for rule in of(Verb::Delete).filter(|node| is_way_in(node.0)) {
-        wishes.extend(of(Verb::Delete).filter(is_of(Kind::Instance)).map(|machine| (rule, machine)));
+    for rule in nodes.of_kind(Verb::Delete, Kind::SecurityRule).iter().filter(|node| is_way_in(node.0)) {
+        wishes.extend(nodes.of_kind(Verb::Delete, Kind::Instance).iter().map(|machine| (*rule, *machine)));
     }
     // Nodes that find a changed Redis again are all still there.
-    for release in of(Verb::Delete).filter(is_of(Kind::Release)) {
-        wishes.extend(of(Verb::Put).filter(is_of(Kind::Redis)).map(|redis| (release, redis)));
+    for release in nodes.of_kind(Verb::Delete, Kind::Release) {
+        wishes.extend(nodes.of_kind(Verb::Put, Kind::Redis).iter().map(|redis| (*release, *redis)));
     }
     wishes
 }
@@ -305,53 +298,98 @@ fn is_way_in(address: &ResourceAddress) -> bool {
     address.kind == Kind::SecurityRule && address.name.starts_with("ssh-")
 }
 
-/// Whether a machine, or the key it is known by, is the way to what is to be removed from another one.
-fn is_behind<'p>(upper: Node<'p>, lower: Node<'p>, steps: &Steps<'p>) -> bool {
-    let route = old(upper, steps).and_then(|old| old.found.fields.get("route"));
-    matches!(lower.0.kind, Kind::Instance | Kind::HostKey)
-        && upper.0.name != lower.0.name
-        && route.is_some_and(|route| route.split(' ').any(|name| name == lower.0.name))
+/// Of each removal of a machine, or of the key it is known by, the removals of what is reached through it.
+fn removals_behind<'p>(nodes: &Nodes<'p>, steps: &Steps<'p>) -> BTreeMap<Node<'p>, Vec<Node<'p>>> {
+    let mut behind: BTreeMap<Node<'p>, Vec<Node<'p>>> = BTreeMap::new();
+    for upper in nodes.with(Verb::Delete) {
+        let route = old(upper, steps).and_then(|old| old.found.fields.get("route"));
+        let names = route.into_iter().flat_map(|route| route.split(' '));
+        for name in names.filter(|name| *name != upper.0.name) {
+            let of = |kind| nodes.named(Verb::Delete, kind, name).iter();
+            for lower in of(Kind::Instance).chain(of(Kind::HostKey)) {
+                behind.entry(*lower).or_default().push(upper);
+            }
+        }
+    }
+    behind
 }
 
 /// Nodes that serve people are changed one after another, or as many at once as may be away, each back among the servers
 /// before the next, so that a bad release stops at the first. Nobody misses those that are out of the group, and new
 /// ones are not in anybody's way: they come first.
-fn release_before<'p>(node: Node<'p>, nodes: &BTreeSet<Node<'p>>, steps: &Steps<'p>) -> Vec<Node<'p>> {
-    let is_running = |address: &ResourceAddress| {
-        address.kind == Kind::Release && steps.get(address).is_some_and(|step| !step.action.makes_new())
-    };
-    let Some(step) = steps.get(node.0).filter(|_| is_running(node.0)) else { return Vec::new() };
-    let is_out = |address: &ResourceAddress| rollout::is_out_of_group(address, steps);
-    let running = nodes.iter().copied().filter(|(other, verb)| *verb == Verb::Put && is_running(other));
-    let mut running: Vec<Node<'p>> = running.collect();
-    running.sort_by_key(|(address, _)| (!is_out(address), *address));
-    let own = running.iter().position(|other| *other == node).unwrap_or_default();
-    let earlier = own.checked_sub(rollout::max_parallel(step)).map(|before| running[before]);
-    let comes_first = |server: &ResourceAddress| {
-        let is_its_server = earlier.is_some_and(|(release, _)| release.name == server.name);
-        let is_new = steps.get(server).is_some_and(|step| step.action.makes_new()) && !is_out(node.0);
-        server.kind == Kind::Server && server.name != node.0.name && (is_its_server || is_new)
-    };
-    let servers = nodes.iter().filter(|(other, verb)| *verb == Verb::Put && comes_first(other)).copied();
-    earlier.into_iter().chain(servers).collect()
+struct Running<'p> {
+    /// In the order of their change, with how many of them may be away at once.
+    releases: Vec<(Node<'p>, usize)>,
+    places: BTreeMap<Node<'p>, usize>,
+    out_of_group: BTreeSet<&'p str>,
+    new_servers: Vec<Node<'p>>,
+}
+
+impl<'p> Running<'p> {
+    fn of(nodes: &Nodes<'p>, steps: &Steps<'p>) -> Self {
+        let puts = nodes.of_kind(Verb::Put, Kind::Release).iter();
+        let mut releases: Vec<(Node<'p>, usize)> = puts
+            .filter_map(|node| {
+                steps.get(node.0).filter(|step| !step.action.makes_new()).map(|step| (*node, *step))
+            })
+            .map(|(node, step)| (node, rollout::max_parallel(step)))
+            .collect();
+        let out_of_group: BTreeSet<&str> = releases
+            .iter()
+            .filter(|((address, _), _)| rollout::is_out_of_group(address, steps))
+            .map(|((address, _), _)| address.name.as_str())
+            .collect();
+        releases.sort_by_key(|((address, _), _)| (!out_of_group.contains(address.name.as_str()), *address));
+        let places = releases.iter().enumerate().map(|(place, (node, _))| (*node, place)).collect();
+        let is_new = |node: &&Node<'p>| steps.get(node.0).is_some_and(|step| step.action.makes_new());
+        let new_servers = nodes.of_kind(Verb::Put, Kind::Server).iter().filter(is_new).copied().collect();
+        Self { releases, places, out_of_group, new_servers }
+    }
+
+    /// What a release waits for.
+    fn before(&self, node: Node<'p>, nodes: &Nodes<'p>) -> Vec<Node<'p>> {
+        let Some(own) = self.places.get(&node).copied() else { return Vec::new() };
+        let earlier = own.checked_sub(self.releases[own].1).map(|place| self.releases[place].0);
+        let is_out = self.out_of_group.contains(node.0.name.as_str());
+        let its_server = earlier
+            .into_iter()
+            .flat_map(|(release, _)| nodes.named(Verb::Put, Kind::Server, &release.name).iter().copied());
+        let new_servers = self.new_servers.iter().copied().filter(|_| !is_out);
+        let mut servers: Vec<Node<'p>> = its_server.chain(new_servers).collect();
+        servers.retain(|server| server.0.name != node.0.name);
+        servers.sort_unstable();
+        servers.dedup();
+        earlier.into_iter().chain(servers).collect()
+    }
 }
 
 /// The nearest operations below, through what stays as it is.
 fn puts_below<'p>(
     address: &ResourceAddress,
-    nodes: &BTreeSet<Node<'p>>,
+    nodes: &Nodes<'p>,
     steps: &Steps<'p>,
     found: &mut BTreeSet<Node<'p>>,
 ) {
     let Some(step) = steps.get(address) else { return };
     for below in &step.depends_on {
-        match nodes.get(&(below, Verb::Put)) {
+        match nodes.get(Verb::Put, below) {
             Some(node) => {
-                found.insert(*node);
+                found.insert(node);
             }
             None => puts_below(below, nodes, steps, found),
         }
     }
+}
+
+/// All nodes in an order, those of one call one after another.
+fn together<'p>(edges: &Edges<'p>, leaders: &BTreeMap<Node<'p>, Node<'p>>) -> Result<Vec<Node<'p>>, Cycle> {
+    let mut members: BTreeMap<Node<'p>, Vec<Node<'p>>> = BTreeMap::new();
+    let mut of_leaders: Edges<'p> = BTreeMap::new();
+    for (node, leader) in leaders {
+        members.entry(*leader).or_default().push(*node);
+        of_leaders.entry(*leader).or_default().extend(edges[node].iter().map(|before| leaders[before]));
+    }
+    Ok(sort(&of_leaders)?.iter().flat_map(|leader| members[leader].iter().copied()).collect())
 }
 
 fn sort<'p>(edges: &Edges<'p>) -> Result<Vec<Node<'p>>, Cycle> {

@@ -5,19 +5,21 @@
 //!    base is made anew is known to change too;
 //! 3. [`drift`] says what others have changed since it was last applied;
 //! 4. [`select`] leaves out what was not asked for;
-//! 5. [`graph`] says in which order the steps can go, and which can go together, and [`order`] of each replacement
+//! 5. [`graph`] says in which order the steps can go, and which can go together, [`batch`] which one call does, and [`order`] of each replacement
 //!    whether the new one is made before the old one goes;
 //! 6. [`rollout`] says whether a node is without traffic while its release is changed;
-//! 7. [`forecast`] says which calls all that takes, and how long.
+//! 7. [`forecast`] says which calls all that takes, and how long: it goes over the graph by the same [`walk`] as apply.
 //!
 //! The plan is data: it can be printed, and apply takes nothing else. [`saved`] keeps it in a file until it is applied.
 
 pub mod action;
+pub mod batch;
 pub mod desired;
 mod diff;
 pub mod drift;
 pub mod forecast;
 pub mod graph;
+mod nodes;
 pub mod note;
 pub mod order;
 pub mod protect;
@@ -26,6 +28,7 @@ pub mod rollout;
 pub mod saved;
 pub mod select;
 mod standing;
+pub mod walk;
 
 use std::collections::BTreeMap;
 
@@ -118,6 +121,11 @@ impl Plan {
         find_step(&self.steps, address)
     }
 
+    /// What happens to each resource, for whoever asks for many.
+    pub fn by_address(&self) -> BTreeMap<&ResourceAddress, &Step> {
+        by_address(&self.steps)
+    }
+
     /// Whether anything would change.
     pub fn has_changes(&self) -> bool {
         self.steps.iter().any(|step| step.action.is_change())
@@ -131,6 +139,10 @@ impl Plan {
 
 fn find_step<'p>(steps: &'p [Step], address: &ResourceAddress) -> Option<&'p Step> {
     steps.iter().find(|step| step.address == *address)
+}
+
+fn by_address(steps: &[Step]) -> BTreeMap<&ResourceAddress, &Step> {
+    steps.iter().map(|step| (&step.address, step)).collect()
 }
 
 /// Compares what is asked for with what is there.

@@ -45,11 +45,15 @@ impl<'p> Old<'p> {
 
 /// Whether a resource may stand on another, by what they are and whose they are.
 pub(super) fn stands_on(upper: &ResourceAddress, lower: &ResourceAddress) -> bool {
-    let on_machine = |kind: Kind| matches!(kind, Kind::Redis | Kind::Release | Kind::HostKey | Kind::Server);
-    let is_of_machine = matches!(lower.kind, Kind::Instance | Kind::HostKey | Kind::Release);
     lower.kind.dependents().contains(&upper.kind)
-        // What lives on a machine is named after it and does not care about the others.
-        && (!is_of_machine || !on_machine(upper.kind) || lower.name == upper.name)
+        && (!is_of_one_machine(upper.kind, lower.kind) || lower.name == upper.name)
+}
+
+/// Whether one of a kind stands on one of another kind only where both are of the same machine: what lives there is named
+/// after it and does not care about the others.
+pub(super) fn is_of_one_machine(upper: Kind, lower: Kind) -> bool {
+    matches!(upper, Kind::Redis | Kind::Release | Kind::HostKey | Kind::Server)
+        && matches!(lower, Kind::Instance | Kind::HostKey | Kind::Release)
 }
 
 /// The field in which one kind has the id of what it stands on.

@@ -3,6 +3,7 @@
 mod order;
 
 use super::action::AFTER_APPLY;
+use super::desired::{NODES_BY_ADDRESS, Resource};
 use super::graph::{Verb, operations};
 use super::*;
 use crate::base::ids::CloudId;
@@ -328,4 +329,32 @@ fn a_renamed_vswitch_makes_room_first() {
     let plan = plan_of(&topology(&text), &before);
     assert_order(&plan, "delete instance.ecs02", "delete vswitch.b");
     assert_order(&plan, "delete vswitch.b", "put vswitch.c");
+}
+
+/// The rules of the group that let anybody to Redis.
+fn doors_to_redis(nodes: usize) -> Vec<String> {
+    let mut text = CHATROOM.to_owned();
+    let web: Vec<String> = (0..nodes.div_ceil(100)).map(|number| format!("web{number}")).collect();
+    let declared = web.iter().enumerate().map(|(number, name)| {
+        let count = (nodes - number * 100).min(100);
+        format!("  {name}: {{ count: {count}, via: ecs01 }}\n")
+    });
+    text = text.replace("\nredis:", &format!("{}\nredis:", declared.collect::<String>()));
+    text = text.replace("on: [ecs01, ecs02]", &format!("on: [{}]", web.join(", ")));
+    let wanted = desired_of(&topology(&text)).resources;
+    let rules = wanted.keys().filter(|address| address.kind == Kind::SecurityRule);
+    let doors: Vec<String> =
+        rules.map(|address| address.name.clone()).filter(|name| name.starts_with("redis-")).collect();
+    let is_waited_for = |release: &Resource| {
+        let before = release.depends_on.iter().filter(|address| address.kind == Kind::SecurityRule);
+        before.filter(|address| doors.contains(&address.name)).count() == 1
+    };
+    assert!(wanted.values().filter(|one| one.address.kind == Kind::Release).all(is_waited_for));
+    doors
+}
+
+#[test]
+fn very_many_nodes_are_let_to_redis_by_the_vswitches_they_are_in() {
+    assert_eq!(doors_to_redis(NODES_BY_ADDRESS).len(), NODES_BY_ADDRESS);
+    assert_eq!(doors_to_redis(NODES_BY_ADDRESS + 1), ["redis-from-a", "redis-from-b"]);
 }

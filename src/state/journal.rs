@@ -13,6 +13,7 @@ use std::fmt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::base::clock;
@@ -261,31 +262,52 @@ impl Journal {
     /// # Errors
     /// When the disk refuses, or the lock is not ours any more: then nothing may be done that the event announces.
     pub fn append(&mut self, event: Event) -> Result<(), StateError> {
-        if !self.memory.accepts(&event) {
+        self.append_all(vec![event])
+    }
+
+    /// Writes events down, each of which can follow what came before all of them; they are on disk when this returns. The
+    /// disk is waited for once; of a write that was torn the lines that are whole count.
+    ///
+    /// # Errors
+    /// As [`Journal::append`].
+    pub fn append_all(&mut self, events: Vec<Event>) -> Result<(), StateError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        if let Some(event) = events.iter().find(|event| !self.memory.accepts(event)) {
             return Err(StateError::Impossible { path: self.path.clone(), event: format!("{event:?}") });
         }
         self.standing.check()?;
         let Some(mut file) = self.file.take() else {
             return Err(StateError::NotOpen { path: self.path.clone() });
         };
-        self.sequence += 1;
         let at = clock::now();
-        let text = line::encode(&Entry { sequence: self.sequence, at, event: event.clone() });
+        let encode =
+            |(sequence, event): (u64, &Event)| line::encode(&Entry { sequence, at, event: event.clone() });
+        let lines: Vec<String> = (self.sequence + 1..).zip(&events).map(encode).collect();
         // After a write that failed half-way nothing may follow it in the file: it stays closed.
-        durable::append(&mut file, &self.path, text.as_bytes())?;
+        durable::append(&mut file, &self.path, lines.concat().as_bytes())?;
         self.file = Some(file);
-        self.lines += 1;
-        if let Some(outbox) = &self.outbox {
-            outbox.add(self.sequence, text);
+        for (event, text) in events.into_iter().zip(lines) {
+            self.sequence += 1;
+            self.lines += 1;
+            if let Some(outbox) = &self.outbox {
+                outbox.add(self.sequence, text);
+            }
+            self.take_in(at, event);
         }
+        // Lines that others do not know yet would be lost in a rewritten file.
+        let may_compact = self.outbox.as_ref().is_none_or(Outbox::is_empty);
+        if may_compact && is_long(self.lines, &self.memory) { self.compact() } else { Ok(()) }
+    }
+
+    /// Remembers what is on disk.
+    fn take_in(&mut self, at: Timestamp, event: Event) {
         let before = event.address().map(|address| self.memory.kept(address)).unwrap_or_default();
         let address = event.address().cloned();
         self.memory.apply(self.sequence, at, event);
         let after = address.map(|address| self.memory.kept(&address)).unwrap_or_default();
         self.forget(before.iter().filter(|kept| !after.contains(kept)));
-        // Lines that others do not know yet would be lost in a rewritten file.
-        let may_compact = self.outbox.as_ref().is_none_or(Outbox::is_empty);
-        if may_compact && is_long(self.lines, &self.memory) { self.compact() } else { Ok(()) }
     }
 
     /// Keeps a secret parameter of a call that is about to be announced; it is on disk when this returns.

@@ -147,6 +147,19 @@ impl Memory {
         ClientToken::new(hex::encode(&Sha256::digest(text)[..16]))
     }
 
+    /// The token of the next call for several resources, the first of which leads. Another company makes another token:
+    /// one that was sent is never sent with other parameters.
+    pub fn next_token_of_all(&self, addresses: &[ResourceAddress]) -> ClientToken {
+        match addresses {
+            [] => ClientToken::new(""),
+            [address] => self.next_token(address),
+            several => {
+                let tokens = several.iter().map(|address| self.next_token(address).to_string());
+                ClientToken::new(hex::encode(&Sha256::digest(tokens.collect::<String>())[..16]))
+            }
+        }
+    }
+
     /// Calls whose outcome is not known: a command ended between sending and hearing.
     pub fn in_flight(&self) -> impl Iterator<Item = (&ResourceAddress, &Remembered)> {
         self.resources.iter().filter(|(_, remembered)| matches!(remembered.phase, Phase::Intended(_)))

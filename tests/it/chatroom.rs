@@ -139,7 +139,7 @@ Stack chatroom in cn-hangzhou
   + record.main                       CNAME @ of example.com, TTL 600 s
 
 Plan: 25 to create.
-Expect about 51 calls (26 that change something) and 2 minutes.
+Expect about 46 calls (22 that change something) and 2 minutes.
 ";
 
 #[test]

@@ -93,8 +93,12 @@ pub(crate) fn calls_are_those_of_the_plan(plan: &Plan, calls: &[Logged]) -> Resu
             operations.iter().position(|one| leads_away(one, call)).or(operations.iter().position(own));
         let index =
             index.ok_or_else(|| format!("{} on `{subject}` is in no step of the plan", call.action))?;
+        does_all_of_its_own(&operations, index, call)?;
         let (first, _) = spans[index].unwrap_or((place, place));
-        spans[index] = Some((first, place));
+        for (span, _) in spans[index..].iter_mut().zip(&operations[index..]).take(members(&operations, index))
+        {
+            *span = Some((first, place));
+        }
         made.entry(index).or_default().push(call.action.split('.').next_back().unwrap_or_default());
     }
     for (index, operation) in operations.iter().enumerate() {
@@ -114,6 +118,22 @@ pub(crate) fn calls_are_those_of_the_plan(plan: &Plan, calls: &[Logged]) -> Resu
         }
     }
     Ok(())
+}
+
+/// How many operations one call does, of which this is the first.
+fn members(operations: &[Operation], first: usize) -> usize {
+    1 + operations[first + 1..].iter().take_while(|operation| operation.with == Some(first)).count()
+}
+
+/// A call for several is about all that the plan has it do, and nothing else.
+fn does_all_of_its_own(operations: &[Operation], first: usize, call: &Logged) -> Result<(), String> {
+    let Some(subjects) = call.subjects.as_ref().filter(|_| operations[first].traffic == Traffic::Stays)
+    else {
+        return Ok(());
+    };
+    let own = operations[first..].iter().take(members(operations, first));
+    let own: Vec<String> = own.map(|operation| operation.address.successor().to_string()).collect();
+    if *subjects == own { Ok(()) } else { Err(format!("{} is about {subjects:?}, not {own:?}", call.action)) }
 }
 
 /// A rule has no id but what it says. A machine that is made after the old one is gone may get its address, and then the

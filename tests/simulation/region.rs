@@ -48,6 +48,8 @@ pub(crate) struct Logged {
     pub(crate) changes: bool,
     /// What it was about, when it changes something of the stack.
     pub(crate) subject: Option<String>,
+    /// All that it was about, where it may be several.
+    pub(crate) subjects: Option<Vec<String>>,
     /// `ok`, or the code it was refused with.
     pub(crate) outcome: String,
 }
@@ -222,12 +224,20 @@ impl Region {
         let Some(ends) = ends else { return Arrived::Silence };
         let parameters = business_parameters(&request);
         let subject = if changes { crate::subject::of(&state.world, &operation, &parameters) } else { None };
+        let subjects =
+            if changes { crate::subject::all(&state.world, &operation, &parameters) } else { None };
         let outcome = state.answer(&request, &operation, &parameters, fault);
         let refused = outcome.as_ref().err().map(|error| error.code.clone());
         let at = state.world.now;
         let outcome_word = refused.unwrap_or_else(|| "ok".to_owned());
         state.trace = draw::number(state.trace, &format!("{at} {operation} {outcome_word}"));
-        state.log.push(Logged { action: operation.to_string(), changes, subject, outcome: outcome_word });
+        state.log.push(Logged {
+            action: operation.to_string(),
+            changes,
+            subject,
+            subjects,
+            outcome: outcome_word,
+        });
         state.settle();
         state.remember();
         let number = state.requests;

@@ -56,6 +56,28 @@ pub(crate) fn of(world: &World, operation: &Operation, parameters: &Parameters) 
     }
 }
 
+/// All resources that a call is about, where it may be several.
+pub(crate) fn all(world: &World, operation: &Operation, parameters: &Parameters) -> Option<Vec<String>> {
+    let machine = |id: &str, kind: &str| Some(format!("{kind}.{}", instance_name(world, id)?));
+    match operation.action.as_str() {
+        "AuthorizeSecurityGroup" => {
+            parameters.list("Permissions").iter().map(|rule| remark(rule.text("Description")?)).collect()
+        }
+        "RevokeSecurityGroup" => {
+            let rules = &world.security_groups.get(parameters.text("SecurityGroupId")?)?.rules;
+            let of = |id: &String| remark(&rules.iter().find(|rule| rule.id == *id)?.description);
+            parameters.texts("SecurityGroupRuleId").iter().map(of).collect()
+        }
+        "AddServersToServerGroup" | "RemoveServersFromServerGroup" => {
+            parameters.list("Servers").iter().map(|one| machine(one.text("ServerId")?, "server")).collect()
+        }
+        "DeleteInstances" => {
+            parameters.texts("InstanceId").iter().map(|id| machine(id, "instance")).collect()
+        }
+        _ => None,
+    }
+}
+
 /// Certificates have their tags under another name.
 fn by_tag(parameters: &Parameters) -> Option<String> {
     let tags = [parameters.list("Tag"), parameters.list("Tags")].concat();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::waits::{Goal, judge_state};
+use super::waits::{BOOT, Goal, judge_state};
 use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::expiry::{self, NEVER};
@@ -24,8 +24,6 @@ use crate::resource::spec::{EXPIRES, HostSpec, InstanceSpec, KeyPairSpec, Spec};
 use crate::resource::{Kind, ResourceAddress};
 use crate::ssh::HostKey;
 
-/// How long an instance may take to run, or to be gone.
-const BOOT: Duration = Duration::from_mins(5);
 /// How long the Cloud Assistant may take to answer after that, and a script that it was given.
 const ASSISTANT: Duration = Duration::from_mins(3);
 /// How long reading the host key is tried again.
@@ -228,7 +226,7 @@ impl Provider {
         address: &ResourceAddress,
         id: &CloudId,
     ) -> Result<(), ApplyError> {
-        self.remove(address, &ecs::delete_instance(self.client.region(), id), BOOT).await?;
+        self.remove(address, &ecs::delete_instances(self.client.region(), &[id]), BOOT).await?;
         self.gone(&self.poller.instances, id, address, BOOT).await
     }
 

@@ -16,6 +16,7 @@ pub(super) mod network;
 pub(super) mod redis;
 mod rollout;
 mod tags;
+mod together;
 mod waits;
 mod written;
 
@@ -27,6 +28,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
+pub use self::together::{Going, Together};
 use crate::apply::error::ApplyError;
 use crate::apply::event::{Event, Sink};
 use crate::apply::hosts::Hosts;

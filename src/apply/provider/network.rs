@@ -85,22 +85,37 @@ impl Provider {
         current: Option<&Observation>,
     ) -> Result<Outputs, ApplyError> {
         let group = self.known.only(Kind::SecurityGroup)?;
+        let text = self.rule_text(address, spec)?;
+        let (rule, region) = (text.rule(&group), self.client.region());
+        match current.and_then(rule_in_cloud) {
+            Some(there) => self.mark(address, ecs::modify(region, there, &rule)).await?,
+            None => {
+                let build = |token: &_| ecs::authorize(region, &group, std::slice::from_ref(&rule), token);
+                self.change(address, build).await?;
+            }
+        }
+        let id = rule_id(&group, (spec.flow.protocol(), &spec.flow.ports()), &text.source);
+        self.ledger.accept(address, &id)?;
+        Ok(id_only(&id))
+    }
+
+    /// What a rule says, now that the machines it names have addresses.
+    pub(super) fn rule_text(
+        &self,
+        address: &ResourceAddress,
+        spec: &SecurityRuleSpec,
+    ) -> Result<RuleText, ApplyError> {
         let source = spec.from.source(|machine| self.known.output(machine, Output::PrivateAddress));
         let source = source.ok_or_else(|| ApplyError::Missing {
             address: spec.from.machine().unwrap_or_else(|| address.clone()),
             what: "private address",
         })?;
-        let (protocol, ports) = (spec.flow.protocol(), spec.flow.port_range());
-        let description = &spec.description;
-        let rule = ecs::Rule { group: &group, protocol, ports: &ports, source: &source, description };
-        let region = self.client.region();
-        match current.and_then(rule_in_cloud) {
-            Some(there) => self.mark(address, ecs::modify(region, there, &rule)).await?,
-            None => self.change(address, |token| ecs::authorize(region, &rule, token)).await?,
-        }
-        let id = rule_id(&group, (protocol, &spec.flow.ports()), &source);
-        self.ledger.accept(address, &id)?;
-        Ok(id_only(&id))
+        Ok(RuleText {
+            protocol: spec.flow.protocol().to_owned(),
+            ports: spec.flow.port_range(),
+            source,
+            description: spec.description.clone(),
+        })
     }
 
     pub(super) async fn delete_security_rule(
@@ -115,19 +130,10 @@ impl Provider {
         let (group, region) = (CloudId::new(field("group")), self.client.region());
         if let Some(rule) = rule_in_cloud(current) {
             // Whatever somebody has made of it.
-            return self.remove(address, &ecs::revoke_by_id(region, &group, rule), SETTLE).await;
+            return self.remove(address, &ecs::revoke_by_ids(region, &group, &[rule]), SETTLE).await;
         }
-        let (protocol, port, source) = (field("protocol"), field("port"), field("from"));
-        let ports = if port.contains('/') { port } else { format!("{port}/{port}") };
-        let rule = ecs::Rule {
-            group: &group,
-            // The journal of an earlier version has no word on it.
-            protocol: if protocol.is_empty() { "tcp" } else { &protocol },
-            ports: &ports,
-            source: &source,
-            description: "",
-        };
-        self.remove(address, &ecs::revoke(region, &rule), SETTLE).await
+        let text = RuleText::of_found(current);
+        self.remove(address, &ecs::revoke(region, &text.rule(&group)), SETTLE).await
     }
 
     pub(super) async fn delete_vpc(&self, address: &ResourceAddress, id: &CloudId) -> Result<(), ApplyError> {
@@ -157,6 +163,41 @@ impl Provider {
 /// What the cloud calls a rule; none in journals that did not write it down.
 fn rule_in_cloud(current: &Observation) -> Option<&str> {
     current.fields.get("rule").map(String::as_str).filter(|rule| !rule.is_empty())
+}
+
+/// What a rule says.
+#[derive(Debug)]
+pub(super) struct RuleText {
+    protocol: String,
+    ports: String,
+    pub(super) source: String,
+    description: String,
+}
+
+impl RuleText {
+    /// Of a rule that is there.
+    pub(super) fn of_found(found: &Observation) -> Self {
+        let field = |name| found.fields.get(name).cloned().unwrap_or_default();
+        let (protocol, port) = (field("protocol"), field("port"));
+        Self {
+            // The journal of an earlier version has no word on it.
+            protocol: if protocol.is_empty() { "tcp".to_owned() } else { protocol },
+            ports: if port.contains('/') { port } else { format!("{port}/{port}") },
+            source: field("from"),
+            description: String::new(),
+        }
+    }
+
+    /// The same as a call takes it.
+    pub(super) fn rule<'t>(&'t self, group: &'t CloudId) -> ecs::Rule<'t> {
+        ecs::Rule {
+            group,
+            protocol: &self.protocol,
+            ports: &self.ports,
+            source: &self.source,
+            description: &self.description,
+        }
+    }
 }
 
 /// A rule has no id of its own here: group, protocol unless it is TCP, port and source name it.

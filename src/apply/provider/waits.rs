@@ -20,6 +20,8 @@ use crate::state::journal::Purpose;
 pub(super) const SETTLE: Duration = Duration::from_mins(2);
 /// How long a server group or a listener may take.
 pub(super) const CONFIGURE: Duration = Duration::from_mins(3);
+/// How long an instance may take to run, or to be gone.
+pub(super) const BOOT: Duration = Duration::from_mins(5);
 /// States that no resource comes back from.
 const BROKEN: [&str; 1] = ["CreateFailed"];
 /// How long an answer under way may take once somebody has said stop.
@@ -143,21 +145,29 @@ impl Provider {
     ) -> Result<(), ApplyError> {
         let call = self.ledger.announce(address, Purpose::Remove, call.clone()).await?;
         let notice = self.notice(address);
-        let last_answer = async {
-            self.stop.cancelled().await;
-            tokio::time::sleep(LAST_ANSWER).await;
-        };
-        let answer = tokio::select! {
-            biased;
-            answer = self.client.delete(&call, deadline, &notice) => answer,
-            () = last_answer => {
-                return Err(ApplyError::Stopped { address: address.clone(), condition: REMOVAL });
-            }
-        };
+        let answer = self.client.delete(&call, deadline, &notice);
+        let answer = self.unless_stopped(address, answer).await?;
         if answer.as_ref().is_err_and(CloudError::is_final_refusal) {
             self.ledger.answered(address)?;
         }
         Ok(answer?)
+    }
+
+    /// The answer to a deleting call. Once somebody has said stop it has a moment left to come.
+    pub(super) async fn unless_stopped(
+        &self,
+        address: &ResourceAddress,
+        answer: impl Future<Output = Result<(), CloudError>>,
+    ) -> Result<Result<(), CloudError>, ApplyError> {
+        let last_answer = async {
+            self.stop.cancelled().await;
+            tokio::time::sleep(LAST_ANSWER).await;
+        };
+        tokio::select! {
+            biased;
+            answer = answer => Ok(answer),
+            () = last_answer => Err(ApplyError::Stopped { address: address.clone(), condition: REMOVAL }),
+        }
     }
 
     /// Whoever shows what happens hears how a wait goes.

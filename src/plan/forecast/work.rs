@@ -106,6 +106,8 @@ type Work = (Vec<&'static str>, Vec<Wait>);
 /// What one half of a step consists of.
 pub(super) fn of(step: &Step, operation: &Operation) -> Work {
     match operation.verb {
+        // All of it is told of the first one.
+        _ if operation.with.is_some() => Work::default(),
         Verb::Delete => removal(step.address.kind),
         Verb::Put if step.spec.as_ref().is_some_and(|spec| spec.existing().is_some()) => taking_over(step),
         Verb::Put => match &step.action {

@@ -151,6 +151,7 @@ mod tests {
             address,
             verb: Verb::Put,
             after,
+            with: None,
             order: None,
             traffic: Traffic::Stays,
         }
