@@ -126,11 +126,10 @@ async fn run(provider: &Provider, work: &[Work<'_>]) -> Vec<Option<Result<(), Ap
     }
     let Together { done, failed } = run_together(provider, work).await;
     let took = started.elapsed();
-    let done = done.into_iter().map(Ok);
-    let mut results = done.chain(failed.map(Err));
+    let mut told = done.into_iter().map(Ok).chain(failed.map(Err));
     let results = work.iter().map(|(operation, _)| {
         let (address, verb) = (operation.address.clone(), operation.verb);
-        let result = results.next();
+        let result = told.next();
         (provider.sink)(match &result {
             Some(Ok(id)) => Event::Finished { address, verb, id: id.as_ref().map(ToString::to_string), took },
             Some(Err(ApplyError::Stopped { condition, .. })) => Event::Left { address, condition, took },

@@ -87,12 +87,11 @@ impl Provider {
         let group = self.known.only(Kind::SecurityGroup)?;
         let text = self.rule_text(address, spec)?;
         let (rule, region) = (text.rule(&group), self.client.region());
-        match current.and_then(rule_in_cloud) {
-            Some(there) => self.mark(address, ecs::modify(region, there, &rule)).await?,
-            None => {
-                let build = |token: &_| ecs::authorize(region, &group, std::slice::from_ref(&rule), token);
-                self.change(address, build).await?;
-            }
+        if let Some(there) = current.and_then(rule_in_cloud) {
+            self.mark(address, ecs::modify(region, there, &rule)).await?;
+        } else {
+            let build = |token: &_| ecs::authorize(region, &group, std::slice::from_ref(&rule), token);
+            self.change(address, build).await?;
         }
         let id = rule_id(&group, (spec.flow.protocol(), &spec.flow.ports()), &text.source);
         self.ledger.accept(address, &id)?;

@@ -167,7 +167,21 @@ impl Provider {
             Kind::Instance => self.release_together(&addresses, going).await?,
             Kind::Server => self.leave_together(&addresses, going).await?,
             Kind::SecurityRule => self.revoke_together(&addresses, going).await?,
-            _ => return Err(missing(&addresses[0], "call for several of its kind")),
+            Kind::Vpc
+            | Kind::VSwitch
+            | Kind::SecurityGroup
+            | Kind::KeyPair
+            | Kind::HostKey
+            | Kind::Redis
+            | Kind::RedisInstance
+            | Kind::RedisAccount
+            | Kind::LoadBalancer
+            | Kind::ServerGroup
+            | Kind::Release
+            | Kind::Certificate
+            | Kind::Listener
+            | Kind::ListenerRule
+            | Kind::Record => return Err(missing(&addresses[0], "call for several of its kind")),
         }
         for address in &addresses {
             self.known.forget(&self.known.place_of(address));
