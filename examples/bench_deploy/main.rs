@@ -118,8 +118,8 @@ fn timed(workshop: &Workshop, site: &Site, tool: Tool) -> Result<(Duration, Run)
     let mut command = workshop.command(tool, site);
     let started = Instant::now();
     let output = command.output().with_context(|| format!("{command:?} starts"))?;
-    let took = started.elapsed();
+    let elapsed = started.elapsed();
     let run = Run::new(&output);
     ensure!(output.status.success(), "it ended with {}: {}", output.status, run.said);
-    Ok((took, run))
+    Ok((elapsed, run))
 }

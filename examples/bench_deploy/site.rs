@@ -44,19 +44,19 @@ pub(crate) struct Site {
 
 impl Site {
     /// Makes a stack of so many nodes.
-    pub(crate) fn new(size: usize) -> Result<Self> {
+    pub(crate) fn new(nodes: usize) -> Result<Self> {
         let bench = std::env::current_exe()?;
         let programs = bench.parent().and_then(Path::parent).context("a folder")?.to_owned();
         let node = programs.join("chat-node");
         ensure!(node.exists(), "{} is not built: run `make build` first", node.display());
-        let limit = Raised::for_machines(size + 1)?;
+        let limit = Raised::for_machines(nodes + 1)?;
         let mut site =
             Self { folder: tempfile::tempdir()?, programs, node, hosts: Vec::new(), _limit: limit };
-        std::fs::write(site.path(TOPOLOGY), topology(size))?;
+        std::fs::write(site.path(TOPOLOGY), topology(nodes))?;
         // At a pace of its own a load balancer looks at each server once a second; at none it would do little else.
         site.run(&["cloud", "up", "--hosts", "machine", "--pace", "brisk"])?;
         site.run(&["--local", "apply", "--yes", TOPOLOGY])?;
-        site.find_hosts(size)?;
+        site.find_hosts(nodes)?;
         Ok(site)
     }
 

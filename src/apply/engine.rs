@@ -114,20 +114,20 @@ pub async fn apply(plan: &Plan, provider: &Provider, stop: &CancellationToken) -
 type Work<'p> = (&'p Operation, Option<&'p Step>);
 
 /// Does what one call does; none of those that were left since an earlier one failed.
-async fn run(provider: &Provider, work: &[Work<'_>]) -> Vec<Option<Result<(), ApplyError>>> {
-    if let [(operation, step)] = work {
+async fn run(provider: &Provider, company: &[Work<'_>]) -> Vec<Option<Result<(), ApplyError>>> {
+    if let [(operation, step)] = company {
         return vec![Some(run_one(provider, operation, *step).await)];
     }
     let started = Instant::now();
-    for (operation, step) in work {
+    for (operation, step) in company {
         let word = step.map_or("", |step| word(operation.verb, &step.action));
         let (address, verb) = (operation.address.clone(), operation.verb);
         (provider.sink)(Event::Started { address, verb, word });
     }
-    let Together { done, failed } = run_together(provider, work).await;
+    let Together { done, failed } = run_together(provider, company).await;
     let took = started.elapsed();
     let mut told = done.into_iter().map(Ok).chain(failed.map(Err));
-    let results = work.iter().map(|(operation, _)| {
+    let results = company.iter().map(|(operation, _)| {
         let (address, verb) = (operation.address.clone(), operation.verb);
         let result = told.next();
         (provider.sink)(match &result {
