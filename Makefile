@@ -5,7 +5,7 @@
 TARGET := $(shell uname -m)-unknown-linux-gnu
 
 .PHONY: help setup setup-test setup-bench build build-node dist walk demo test conformance conformance-chat crash soak soak-engine soak-chat soak-verify rolling bench bench-calls bench-apply \
-	bench-node bench-balancer bench-deploy bench-chat screenshots clean
+	bench-scale bench-node bench-balancer bench-deploy bench-chat screenshots clean
 
 help: ## List the targets
 	@printf '  %-21s %-72s %-8s %s\n' target 'what it does' first again
@@ -74,6 +74,9 @@ bench-calls: build ## Count signed calls a second; see BENCHMARKS.md | 12 min | 
 
 bench-apply: build ## Hold an apply against the fewest calls and the shortest time | 12 min | 2 min
 	cargo run --release --locked --example bench_apply
+
+bench-scale: build ## Plan and apply 10, 100 and 1,000 instances; see BENCHMARKS.md | 12 min | 2 min
+	cargo run --release --locked --example bench_scale
 
 bench-node: build ## Size, needs and start of the chat node; see BENCHMARKS.md | 12 min | 5 s
 	cargo run --release --locked --example bench_node

@@ -7,23 +7,21 @@
 //! pace `brisk`; ratios within one table are worth comparing, two machines are not.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
-#![expect(clippy::disallowed_methods, reason = "a bench reads the clock")]
 
 #[path = "support/critical_path.rs"]
 mod critical_path;
 #[path = "support/machine.rs"]
 mod machine;
+#[path = "support/place.rs"]
+mod place;
 
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use anyhow::{Result, ensure};
 
 use critical_path::{Counts, Logs, counts, critical_path};
+use place::Place;
 
 const RUNS: usize = 3;
 const CHATROOM: &str = include_str!("chatroom.yaml");
@@ -127,7 +125,7 @@ fn ratio(of: usize, to: usize) -> String {
 /// All commands, one after another, on one cloud.
 fn run(arguments: &[&str]) -> Result<Vec<Figures>> {
     let place = Place::new(&[&["--pace", "brisk"], arguments].concat())?;
-    let figures = COMMANDS.iter().map(|(_, topology, verb)| place.measure(&topology.text(), verb));
+    let figures = COMMANDS.iter().map(|(_, topology, verb)| measure(&place, &topology.text(), verb));
     figures.collect()
 }
 
@@ -138,82 +136,26 @@ fn sizes() -> Result<()> {
         let place = Place::new(&["--pace", "instant", "--hosts", "none"])?;
         let more = more_instances(4..=size);
         let text = CHATROOM.replace("\nredis:", &format!("{more}\nredis:"));
-        place.measure(&text, "apply")?;
-        println!("| {size} | {} |", place.measure(&text, "plan")?.counts.read_first);
+        measure(&place, &text, "apply")?;
+        println!("| {size} | {} |", measure(&place, &text, "plan")?.counts.read_first);
     }
     Ok(())
 }
 
-/// A folder with a local cloud that ends with it.
-struct Place {
-    folder: tempfile::TempDir,
-}
-
-impl Place {
-    fn new(arguments: &[&str]) -> Result<Self> {
-        let place = Self { folder: tempfile::tempdir()? };
-        place.run(&[&["cloud", "up"], arguments].concat())?;
-        Ok(place)
-    }
-
-    fn measure(&self, topology: &str, verb: &str) -> Result<Figures> {
-        std::fs::write(self.folder.path().join("chatroom.yaml"), topology)?;
-        let before = self.lines("calls")?.len();
-        let yes: &[&str] = if verb == "plan" { &[] } else { &["--yes"] };
-        let took = self.run(&[&["--local", verb], yes, &["chatroom.yaml"]].concat())?;
-        let logs = Logs {
-            calls: self.lines("calls")?,
-            transitions: self.lines("transitions")?,
-            effects: self.lines("effects")?,
-        };
-        let path = critical_path(&logs, before);
-        ensure!(u128::try_from(path)? <= took, "{verb} took {took} ms, the log tells of {path} ms");
-        Ok(Figures { counts: counts(&logs.calls[before..]), took, path })
-    }
-
-    /// Runs the program, and says how many milliseconds it took.
-    fn run(&self, arguments: &[&str]) -> Result<u128> {
-        let mut command = Command::new(program()?);
-        command.args(arguments).current_dir(self.folder.path());
-        command.env("XDG_CONFIG_HOME", self.folder.path().join("config"));
-        let started = Instant::now();
-        let output = command.output()?;
-        let took = started.elapsed().as_millis();
-        let said = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{arguments:?} ended with {}: {said}", output.status);
-        Ok(took)
-    }
-
-    /// What the cloud tells beside its API, a value a line.
-    fn lines(&self, what: &str) -> Result<Vec<Value>> {
-        let ready = std::fs::read(self.folder.path().join(".albatross/local/cloud.json"))?;
-        let ready: Value = serde_json::from_slice(&ready)?;
-        let text =
-            |field: &str| ready[field].as_str().map(ToOwned::to_owned).context("the cloud says where it is");
-        let (url, token) = (format!("{}/_mock/{what}", text("endpoint")?), text("admin_token")?);
-        let asked = async {
-            let client = reqwest::Client::builder().no_proxy().build()?;
-            client.get(url).header("x-mock-token", token).send().await?.error_for_status()?.text().await
-        };
-        let answer = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(asked)?;
-        answer.lines().map(|line| Ok(serde_json::from_str(line)?)).collect()
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // A cloud that is left behind ends by itself; there is nobody to tell.
-        let _ = self.run(&["cloud", "down"]);
-    }
-}
-
-/// The program of the same build as this bench.
-fn program() -> Result<PathBuf> {
-    let bench = std::env::current_exe()?;
-    let folder = bench.parent().and_then(Path::parent).context("a folder")?;
-    let program = folder.join("albatross");
-    ensure!(program.exists(), "{} is not built: run `make build` first", program.display());
-    Ok(program)
+/// Carries out a command on a topology, and says what it did.
+fn measure(place: &Place, topology: &str, verb: &str) -> Result<Figures> {
+    place.write("chatroom.yaml", topology)?;
+    let before = place.lines("calls")?.len();
+    let yes: &[&str] = if verb == "plan" { &[] } else { &["--yes"] };
+    let took = place.run(&[&["--local", verb], yes, &["chatroom.yaml"]].concat())?;
+    let logs = Logs {
+        calls: place.lines("calls")?,
+        transitions: place.lines("transitions")?,
+        effects: place.lines("effects")?,
+    };
+    let path = critical_path(&logs, before);
+    ensure!(u128::try_from(path)? <= took, "{verb} took {took} ms, the log tells of {path} ms");
+    Ok(Figures { counts: counts(&logs.calls[before..]), took, path })
 }
 
 /// The lines of further instances.

@@ -22,6 +22,7 @@ mod curves;
 #[path = "../../../../examples/support/machine.rs"]
 mod machine;
 mod measure;
+#[path = "../../../../examples/support/picture.rs"]
 mod picture;
 mod process;
 mod subjects;
