@@ -46,7 +46,7 @@ conformance-chat: setup-test ## Socket.IO's clients and a browser against the no
 	cargo build --workspace --bins --test it --locked
 	.ci/conformance-chat
 
-crash: setup-test ## Kill albatross at every point there is, run it again | 22 min | 11 min
+crash: setup-test ## Kill albatross at every point there is, run it again | 16 min | 6 min
 	cargo test --profile crash --workspace --features crash-points --test crash --locked
 
 soak: soak-engine soak-verify soak-chat ## All three | 140 min | 120 min
