@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -193,7 +194,7 @@ impl Agent {
         let socket = env.file("agent.sock");
         let child = Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn();
         let agent = Self { child: child.expect("ssh-agent is there"), socket };
-        wait_for("the agent listens", || agent.socket.exists().then_some(()));
+        wait_for("the agent listens", || UnixStream::connect(&agent.socket).ok());
         agent
     }
 

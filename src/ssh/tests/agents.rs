@@ -1,5 +1,6 @@
 //! Keys that a real ssh-agent has, and the signatures that are never made.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -19,7 +20,8 @@ impl Agent {
         let socket = folder.path().join("agent");
         let process =
             Command::new("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
-        while !socket.exists() {
+        // The socket has its name before anybody listens there.
+        while UnixStream::connect(&socket).is_err() {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         Self { folder, process }
