@@ -10,6 +10,8 @@
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 #![expect(clippy::cast_precision_loss, reason = "counts of a bench are far below 2^52")]
 
+#[path = "support/load_average.rs"]
+mod load_average;
 #[path = "support/machine.rs"]
 mod machine;
 #[path = "support/picture.rs"]
@@ -29,6 +31,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
 
+use load_average::load_average;
 use picture::{Chart, Series};
 use place::{Place, program};
 
@@ -280,9 +283,4 @@ fn chart(title: &str, lines: &[Line], sizes: &[Seen]) -> Chart {
     });
     let ticks = SIZES.iter().map(ToString::to_string).collect();
     Chart { title: title.to_owned(), x: "instances", ticks, series: series.collect() }
-}
-
-fn load_average() -> Result<String> {
-    let text = std::fs::read_to_string("/proc/loadavg")?;
-    Ok(text.split_whitespace().next().unwrap_or("unknown").to_owned())
 }

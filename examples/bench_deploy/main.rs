@@ -20,6 +20,8 @@
 
 mod hosts;
 mod limit;
+#[path = "../support/load_average.rs"]
+mod load_average;
 #[path = "../support/machine.rs"]
 mod machine;
 mod site;
@@ -30,6 +32,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use load_average::load_average;
 use site::Site;
 use tools::{Run, Tool, Workshop};
 
@@ -73,11 +76,10 @@ fn compare(sizes: &[usize], rounds: usize) -> Result<()> {
 }
 
 fn introduce(workshop: &Workshop, rounds: usize) -> Result<()> {
-    let load = std::fs::read_to_string("/proc/loadavg")?;
     println!(
         "{}, load average {} at the start; albatross {}, {}, rustc {}",
         machine::machine()?,
-        load.split_whitespace().next().unwrap_or("unknown"),
+        load_average()?,
         env!("CARGO_PKG_VERSION"),
         workshop.versions()?,
         machine::version("rustc", 1)?

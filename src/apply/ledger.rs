@@ -1,6 +1,7 @@
 //! The journal as the engine uses it: intent before an effect, id right after, outcome last.
 
 use std::collections::BTreeMap;
+use std::slice;
 use std::sync::{Mutex, PoisonError};
 
 use serde::Deserialize;
@@ -82,15 +83,7 @@ impl Ledger {
         address: &ResourceAddress,
         build: impl FnOnce(&ClientToken) -> Call,
     ) -> Result<Call, StateError> {
-        let (call, told) = self.with(|journal| {
-            let token = journal.memory().next_token(address);
-            let call = build(&token);
-            let value = journalled(journal, &call)?;
-            journal.append(happened(address, Happening::Intend(token), Some(value)))?;
-            Ok::<_, StateError>((call, Told::of(journal)))
-        })?;
-        told.to_all().await?;
-        Ok(call)
+        self.intend_together(slice::from_ref(address), build).await
     }
 
     /// Writes down that one call is about to be sent for several resources, and gives it back to be sent: with the first of
@@ -116,28 +109,6 @@ impl Ledger {
         })?;
         told.to_all().await?;
         Ok(call)
-    }
-
-    /// Writes down that one call is about to be sent that removes several resources; see [`Ledger::intend_together`].
-    ///
-    /// # Errors
-    /// As [`Ledger::intend`].
-    pub async fn announce_removal_together(
-        &self,
-        addresses: &[ResourceAddress],
-        call: &Call,
-    ) -> Result<(), StateError> {
-        let told = self.with(|journal| {
-            let values = journalled_together(journal, addresses, call)?;
-            let event = |(address, value): (&ResourceAddress, Value)| Event::Announced {
-                address: address.clone(),
-                purpose: Purpose::Remove,
-                call: Some(value),
-            };
-            journal.append_all(addresses.iter().zip(values).map(event).collect())?;
-            Ok::<_, StateError>(Told::of(journal))
-        })?;
-        told.to_all().await
     }
 
     /// The cloud refused for good to do something to several resources by one call.
@@ -211,13 +182,31 @@ impl Ledger {
         purpose: Purpose,
         call: Call,
     ) -> Result<Call, StateError> {
+        self.announce_together(slice::from_ref(address), purpose, &call).await?;
+        Ok(call)
+    }
+
+    /// The same of one call for several resources; see [`Ledger::intend_together`].
+    ///
+    /// # Errors
+    /// As [`Ledger::announce`].
+    pub async fn announce_together(
+        &self,
+        addresses: &[ResourceAddress],
+        purpose: Purpose,
+        call: &Call,
+    ) -> Result<(), StateError> {
         let told = self.with(|journal| {
-            let value = journalled(journal, &call)?;
-            journal.append(Event::Announced { address: address.clone(), purpose, call: Some(value) })?;
+            let values = journalled_together(journal, addresses, call)?;
+            let event = |(address, value): (&ResourceAddress, Value)| Event::Announced {
+                address: address.clone(),
+                purpose,
+                call: Some(value),
+            };
+            journal.append_all(addresses.iter().zip(values).map(event).collect())?;
             Ok::<_, StateError>(Told::of(journal))
         })?;
-        told.to_all().await?;
-        Ok(call)
+        told.to_all().await
     }
 
     /// Writes down that something is about to be removed from a host.

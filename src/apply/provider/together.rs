@@ -14,7 +14,6 @@ use super::{Provider, id_only};
 use crate::apply::error::ApplyError;
 use crate::base::ids::{ClientToken, CloudId};
 use crate::cloud::call::Call;
-use crate::cloud::error::CloudError;
 use crate::cloud::{alb, ecs};
 use crate::plan::Step;
 use crate::plan::rollout::Traffic;
@@ -239,23 +238,6 @@ impl Provider {
             ecs::revoke_by_ids(region, &group, &ids.iter().map(String::as_str).collect::<Vec<_>>())
         };
         self.remove_together(addresses, &call, SETTLE).await
-    }
-
-    /// Journals a deleting call for several, and sends it until what still uses them has left them.
-    async fn remove_together(
-        &self,
-        addresses: &[ResourceAddress],
-        call: &Call,
-        deadline: std::time::Duration,
-    ) -> Result<(), ApplyError> {
-        self.ledger.announce_removal_together(addresses, call).await?;
-        let notice = self.notice(&addresses[0]);
-        let answer = self.client.delete_all(call, deadline, &notice);
-        let answer = self.unless_stopped(&addresses[0], answer).await?;
-        if answer.as_ref().is_err_and(CloudError::is_final_refusal) {
-            self.ledger.answered_all(addresses)?;
-        }
-        Ok(answer?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Waiting for the cloud: every wait has a resource, a condition and a deadline, and says how it goes.
 
+use std::slice;
 use std::time::Duration;
 
 use super::{Provider, id_only};
@@ -143,31 +144,45 @@ impl Provider {
         call: &Call,
         deadline: Duration,
     ) -> Result<(), ApplyError> {
-        let call = self.ledger.announce(address, Purpose::Remove, call.clone()).await?;
+        let addresses = slice::from_ref(address);
+        self.ledger.announce_together(addresses, Purpose::Remove, call).await?;
         let notice = self.notice(address);
-        let answer = self.client.delete(&call, deadline, &notice);
-        let answer = self.unless_stopped(address, answer).await?;
-        if answer.as_ref().is_err_and(CloudError::is_final_refusal) {
-            self.ledger.answered(address)?;
-        }
-        Ok(answer?)
+        self.removed(addresses, self.client.delete(call, deadline, &notice)).await
     }
 
-    /// The answer to a deleting call. Once somebody has said stop it has a moment left to come.
-    pub(super) async fn unless_stopped(
+    /// The same of several by one call: that one of them is absent says nothing of the others.
+    pub(super) async fn remove_together(
         &self,
-        address: &ResourceAddress,
+        addresses: &[ResourceAddress],
+        call: &Call,
+        deadline: Duration,
+    ) -> Result<(), ApplyError> {
+        self.ledger.announce_together(addresses, Purpose::Remove, call).await?;
+        let notice = self.notice(&addresses[0]);
+        self.removed(addresses, self.client.delete_all(call, deadline, &notice)).await
+    }
+
+    /// Waits for the answer to a deleting call, and journals what it was.
+    async fn removed(
+        &self,
+        addresses: &[ResourceAddress],
         answer: impl Future<Output = Result<(), CloudError>>,
-    ) -> Result<Result<(), CloudError>, ApplyError> {
+    ) -> Result<(), ApplyError> {
         let last_answer = async {
             self.stop.cancelled().await;
             tokio::time::sleep(LAST_ANSWER).await;
         };
-        tokio::select! {
+        let answer = tokio::select! {
             biased;
-            answer = answer => Ok(answer),
-            () = last_answer => Err(ApplyError::Stopped { address: address.clone(), condition: REMOVAL }),
+            answer = answer => answer,
+            () = last_answer => {
+                return Err(ApplyError::Stopped { address: addresses[0].clone(), condition: REMOVAL });
+            }
+        };
+        if answer.as_ref().is_err_and(CloudError::is_final_refusal) {
+            self.ledger.answered_all(addresses)?;
         }
+        Ok(answer?)
     }
 
     /// Whoever shows what happens hears how a wait goes.

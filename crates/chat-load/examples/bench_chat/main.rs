@@ -19,6 +19,8 @@
 
 mod bare;
 mod curves;
+#[path = "../../../../examples/support/load_average.rs"]
+mod load_average;
 #[path = "../../../../examples/support/machine.rs"]
 mod machine;
 mod measure;
@@ -34,6 +36,7 @@ use anyhow::{Result, bail, ensure};
 use chat_load::rapid::tally::Verdict;
 
 use bare::Pieces;
+use load_average::load_average;
 use measure::{CLIENTS, Extent, NODES, SENDERS, WINDOW};
 use process::{Cores, now, open_files};
 use subjects::{Ground, Subject};
@@ -127,10 +130,4 @@ fn introduce(ground: &Ground, extent: Extent) -> Result<()> {
         extent.times.span.as_secs(),
     );
     Ok(())
-}
-
-/// That of the last minute.
-fn load_average() -> Result<String> {
-    let text = std::fs::read_to_string("/proc/loadavg")?;
-    Ok(text.split_whitespace().next().unwrap_or("unknown").to_owned())
 }
