@@ -236,10 +236,11 @@ impl Attempt<'_> {
             return Ok(());
         }
         render::saved::print_differences(self.saved, &found);
+        let verb = if found.len() == 1 { "differs" } else { "differ" };
         Err(Failure::saying(
             ExitStatus::Failed,
             format!(
-                "`{}` is out of date: {} differ from when it was made; nothing was changed",
+                "`{}` is out of date: {} {verb} from when it was made; nothing was changed",
                 self.path.display(),
                 count(found.len(), "value"),
             ),

@@ -167,7 +167,7 @@ fn a_plan_that_one_has_saved_another_carries_out() {
     team.ben.run(&["apply", "chat.plan"]).expect_code(1).expect_in_order(&[
         "key_pair.main",
         "wanted public_key: planned: ecdsa-sha2-nistp256 ",
-        "error: `chat.plan` is out of date: 1 value differ",
+        "error: `chat.plan` is out of date: 1 value differs from when",
         "nothing was changed",
     ]);
     team.ada.run(&["apply", "chat.plan"]).expect_code(0);
